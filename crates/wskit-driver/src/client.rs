@@ -1,0 +1,108 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use http::Response;
+use wskit_handshake::{ClientHandshake, ClientRequest, HeadLimits, Progress, RequestError};
+use wskit_proto::{Config, Role};
+
+use crate::error::Error;
+use crate::handshake::{read_until, write_all};
+use crate::keys::nonce;
+use crate::runtime::{Runtime, within};
+use crate::transport::Transport;
+use crate::websocket::WebSocket;
+
+/// Opens connections: the settings, to be used for one or for many.
+///
+/// A binding adds how to dial; [`handshake`](Client::handshake) works on any stream.
+pub struct Client<R> {
+    config: Arc<Config>,
+    limits: HeadLimits,
+    runtime: PhantomData<fn() -> R>,
+}
+
+impl<R> Client<R> {
+    /// The default settings.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { config: Arc::new(Config::new()), limits: HeadLimits::default(), runtime: PhantomData }
+    }
+
+    /// Limits, deadlines and habits of the connection.
+    #[must_use]
+    pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
+        self.config = config.into();
+        self
+    }
+
+    /// Limits of the server's answer.
+    #[must_use]
+    pub fn head_limits(mut self, limits: HeadLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The settings of the connections.
+    #[must_use]
+    pub fn settings(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// Performs the opening handshake on a stream that is connected (and inside TLS, for `wss`), in
+    /// at most `Config::handshake_timeout`. Nothing is sent before the answer has been read
+    /// (RFC 6455 §4.1).
+    ///
+    /// # Errors
+    /// [`Error::Handshake`] when the server refuses or breaks the rules, [`Error::HandshakeTimeout`],
+    /// [`Error::Io`].
+    ///
+    /// # Cancel safety
+    /// A dropped handshake drops the stream.
+    pub async fn handshake<S, Q>(
+        &self,
+        stream: S,
+        request: Q,
+    ) -> Result<(WebSocket<R::Transport>, Response<()>), Error>
+    where
+        R: Runtime<S>,
+        Q: TryInto<ClientRequest>,
+        RequestError: From<Q::Error>,
+    {
+        let request = request.try_into().map_err(RequestError::from)?;
+        let mut io = R::wrap(stream);
+        let timer = io.timer();
+        let mut handshake = ClientHandshake::new(request, nonce()?, self.limits);
+        let accepted = within(timer, self.config.handshake_deadline(), async {
+            write_all(&mut io, handshake.request_bytes()).await?;
+            read_until(&mut io, |bytes| match bytes.map(|bytes| handshake.receive(bytes)) {
+                Some(Ok(Progress::NeedMore)) => None,
+                Some(Ok(Progress::Done(accepted))) => Some(Ok(accepted)),
+                Some(Err(error)) => Some(Err(error.into())),
+                None => Some(Err(handshake.receive_eof().into())),
+            })
+            .await
+        })
+        .await??;
+        let ws = WebSocket::from_parts(io, Role::Client, accepted.leftover, self.config.clone());
+        Ok((ws.with_protocol(accepted.protocol), accepted.response))
+    }
+}
+
+impl<R> Clone for Client<R> {
+    fn clone(&self) -> Self {
+        Self { config: self.config.clone(), limits: self.limits, runtime: PhantomData }
+    }
+}
+
+impl<R> Default for Client<R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R> fmt::Debug for Client<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,420 @@
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use wskit_proto::{
+    Cause, Delivery, Ending, Inbound, Item, Outbox, Outcome, PieceItem, ReadBuf, Ready, SendError, State,
+};
+
+use crate::error::Error;
+use crate::event::Event;
+use crate::link::Link;
+use crate::transport::Timer;
+
+/// The one loop of a connection: take events, else read, else give buffers back, flush and wait.
+///
+/// Whole connections and readers after a split run the same code over different [`Link`]s.
+pub(crate) struct Engine<C> {
+    pub(crate) inbound: Inbound,
+    pub(crate) timer: C,
+    /// Came in while only sending was going on; handed out by the next receive.
+    stash: Option<Box<Ready>>,
+    /// Bytes that came with the handshake.
+    leftover: Option<Box<Bytes>>,
+    /// Bytes read since this task last waited.
+    budget: usize,
+    eof: bool,
+    cut: bool,
+    reported: bool,
+    /// The owner has received since it last sent, so sending need not look after the reading.
+    receiving: bool,
+    auto_pong: bool,
+    failure: Option<Box<io::Error>>,
+}
+
+/// After this many bytes in one go a connection lets other tasks run, however fast its peer is.
+const BUDGET: usize = 256 << 10;
+
+type Next = Poll<Result<Option<Ready>, Error>>;
+
+impl<C: Timer> Engine<C> {
+    pub(crate) fn new(inbound: Inbound, timer: C, leftover: Bytes, auto_pong: bool) -> Self {
+        Self {
+            inbound,
+            timer,
+            stash: None,
+            leftover: (!leftover.is_empty()).then(|| Box::new(leftover)),
+            budget: 0,
+            eof: false,
+            cut: false,
+            reported: false,
+            receiving: false,
+            auto_pong,
+            failure: None,
+        }
+    }
+
+    /// The next event. Queued bytes go out before this waits, and above the high-water mark before
+    /// more is handed out. `None` at the end; an ending that is not clean is an error once before.
+    #[inline]
+    pub(crate) fn poll_ready<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Next {
+        self.receiving = true;
+        if self.stash.is_none() && !link.is_over_high_water() {
+            if let Some(ready) = self.inbound.next_message() {
+                return Poll::Ready(Ok(Some(ready)));
+            }
+        }
+        self.poll_slow(cx, link)
+    }
+
+    /// The next whole message.
+    #[inline]
+    pub(crate) fn poll_item<L: Link>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &mut L,
+    ) -> Poll<Result<Option<Item>, Error>> {
+        self.inbound.set_delivery(Delivery::Whole);
+        loop {
+            match ready!(self.poll_ready(cx, link))? {
+                Some(Ready::Message(item)) => return Poll::Ready(Ok(Some(item))),
+                // Control frames are answered; pieces are the rest of a message given up.
+                Some(_) => {}
+                None => return Poll::Ready(Ok(None)),
+            }
+        }
+    }
+
+    /// The next piece of a message.
+    pub(crate) fn poll_piece<L: Link>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &mut L,
+    ) -> Poll<Result<Option<PieceItem>, Error>> {
+        self.inbound.set_delivery(Delivery::Pieces);
+        loop {
+            match ready!(self.poll_ready(cx, link))? {
+                Some(Ready::Piece(piece)) => return Poll::Ready(Ok(Some(piece))),
+                // It was being put together before pieces were asked for.
+                Some(Ready::Message(item)) => return Poll::Ready(Ok(Some(item.into()))),
+                Some(_) => {}
+                None => return Poll::Ready(Ok(None)),
+            }
+        }
+    }
+
+    /// The next message, ping or pong, to keep.
+    pub(crate) fn poll_event<L: Link>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &mut L,
+    ) -> Poll<Result<Option<Event>, Error>> {
+        self.inbound.set_delivery(Delivery::Whole);
+        loop {
+            let event = match ready!(self.poll_ready(cx, link))? {
+                Some(Ready::Message(item)) => Event::Message(self.inbound.message(item).into_owned()),
+                Some(Ready::Ping(payload)) => Event::Ping(payload),
+                Some(Ready::Pong(payload)) => Event::Pong(payload),
+                Some(_) => continue,
+                None => return Poll::Ready(Ok(None)),
+            };
+            return Poll::Ready(Ok(Some(event)));
+        }
+    }
+
+    fn poll_slow<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Next {
+        if let Some(ready) = self.stash.take() {
+            return Poll::Ready(Ok(Some(*ready)));
+        }
+        loop {
+            if link.is_over_high_water() {
+                match link.poll_write_out(cx) {
+                    Poll::Ready(Err(error)) => self.transport_failed(error, link),
+                    // The peer must take what waits before it gets more answers.
+                    Poll::Pending if link.is_over_high_water() => {
+                        if self.poll_timers(cx, link)? {
+                            continue;
+                        }
+                        self.budget = 0;
+                        return Poll::Pending;
+                    }
+                    _ => {}
+                }
+            }
+
+            let timer = &self.timer;
+            match self.inbound.next(link, || timer.now()) {
+                // Told by the outcome; the reply is queued. What is left is to end the transport.
+                Ok(Some(Ready::Close(_))) | Err(_) => continue,
+                Ok(Some(ready)) => {
+                    if matches!(ready, Ready::Ping(_)) && link.with_outbox(|outbox| outbox.is_control_full()) {
+                        // Try to get the pongs out before they have to be coalesced.
+                        if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
+                            self.transport_failed(error, link);
+                        }
+                    }
+                    return Poll::Ready(Ok(Some(ready)));
+                }
+                Ok(None) => {}
+            }
+
+            // Read first: only then is it known that there is nothing to do but to wait.
+            match link.ending() {
+                Ending::Done => return Poll::Ready(self.finish(link)),
+                Ending::ShutDown => {
+                    // An error here changes nothing: the transport is being ended.
+                    if link.poll_shutdown(cx).is_ready() {
+                        link.with_outbox(Outbox::transport_shut_down);
+                        continue;
+                    }
+                }
+                Ending::NotYet | Ending::Drain if self.eof => {}
+                Ending::NotYet | Ending::Drain => match self.poll_fill(cx, link) {
+                    Poll::Ready(true) if self.budget < BUDGET => continue,
+                    Poll::Ready(true) => {
+                        if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
+                            self.transport_failed(error, link);
+                        }
+                        self.budget = 0;
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(false) => continue,
+                    Poll::Pending => {}
+                },
+            }
+
+            self.inbound.release();
+            match link.poll_write_out(cx) {
+                Poll::Ready(Ok(())) if link.state() != State::Open && link.ending() == Ending::ShutDown => continue,
+                Poll::Ready(Err(error)) => {
+                    self.transport_failed(error, link);
+                    continue;
+                }
+                _ => {}
+            }
+            if self.poll_timers(cx, link)? {
+                continue;
+            }
+            self.budget = 0;
+            return Poll::Pending;
+        }
+    }
+
+    /// Ready once the queue has room. Control frames are handled meanwhile.
+    pub(crate) fn poll_room<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Poll<Result<(), Error>> {
+        while link.is_over_high_water() {
+            match link.poll_write_out(cx) {
+                Poll::Ready(Ok(())) => break,
+                Poll::Ready(Err(error)) => self.transport_failed(error, link),
+                Poll::Pending if !link.is_over_high_water() => break,
+                Poll::Pending => {
+                    self.poll_behind(cx, link);
+                    if !self.poll_timers(cx, link)? {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready once everything queued is written. Control frames are handled meanwhile, and once more
+    /// if the owner only ever sends: nobody else would answer the peer's pings.
+    pub(crate) fn poll_flush<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Poll<Result<(), Error>> {
+        loop {
+            if link.state() == State::Closed {
+                return Poll::Ready(self.closed_error(link).map_or(Ok(()), Err));
+            }
+            match link.poll_write_out(cx) {
+                Poll::Ready(Ok(())) => {
+                    if !self.receiving {
+                        self.poll_behind(cx, link);
+                        // A pong or the answer to a Close may have come of it.
+                        if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
+                            self.transport_failed(error, link);
+                            continue;
+                        }
+                        // Keepalive pings of an owner that only sends; it does not wait for them.
+                        self.poll_timers(cx, link)?;
+                    }
+                    self.receiving = false;
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Ready(Err(error)) => self.transport_failed(error, link),
+                Poll::Pending => {
+                    self.poll_behind(cx, link);
+                    if !self.poll_timers(cx, link)? {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ready at the very end. Messages that still come are thrown away.
+    pub(crate) fn poll_end<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Poll<Result<Outcome, Error>> {
+        loop {
+            match self.poll_ready(cx, link) {
+                Poll::Ready(Ok(Some(_))) => {}
+                Poll::Ready(Err(error @ Error::NoTimer(_))) => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(None) | Err(_)) => {
+                    if let Some(outcome) = link.with_outbox(|outbox| outbox.outcome()) {
+                        return Poll::Ready(Ok(outcome));
+                    }
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Whether the end has been told.
+    pub(crate) fn is_over(&self) -> bool {
+        self.reported
+    }
+
+    /// What to say to a caller who wants to send on a connection that has ended.
+    pub(crate) fn closed_error<L: Link>(&mut self, link: &mut L) -> Option<Error> {
+        if link.state() != State::Closed {
+            return Some(SendError::Closed.into());
+        }
+        match self.finish(link) {
+            Err(error) => Some(error),
+            Ok(_) => {
+                let clean = link.with_outbox(|outbox| outbox.outcome()).is_some_and(|outcome| outcome.is_clean());
+                (!clean).then(|| SendError::Closed.into())
+            }
+        }
+    }
+
+    /// Reads behind the back of an owner that is sending: control frames are handled, the first
+    /// message waits for the next receive, and nothing is read past it.
+    fn poll_behind<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) {
+        while self.stash.is_none() && !self.eof {
+            let timer = &self.timer;
+            match self.inbound.next(link, || timer.now()) {
+                Ok(Some(ready @ (Ready::Message(_) | Ready::Piece(_)))) => self.stash = Some(Box::new(ready)),
+                Ok(Some(ready @ Ready::Ping(_))) if !self.auto_pong => self.stash = Some(Box::new(ready)),
+                // The queue has the reply, and the state the rest.
+                Ok(Some(_)) | Err(_) => {}
+                Ok(None) if link.state() == State::Closed => return,
+                Ok(None) => {
+                    if self.poll_fill(cx, link).is_pending() {
+                        self.inbound.release();
+                        return;
+                    }
+                    if self.budget >= BUDGET {
+                        self.budget = 0;
+                        cx.waker().wake_by_ref();
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// One read: true if bytes came, false if the stream has ended or failed.
+    #[inline]
+    fn poll_fill<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Poll<bool> {
+        if self.leftover.is_some() {
+            return Poll::Ready(self.fill_leftover());
+        }
+        loop {
+            let polled = match self.inbound.read_buf() {
+                ReadBuf::Slab(slab) => link.poll_read(cx, slab).map_ok(|n| (n, false)),
+                ReadBuf::Large { message, limit } => link.poll_read_append(cx, message, limit).map_ok(|n| (n, true)),
+            };
+            match polled {
+                Poll::Ready(Ok((0, _))) => {
+                    self.eof = true;
+                    self.cut = self.inbound.is_mid_message();
+                    self.inbound.receive_eof(link);
+                    return Poll::Ready(false);
+                }
+                Poll::Ready(Ok((n, large))) => {
+                    if large {
+                        self.inbound.filled_large();
+                    } else {
+                        self.inbound.filled(n);
+                    }
+                    self.budget += n;
+                    return Poll::Ready(true);
+                }
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Some TLS stacks report an end without their own goodbye as an error.
+                Poll::Ready(Err(error)) => {
+                    self.eof = true;
+                    self.transport_failed(error, link);
+                    return Poll::Ready(false);
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    #[cold]
+    fn fill_leftover(&mut self) -> bool {
+        let Some(leftover) = self.leftover.as_mut() else { return false };
+        match self.inbound.read_buf() {
+            ReadBuf::Slab(slab) => {
+                let n = leftover.len().min(slab.len());
+                let bytes = leftover.split_to(n);
+                if let Some(to) = slab.get_mut(..n) {
+                    to.copy_from_slice(&bytes);
+                }
+                self.inbound.filled(n);
+            }
+            ReadBuf::Large { message, limit } => {
+                let n = leftover.len().min(limit);
+                message.extend_from_slice(&leftover.split_to(n));
+                self.inbound.filled_large();
+            }
+        }
+        if leftover.is_empty() {
+            self.leftover = None;
+        }
+        true
+    }
+
+    /// Arms the timer for the next deadline; true if one had passed and something was done about it.
+    fn poll_timers<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Result<bool, Error> {
+        let timer = &self.timer;
+        let Some(deadline) = self.inbound.next_timeout(link.state(), || timer.now()) else {
+            return Ok(false);
+        };
+        match self.timer.poll_until(cx, deadline) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Err(error)) => Err(Error::NoTimer(error)),
+            Poll::Ready(Ok(())) => {
+                let now = self.timer.now();
+                // That time is up is in the outcome, and the loop comes by there.
+                let _ = self.inbound.handle_timeout(link, now);
+                Ok(true)
+            }
+        }
+    }
+
+    #[cold]
+    fn transport_failed<L: Link>(&mut self, error: io::Error, link: &mut L) {
+        link.with_outbox(|outbox| outbox.transport_failed(error.kind()));
+        self.failure.get_or_insert_with(|| Box::new(error));
+    }
+
+    #[cold]
+    fn finish<L: Link>(&mut self, link: &mut L) -> Result<Option<Ready>, Error> {
+        self.inbound.stop();
+        if core::mem::replace(&mut self.reported, true) {
+            return Ok(None);
+        }
+        let Some(outcome) = link.with_outbox(|outbox| outbox.outcome()) else {
+            return Ok(None);
+        };
+        match outcome.cause {
+            Cause::Protocol(error) => Err(error.into()),
+            Cause::Timeout(kind) => Err(Error::Timeout(kind)),
+            Cause::Disconnected => Err(Error::Disconnected { mid_message: self.cut }),
+            Cause::Transport(kind) => Err(Error::Io(self.failure.take().map_or_else(|| kind.into(), |error| *error))),
+            _ => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+use std::fmt;
+use std::io;
+
+use wskit_handshake::{BuildError, HandshakeError, RequestError};
+use wskit_proto::{ProtocolError, SendError, TimeoutKind};
+
+/// Why an operation failed, by whose fault it was.
+///
+/// Each ending is reported once; later calls to receive answer `None`, later calls to send answer
+/// [`SendError::Closed`]. [`WebSocket::outcome`](crate::WebSocket::outcome) tells it again.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The peer broke a rule. It has been told by a Close with the fitting code.
+    Protocol(ProtocolError),
+    /// The caller asked for something that cannot be sent; the connection is as it was.
+    Send(SendError),
+    /// The peer ended the transport without a Close (RFC 6455 §7.1.5: code 1006): its process or
+    /// network went away. Common with real clients; [`is_disconnect`](Error::is_disconnect) tells it
+    /// from what deserves a look.
+    Disconnected {
+        /// Whether a message was cut; what had come of it is lost.
+        mid_message: bool,
+    },
+    /// The peer did not do in time what it had to.
+    Timeout(TimeoutKind),
+    /// The transport failed.
+    Io(io::Error),
+    /// The opening handshake failed.
+    Handshake(HandshakeError),
+    /// The opening handshake was not completed in time (`Config::handshake_timeout`).
+    HandshakeTimeout,
+    /// A page of an origin that the server does not let in asked for a WebSocket; it was told 403.
+    OriginRefused,
+    /// The request to connect with cannot be built.
+    Request(RequestError),
+    /// The response to accept with cannot be built.
+    Response(BuildError),
+    /// The runtime has no timer, and a deadline is configured. Enable the runtime's timer, or switch
+    /// off what needs one.
+    NoTimer(io::Error),
+    /// `wss://` was asked for, and no TLS was compiled in or configured.
+    TlsUnavailable,
+    /// The TLS handshake failed, most often over the peer's certificate.
+    Tls(io::Error),
+}
+
+impl Error {
+    /// Whether the peer or the network simply went away: what a server that logs errors may skip.
+    #[must_use]
+    pub fn is_disconnect(&self) -> bool {
+        match self {
+            Self::Disconnected { .. } | Self::Timeout(TimeoutKind::Keepalive) => true,
+            Self::Io(error) => matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::ConnectionAborted
+                    | io::ErrorKind::BrokenPipe
+                    | io::ErrorKind::NotConnected
+                    | io::ErrorKind::TimedOut
+                    | io::ErrorKind::UnexpectedEof
+            ),
+            _ => false,
+        }
+    }
+
+    /// Whether sending failed only because the connection is closing or closed.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        matches!(self, Self::Send(SendError::Closed))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protocol(error) => error.fmt(f),
+            Self::Send(error) => error.fmt(f),
+            Self::Disconnected { mid_message: true } => f.write_str("the peer went away in the middle of a message"),
+            Self::Disconnected { mid_message: false } => f.write_str("the peer went away without a Close"),
+            Self::Timeout(kind) => kind.fmt(f),
+            Self::Io(error) => write!(f, "the transport failed: {error}"),
+            Self::Handshake(error) => write!(f, "the opening handshake failed: {error}"),
+            Self::HandshakeTimeout => f.write_str("the opening handshake was not completed in time"),
+            Self::OriginRefused => f.write_str("a page of an origin that is not let in was refused"),
+            Self::Request(error) => write!(f, "the request cannot be built: {error}"),
+            Self::Response(error) => write!(f, "the response cannot be built: {error}"),
+            Self::NoTimer(error) => write!(f, "the runtime has no timer: {error}"),
+            Self::TlsUnavailable => f.write_str("wss:// needs TLS: enable a TLS feature or pass a connector"),
+            Self::Tls(error) => write!(f, "the TLS handshake failed: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Protocol(error) => Some(error),
+            Self::Send(error) => Some(error),
+            Self::Io(error) | Self::NoTimer(error) | Self::Tls(error) => Some(error),
+            Self::Handshake(error) => Some(error),
+            Self::Request(error) => Some(error),
+            Self::Response(error) => Some(error),
+            Self::Disconnected { .. } | Self::Timeout(_) | Self::HandshakeTimeout | Self::OriginRefused | Self::TlsUnavailable => {
+                None
+            },
+        }
+    }
+}
+
+impl From<ProtocolError> for Error {
+    fn from(error: ProtocolError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        Self::Send(error)
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<HandshakeError> for Error {
+    fn from(error: HandshakeError) -> Self {
+        Self::Handshake(error)
+    }
+}
+
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<BuildError> for Error {
+    fn from(error: BuildError) -> Self {
+        Self::Response(error)
+    }
+}

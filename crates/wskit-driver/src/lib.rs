@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
+mod client;
+mod engine;
+mod error;
+mod event;
+mod fan_out;
+mod handshake;
+mod keys;
+mod link;
+mod runtime;
+mod server;
+mod split;
+mod stream;
+mod sync;
+mod transport;
+mod websocket;
+
+pub use client::Client;
+pub use error::Error;
+pub use event::Event;
+pub use keys::secure_keys;
+pub use runtime::{Runtime, within};
+pub use server::{HttpRequest, Request, Server, Upgrade};
+pub use split::{ReadRef, Reader, ReaderPiece, WritePermit, Writer};
+pub use transport::{PollRead, PollWrite, Timer, Transport};
+pub use websocket::{Permit, RecvPiece, RecvRef, WebSocket};

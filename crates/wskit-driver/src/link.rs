@@ -1,0 +1,124 @@
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll, ready};
+
+use wskit_proto::{Ending, Outbox, State, WithOutbox};
+
+use crate::transport::{PollRead, PollWrite};
+
+/// What the engine works on: the transport and the sending half, however they are held.
+///
+/// A whole connection has both to itself ([`Whole`]); after a split the reader has its half of the
+/// transport and shares the rest behind a lock (`ReadSide`).
+pub(crate) trait Link: WithOutbox + PollRead {
+    fn state(&self) -> State;
+    fn ending(&mut self) -> Ending;
+    fn is_over_high_water(&self) -> bool;
+    /// Writes all that is queued and flushes the transport.
+    fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+/// A transport and the sending half in one hand.
+pub(crate) struct Whole<T> {
+    pub(crate) io: T,
+    pub(crate) outbox: Outbox,
+    /// Written since the transport was last flushed.
+    pub(crate) dirty: bool,
+}
+
+impl<T> WithOutbox for Whole<T> {
+    #[inline]
+    fn with_outbox<R>(&mut self, f: impl FnOnce(&mut Outbox) -> R) -> R {
+        f(&mut self.outbox)
+    }
+}
+
+impl<T: PollRead> PollRead for Whole<T> {
+    #[inline]
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.io.poll_read(cx, buf)
+    }
+
+    fn poll_read_append(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Vec<u8>,
+        limit: usize,
+    ) -> Poll<io::Result<usize>> {
+        self.io.poll_read_append(cx, message, limit)
+    }
+}
+
+impl<T: PollRead + PollWrite> Link for Whole<T> {
+    #[inline]
+    fn state(&self) -> State {
+        self.outbox.state()
+    }
+
+    #[inline]
+    fn ending(&mut self) -> Ending {
+        self.outbox.ending()
+    }
+
+    #[inline]
+    fn is_over_high_water(&self) -> bool {
+        self.outbox.is_over_high_water()
+    }
+
+    #[inline]
+    fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        poll_write_out(&mut self.io, &mut self.outbox, &mut self.dirty, cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_shutdown(cx)
+    }
+}
+
+/// The most slices handed to one vectored write.
+const SLICES: usize = 32;
+
+/// Writes all that is queued, then flushes. Bytes leave the queue only once they are written.
+#[inline]
+pub(crate) fn poll_write_out<W: PollWrite>(
+    io: &mut W,
+    outbox: &mut Outbox,
+    dirty: &mut bool,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    while !outbox.is_empty() {
+        let written = if outbox.is_contiguous() {
+            let mut one = [IoSlice::new(&[])];
+            outbox.chunks(&mut one);
+            io.poll_write(cx, &one)
+        } else {
+            poll_write_gathered(io, outbox, cx)
+        };
+        match written {
+            Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(n)) => {
+                outbox.advance(n);
+                *dirty = true;
+            }
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Pending => {
+                outbox.set_blocked(true);
+                return Poll::Pending;
+            }
+        }
+    }
+    if *dirty {
+        ready!(io.poll_flush(cx))?;
+        *dirty = false;
+        outbox.set_blocked(false);
+    }
+    Poll::Ready(Ok(()))
+}
+
+#[cold]
+fn poll_write_gathered<W: PollWrite>(io: &mut W, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let used = outbox.chunks(&mut slices);
+    io.poll_write(cx, slices.get(..used).unwrap_or_default())
+}

@@ -1,0 +1,44 @@
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::transport::{Timer, Transport};
+
+/// A runtime's way to make a [`Transport`] of a stream of type `S`.
+///
+/// A binding implements it for a unit type of its own, for every stream that its runtime can read
+/// and write; [`Server`](crate::Server) and [`Client`](crate::Client) are written against it once.
+pub trait Runtime<S> {
+    /// The stream with this runtime's timer.
+    type Transport: Transport;
+
+    /// Wraps the stream.
+    fn wrap(stream: S) -> Self::Transport;
+}
+
+/// Runs `future` for at most `limit`.
+///
+/// # Errors
+/// [`Error::HandshakeTimeout`], and [`Error::NoTimer`] when the runtime has none.
+///
+/// # Cancel safety
+/// That of `future`.
+pub async fn within<C: Timer, F: Future>(mut timer: C, limit: Duration, future: F) -> Result<F::Output, Error> {
+    let mut future = pin!(future);
+    let deadline = timer.now().checked_add(limit);
+    poll_fn(move |cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        // A limit beyond the clock's range is none.
+        let Some(deadline) = deadline else { return Poll::Pending };
+        match timer.poll_until(cx, deadline) {
+            Poll::Ready(Ok(())) => Poll::Ready(Err(Error::HandshakeTimeout)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(Error::NoTimer(error))),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}

@@ -1,0 +1,24 @@
+//! A connection in two hands: one [`Reader`], many [`Writer`]s.
+
+mod reader;
+mod shared;
+mod writer;
+
+pub use reader::{ReadRef, Reader, ReaderPiece};
+pub use writer::{WritePermit, Writer};
+
+use crate::engine::Engine;
+use crate::link::Whole;
+use crate::sync::Arc;
+use crate::transport::Transport;
+use shared::Shared;
+
+pub(crate) fn split<T: Transport>(
+    engine: Engine<T::Timer>,
+    link: Whole<T>,
+    protocol: Option<Box<str>>,
+) -> (Reader<T>, Writer<T>) {
+    let (read, write) = link.io.into_split();
+    let shared = Arc::new(Shared::new(link.outbox, write, link.dirty, engine.timer.clone(), protocol));
+    (Reader::new(engine, read, shared.clone()), Writer::new(shared))
+}

@@ -1,0 +1,241 @@
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_core::stream::{FusedStream, Stream};
+use wskit_proto::{Message, MessageRef, Outcome, Piece, State};
+
+use super::shared::{Parked, ReadSide, Shared};
+use super::writer::Writer;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::event::Event;
+use crate::sync::Arc;
+use crate::transport::Transport;
+
+/// The receiving half of a split connection.
+///
+/// It answers pings and the peer's Close, keeps the deadlines, and flushes what the writers have
+/// queued before it waits; so keep it receiving. It takes the writers' lock only when it owes a
+/// reply or something is queued.
+///
+/// # Dropping
+/// The connection stays: writers go on sending, and while one of their calls is awaited it reads in
+/// the reader's place, answers control frames and **throws messages away**. When the reader and the
+/// last writer are gone the transport is dropped, without a Close.
+pub struct Reader<T: Transport> {
+    /// Both are there until the drop.
+    engine: Option<Engine<T::Timer>>,
+    read: Option<T::Read>,
+    shared: Arc<Shared<T>>,
+}
+
+impl<T: Transport> Reader<T> {
+    pub(super) fn new(engine: Engine<T::Timer>, read: T::Read, shared: Arc<Shared<T>>) -> Self {
+        Self { engine: Some(engine), read: Some(read), shared }
+    }
+
+    /// Receives a message to keep; `None` after a clean close.
+    ///
+    /// # Errors
+    /// Once, when the connection ended in any other way; then `None`.
+    ///
+    /// # Cancel safety
+    /// Safe: no message is lost when the future is dropped.
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> {
+        poll_fn(move |cx| self.poll_recv(cx))
+    }
+
+    /// The poll function behind [`recv`](Reader::recv).
+    ///
+    /// # Errors
+    /// As [`recv`](Reader::recv).
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        self.poll_with(cx, |engine, cx, link| {
+            let item = ready!(engine.poll_item(cx, link))?;
+            Poll::Ready(Ok(item.map(|item| engine.inbound.message(item).into_owned())))
+        })
+    }
+
+    /// Receives a message without allocating: lends it until the next call.
+    ///
+    /// # Errors
+    /// As [`recv`](Reader::recv).
+    ///
+    /// # Cancel safety
+    /// Safe: no message is lost when the future is dropped.
+    pub fn recv_ref(&mut self) -> ReadRef<'_, T> {
+        ReadRef { reader: Some(self) }
+    }
+
+    /// Receives messages, pings and pongs.
+    ///
+    /// # Errors
+    /// As [`recv`](Reader::recv).
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub fn recv_event(&mut self) -> impl Future<Output = Result<Option<Event>, Error>> {
+        poll_fn(move |cx| self.poll_with(cx, |engine, cx, link| engine.poll_event(cx, link)))
+    }
+
+    /// Receives the next piece of a message as it comes; see
+    /// [`WebSocket::recv_piece`](crate::WebSocket::recv_piece).
+    ///
+    /// # Errors
+    /// As [`recv`](Reader::recv).
+    ///
+    /// # Cancel safety
+    /// Safe: no piece is lost when the future is dropped.
+    pub fn recv_piece(&mut self) -> ReaderPiece<'_, T> {
+        ReaderPiece { reader: Some(self) }
+    }
+
+    /// Another writer for this connection, also when all others are gone.
+    #[must_use]
+    pub fn writer(&self) -> Writer<T> {
+        Writer::new(self.shared.clone())
+    }
+
+    /// Open, closing or closed.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.shared.state()
+    }
+
+    /// How the connection ended; `None` until it has.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.shared.outcome()
+    }
+
+    /// The sub-protocol that was agreed on.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&str> {
+        self.shared.protocol()
+    }
+
+    /// The latest round trip of a keepalive ping.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.engine.as_ref().and_then(|engine| engine.inbound.round_trip())
+    }
+
+    /// Polls the engine; if it has to wait, a writer that starts the end wakes it.
+    fn poll_with<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut poll: impl FnMut(&mut Engine<T::Timer>, &mut Context<'_>, &mut ReadSide<'_, T>) -> Poll<Result<Option<R>, Error>>,
+    ) -> Poll<Result<Option<R>, Error>> {
+        let (Some(engine), Some(read)) = (self.engine.as_mut(), self.read.as_mut()) else {
+            return Poll::Ready(Ok(None));
+        };
+        let mut link = ReadSide { read, shared: &self.shared };
+        let before = self.shared.state();
+        let polled = poll(engine, cx, &mut link);
+        if polled.is_pending() {
+            self.shared.wait_as_reader(cx.waker());
+            // A writer may have started the end between the poll and the line above.
+            if self.shared.state() != before {
+                return poll(engine, cx, &mut link);
+            }
+        }
+        polled
+    }
+}
+
+impl<T: Transport> Drop for Reader<T> {
+    fn drop(&mut self) {
+        if let (Some(engine), Some(read)) = (self.engine.take(), self.read.take()) {
+            self.shared.park(Parked { engine, read });
+        }
+    }
+}
+
+impl<T: Transport> fmt::Debug for Reader<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("state", &self.state()).finish_non_exhaustive()
+    }
+}
+
+/// Ends after a clean close; any other ending is one error before that.
+impl<T: Transport + Unpin> Stream for Reader<T> {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(ready!(self.get_mut().poll_recv(cx)).transpose())
+    }
+}
+
+impl<T: Transport + Unpin> FusedStream for Reader<T> {
+    fn is_terminated(&self) -> bool {
+        self.engine.as_ref().is_none_or(Engine::is_over)
+    }
+}
+
+/// Nothing in it is pinned.
+impl<T: Transport> Unpin for Reader<T> {}
+
+/// The future of [`Reader::recv_ref`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct ReadRef<'a, T: Transport> {
+    reader: Option<&'a mut Reader<T>>,
+}
+
+impl<'a, T: Transport> Future for ReadRef<'a, T> {
+    type Output = Result<Option<MessageRef<'a>>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(reader) = self.reader.take() else {
+            return Poll::Ready(Ok(None));
+        };
+        match reader.poll_with(cx, |engine, cx, link| engine.poll_item(cx, link)) {
+            Poll::Ready(Ok(item)) => Poll::Ready(Ok(item
+                .and_then(|item| reader.engine.as_mut().map(|engine| engine.inbound.message(item))))),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                self.reader = Some(reader);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T: Transport> fmt::Debug for ReadRef<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReadRef")
+    }
+}
+
+/// The future of [`Reader::recv_piece`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct ReaderPiece<'a, T: Transport> {
+    reader: Option<&'a mut Reader<T>>,
+}
+
+impl<'a, T: Transport> Future for ReaderPiece<'a, T> {
+    type Output = Result<Option<Piece<'a>>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(reader) = self.reader.take() else {
+            return Poll::Ready(Ok(None));
+        };
+        match reader.poll_with(cx, |engine, cx, link| engine.poll_piece(cx, link)) {
+            Poll::Ready(Ok(piece)) => Poll::Ready(Ok(piece
+                .and_then(|piece| reader.engine.as_ref().map(|engine| engine.inbound.piece(piece))))),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                self.reader = Some(reader);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T: Transport> fmt::Debug for ReaderPiece<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReaderPiece")
+    }
+}

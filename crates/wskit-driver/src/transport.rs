@@ -1,0 +1,92 @@
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+/// The reading half of a transport: an ordered byte stream.
+///
+/// Own traits rather than tokio's or futures-io's, because this is all that a connection needs, and
+/// because a runtime's trait would tie the driver to the runtime. A binding implements them for one
+/// newtype.
+pub trait PollRead {
+    /// Reads into `buf`, which is not empty; 0 is the end of the stream.
+    ///
+    /// # Errors
+    /// What the transport reports. `Interrupted` is tried again by the caller.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Appends at most `limit` bytes to `message`, which has spare capacity for them; 0 is the end of
+    /// the stream. A binding that can read into spare capacity saves the zeroing this default does.
+    ///
+    /// # Errors
+    /// As [`poll_read`](PollRead::poll_read); nothing was appended then.
+    fn poll_read_append(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Vec<u8>,
+        limit: usize,
+    ) -> Poll<io::Result<usize>> {
+        let len = message.len();
+        message.resize(len + limit, 0);
+        let polled = match message.get_mut(len..) {
+            Some(spare) => self.poll_read(cx, spare),
+            None => Poll::Ready(Ok(0)),
+        };
+        match polled {
+            Poll::Ready(Ok(n)) => message.truncate(len + n),
+            _ => message.truncate(len),
+        }
+        polled
+    }
+}
+
+/// The writing half of a transport.
+pub trait PollWrite {
+    /// Writes from the front of `chunks` (at least one, none empty), in one system call where the
+    /// transport can; says how many bytes it took.
+    ///
+    /// # Errors
+    /// What the transport reports. `Interrupted` is tried again by the caller; 0 counts as
+    /// `WriteZero`.
+    fn poll_write(&mut self, cx: &mut Context<'_>, chunks: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
+
+    /// Passes on what the transport itself buffers (TLS does).
+    ///
+    /// # Errors
+    /// What the transport reports.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Shuts the write side down, after a flush: the peer sees the end of the stream.
+    ///
+    /// # Errors
+    /// What the transport reports.
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+/// A clock and one alarm. A clone is a new alarm on the same clock.
+pub trait Timer: Clone {
+    /// The time now.
+    fn now(&self) -> Instant;
+
+    /// Ready once `deadline` has passed. The waker of the last call is woken then; a later deadline
+    /// may be armed lazily.
+    ///
+    /// # Errors
+    /// The runtime has no timer.
+    fn poll_until(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<io::Result<()>>;
+}
+
+/// A byte stream with a clock that a [`WebSocket`](crate::WebSocket) can live on.
+pub trait Transport: PollRead + PollWrite {
+    /// The reading half after a split.
+    type Read: PollRead;
+    /// The writing half after a split.
+    type Write: PollWrite;
+    /// The clock of this transport's runtime.
+    type Timer: Timer;
+
+    /// An alarm that is not armed.
+    fn timer(&self) -> Self::Timer;
+
+    /// Takes the transport apart, so that two tasks can use it; without a lock where it can.
+    fn into_split(self) -> (Self::Read, Self::Write);
+}

@@ -1,0 +1,116 @@
+//! Masking, RFC 6455 section 5.3.
+
+use crate::{InvalidUtf8, Utf8Check};
+
+// Miri cannot run functions compiled for features that its target lacks; it
+// checks the safe loops.
+#[cfg(all(target_arch = "x86_64", feature = "std", not(miri)))]
+mod avx2;
+mod words;
+
+#[cfg(all(target_arch = "x86_64", feature = "std", not(miri)))]
+use avx2 as blocks;
+#[cfg(not(all(target_arch = "x86_64", feature = "std", not(miri))))]
+use words as blocks;
+
+/// Masks and unmasks a payload (the two are the same) piece by piece.
+///
+/// Byte `i` of a payload is XORed with byte `i mod 4` of the key (RFC 6455
+/// section 5.3); the `Mask` remembers where in the key the next piece starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Mask {
+    /// The key, turned so that the lowest byte is the one for the next byte of payload.
+    key: u32,
+}
+
+impl Mask {
+    /// A mask at the start of a payload.
+    #[inline]
+    pub const fn new(key: [u8; 4]) -> Self {
+        Self {
+            key: u32::from_le_bytes(key),
+        }
+    }
+
+    /// Masks `data`, the next piece of the payload, in place.
+    #[inline]
+    pub fn apply(&mut self, data: &mut [u8]) {
+        let key = self.advance(data.len());
+        if data.len() < words::LONG {
+            words::short::<false>(data, key);
+        } else {
+            long::<false>(data, key);
+        }
+    }
+
+    /// As [`apply`](Self::apply), and says whether all of `data` is ASCII
+    /// afterwards, which costs next to nothing in the same pass.
+    ///
+    /// Where it is not, `data` has to be read again to be validated, so give
+    /// pieces that fit a first-level cache; [`apply_text`](Self::apply_text)
+    /// cuts them itself.
+    #[inline]
+    pub fn apply_ascii(&mut self, data: &mut [u8]) -> bool {
+        let key = self.advance(data.len());
+        if data.len() < words::LONG {
+            words::short::<true>(data, key)
+        } else {
+            long::<true>(data, key)
+        }
+    }
+
+    /// Masks the next piece of the payload from `src` to `dst`: as many bytes as
+    /// the shorter of the two has. What `dst` has beyond is left as it is.
+    #[inline]
+    pub fn copy(&mut self, src: &[u8], dst: &mut [u8]) {
+        let len = src.len().min(dst.len());
+        let key = self.advance(len);
+        if let (Some(src), Some(dst)) = (src.get(..len), dst.get_mut(..len)) {
+            if len < words::LONG {
+                words::short_copy(src, dst, key);
+            } else {
+                long_copy(src, dst, key);
+            }
+        }
+    }
+
+    /// Unmasks `data`, the next piece of a text, in place, and validates it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidUtf8`] if no continuation can make the text valid. Part of
+    /// `data` may be left masked then, as the connection is failed.
+    #[inline]
+    pub fn apply_text(&mut self, data: &mut [u8], utf8: &mut Utf8Check) -> Result<(), InvalidUtf8> {
+        data.chunks_mut(TEXT_PIECE).try_for_each(|piece| {
+            if self.apply_ascii(piece) && utf8.is_boundary() {
+                Ok(())
+            } else {
+                utf8.push(piece)
+            }
+        })
+    }
+
+    /// Moves on by `count` bytes and returns the key for the first of them.
+    #[inline]
+    fn advance(&mut self, count: usize) -> u32 {
+        let key = self.key;
+        self.key = words::turn(key, count);
+        key
+    }
+}
+
+/// A piece of text that stays in the first-level cache between its unmasking and
+/// its validation.
+const TEXT_PIECE: usize = 8 * 1024;
+
+// Not inlined, as the code is long.
+#[inline(never)]
+fn long<const ASCII: bool>(data: &mut [u8], key: u32) -> bool {
+    blocks::long::<ASCII>(data, key)
+}
+
+#[inline(never)]
+fn long_copy(src: &[u8], dst: &mut [u8], key: u32) {
+    blocks::long_copy(src, dst, key);
+}

@@ -1,0 +1,188 @@
+//! The server's yes (RFC 6455 §4.2.2).
+
+use std::ops::Deref;
+
+use bytes::Bytes;
+use http::header::{HeaderName, HeaderValue, SET_COOKIE};
+
+use crate::accept_key::accept_key;
+use crate::client_request::{checked_header, write_header};
+use crate::error::BuildError;
+use crate::extensions::{ExtensionList, write_extension};
+use crate::rejection::Rejection;
+use crate::upgrade::UpgradeRequest;
+
+/// An [`UpgradeRequest`] whose origin a policy has let pass.
+///
+/// Made only by [`UpgradeRequest::check`], so an origin cannot be forgotten. It
+/// gives access to everything that the request offers.
+#[derive(Debug)]
+pub struct CheckedRequest {
+    request: UpgradeRequest,
+}
+
+impl CheckedRequest {
+    pub(crate) fn new(request: UpgradeRequest) -> Self {
+        Self { request }
+    }
+
+    /// Begins the 101 response.
+    pub fn accept(self) -> Accept {
+        Accept {
+            request: self.request,
+            protocol: None,
+            extensions: String::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// Refuses the request after all: the bytes to send before closing.
+    pub fn reject(self, rejection: &Rejection) -> Vec<u8> {
+        self.request.reject(rejection)
+    }
+}
+
+impl Deref for CheckedRequest {
+    type Target = UpgradeRequest;
+
+    fn deref(&self) -> &UpgradeRequest {
+        &self.request
+    }
+}
+
+/// A 101 response in the making. Nothing in it can be what the client did not
+/// ask for.
+#[derive(Debug)]
+#[must_use = "the response is made by `finish`"]
+pub struct Accept {
+    request: UpgradeRequest,
+    protocol: Option<String>,
+    /// The value of the header, written by [`write_extension`].
+    extensions: String,
+    /// Whole header lines.
+    headers: Vec<u8>,
+}
+
+impl Accept {
+    /// The request that is being accepted.
+    pub fn request(&self) -> &UpgradeRequest {
+        &self.request
+    }
+
+    /// Chooses a subprotocol, which the client must have offered (§4.2.2 item
+    /// 5.5). The last choice counts.
+    pub fn protocol(mut self, name: &str) -> Result<Self, BuildError> {
+        if !self.request.protocols().any(|offered| offered == name) {
+            return Err(BuildError::ProtocolNotOffered);
+        }
+        self.protocol = Some(name.to_owned());
+        Ok(self)
+    }
+
+    /// Chooses the subprotocol that the client likes best among `supported`,
+    /// or none if it offers none of them.
+    pub fn protocol_from<S: AsRef<str>>(mut self, supported: &[S]) -> Self {
+        let known = |offered: &&str| supported.iter().any(|name| name.as_ref() == *offered);
+        self.protocol = self.request.protocols().find(known).map(str::to_owned);
+        self
+    }
+
+    /// Accepts an extension, which the client must have offered (§4.2.2 item
+    /// 5.6), once. `params` are the agreed ones; that they suit the offer is
+    /// for the extension to know.
+    pub fn extension<'a>(
+        mut self,
+        name: &str,
+        params: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
+    ) -> Result<Self, BuildError> {
+        let mut offers = self.request.extensions();
+        if !offers.any(|offer| offer.name() == name) {
+            return Err(BuildError::ExtensionNotOffered);
+        }
+        let mut chosen = crate::Extensions::new(&self.extensions);
+        if chosen.any(|extension| extension.name() == name) {
+            return Err(BuildError::ExtensionRepeated);
+        }
+        write_extension(&mut self.extensions, name, params)?;
+        Ok(self)
+    }
+
+    /// Adds a header. Refused are names that are not tokens, values with
+    /// control characters, and the headers that the handshake writes itself.
+    pub fn header<N, V>(mut self, name: N, value: V) -> Result<Self, BuildError>
+    where
+        N: TryInto<HeaderName>,
+        V: TryInto<HeaderValue>,
+    {
+        let (name, value) = checked_header(name, value)?;
+        write_header(&mut self.headers, &name, &value);
+        Ok(self)
+    }
+
+    /// Sets a cookie, given as the value of `Set-Cookie`: `id=1; HttpOnly`.
+    pub fn cookie(self, cookie: &str) -> Result<Self, BuildError> {
+        self.header(SET_COOKIE, cookie)
+    }
+
+    /// Writes the response. With it sent, the handshake is over and frames
+    /// follow in both directions; those of the client that are here already
+    /// are in [`leftover`](Accepted::leftover).
+    pub fn finish(self) -> Accepted {
+        let accept = accept_key(self.request.key());
+        let parts: [&[u8]; 9] = {
+            let (protocol_name, protocol_end): (&[u8], &[u8]) = match &self.protocol {
+                Some(_) => (b"Sec-WebSocket-Protocol: ", b"\r\n"),
+                None => (b"", b""),
+            };
+            let (extensions_name, extensions_end): (&[u8], &[u8]) = match self.extensions.as_str() {
+                "" => (b"", b""),
+                _ => (b"Sec-WebSocket-Extensions: ", b"\r\n"),
+            };
+            let protocol = self.protocol.as_deref().unwrap_or_default();
+            [
+                SWITCHING,
+                &accept,
+                b"\r\n",
+                protocol_name,
+                protocol.as_bytes(),
+                protocol_end,
+                extensions_name,
+                self.extensions.as_bytes(),
+                extensions_end,
+            ]
+        };
+        let length = parts.iter().map(|part| part.len()).sum::<usize>();
+        let mut response = Vec::with_capacity(length + self.headers.len() + 2);
+        for part in parts {
+            response.extend_from_slice(part);
+        }
+        response.extend_from_slice(&self.headers);
+        response.extend_from_slice(b"\r\n");
+        Accepted {
+            response,
+            protocol: self.protocol,
+            extensions: ExtensionList::from_checked(self.extensions.into()),
+            leftover: self.request.into_leftover(),
+        }
+    }
+}
+
+/// The end of a successful handshake, seen by the server.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Accepted {
+    /// The bytes of the 101 response: send them before any frame.
+    pub response: Vec<u8>,
+    /// The subprotocol in use.
+    pub protocol: Option<String>,
+    /// The extensions in use, in their order.
+    pub extensions: ExtensionList<'static>,
+    /// The client's bytes behind its request: the beginning of its frames.
+    pub leftover: Bytes,
+}
+
+/// §4.2.2 items 5.1 to 5.4.
+const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
+Upgrade: websocket\r\n\
+Connection: Upgrade\r\n\
+Sec-WebSocket-Accept: ";

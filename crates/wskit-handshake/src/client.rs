@@ -1,0 +1,221 @@
+//! The client's side: from a request to an open WebSocket (RFC 6455 §4.1).
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::{Response, StatusCode, Version};
+use httparse::Status;
+
+use crate::Progress;
+use crate::accept_key::accept_key;
+use crate::body::Body;
+use crate::client_request::ClientRequest;
+use crate::error::{HandshakeError, HeadFault};
+use crate::extensions::ExtensionList;
+use crate::head::{Head, HeadBuffer, header_map, parse_error};
+use crate::limits::HeadLimits;
+use crate::refusal::Refusal;
+use crate::response_check::{Agreement, Offers};
+
+/// Sends one request and judges the answer.
+///
+/// Write [`request_bytes`](Self::request_bytes), and nothing else, then feed
+/// [`receive`](Self::receive) with what the socket gives until it returns
+/// [`Done`](Progress::Done) or an error. On an error close the connection.
+pub struct ClientHandshake {
+    request: Vec<u8>,
+    offers: Offers,
+    limits: HeadLimits,
+    head: HeadBuffer,
+    interim: usize,
+    /// The refusal whose body is being read.
+    refusal: Option<Box<(Refusal, Body)>>,
+    /// Set once the handshake is over: what every later call returns.
+    end: Option<HandshakeError>,
+}
+
+/// The end of a successful handshake, seen by the client.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ClientAccepted {
+    /// Status 101 and all headers.
+    pub response: Response<()>,
+    /// The subprotocol in use, one of those offered.
+    pub protocol: Option<String>,
+    /// The extensions in use, each one offered, in their order. Their
+    /// parameters are for the extension to judge.
+    pub extensions: ExtensionList<'static>,
+    /// The server's bytes behind its answer: the beginning of its frames.
+    pub leftover: Bytes,
+}
+
+impl ClientHandshake {
+    /// Prepares a request.
+    ///
+    /// `nonce` must be 16 fresh random bytes for every connection (§4.1 item
+    /// 7). It proves that the answer is one to this request, and need not be
+    /// secret.
+    pub fn new(request: ClientRequest, nonce: [u8; 16], limits: HeadLimits) -> Self {
+        let (bytes, key) = request.to_bytes(nonce);
+        let (protocols, extensions) = request.into_offers();
+        Self {
+            request: bytes,
+            offers: Offers {
+                accept: accept_key(&key),
+                protocols,
+                extensions,
+            },
+            limits,
+            head: HeadBuffer::default(),
+            interim: 0,
+            refusal: None,
+            end: None,
+        }
+    }
+
+    /// The whole request.
+    pub fn request_bytes(&self) -> &[u8] {
+        &self.request
+    }
+
+    /// Takes bytes as they come, cut anywhere.
+    ///
+    /// Bytes behind a 101 come back as `leftover`. Another final answer is an
+    /// error, [`HandshakeError::Refused`], as soon as its body is complete or
+    /// longer than is kept. After an error every further call returns the same
+    /// error; after `Done`, it is [`HandshakeError::Finished`].
+    pub fn receive(&mut self, bytes: &[u8]) -> Result<Progress<ClientAccepted>, HandshakeError> {
+        if let Some(end) = &self.end {
+            return Err(end.clone());
+        }
+        let outcome = self.advance(bytes);
+        match &outcome {
+            Ok(Progress::NeedMore) => {}
+            Ok(Progress::Done(_)) => self.end = Some(HandshakeError::Finished),
+            Err(error) => self.end = Some(error.clone()),
+        }
+        outcome
+    }
+
+    /// Says that the server has closed its side. Always an error:
+    /// [`Refused`](HandshakeError::Refused) with the body as far as it has come
+    /// when the server was in the middle of a refusal.
+    pub fn receive_eof(&mut self) -> HandshakeError {
+        if let Some(end) = &self.end {
+            return end.clone();
+        }
+        let end = match self.refusal.take() {
+            Some(refusal) => refused(*refusal, true),
+            None => HandshakeError::UnexpectedEof {
+                received: self.head.len(),
+            },
+        };
+        self.end = Some(end.clone());
+        end
+    }
+
+    /// How many bytes have been looked at so far, each time they were.
+    #[doc(hidden)]
+    pub fn work(&self) -> u64 {
+        self.head.work()
+    }
+
+    fn advance(&mut self, mut bytes: &[u8]) -> Result<Progress<ClientAccepted>, HandshakeError> {
+        while self.refusal.is_none() {
+            let Some((head, taken)) = self.head.receive(bytes, &self.limits)? else {
+                return Ok(Progress::NeedMore);
+            };
+            bytes = bytes.get(taken..).unwrap_or_default();
+            match self.answer(&head)? {
+                Answer::Interim => {
+                    self.interim += 1;
+                    let limit = self.limits.max_interim_responses;
+                    if self.interim > limit {
+                        return Err(HandshakeError::TooManyInterimResponses { limit });
+                    }
+                }
+                Answer::Switch(response, agreement) => {
+                    return Ok(Progress::Done(ClientAccepted {
+                        response,
+                        protocol: agreement.protocol,
+                        extensions: agreement.extensions,
+                        leftover: Bytes::copy_from_slice(bytes),
+                    }));
+                }
+                Answer::Refuse(refusal) => self.refusal = Some(refusal),
+            }
+        }
+        if let Some(mut refusal) = self.refusal.take() {
+            if refusal.1.is_over() || refusal.1.receive(bytes) {
+                return Err(refused(*refusal, false));
+            }
+            self.refusal = Some(refusal);
+        }
+        Ok(Progress::NeedMore)
+    }
+
+    fn answer(&self, head: &Head) -> Result<Answer, HandshakeError> {
+        Head::with_storage(head.headers, |storage| {
+            let mut response = httparse::Response::new(&mut []);
+            let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+                &mut response,
+                &head.bytes,
+                storage,
+            );
+            match parsed {
+                Ok(Status::Complete(length)) if length == head.bytes.len() => {}
+                Ok(_) => return Err(HandshakeError::Malformed(HeadFault::StartLine)),
+                Err(error) => return Err(parse_error(error)),
+            }
+            let code = response.code.unwrap_or_default();
+            let status = StatusCode::from_u16(code)
+                .map_err(|_| HandshakeError::Malformed(HeadFault::StartLine))?;
+            if status.is_informational() && code != 101 {
+                return Ok(Answer::Interim);
+            }
+            if code == 101 {
+                if response.version != Some(1) {
+                    return Err(HandshakeError::HttpVersion);
+                }
+                let agreement = self.offers.check(response.headers)?;
+                let mut switch = Response::new(());
+                *switch.status_mut() = status;
+                *switch.version_mut() = Version::HTTP_11;
+                *switch.headers_mut() = header_map(response.headers)?;
+                return Ok(Answer::Switch(switch, agreement));
+            }
+            let refusal = Refusal {
+                status,
+                headers: header_map(response.headers)?,
+                body: Bytes::new(),
+                body_is_complete: false,
+            };
+            let body = Body::new(code, response.headers, self.limits.max_body_bytes);
+            Ok(Answer::Refuse(Box::new((refusal, body))))
+        })
+    }
+}
+
+/// Hides the request, which may hold credentials.
+impl fmt::Debug for ClientHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientHandshake")
+            .field("offers", &self.offers)
+            .field("received", &self.head.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What one head from the server says.
+enum Answer {
+    Interim,
+    Switch(Response<()>, Agreement),
+    Refuse(Box<(Refusal, Body)>),
+}
+
+fn refused((mut refusal, body): (Refusal, Body), eof: bool) -> HandshakeError {
+    let (bytes, complete) = body.finish(eof);
+    refusal.body = bytes.into();
+    refusal.body_is_complete = complete;
+    HandshakeError::Refused(Box::new(refusal))
+}

@@ -1,0 +1,424 @@
+//! What can go wrong, by whose fault.
+//!
+//! [`HandshakeError`] is the peer's doing. [`RequestError`] and [`BuildError`]
+//! are the caller's, and are reported before a byte leaves.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
+
+use http::StatusCode;
+use http::header::HeaderName;
+
+use crate::extensions::ExtensionError;
+use crate::refusal::Refusal;
+use crate::rejection::Rejection;
+
+/// The peer did not open a WebSocket.
+///
+/// A server sends the bytes of [`rejection`](Self::rejection), when there is
+/// one, and closes; a client closes.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The head is longer than
+    /// [`max_head_bytes`](crate::HeadLimits::max_head_bytes).
+    HeadTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The request line or status line is longer than
+    /// [`max_line_bytes`](crate::HeadLimits::max_line_bytes).
+    StartLineTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A header line is longer than
+    /// [`max_line_bytes`](crate::HeadLimits::max_line_bytes).
+    HeaderLineTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// There are more header lines than
+    /// [`max_headers`](crate::HeadLimits::max_headers).
+    TooManyHeaders {
+        /// The limit in lines.
+        limit: usize,
+    },
+    /// The head is not HTTP/1.x.
+    Malformed(HeadFault),
+    /// The HTTP version is not 1.1, which an upgrade needs (§4.1, §4.2.1).
+    HttpVersion,
+    /// A header that may stand only once came twice (§11.3; RFC 9112 §3.2 for
+    /// Host). Holds its name.
+    DuplicateHeader(&'static str),
+    /// No `Upgrade` header (§4.2.1 item 3, §4.1 response item 2).
+    MissingUpgrade,
+    /// The `Upgrade` header does not name `websocket`.
+    InvalidUpgrade,
+    /// No `Connection` header (§4.2.1 item 4, §4.1 response item 3). A proxy in
+    /// between that does not know upgrades drops it.
+    MissingConnection,
+    /// The `Connection` header does not hold the token `Upgrade`.
+    InvalidConnection,
+    /// The `Sec-WebSocket-Extensions` header breaks the grammar of §9.1.
+    InvalidExtensions(ExtensionError),
+    /// The stream ended before the handshake was complete.
+    UnexpectedEof {
+        /// How many bytes of the unfinished head had arrived; 0 when the peer
+        /// hung up without a word, as port scanners and health checks do.
+        received: usize,
+    },
+    /// The caller's mistake: `receive` after the handshake was done.
+    Finished,
+
+    /// Server: an upgrade with another method than GET (§4.2.1 item 1).
+    Method,
+    /// Server: the request target is neither a path nor an absolute http URI.
+    InvalidTarget,
+    /// Server: no `Host` header (§4.2.1 item 2).
+    MissingHost,
+    /// Server: the `Host` header is empty or not a host with an optional port.
+    InvalidHost,
+    /// Server: no `Sec-WebSocket-Key` header (§4.2.1 item 5).
+    MissingKey,
+    /// Server: the key is not the base64 form of 16 bytes.
+    InvalidKey,
+    /// Server: no `Sec-WebSocket-Version` header (§4.2.1 item 6).
+    MissingVersion,
+    /// Server: the version is not 13 (§4.4).
+    UnsupportedVersion,
+    /// Server: the `Sec-WebSocket-Protocol` header is not a list of tokens.
+    InvalidProtocols,
+    /// Server: the upgrade request announces a body, the raw material of
+    /// request smuggling.
+    RequestBody,
+
+    /// Client: the server answered with another status than 101. Status,
+    /// headers and the beginning of the body are inside.
+    Refused(Box<Refusal>),
+    /// Client: more 1xx answers than
+    /// [`max_interim_responses`](crate::HeadLimits::max_interim_responses).
+    TooManyInterimResponses {
+        /// The limit in answers.
+        limit: usize,
+    },
+    /// Client: no `Sec-WebSocket-Accept` header (§4.1 response item 4).
+    MissingAccept,
+    /// Client: the accept value does not belong to the key that was sent.
+    InvalidAccept,
+    /// Client: the server chose a subprotocol that was not offered (§4.1
+    /// response item 6).
+    ProtocolNotOffered,
+    /// Client: the server named an extension that was not offered (§4.1
+    /// response item 5). Names compare exactly, with their case.
+    ExtensionNotOffered,
+    /// Client: the server named one extension twice.
+    ExtensionRepeated,
+    /// Client: the 101 announces a body.
+    ResponseBody,
+}
+
+impl HandshakeError {
+    /// What a server should answer, ready to be written: 400, 405, 414, 426,
+    /// 431 or 505 with a line of explanation. `None` when there is nobody to
+    /// answer: the errors of a client, the end of the stream, and
+    /// [`Finished`](Self::Finished).
+    pub fn rejection(&self) -> Option<Rejection> {
+        let status = match self {
+            Self::HeadTooLong { .. }
+            | Self::HeaderLineTooLong { .. }
+            | Self::TooManyHeaders { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::StartLineTooLong { .. } => StatusCode::URI_TOO_LONG,
+            Self::HttpVersion => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            // §4.2.2, §4.4: name the version that would have been welcome.
+            Self::MissingUpgrade | Self::MissingVersion | Self::UnsupportedVersion => {
+                StatusCode::UPGRADE_REQUIRED
+            }
+            Self::Malformed(_)
+            | Self::DuplicateHeader(_)
+            | Self::InvalidUpgrade
+            | Self::MissingConnection
+            | Self::InvalidConnection
+            | Self::InvalidExtensions(_)
+            | Self::InvalidTarget
+            | Self::MissingHost
+            | Self::InvalidHost
+            | Self::MissingKey
+            | Self::InvalidKey
+            | Self::InvalidProtocols
+            | Self::RequestBody => StatusCode::BAD_REQUEST,
+            Self::UnexpectedEof { .. }
+            | Self::Finished
+            | Self::Refused(_)
+            | Self::TooManyInterimResponses { .. }
+            | Self::MissingAccept
+            | Self::InvalidAccept
+            | Self::ProtocolNotOffered
+            | Self::ExtensionNotOffered
+            | Self::ExtensionRepeated
+            | Self::ResponseBody => return None,
+        };
+        Some(Rejection::explained(status, self))
+    }
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HeadTooLong { limit } => write!(f, "head longer than {limit} bytes"),
+            Self::StartLineTooLong { limit } => write!(f, "first line longer than {limit} bytes"),
+            Self::HeaderLineTooLong { limit } => {
+                write!(f, "header line longer than {limit} bytes")
+            }
+            Self::TooManyHeaders { limit } => write!(f, "more than {limit} header lines"),
+            Self::Malformed(fault) => write!(f, "malformed HTTP head: {fault}"),
+            Self::HttpVersion => f.write_str("an upgrade needs HTTP/1.1"),
+            Self::DuplicateHeader(name) => write!(f, "more than one {name} header"),
+            Self::MissingUpgrade => f.write_str("no Upgrade header"),
+            Self::InvalidUpgrade => f.write_str("the Upgrade header does not name websocket"),
+            Self::MissingConnection => f.write_str(
+                "no Connection header (a proxy in between may not be set up for WebSocket)",
+            ),
+            Self::InvalidConnection => f.write_str(
+                "the Connection header does not name Upgrade \
+                 (a proxy in between may not be set up for WebSocket)",
+            ),
+            Self::InvalidExtensions(error) => {
+                write!(f, "malformed Sec-WebSocket-Extensions header: {error}")
+            }
+            Self::UnexpectedEof { received: 0 } => {
+                f.write_str("connection closed before the handshake")
+            }
+            Self::UnexpectedEof { .. } => f.write_str("connection closed during the handshake"),
+            Self::Finished => f.write_str("the handshake is already over"),
+            Self::Method => f.write_str("a WebSocket is opened with GET"),
+            Self::InvalidTarget => f.write_str("invalid request target"),
+            Self::MissingHost => f.write_str("no Host header"),
+            Self::InvalidHost => f.write_str("invalid Host header"),
+            Self::MissingKey => f.write_str("no Sec-WebSocket-Key header"),
+            Self::InvalidKey => {
+                f.write_str("the Sec-WebSocket-Key header is not 16 bytes in base64")
+            }
+            Self::MissingVersion => f.write_str("no Sec-WebSocket-Version header, 13 is expected"),
+            Self::UnsupportedVersion => {
+                f.write_str("unsupported Sec-WebSocket-Version, 13 is expected")
+            }
+            Self::InvalidProtocols => f.write_str("malformed Sec-WebSocket-Protocol header"),
+            Self::RequestBody => f.write_str("an upgrade request must not have a body"),
+            Self::Refused(refusal) => write!(f, "the server answered {}", refusal.status),
+            Self::TooManyInterimResponses { limit } => {
+                write!(f, "more than {limit} interim responses")
+            }
+            Self::MissingAccept => f.write_str("no Sec-WebSocket-Accept header"),
+            Self::InvalidAccept => {
+                f.write_str("the Sec-WebSocket-Accept header does not belong to our key")
+            }
+            Self::ProtocolNotOffered => {
+                f.write_str("the server chose a subprotocol that was not offered")
+            }
+            Self::ExtensionNotOffered => {
+                f.write_str("the server chose an extension that was not offered")
+            }
+            Self::ExtensionRepeated => f.write_str("the server named one extension twice"),
+            Self::ResponseBody => f.write_str("the 101 response announces a body"),
+        }
+    }
+}
+
+impl Error for HandshakeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::InvalidExtensions(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// How a head departs from HTTP/1.x. Reading it more kindly would let two
+/// machines on the path read two different requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeadFault {
+    /// The first byte cannot begin an HTTP message; 0x16 is the TLS handshake
+    /// of a peer that dialled the plain port.
+    NotHttp,
+    /// A blank line before the first line.
+    LeadingBlankLine,
+    /// A line that ends in LF without CR.
+    BareLf,
+    /// The request line or status line.
+    StartLine,
+    /// A header name: not a token, empty, a blank before the colon, or a folded
+    /// line.
+    HeaderName,
+    /// A header value: a control character such as NUL, or a CR without LF.
+    HeaderValue,
+}
+
+impl fmt::Display for HeadFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotHttp => "this is not HTTP",
+            Self::LeadingBlankLine => "blank line at the start",
+            Self::BareLf => "line feed without carriage return",
+            Self::StartLine => "invalid first line",
+            Self::HeaderName => "invalid header name",
+            Self::HeaderValue => "invalid header value",
+        })
+    }
+}
+
+/// A header that the caller wanted to send and that cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeaderError {
+    /// The name is not a token.
+    InvalidName,
+    /// The value holds CR, LF, NUL or another control character.
+    InvalidValue,
+    /// The handshake writes this header itself; where there is a choice, it has
+    /// a method of its own.
+    Reserved(HeaderName),
+}
+
+impl fmt::Display for HeaderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidName => f.write_str("invalid header name"),
+            Self::InvalidValue => f.write_str("invalid header value"),
+            Self::Reserved(name) => write!(f, "the header {name} is written by the handshake"),
+        }
+    }
+}
+
+impl Error for HeaderError {}
+
+/// The caller asked for a client request that cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The URL does not begin with `ws://` or `wss://`.
+    Scheme,
+    /// The URL has no host.
+    EmptyHost,
+    /// The host has characters that a host name or IP literal cannot have.
+    InvalidHost,
+    /// The host is not ASCII: give its IDNA form (`xn--...`) (§11.1).
+    NonAsciiHost,
+    /// The port is not a number from 1 to 65535.
+    InvalidPort,
+    /// The URL has a fragment, which a WebSocket URL never has (§3). A literal
+    /// `#` is written `%23`.
+    Fragment,
+    /// A blank, a control character, or a `%` without two hexadecimal digits.
+    InvalidCharacter,
+    /// The user name holds a colon or a control character, or the password a
+    /// control character: HTTP basic authentication cannot carry them.
+    InvalidCredentials,
+    /// The method of the given `http::Request` is not GET.
+    Method,
+    /// The version of the given `http::Request` is not HTTP/1.1.
+    Version,
+    /// A header cannot be sent.
+    Header(HeaderError),
+    /// A subprotocol is not a token.
+    InvalidProtocol,
+    /// A subprotocol is offered twice (§4.1 item 10).
+    RepeatedProtocol,
+    /// An extension offer breaks the grammar of §9.1.
+    Extension(ExtensionError),
+    /// A redirect from `wss` to `ws`.
+    InsecureRedirect,
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scheme => f.write_str("the URL must begin with ws:// or wss://"),
+            Self::EmptyHost => f.write_str("the URL has no host"),
+            Self::InvalidHost => f.write_str("invalid host in the URL"),
+            Self::NonAsciiHost => f.write_str("the host is not ASCII; give its IDNA form"),
+            Self::InvalidPort => f.write_str("invalid port in the URL"),
+            Self::Fragment => f.write_str("a WebSocket URL has no fragment; write # as %23"),
+            Self::InvalidCharacter => f.write_str("invalid character in the URL"),
+            Self::InvalidCredentials => {
+                f.write_str("basic authentication cannot carry these credentials")
+            }
+            Self::Method => f.write_str("a WebSocket is opened with GET"),
+            Self::Version => f.write_str("a WebSocket is opened over HTTP/1.1"),
+            Self::Header(error) => error.fmt(f),
+            Self::InvalidProtocol => f.write_str("a subprotocol must be a token"),
+            Self::RepeatedProtocol => f.write_str("a subprotocol is offered twice"),
+            Self::Extension(error) => write!(f, "invalid extension offer: {error}"),
+            Self::InsecureRedirect => f.write_str("refusing to go from wss to ws"),
+        }
+    }
+}
+
+impl Error for RequestError {}
+
+impl From<HeaderError> for RequestError {
+    fn from(error: HeaderError) -> Self {
+        Self::Header(error)
+    }
+}
+
+impl From<ExtensionError> for RequestError {
+    fn from(error: ExtensionError) -> Self {
+        Self::Extension(error)
+    }
+}
+
+// For `impl TryInto<ClientRequest>`, which a `ClientRequest` satisfies itself.
+impl From<Infallible> for RequestError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// The caller asked for an answer that a server must not send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A header cannot be sent.
+    Header(HeaderError),
+    /// The client did not offer this subprotocol (§4.2.2 item 5.5).
+    ProtocolNotOffered,
+    /// The client did not offer this extension (§4.2.2 item 5.6).
+    ExtensionNotOffered,
+    /// The extension is already in the answer.
+    ExtensionRepeated,
+    /// The extension breaks the grammar of §9.1.
+    Extension(ExtensionError),
+    /// The status is not a final one: 1xx, 101 above all, cannot refuse.
+    InterimStatus,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(error) => error.fmt(f),
+            Self::ProtocolNotOffered => f.write_str("the client did not offer this subprotocol"),
+            Self::ExtensionNotOffered => f.write_str("the client did not offer this extension"),
+            Self::ExtensionRepeated => f.write_str("the extension is already in the answer"),
+            Self::Extension(error) => write!(f, "invalid extension: {error}"),
+            Self::InterimStatus => f.write_str("a refusal needs a final status, 200 or above"),
+        }
+    }
+}
+
+impl Error for BuildError {}
+
+impl From<HeaderError> for BuildError {
+    fn from(error: HeaderError) -> Self {
+        Self::Header(error)
+    }
+}
+
+impl From<ExtensionError> for BuildError {
+    fn from(error: ExtensionError) -> Self {
+        Self::Extension(error)
+    }
+}

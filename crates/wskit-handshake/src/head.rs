@@ -1,0 +1,305 @@
+//! Collects a head until its blank line, looking at each byte once, then has it
+//! parsed once.
+//!
+//! Parsers that start again with every read take quadratic time for a head that
+//! comes in small pieces (RUSTSEC-2023-0065).
+
+use std::borrow::Cow;
+use std::mem::MaybeUninit;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use httparse::Header;
+
+use crate::error::{HandshakeError, HeadFault};
+use crate::limits::HeadLimits;
+use crate::token::{is_token_byte, trim_blanks};
+
+/// The bytes of an unfinished head and where the search for its end stands.
+#[derive(Debug, Default)]
+pub(crate) struct HeadBuffer {
+    bytes: Vec<u8>,
+    /// Where the unfinished line begins.
+    line_start: usize,
+    /// Finished lines, the first one included.
+    lines: usize,
+    /// Bytes looked at, for the tests.
+    work: u64,
+}
+
+/// A head with its blank line, and how many header lines it has.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) headers: usize,
+}
+
+/// A complete head, and how much of the input belonged to it.
+pub(crate) type Complete = Option<(Head, usize)>;
+
+impl HeadBuffer {
+    /// Takes what belongs to the head. `Some` holds the head and how many of
+    /// `input`'s bytes it took; the others are left to the caller. After a head
+    /// the buffer is ready for the next one.
+    pub(crate) fn receive(
+        &mut self,
+        input: &[u8],
+        limits: &HeadLimits,
+    ) -> Result<Complete, HandshakeError> {
+        if let (true, Some(&first)) = (self.bytes.is_empty(), input.first()) {
+            check_first_byte(first)?;
+        }
+        let room = limits.head_bytes().saturating_sub(self.bytes.len());
+        let window = input.get(..room).unwrap_or(input);
+        self.work += window.len() as u64;
+
+        let end = self.find_end(window, limits)?;
+        if let Some(end) = end {
+            // The search stopped at `end`, the rest of the word aside.
+            self.work -= (window.len() - end) as u64;
+            let mut bytes = std::mem::take(&mut self.bytes);
+            bytes.extend_from_slice(window.get(..end).unwrap_or_default());
+            let headers = self.lines.saturating_sub(1);
+            self.work += 2 * bytes.len() as u64; // parsed once, picked over once
+            self.line_start = 0;
+            self.lines = 0;
+            return Ok(Some((Head { bytes, headers }, end)));
+        }
+        let received = self.bytes.len() + window.len();
+        // The line's CR may be here already, its LF not.
+        if received - self.line_start > limits.max_line_bytes.saturating_add(1) {
+            return Err(self.line_too_long(limits));
+        }
+        if window.len() < input.len() {
+            return Err(HandshakeError::HeadTooLong {
+                limit: limits.head_bytes(),
+            });
+        }
+        self.bytes.extend_from_slice(window);
+        Ok(None)
+    }
+
+    /// How many bytes of an unfinished head are held.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(crate) fn work(&self) -> u64 {
+        self.work
+    }
+
+    /// Finds the byte after the blank line, eight bytes at a time: only LF is
+    /// looked for, and whatever else a line must not hold is left to the parser.
+    fn find_end(
+        &mut self,
+        window: &[u8],
+        limits: &HeadLimits,
+    ) -> Result<Option<usize>, HandshakeError> {
+        let mut words = window.chunks_exact(8);
+        let mut at = 0;
+        for word in words.by_ref() {
+            let word = u64::from_le_bytes(word.try_into().unwrap_or_default());
+            let mut found = line_feeds(word);
+            while found != 0 {
+                let lf = at + (found.trailing_zeros() / 8) as usize;
+                if self.end_line(window, lf, limits)? {
+                    return Ok(Some(lf + 1));
+                }
+                found &= found - 1;
+            }
+            at += 8;
+        }
+        for (offset, &byte) in words.remainder().iter().enumerate() {
+            if byte == b'\n' && self.end_line(window, at + offset, limits)? {
+                return Ok(Some(at + offset + 1));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Counts the line whose LF is `window[lf]`. True for the blank line.
+    #[inline]
+    fn end_line(
+        &mut self,
+        window: &[u8],
+        lf: usize,
+        limits: &HeadLimits,
+    ) -> Result<bool, HandshakeError> {
+        let end = self.bytes.len() + lf;
+        let length = end - self.line_start;
+        if length > limits.max_line_bytes.saturating_add(1) {
+            return Err(self.line_too_long(limits));
+        }
+        let before = match lf.checked_sub(1) {
+            Some(before) => window.get(before),
+            None => self.bytes.last(),
+        };
+        // RFC 9112 §2.2 lets a recipient take a bare LF for a line end. Two
+        // machines that differ on it read two different requests.
+        if length == 0 || before != Some(&b'\r') {
+            return Err(HandshakeError::Malformed(HeadFault::BareLf));
+        }
+        if length == 1 {
+            return match self.lines {
+                0 => Err(HandshakeError::Malformed(HeadFault::LeadingBlankLine)),
+                _ => Ok(true),
+            };
+        }
+        self.lines += 1;
+        self.line_start = end + 1;
+        if self.lines > limits.headers() + 1 {
+            return Err(HandshakeError::TooManyHeaders {
+                limit: limits.headers(),
+            });
+        }
+        Ok(false)
+    }
+
+    fn line_too_long(&self, limits: &HeadLimits) -> HandshakeError {
+        let limit = limits.max_line_bytes;
+        match self.lines {
+            0 => HandshakeError::StartLineTooLong { limit },
+            _ => HandshakeError::HeaderLineTooLong { limit },
+        }
+    }
+}
+
+impl Head {
+    /// Runs `parse` with room for exactly the headers that came: on the stack
+    /// for an ordinary head, so that it costs no allocation.
+    pub(crate) fn with_storage<'b, T>(
+        headers: usize,
+        parse: impl FnOnce(&mut [MaybeUninit<Header<'b>>]) -> T,
+    ) -> T {
+        if headers <= ON_STACK {
+            parse(&mut [const { MaybeUninit::uninit() }; ON_STACK])
+        } else {
+            let mut storage = Vec::new();
+            storage.resize_with(headers, MaybeUninit::uninit);
+            parse(&mut storage)
+        }
+    }
+}
+
+/// A part of a head, kept as offsets so that the head can be moved.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// Where `part` lies in `head`; empty when it does not.
+    #[inline]
+    pub(crate) fn of(part: &[u8], head: &[u8]) -> Self {
+        let start = part.as_ptr().addr().wrapping_sub(head.as_ptr().addr());
+        let end = start.wrapping_add(part.len());
+        match (u32::try_from(start), u32::try_from(end)) {
+            (Ok(start), Ok(end)) if end as usize <= head.len() => Self { start, end },
+            _ => Self::default(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(self, head: &[u8]) -> &[u8] {
+        head.get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
+    }
+}
+
+/// The header lines of one name: how many there are, and the first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Field<'a> {
+    lines: usize,
+    first: &'a [u8],
+}
+
+impl<'a> Field<'a> {
+    #[inline]
+    pub(crate) fn push(&mut self, value: &'a [u8]) {
+        if self.lines == 0 {
+            self.first = trim_blanks(value);
+        }
+        self.lines += 1;
+    }
+
+    #[inline]
+    pub(crate) fn is_present(&self) -> bool {
+        self.lines > 0
+    }
+
+    /// The value of a header that stands at most once (RFC 6455 §11.3).
+    #[inline]
+    pub(crate) fn single(&self, name: &'static str) -> Result<Option<&'a [u8]>, HandshakeError> {
+        match self.lines {
+            0 => Ok(None),
+            1 => Ok(Some(self.first)),
+            _ => Err(HandshakeError::DuplicateHeader(name)),
+        }
+    }
+
+    /// All lines as one list, joined by commas if there are several (RFC 9110
+    /// §5.3); empty when there is none. `headers` are those that were counted.
+    pub(crate) fn list(&self, name: &str, headers: &[Header<'a>]) -> Cow<'a, [u8]> {
+        if self.lines <= 1 {
+            return Cow::Borrowed(self.first);
+        }
+        let mut joined = Vec::new();
+        for header in headers {
+            if header.name.eq_ignore_ascii_case(name) {
+                if !joined.is_empty() {
+                    joined.push(b',');
+                }
+                joined.extend_from_slice(trim_blanks(header.value));
+            }
+        }
+        Cow::Owned(joined)
+    }
+
+    /// The line, when there is exactly one.
+    #[inline]
+    pub(crate) fn only(&self) -> Option<&'a [u8]> {
+        (self.lines == 1).then_some(self.first)
+    }
+}
+
+/// Parsed headers in the map of the `http` crate.
+pub(crate) fn header_map(headers: &[Header<'_>]) -> Result<HeaderMap, HandshakeError> {
+    let bad_name = HandshakeError::Malformed(HeadFault::HeaderName);
+    let mut map = HeaderMap::new();
+    for header in headers {
+        let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| bad_name.clone())?;
+        let value = HeaderValue::from_bytes(header.value)
+            .map_err(|_| HandshakeError::Malformed(HeadFault::HeaderValue))?;
+        map.try_append(name, value).map_err(|_| bad_name.clone())?;
+    }
+    Ok(map)
+}
+
+/// Says which rule of HTTP the parser found broken.
+pub(crate) fn parse_error(error: httparse::Error) -> HandshakeError {
+    HandshakeError::Malformed(match error {
+        httparse::Error::Version => return HandshakeError::HttpVersion,
+        httparse::Error::HeaderName => HeadFault::HeaderName,
+        httparse::Error::HeaderValue => HeadFault::HeaderValue,
+        _ => HeadFault::StartLine,
+    })
+}
+
+fn check_first_byte(first: u8) -> Result<(), HandshakeError> {
+    match first {
+        b'\r' => Err(HandshakeError::Malformed(HeadFault::LeadingBlankLine)),
+        b'\n' => Err(HandshakeError::Malformed(HeadFault::BareLf)),
+        _ if !is_token_byte(first) => Err(HandshakeError::Malformed(HeadFault::NotHttp)),
+        _ => Ok(()),
+    }
+}
+
+/// Sets the top bit of every byte that is LF, exactly: no bit for another byte.
+#[inline]
+fn line_feeds(word: u64) -> u64 {
+    const LOW: u64 = u64::from_ne_bytes([0x7F; 8]);
+    let zero_where_lf = word ^ u64::from_ne_bytes([b'\n'; 8]);
+    !(((zero_where_lf & LOW) + LOW) | zero_where_lf | LOW)
+}
+
+const ON_STACK: usize = 32;

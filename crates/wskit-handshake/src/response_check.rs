@@ -1,0 +1,137 @@
+//! What a client demands of a 101 (RFC 6455 §4.1, the list after "once the
+//! client's opening handshake has been sent").
+
+use httparse::Header;
+
+use crate::ExtensionList;
+use crate::error::HandshakeError;
+use crate::extensions::ExtensionError;
+use crate::head::Field;
+use crate::token::list_names;
+
+/// What the client has asked for, and the proof it expects.
+#[derive(Debug)]
+pub(crate) struct Offers {
+    pub(crate) accept: [u8; 28],
+    pub(crate) protocols: Vec<String>,
+    pub(crate) extensions: ExtensionList<'static>,
+}
+
+/// What client and server agree on.
+#[derive(Debug)]
+pub(crate) struct Agreement {
+    pub(crate) protocol: Option<String>,
+    pub(crate) extensions: ExtensionList<'static>,
+}
+
+impl Offers {
+    /// Checks the headers of a 101.
+    pub(crate) fn check(&self, headers: &[Header<'_>]) -> Result<Agreement, HandshakeError> {
+        let fields = Fields::pick(headers);
+        // Item 2: Upgrade is websocket, and nothing besides it.
+        if !fields.upgrade.is_present() {
+            return Err(HandshakeError::MissingUpgrade);
+        }
+        let upgrade = fields.upgrade.list("upgrade", headers);
+        if !upgrade.eq_ignore_ascii_case(b"websocket") {
+            return Err(HandshakeError::InvalidUpgrade);
+        }
+        // Item 3: Connection names Upgrade.
+        if !fields.connection.is_present() {
+            return Err(HandshakeError::MissingConnection);
+        }
+        let connection = fields.connection.list("connection", headers);
+        if !list_names(&connection, b"upgrade") {
+            return Err(HandshakeError::InvalidConnection);
+        }
+        // Item 4, §11.3.3: once, and for our key.
+        match fields.accept.single("Sec-WebSocket-Accept")? {
+            None => return Err(HandshakeError::MissingAccept),
+            Some(accept) if accept == self.accept => {}
+            Some(_) => return Err(HandshakeError::InvalidAccept),
+        }
+        // RFC 9112 §6: a 101 has no body; one that says otherwise would make a
+        // proxy and us disagree on where the frames begin.
+        if fields.content_length.is_present() || fields.transfer_encoding.is_present() {
+            return Err(HandshakeError::ResponseBody);
+        }
+        Ok(Agreement {
+            extensions: self.check_extensions(&fields.extensions, headers)?,
+            protocol: self.check_protocol(fields.protocol)?,
+        })
+    }
+
+    /// Item 5: every extension was offered. §11.3.2 wants one line, §4.2.2
+    /// allows several: they are read as one.
+    fn check_extensions<'a>(
+        &self,
+        field: &Field<'a>,
+        headers: &[Header<'a>],
+    ) -> Result<ExtensionList<'static>, HandshakeError> {
+        if !field.is_present() {
+            return Ok(ExtensionList::default());
+        }
+        let list = field.list("sec-websocket-extensions", headers);
+        let list = std::str::from_utf8(&list)
+            .map_err(|_| HandshakeError::InvalidExtensions(ExtensionError::Name))?;
+        let list = ExtensionList::parse(list).map_err(HandshakeError::InvalidExtensions)?;
+        let mut seen: Vec<&str> = Vec::new();
+        for extension in &list {
+            let name = extension.name();
+            if !self.extensions.iter().any(|offer| offer.name() == name) {
+                return Err(HandshakeError::ExtensionNotOffered);
+            }
+            // RFC 7692 §5: one element at most. Each name is on our own short
+            // list, so this loop is short, too.
+            if seen.contains(&name) {
+                return Err(HandshakeError::ExtensionRepeated);
+            }
+            seen.push(name);
+        }
+        Ok(list.into_owned())
+    }
+
+    /// Item 6, §11.3.4: one subprotocol, which was offered, in this very case.
+    fn check_protocol(&self, field: Field<'_>) -> Result<Option<String>, HandshakeError> {
+        let Some(chosen) = field.single("Sec-WebSocket-Protocol")? else {
+            return Ok(None);
+        };
+        let mut offered = self.protocols.iter();
+        match offered.find(|name| name.as_bytes() == chosen) {
+            Some(name) => Ok(Some(name.clone())),
+            None => Err(HandshakeError::ProtocolNotOffered),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Fields<'a> {
+    upgrade: Field<'a>,
+    connection: Field<'a>,
+    accept: Field<'a>,
+    content_length: Field<'a>,
+    transfer_encoding: Field<'a>,
+    protocol: Field<'a>,
+    extensions: Field<'a>,
+}
+
+impl<'a> Fields<'a> {
+    fn pick(headers: &[Header<'a>]) -> Self {
+        let mut fields = Self::default();
+        for header in headers {
+            let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+            let field = match header.name.len() {
+                7 if is("upgrade") => &mut fields.upgrade,
+                10 if is("connection") => &mut fields.connection,
+                14 if is("content-length") => &mut fields.content_length,
+                17 if is("transfer-encoding") => &mut fields.transfer_encoding,
+                20 if is("sec-websocket-accept") => &mut fields.accept,
+                22 if is("sec-websocket-protocol") => &mut fields.protocol,
+                24 if is("sec-websocket-extensions") => &mut fields.extensions,
+                _ => continue,
+            };
+            field.push(header.value);
+        }
+        fields
+    }
+}

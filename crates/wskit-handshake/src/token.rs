@@ -1,0 +1,130 @@
+//! Tokens and comma lists, the small change of HTTP headers (RFC 9110 §5.6).
+
+use std::str;
+
+/// Whether `text` is a token: one or more visible ASCII characters without
+/// separators. Subprotocols, extensions and their parameters are tokens
+/// (RFC 6455 §4.1, item 10, and §9.1).
+pub fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().copied().all(is_token_byte)
+}
+
+/// Iterator over the subprotocols that a client offers, best first. Made by
+/// [`UpgradeRequest::protocols`](crate::UpgradeRequest::protocols).
+#[derive(Debug, Clone)]
+pub struct Protocols<'a> {
+    /// A list that [`is_token_list`] has accepted.
+    rest: &'a [u8],
+}
+
+impl<'a> Protocols<'a> {
+    pub(crate) fn new(list: &'a [u8]) -> Self {
+        Self { rest: list }
+    }
+}
+
+impl<'a> Iterator for Protocols<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        while !self.rest.is_empty() {
+            let element = next_element(&mut self.rest);
+            if !element.is_empty() {
+                return str::from_utf8(element).ok();
+            }
+        }
+        None
+    }
+}
+
+/// Whether `list` is `1#token`: empty elements are skipped, but one token at
+/// least must remain (RFC 6455 §4.3, the `#rule` of HTTP).
+pub(crate) fn is_token_list(mut list: &[u8]) -> bool {
+    let mut tokens = 0;
+    while !list.is_empty() {
+        let element = next_element(&mut list);
+        if element.is_empty() {
+            continue;
+        }
+        if !is_token(element) {
+            return false;
+        }
+        tokens += 1;
+    }
+    tokens > 0
+}
+
+/// Whether the comma list names `token`, ASCII case ignored.
+pub(crate) fn list_names(mut list: &[u8], token: &[u8]) -> bool {
+    while !list.is_empty() {
+        if next_element(&mut list).eq_ignore_ascii_case(token) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Cuts the first element off a comma list and trims the blanks around it.
+#[inline]
+fn next_element<'a>(list: &mut &'a [u8]) -> &'a [u8] {
+    let end = list.iter().position(|&byte| byte == b',');
+    let (element, rest) = match end.and_then(|end| list.split_at_checked(end)) {
+        Some((element, rest)) => (element, rest.get(1..).unwrap_or_default()),
+        None => (*list, <&[u8]>::default()),
+    };
+    *list = rest;
+    trim_blanks(element)
+}
+
+/// Takes spaces and tabs, and nothing else, off both ends.
+#[inline]
+pub(crate) fn trim_blanks(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}
+
+#[inline]
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    TOKEN.holds(byte)
+}
+
+/// A set of bytes with one look to find out.
+pub(crate) struct ByteSet([bool; 256]);
+
+impl ByteSet {
+    /// ASCII letters and digits, and the bytes of `others`.
+    pub(crate) const fn alphanumeric_and(others: &[u8]) -> Self {
+        let mut set = [false; 256];
+        let mut byte = 0;
+        while byte < 128 {
+            #[allow(clippy::indexing_slicing, reason = "evaluated at compile time")]
+            {
+                set[byte] = (byte as u8).is_ascii_alphanumeric();
+            }
+            byte += 1;
+        }
+        let mut at = 0;
+        while at < others.len() {
+            #[allow(clippy::indexing_slicing, reason = "evaluated at compile time")]
+            {
+                set[others[at] as usize] = true;
+            }
+            at += 1;
+        }
+        Self(set)
+    }
+
+    #[inline]
+    pub(crate) fn holds(&self, byte: u8) -> bool {
+        #[allow(clippy::indexing_slicing, reason = "a byte is below 256")]
+        self.0[usize::from(byte)]
+    }
+}
+
+/// RFC 9110 §5.6.2, `tchar`; what RFC 6455 takes from RFC 2616 is the same set.
+static TOKEN: ByteSet = ByteSet::alphanumeric_and(b"!#$%&'*+-.^_`|~");

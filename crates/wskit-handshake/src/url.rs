@@ -1,0 +1,240 @@
+//! ws and wss URLs (RFC 6455 §3 and §11.1).
+
+use core::net::Ipv6Addr;
+
+use crate::error::RequestError;
+use crate::token::ByteSet;
+
+/// Where a URL leads, in the form that goes on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) secure: bool,
+    /// Lower case; an IPv6 literal keeps its brackets.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// §3: path, and query when there is one.
+    pub(crate) resource: String,
+    /// User name and password, decoded.
+    pub(crate) credentials: Option<Credentials>,
+}
+
+/// `user` and `password` of a URL, percent-decoded.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Credentials {
+    pub(crate) user: Vec<u8>,
+    pub(crate) password: Vec<u8>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Credentials(..)")
+    }
+}
+
+impl Target {
+    pub(crate) fn parse(url: &str) -> Result<Self, RequestError> {
+        // Neither is part of any URL; in a request line they would end it.
+        if url.bytes().any(|byte| byte <= b' ' || byte == 0x7F) {
+            return Err(RequestError::InvalidCharacter);
+        }
+        // §3: two schemes, case ignored.
+        let (scheme, rest) = url.split_once("://").ok_or(RequestError::Scheme)?;
+        let secure = match () {
+            () if scheme.eq_ignore_ascii_case("ws") => false,
+            () if scheme.eq_ignore_ascii_case("wss") => true,
+            () => return Err(RequestError::Scheme),
+        };
+        // §3: "#" never begins a fragment here, and is %23 elsewhere.
+        if rest.contains('#') {
+            return Err(RequestError::Fragment);
+        }
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, resource) = rest.split_at(end);
+        let (credentials, host_port) = match authority.rsplit_once('@') {
+            Some((userinfo, host_port)) => (Some(Credentials::parse(userinfo)?), host_port),
+            None => (None, authority),
+        };
+        let (host, port) = host_and_port(host_port)?;
+        Ok(Self {
+            secure,
+            host,
+            port: port.unwrap_or(default_port(secure)),
+            resource: resource_name(resource)?,
+            credentials,
+        })
+    }
+
+    /// §4.1 item 4: host, and the port unless it is the default one.
+    pub(crate) fn authority(&self) -> String {
+        if self.port == default_port(self.secure) {
+            self.host.clone()
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// The URL without credentials, written in one way only.
+    pub(crate) fn to_url(&self) -> String {
+        let scheme = if self.secure { "wss" } else { "ws" };
+        format!("{scheme}://{}{}", self.authority(), self.resource)
+    }
+}
+
+impl Credentials {
+    fn parse(userinfo: &str) -> Result<Self, RequestError> {
+        let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+        Self::new(percent_decode(user)?, percent_decode(password)?)
+    }
+
+    /// RFC 7617 §2: no colon in the user name, no control character in either.
+    pub(crate) fn new(user: Vec<u8>, password: Vec<u8>) -> Result<Self, RequestError> {
+        let bad = |text: &[u8]| text.iter().any(u8::is_ascii_control);
+        if user.contains(&b':') || bad(&user) || bad(&password) {
+            return Err(RequestError::InvalidCredentials);
+        }
+        Ok(Self { user, password })
+    }
+}
+
+/// Splits and checks `host[:port]`; an empty port means the default one
+/// (RFC 3986 §3.2.3).
+fn host_and_port(text: &str) -> Result<(String, Option<u16>), RequestError> {
+    // §11.1 asks for the IDNA form; turning a name into it needs tables that
+    // this crate does not carry, and sending it raw is forbidden.
+    if !text.is_ascii() {
+        return Err(RequestError::NonAsciiHost);
+    }
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (literal, port) = rest.split_once(']').ok_or(RequestError::InvalidHost)?;
+        let _: Ipv6Addr = literal.parse().map_err(|_| RequestError::InvalidHost)?;
+        (format!("[{literal}]").to_ascii_lowercase(), port)
+    } else {
+        let end = text.find(':').unwrap_or(text.len());
+        let (host, port) = text.split_at(end);
+        if !host.bytes().all(|byte| HOST.holds(byte)) {
+            return Err(RequestError::InvalidHost);
+        }
+        (host.to_ascii_lowercase(), port)
+    };
+    if host.is_empty() {
+        return Err(RequestError::EmptyHost);
+    }
+    let port = match port.strip_prefix(':') {
+        None if port.is_empty() => None,
+        None => return Err(RequestError::InvalidHost),
+        Some("") => None,
+        Some(digits) => Some(parse_port(digits).ok_or(RequestError::InvalidPort)?),
+    };
+    Ok((host, port))
+}
+
+/// Splits `host [ ":" port ]`. The host is not empty.
+pub(crate) fn split_host(text: &str) -> Option<(&str, Option<u16>)> {
+    let end = match text.strip_prefix('[') {
+        Some(rest) => rest.find(']')? + 2,
+        None => text.find(':').unwrap_or(text.len()),
+    };
+    let (host, port) = text.split_at_checked(end)?;
+    let literal = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    let valid = match literal {
+        Some(literal) => literal.parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(|byte| HOST.holds(byte)),
+    };
+    let port = match port.strip_prefix(':') {
+        None if port.is_empty() => None,
+        None => return None,
+        Some(digits) => Some(parse_port(digits)?),
+    };
+    valid.then_some((host, port))
+}
+
+/// A port in decimal, 1 to 65535.
+fn parse_port(digits: &str) -> Option<u16> {
+    if digits.is_empty() || digits.len() > 5 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok().filter(|&port| port != 0)
+}
+
+/// §3: the path, `/` when empty, and `?` with the query when there is one.
+fn resource_name(text: &str) -> Result<String, RequestError> {
+    let (path, query) = text.split_once('?').unwrap_or((text, ""));
+    let mut resource = String::with_capacity(text.len() + 1);
+    if path.is_empty() {
+        resource.push('/');
+    }
+    encode(&mut resource, path)?;
+    if !query.is_empty() {
+        resource.push('?');
+        encode(&mut resource, query)?;
+    }
+    Ok(resource)
+}
+
+/// §11.1: what a URL cannot carry is percent-encoded as UTF-8. What is encoded
+/// already stays as it is.
+fn encode(out: &mut String, text: &str) -> Result<(), RequestError> {
+    let mut rest = text.as_bytes();
+    while let [byte, tail @ ..] = rest {
+        rest = tail;
+        match byte {
+            b'%' => match tail {
+                [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                    out.push('%');
+                }
+                _ => return Err(RequestError::InvalidCharacter),
+            },
+            &byte if is_resource_byte(byte) => out.push(char::from(byte)),
+            &byte => {
+                out.push('%');
+                out.push(hex_digit(byte >> 4));
+                out.push(hex_digit(byte & 0xF));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// RFC 3986: `pchar`, `/` and `?`, the percent sign aside.
+pub(crate) fn is_resource_byte(byte: u8) -> bool {
+    RESOURCE.holds(byte)
+}
+
+fn percent_decode(text: &str) -> Result<Vec<u8>, RequestError> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, tail @ ..] = rest {
+        rest = tail;
+        if *byte != b'%' {
+            decoded.push(*byte);
+            continue;
+        }
+        let [high, low, tail @ ..] = tail else {
+            return Err(RequestError::InvalidCharacter);
+        };
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
+            return Err(RequestError::InvalidCharacter);
+        };
+        decoded.push((high * 16 + low) as u8);
+        rest = tail;
+    }
+    Ok(decoded)
+}
+
+fn hex_digit(value: u8) -> char {
+    char::from_digit(u32::from(value), 16)
+        .unwrap_or('0')
+        .to_ascii_uppercase()
+}
+
+/// §3: 80 for ws, 443 for wss.
+fn default_port(secure: bool) -> u16 {
+    if secure { 443 } else { 80 }
+}
+
+/// What a registered name is made of in practice: RFC 3986's unreserved set.
+/// Percent-encoding and `!$&'()*+,;=` have no meaning to DNS.
+pub(crate) static HOST: ByteSet = ByteSet::alphanumeric_and(b"-._~");
+
+static RESOURCE: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=:@/?");

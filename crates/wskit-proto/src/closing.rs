@@ -1,0 +1,142 @@
+use std::io;
+
+use wskit_frame::CloseCode;
+
+use crate::error::ProtocolError;
+use crate::event::CloseFrame;
+use crate::outcome::{Cause, Initiator, Outcome, TimeoutKind};
+use crate::role::Role;
+
+/// The state of a connection (RFC 6455 §7.1.3).
+///
+/// ```text
+///          close() ┌──────────────┐ peer's Close
+///        ┌────────▶│   Closing    │────────┐
+/// ┌──────┴──┐      └──────────────┘        ▼
+/// │  Open   │ peer's Close (answered) ┌─────────┐  written, transport ended
+/// │         │────────────────────────▶│ Closing │──────────────▶ Closed
+/// └──────┬──┘                         └─────────┘
+///        └── error, timeout, end of stream: Closing with a Close of ours on its way, or Closed
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Messages go both ways.
+    Open,
+    /// A Close was queued, sent or received, or the connection failed. No message may be sent.
+    Closing,
+    /// Over; [`Outcome`] says how.
+    Closed,
+}
+
+/// What whoever owns the transport has to do to end it, in this order (RFC 6455 §7.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// Go on reading and writing.
+    NotYet,
+    /// Everything is written: shut the write side down, then say so with `transport_shut_down`.
+    ShutDown,
+    /// Read and throw away until the end of the stream or the deadline: a client lets the server
+    /// close first, and an early close would reset the connection and destroy our Close on its way.
+    Drain,
+    /// Drop the transport.
+    Done,
+}
+
+/// What is known of the end; there is none of these while a connection is open.
+#[derive(Debug, Default)]
+pub(crate) struct Closing {
+    sent: Option<Option<CloseCode>>,
+    received: Option<Option<CloseFrame>>,
+    initiator: Option<Initiator>,
+    /// What ended it if not two Closes. The first cause stays.
+    failed: Option<Cause>,
+    shut_down: bool,
+    /// The peer's stream has ended.
+    ended: bool,
+    over: bool,
+}
+
+impl Closing {
+    pub(crate) fn is_sent(&self) -> bool {
+        self.sent.is_some()
+    }
+
+    pub(crate) fn is_received(&self) -> bool {
+        self.received.is_some()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    pub(crate) fn send(&mut self, code: Option<CloseCode>) {
+        self.sent = Some(code);
+        self.initiator.get_or_insert(Initiator::Local);
+    }
+
+    pub(crate) fn receive(&mut self, close: Option<CloseFrame>) {
+        self.initiator.get_or_insert(Initiator::Peer);
+        self.received.get_or_insert(close);
+    }
+
+    pub(crate) fn fail(&mut self, error: ProtocolError) {
+        self.failed.get_or_insert(Cause::Protocol(error));
+    }
+
+    pub(crate) fn time_out(&mut self, kind: TimeoutKind, all_written: bool) {
+        // Both Closes are through: only TCP was slow to end, and the ending stays clean.
+        if !(self.is_exchanged() && all_written) {
+            self.failed.get_or_insert(Cause::Timeout(kind));
+        }
+        self.over = true;
+    }
+
+    pub(crate) fn end_of_stream(&mut self, all_written: bool) {
+        self.ended = true;
+        if self.received.is_none() {
+            self.failed.get_or_insert(Cause::Disconnected);
+        }
+        // After the peer's Close our own answer is still owed; otherwise nothing is left to do.
+        if self.failed.is_some() || all_written {
+            self.over = true;
+        }
+    }
+
+    pub(crate) fn transport_failed(&mut self, kind: io::ErrorKind, all_written: bool) {
+        // §7.1.4: clean needs both Closes through, and ours is not while it waits in the queue.
+        if !(self.is_exchanged() && all_written) {
+            self.failed.get_or_insert(Cause::Transport(kind));
+        }
+        self.over = true;
+    }
+
+    pub(crate) fn shut_down(&mut self, role: Role) {
+        self.shut_down = true;
+        // §7.1.1: the server closes TCP first and at once; a client waits for it, unless it has.
+        self.over |= (role == Role::Server || self.ended) && self.failed.is_none() && self.is_exchanged();
+    }
+
+    pub(crate) fn ending(&self, all_written: bool) -> Ending {
+        if self.over {
+            return Ending::Done;
+        }
+        let failed = self.failed.is_some();
+        if !(self.is_exchanged() || failed) || !all_written {
+            return Ending::NotYet;
+        }
+        if self.shut_down { Ending::Drain } else { Ending::ShutDown }
+    }
+
+    pub(crate) fn outcome(&self) -> Outcome {
+        Outcome {
+            cause: self.failed.clone().unwrap_or(Cause::Closed),
+            initiator: self.initiator,
+            received: self.received.clone(),
+            sent: self.sent,
+        }
+    }
+
+    fn is_exchanged(&self) -> bool {
+        self.sent.is_some() && self.received.is_some()
+    }
+}

@@ -1,0 +1,115 @@
+use core::fmt;
+
+use wskit_frame::{CloseCode, FrameError, InvalidUtf8};
+
+/// The peer broke a rule. The connection has failed (RFC 6455 §7.1.7): a Close with
+/// [`close_code`](ProtocolError::close_code) is queued and nothing more is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// A frame that §5.2, §5.5 or §7.4 does not allow.
+    Frame(FrameError),
+    /// §5.4: a continuation frame with no message open.
+    UnexpectedContinuation,
+    /// §5.4: a new message while the one before is unfinished.
+    ExpectedContinuation,
+    /// §8.1: a text message that is not UTF-8.
+    InvalidUtf8,
+    /// §10.4: more bytes than `Config::max_message_size` allows.
+    MessageTooBig {
+        /// The limit in force, in bytes.
+        limit: usize,
+    },
+    /// §10.4: more frames than `Config::max_fragments` allows.
+    TooManyFragments {
+        /// The limit in force, in frames.
+        limit: u32,
+    },
+    /// RFC 7692 §7.2.2: a compressed message that does not decompress.
+    Compression,
+}
+
+impl ProtocolError {
+    /// The code that the Close frame carries (RFC 6455 §7.4.1).
+    #[must_use]
+    pub const fn close_code(&self) -> CloseCode {
+        match self {
+            Self::Frame(error) => error.close_code(),
+            Self::UnexpectedContinuation | Self::ExpectedContinuation => CloseCode::PROTOCOL_ERROR,
+            Self::InvalidUtf8 | Self::Compression => CloseCode::INVALID_PAYLOAD,
+            Self::MessageTooBig { .. } => CloseCode::MESSAGE_TOO_BIG,
+            Self::TooManyFragments { .. } => CloseCode::POLICY_VIOLATION,
+        }
+    }
+}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frame(error) => error.fmt(f),
+            Self::UnexpectedContinuation => f.write_str("the peer sent a continuation frame with no message open"),
+            Self::ExpectedContinuation => f.write_str("the peer began a message inside another one"),
+            Self::InvalidUtf8 => f.write_str("the peer sent a text message that is not UTF-8"),
+            Self::MessageTooBig { limit } => {
+                write!(f, "the peer sent a message of more than {limit} bytes (Config::max_message_size)")
+            }
+            Self::TooManyFragments { limit } => {
+                write!(f, "the peer sent a message in more than {limit} frames (Config::max_fragments)")
+            }
+            Self::Compression => f.write_str("the peer sent a compressed message that does not decompress"),
+        }
+    }
+}
+
+impl core::error::Error for ProtocolError {}
+
+impl From<FrameError> for ProtocolError {
+    fn from(error: FrameError) -> Self {
+        Self::Frame(error)
+    }
+}
+
+impl From<InvalidUtf8> for ProtocolError {
+    fn from(_: InvalidUtf8) -> Self {
+        Self::InvalidUtf8
+    }
+}
+
+/// The caller asked for something that cannot be sent. Nothing was queued, the connection goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// §5.5.1: a Close is queued or sent, or the connection has ended; no message may follow.
+    Closed,
+    /// The queue holds `Config::write_queue_limit` bytes or more: flush (or await `feed`/`send`).
+    QueueFull,
+    /// §5.4: a streamed message is open; finish it first.
+    MessageOpen,
+    /// §5.4: there is no streamed message to continue.
+    NoMessageOpen,
+    /// §8.1: a piece of a streamed text message is not UTF-8 (or the whole ends inside a character).
+    InvalidUtf8,
+    /// §5.5: the payload of a ping or pong is longer than 125 bytes.
+    ControlTooLong,
+    /// §7.4: a close code that may not be sent.
+    InvalidCloseCode(CloseCode),
+    /// §5.5.1: a close reason of more than 123 bytes.
+    ReasonTooLong,
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the connection is closing or closed"),
+            Self::QueueFull => f.write_str("the send queue is full: flush it, or await feed or send"),
+            Self::MessageOpen => f.write_str("a streamed message is open: finish it first"),
+            Self::NoMessageOpen => f.write_str("no streamed message is open: begin one first"),
+            Self::InvalidUtf8 => f.write_str("text to send is not UTF-8"),
+            Self::ControlTooLong => f.write_str("a ping or pong carries at most 125 bytes"),
+            Self::InvalidCloseCode(code) => write!(f, "close code {} may not be sent", code.get()),
+            Self::ReasonTooLong => f.write_str("a close reason has at most 123 bytes"),
+        }
+    }
+}
+
+impl core::error::Error for SendError {}

@@ -1,0 +1,326 @@
+use core::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::closing::State;
+use crate::config::Config;
+use crate::error::ProtocolError;
+use crate::event::{CloseFrame, ControlPayload, Piece};
+use crate::message::{MessageKind, MessageRef, Payload};
+use crate::outbox::{IDLE, Outbox};
+use crate::outcome::TimeoutKind;
+use crate::receiver::{Delivery, Item, ReadBuf, Receiver, Step};
+use crate::role::Role;
+use crate::timers::{Due, Timers};
+
+/// The receiving half of a connection, with its timers: bytes in, events out.
+///
+/// It touches the sending half only when it owes a reply, through [`WithOutbox`]: where the halves
+/// are used from two tasks, that is the moment to take the lock.
+pub struct Inbound {
+    rx: Receiver,
+    delivery: Delivery,
+    /// A message was delivered since this was last cleared.
+    active: bool,
+    timers: Timers,
+    config: Arc<Config>,
+}
+
+/// Access to the sending half: directly, or through a lock that is held for the call.
+pub trait WithOutbox {
+    /// Calls `f` with the sending half.
+    fn with_outbox<R>(&mut self, f: impl FnOnce(&mut Outbox) -> R) -> R;
+}
+
+impl WithOutbox for Outbox {
+    #[inline]
+    fn with_outbox<R>(&mut self, f: impl FnOnce(&mut Outbox) -> R) -> R {
+        f(self)
+    }
+}
+
+/// Something came in. A token without a reference; [`Inbound::message`] and [`Inbound::piece`] lend
+/// what it stands for, until the next call that reads or parses.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Ready {
+    /// A whole message.
+    Message(Item),
+    /// A piece of a message (with [`Delivery::Pieces`]).
+    Piece(PieceItem),
+    /// A ping; answered already unless `Config::auto_pong` is off.
+    Ping(ControlPayload),
+    /// A pong that does not answer a keepalive ping.
+    Pong(ControlPayload),
+    /// The peer's Close; answered already.
+    Close(Option<CloseFrame>),
+}
+
+/// A piece of a message, as a token.
+#[derive(Clone, Copy, Debug)]
+pub struct PieceItem {
+    item: Item,
+    first: bool,
+    last: bool,
+}
+
+/// A whole message as its only piece.
+impl From<Item> for PieceItem {
+    fn from(item: Item) -> Self {
+        Self { item, first: true, last: true }
+    }
+}
+
+impl PieceItem {
+    /// Whether the message begins with this piece.
+    #[must_use]
+    pub const fn is_first(&self) -> bool {
+        self.first
+    }
+
+    /// Whether the message ends with this piece.
+    #[must_use]
+    pub const fn is_last(&self) -> bool {
+        self.last
+    }
+}
+
+impl Inbound {
+    pub(crate) fn new(role: Role, config: Arc<Config>, now: Instant) -> Self {
+        Self {
+            rx: Receiver::new(role, config.clone()),
+            delivery: Delivery::Whole,
+            active: false,
+            timers: Timers::new(&config, now),
+            config,
+        }
+    }
+
+    /// The next event that the bytes read so far hold; `None` when more are needed, or when the
+    /// connection reads no more.
+    ///
+    /// Replies (pong, close echo, the Close that reports an error) are queued in `outbox` on the
+    /// way. `clock` is asked only when a keepalive pong has come.
+    ///
+    /// # Errors
+    /// The peer broke a rule: told once, a Close is queued, and from then on there is nothing.
+    #[inline]
+    pub fn next<O: WithOutbox>(
+        &mut self,
+        outbox: &mut O,
+        clock: impl Fn() -> Instant,
+    ) -> Result<Option<Ready>, ProtocolError> {
+        match self.next_message() {
+            Some(ready) => Ok(Some(ready)),
+            None => self.next_any(outbox, clock),
+        }
+    }
+
+    /// The next event if it is of the commonest kind, a whole plain message in the read buffer;
+    /// `None` says nothing about others. Never needs the outbox.
+    #[inline]
+    pub fn next_message(&mut self) -> Option<Ready> {
+        let item = self.rx.hot()?;
+        self.active = true;
+        Some(match self.delivery {
+            Delivery::Whole => Ready::Message(item),
+            Delivery::Pieces => Ready::Piece(PieceItem { item, first: true, last: true }),
+        })
+    }
+
+    fn next_any<O: WithOutbox>(
+        &mut self,
+        outbox: &mut O,
+        clock: impl Fn() -> Instant,
+    ) -> Result<Option<Ready>, ProtocolError> {
+        loop {
+            let step = self.rx.step().inspect_err(|error| outbox.with_outbox(|outbox| outbox.fail(error)))?;
+            return Ok(Some(match step {
+                None => return Ok(None),
+                Some(Step::Message(item)) => {
+                    self.active = true;
+                    Ready::Message(item)
+                }
+                Some(Step::Piece { item, first, last }) => {
+                    self.active = true;
+                    Ready::Piece(PieceItem { item, first, last })
+                }
+                Some(Step::Ping(payload)) => {
+                    if self.config.auto_pong {
+                        outbox.with_outbox(|outbox| outbox.answer_ping(&payload));
+                    }
+                    Ready::Ping(payload)
+                }
+                Some(Step::Pong(payload)) => {
+                    if self.timers.pong(&payload, &clock) {
+                        continue;
+                    }
+                    Ready::Pong(payload)
+                }
+                Some(Step::Close(close)) => {
+                    outbox.with_outbox(|outbox| outbox.answer_close(close.clone()));
+                    Ready::Close(close)
+                }
+            }));
+        }
+    }
+
+    /// Lends a message. A token that is not the latest, or from before the latest read, stands for
+    /// bytes that are gone: a text is empty then, binary data is whatever lies there now.
+    #[inline]
+    pub fn message(&mut self, item: Item) -> MessageRef<'_> {
+        // A token kept too long stands for nothing: its bytes may be others now, and no text.
+        if item.kind == MessageKind::Text && !self.rx.is_lent(item) {
+            return MessageRef::new(item.kind, Payload::Lent(&[]));
+        }
+        if item.own {
+            MessageRef::new(item.kind, Payload::Own(self.rx.own_mut()))
+        } else {
+            MessageRef::new(item.kind, Payload::Lent(self.rx.bytes(item)))
+        }
+    }
+
+    /// Lends a piece.
+    pub fn piece(&self, piece: PieceItem) -> Piece<'_> {
+        let PieceItem { item, first, last } = piece;
+        Piece { kind: item.kind, first, last, data: self.rx.bytes(item) }
+    }
+
+    /// How messages that begin from now on are handed out.
+    #[inline]
+    pub fn set_delivery(&mut self, delivery: Delivery) {
+        self.delivery = delivery;
+        self.rx.delivery = delivery;
+    }
+
+    /// Where the next read goes; never empty. A buffer is taken from this thread's pool if none is
+    /// held. Call only after [`next`](Inbound::next) has answered `None`.
+    #[inline]
+    pub fn read_buf(&mut self) -> ReadBuf<'_> {
+        self.rx.read_buf()
+    }
+
+    /// Says that `n` bytes were read into [`ReadBuf::Slab`].
+    #[inline]
+    pub fn filled(&mut self, n: usize) {
+        self.rx.filled(n);
+    }
+
+    /// Says that bytes were appended to [`ReadBuf::Large`].
+    pub fn filled_large(&mut self) {
+        self.rx.filled_large();
+    }
+
+    /// Gives the read buffer back: there is nothing more to read for now.
+    #[inline]
+    pub fn release(&mut self) {
+        self.rx.release();
+    }
+
+    /// Says that the peer's stream has ended.
+    pub fn receive_eof<O: WithOutbox>(&mut self, outbox: &mut O) {
+        self.rx.end();
+        outbox.with_outbox(Outbox::end_of_stream);
+    }
+
+    /// Reads no more: the transport has failed.
+    pub fn stop(&mut self) {
+        self.rx.end();
+        self.timers.stop();
+    }
+
+    /// Whether an end of stream now would cut a message.
+    #[must_use]
+    pub fn is_mid_message(&self) -> bool {
+        self.rx.is_mid_message()
+    }
+
+    /// When [`handle_timeout`](Inbound::handle_timeout) is due. `state` is the outbox's: from the
+    /// first Close on, the close deadline counts and `clock` is asked once.
+    pub fn next_timeout(&mut self, state: State, clock: impl FnOnce() -> Instant) -> Option<Instant> {
+        match state {
+            State::Open => {}
+            State::Closing => self.timers.start_closing(&self.config, clock),
+            State::Closed => self.timers.stop(),
+        }
+        self.timers.next()
+    }
+
+    /// Does what is due by `now`: queues a keepalive ping, closes an idle connection, or gives the
+    /// connection up. Call it only after a read has come back empty: otherwise a handler that was
+    /// busy for a minute would make a healthy peer look dead.
+    ///
+    /// # Errors
+    /// The peer ran out of time; the connection is over. (Not when both Closes were through and only
+    /// the transport was slow to end: that is a clean ending.)
+    pub fn handle_timeout<O: WithOutbox>(&mut self, outbox: &mut O, now: Instant) -> Result<(), TimeoutKind> {
+        while let Some(due) = self.timers.due(now, &self.config) {
+            match due {
+                Due::Close => return self.give_up(outbox, TimeoutKind::Close),
+                Due::Ping(payload) => {
+                    self.rx.heard = false;
+                    outbox.with_outbox(|outbox| {
+                        outbox.progressed = false;
+                        outbox.keepalive_ping(&payload);
+                    });
+                }
+                Due::Answer => {
+                    let heard = core::mem::take(&mut self.rx.heard);
+                    let progressed = outbox.with_outbox(|outbox| core::mem::take(&mut outbox.progressed));
+                    if !heard && !progressed {
+                        return self.give_up(outbox, TimeoutKind::Keepalive);
+                    }
+                }
+                Due::Idle => {
+                    let received = core::mem::take(&mut self.active);
+                    let sent = outbox.with_outbox(|outbox| core::mem::take(&mut outbox.active));
+                    if self.timers.is_idle(received || sent, now, &self.config) {
+                        let close = CloseFrame::new(IDLE, "idle");
+                        // Neither the code nor the reason can be refused.
+                        let _ = outbox.with_outbox(|outbox| outbox.close(Some(close)));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn give_up<O: WithOutbox>(&mut self, outbox: &mut O, kind: TimeoutKind) -> Result<(), TimeoutKind> {
+        self.stop();
+        let clean = outbox.with_outbox(|outbox| {
+            outbox.time_out(kind);
+            outbox.outcome().is_some_and(|outcome| outcome.is_clean())
+        });
+        if clean { Ok(()) } else { Err(kind) }
+    }
+
+    /// The latest round trip of a keepalive ping; `None` before the first.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.timers.round_trip()
+    }
+
+    /// Bytes of heap held now, a borrowed read buffer included.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.rx.held()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn receiver(&mut self) -> &mut Receiver {
+        &mut self.rx
+    }
+}
+
+impl core::fmt::Debug for Inbound {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Inbound").field("held", &self.held()).finish_non_exhaustive()
+    }
+}
+
+/// The kind of a piece's message.
+impl From<&PieceItem> for MessageKind {
+    fn from(piece: &PieceItem) -> Self {
+        piece.item.kind
+    }
+}

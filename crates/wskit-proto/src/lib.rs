@@ -1,0 +1,43 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
+mod closing;
+mod compression;
+mod config;
+mod connection;
+mod control;
+mod error;
+mod event;
+mod inbound;
+mod keys;
+mod message;
+mod outbox;
+mod outcome;
+mod outgoing;
+mod pool;
+mod prepared;
+mod receiver;
+mod role;
+mod text;
+mod timers;
+mod transmit;
+
+pub use closing::{Ending, State};
+pub use config::{Config, Keepalive, Limits};
+pub use connection::Connection;
+pub use error::{ProtocolError, SendError};
+pub use event::{CloseFrame, ControlPayload, Event, Piece};
+pub use inbound::{Inbound, PieceItem, Ready, WithOutbox};
+pub use keys::MaskKeys;
+pub use message::{Message, MessageKind, MessageRef};
+pub use outbox::Outbox;
+pub use outcome::{Cause, Initiator, Outcome, TimeoutKind};
+pub use outgoing::Outgoing;
+pub use prepared::PreparedMessage;
+pub use receiver::{Delivery, Item, ReadBuf};
+pub use role::Role;
+pub use text::Utf8Bytes;
+pub use wskit_frame::{CloseCode, FrameError};

@@ -1,0 +1,254 @@
+use core::fmt;
+
+use bytes::Bytes;
+
+use crate::text::{Utf8Bytes, validated_str};
+
+/// Text or binary (RFC 6455 §5.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageKind {
+    /// UTF-8 text.
+    Text,
+    /// Bytes that mean what the application says they mean.
+    Binary,
+}
+
+/// A message of its own: keep it, send it, hand it to another task.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Message {
+    /// UTF-8 text, validated.
+    Text(Utf8Bytes),
+    /// Opaque bytes.
+    Binary(Bytes),
+}
+
+impl Message {
+    /// A text message.
+    #[must_use]
+    pub fn text(text: impl Into<Utf8Bytes>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// A binary message.
+    #[must_use]
+    pub fn binary(data: impl Into<Bytes>) -> Self {
+        Self::Binary(data.into())
+    }
+
+    /// Text or binary.
+    #[must_use]
+    pub const fn kind(&self) -> MessageKind {
+        match self {
+            Self::Text(_) => MessageKind::Text,
+            Self::Binary(_) => MessageKind::Binary,
+        }
+    }
+
+    /// Whether this is text.
+    #[must_use]
+    pub const fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_))
+    }
+
+    /// The text, when it is text.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+
+    /// The payload, whatever its kind.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(data) => data,
+        }
+    }
+
+    /// The payload without copying, whatever its kind.
+    #[must_use]
+    pub fn into_data(self) -> Bytes {
+        match self {
+            Self::Text(text) => text.into_bytes(),
+            Self::Binary(data) => data,
+        }
+    }
+
+    /// Bytes of payload.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether the payload is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A message lent by the connection until the next call; nothing was allocated for it.
+///
+/// Read it, answer it, or take it along with [`into_owned`](MessageRef::into_owned).
+pub struct MessageRef<'a> {
+    kind: MessageKind,
+    payload: Payload<'a>,
+}
+
+/// Where a lent message lies.
+pub(crate) enum Payload<'a> {
+    /// In the read buffer, which it must not pin: owning means copying.
+    Lent(&'a [u8]),
+    /// In a buffer of its own (it was large or came in fragments): owning means taking the buffer.
+    Own(&'a mut Vec<u8>),
+}
+
+impl<'a> MessageRef<'a> {
+    pub(crate) const fn new(kind: MessageKind, payload: Payload<'a>) -> Self {
+        Self { kind, payload }
+    }
+
+    pub(crate) fn into_parts(self) -> (MessageKind, Payload<'a>) {
+        (self.kind, self.payload)
+    }
+
+    /// Text or binary.
+    #[must_use]
+    pub const fn kind(&self) -> MessageKind {
+        self.kind
+    }
+
+    /// Whether this is text.
+    #[must_use]
+    pub const fn is_text(&self) -> bool {
+        matches!(self.kind, MessageKind::Text)
+    }
+
+    /// The payload, whatever its kind.
+    #[inline]
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.payload {
+            Payload::Lent(bytes) => bytes,
+            Payload::Own(bytes) => bytes,
+        }
+    }
+
+    /// The text, when it is text. Costs nothing: it was validated as it came.
+    #[inline]
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        self.is_text().then(|| validated_str(self.as_bytes()))
+    }
+
+    /// Bytes of payload.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether the payload is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.as_bytes().is_empty()
+    }
+
+    /// The message to keep: copied when it lies in the shared read buffer (a kept message of 300
+    /// bytes must not pin 32 KiB), moved when it already has a buffer of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Message {
+        let bytes = match self.payload {
+            Payload::Lent(bytes) => Bytes::copy_from_slice(bytes),
+            Payload::Own(bytes) => Bytes::from(core::mem::take(bytes)),
+        };
+        match self.kind {
+            MessageKind::Text => Message::Text(Utf8Bytes::from_validated(bytes)),
+            MessageKind::Binary => Message::Binary(bytes),
+        }
+    }
+}
+
+/// Text as text, binary as its length and first bytes: a log line, not a dump.
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show(self.as_text(), self.as_bytes(), f)
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug(self.as_text(), self.as_bytes(), f)
+    }
+}
+
+/// As [`Message`] is shown.
+impl fmt::Display for MessageRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show(self.as_text(), self.as_bytes(), f)
+    }
+}
+
+impl fmt::Debug for MessageRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug(self.as_text(), self.as_bytes(), f)
+    }
+}
+
+fn show(text: Option<&str>, bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match text {
+        Some(text) => f.write_str(text),
+        None => write!(f, "[{} bytes]", bytes.len()),
+    }
+}
+
+fn debug(text: Option<&str>, bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match text {
+        Some(text) => write!(f, "Text({text:?})"),
+        None => write!(f, "Binary({} bytes: {:02x?})", bytes.len(), bytes.get(..16).unwrap_or(bytes)),
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<Utf8Bytes> for Message {
+    fn from(text: Utf8Bytes) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Bytes> for Message {
+    fn from(data: Bytes) -> Self {
+        Self::Binary(data)
+    }
+}
+
+impl From<Vec<u8>> for Message {
+    fn from(data: Vec<u8>) -> Self {
+        Self::Binary(data.into())
+    }
+}
+
+impl From<&[u8]> for Message {
+    fn from(data: &[u8]) -> Self {
+        Self::Binary(Bytes::copy_from_slice(data))
+    }
+}
+
+impl From<MessageRef<'_>> for Message {
+    fn from(message: MessageRef<'_>) -> Self {
+        message.into_owned()
+    }
+}

@@ -1,0 +1,667 @@
+use core::time::Duration;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use wskit_frame::{CONTROL_MAX, CloseCode, ClosePayload, FrameHeader, Mask, OpCode, Utf8Check};
+
+use crate::closing::{Closing, Ending, State};
+use crate::compression::Encoder;
+use crate::config::Config;
+use crate::control::ControlQueue;
+use crate::error::{ProtocolError, SendError};
+use crate::event::CloseFrame;
+use crate::keys::MaskKeys;
+use crate::message::MessageKind;
+use crate::outcome::{Outcome, TimeoutKind};
+use crate::outgoing::{Data, Outgoing};
+use crate::pool;
+use crate::prepared::PreparedMessage;
+use crate::role::Role;
+use crate::transmit::{Payload, Transmit};
+
+/// The sending half of a connection: messages in, bytes out.
+///
+/// Everything here is synchronous and only queues. Queued bytes leave when whoever drives the
+/// connection writes [`chunks`](Outbox::chunks) and reports with [`advance`](Outbox::advance).
+///
+/// Order on the wire: data in the order it was fed; pings and pongs before waiting data, between
+/// two frames; the Close after all data that was queued before it (§5.5.1 allows it, and replies
+/// that were queued when the peer's Close came are not lost).
+pub struct Outbox {
+    queue: Transmit,
+    keys: Option<MaskKeys>,
+    /// Whether `feed` may take its short way: open, no streamed message, nothing to configure.
+    plain: bool,
+    /// The last write was refused: pongs are coalesced.
+    blocked: bool,
+    /// A message was fed since this was last cleared: the idle timer's evidence.
+    pub(crate) active: bool,
+    /// The peer took bytes since this was last cleared: the keepalive's evidence.
+    pub(crate) progressed: bool,
+    control: Option<Box<ControlQueue>>,
+    closing: Option<Box<Closing>>,
+    streamed: Option<Streamed>,
+    encoder: Option<Box<Encoder>>,
+    config: Arc<Config>,
+}
+
+/// The message that is being sent in pieces.
+#[derive(Clone, Copy, Debug)]
+struct Streamed {
+    kind: MessageKind,
+    first: bool,
+    utf8: Utf8Check,
+}
+
+/// Payloads up to this size are copied beside their header; larger ones are queued as they are.
+pub(crate) const COPIED: usize = 16 << 10;
+
+impl Outbox {
+    pub(crate) fn new(keys: Option<MaskKeys>, config: Arc<Config>) -> Self {
+        Self {
+            queue: Transmit::default(),
+            keys,
+            plain: config.fragment_size.is_none(),
+            blocked: false,
+            active: false,
+            progressed: false,
+            control: None,
+            closing: None,
+            streamed: None,
+            encoder: None,
+            config,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_encoder(&mut self, encoder: Encoder) {
+        self.encoder = Some(Box::new(encoder));
+        self.plain = false;
+    }
+
+    /// Queues a message. It leaves with the next write; nothing is written here.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] after a Close, [`SendError::QueueFull`] while the queue holds
+    /// `Config::write_queue_limit` bytes, [`SendError::MessageOpen`] inside a streamed message.
+    /// Nothing of the message is queued then.
+    #[inline]
+    pub fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
+        let message = message.into();
+        if let (true, &Data::Lent(payload)) = (self.plain, &message.data) {
+            if payload.len() <= COPIED && self.queue.queued() < self.config.queue_limit {
+                self.active = true;
+                let mask = self.next_key();
+                self.queue.push_copy(true, false, opcode(message.kind), mask, payload);
+                return Ok(());
+            }
+        }
+        self.feed_any(message)
+    }
+
+    /// Queues a message for which room was reserved before: as [`feed`](Outbox::feed), but whatever
+    /// has been queued since.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] and [`SendError::MessageOpen`].
+    pub fn feed_reserved<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
+        match self.check_data() {
+            Ok(()) | Err(SendError::QueueFull) => {
+                self.push_message(message.into());
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Begins a message that is sent in pieces (§5.4); its bytes need not exist yet.
+    ///
+    /// # Errors
+    /// As [`feed`](Outbox::feed).
+    pub fn begin(&mut self, kind: MessageKind) -> Result<(), SendError> {
+        self.check_data()?;
+        self.streamed = Some(Streamed { kind, first: true, utf8: Utf8Check::new() });
+        self.plain = false;
+        Ok(())
+    }
+
+    /// Queues the next piece of the streamed message, as one frame or more; `last` ends the message.
+    /// Control frames may go between pieces, other messages may not.
+    ///
+    /// # Errors
+    /// [`SendError::NoMessageOpen`] without [`begin`](Outbox::begin); [`SendError::InvalidUtf8`] when
+    /// the pieces of a text are no text (the piece is not queued, the message stays open);
+    /// [`SendError::Closed`] and [`SendError::QueueFull`] as [`feed`](Outbox::feed).
+    pub fn piece(&mut self, data: &[u8], last: bool) -> Result<(), SendError> {
+        if self.closing.is_some() {
+            return Err(SendError::Closed);
+        }
+        let Some(mut streamed) = self.streamed else {
+            return Err(SendError::NoMessageOpen);
+        };
+        if self.queue.queued() >= self.config.queue_limit {
+            return Err(SendError::QueueFull);
+        }
+        if streamed.kind == MessageKind::Text {
+            let checked = streamed.utf8.push(data).and_then(|()| if last { streamed.utf8.finish() } else { Ok(()) });
+            checked.map_err(|_| SendError::InvalidUtf8)?;
+        }
+        self.active = true;
+        let begun = Begun { opcode: opcode(streamed.kind), compressed: self.encoder.is_some(), first: streamed.first };
+        // An encoder may hold all of it back: the first frame is then still to come.
+        streamed.first = self.frames(begun, data, last).first;
+        self.streamed = (!last).then_some(streamed);
+        self.plain = self.is_plain();
+        Ok(())
+    }
+
+    /// Queues a ping of the application's own. Pings of `Config::keepalive` go by themselves.
+    ///
+    /// # Errors
+    /// [`SendError::ControlTooLong`] above 125 bytes, [`SendError::QueueFull`] while 4 KiB of pings
+    /// and pongs wait, [`SendError::Closed`] after a Close.
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.check_control(payload)?;
+        let mask = self.next_key();
+        self.control.get_or_insert_default().ping(mask, payload);
+        Ok(())
+    }
+
+    /// Queues a pong. Pings are answered by themselves unless `Config::auto_pong` is off; §5.5.3
+    /// also allows pongs that nobody asked for.
+    ///
+    /// # Errors
+    /// [`SendError::ControlTooLong`] above 125 bytes, [`SendError::Closed`] after a Close.
+    pub fn pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        match self.check_control(payload) {
+            Ok(()) | Err(SendError::QueueFull) => {
+                self.answer_ping(payload);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Starts the closing handshake (§7.1.2): queues a Close after everything queued before. No
+    /// message can follow. A second call changes nothing; a code of `None` sends an empty Close.
+    ///
+    /// # Errors
+    /// [`SendError::InvalidCloseCode`] for a code that may not be sent (§7.4.1), and
+    /// [`SendError::ReasonTooLong`] above 123 bytes; the connection stays open then.
+    pub fn close(&mut self, close: Option<CloseFrame>) -> Result<(), SendError> {
+        if let Some(close) = &close {
+            if !close.code.is_sendable() {
+                return Err(SendError::InvalidCloseCode(close.code));
+            }
+            if close.reason.len() > ClosePayload::MAX_REASON {
+                return Err(SendError::ReasonTooLong);
+            }
+        }
+        self.push_close(close);
+        Ok(())
+    }
+
+    /// Bytes queued and not yet written, headers included.
+    #[inline]
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queue.queued() + self.control.as_ref().map_or(0, |control| control.len())
+    }
+
+    /// Whether nothing is queued.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queued() == 0
+    }
+
+    /// Whether sending (and receiving) should wait until bytes have left (`Config::write_high_water`).
+    #[inline]
+    #[must_use]
+    pub fn is_over_high_water(&self) -> bool {
+        self.queue.queued() >= self.config.high_water.min(self.config.queue_limit)
+    }
+
+    /// Whether one more message may be queued, `reserved` bytes being promised to others.
+    #[must_use]
+    pub fn has_room(&self, reserved: usize) -> bool {
+        self.queue.queued().saturating_add(reserved) < self.config.high_water.min(self.config.queue_limit)
+    }
+
+    /// Whether [`chunks`](Outbox::chunks) has a single slice, as it does unless a large payload or a
+    /// ping or pong is queued.
+    #[inline]
+    #[must_use]
+    pub fn is_contiguous(&self) -> bool {
+        self.control.is_none() && self.queue.only().is_some()
+    }
+
+    /// Whether [`feed`](Outbox::feed) would take a message now.
+    ///
+    /// # Errors
+    /// The one that it would answer.
+    pub fn check(&self) -> Result<(), SendError> {
+        self.check_data()
+    }
+
+    /// Whether pings and pongs wait in such number that a write should be tried before more is read.
+    #[must_use]
+    pub fn is_control_full(&self) -> bool {
+        self.control.as_ref().is_some_and(|control| control.is_full())
+    }
+
+    /// Whether messages can still be sent, or how far the end has come.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match &self.closing {
+            None => State::Open,
+            Some(closing) if closing.is_over() => State::Closed,
+            Some(_) => State::Closing,
+        }
+    }
+
+    /// How the connection ended; `None` until it has.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.closing.as_ref().filter(|closing| closing.is_over()).map(|closing| closing.outcome())
+    }
+
+    /// The bytes to write next, as slices for one vectored write; says how many were filled in.
+    /// Nothing is taken off the queue.
+    pub fn chunks<'a>(&'a self, out: &mut [IoSlice<'a>]) -> usize {
+        let Some(control) = self.control.as_ref().filter(|control| control.len() > 0) else {
+            if let (Some(only), Some(to)) = (self.queue.only(), out.first_mut()) {
+                *to = IoSlice::new(only);
+                return usize::from(!only.is_empty());
+            }
+            return self.queue.fill(0, usize::MAX, out).0;
+        };
+        // The frame that is partly on the wire is finished first.
+        let rest = if control.is_begun() { 0 } else { self.queue.rest_of_frame() };
+        let (mut used, filled) = self.queue.fill(0, rest, out);
+        if filled < rest {
+            return used;
+        }
+        if let Some(to) = out.get_mut(used) {
+            *to = IoSlice::new(control.pending());
+            used += 1;
+        }
+        used + self.queue.fill(rest, usize::MAX, out.get_mut(used..).unwrap_or_default()).0
+    }
+
+    /// The first slice of [`chunks`](Outbox::chunks), for a transport that writes one at a time.
+    #[must_use]
+    pub fn chunk(&self) -> &[u8] {
+        let mut one = [IoSlice::new(&[])];
+        match self.chunks(&mut one) {
+            0 => &[],
+            _ => {
+                let [one] = one;
+                // `IoSlice` gives its slice only for its own lifetime; find it again in ours.
+                self.slice_of(one.len())
+            }
+        }
+    }
+
+    /// Says that `n` bytes of [`chunks`](Outbox::chunks) have been written.
+    pub fn advance(&mut self, n: usize) {
+        if n > 0 {
+            self.progressed = true;
+        }
+        let masked = self.keys.is_some();
+        let Some(control) = self.control.as_mut() else {
+            self.queue.advance(n, masked);
+            return;
+        };
+        let before = if control.is_begun() { 0 } else { self.queue.rest_of_frame().min(n) };
+        let within = (n - before).min(control.len());
+        control.advance(within);
+        if control.len() == 0 {
+            self.control = None;
+        }
+        let data = n - within;
+        if data > 0 {
+            self.queue.advance(data, masked);
+        }
+    }
+
+    /// Says whether the transport refused the last write. While it does, only the latest ping is
+    /// answered, and what waits moves to a buffer of its size.
+    pub fn set_blocked(&mut self, blocked: bool) {
+        self.blocked = blocked;
+        if blocked {
+            self.queue.park();
+        }
+    }
+
+    /// What is left to do to the transport (§7.1.1).
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        let all_written = self.is_empty();
+        self.closing.as_ref().map_or(Ending::NotYet, |closing| closing.ending(all_written))
+    }
+
+    /// Says that the write side of the transport has been shut down.
+    pub fn transport_shut_down(&mut self) {
+        let role = self.role();
+        self.plain = false;
+        self.closing.get_or_insert_default().shut_down(role);
+    }
+
+    /// Says that the transport failed: nothing more can be sent or received.
+    pub fn transport_failed(&mut self, kind: io::ErrorKind) {
+        self.plain = false;
+        let all_written = self.is_empty();
+        self.closing.get_or_insert_default().transport_failed(kind, all_written);
+        self.drop_queue();
+    }
+
+    /// Bytes of heap held now, borrowed buffers included; a shared payload counts in full.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.queue.held() + self.control.as_ref().map_or(0, |control| control.held())
+    }
+
+    /// How long the closing handshake may take (`Config::close_timeout`).
+    #[must_use]
+    pub fn close_deadline(&self) -> Duration {
+        self.config.close_timeout
+    }
+
+    /// Which end this is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        if self.keys.is_some() { Role::Client } else { Role::Server }
+    }
+
+    /// §5.5.2: a ping is answered unless a Close has been received.
+    pub(crate) fn answer_ping(&mut self, payload: &[u8]) {
+        if self.closing.as_ref().is_some_and(|closing| closing.is_received() || closing.is_over()) {
+            return;
+        }
+        let mask = self.next_key();
+        self.control.get_or_insert_default().pong(mask, payload, self.blocked);
+    }
+
+    /// A ping of the keepalive's. While [`BOUND`](crate::control::BOUND) bytes of pings and pongs
+    /// wait it would tell nothing: whether the peer takes those is the evidence.
+    pub(crate) fn keepalive_ping(&mut self, payload: &[u8]) {
+        if self.closing.is_none() && !self.is_control_full() {
+            let mask = self.next_key();
+            self.control.get_or_insert_default().ping(mask, payload);
+        }
+    }
+
+    /// §5.5.1: the peer's Close is answered with one of the same code.
+    pub(crate) fn answer_close(&mut self, close: Option<CloseFrame>) {
+        let echo = close.as_ref().map(|close| CloseFrame::new(close.code, ""));
+        self.plain = false;
+        self.streamed = None;
+        self.closing.get_or_insert_default().receive(close);
+        // Pongs still owed need not be sent any more.
+        if self.control.as_ref().is_some_and(|control| !control.is_begun()) {
+            self.control = None;
+        }
+        self.push_close(echo);
+    }
+
+    /// §7.1.7: the connection fails with a Close that says why.
+    pub(crate) fn fail(&mut self, error: &ProtocolError) {
+        self.closing.get_or_insert_default().fail(error.clone());
+        self.push_close(Some(CloseFrame::new(error.close_code(), "")));
+    }
+
+    /// Gives the connection up because the peer ran out of time.
+    pub fn time_out(&mut self, kind: TimeoutKind) {
+        self.plain = false;
+        let all_written = self.is_empty();
+        self.closing.get_or_insert_default().time_out(kind, all_written);
+        self.drop_queue();
+    }
+
+    pub(crate) fn end_of_stream(&mut self) {
+        self.plain = false;
+        let all_written = self.is_empty();
+        self.closing.get_or_insert_default().end_of_stream(all_written);
+        if self.state() == State::Closed {
+            self.drop_queue();
+        }
+    }
+
+    fn push_close(&mut self, close: Option<CloseFrame>) {
+        let closing = self.closing.get_or_insert_default();
+        self.plain = false;
+        self.streamed = None;
+        if closing.is_sent() || closing.is_over() {
+            return;
+        }
+        closing.send(close.as_ref().map(|close| close.code));
+        let mut payload = [0; CONTROL_MAX];
+        let len = close.map_or(0, |close| {
+            let payload_of = ClosePayload { code: close.code, reason: &close.reason };
+            payload_of.encode(&mut payload).unwrap_or_default()
+        });
+        let mask = self.next_key();
+        self.queue.push_copy(true, false, OpCode::Close, mask, payload.get(..len).unwrap_or_default());
+    }
+
+    fn drop_queue(&mut self) {
+        self.queue.clear();
+        self.control = None;
+        self.streamed = None;
+    }
+
+    #[inline]
+    fn next_key(&self) -> Option<[u8; 4]> {
+        self.keys.as_ref().map(MaskKeys::next_key)
+    }
+
+    fn is_plain(&self) -> bool {
+        self.closing.is_none()
+            && self.streamed.is_none()
+            && self.encoder.is_none()
+            && self.config.fragment_size.is_none()
+    }
+
+    fn check_data(&self) -> Result<(), SendError> {
+        if self.closing.is_some() {
+            return Err(SendError::Closed);
+        }
+        if self.streamed.is_some() {
+            return Err(SendError::MessageOpen);
+        }
+        if self.queue.queued() >= self.config.queue_limit {
+            return Err(SendError::QueueFull);
+        }
+        Ok(())
+    }
+
+    fn check_control(&self, payload: &[u8]) -> Result<(), SendError> {
+        if payload.len() > CONTROL_MAX {
+            return Err(SendError::ControlTooLong);
+        }
+        if self.closing.is_some() {
+            return Err(SendError::Closed);
+        }
+        if self.is_control_full() {
+            return Err(SendError::QueueFull);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn feed_any(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
+        self.check_data()?;
+        self.push_message(message);
+        Ok(())
+    }
+
+    fn push_message(&mut self, message: Outgoing<'_>) {
+        self.active = true;
+        let compressed = self.encoder.is_some() && message.compress;
+        let begun = Begun { opcode: opcode(message.kind), compressed, first: true };
+        if compressed || self.config.fragment_size.is_some_and(|most| message.len() > most.get()) {
+            let data: &[u8] = match &message.data {
+                Data::Lent(bytes) => bytes,
+                Data::Shared(bytes) => bytes,
+                Data::Own(bytes) => bytes.as_slice(),
+                Data::Prepared(prepared) => prepared.as_bytes(),
+            };
+            self.frames(begun, data, true);
+            return;
+        }
+        match message.data {
+            Data::Lent(bytes) => self.whole_lent(begun.opcode, bytes),
+            Data::Shared(bytes) => self.whole_shared(begun.opcode, bytes),
+            Data::Own(bytes) => self.whole_own(begun.opcode, bytes),
+            Data::Prepared(prepared) => self.whole_prepared(begun.opcode, prepared),
+        }
+    }
+
+    /// One frame: copied when small, else queued as a payload of its own.
+    fn whole_lent(&mut self, opcode: OpCode, bytes: &[u8]) {
+        let mask = self.next_key();
+        if bytes.len() <= COPIED {
+            self.queue.push_copy(true, false, opcode, mask, bytes);
+        } else {
+            self.push_large(opcode, mask, Payload::Own(bytes.to_vec()));
+        }
+    }
+
+    fn whole_own(&mut self, opcode: OpCode, bytes: Vec<u8>) {
+        let mask = self.next_key();
+        if bytes.len() <= COPIED {
+            self.queue.push_copy(true, false, opcode, mask, &bytes);
+        } else {
+            self.push_large(opcode, mask, Payload::Own(bytes));
+        }
+    }
+
+    fn whole_shared(&mut self, opcode: OpCode, bytes: Bytes) {
+        let mask = self.next_key();
+        if bytes.len() <= COPIED {
+            self.queue.push_copy(true, false, opcode, mask, &bytes);
+            return;
+        }
+        let payload = match mask {
+            None => Payload::Shared(bytes),
+            // Masked in place if nobody else holds it, else in a copy.
+            Some(_) => match bytes.try_into_mut() {
+                Ok(bytes) => Payload::Own(bytes.into()),
+                Err(bytes) => Payload::Own(bytes.to_vec()),
+            },
+        };
+        self.push_large(opcode, mask, payload);
+    }
+
+    fn whole_prepared(&mut self, opcode: OpCode, prepared: &PreparedMessage) {
+        match self.next_key() {
+            None if prepared.len() > COPIED => self.queue.push_frames(prepared.frame().clone()),
+            mask if prepared.len() <= COPIED => self.queue.push_copy(true, false, opcode, mask, prepared.as_bytes()),
+            mask => self.push_large(opcode, mask, Payload::Own(prepared.as_bytes().to_vec())),
+        }
+    }
+
+    fn push_large(&mut self, opcode: OpCode, mask: Option<[u8; 4]>, payload: Payload) {
+        let payload = match (mask, payload) {
+            (Some(key), Payload::Own(mut data)) => {
+                Mask::new(key).apply(&mut data);
+                Payload::Own(data)
+            }
+            (Some(key), Payload::Shared(data)) => {
+                let mut data = data.to_vec();
+                Mask::new(key).apply(&mut data);
+                Payload::Own(data)
+            }
+            (None, payload) => payload,
+        };
+        let len = match &payload {
+            Payload::Own(data) => data.len(),
+            Payload::Shared(data) => data.len(),
+        };
+        let header = FrameHeader { fin: true, rsv1: false, opcode, mask, len: len as u64 };
+        self.queue.push_large(&header, payload);
+    }
+
+    /// Part of a message in as many frames as it takes: cut at `Config::fragment_size`, and when
+    /// compressed, cut where the output buffer ends, so that it is bounded while it is produced.
+    fn frames(&mut self, mut begun: Begun, data: &[u8], last: bool) -> Begun {
+        let most = self.config.fragment_size.map_or(COPIED, |most| most.get().min(COPIED));
+        if begun.compressed {
+            return self.frames_compressed(begun, data, last, most);
+        }
+        let mut rest = data;
+        loop {
+            let (frame, after) = rest.split_at(rest.len().min(most));
+            rest = after;
+            let fin = last && rest.is_empty();
+            self.push_fragment(&mut begun, fin, frame);
+            if rest.is_empty() {
+                return begun;
+            }
+        }
+    }
+
+    fn frames_compressed(&mut self, mut begun: Begun, data: &[u8], last: bool, most: usize) -> Begun {
+        let Some(mut encoder) = self.encoder.take() else { return begun };
+        let mut block = pool::take_read();
+        let mut rest = data;
+        loop {
+            let out = block.get_mut(..most).unwrap_or_default();
+            let progress = encoder.encode(rest, last, out);
+            rest = rest.get(progress.consumed..).unwrap_or_default();
+            let fin = last && progress.done;
+            if progress.produced > 0 || fin {
+                self.push_fragment(&mut begun, fin, out.get(..progress.produced).unwrap_or_default());
+            }
+            if progress.done || (progress.produced == 0 && progress.consumed == 0) {
+                break;
+            }
+        }
+        pool::give_read(block);
+        self.encoder = Some(encoder);
+        begun
+    }
+
+    fn push_fragment(&mut self, begun: &mut Begun, fin: bool, payload: &[u8]) {
+        // RFC 7692 §6: RSV1 on the first frame only.
+        let (opcode, rsv1) = if begun.first { (begun.opcode, begun.compressed) } else { (OpCode::Continuation, false) };
+        begun.first = false;
+        let mask = self.next_key();
+        self.queue.push_copy(fin, rsv1, opcode, mask, payload);
+    }
+
+    fn slice_of(&self, len: usize) -> &[u8] {
+        let control = self.control.as_ref().filter(|control| control.len() > 0);
+        let rest = self.queue.rest_of_frame();
+        match control {
+            Some(control) if control.is_begun() || rest == 0 => control.pending(),
+            _ => self.queue.slices().find(|slice| !slice.is_empty()).and_then(|slice| slice.get(..len)).unwrap_or_default(),
+        }
+    }
+}
+
+impl core::fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Outbox").field("state", &self.state()).field("queued", &self.queued()).finish_non_exhaustive()
+    }
+}
+
+/// A message whose frames are being queued.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    opcode: OpCode,
+    compressed: bool,
+    first: bool,
+}
+
+pub(crate) const fn opcode(kind: MessageKind) -> OpCode {
+    match kind {
+        MessageKind::Text => OpCode::Text,
+        MessageKind::Binary => OpCode::Binary,
+    }
+}
+
+/// The code of an ending that nobody chose.
+pub(crate) const IDLE: CloseCode = CloseCode::GOING_AWAY;

@@ -1,0 +1,150 @@
+use bytes::Bytes;
+
+use crate::message::{Message, MessageKind, MessageRef, Payload};
+use crate::prepared::PreparedMessage;
+use crate::text::Utf8Bytes;
+
+/// A message on its way into an [`Outbox`](crate::Outbox): whatever can be sent converts into it.
+///
+/// Borrowed data is copied into the send buffer (a client masks while it copies). Owned data that
+/// is large is queued as it is, by reference; a client masks it in place if nobody else holds it.
+pub struct Outgoing<'a> {
+    pub(crate) kind: MessageKind,
+    pub(crate) data: Data<'a>,
+    /// Whether it may be compressed, where compression was agreed on.
+    pub(crate) compress: bool,
+}
+
+pub(crate) enum Data<'a> {
+    Lent(&'a [u8]),
+    Shared(Bytes),
+    Own(Vec<u8>),
+    Prepared(&'a PreparedMessage),
+}
+
+impl core::fmt::Debug for Outgoing<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Outgoing({:?}, {} bytes)", self.kind, self.len())
+    }
+}
+
+impl<'a> Outgoing<'a> {
+    const fn new(kind: MessageKind, data: Data<'a>) -> Self {
+        Self { kind, data, compress: true }
+    }
+
+    /// Sends this message as it is, even where compression was agreed on (RFC 7692 §6): for what is
+    /// compressed already, and for secrets beside text that an attacker chooses (§8).
+    #[must_use]
+    pub fn uncompressed(mut self) -> Self {
+        self.compress = false;
+        self
+    }
+
+    /// Bytes of payload.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.data {
+            Data::Lent(bytes) => bytes.len(),
+            Data::Shared(bytes) => bytes.len(),
+            Data::Own(bytes) => bytes.len(),
+            Data::Prepared(prepared) => prepared.len(),
+        }
+    }
+
+    /// Whether the payload is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<'a> From<&'a str> for Outgoing<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::new(MessageKind::Text, Data::Lent(text.as_bytes()))
+    }
+}
+
+impl<'a> From<&'a String> for Outgoing<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl<'a> From<&'a [u8]> for Outgoing<'a> {
+    fn from(data: &'a [u8]) -> Self {
+        Self::new(MessageKind::Binary, Data::Lent(data))
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Outgoing<'a> {
+    fn from(data: &'a [u8; N]) -> Self {
+        Self::from(data.as_slice())
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Outgoing<'a> {
+    fn from(data: &'a Vec<u8>) -> Self {
+        Self::from(data.as_slice())
+    }
+}
+
+impl From<String> for Outgoing<'_> {
+    fn from(text: String) -> Self {
+        Self::new(MessageKind::Text, Data::Own(text.into_bytes()))
+    }
+}
+
+impl From<Vec<u8>> for Outgoing<'_> {
+    fn from(data: Vec<u8>) -> Self {
+        Self::new(MessageKind::Binary, Data::Own(data))
+    }
+}
+
+impl From<Bytes> for Outgoing<'_> {
+    fn from(data: Bytes) -> Self {
+        Self::new(MessageKind::Binary, Data::Shared(data))
+    }
+}
+
+impl From<Utf8Bytes> for Outgoing<'_> {
+    fn from(text: Utf8Bytes) -> Self {
+        Self::new(MessageKind::Text, Data::Shared(text.into_bytes()))
+    }
+}
+
+impl From<Message> for Outgoing<'_> {
+    fn from(message: Message) -> Self {
+        Self::new(message.kind(), Data::Shared(message.into_data()))
+    }
+}
+
+/// By reference count where it is large, by copying where it is small.
+impl<'a> From<&'a Message> for Outgoing<'a> {
+    fn from(message: &'a Message) -> Self {
+        match message {
+            Message::Text(text) => Self::new(MessageKind::Text, Data::Shared(text.as_bytes().clone())),
+            Message::Binary(data) => Self::new(MessageKind::Binary, Data::Shared(data.clone())),
+        }
+    }
+}
+
+/// Answering with what was received: what lies in the read buffer is copied, what has a buffer of
+/// its own is moved.
+impl<'a> From<MessageRef<'a>> for Outgoing<'a> {
+    #[inline]
+    fn from(message: MessageRef<'a>) -> Self {
+        let (kind, payload) = message.into_parts();
+        let data = match payload {
+            Payload::Lent(bytes) => Data::Lent(bytes),
+            Payload::Own(bytes) => Data::Own(core::mem::take(bytes)),
+        };
+        Self::new(kind, data)
+    }
+}
+
+impl<'a> From<&'a PreparedMessage> for Outgoing<'a> {
+    fn from(prepared: &'a PreparedMessage) -> Self {
+        Self::new(prepared.kind(), Data::Prepared(prepared))
+    }
+}

@@ -1,0 +1,149 @@
+//! Text whose UTF-8 has been checked, shared without copying.
+//!
+//! The one module of this crate with `unsafe`: the receiver has validated every byte once, while
+//! it unmasked it; checking again at each look would make reading a message quadratic in the looks.
+#![allow(unsafe_code, reason = "from_utf8_unchecked on bytes that were validated; see each safety comment")]
+
+use core::borrow::Borrow;
+use core::fmt;
+use core::ops::Deref;
+
+use bytes::Bytes;
+use wskit_frame::is_utf8;
+
+/// Immutable UTF-8 text, cheap to clone: a [`Bytes`] that is known to be a `str`.
+///
+/// ```
+/// use wskit_proto::Utf8Bytes;
+/// let text = Utf8Bytes::from("grüße");
+/// assert_eq!(&*text, "grüße");
+/// assert_eq!(text.len(), 7);
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Utf8Bytes(Bytes);
+
+impl Utf8Bytes {
+    /// Text from a constant, without allocating.
+    #[must_use]
+    pub const fn from_static(text: &'static str) -> Self {
+        Self(Bytes::from_static(text.as_bytes()))
+    }
+
+    /// The text.
+    #[inline]
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // SAFETY: every constructor takes a `str`, checks, or is `from_validated`; `Bytes` is immutable.
+        unsafe { core::str::from_utf8_unchecked(&self.0) }
+    }
+
+    /// The bytes of the text.
+    #[must_use]
+    pub fn as_bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// The bytes of the text, without copying.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
+    /// Text from bytes that the receiver has validated as they came.
+    pub(crate) fn from_validated(bytes: Bytes) -> Self {
+        debug_assert!(is_utf8(&bytes));
+        Self(bytes)
+    }
+}
+
+/// The text of bytes that the receiver has validated as they came. Crate-internal: the one caller
+/// is `MessageRef`, whose text is only ever made by the receiver after its check has passed.
+#[inline]
+pub(crate) fn validated_str(bytes: &[u8]) -> &str {
+    debug_assert!(is_utf8(bytes));
+    // SAFETY: the receiver hands out text only after `is_utf8` or `Utf8Check::finish` accepted
+    // exactly these bytes, and nothing writes to them while they are lent.
+    unsafe { core::str::from_utf8_unchecked(bytes) }
+}
+
+impl Deref for Utf8Bytes {
+    type Target = str;
+    #[inline]
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Utf8Bytes {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl AsRef<[u8]> for Utf8Bytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Utf8Bytes {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
+
+impl fmt::Debug for Utf8Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Utf8Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.as_str(), f)
+    }
+}
+
+impl From<&str> for Utf8Bytes {
+    fn from(text: &str) -> Self {
+        Self(Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+impl From<String> for Utf8Bytes {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<Utf8Bytes> for Bytes {
+    fn from(text: Utf8Bytes) -> Self {
+        text.0
+    }
+}
+
+impl From<Utf8Bytes> for String {
+    fn from(text: Utf8Bytes) -> Self {
+        text.as_str().to_owned()
+    }
+}
+
+/// Checks the bytes; gives them back when they are not UTF-8.
+impl TryFrom<Bytes> for Utf8Bytes {
+    type Error = Bytes;
+    fn try_from(bytes: Bytes) -> Result<Self, Bytes> {
+        if is_utf8(&bytes) { Ok(Self(bytes)) } else { Err(bytes) }
+    }
+}
+
+impl PartialEq<str> for Utf8Bytes {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Utf8Bytes {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}

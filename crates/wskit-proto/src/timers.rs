@@ -1,0 +1,145 @@
+use core::time::Duration;
+use std::time::Instant;
+
+use crate::config::Config;
+
+/// Every deadline of a connection as data: nanoseconds since it began, and no clock.
+#[derive(Debug)]
+pub(crate) struct Timers {
+    epoch: Instant,
+    next_ping: u64,
+    /// When the ping that is out must have been answered.
+    answer_by: u64,
+    ping_at: u64,
+    ping_id: u32,
+    round_trip: u64,
+    idle_check: u64,
+    last_active: u64,
+    close_by: u64,
+}
+
+/// What a deadline asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Send this keepalive ping.
+    Ping([u8; 4]),
+    /// The ping has not been answered; is there other evidence of life?
+    Answer,
+    /// Has a message gone since the last check?
+    Idle,
+    /// The closing handshake took too long.
+    Close,
+}
+
+const NEVER: u64 = u64::MAX;
+
+impl Timers {
+    pub(crate) fn new(config: &Config, now: Instant) -> Self {
+        Self {
+            epoch: now,
+            next_ping: config.keepalive.map_or(NEVER, |keepalive| nanos(keepalive.every)),
+            answer_by: NEVER,
+            ping_at: NEVER,
+            ping_id: 0,
+            round_trip: NEVER,
+            idle_check: config.idle_timeout.map_or(NEVER, quarter),
+            last_active: 0,
+            close_by: NEVER,
+        }
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let next = self.next_ping.min(self.answer_by).min(self.idle_check).min(self.close_by);
+        if next == NEVER { None } else { self.epoch.checked_add(Duration::from_nanos(next)) }
+    }
+
+    /// One deadline that has passed, the gravest first.
+    pub(crate) fn due(&mut self, now: Instant, config: &Config) -> Option<Due> {
+        let now = self.ticks(now);
+        if self.close_by <= now {
+            self.close_by = NEVER;
+            return Some(Due::Close);
+        }
+        if self.answer_by <= now {
+            // Without any evidence of life this is the end; with some, the next ping asks again. To go
+            // on waiting for this pong would be wrong: §5.5.3 lets the peer answer only a later ping.
+            self.answer_by = NEVER;
+            return Some(Due::Answer);
+        }
+        if self.next_ping <= now {
+            let Some(keepalive) = config.keepalive else {
+                self.next_ping = NEVER;
+                return None;
+            };
+            self.next_ping = now.saturating_add(nanos(keepalive.every));
+            if self.answer_by == NEVER {
+                self.answer_by = now.saturating_add(nanos(keepalive.answer_within));
+                self.ping_at = now;
+                self.ping_id = self.ping_id.wrapping_add(1);
+                return Some(Due::Ping(self.ping_id.to_be_bytes()));
+            }
+        }
+        if self.idle_check <= now {
+            self.idle_check = now.saturating_add(config.idle_timeout.map_or(NEVER, quarter));
+            return Some(Due::Idle);
+        }
+        None
+    }
+
+    /// A pong came: says whether it answers the keepalive's ping.
+    pub(crate) fn pong(&mut self, payload: &[u8], now: impl FnOnce() -> Instant) -> bool {
+        let answers = self.ping_at != NEVER && payload == self.ping_id.to_be_bytes();
+        if answers {
+            self.round_trip = self.ticks(now()).saturating_sub(self.ping_at);
+            self.ping_at = NEVER;
+            self.answer_by = NEVER;
+        }
+        answers
+    }
+
+    /// Whether no message has gone for the idle timeout, given whether one has since the last check.
+    pub(crate) fn is_idle(&mut self, active: bool, now: Instant, config: &Config) -> bool {
+        let now = self.ticks(now);
+        if active {
+            self.last_active = now;
+        }
+        config.idle_timeout.is_some_and(|timeout| now.saturating_sub(self.last_active) >= nanos(timeout))
+    }
+
+    /// From our Close on only its own deadline counts.
+    pub(crate) fn start_closing(&mut self, config: &Config, now: impl FnOnce() -> Instant) {
+        if self.close_by == NEVER {
+            self.close_by = self.ticks(now()).saturating_add(nanos(config.close_timeout)).min(NEVER - 1);
+            self.next_ping = NEVER;
+            self.answer_by = NEVER;
+            self.idle_check = NEVER;
+        }
+    }
+
+    /// Nothing is left to wait for.
+    pub(crate) fn stop(&mut self) {
+        self.close_by = NEVER;
+        self.next_ping = NEVER;
+        self.answer_by = NEVER;
+        self.idle_check = NEVER;
+    }
+
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        (self.round_trip != NEVER).then(|| Duration::from_nanos(self.round_trip))
+    }
+
+    fn ticks(&self, now: Instant) -> u64 {
+        nanos(now.saturating_duration_since(self.epoch))
+    }
+}
+
+/// How often the idle timeout is looked at. Never 0, so that looking comes to an end.
+fn quarter(timeout: Duration) -> u64 {
+    (nanos(timeout) / 4).max(1)
+}
+
+/// 584 years fit.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(NEVER)
+}

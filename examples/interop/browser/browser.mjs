@@ -1,0 +1,38 @@
+// Headless Chromium: windows on a page, and pictures of them.
+import { mkdirSync } from 'node:fs';
+import { chromium } from '../peers/packages.mjs';
+
+const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
+const pictures = process.env.INTEROP_SCREENSHOTS ?? 'target/interop/screenshots';
+mkdirSync(pictures, { recursive: true });
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+
+/** A window of its own: no storage is shared with another one. `size` is `desktop` or `phone`. */
+export async function openWindow(url, size, colorScheme) {
+  const phone = size === 'phone';
+  const context = await browser.newContext({
+    viewport: SIZES[size], colorScheme, isMobile: phone, hasTouch: phone, deviceScaleFactor: phone ? 2 : 1,
+  });
+  context.setDefaultTimeout(10_000);
+  const page = await context.newPage();
+  page.errors = [];
+  page.on('pageerror', (error) => page.errors.push(String(error)));
+  // Any request that is not the page itself: the pages promise to load nothing else.
+  page.foreign = [];
+  page.on('request', (request) => { if (!request.isNavigationRequest() && !request.url().startsWith('data:')) page.foreign.push(request.url()); });
+  await page.goto(url);
+  return page;
+}
+
+export function picture(page, name) {
+  return page.screenshot({ path: `${pictures}/${name}.png` });
+}
+
+export function closeBrowser() {
+  return browser.close();
+}

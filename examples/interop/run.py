@@ -1,0 +1,225 @@
+"""Starts the servers, runs the peers against them and counts their checks; called by run.sh.
+
+Every program prints `ok NAME` or `FAILED NAME: reason` for each check and exits 0 or 1. One that
+ends otherwise, is too slow, or checks nothing counts as a failed check itself.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+WORK = Path(sys.argv[1]).resolve()
+PARTS = sys.argv[2:] or ["echo", "client", "chat", "live-feed"]
+OURS = Path(os.environ["INTEROP_EXAMPLES"]).resolve()
+PYTHON = str(WORK / "venv/bin/python")
+TLS = WORK / "tls"
+LOGS = WORK / "logs"
+START_LIMIT, RUN_LIMIT, WHOLE_LIMIT = 20, 180, 900  # seconds
+
+passed = failed = 0
+
+
+def ok(name):
+    global passed
+    passed += 1
+    print(f"ok      {name}", flush=True)
+
+
+def fail(name):
+    global failed
+    failed += 1
+    print(f"FAILED  {name}", flush=True)
+
+
+def start(argv, log):
+    return subprocess.Popen(
+        [str(a) for a in argv], stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL,
+        text=True, encoding="utf-8", errors="replace", start_new_session=True,
+    )
+
+
+def end(process):
+    """Ends a program and what it started: first politely, so that a browser is closed too."""
+    for signum in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, signum)
+            process.wait(5)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            pass
+    process.wait()
+
+
+def run(title, *argv):
+    """Runs a program to its end and counts its checks."""
+    log_path = LOGS / f"{title.replace(' ', '-').replace('/', '-')}.log"
+    before, too_slow = (passed, failed), threading.Event()
+    with open(log_path, "w") as log:
+        try:
+            process = start(argv, log)
+        except OSError as error:
+            return fail(f"{title}: {error}")
+
+        def stop():
+            too_slow.set()
+            end(process)
+
+        timer = threading.Timer(RUN_LIMIT, stop)
+        timer.start()
+        try:
+            for line in process.stdout:
+                verdict, _, rest = line.rstrip("\n").partition(" ")
+                if verdict == "ok":
+                    ok(f"{title}: {rest}")
+                elif verdict == "FAILED":
+                    fail(f"{title}: {rest}")
+                else:
+                    log.write(line)
+            code = process.wait()
+        finally:
+            timer.cancel()
+            end(process)
+    new_failed = failed - before[1]
+    if too_slow.is_set():
+        fail(f"{title}: not done within {RUN_LIMIT} s")
+    elif code != (1 if new_failed else 0):
+        fail(f"{title}: exit code {code}, {new_failed} checks failed")
+    elif (passed, failed) == before:
+        fail(f"{title}: it checked nothing")
+    if failed > before[1]:
+        print_tail(log_path)
+
+
+def print_tail(path):
+    for line in path.read_text(errors="replace").splitlines()[-15:]:
+        print(f"        | {line}", flush=True)
+
+
+class Server:
+    """A server that runs while the `with` block does; `url` and `ca` are what it printed."""
+
+    def __init__(self, title, *argv):
+        self.title, self.argv, self.lines = title, argv, []
+        self.changed = threading.Condition()
+
+    def __enter__(self):
+        self.log_path = LOGS / f"{self.title.replace(' ', '-')}.server.log"
+        self.log = open(self.log_path, "w")
+        try:
+            self.process = start(self.argv, self.log)
+        except OSError as error:
+            self.log.close()
+            raise NotStarted(f"{self.title}: {error}") from error
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+        if not self.printed("listening on ", START_LIMIT):
+            self.stop()
+            print_tail(self.log_path)
+            raise NotStarted(f"{self.title}: it does not listen")
+        self.url = self.after("listening on ")
+        self.ca = self.after("certificate: ")
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            ok(f"{self.title}: still running at the end")
+        else:
+            fail(f"{self.title}: it ended by itself with {self.process.returncode}")
+            print_tail(self.log_path)
+        self.stop()
+
+    def stop(self):
+        end(self.process)
+        self.reader.join(5)
+        self.log.close()
+
+    def read(self):
+        for line in self.process.stdout:
+            with self.changed:
+                self.lines.append(line.rstrip("\n"))
+                self.changed.notify_all()
+        with self.changed:
+            self.changed.notify_all()
+
+    def after(self, start):
+        return next((line[len(start):] for line in self.lines if line.startswith(start)), None)
+
+    def printed(self, start, seconds=5):
+        """Whether a line that starts so is printed in time."""
+        until = time.monotonic() + seconds
+        with self.changed:
+            while self.after(start) is None:
+                left = until - time.monotonic()
+                if left <= 0 or self.process.poll() is not None and not self.reader.is_alive():
+                    return False
+                self.changed.wait(min(left, 0.5))
+        return True
+
+    def expect_printed(self, line, name):
+        (ok if self.printed(line) else fail)(f"{self.title}: {name}")
+
+
+class NotStarted(Exception):
+    pass
+
+
+def check_our_echo_server():
+    for scheme, flags in (("ws", []), ("wss", ["--tls"])):
+        with Server(f"echo-server-tokio {scheme}", OURS / "echo-server-tokio", "127.0.0.1:0", *flags) as server:
+            ca = ["--ca", server.ca] if server.ca else []
+            run(f"node client, our server, {scheme}", "node", HERE / "peers/node_client.mjs", server.url, *ca)
+            run(f"Python client, our server, {scheme}", PYTHON, HERE / "peers/py_client.py", server.url, *ca)
+
+
+def check_our_client():
+    for peer, argv in (("node", ["node", HERE / "peers/node_server.mjs"]), ("Python", [PYTHON, HERE / "peers/py_server.py"])):
+        for scheme in ("ws", "wss"):
+            tls = ["--tls", TLS / "server.pem", TLS / "server.key"] if scheme == "wss" else []
+            ca = ["--ca", TLS / "ca.pem"] if tls else []
+            with Server(f"{peer} server {scheme}", *argv, "127.0.0.1:0", *tls) as server:
+                title = f"our client, {peer} server, {scheme}"
+                run(title, OURS / "interop-client", server.url, *ca)
+                server.expect_printed("pong ok", "our client answered its ping")
+                server.expect_printed("closed 4001 ", "our client closed with 4001")
+                run(f"{title}, closed by the server", OURS / "interop-client", server.url, *ca, "--expect-close", "4002", "as you wish")
+                server.expect_printed("closed 4002 as you wish", "our client answered its close frame")
+
+
+def check_chat():
+    with Server("chat", OURS / "chat", "127.0.0.1:0") as server:
+        run("chat page", "node", HERE / "browser/chat.mjs", server.url, PYTHON)
+
+
+def check_live_feed():
+    with Server("live-feed", OURS / "live-feed", "127.0.0.1:0") as server:
+        run("live-feed page", "node", HERE / "browser/live_feed.mjs", server.url)
+
+
+CHECKS = {"echo": check_our_echo_server, "client": check_our_client, "chat": check_chat, "live-feed": check_live_feed}
+
+
+def main():
+    def give_up(signum, _):
+        raise SystemExit(f"stopped by {signal.Signals(signum).name}")
+
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
+        signal.signal(signum, give_up)
+    signal.alarm(WHOLE_LIMIT)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    try:
+        for part in PARTS:
+            try:
+                CHECKS[part]()
+            except NotStarted as error:
+                fail(str(error))
+    except SystemExit as stopped:
+        fail(str(stopped))
+    print(f"{passed} passed, {failed} failed", flush=True)
+    sys.exit(1 if failed or not passed else 0)
+
+
+main()
