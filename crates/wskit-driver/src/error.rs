@@ -42,7 +42,11 @@ pub enum Error {
     /// `wss://` was asked for, and no TLS was compiled in or configured.
     TlsUnavailable,
     /// The TLS handshake failed, most often over the peer's certificate.
-    Tls(io::Error),
+    #[cfg(feature = "rustls")]
+    Tls(crate::tls::TlsError),
+    /// The TLS settings cannot be used.
+    #[cfg(feature = "rustls")]
+    TlsConfig(crate::tls::TlsConfigError),
 }
 
 impl Error {
@@ -87,7 +91,10 @@ impl fmt::Display for Error {
             Self::Response(error) => write!(f, "the response cannot be built: {error}"),
             Self::NoTimer(error) => write!(f, "the runtime has no timer: {error}"),
             Self::TlsUnavailable => f.write_str("wss:// needs TLS: enable a TLS feature or pass a connector"),
+            #[cfg(feature = "rustls")]
             Self::Tls(error) => write!(f, "the TLS handshake failed: {error}"),
+            #[cfg(feature = "rustls")]
+            Self::TlsConfig(error) => write!(f, "the TLS settings cannot be used: {error}"),
         }
     }
 }
@@ -97,7 +104,11 @@ impl std::error::Error for Error {
         match self {
             Self::Protocol(error) => Some(error),
             Self::Send(error) => Some(error),
-            Self::Io(error) | Self::NoTimer(error) | Self::Tls(error) => Some(error),
+            Self::Io(error) | Self::NoTimer(error) => Some(error),
+            #[cfg(feature = "rustls")]
+            Self::Tls(error) => Some(error),
+            #[cfg(feature = "rustls")]
+            Self::TlsConfig(error) => Some(error),
             Self::Handshake(error) => Some(error),
             Self::Request(error) => Some(error),
             Self::Response(error) => Some(error),
@@ -135,6 +146,13 @@ impl From<HandshakeError> for Error {
 impl From<RequestError> for Error {
     fn from(error: RequestError) -> Self {
         Self::Request(error)
+    }
+}
+
+#[cfg(feature = "rustls")]
+impl From<crate::tls::TlsConfigError> for Error {
+    fn from(error: crate::tls::TlsConfigError) -> Self {
+        Self::TlsConfig(error)
     }
 }
 

@@ -17,6 +17,8 @@ mod server;
 mod split;
 mod stream;
 mod sync;
+#[cfg(feature = "rustls")]
+pub mod tls;
 mod transport;
 mod websocket;
 

@@ -139,10 +139,8 @@ impl HeadBuffer {
             return Err(HandshakeError::Malformed(HeadFault::BareLf));
         }
         if length == 1 {
-            return match self.lines {
-                0 => Err(HandshakeError::Malformed(HeadFault::LeadingBlankLine)),
-                _ => Ok(true),
-            };
+            // Not the first line: that does not begin with CR.
+            return Ok(true);
         }
         self.lines += 1;
         self.line_start = end + 1;

@@ -198,6 +198,19 @@ fn client_hands_other_answers_over() {
     }
 }
 
+/// Some answers have no body, whatever they say of its length.
+/// Proves: R6455-4.1-x
+#[test]
+fn client_waits_for_no_body_where_there_is_none() {
+    for head in [
+        "HTTP/1.1 204 No Content",
+        "HTTP/1.1 304 Not Modified\r\nContent-Length: 5",
+    ] {
+        let refusal = refusal(&format!("{head}\r\n\r\n"));
+        assert!(refusal.body.is_empty() && refusal.body_is_complete);
+    }
+}
+
 /// Proves: R6455-4.4-a
 #[test]
 fn client_reads_the_versions_of_a_426() {
@@ -302,6 +315,9 @@ fn client_bounds_interim_answers() {
         "HTTP/1.1 100 Continue\r\n\r\n{}{RESPONSE}",
         interim.repeat(7)
     ));
+    // Each head has its own limits.
+    let long = format!("HTTP/1.1 103 x\r\n{}\r\n", "Link: </x>\r\n".repeat(50));
+    connected(format!("{}{RESPONSE}", long.repeat(5)));
     let nine = failed(interim.repeat(9));
     assert_matches!(nine, HandshakeError::TooManyInterimResponses { limit: 8 });
     assert_matches!(

@@ -217,6 +217,8 @@ fn server_wants_a_key_of_16_bytes() {
     assert_matches!(line(""), (HandshakeError::MissingKey, 400));
     for key in [
         "",
+        "AA==",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAA==",
         "AAAAAAAAAAAAAAAAAAAA",     // 15 bytes
         "AAAAAAAAAAAAAAAAAAAAAAA=", // 17 bytes
         "dGhlIHNhbXBsZSBub25jZQ",   // no padding

@@ -393,9 +393,10 @@ impl Outbox {
         }
     }
 
-    /// §5.5.1: the peer's Close is answered with one of the same code.
+    /// §5.5.1: the peer's Close is answered with the same code; the reason goes back too, as node's
+    /// and Python's peers do it.
     pub(crate) fn answer_close(&mut self, close: Option<CloseFrame>) {
-        let echo = close.as_ref().map(|close| CloseFrame::new(close.code, ""));
+        let echo = close.clone();
         self.plain = false;
         self.streamed = None;
         self.closing.get_or_insert_default().receive(close);

@@ -1,1 +1,27 @@
 #![doc = include_str!("../README.md")]
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::expect_used,
+    reason = "everything here is a test or helps one: it reports by panicking"
+)]
+
+mod clock;
+mod executor;
+mod faults;
+mod frames;
+mod harness;
+mod join;
+mod pipe;
+mod probe;
+mod script;
+pub mod suite;
+
+pub use clock::{Alarm, Clock};
+pub use executor::Executor;
+pub use faults::{Fault, Faults};
+pub use frames::{Frame, Frames, KEY, opposite};
+pub use harness::{Harness, Io, Simulated, SimulatedIo, TimerOf, now, run, run_timed, sleep, timer, wrap};
+pub use join::{Boxed, cut, join, join_all, once, pause};
+pub use pipe::{PipeEnd, PipeRead, PipeWrite, pipe};
+pub use probe::Probe;
+pub use script::Script;

@@ -1,1 +1,28 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub use wskit_driver::{Error, Event};
+pub use wskit_handshake::{
+    Accept, ClientRequest, HandshakeError, HeadLimits, OriginPolicy as Origin, Rejection, UpgradeRequest,
+};
+pub use wskit_proto::{
+    Cause, CloseCode, CloseFrame, Config, Ending, Initiator, Keepalive, Limits, Message, MessageKind, MessageRef,
+    Outbox, Outcome, Outgoing, Piece, PreparedMessage, ProtocolError, Role, SendError, State, TimeoutKind, Utf8Bytes,
+};
+
+/// The binding to tokio. Its types are also at the root of this crate.
+#[cfg(feature = "tokio")]
+pub use wskit_tokio as tokio;
+
+#[cfg(feature = "tokio")]
+pub use wskit_tokio::{
+    Client, ClientStream, Connector, HttpRequest, Reader, Request, Server, Upgrade, WebSocket, Writer, connect,
+    from_parts,
+};
+
+/// TLS for `wss://`.
+#[cfg(all(feature = "tokio", any(feature = "rustls-ring", feature = "rustls-aws-lc")))]
+pub use wskit_tokio::tls;
+
+/// The layers below, for those who build on them.
+pub use {wskit_driver as driver, wskit_handshake as handshake, wskit_proto as proto};

@@ -25,6 +25,16 @@ def connect(**options):
     return websockets_connect(URL, **options)
 
 
+async def check_on_its_own(name, body, *args):
+    """A check on a connection of its own, so that one failure does not spoil the next check."""
+
+    async def on_connection():
+        async with connect() as ws:
+            await body(ws, *args)
+
+    await check(name, on_connection())
+
+
 async def expect_echo(ws, sent, binary):
     got = await ws.recv()
     equal(type(got), bytes if binary else str, "type")
@@ -101,16 +111,15 @@ async def declines_deflate():
 
 
 async def main():
-    async with connect() as ws:
-        for name, data, binary in payloads():
-            await check(name, echo(ws, data, binary))
-        scripts = SCRIPTS.encode()
-        await check("text in frames cut within characters", echo_frames(ws, [scripts[i : i + 1] for i in range(len(scripts))], False))
-        await check("binary in frames, some empty", echo_frames(ws, [b"", noise(126), b"", noise(65536), b""], True))
-        await check("pings between the frames of a message", echo_frames_and_pings(ws))
-        await check("ping of 0 bytes", ping(ws, b""))
-        await check("ping of 125 bytes", ping(ws, noise(125)))
-        await check("1000 messages come back in order", many(ws))
+    for name, data, binary in payloads():
+        await check_on_its_own(name, echo, data, binary)
+    scripts = SCRIPTS.encode()
+    await check_on_its_own("text in frames cut within characters", echo_frames, [scripts[i : i + 1] for i in range(len(scripts))], False)
+    await check_on_its_own("binary in frames, some empty", echo_frames, [b"", noise(126), b"", noise(65536), b""], True)
+    await check_on_its_own("pings between the frames of a message", echo_frames_and_pings)
+    await check_on_its_own("ping of 0 bytes", ping, b"")
+    await check_on_its_own("ping of 125 bytes", ping, noise(125))
+    await check_on_its_own("1000 messages come back in order", many)
     await check("client closes with 4000", client_closes())
     await check("server closes with 4002", server_closes())
     await check("server takes the sub-protocol echo", subprotocol(["chat", "echo"], "echo"))

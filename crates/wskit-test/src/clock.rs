@@ -1,0 +1,144 @@
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use wskit_driver::Timer;
+
+/// A clock that stands still until it is told to go on. Clones are the same clock.
+#[derive(Clone)]
+pub struct Clock {
+    inner: Arc<Mutex<Inner>>,
+}
+
+struct Inner {
+    start: Instant,
+    now: Instant,
+    next_id: u64,
+    armed: Vec<(Instant, u64, Waker)>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Clock>> = const { RefCell::new(None) };
+}
+
+impl Clock {
+    /// A clock of its own.
+    #[must_use]
+    pub fn new() -> Self {
+        let now = Instant::now();
+        Self { inner: Arc::new(Mutex::new(Inner { start: now, now, next_id: 0, armed: Vec::new() })) }
+    }
+
+    /// The clock of the executor that runs on this thread; one of its own if none does.
+    #[must_use]
+    pub fn current() -> Self {
+        CURRENT.with_borrow(|current| current.clone()).unwrap_or_default()
+    }
+
+    /// Makes this the current clock of the thread; answers the one before.
+    pub(crate) fn enter(clock: Option<Self>) -> Option<Self> {
+        CURRENT.with_borrow_mut(|current| core::mem::replace(current, clock))
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.lock().now
+    }
+
+    /// How far the clock has gone since it was made.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        let inner = self.lock();
+        inner.now - inner.start
+    }
+
+    /// An alarm on this clock, not armed.
+    #[must_use]
+    pub fn alarm(&self) -> Alarm {
+        let mut inner = self.lock();
+        inner.next_id += 1;
+        Alarm { id: inner.next_id, clock: self.clone() }
+    }
+
+    /// Lets `time` pass and wakes whoever is due.
+    pub fn advance(&self, time: Duration) {
+        let to = self.now() + time;
+        self.advance_to(to);
+    }
+
+    /// Goes on to the next armed alarm; false if there is none.
+    #[must_use]
+    pub fn advance_to_next(&self) -> bool {
+        let next = self.lock().armed.iter().map(|(deadline, ..)| *deadline).min();
+        next.inspect(|next| self.advance_to(*next)).is_some()
+    }
+
+    fn advance_to(&self, to: Instant) {
+        let mut inner = self.lock();
+        inner.now = inner.now.max(to);
+        let now = inner.now;
+        let (due, armed) = inner.armed.drain(..).partition(|(deadline, ..)| *deadline <= now);
+        inner.armed = armed;
+        drop(inner);
+        let mut due: Vec<_> = due;
+        due.sort_by_key(|(deadline, id, _)| (*deadline, *id));
+        for (.., waker) in due {
+            waker.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clock").field("elapsed", &self.elapsed()).finish_non_exhaustive()
+    }
+}
+
+/// An alarm on a [`Clock`].
+#[derive(Debug)]
+pub struct Alarm {
+    clock: Clock,
+    id: u64,
+}
+
+impl Timer for Alarm {
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    fn poll_until(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<io::Result<()>> {
+        let mut inner = self.clock.lock();
+        inner.armed.retain(|(_, id, _)| *id != self.id);
+        if inner.now >= deadline {
+            return Poll::Ready(Ok(()));
+        }
+        inner.armed.push((deadline, self.id, cx.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl Clone for Alarm {
+    fn clone(&self) -> Self {
+        self.clock.alarm()
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        self.clock.lock().armed.retain(|(_, id, _)| *id != self.id);
+    }
+}

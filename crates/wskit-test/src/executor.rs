@@ -1,0 +1,151 @@
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use crate::clock::Clock;
+
+/// Runs tasks on one thread, in virtual time: when none can go on, the clock does.
+///
+/// When no alarm is armed either it panics with `stalled`, so that a lost wake-up is a failure and
+/// never a hang; and it bounds the number of polls, so that a busy loop is one too.
+pub struct Executor {
+    clock: Clock,
+    tasks: RefCell<Vec<Option<Task>>>,
+    queue: Arc<Mutex<Vec<usize>>>,
+    /// The state of the generator that picks who is next; `None` for first come, first served.
+    seed: Cell<Option<u64>>,
+    most_polls: usize,
+}
+
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// The future given to `block_on` in the queue.
+const MAIN: usize = usize::MAX;
+
+impl Executor {
+    /// Tasks run in the order in which they were woken.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            clock: Clock::new(),
+            tasks: RefCell::default(),
+            queue: Arc::default(),
+            seed: Cell::new(None),
+            most_polls: 2_000_000,
+        }
+    }
+
+    /// Tasks run in an order that `seed` decides.
+    #[must_use]
+    pub fn with_seed(seed: u64) -> Self {
+        let executor = Self::new();
+        executor.seed.set(Some(seed.wrapping_mul(2).wrapping_add(1)));
+        executor
+    }
+
+    /// Panics after this many polls; 2,000,000 if not set.
+    #[must_use]
+    pub fn most_polls(mut self, polls: usize) -> Self {
+        self.most_polls = polls;
+        self
+    }
+
+    /// The clock, which is [`Clock::current`] for everything that runs here.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Adds a task. It runs while `block_on` does.
+    pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        let mut tasks = self.tasks.borrow_mut();
+        tasks.push(Some(Box::pin(task)));
+        push(&self.queue, tasks.len() - 1);
+    }
+
+    /// Runs `future` to its end, and the tasks meanwhile.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        let before = Clock::enter(Some(self.clock.clone()));
+        let _leave = Leave(before);
+        push(&self.queue, MAIN);
+        for _ in 0..self.most_polls {
+            let Some(id) = self.next() else {
+                assert!(self.clock.advance_to_next(), "stalled: nobody will wake these tasks");
+                continue;
+            };
+            let waker = Waker::from(Arc::new(Ready { id, queue: self.queue.clone() }));
+            let mut cx = Context::from_waker(&waker);
+            if id == MAIN {
+                if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+                    return output;
+                }
+                continue;
+            }
+            // Taken out, so that it may spawn.
+            let task = self.tasks.borrow_mut()[id].take();
+            if let Some(mut task) = task {
+                if task.as_mut().poll(&mut cx).is_pending() {
+                    self.tasks.borrow_mut()[id] = Some(task);
+                }
+            }
+        }
+        panic!("busy: {} polls and no end", self.most_polls);
+    }
+
+    fn next(&self) -> Option<usize> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.is_empty() {
+            return None;
+        }
+        let at = self.seed.get().map_or(0, |seed| {
+            // Knuth's generator: enough to shuffle with.
+            let seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            self.seed.set(Some(seed));
+            (seed >> 33) as usize % queue.len()
+        });
+        Some(queue.remove(at))
+    }
+}
+
+impl Default for Executor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Executor").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+/// Gives the thread its clock back.
+struct Leave(Option<Clock>);
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        Clock::enter(self.0.take());
+    }
+}
+
+struct Ready {
+    id: usize,
+    queue: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Wake for Ready {
+    fn wake(self: Arc<Self>) {
+        push(&self.queue, self.id);
+    }
+}
+
+fn push(queue: &Mutex<Vec<usize>>, id: usize) {
+    let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+    if !queue.contains(&id) {
+        queue.push(id);
+    }
+}

@@ -1,0 +1,122 @@
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+
+use wskit_frame::OpCode;
+use wskit_proto::Role;
+
+use crate::frames::{Frame, Frames};
+use crate::pipe::PipeEnd;
+use crate::probe::Probe;
+
+/// A peer that does what the test says: writes these bytes, expects those.
+#[derive(Debug)]
+pub struct Script {
+    end: Option<PipeEnd>,
+    probe: Probe,
+    role: Role,
+    /// Read and not yet expected.
+    unread: Vec<u8>,
+}
+
+impl Script {
+    /// Speaks as `role` over this end.
+    #[must_use]
+    pub fn new(end: PipeEnd, role: Role) -> Self {
+        Self { probe: end.probe(), end: Some(end), role, unread: Vec::new() }
+    }
+
+    /// Makes frames of this end's.
+    #[must_use]
+    pub fn frames(&self) -> Frames {
+        Frames::from(self.role)
+    }
+
+    /// Watches this end.
+    #[must_use]
+    pub fn probe(&self) -> &Probe {
+        &self.probe
+    }
+
+    /// Writes all of `bytes`.
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.try_send(bytes).await.expect("the other end takes no more");
+    }
+
+    /// Writes all of `bytes`, or says why not.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        let mut bytes = bytes.as_ref();
+        while !bytes.is_empty() {
+            let end = self.end.as_mut().expect("the script has hung up");
+            let n = poll_fn(|cx| end.poll_write(cx, &[IoSlice::new(bytes)])).await?;
+            bytes = &bytes[n..];
+        }
+        Ok(())
+    }
+
+    /// Reads more; 0 at the end of the stream.
+    pub async fn read(&mut self) -> io::Result<usize> {
+        let end = self.end.as_mut().expect("the script has hung up");
+        let mut buf = [0; 4096];
+        let n = poll_fn(|cx| end.poll_read(cx, &mut buf)).await?;
+        self.unread.extend_from_slice(&buf[..n]);
+        Ok(n)
+    }
+
+    /// Reads the next frame.
+    pub async fn frame(&mut self) -> Frame {
+        let peer = crate::frames::opposite(self.role);
+        loop {
+            if let Some((frame, size)) = Frame::parse(peer, &self.unread) {
+                self.unread.drain(..size);
+                return frame;
+            }
+            let n = self.read().await.expect("a frame was expected");
+            assert!(n > 0, "a frame was expected and the stream ended, after {:02x?}", self.unread);
+        }
+    }
+
+    /// Reads a frame, which must be this one.
+    pub async fn expect(&mut self, opcode: OpCode, payload: impl AsRef<[u8]>) {
+        assert_eq!(self.frame().await, Frame::new(opcode, payload));
+    }
+
+    /// Reads a Close with this code.
+    pub async fn expect_close(&mut self, code: u16) {
+        let frame = self.frame().await;
+        assert_eq!(frame.opcode, OpCode::Close, "{frame:?}");
+        assert_eq!(&frame.payload[..2], code.to_be_bytes(), "{frame:?}");
+    }
+
+    /// Reads up to and with a blank line: the head of an HTTP message.
+    pub async fn head(&mut self) -> String {
+        loop {
+            if let Some(at) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
+                return String::from_utf8(self.unread.drain(..at + 4).collect()).expect("a head is text");
+            }
+            assert!(self.read().await.expect("a head was expected") > 0, "a head was expected, got {:?}", self.unread);
+        }
+    }
+
+    /// Reads to the end of the stream; what came.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        while self.read().await.expect("the end of the stream was expected") > 0 {}
+        core::mem::take(&mut self.unread)
+    }
+
+    /// The stream must end here.
+    pub async fn expect_end(&mut self) {
+        let rest = self.rest().await;
+        assert!(rest.is_empty(), "the end was expected and came after {rest:02x?}");
+    }
+
+    /// Sends nothing more; can still read.
+    pub async fn finish(&mut self) {
+        let end = self.end.as_mut().expect("the script has hung up");
+        poll_fn(|cx| end.poll_shutdown(cx)).await.expect("shut down");
+    }
+
+    /// Drops this end.
+    pub fn hang_up(&mut self) {
+        self.end = None;
+    }
+}

@@ -1,0 +1,48 @@
+//! A terminal client: lines in, messages out, a clean close on Ctrl-D.
+//!
+//! `cargo run --example client-tokio -- [URL]`, by default ws://127.0.0.1:9001. Build with
+//! `--features tls` for `wss://`.
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use wskit::{CloseCode, Error};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let url = std::env::args().nth(1).unwrap_or_else(|| "ws://127.0.0.1:9001".to_owned());
+    let ws = wskit::connect(&url).await?;
+    eprintln!("connected to {url}; Ctrl-D closes");
+
+    // The reader answers pings and Closes while the terminal is waited for.
+    let (mut reader, writer) = ws.split();
+    let receiving = tokio::spawn(async move {
+        while let Some(message) = reader.recv().await? {
+            println!("{message}");
+        }
+        Ok::<_, Error>(reader)
+    });
+
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut receiving = std::pin::pin!(receiving);
+    loop {
+        tokio::select! {
+            line = lines.next_line() => match line? {
+                Some(line) => writer.send(line).await?,
+                None => {
+                    // Ctrl-D. What the server still says is printed by the reader.
+                    writer.close(CloseCode::NORMAL, "bye").await?;
+                    receiving.as_mut().await??;
+                    break;
+                }
+            },
+            ended = &mut receiving => {
+                ended??;
+                break;
+            }
+        }
+    }
+    if let Some(outcome) = writer.outcome() {
+        eprintln!("{outcome}");
+    }
+    // The terminal is read by a thread that cannot be called back.
+    std::process::exit(0)
+}

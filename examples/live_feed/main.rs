@@ -1,0 +1,90 @@
+//! A live feed: numbers made once, encoded once, pushed to everybody who watches; the page plots them.
+//!
+//! `cargo run --example live-feed -- [ADDRESS]`
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+use wskit::{CloseCode, Error, Origin, PreparedMessage, Rejection, Request, Server};
+
+const PAGE: &str = include_str!("index.html");
+const SERIES: &str = r#"{"series":["tide","wind","noise"]}"#;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = TcpListener::bind(wskit_examples::address()).await?;
+    let address = listener.local_addr()?;
+    println!("listening on ws://{address}");
+    println!("open http://{address}");
+
+    // The feed is for everybody: watching it gives nothing away.
+    let server = Server::new(Origin::Any);
+    let (feed, _) = broadcast::channel(64);
+    tokio::spawn(measure(feed.clone()));
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let (server, feed) = (server.clone(), feed.subscribe());
+        tokio::spawn(async move {
+            match serve(&server, feed, stream).await {
+                Err(error) if !error.is_disconnect() => eprintln!("{peer}: {error}"),
+                _ => {}
+            }
+        });
+    }
+}
+
+/// Makes a sample twenty times a second, as a message that is encoded once for all.
+async fn measure(feed: broadcast::Sender<PreparedMessage>) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(50));
+    let mut noise = 0.0;
+    loop {
+        ticks.tick().await;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let t = now.as_secs_f64();
+        noise = 0.9 * noise + (t * 7919.0).sin() * 3.0;
+        let (tide, wind) = (40.0 * (t / 9.0).sin(), 15.0 * (t / 2.3).cos() + 10.0 * (t / 0.7).sin());
+        let sample = format!(r#"{{"t":{},"v":[{tide:.2},{wind:.2},{noise:.2}]}}"#, now.as_millis());
+        // Nobody may be watching.
+        let _ = feed.send(PreparedMessage::text(&sample));
+    }
+}
+
+async fn serve(
+    server: &Server,
+    mut feed: broadcast::Receiver<PreparedMessage>,
+    stream: TcpStream,
+) -> Result<(), Error> {
+    let mut ws = match server.receive(stream).await? {
+        Request::WebSocket(upgrade) if upgrade.path() == "/ws" => upgrade.accept().await?,
+        Request::WebSocket(upgrade) => return upgrade.reject(&Rejection::not_found()).await,
+        Request::Http(request) => {
+            let found = request.request().uri().path() == "/";
+            let mut response = http::Response::new(if found { PAGE } else { "not found" });
+            if !found {
+                *response.status_mut() = http::StatusCode::NOT_FOUND;
+            }
+            let html = http::HeaderValue::from_static("text/html; charset=utf-8");
+            response.headers_mut().insert(http::header::CONTENT_TYPE, html);
+            return request.respond(&response).await;
+        }
+    };
+    ws.send(SERIES).await?;
+    loop {
+        tokio::select! {
+            // Nothing is expected; this answers pings and the page's Close.
+            heard = ws.recv_ref() => if heard?.is_none() { return Ok(()) },
+            sample = feed.recv() => match sample {
+                Ok(sample) => ws.send(&sample).await?,
+                // This one was too slow and missed some; the newest matter.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => {
+                    ws.close(CloseCode::GOING_AWAY, "the feed has ended").await?;
+                    return Ok(());
+                }
+            },
+        }
+    }
+}
