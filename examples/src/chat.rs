@@ -92,8 +92,10 @@ impl Rooms {
             // The mailbox is empty and larger than the history.
             let _ = mailbox.try_send(prepare(message));
         }
+        let others = room.people.iter().map(|person| person.name.as_str());
+        let names: Vec<_> = others.chain([name.as_str()]).collect();
+        let _ = mailbox.try_send(prepare(&json!({"type": "here", "names": names})));
         room.people.push(Person { name: name.clone(), mailbox });
-        room.tell_who_is_here();
         drop(rooms);
         Ok((Seat { rooms: self.clone(), room: room_name, name }, mail))
     }
@@ -138,7 +140,6 @@ impl Seat {
                     person.name.clone_from(&new);
                 }
                 room.tell(&json!({"type": "renamed", "old": old, "new": new, "time": now()}));
-                room.tell_who_is_here();
             }
             new
         });
@@ -156,7 +157,6 @@ impl Drop for Seat {
         if let Some(room) = rooms.get_mut(&self.room) {
             room.people.retain(|person| person.name != self.name);
             room.tell(&json!({"type": "left", "name": self.name, "time": now()}));
-            room.tell_who_is_here();
             if room.people.is_empty() && room.history.is_empty() {
                 rooms.remove(&self.room);
             }
@@ -173,11 +173,6 @@ impl Room {
                 person.mailbox = mpsc::channel(1).0;
             }
         }
-    }
-
-    fn tell_who_is_here(&mut self) {
-        let names: Vec<_> = self.people.iter().map(|person| person.name.as_str()).collect();
-        self.tell(&json!({"type": "here", "names": names}));
     }
 
     /// The name, with a number behind it if somebody else has it.

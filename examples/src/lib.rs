@@ -8,3 +8,8 @@ pub fn address() -> String {
     let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
     arguments.next().unwrap_or_else(|| "127.0.0.1:9001".to_owned())
 }
+
+/// The program in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

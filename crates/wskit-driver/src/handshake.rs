@@ -5,6 +5,7 @@ use std::io::{self, IoSlice};
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::link::uninterrupted;
 use crate::runtime::within;
 use crate::transport::{PollRead, PollWrite, Transport};
 
@@ -40,7 +41,7 @@ pub(crate) async fn write_all<T: PollWrite>(io: &mut T, mut bytes: &[u8]) -> io:
             Err(error) => return Err(error),
         }
     }
-    poll_fn(|cx| io.poll_flush(cx)).await
+    poll_fn(|cx| uninterrupted(|| io.poll_flush(cx))).await
 }
 
 /// Sends a final answer and ends the transport: the peer must be able to read the answer, so what it
@@ -49,7 +50,7 @@ pub(crate) async fn answer_and_close<T: Transport>(mut io: T, answer: &[u8], lim
     let timer = io.timer();
     let done = within(timer, limit, async {
         write_all(&mut io, answer).await?;
-        poll_fn(|cx| io.poll_shutdown(cx)).await?;
+        poll_fn(|cx| uninterrupted(|| io.poll_shutdown(cx))).await?;
         let mut buf = vec![0; READ];
         let mut left = DISCARD;
         while left > 0 {

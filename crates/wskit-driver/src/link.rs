@@ -71,7 +71,7 @@ impl<T: PollRead + PollWrite> Link for Whole<T> {
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io.poll_shutdown(cx)
+        uninterrupted(|| self.io.poll_shutdown(cx))
     }
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn poll_write_out<W: PollWrite>(
         }
     }
     if *dirty {
-        ready!(io.poll_flush(cx))?;
+        ready!(uninterrupted(|| io.poll_flush(cx)))?;
         *dirty = false;
         outbox.set_blocked(false);
     }
@@ -121,4 +121,14 @@ fn poll_write_gathered<W: PollWrite>(io: &mut W, outbox: &Outbox, cx: &mut Conte
     let mut slices = [IoSlice::new(&[]); SLICES];
     let used = outbox.chunks(&mut slices);
     io.poll_write(cx, slices.get(..used).unwrap_or_default())
+}
+
+/// A signal in the middle of a call is no failure: the call is made again.
+pub(crate) fn uninterrupted<R>(mut poll: impl FnMut() -> Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+    loop {
+        match poll() {
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            polled => return polled,
+        }
+    }
 }

@@ -109,7 +109,7 @@ pub fn handshake_error(error: io::Error) -> Error {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 BadCertificate::WrongName
             }
-            CertificateError::UnknownIssuer => BadCertificate::UnknownIssuer,
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => BadCertificate::UnknownIssuer,
             CertificateError::Revoked => BadCertificate::Revoked,
             _ => BadCertificate::Other,
         }),

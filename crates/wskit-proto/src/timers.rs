@@ -72,9 +72,9 @@ impl Timers {
                 self.next_ping = NEVER;
                 return None;
             };
-            self.next_ping = now.saturating_add(nanos(keepalive.every));
+            self.next_ping = now.saturating_add(nanos(keepalive.every).max(1));
             if self.answer_by == NEVER {
-                self.answer_by = now.saturating_add(nanos(keepalive.answer_within));
+                self.answer_by = now.saturating_add(nanos(keepalive.answer_within)).min(NEVER - 1);
                 self.ping_at = now;
                 self.ping_id = self.ping_id.wrapping_add(1);
                 return Some(Due::Ping(self.ping_id.to_be_bytes()));

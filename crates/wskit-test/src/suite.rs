@@ -1,1 +1,198 @@
-//! scenarios
+//! The scenarios that every binding passes, generic over its [`Harness`](crate::Harness).
+//!
+//! [`suite!`](crate::suite!) makes a `#[test]` of each.
+
+pub mod cancel;
+pub mod close;
+pub mod control;
+pub mod corking;
+pub mod deadlines;
+pub mod echo;
+pub mod endings;
+pub mod faults;
+pub mod handshake;
+pub mod pressure;
+mod scene;
+pub mod split;
+
+/// Expands to one `#[test]` for each scenario of the [`suite`](mod@crate::suite), run on this harness, in
+/// modules of their names.
+///
+/// ```ignore
+/// use my_binding::MyHarness;
+/// wskit_test::suite!(MyHarness);
+/// ```
+#[macro_export]
+macro_rules! suite {
+    ($harness:ident) => {
+        $crate::scenarios!($harness, echo: {
+            text_and_binary_come_back
+            every_size_comes_back_through_every_pipe
+            fragments_come_back_whole_with_a_ping_between
+            sender_cuts_messages_into_fragments
+            pieces_come_as_they_arrive
+            whole_receive_skips_the_rest_of_pieces
+            events_tell_pings_and_pongs
+            reserved_message_is_queued_for_certain
+        });
+        $crate::scenarios!($harness, control: {
+            pong_leaves_while_only_a_receive_is_pending
+            split_reader_answers_pings_while_writer_is_idle
+            close_is_answered_by_a_pending_receive
+            split_reader_echoes_close_while_writer_is_idle
+            sender_answers_pings_and_keeps_the_first_message
+            message_kept_while_sending_is_not_overwritten
+            large_message_kept_while_sending_is_whole
+            ten_pings_get_ten_pongs_in_order
+            unanswered_ping_is_told_after_a_send
+            nothing_behind_a_close_counts
+            echo_and_pings_mix
+        });
+        $crate::scenarios!($harness, corking: {
+            burst_is_answered_with_one_write
+            split_burst_is_answered_with_one_write
+            fed_message_leaves_when_a_receive_waits
+            fed_message_survives_a_split
+            send_has_written_when_it_returns
+            large_and_small_messages_leave_in_order
+        });
+        $crate::scenarios!($harness, pressure: {
+            send_waits_while_the_peer_does_not_read
+            waiting_send_goes_on_when_the_peer_reads
+            echo_stops_reading_when_nobody_takes_the_answers
+            receive_and_close_read_while_much_is_queued
+            ping_flood_behind_a_stuck_write_is_bounded
+            close_behind_a_full_queue_is_answered_after_it
+            split_writers_wait_while_the_peer_does_not_read
+            split_writers_are_let_in_in_order
+            split_writer_that_gives_up_lets_the_next_in
+            split_permit_is_room_for_certain
+            split_writers_that_wait_learn_of_the_end
+            flood_lets_other_tasks_run
+        });
+        $crate::scenarios!($harness, close: {
+            close_completes_from_either_end
+            server_ends_the_transport_at_once
+            client_waits_for_the_server_to_end_the_transport
+            crossing_closes_are_clean
+            close_discards_data_that_still_comes
+            start_close_keeps_data_that_still_comes
+            close_that_may_not_be_sent_changes_nothing
+            dropped_connection_ends_the_transport
+            send_after_the_peers_close_is_an_error
+            broken_rule_is_told_to_both
+        });
+        $crate::scenarios!($harness, split: {
+            writers_and_reader_work_at_once
+            full_duplex_against_an_echo_goes_on
+            reader_receives_in_every_way
+            writer_closes_while_the_reader_waits
+            writer_starts_to_close_and_goes
+            writer_reads_when_the_reader_is_gone
+            writer_closes_when_the_reader_is_gone
+            reader_goes_while_a_writer_closes
+            two_writers_close_at_once
+            reader_goes_on_without_writers
+            transport_is_dropped_with_the_last_half
+            message_kept_before_the_split_reaches_the_reader
+            both_halves_learn_of_a_reset
+        });
+        $crate::scenarios!($harness, endings: {
+            end_of_stream_at_every_byte_is_told_once
+            reset_at_every_byte_is_told_once
+            split_end_of_stream_at_every_byte_is_told_once
+            split_reset_at_every_byte_is_told_once
+            cut_message_is_told_as_such
+            sender_learns_of_the_end
+            leftover_at_every_byte_is_read_first
+        });
+        $crate::scenarios!($harness, deadlines: {
+            slow_loris_is_cut_off
+            client_gives_up_on_a_server_that_does_not_answer
+            refusal_does_not_wait_for_ever
+            close_that_is_not_answered_ends_by_its_deadline
+            client_ends_the_transport_by_the_deadline
+            chatter_does_not_put_off_the_close_deadline
+            split_close_ends_by_its_deadline
+            reader_keeps_the_close_deadline_of_a_writer
+            keepalive_gives_up_a_silent_peer
+            keepalive_spares_a_quiet_peer
+            keepalive_spares_a_peer_of_a_busy_owner
+            deadline_is_judged_only_after_a_read
+            keepalive_ends_a_send_that_nobody_takes
+            split_keepalive_ends_a_send_that_nobody_takes
+            split_keepalive_works_without_the_reader
+            idle_connection_is_closed_with_1001
+        });
+        $crate::scenarios!($harness, handshake: {
+            client_and_server_agree
+            server_reads_frames_behind_the_request
+            client_reads_frames_behind_the_answer
+            server_refuses_what_is_no_handshake
+            server_decides_later
+            server_hands_over_ordinary_http
+            client_is_refused
+            handshake_cut_at_every_byte_is_an_error
+        });
+        $crate::scenarios!($harness, faults: {
+            session_with_every_operation_failing_at_the_client
+            session_with_every_operation_failing_at_the_server
+            split_session_with_every_operation_failing_at_the_client
+            split_session_with_every_operation_failing_at_the_server
+        });
+        $crate::scenarios!($harness, cancel: {
+            cut_receives_lose_nothing
+            cut_recv_event_loses_nothing
+            cut_recv_piece_loses_nothing
+            cut_split_receives_lose_nothing
+            cut_sends_are_whole_or_nothing
+            cut_pings_are_sent_once_at_most
+            cut_split_sends_are_whole_or_nothing
+            receive_and_send_dropped_in_turn
+        });
+    };
+}
+
+/// The tests of one module of the suite.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! scenarios {
+    ($harness:ident, $module:ident: { $($scenario:ident)* }) => {
+        mod $module {
+            $(
+                #[test]
+                fn $scenario() {
+                    $crate::suite::$module::$scenario::<super::$harness>();
+                }
+            )*
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    /// A scenario that the macro forgets would run nowhere.
+    #[test]
+    fn macro_names_every_scenario() {
+        let list = include_str!("suite.rs");
+        let sources = [
+            include_str!("suite/echo.rs"),
+            include_str!("suite/control.rs"),
+            include_str!("suite/corking.rs"),
+            include_str!("suite/pressure.rs"),
+            include_str!("suite/close.rs"),
+            include_str!("suite/split.rs"),
+            include_str!("suite/endings.rs"),
+            include_str!("suite/deadlines.rs"),
+            include_str!("suite/handshake.rs"),
+            include_str!("suite/faults.rs"),
+            include_str!("suite/cancel.rs"),
+        ];
+        let scenarios = sources.iter().flat_map(|source| source.lines()).filter_map(|line| {
+            line.strip_prefix("pub fn ")?.split_once("<H: Harness>()").map(|(name, _)| name)
+        });
+        for name in scenarios {
+            assert!(list.lines().any(|line| line.trim() == name), "{name} is not in the macro");
+        }
+    }
+}

@@ -8,7 +8,7 @@ use wskit_proto::{Ending, Outbox, Outcome, Outgoing, SendError, State, WithOutbo
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::fan_out::FanOut;
-use crate::link::{Link, poll_write_out};
+use crate::link::{Link, poll_write_out, uninterrupted};
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock};
 use crate::transport::{PollRead, PollWrite, Transport};
 
@@ -187,7 +187,10 @@ impl<T: Transport> Shared<T> {
 
     pub(crate) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let ticket = self.waiting.ticket();
-        let polled = self.with_tx(|tx| tx.io.poll_shutdown(&mut Context::from_waker(&self.waiting_waker)));
+        let polled = self.with_tx(|tx| {
+            let mut cx = Context::from_waker(&self.waiting_waker);
+            uninterrupted(|| tx.io.poll_shutdown(&mut cx))
+        });
         if polled.is_pending() {
             self.waiting.wait(ticket, cx.waker());
         }

@@ -9,7 +9,7 @@ use super::scene::{CAPACITY, ROLES, config, echo, facing, pair, pattern};
 use crate::faults::Faults;
 use crate::frames::Frame;
 use crate::harness::{Harness, run};
-use crate::join::{join, once};
+use crate::join::{join, once, pause};
 
 /// Proves: R6455-5.4-a, R6455-6.1-c, R6455-6.1-d, R6455-6.2-c
 pub fn text_and_binary_come_back<H: Harness>() {
@@ -120,7 +120,7 @@ pub fn sender_cuts_messages_into_fragments<H: Harness>() {
 pub fn pieces_come_as_they_arrive<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
-            let (mut ws, mut peer, _) = facing::<H>(role, config());
+            let (mut ws, mut peer, probe) = facing::<H>(role, config());
             let data = pattern(100_000);
             let frame = peer.frames().binary(&data);
             let (front, back) = frame.split_at(50_000);
@@ -142,7 +142,9 @@ pub fn pieces_come_as_they_arrive<H: Harness>() {
             let script = async {
                 peer.send(front).await;
                 // The other end must take all of it without the rest being there.
-                while peer.probe().clone().operations() == 0 {}
+                while probe.unread() > 0 {
+                    pause().await;
+                }
                 peer.send(back).await;
                 let next = peer.frames().text("whole");
                 peer.send(next).await;

@@ -1,10 +1,10 @@
 //! A peer that does not read, or reads slowly: everybody waits, nothing grows.
 
 use wskit_driver::Error;
-use wskit_frame::OpCode;
+use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Message, Role, SendError};
 
-use super::scene::{ROLES, config, echo, facing_through, pattern};
+use super::scene::{ROLES, config, echo, facing_through, pair, pattern};
 use crate::frames::Frame;
 use crate::harness::{Harness, run};
 use crate::join::{Boxed, join, join_all, once};
@@ -91,6 +91,32 @@ pub fn echo_stops_reading_when_nobody_takes_the_answers<H: Harness>() {
             };
             settled.await;
             assert!(ws.held() < 4 * MARK + (64 << 10) + (32 << 10), "{} bytes held", ws.held());
+        });
+    }
+}
+
+/// A receive that lends no outbox reads although much is queued: a peer that echoes waits for it.
+///
+/// Proves: X-io-3
+pub fn receive_and_close_read_while_much_is_queued<H: Harness>() {
+    for close in [false, true] {
+        run::<H>(async {
+            let mut pair = pair::<H>(config().write_high_water(1000), 100);
+            let data = pattern(3000);
+            let talk = async {
+                let client = &mut pair.client;
+                for _ in 0..3 {
+                    client.feed(&data).await.unwrap();
+                }
+                if !close {
+                    for _ in 0..3 {
+                        assert!(client.recv().await.unwrap().unwrap().as_bytes() == data);
+                    }
+                }
+                assert!(client.close(CloseCode::NORMAL, "").await.unwrap().is_clean());
+            };
+            let (echoed, ()) = join(echo::<H>(&mut pair.server), talk).await;
+            echoed.unwrap();
         });
     }
 }
