@@ -7,8 +7,19 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use wskit::{CloseCode, Error};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let url = std::env::args().nth(1).unwrap_or_else(|| "ws://127.0.0.1:9001".to_owned());
+async fn main() {
+    if let Err(error) = talk().await {
+        eprintln!("{error}");
+        std::process::exit(1);
+    }
+    // The terminal is read by a thread that cannot be called back.
+    std::process::exit(0)
+}
+
+async fn talk() -> Result<(), Box<dyn std::error::Error>> {
+    let url = std::env::args()
+        .nth(1)
+        .unwrap_or_else(|| "ws://127.0.0.1:9001".to_owned());
     let ws = wskit::connect(&url).await?;
     eprintln!("connected to {url}; Ctrl-D closes");
 
@@ -43,6 +54,5 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(outcome) = writer.outcome() {
         eprintln!("{outcome}");
     }
-    // The terminal is read by a thread that cannot be called back.
-    std::process::exit(0)
+    Ok(())
 }

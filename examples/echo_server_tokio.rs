@@ -16,7 +16,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .protocols(["echo"]);
 
     #[cfg(feature = "tls")]
-    let tls = std::env::args().any(|argument| argument == "--tls").then(tls::acceptor).transpose()?;
+    let tls = std::env::args()
+        .any(|argument| argument == "--tls")
+        .then(tls::acceptor)
+        .transpose()?;
     #[cfg(feature = "tls")]
     let scheme = if tls.is_some() { "wss" } else { "ws" };
     #[cfg(not(feature = "tls"))]
@@ -76,6 +79,9 @@ mod tls {
         let path = std::env::temp_dir().join(format!("wskit-echo-{}.pem", std::process::id()));
         std::fs::write(&path, made.cert.pem())?;
         println!("certificate: {}", path.display());
-        Ok(Acceptor::from_pem(made.cert.pem(), made.signing_key.serialize_pem())?)
+        Ok(Acceptor::from_pem(
+            made.cert.pem(),
+            made.signing_key.serialize_pem(),
+        )?)
     }
 }

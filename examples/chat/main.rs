@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::Receiver;
-use wskit::{CloseCode, Config, Error, Message, Origin, PreparedMessage, Rejection, Request, Server, WebSocket};
+use wskit::{
+    CloseCode, Config, Error, Message, Origin, PreparedMessage, Rejection, Request, Server,
+    WebSocket,
+};
 use wskit_examples::chat::{Refused, Rooms, Seat, Wish, refusal};
 
 const PAGE: &str = include_str!("index.html");
@@ -38,16 +41,24 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// Answers a request: the page, or a seat in the chat.
 async fn serve(server: &Server, rooms: &Arc<Rooms>, stream: TcpStream) -> Result<(), Error> {
     match server.receive(stream).await? {
-        Request::WebSocket(upgrade) if upgrade.path() == "/ws" => chat(rooms, upgrade.accept().await?).await,
+        Request::WebSocket(upgrade) if upgrade.path() == "/ws" => {
+            chat(rooms, upgrade.accept().await?).await
+        }
         Request::WebSocket(upgrade) => upgrade.reject(&Rejection::not_found()).await,
         Request::Http(request) => {
-            let page = if request.request().uri().path() == "/" { Some(PAGE) } else { None };
+            let page = if request.request().uri().path() == "/" {
+                Some(PAGE)
+            } else {
+                None
+            };
             let mut response = http::Response::new(page.unwrap_or("not found"));
             if page.is_none() {
                 *response.status_mut() = http::StatusCode::NOT_FOUND;
             }
             let html = http::HeaderValue::from_static("text/html; charset=utf-8");
-            response.headers_mut().insert(http::header::CONTENT_TYPE, html);
+            response
+                .headers_mut()
+                .insert(http::header::CONTENT_TYPE, html);
             request.respond(&response).await
         }
     }
@@ -77,7 +88,8 @@ async fn chat(rooms: &Arc<Rooms>, mut ws: WebSocket<TcpStream>) -> Result<(), Er
         };
         let Some(message) = heard else { return Ok(()) };
         let Message::Text(text) = message else {
-            ws.close(CloseCode::UNSUPPORTED_DATA, "this chat is text").await?;
+            ws.close(CloseCode::UNSUPPORTED_DATA, "this chat is text")
+                .await?;
             return Ok(());
         };
         if let Err(refused) = obey(rooms, &mut seated, &text) {
@@ -87,7 +99,10 @@ async fn chat(rooms: &Arc<Rooms>, mut ws: WebSocket<TcpStream>) -> Result<(), Er
 }
 
 /// Takes what waits in the mailbox; 0 if it was taken away. Waits for ever before there is one.
-async fn hear(seated: &mut Option<(Seat, Receiver<PreparedMessage>)>, mail: &mut Vec<PreparedMessage>) -> usize {
+async fn hear(
+    seated: &mut Option<(Seat, Receiver<PreparedMessage>)>,
+    mail: &mut Vec<PreparedMessage>,
+) -> usize {
     match seated {
         Some((_, mailbox)) => mailbox.recv_many(mail, 64).await,
         None => std::future::pending().await,

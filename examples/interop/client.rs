@@ -34,7 +34,11 @@ async fn main() {
 
 fn arguments() -> Result<Arguments, Failure> {
     let mut given = std::env::args().skip(1);
-    let mut arguments = Arguments { url: given.next().ok_or("no URL")?, ca: None, expect_close: None };
+    let mut arguments = Arguments {
+        url: given.next().ok_or("no URL")?,
+        ca: None,
+        expect_close: None,
+    };
     while let Some(argument) = given.next() {
         let mut value = || given.next().ok_or_else(|| format!("{argument} wants more"));
         match argument.as_str() {
@@ -48,7 +52,9 @@ fn arguments() -> Result<Arguments, Failure> {
 
 fn connector(arguments: &Arguments) -> Result<Connector, Failure> {
     let connector = Connector::new().config(Config::new().max_message_size(64 << 20));
-    let Some(ca) = &arguments.ca else { return Ok(connector) };
+    let Some(ca) = &arguments.ca else {
+        return Ok(connector);
+    };
     let pem = std::fs::read(ca)?;
     #[cfg(feature = "tls")]
     return Ok(connector.tls(wskit::tls::Connector::trusting(pem)?));
@@ -59,8 +65,16 @@ fn connector(arguments: &Arguments) -> Result<Connector, Failure> {
 async fn echoes(arguments: &Arguments) -> Result<(), Failure> {
     let request = ClientRequest::new(&arguments.url)?.protocols(["never", "echo"])?;
     let (mut ws, response) = connector(arguments)?.connect(request).await?;
-    check("the handshake", response.status() == 101, &response.status())?;
-    check("the sub-protocol", ws.protocol() == Some("echo"), &format!("{:?}", ws.protocol()))?;
+    check(
+        "the handshake",
+        response.status() == 101,
+        &response.status(),
+    )?;
+    check(
+        "the sub-protocol",
+        ws.protocol() == Some("echo"),
+        &format!("{:?}", ws.protocol()),
+    )?;
 
     for (name, message) in messages() {
         ws.send(&message).await?;
@@ -68,7 +82,9 @@ async fn echoes(arguments: &Arguments) -> Result<(), Failure> {
     }
 
     // Many in flight at once, in order.
-    let numbered: Vec<_> = (0..500).map(|n| Message::text(format!("message {n} {}", "x".repeat(n)))).collect();
+    let numbered: Vec<_> = (0..500)
+        .map(|n| Message::text(format!("message {n} {}", "x".repeat(n))))
+        .collect();
     for message in &numbered {
         ws.feed(message).await?;
     }
@@ -100,11 +116,17 @@ async fn echoes(arguments: &Arguments) -> Result<(), Failure> {
     same("text in pieces", &Message::text(text), echoed)?;
 
     let outcome = ws.close(CloseCode::new(4001), "done, 世界").await?;
-    check("our close", outcome.is_clean() && outcome.code() == CloseCode::new(4001), &outcome)
+    check(
+        "our close",
+        outcome.is_clean() && outcome.code() == CloseCode::new(4001),
+        &outcome,
+    )
 }
 
 async fn closed_by_server(arguments: &Arguments, code: u16, reason: &str) -> Result<(), Failure> {
-    let (mut ws, _) = connector(arguments)?.connect(arguments.url.as_str()).await?;
+    let (mut ws, _) = connector(arguments)?
+        .connect(arguments.url.as_str())
+        .await?;
     ws.send("close me").await?;
     let end = ws.recv().await?;
     check("nothing but the close", end.is_none(), &format!("{end:?}"))?;
@@ -116,14 +138,22 @@ async fn closed_by_server(arguments: &Arguments, code: u16, reason: &str) -> Res
 fn messages() -> Vec<(String, Message)> {
     let mut messages = Vec::new();
     for size in [0, 1, 125, 126, 65_535, 65_536, 16 << 20] {
-        let bytes: Vec<u8> = (0..size).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-        let letters: String = bytes.iter().map(|byte| char::from(b'a' + byte % 26)).collect();
+        let bytes: Vec<u8> = (0..size)
+            .map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
+            .collect();
+        let letters: String = bytes
+            .iter()
+            .map(|byte| char::from(b'a' + byte % 26))
+            .collect();
         messages.push((format!("text of {size} bytes"), Message::text(letters)));
         messages.push((format!("binary of {size} bytes"), Message::binary(bytes)));
     }
     let scripts = "Grüße, 世界! こんにちは 안녕하세요 שלום 👋🏽 👩‍🚀 🇺🇳 \u{0} 𝄞 ";
     messages.push(("text with emoji and CJK".to_owned(), Message::text(scripts)));
-    messages.push(("long text with emoji and CJK".to_owned(), Message::text(scripts.repeat(2000))));
+    messages.push((
+        "long text with emoji and CJK".to_owned(),
+        Message::text(scripts.repeat(2000)),
+    ));
     messages
 }
 
@@ -134,7 +164,12 @@ fn same(name: &str, sent: &Message, echoed: Option<Message>) -> Result<(), Failu
         && sent.len() == echoed.len()
         && Sha256::digest(sent.as_bytes()) == Sha256::digest(echoed.as_bytes());
     if !same {
-        return Err(format!("{name}: {} bytes came back as {} bytes of another content", sent.len(), echoed.len()).into());
+        return Err(format!(
+            "{name}: {} bytes came back as {} bytes of another content",
+            sent.len(),
+            echoed.len()
+        )
+        .into());
     }
     if !name.starts_with("one of") {
         println!("ok {name}");

@@ -42,11 +42,19 @@ async fn measure(feed: broadcast::Sender<PreparedMessage>) {
     let mut noise = 0.0;
     loop {
         ticks.tick().await;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let t = now.as_secs_f64();
         noise = 0.9 * noise + (t * 7919.0).sin() * 3.0;
-        let (tide, wind) = (40.0 * (t / 9.0).sin(), 15.0 * (t / 2.3).cos() + 10.0 * (t / 0.7).sin());
-        let sample = format!(r#"{{"t":{},"v":[{tide:.2},{wind:.2},{noise:.2}]}}"#, now.as_millis());
+        let (tide, wind) = (
+            40.0 * (t / 9.0).sin(),
+            15.0 * (t / 2.3).cos() + 10.0 * (t / 0.7).sin(),
+        );
+        let sample = format!(
+            r#"{{"t":{},"v":[{tide:.2},{wind:.2},{noise:.2}]}}"#,
+            now.as_millis()
+        );
         // Nobody may be watching.
         let _ = feed.send(PreparedMessage::text(&sample));
     }
@@ -67,7 +75,9 @@ async fn serve(
                 *response.status_mut() = http::StatusCode::NOT_FOUND;
             }
             let html = http::HeaderValue::from_static("text/html; charset=utf-8");
-            response.headers_mut().insert(http::header::CONTENT_TYPE, html);
+            response
+                .headers_mut()
+                .insert(http::header::CONTENT_TYPE, html);
             return request.respond(&response).await;
         }
     };

@@ -63,7 +63,13 @@ impl Wish {
     pub fn parse(text: &str) -> Result<Self, Refused> {
         let bad = || Refused("bad-message", "That is not a message of this chat.");
         let message: Value = serde_json::from_str(text).map_err(|_| bad())?;
-        let field = |name: &str| message.get(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(bad);
+        let field = |name: &str| {
+            message
+                .get(name)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+                .ok_or_else(bad)
+        };
         match field("type")?.as_str() {
             "join" => Ok(Self::Join(field("room")?, field("name")?)),
             "say" => Ok(Self::Say(field("text")?)),
@@ -79,8 +85,13 @@ impl Rooms {
     ///
     /// # Errors
     /// A room or name that may not be.
-    pub fn join(self: &Arc<Self>, room: &str, name: &str) -> Result<(Seat, mpsc::Receiver<PreparedMessage>), Refused> {
-        let room_name = title(room, 32).ok_or(Refused("bad-room", "A room has 1 to 32 characters."))?;
+    pub fn join(
+        self: &Arc<Self>,
+        room: &str,
+        name: &str,
+    ) -> Result<(Seat, mpsc::Receiver<PreparedMessage>), Refused> {
+        let room_name =
+            title(room, 32).ok_or(Refused("bad-room", "A room has 1 to 32 characters."))?;
         let name = title(name, 24).ok_or(BAD_NAME)?;
         let (mailbox, mail) = mpsc::channel(MAILBOX);
         let mut rooms = self.lock();
@@ -95,9 +106,19 @@ impl Rooms {
         let others = room.people.iter().map(|person| person.name.as_str());
         let names: Vec<_> = others.chain([name.as_str()]).collect();
         let _ = mailbox.try_send(prepare(&json!({"type": "here", "names": names})));
-        room.people.push(Person { name: name.clone(), mailbox });
+        room.people.push(Person {
+            name: name.clone(),
+            mailbox,
+        });
         drop(rooms);
-        Ok((Seat { rooms: self.clone(), room: room_name, name }, mail))
+        Ok((
+            Seat {
+                rooms: self.clone(),
+                room: room_name,
+                name,
+            },
+            mail,
+        ))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Room>> {
@@ -177,9 +198,16 @@ impl Room {
 
     /// The name, with a number behind it if somebody else has it.
     fn free_name(&self, name: &str, mine: Option<&str>) -> String {
-        let taken = |name: &str| self.people.iter().any(|person| person.name == name && mine != Some(name));
+        let taken = |name: &str| {
+            self.people
+                .iter()
+                .any(|person| person.name == name && mine != Some(name))
+        };
         let numbered = (2..).map(|n| format!("{name} {n}"));
-        std::iter::once(name.to_owned()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
+        std::iter::once(name.to_owned())
+            .chain(numbered)
+            .find(|name| !taken(name))
+            .unwrap_or_default()
     }
 }
 
@@ -202,6 +230,8 @@ fn prepare(message: &Value) -> PreparedMessage {
 }
 
 fn now() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,8 +5,12 @@ pub mod chat;
 /// The address to listen on: the first argument, or 127.0.0.1:9001.
 #[must_use]
 pub fn address() -> String {
-    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
-    arguments.next().unwrap_or_else(|| "127.0.0.1:9001".to_owned())
+    let mut arguments = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"));
+    arguments
+        .next()
+        .unwrap_or_else(|| "127.0.0.1:9001".to_owned())
 }
 
 /// The program in the README compiles.

@@ -44,6 +44,10 @@ pub enum Ending {
 
 /// What is known of the end; there is none of these while a connection is open.
 #[derive(Debug, Default)]
+#[allow(
+    clippy::option_option,
+    reason = "whether a Close went, and whether it had a code: as in `Outcome`"
+)]
 pub(crate) struct Closing {
     sent: Option<Option<CloseCode>>,
     received: Option<Option<CloseFrame>>,
@@ -113,7 +117,8 @@ impl Closing {
     pub(crate) fn shut_down(&mut self, role: Role) {
         self.shut_down = true;
         // §7.1.1: the server closes TCP first and at once; a client waits for it, unless it has.
-        self.over |= (role == Role::Server || self.ended) && self.failed.is_none() && self.is_exchanged();
+        self.over |=
+            (role == Role::Server || self.ended) && self.failed.is_none() && self.is_exchanged();
     }
 
     pub(crate) fn ending(&self, all_written: bool) -> Ending {
@@ -124,7 +129,11 @@ impl Closing {
         if !(self.is_exchanged() || failed) || !all_written {
             return Ending::NotYet;
         }
-        if self.shut_down { Ending::Drain } else { Ending::ShutDown }
+        if self.shut_down {
+            Ending::Drain
+        } else {
+            Ending::ShutDown
+        }
     }
 
     pub(crate) fn outcome(&self) -> Outcome {

@@ -7,6 +7,8 @@
 
 #[cfg(test)]
 pub(crate) mod spike;
+#[cfg(test)]
+mod tests;
 
 use crate::error::ProtocolError;
 
@@ -31,7 +33,12 @@ pub(crate) enum Decoder {
 impl Decoder {
     /// Decodes what fits. `end` says that `input` reaches the end of the message; when such a call
     /// is `done`, the message is complete and the decoder stands at the start of the next one.
-    pub(crate) fn decode(&mut self, input: &[u8], end: bool, out: &mut [u8]) -> Result<Progress, ProtocolError> {
+    pub(crate) fn decode(
+        &mut self,
+        input: &[u8],
+        end: bool,
+        out: &mut [u8],
+    ) -> Result<Progress, ProtocolError> {
         let _ = (input, end, &out);
         match *self {
             #[cfg(test)]

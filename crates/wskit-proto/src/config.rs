@@ -58,7 +58,10 @@ impl Config {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            limits: Limits { max_message_size: 1 << 20, max_fragments: 1 << 17 },
+            limits: Limits {
+                max_message_size: 1 << 20,
+                max_fragments: 1 << 17,
+            },
             keepalive: Some(Keepalive {
                 every: Duration::from_secs(20),
                 answer_within: Duration::from_secs(20),

@@ -47,7 +47,10 @@ impl Connection {
     }
 
     fn new(role: Role, keys: Option<MaskKeys>, config: Arc<Config>, now: Instant) -> Self {
-        Self { inbound: Inbound::new(role, config.clone(), now), outbox: Outbox::new(keys, config) }
+        Self {
+            inbound: Inbound::new(role, config.clone(), now),
+            outbox: Outbox::new(keys, config),
+        }
     }
 
     /// Takes received bytes by copying; says how many were taken. Fewer than given means: take the

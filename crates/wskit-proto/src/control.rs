@@ -66,7 +66,8 @@ impl ControlQueue {
         let mut frame = [0; FRAME];
         let size = encode_frame(true, false, opcode, mask, payload, &mut frame).unwrap_or_default();
         let at = self.bytes.len();
-        self.bytes.extend_from_slice(frame.get(..size).unwrap_or_default());
+        self.bytes
+            .extend_from_slice(frame.get(..size).unwrap_or_default());
         at
     }
 

@@ -47,16 +47,28 @@ impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Frame(error) => error.fmt(f),
-            Self::UnexpectedContinuation => f.write_str("the peer sent a continuation frame with no message open"),
-            Self::ExpectedContinuation => f.write_str("the peer began a message inside another one"),
+            Self::UnexpectedContinuation => {
+                f.write_str("the peer sent a continuation frame with no message open")
+            }
+            Self::ExpectedContinuation => {
+                f.write_str("the peer began a message inside another one")
+            }
             Self::InvalidUtf8 => f.write_str("the peer sent a text message that is not UTF-8"),
             Self::MessageTooBig { limit } => {
-                write!(f, "the peer sent a message of more than {limit} bytes (Config::max_message_size)")
+                write!(
+                    f,
+                    "the peer sent a message of more than {limit} bytes (Config::max_message_size)"
+                )
             }
             Self::TooManyFragments { limit } => {
-                write!(f, "the peer sent a message in more than {limit} frames (Config::max_fragments)")
+                write!(
+                    f,
+                    "the peer sent a message in more than {limit} frames (Config::max_fragments)"
+                )
             }
-            Self::Compression => f.write_str("the peer sent a compressed message that does not decompress"),
+            Self::Compression => {
+                f.write_str("the peer sent a compressed message that does not decompress")
+            }
         }
     }
 }
@@ -101,7 +113,9 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("the connection is closing or closed"),
-            Self::QueueFull => f.write_str("the send queue is full: flush it, or await feed or send"),
+            Self::QueueFull => {
+                f.write_str("the send queue is full: flush it, or await feed or send")
+            }
             Self::MessageOpen => f.write_str("a streamed message is open: finish it first"),
             Self::NoMessageOpen => f.write_str("no streamed message is open: begin one first"),
             Self::InvalidUtf8 => f.write_str("text to send is not UTF-8"),

@@ -55,7 +55,9 @@ impl ControlPayload {
     }
 
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        self.data.get_mut(..usize::from(self.len)).unwrap_or_default()
+        self.data
+            .get_mut(..usize::from(self.len))
+            .unwrap_or_default()
     }
 }
 
@@ -68,7 +70,9 @@ impl Deref for ControlPayload {
 
 impl core::fmt::Debug for ControlPayload {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_tuple("ControlPayload").field(&self.escape_ascii().to_string()).finish()
+        f.debug_tuple("ControlPayload")
+            .field(&self.escape_ascii().to_string())
+            .finish()
     }
 }
 
@@ -88,7 +92,10 @@ impl CloseFrame {
     /// A code and a reason; more than 123 bytes of reason are refused when it is sent.
     #[must_use]
     pub fn new(code: CloseCode, reason: impl Into<Utf8Bytes>) -> Self {
-        Self { code, reason: reason.into() }
+        Self {
+            code,
+            reason: reason.into(),
+        }
     }
 }
 

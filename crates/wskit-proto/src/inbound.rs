@@ -67,7 +67,11 @@ pub struct PieceItem {
 /// A whole message as its only piece.
 impl From<Item> for PieceItem {
     fn from(item: Item) -> Self {
-        Self { item, first: true, last: true }
+        Self {
+            item,
+            first: true,
+            last: true,
+        }
     }
 }
 
@@ -124,7 +128,11 @@ impl Inbound {
         self.active = true;
         Some(match self.delivery {
             Delivery::Whole => Ready::Message(item),
-            Delivery::Pieces => Ready::Piece(PieceItem { item, first: true, last: true }),
+            Delivery::Pieces => Ready::Piece(PieceItem {
+                item,
+                first: true,
+                last: true,
+            }),
         })
     }
 
@@ -134,7 +142,10 @@ impl Inbound {
         clock: impl Fn() -> Instant,
     ) -> Result<Option<Ready>, ProtocolError> {
         loop {
-            let step = self.rx.step().inspect_err(|error| outbox.with_outbox(|outbox| outbox.fail(error)))?;
+            let step = self
+                .rx
+                .step()
+                .inspect_err(|error| outbox.with_outbox(|outbox| outbox.fail(error)))?;
             return Ok(Some(match step {
                 None => return Ok(None),
                 Some(Step::Message(item)) => {
@@ -183,7 +194,12 @@ impl Inbound {
     /// Lends a piece.
     pub fn piece(&self, piece: PieceItem) -> Piece<'_> {
         let PieceItem { item, first, last } = piece;
-        Piece { kind: item.kind, first, last, data: self.rx.bytes(item) }
+        Piece {
+            kind: item.kind,
+            first,
+            last,
+            data: self.rx.bytes(item),
+        }
     }
 
     /// How messages that begin from now on are handed out.
@@ -237,7 +253,11 @@ impl Inbound {
 
     /// When [`handle_timeout`](Inbound::handle_timeout) is due. `state` is the outbox's: from the
     /// first Close on, the close deadline counts and `clock` is asked once.
-    pub fn next_timeout(&mut self, state: State, clock: impl FnOnce() -> Instant) -> Option<Instant> {
+    pub fn next_timeout(
+        &mut self,
+        state: State,
+        clock: impl FnOnce() -> Instant,
+    ) -> Option<Instant> {
         match state {
             State::Open => {}
             State::Closing => self.timers.start_closing(&self.config, clock),
@@ -253,7 +273,11 @@ impl Inbound {
     /// # Errors
     /// The peer ran out of time; the connection is over. (Not when both Closes were through and only
     /// the transport was slow to end: that is a clean ending.)
-    pub fn handle_timeout<O: WithOutbox>(&mut self, outbox: &mut O, now: Instant) -> Result<(), TimeoutKind> {
+    pub fn handle_timeout<O: WithOutbox>(
+        &mut self,
+        outbox: &mut O,
+        now: Instant,
+    ) -> Result<(), TimeoutKind> {
         while let Some(due) = self.timers.due(now, &self.config) {
             match due {
                 Due::Close => return self.give_up(outbox, TimeoutKind::Close),
@@ -266,7 +290,8 @@ impl Inbound {
                 }
                 Due::Answer => {
                     let heard = core::mem::take(&mut self.rx.heard);
-                    let progressed = outbox.with_outbox(|outbox| core::mem::take(&mut outbox.progressed));
+                    let progressed =
+                        outbox.with_outbox(|outbox| core::mem::take(&mut outbox.progressed));
                     if !heard && !progressed {
                         return self.give_up(outbox, TimeoutKind::Keepalive);
                     }
@@ -285,7 +310,11 @@ impl Inbound {
         Ok(())
     }
 
-    fn give_up<O: WithOutbox>(&mut self, outbox: &mut O, kind: TimeoutKind) -> Result<(), TimeoutKind> {
+    fn give_up<O: WithOutbox>(
+        &mut self,
+        outbox: &mut O,
+        kind: TimeoutKind,
+    ) -> Result<(), TimeoutKind> {
         self.stop();
         let clean = outbox.with_outbox(|outbox| {
             outbox.time_out(kind);
@@ -314,7 +343,9 @@ impl Inbound {
 
 impl core::fmt::Debug for Inbound {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Inbound").field("held", &self.held()).finish_non_exhaustive()
+        f.debug_struct("Inbound")
+            .field("held", &self.held())
+            .finish_non_exhaustive()
     }
 }
 

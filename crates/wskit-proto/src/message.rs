@@ -207,7 +207,12 @@ fn show(text: Option<&str>, bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Re
 fn debug(text: Option<&str>, bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match text {
         Some(text) => write!(f, "Text({text:?})"),
-        None => write!(f, "Binary({} bytes: {:02x?})", bytes.len(), bytes.get(..16).unwrap_or(bytes)),
+        None => write!(
+            f,
+            "Binary({} bytes: {:02x?})",
+            bytes.len(),
+            bytes.get(..16).unwrap_or(bytes)
+        ),
     }
 }
 

@@ -93,7 +93,8 @@ impl Outbox {
             if payload.len() <= COPIED && self.queue.queued() < self.config.queue_limit {
                 self.active = true;
                 let mask = self.next_key();
-                self.queue.push_copy(true, false, opcode(message.kind), mask, payload);
+                self.queue
+                    .push_copy(true, false, opcode(message.kind), mask, payload);
                 return Ok(());
             }
         }
@@ -121,7 +122,11 @@ impl Outbox {
     /// As [`feed`](Outbox::feed).
     pub fn begin(&mut self, kind: MessageKind) -> Result<(), SendError> {
         self.check_data()?;
-        self.streamed = Some(Streamed { kind, first: true, utf8: Utf8Check::new() });
+        self.streamed = Some(Streamed {
+            kind,
+            first: true,
+            utf8: Utf8Check::new(),
+        });
         self.plain = false;
         Ok(())
     }
@@ -144,11 +149,18 @@ impl Outbox {
             return Err(SendError::QueueFull);
         }
         if streamed.kind == MessageKind::Text {
-            let checked = streamed.utf8.push(data).and_then(|()| if last { streamed.utf8.finish() } else { Ok(()) });
+            let checked = streamed
+                .utf8
+                .push(data)
+                .and_then(|()| if last { streamed.utf8.finish() } else { Ok(()) });
             checked.map_err(|_| SendError::InvalidUtf8)?;
         }
         self.active = true;
-        let begun = Begun { opcode: opcode(streamed.kind), compressed: self.encoder.is_some(), first: streamed.first };
+        let begun = Begun {
+            opcode: opcode(streamed.kind),
+            compressed: self.encoder.is_some(),
+            first: streamed.first,
+        };
         // An encoder may hold all of it back: the first frame is then still to come.
         streamed.first = self.frames(begun, data, last).first;
         self.streamed = (!last).then_some(streamed);
@@ -226,7 +238,8 @@ impl Outbox {
     /// Whether one more message may be queued, `reserved` bytes being promised to others.
     #[must_use]
     pub fn has_room(&self, reserved: usize) -> bool {
-        self.queue.queued().saturating_add(reserved) < self.config.high_water.min(self.config.queue_limit)
+        self.queue.queued().saturating_add(reserved)
+            < self.config.high_water.min(self.config.queue_limit)
     }
 
     /// Whether [`chunks`](Outbox::chunks) has a single slice, as it does unless a large payload or a
@@ -248,7 +261,9 @@ impl Outbox {
     /// Whether pings and pongs wait in such number that a write should be tried before more is read.
     #[must_use]
     pub fn is_control_full(&self) -> bool {
-        self.control.as_ref().is_some_and(|control| control.is_full())
+        self.control
+            .as_ref()
+            .is_some_and(|control| control.is_full())
     }
 
     /// Whether messages can still be sent, or how far the end has come.
@@ -264,7 +279,10 @@ impl Outbox {
     /// How the connection ended; `None` until it has.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
-        self.closing.as_ref().filter(|closing| closing.is_over()).map(|closing| closing.outcome())
+        self.closing
+            .as_ref()
+            .filter(|closing| closing.is_over())
+            .map(|closing| closing.outcome())
     }
 
     /// The bytes to write next, as slices for one vectored write; says how many were filled in.
@@ -278,7 +296,11 @@ impl Outbox {
             return self.queue.fill(0, usize::MAX, out).0;
         };
         // The frame that is partly on the wire is finished first.
-        let rest = if control.is_begun() { 0 } else { self.queue.rest_of_frame() };
+        let rest = if control.is_begun() {
+            0
+        } else {
+            self.queue.rest_of_frame()
+        };
         let (mut used, filled) = self.queue.fill(0, rest, out);
         if filled < rest {
             return used;
@@ -287,34 +309,39 @@ impl Outbox {
             *to = IoSlice::new(control.pending());
             used += 1;
         }
-        used + self.queue.fill(rest, usize::MAX, out.get_mut(used..).unwrap_or_default()).0
+        used + self
+            .queue
+            .fill(rest, usize::MAX, out.get_mut(used..).unwrap_or_default())
+            .0
     }
 
     /// The first slice of [`chunks`](Outbox::chunks), for a transport that writes one at a time.
     #[must_use]
     pub fn chunk(&self) -> &[u8] {
         let mut one = [IoSlice::new(&[])];
-        match self.chunks(&mut one) {
-            0 => &[],
-            _ => {
-                let [one] = one;
-                // `IoSlice` gives its slice only for its own lifetime; find it again in ours.
-                self.slice_of(one.len())
-            }
+        if self.chunks(&mut one) == 0 {
+            return &[];
         }
+        let [one] = one;
+        // `IoSlice` gives its slice only for its own lifetime; find it again in ours.
+        self.slice_of(one.len())
     }
 
     /// Says that `n` bytes of [`chunks`](Outbox::chunks) have been written.
     pub fn advance(&mut self, n: usize) {
-        if n > 0 {
-            self.progressed = true;
-        }
+        // A write that is taken at once proves only that there was room in a buffer of this machine; one
+        // that had to wait proves that the peer has made room.
+        self.progressed |= self.blocked && n > 0;
         let masked = self.keys.is_some();
         let Some(control) = self.control.as_mut() else {
             self.queue.advance(n, masked);
             return;
         };
-        let before = if control.is_begun() { 0 } else { self.queue.rest_of_frame().min(n) };
+        let before = if control.is_begun() {
+            0
+        } else {
+            self.queue.rest_of_frame().min(n)
+        };
         let within = (n - before).min(control.len());
         control.advance(within);
         if control.len() == 0 {
@@ -339,7 +366,9 @@ impl Outbox {
     #[must_use]
     pub fn ending(&self) -> Ending {
         let all_written = self.is_empty();
-        self.closing.as_ref().map_or(Ending::NotYet, |closing| closing.ending(all_written))
+        self.closing
+            .as_ref()
+            .map_or(Ending::NotYet, |closing| closing.ending(all_written))
     }
 
     /// Says that the write side of the transport has been shut down.
@@ -353,7 +382,9 @@ impl Outbox {
     pub fn transport_failed(&mut self, kind: io::ErrorKind) {
         self.plain = false;
         let all_written = self.is_empty();
-        self.closing.get_or_insert_default().transport_failed(kind, all_written);
+        self.closing
+            .get_or_insert_default()
+            .transport_failed(kind, all_written);
         self.drop_queue();
     }
 
@@ -372,16 +403,26 @@ impl Outbox {
     /// Which end this is.
     #[must_use]
     pub fn role(&self) -> Role {
-        if self.keys.is_some() { Role::Client } else { Role::Server }
+        if self.keys.is_some() {
+            Role::Client
+        } else {
+            Role::Server
+        }
     }
 
     /// §5.5.2: a ping is answered unless a Close has been received.
     pub(crate) fn answer_ping(&mut self, payload: &[u8]) {
-        if self.closing.as_ref().is_some_and(|closing| closing.is_received() || closing.is_over()) {
+        if self
+            .closing
+            .as_ref()
+            .is_some_and(|closing| closing.is_received() || closing.is_over())
+        {
             return;
         }
         let mask = self.next_key();
-        self.control.get_or_insert_default().pong(mask, payload, self.blocked);
+        self.control
+            .get_or_insert_default()
+            .pong(mask, payload, self.blocked);
     }
 
     /// A ping of the keepalive's. While [`BOUND`](crate::control::BOUND) bytes of pings and pongs
@@ -401,7 +442,11 @@ impl Outbox {
         self.streamed = None;
         self.closing.get_or_insert_default().receive(close);
         // Pongs still owed need not be sent any more.
-        if self.control.as_ref().is_some_and(|control| !control.is_begun()) {
+        if self
+            .control
+            .as_ref()
+            .is_some_and(|control| !control.is_begun())
+        {
             self.control = None;
         }
         self.push_close(echo);
@@ -417,14 +462,18 @@ impl Outbox {
     pub fn time_out(&mut self, kind: TimeoutKind) {
         self.plain = false;
         let all_written = self.is_empty();
-        self.closing.get_or_insert_default().time_out(kind, all_written);
+        self.closing
+            .get_or_insert_default()
+            .time_out(kind, all_written);
         self.drop_queue();
     }
 
     pub(crate) fn end_of_stream(&mut self) {
         self.plain = false;
         let all_written = self.is_empty();
-        self.closing.get_or_insert_default().end_of_stream(all_written);
+        self.closing
+            .get_or_insert_default()
+            .end_of_stream(all_written);
         if self.state() == State::Closed {
             self.drop_queue();
         }
@@ -440,11 +489,20 @@ impl Outbox {
         closing.send(close.as_ref().map(|close| close.code));
         let mut payload = [0; CONTROL_MAX];
         let len = close.map_or(0, |close| {
-            let payload_of = ClosePayload { code: close.code, reason: &close.reason };
+            let payload_of = ClosePayload {
+                code: close.code,
+                reason: &close.reason,
+            };
             payload_of.encode(&mut payload).unwrap_or_default()
         });
         let mask = self.next_key();
-        self.queue.push_copy(true, false, OpCode::Close, mask, payload.get(..len).unwrap_or_default());
+        self.queue.push_copy(
+            true,
+            false,
+            OpCode::Close,
+            mask,
+            payload.get(..len).unwrap_or_default(),
+        );
     }
 
     fn drop_queue(&mut self) {
@@ -501,8 +559,17 @@ impl Outbox {
     fn push_message(&mut self, message: Outgoing<'_>) {
         self.active = true;
         let compressed = self.encoder.is_some() && message.compress;
-        let begun = Begun { opcode: opcode(message.kind), compressed, first: true };
-        if compressed || self.config.fragment_size.is_some_and(|most| message.len() > most.get()) {
+        let begun = Begun {
+            opcode: opcode(message.kind),
+            compressed,
+            first: true,
+        };
+        if compressed
+            || self
+                .config
+                .fragment_size
+                .is_some_and(|most| message.len() > most.get())
+        {
             let data: &[u8] = match &message.data {
                 Data::Lent(bytes) => bytes,
                 Data::Shared(bytes) => bytes,
@@ -559,7 +626,10 @@ impl Outbox {
     fn whole_prepared(&mut self, opcode: OpCode, prepared: &PreparedMessage) {
         match self.next_key() {
             None if prepared.len() > COPIED => self.queue.push_frames(prepared.frame().clone()),
-            mask if prepared.len() <= COPIED => self.queue.push_copy(true, false, opcode, mask, prepared.as_bytes()),
+            mask if prepared.len() <= COPIED => {
+                self.queue
+                    .push_copy(true, false, opcode, mask, prepared.as_bytes());
+            }
             mask => self.push_large(opcode, mask, Payload::Own(prepared.as_bytes().to_vec())),
         }
     }
@@ -581,14 +651,23 @@ impl Outbox {
             Payload::Own(data) => data.len(),
             Payload::Shared(data) => data.len(),
         };
-        let header = FrameHeader { fin: true, rsv1: false, opcode, mask, len: len as u64 };
+        let header = FrameHeader {
+            fin: true,
+            rsv1: false,
+            opcode,
+            mask,
+            len: len as u64,
+        };
         self.queue.push_large(&header, payload);
     }
 
     /// Part of a message in as many frames as it takes: cut at `Config::fragment_size`, and when
     /// compressed, cut where the output buffer ends, so that it is bounded while it is produced.
     fn frames(&mut self, mut begun: Begun, data: &[u8], last: bool) -> Begun {
-        let most = self.config.fragment_size.map_or(COPIED, |most| most.get().min(COPIED));
+        let most = self
+            .config
+            .fragment_size
+            .map_or(COPIED, |most| most.get().min(COPIED));
         if begun.compressed {
             return self.frames_compressed(begun, data, last, most);
         }
@@ -604,8 +683,16 @@ impl Outbox {
         }
     }
 
-    fn frames_compressed(&mut self, mut begun: Begun, data: &[u8], last: bool, most: usize) -> Begun {
-        let Some(mut encoder) = self.encoder.take() else { return begun };
+    fn frames_compressed(
+        &mut self,
+        mut begun: Begun,
+        data: &[u8],
+        last: bool,
+        most: usize,
+    ) -> Begun {
+        let Some(mut encoder) = self.encoder.take() else {
+            return begun;
+        };
         let mut block = pool::take_read();
         let mut rest = data;
         loop {
@@ -614,7 +701,11 @@ impl Outbox {
             rest = rest.get(progress.consumed..).unwrap_or_default();
             let fin = last && progress.done;
             if progress.produced > 0 || fin {
-                self.push_fragment(&mut begun, fin, out.get(..progress.produced).unwrap_or_default());
+                self.push_fragment(
+                    &mut begun,
+                    fin,
+                    out.get(..progress.produced).unwrap_or_default(),
+                );
             }
             if progress.done || (progress.produced == 0 && progress.consumed == 0) {
                 break;
@@ -627,7 +718,11 @@ impl Outbox {
 
     fn push_fragment(&mut self, begun: &mut Begun, fin: bool, payload: &[u8]) {
         // RFC 7692 §6: RSV1 on the first frame only.
-        let (opcode, rsv1) = if begun.first { (begun.opcode, begun.compressed) } else { (OpCode::Continuation, false) };
+        let (opcode, rsv1) = if begun.first {
+            (begun.opcode, begun.compressed)
+        } else {
+            (OpCode::Continuation, false)
+        };
         begun.first = false;
         let mask = self.next_key();
         self.queue.push_copy(fin, rsv1, opcode, mask, payload);
@@ -638,14 +733,22 @@ impl Outbox {
         let rest = self.queue.rest_of_frame();
         match control {
             Some(control) if control.is_begun() || rest == 0 => control.pending(),
-            _ => self.queue.slices().find(|slice| !slice.is_empty()).and_then(|slice| slice.get(..len)).unwrap_or_default(),
+            _ => self
+                .queue
+                .slices()
+                .find(|slice| !slice.is_empty())
+                .and_then(|slice| slice.get(..len))
+                .unwrap_or_default(),
         }
     }
 }
 
 impl core::fmt::Debug for Outbox {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Outbox").field("state", &self.state()).field("queued", &self.queued()).finish_non_exhaustive()
+        f.debug_struct("Outbox")
+            .field("state", &self.state())
+            .field("queued", &self.queued())
+            .finish_non_exhaustive()
     }
 }
 

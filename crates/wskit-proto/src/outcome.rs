@@ -86,7 +86,11 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {
             Cause::Closed => {
-                let by = if self.initiator == Some(Initiator::Local) { "us" } else { "the peer" };
+                let by = if self.initiator == Some(Initiator::Local) {
+                    "us"
+                } else {
+                    "the peer"
+                };
                 write!(f, "closed by {by} with {}", self.code())?;
                 if !self.reason().is_empty() {
                     write!(f, ": {}", self.reason().escape_debug())?;

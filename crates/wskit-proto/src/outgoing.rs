@@ -30,7 +30,11 @@ impl core::fmt::Debug for Outgoing<'_> {
 
 impl<'a> Outgoing<'a> {
     const fn new(kind: MessageKind, data: Data<'a>) -> Self {
-        Self { kind, data, compress: true }
+        Self {
+            kind,
+            data,
+            compress: true,
+        }
     }
 
     /// Sends this message as it is, even where compression was agreed on (RFC 7692 §6): for what is
@@ -123,7 +127,9 @@ impl From<Message> for Outgoing<'_> {
 impl<'a> From<&'a Message> for Outgoing<'a> {
     fn from(message: &'a Message) -> Self {
         match message {
-            Message::Text(text) => Self::new(MessageKind::Text, Data::Shared(text.as_bytes().clone())),
+            Message::Text(text) => {
+                Self::new(MessageKind::Text, Data::Shared(text.as_bytes().clone()))
+            }
             Message::Binary(data) => Self::new(MessageKind::Binary, Data::Shared(data.clone())),
         }
     }

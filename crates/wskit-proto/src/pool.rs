@@ -29,7 +29,11 @@ thread_local! {
 
 impl Pool {
     const fn new(size: usize) -> Self {
-        Self { size, hot: Cell::new(None), kept: RefCell::new(Vec::new()) }
+        Self {
+            size,
+            hot: Cell::new(None),
+            kept: RefCell::new(Vec::new()),
+        }
     }
 
     #[inline]
@@ -42,7 +46,11 @@ impl Pool {
 
     #[cold]
     fn take_kept(&self) -> Slab {
-        let kept = self.kept.try_borrow_mut().ok().and_then(|mut kept| kept.pop());
+        let kept = self
+            .kept
+            .try_borrow_mut()
+            .ok()
+            .and_then(|mut kept| kept.pop());
         kept.unwrap_or_else(|| fresh(self.size))
     }
 
@@ -70,7 +78,8 @@ impl Pool {
 #[inline]
 pub(crate) fn take_read() -> Slab {
     // The pool is gone while its thread is being torn down: then a fresh buffer serves.
-    READ.try_with(Pool::take).unwrap_or_else(|_| fresh(READ_SLAB))
+    READ.try_with(Pool::take)
+        .unwrap_or_else(|_| fresh(READ_SLAB))
 }
 
 #[inline]
@@ -80,7 +89,9 @@ pub(crate) fn give_read(slab: Slab) {
 
 #[inline]
 pub(crate) fn take_write() -> Slab {
-    WRITE.try_with(Pool::take).unwrap_or_else(|_| fresh(WRITE_SLAB))
+    WRITE
+        .try_with(Pool::take)
+        .unwrap_or_else(|_| fresh(WRITE_SLAB))
 }
 
 #[inline]

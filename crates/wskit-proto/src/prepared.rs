@@ -88,6 +88,10 @@ impl PreparedMessage {
         let mut frame = BytesMut::with_capacity(size + payload.len());
         frame.put_slice(head.get(..size).unwrap_or_default());
         frame.put_slice(payload);
-        Self(Arc::new(Inner { kind, frame: frame.freeze(), payload: size }))
+        Self(Arc::new(Inner {
+            kind,
+            frame: frame.freeze(),
+            payload: size,
+        }))
     }
 }

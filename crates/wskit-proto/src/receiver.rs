@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use wskit_frame::{ClosePayload, FrameHeader, HeaderRules, Mask, Masking, OpCode, Parsed, Utf8Check, is_utf8};
+use wskit_frame::{
+    ClosePayload, FrameHeader, HeaderRules, Mask, Masking, OpCode, Parsed, Utf8Check, is_utf8,
+};
 
 use crate::compression::Decoder;
 use crate::config::Config;
@@ -232,7 +234,12 @@ impl Receiver {
         let from = self.start + head as u32;
         let to = from + len as u32;
         self.start = to;
-        let item = Item { from, to, kind, own: false };
+        let item = Item {
+            from,
+            to,
+            kind,
+            own: false,
+        };
         if kind == MessageKind::Text {
             self.lent = item;
         }
@@ -252,7 +259,10 @@ impl Receiver {
                 if let Some(Step::Message(item)) = step {
                     self.lent = *item;
                 }
-                self.hot = self.frame.is_none() && self.message.is_none() && !self.own_lent && self.state == State::Open;
+                self.hot = self.frame.is_none()
+                    && self.message.is_none()
+                    && !self.own_lent
+                    && self.state == State::Open;
             }
         }
         step
@@ -274,7 +284,10 @@ impl Receiver {
 
     /// Whether bytes of an unfinished frame or message have come: an end of stream now cuts it.
     pub(crate) fn is_mid_message(&self) -> bool {
-        self.frame.is_some() || self.message.is_some() || self.start != self.end || !self.carry.is_empty()
+        self.frame.is_some()
+            || self.message.is_some()
+            || self.start != self.end
+            || !self.carry.is_empty()
     }
 
     fn parse(&mut self) -> Result<Option<Step>, ProtocolError> {
@@ -308,9 +321,16 @@ impl Receiver {
 
     /// Parses the next frame's header, and the whole frame if it is a control frame.
     fn header(&mut self) -> Result<Progress, ProtocolError> {
-        let bytes = self.slab.get(self.start as usize..self.end as usize).unwrap_or_default();
+        let bytes = self
+            .slab
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default();
         let rules = HeaderRules {
-            masking: if self.masked { Masking::Required } else { Masking::Forbidden },
+            masking: if self.masked {
+                Masking::Required
+            } else {
+                Masking::Forbidden
+            },
             allow_rsv1: self.decoder.is_some(),
         };
         let Parsed::Header { header, size } = FrameHeader::parse(bytes, rules)? else {
@@ -321,13 +341,21 @@ impl Receiver {
         }
         self.begin(&header)?;
         self.start += size as u32;
-        self.frame = Some(Frame { mask: header.mask.map(Mask::new), remaining: header.len, fin: header.fin, plain: 0 });
+        self.frame = Some(Frame {
+            mask: header.mask.map(Mask::new),
+            remaining: header.len,
+            fin: header.fin,
+            plain: 0,
+        });
         Ok(Progress::Next)
     }
 
     /// §5.5: control frames may come between the fragments of a message and are handled there.
     fn control(&mut self, header: FrameHeader, size: usize) -> Result<Progress, ProtocolError> {
-        let bytes = self.slab.get(self.start as usize..self.end as usize).unwrap_or_default();
+        let bytes = self
+            .slab
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default();
         // At most 125, says the header parser.
         let whole = size + header.len as usize;
         let Some(payload) = bytes.get(size..whole) else {
@@ -343,7 +371,10 @@ impl Receiver {
             OpCode::Pong => Step::Pong(payload),
             _ => {
                 let close = ClosePayload::parse(&payload)?;
-                Step::Close(close.map(|close| CloseFrame { code: close.code, reason: Utf8Bytes::from(close.reason) }))
+                Step::Close(close.map(|close| CloseFrame {
+                    code: close.code,
+                    reason: Utf8Bytes::from(close.reason),
+                }))
             }
         }))
     }
@@ -361,13 +392,17 @@ impl Receiver {
         };
         message.fragments = message.fragments.saturating_add(1);
         if message.fragments > limits.max_fragments {
-            return Err(ProtocolError::TooManyFragments { limit: limits.max_fragments });
+            return Err(ProtocolError::TooManyFragments {
+                limit: limits.max_fragments,
+            });
         }
         if !message.compressed {
             // Both are at most 2^63 - 1: the sum fits.
             message.size += header.len;
             if message.size > limits.max_message_size as u64 {
-                return Err(ProtocolError::MessageTooBig { limit: limits.max_message_size });
+                return Err(ProtocolError::MessageTooBig {
+                    limit: limits.max_message_size,
+                });
             }
         }
         self.message = Some(message);
@@ -407,11 +442,18 @@ impl Receiver {
         let from = (self.start + skip).min(self.end);
         let came = u64::from(self.end - from).min(frame.remaining) as u32;
         let remaining = frame.remaining - u64::from(came);
-        let raw = self.slab.get_mut(from as usize..(from + came) as usize).unwrap_or_default();
+        let raw = self
+            .slab
+            .get_mut(from as usize..(from + came) as usize)
+            .unwrap_or_default();
         let mut mask = frame.mask;
         check(&mut self.utf8, message.kind, mask.as_mut(), raw)?;
         let ended = remaining == 0;
-        self.frame = (!ended).then_some(Frame { mask, remaining, ..frame });
+        self.frame = (!ended).then_some(Frame {
+            mask,
+            remaining,
+            ..frame
+        });
 
         if message.in_slab {
             let done = message.done + came;
@@ -419,7 +461,12 @@ impl Receiver {
                 self.message = Some(Open { done, ..message });
                 return Ok(Progress::Wait);
             }
-            let item = Item { from: self.start, to: self.start + done, kind: message.kind, own: false };
+            let item = Item {
+                from: self.start,
+                to: self.start + done,
+                kind: message.kind,
+                own: false,
+            };
             self.start += done;
             self.finish(message.kind)?;
             return Ok(Progress::Item(Step::Message(item)));
@@ -431,15 +478,35 @@ impl Receiver {
             if last {
                 self.finish(message.kind)?;
             } else if came == 0 {
-                return Ok(if ended { Progress::Next } else { Progress::Wait });
+                return Ok(if ended {
+                    Progress::Next
+                } else {
+                    Progress::Wait
+                });
             } else {
-                self.message = Some(Open { first: false, ..message });
+                self.message = Some(Open {
+                    first: false,
+                    ..message
+                });
             }
-            let item = Item { from, to: from + came, kind: message.kind, own: false };
-            return Ok(Progress::Item(Step::Piece { item, first: message.first, last }));
+            let item = Item {
+                from,
+                to: from + came,
+                kind: message.kind,
+                own: false,
+            };
+            return Ok(Progress::Item(Step::Piece {
+                item,
+                first: message.first,
+                last,
+            }));
         }
 
-        make_room(&mut self.own, raw.len(), self.config.limits.max_message_size);
+        make_room(
+            &mut self.own,
+            raw.len(),
+            self.config.limits.max_message_size,
+        );
         self.own.extend_from_slice(raw);
         self.own_done = self.own.len();
         self.start += came;
@@ -459,7 +526,11 @@ impl Receiver {
 
     /// RFC 7692 §6.2: the payload of all frames of the message, joined, is decompressed; limits and
     /// the UTF-8 check apply to what comes out.
-    fn payload_compressed(&mut self, frame: Frame, message: Open) -> Result<Progress, ProtocolError> {
+    fn payload_compressed(
+        &mut self,
+        frame: Frame,
+        message: Open,
+    ) -> Result<Progress, ProtocolError> {
         let Some(decoder) = self.decoder.as_mut() else {
             return Err(ProtocolError::Compression);
         };
@@ -512,20 +583,37 @@ impl Receiver {
         let plain = (came - used) as u32;
         let ended = done && remaining == 0;
         let last = ended && frame.fin;
-        self.frame = (!ended).then_some(Frame { mask, remaining, plain, ..frame });
+        self.frame = (!ended).then_some(Frame {
+            mask,
+            remaining,
+            plain,
+            ..frame
+        });
         self.own_done = self.own.len();
         self.message = Some(Open { size, ..message });
         if pieces {
             if last {
                 self.finish(message.kind)?;
             } else if self.own.is_empty() {
-                return Ok(if ended { Progress::Next } else { Progress::Wait });
+                return Ok(if ended {
+                    Progress::Next
+                } else {
+                    Progress::Wait
+                });
             } else {
-                self.message = Some(Open { size, first: false, ..message });
+                self.message = Some(Open {
+                    size,
+                    first: false,
+                    ..message
+                });
             }
             self.own_lent = true;
             let item = self.own_item(message.kind);
-            return Ok(Progress::Item(Step::Piece { item, first: message.first, last }));
+            return Ok(Progress::Item(Step::Piece {
+                item,
+                first: message.first,
+                last,
+            }));
         }
         if !ended {
             return Ok(Progress::Wait);
@@ -549,7 +637,12 @@ impl Receiver {
 
     fn own_item(&mut self, kind: MessageKind) -> Item {
         self.own_lent = true;
-        Item { from: 0, to: 0, kind, own: true }
+        Item {
+            from: 0,
+            to: 0,
+            kind,
+            own: true,
+        }
     }
 
     /// Where the next read goes. Never empty.
@@ -610,7 +703,11 @@ impl Receiver {
         }
         self.own.truncate(self.own.len() - surplus);
         self.own_done = self.own.len();
-        self.frame = Some(Frame { mask, remaining: frame.remaining - came, ..frame });
+        self.frame = Some(Frame {
+            mask,
+            remaining: frame.remaining - came,
+            ..frame
+        });
     }
 
     /// Gives the slab back when there is nothing more to read for now. What it holds of an
@@ -635,7 +732,10 @@ impl Receiver {
 
     #[cold]
     fn set_aside(&mut self) {
-        let rest = self.slab.get(self.start as usize..self.end as usize).unwrap_or_default();
+        let rest = self
+            .slab
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default();
         if let Some(message) = self.message.as_mut().filter(|message| message.in_slab) {
             // All of `rest` is payload that has been unmasked and checked.
             self.own.extend_from_slice(rest);
@@ -655,8 +755,12 @@ impl Receiver {
         self.own.len() >= LARGE
             && self.start == self.end
             && self.carry.is_empty()
-            && self.message.is_some_and(|message| !message.compressed && !message.pieces)
-            && self.frame.is_some_and(|frame| frame.remaining >= LARGE as u64)
+            && self
+                .message
+                .is_some_and(|message| !message.compressed && !message.pieces)
+            && self
+                .frame
+                .is_some_and(|frame| frame.remaining >= LARGE as u64)
     }
 
     #[cold]
@@ -673,7 +777,10 @@ impl Receiver {
         if let Some(message) = self.message.as_mut() {
             message.exposed = true;
         }
-        ReadBuf::Large { message: &mut self.own, limit }
+        ReadBuf::Large {
+            message: &mut self.own,
+            limit,
+        }
     }
 
     #[inline]
@@ -717,7 +824,8 @@ impl Receiver {
 
     #[cold]
     fn compact(&mut self) {
-        self.slab.copy_within(self.start as usize..self.end as usize, 0);
+        self.slab
+            .copy_within(self.start as usize..self.end as usize, 0);
         self.end -= self.start;
         self.start = 0;
     }
@@ -731,7 +839,13 @@ impl Receiver {
     /// The bytes of an item.
     #[inline]
     pub(crate) fn bytes(&self, item: Item) -> &[u8] {
-        if item.own { &self.own } else { self.slab.get(item.from as usize..item.to as usize).unwrap_or_default() }
+        if item.own {
+            &self.own
+        } else {
+            self.slab
+                .get(item.from as usize..item.to as usize)
+                .unwrap_or_default()
+        }
     }
 
     pub(crate) fn own_mut(&mut self) -> &mut Vec<u8> {
@@ -748,14 +862,23 @@ impl Drop for Receiver {
 }
 
 /// No item: a range that is none.
-const NOTHING: Item = Item { from: 1, to: 0, kind: MessageKind::Binary, own: false };
+const NOTHING: Item = Item {
+    from: 1,
+    to: 0,
+    kind: MessageKind::Binary,
+    own: false,
+};
 
 /// Makes room for `more` bytes: doubled as any `Vec`, but no further than `limit`, so that a message
 /// holds at most what it may be long.
 fn make_room(own: &mut Vec<u8>, more: usize, limit: usize) {
     let (len, capacity) = (own.len(), own.capacity());
     if capacity - len < more {
-        let doubled = capacity.saturating_mul(2).max(LEAST).min(limit).saturating_sub(len);
+        let doubled = capacity
+            .saturating_mul(2)
+            .max(LEAST)
+            .min(limit)
+            .saturating_sub(len);
         own.reserve_exact(doubled.max(more));
     }
 }

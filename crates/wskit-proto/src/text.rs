@@ -2,7 +2,10 @@
 //!
 //! The one module of this crate with `unsafe`: the receiver has validated every byte once, while
 //! it unmasked it; checking again at each look would make reading a message quadratic in the looks.
-#![allow(unsafe_code, reason = "from_utf8_unchecked on bytes that were validated; see each safety comment")]
+#![allow(
+    unsafe_code,
+    reason = "from_utf8_unchecked on bytes that were validated; see each safety comment"
+)]
 
 use core::borrow::Borrow;
 use core::fmt;
@@ -132,7 +135,11 @@ impl From<Utf8Bytes> for String {
 impl TryFrom<Bytes> for Utf8Bytes {
     type Error = Bytes;
     fn try_from(bytes: Bytes) -> Result<Self, Bytes> {
-        if is_utf8(&bytes) { Ok(Self(bytes)) } else { Err(bytes) }
+        if is_utf8(&bytes) {
+            Ok(Self(bytes))
+        } else {
+            Err(bytes)
+        }
     }
 }
 

@@ -37,7 +37,9 @@ impl Timers {
     pub(crate) fn new(config: &Config, now: Instant) -> Self {
         Self {
             epoch: now,
-            next_ping: config.keepalive.map_or(NEVER, |keepalive| nanos(keepalive.every)),
+            next_ping: config
+                .keepalive
+                .map_or(NEVER, |keepalive| nanos(keepalive.every)),
             answer_by: NEVER,
             ping_at: NEVER,
             ping_id: 0,
@@ -50,8 +52,16 @@ impl Timers {
 
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Instant> {
-        let next = self.next_ping.min(self.answer_by).min(self.idle_check).min(self.close_by);
-        if next == NEVER { None } else { self.epoch.checked_add(Duration::from_nanos(next)) }
+        let next = self
+            .next_ping
+            .min(self.answer_by)
+            .min(self.idle_check)
+            .min(self.close_by);
+        if next == NEVER {
+            None
+        } else {
+            self.epoch.checked_add(Duration::from_nanos(next))
+        }
     }
 
     /// One deadline that has passed, the gravest first.
@@ -74,7 +84,9 @@ impl Timers {
             };
             self.next_ping = now.saturating_add(nanos(keepalive.every).max(1));
             if self.answer_by == NEVER {
-                self.answer_by = now.saturating_add(nanos(keepalive.answer_within)).min(NEVER - 1);
+                self.answer_by = now
+                    .saturating_add(nanos(keepalive.answer_within))
+                    .min(NEVER - 1);
                 self.ping_at = now;
                 self.ping_id = self.ping_id.wrapping_add(1);
                 return Some(Due::Ping(self.ping_id.to_be_bytes()));
@@ -104,13 +116,18 @@ impl Timers {
         if active {
             self.last_active = now;
         }
-        config.idle_timeout.is_some_and(|timeout| now.saturating_sub(self.last_active) >= nanos(timeout))
+        config
+            .idle_timeout
+            .is_some_and(|timeout| now.saturating_sub(self.last_active) >= nanos(timeout))
     }
 
     /// From our Close on only its own deadline counts.
     pub(crate) fn start_closing(&mut self, config: &Config, now: impl FnOnce() -> Instant) {
         if self.close_by == NEVER {
-            self.close_by = self.ticks(now()).saturating_add(nanos(config.close_timeout)).min(NEVER - 1);
+            self.close_by = self
+                .ticks(now())
+                .saturating_add(nanos(config.close_timeout))
+                .min(NEVER - 1);
             self.next_ping = NEVER;
             self.answer_by = NEVER;
             self.idle_check = NEVER;

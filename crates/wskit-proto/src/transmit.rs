@@ -36,9 +36,16 @@ struct Older {
 
 enum Segment {
     /// `from..to` of slab number `slab`.
-    Range { slab: u32, from: u32, to: u32 },
+    Range {
+        slab: u32,
+        from: u32,
+        to: u32,
+    },
     Shared(Bytes),
-    Own { data: Vec<u8>, from: usize },
+    Own {
+        data: Vec<u8>,
+        from: usize,
+    },
 }
 
 /// A payload that is queued as it is.
@@ -70,7 +77,14 @@ impl Transmit {
     /// Appends a frame, payload copied (and masked while copied). For payloads of up to
     /// [`COPIED`](crate::outbox::COPIED) bytes.
     #[inline]
-    pub(crate) fn push_copy(&mut self, fin: bool, rsv1: bool, opcode: OpCode, mask: Option<[u8; 4]>, payload: &[u8]) {
+    pub(crate) fn push_copy(
+        &mut self,
+        fin: bool,
+        rsv1: bool,
+        opcode: OpCode,
+        mask: Option<[u8; 4]>,
+        payload: &[u8],
+    ) {
         if self.slab.len() - (self.tail as usize) < payload.len() + MARGIN {
             self.make_room();
         }
@@ -80,7 +94,11 @@ impl Transmit {
             self.queued += size;
         } else {
             // Only a payload above COPIED gets here, and no caller has one.
-            debug_assert!(false, "a payload of {} bytes does not fit a slab", payload.len());
+            debug_assert!(
+                false,
+                "a payload of {} bytes does not fit a slab",
+                payload.len()
+            );
         }
     }
 
@@ -108,10 +126,16 @@ impl Transmit {
     fn push_segment(&mut self, payload: Payload) {
         let (head, tail) = (self.head, self.tail);
         self.head = self.tail;
-        let older = self.older.get_or_insert_with(|| SPARE.take().unwrap_or_default());
+        let older = self
+            .older
+            .get_or_insert_with(|| SPARE.take().unwrap_or_default());
         if head < tail {
             let slab = older.current();
-            older.segments.push_back(Segment::Range { slab, from: head, to: tail });
+            older.segments.push_back(Segment::Range {
+                slab,
+                from: head,
+                to: tail,
+            });
         }
         let (segment, len) = match payload {
             Payload::Shared(data) => {
@@ -138,10 +162,16 @@ impl Transmit {
             self.tail = 0;
         } else {
             let full = core::mem::replace(&mut self.slab, pool::take_write());
-            let older = self.older.get_or_insert_with(|| SPARE.take().unwrap_or_default());
+            let older = self
+                .older
+                .get_or_insert_with(|| SPARE.take().unwrap_or_default());
             if self.head < self.tail {
                 let slab = older.current();
-                older.segments.push_back(Segment::Range { slab, from: self.head, to: self.tail });
+                older.segments.push_back(Segment::Range {
+                    slab,
+                    from: self.head,
+                    to: self.tail,
+                });
             }
             older.retired.push_back(full);
             self.head = 0;
@@ -156,7 +186,10 @@ impl Transmit {
             older.segments.iter().map(move |segment| match segment {
                 Segment::Range { slab, from, to } => {
                     let retired = older.retired.get(slab.wrapping_sub(older.first) as usize);
-                    retired.unwrap_or(&self.slab).get(*from as usize..*to as usize).unwrap_or_default()
+                    retired
+                        .unwrap_or(&self.slab)
+                        .get(*from as usize..*to as usize)
+                        .unwrap_or_default()
                 }
                 Segment::Shared(data) => data,
                 Segment::Own { data, from } => data.get(*from..).unwrap_or_default(),
@@ -166,19 +199,21 @@ impl Transmit {
     }
 
     /// Fills `out` from byte `skip` on with at most `limit` bytes; says how many slices and bytes.
-    pub(crate) fn fill<'a>(&'a self, skip: usize, limit: usize, out: &mut [IoSlice<'a>]) -> (usize, usize) {
+    pub(crate) fn fill<'a>(
+        &'a self,
+        skip: usize,
+        limit: usize,
+        out: &mut [IoSlice<'a>],
+    ) -> (usize, usize) {
         let (mut skip, mut left) = (skip, limit);
         let mut used = 0;
         for slice in self.slices() {
             if left == 0 || used == out.len() {
                 break;
             }
-            let slice = match slice.get(skip..) {
-                Some(slice) => slice,
-                None => {
-                    skip -= slice.len();
-                    continue;
-                }
+            let Some(slice) = slice.get(skip..) else {
+                skip -= slice.len();
+                continue;
             };
             skip = 0;
             let slice = slice.get(..left).unwrap_or(slice);
@@ -197,12 +232,18 @@ impl Transmit {
     /// The pending bytes when all of them lie in the slab.
     #[inline]
     pub(crate) fn only(&self) -> Option<&[u8]> {
-        if self.older.is_none() { Some(self.newest()) } else { None }
+        if self.older.is_none() {
+            Some(self.newest())
+        } else {
+            None
+        }
     }
 
     #[inline]
     fn newest(&self) -> &[u8] {
-        self.slab.get(self.head as usize..self.tail as usize).unwrap_or_default()
+        self.slab
+            .get(self.head as usize..self.tail as usize)
+            .unwrap_or_default()
     }
 
     /// Drops `n` written bytes from the front.
@@ -219,7 +260,12 @@ impl Transmit {
     /// slab goes back, so that many stalled peers do not hold a slab each.
     #[cold]
     pub(crate) fn park(&mut self) {
-        if self.slab.is_empty() || self.older.as_ref().is_some_and(|older| older.refers_to_current()) {
+        if self.slab.is_empty()
+            || self
+                .older
+                .as_ref()
+                .is_some_and(|older| older.refers_to_current())
+        {
             return;
         }
         let waiting = self.newest();
@@ -269,7 +315,9 @@ impl Transmit {
         // before the bytes go.
         let mut border = self.rest;
         while border < n {
-            border = self.frame_at(border, masked).map_or(n, |size| border.saturating_add(size));
+            border = self
+                .frame_at(border, masked)
+                .map_or(n, |size| border.saturating_add(size));
         }
         self.rest = border - n;
         self.queued -= n;
@@ -293,10 +341,19 @@ impl Transmit {
                 continue;
             };
             // A header never crosses a slice: frames are encoded whole, and a full slab is left early.
-            let masking = if masked { Masking::Required } else { Masking::Forbidden };
-            let rules = HeaderRules { masking, allow_rsv1: true };
+            let masking = if masked {
+                Masking::Required
+            } else {
+                Masking::Forbidden
+            };
+            let rules = HeaderRules {
+                masking,
+                allow_rsv1: true,
+            };
             return match FrameHeader::parse(bytes, rules) {
-                Ok(Parsed::Header { header, size }) => usize::try_from(header.len).ok()?.checked_add(size),
+                Ok(Parsed::Header { header, size }) => {
+                    usize::try_from(header.len).ok()?.checked_add(size)
+                }
                 _ => None,
             };
         }
@@ -336,7 +393,9 @@ impl Older {
 
     fn refers_to_current(&self) -> bool {
         let current = self.current();
-        self.segments.iter().any(|segment| matches!(segment, Segment::Range { slab, .. } if *slab == current))
+        self.segments
+            .iter()
+            .any(|segment| matches!(segment, Segment::Range { slab, .. } if *slab == current))
     }
 
     /// Drops `n` bytes from the front; says how many lie beyond.
@@ -375,7 +434,9 @@ impl Older {
             })
             .unwrap_or_else(|| self.current());
         while self.first != needed {
-            let Some(slab) = self.retired.pop_front() else { break };
+            let Some(slab) = self.retired.pop_front() else {
+                break;
+            };
             pool::give_write(slab);
             self.first = self.first.wrapping_add(1);
         }

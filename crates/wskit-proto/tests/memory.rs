@@ -1,5 +1,9 @@
 //! What a connection holds and allocates, counted by the allocator.
-#![allow(unsafe_code, reason = "a global allocator that counts can only be written with it")]
+#![allow(
+    unsafe_code,
+    reason = "a global allocator that counts can only be written with it"
+)]
+#![allow(clippy::cast_possible_wrap, reason = "counts of bytes in one test")]
 
 mod wire;
 
@@ -125,7 +129,12 @@ fn idle_connection_holds_nothing() {
         assert_eq!(end.held(), 0, "before the first byte");
         for size in [0, 100, 9_000, 40_000, 500_000] {
             let fragments = [to(role, BINARY, &vec![1; size]), to(role, FIN, b"x")].concat();
-            let session = [to(role, FIN | TEXT, &vec![b'a'; size]), to(role, FIN | PING, b"?"), fragments].concat();
+            let session = [
+                to(role, FIN | TEXT, &vec![b'a'; size]),
+                to(role, FIN | PING, b"?"),
+                fragments,
+            ]
+            .concat();
             let live_before = live();
             assert_eq!(pump(&mut end, &session, now, true), 2);
             drop(session);
@@ -161,7 +170,10 @@ fn announced_length_allocates_nothing_and_growth_follows_what_came() {
                 end.release();
                 let now_live = live() - base;
                 let most = 2 * (received as isize + 1) + (4 << 10);
-                assert!(now_live <= most, "{now_live} bytes live after {received} bytes");
+                assert!(
+                    now_live <= most,
+                    "{now_live} bytes live after {received} bytes"
+                );
                 assert!(end.held() as isize <= most);
             }
         }
@@ -228,7 +240,12 @@ fn flood_of_empty_fragments_holds_nothing() {
             let _ = end.receive(&empty);
             frames += 1;
             refused = end.poll_event(now).err();
-            assert!(live() <= base + 64, "{} bytes more", live() - base);
+            // (The Close that reports the error borrows a write buffer.)
+            assert!(
+                refused.is_some() || live() <= base + 64,
+                "{} bytes more",
+                live() - base
+            );
         }
         let limit = Config::new().limits().max_fragments;
         assert_eq!(refused, Some(ProtocolError::TooManyFragments { limit }));
@@ -245,7 +262,7 @@ fn flood_of_pings_with_writes_blocked_is_flat() {
         let mut end = server();
         end.feed("waiting").unwrap();
         end.outbox().set_blocked(told);
-        let _ = pump_no_write(&mut end, &ping, now);
+        pump_no_write(&mut end, &ping, now);
         let (base, queued) = (live(), end.outbox().queued());
         for _ in 0..100_000 {
             pump_no_write(&mut end, &ping, now);
@@ -253,7 +270,11 @@ fn flood_of_pings_with_writes_blocked_is_flat() {
         // Told of the block it keeps one pong; else it finds the bound by itself.
         let more = end.outbox().queued() - queued;
         assert!(more <= if told { 0 } else { 4 << 10 }, "{more}");
-        assert!(live() - base <= if told { 256 } else { 16 << 10 }, "{}", live() - base);
+        assert!(
+            live() - base <= if told { 256 } else { 16 << 10 },
+            "{}",
+            live() - base
+        );
     }
 }
 
@@ -277,5 +298,8 @@ fn flood_of_pings_that_is_always_partly_answered_is_flat() {
         end.advance(127);
         assert!(live() - base < 32 << 10, "{} bytes more", live() - base);
     }
-    assert_eq!(end.take_output(), [&plain(FIN | PONG, &[1; 125])[10..]].concat());
+    assert_eq!(
+        end.take_output(),
+        [&plain(FIN | PONG, &[1; 125])[10..]].concat()
+    );
 }

@@ -1,4 +1,12 @@
 //! The outbox: order on the wire, partial writes, large payloads, stalled sockets.
+#![allow(
+    clippy::large_stack_arrays,
+    reason = "payloads of the sizes where something changes"
+)]
+#![allow(
+    clippy::needless_borrows_for_generic_args,
+    reason = "lending a message is what is tested"
+)]
 
 mod wire;
 
@@ -13,7 +21,10 @@ use wskit_proto::{Config, Connection, MessageKind, PreparedMessage, Role, SendEr
 fn gather(end: &Connection, most: usize) -> Vec<u8> {
     let mut slices = vec![IoSlice::new(&[]); most];
     let used = end.chunks(&mut slices);
-    slices[..used].iter().flat_map(|slice| slice.to_vec()).collect()
+    slices[..used]
+        .iter()
+        .flat_map(|slice| slice.to_vec())
+        .collect()
 }
 
 /// Proves: R6455-6.1-b
@@ -42,8 +53,19 @@ fn pings_and_pongs_go_before_waiting_data() {
     server.feed("b").unwrap();
     server.outbox().ping(b"1").unwrap();
     feed(&mut server, &masked(FIN | PING, b"2"));
-    let order: Vec<_> = sent(&mut server).into_iter().map(|(first, payload)| (first & 0xf, payload)).collect();
-    assert_eq!(order, [(PING, b"1".to_vec()), (PONG, b"2".to_vec()), (TEXT, b"a".to_vec()), (TEXT, b"b".to_vec())]);
+    let order: Vec<_> = sent(&mut server)
+        .into_iter()
+        .map(|(first, payload)| (first & 0xf, payload))
+        .collect();
+    assert_eq!(
+        order,
+        [
+            (PING, b"1".to_vec()),
+            (PONG, b"2".to_vec()),
+            (TEXT, b"a".to_vec()),
+            (TEXT, b"b".to_vec())
+        ]
+    );
 }
 
 /// Queues one of everything.
@@ -76,8 +98,14 @@ fn ping_goes_at_the_next_frame_border_wherever_a_write_stopped() {
         }
         let ping = to(other(role), FIN | PING, b"now");
         // Every offset near a border, and some inside payloads.
-        let near: Vec<usize> = borders.iter().flat_map(|at| at.saturating_sub(9)..at + 16).collect();
-        let offsets = near.into_iter().chain((0..data.len()).step_by(997)).filter(|at| *at <= data.len());
+        let near: Vec<usize> = borders
+            .iter()
+            .flat_map(|at| at.saturating_sub(9)..at + 16)
+            .collect();
+        let offsets = near
+            .into_iter()
+            .chain((0..data.len()).step_by(997))
+            .filter(|at| *at <= data.len());
         for at in offsets {
             for park in [false, true] {
                 let mut end = open(role, Config::new());
@@ -93,8 +121,16 @@ fn ping_goes_at_the_next_frame_border_wherever_a_write_stopped() {
                 let cut = border - at + 3;
                 end.advance(cut);
                 end.outbox().ping(b"two").unwrap();
-                let rest = [&ping[3..], &to(other(role), FIN | PING, b"two"), &data[border..]].concat();
-                assert!(gather(&end, 64) == rest, "{role:?} stopped at {at}, then in the ping");
+                let rest = [
+                    &ping[3..],
+                    &to(other(role), FIN | PING, b"two"),
+                    &data[border..],
+                ]
+                .concat();
+                assert!(
+                    gather(&end, 64) == rest,
+                    "{role:?} stopped at {at}, then in the ping"
+                );
                 assert!(end.take_output() == rest);
                 assert_eq!(end.held(), 0);
             }
@@ -219,7 +255,12 @@ fn large_payload_is_queued_by_reference() {
     let used = server.chunks(&mut slices);
     let places: Vec<*const u8> = slices[..used].iter().map(|slice| slice.as_ptr()).collect();
     assert!(places.contains(&shared.as_ptr()), "shared");
-    assert!(places.iter().any(|place| prepared.as_bytes().as_ptr().wrapping_sub(10) == *place), "prepared");
+    assert!(
+        places
+            .iter()
+            .any(|place| prepared.as_bytes().as_ptr().wrapping_sub(10) == *place),
+        "prepared"
+    );
     assert!(places.contains(&at), "own");
 }
 
@@ -238,7 +279,10 @@ fn client_masks_a_payload_of_its_own_in_place() {
 /// Proves: X-mem-1
 #[test]
 fn queue_is_bounded_and_refuses_whole_messages() {
-    let mut server = open(Role::Server, Config::new().write_queue_limit(1000).write_high_water(500));
+    let mut server = open(
+        Role::Server,
+        Config::new().write_queue_limit(1000).write_high_water(500),
+    );
     server.feed(&[1; 498]).unwrap();
     assert!(server.outbox().is_over_high_water());
     server.feed(&[2; 498]).unwrap();
@@ -246,12 +290,19 @@ fn queue_is_bounded_and_refuses_whole_messages() {
     for _ in 0..2 {
         assert_eq!(server.feed("x"), Err(SendError::QueueFull));
         assert_eq!(server.feed(vec![0; 50_000]), Err(SendError::QueueFull));
-        assert_eq!(server.outbox().begin(MessageKind::Text), Err(SendError::QueueFull));
+        assert_eq!(
+            server.outbox().begin(MessageKind::Text),
+            Err(SendError::QueueFull)
+        );
     }
     assert_eq!(server.outbox().queued(), 1004);
     server.advance(10);
     server.feed("x").unwrap();
-    assert_eq!(server.feed("y"), Ok(()), "below the limit again by 7, then not");
+    assert_eq!(
+        server.feed("y"),
+        Ok(()),
+        "below the limit again by 7, then not"
+    );
     assert_eq!(server.feed("z"), Err(SendError::QueueFull));
 }
 

@@ -8,10 +8,18 @@ use wskit_proto::{Config, Connection, FrameError, MaskKeys, PreparedMessage, Pro
 /// Proves: R6455-5.1-b, R6455-7.1.7-b
 #[test]
 fn server_rejects_unmasked_frame() {
-    let cases: [&[u8]; 4] = [&[0x81, 0x00], &[0x82, 0x7e, 0x00, 0x80], &[0x89, 0x00], &[0x88, 0x00]];
+    let cases: [&[u8]; 4] = [
+        &[0x81, 0x00],
+        &[0x82, 0x7e, 0x00, 0x80],
+        &[0x89, 0x00],
+        &[0x88, 0x00],
+    ];
     for bytes in cases {
         let mut server = server();
-        assert_eq!(feed(&mut server, bytes), [Got::Error(ProtocolError::Frame(FrameError::MaskMissing))]);
+        assert_eq!(
+            feed(&mut server, bytes),
+            [Got::Error(ProtocolError::Frame(FrameError::MaskMissing))]
+        );
         assert_failed_with(&mut server, 1002);
     }
 }
@@ -20,16 +28,29 @@ fn server_rejects_unmasked_frame() {
 #[test]
 fn server_rejects_unmasked_frame_from_its_second_byte() {
     let mut server = server();
-    assert_eq!(feed(&mut server, &[0x82, 0x7e]), [Got::Error(ProtocolError::Frame(FrameError::MaskMissing))]);
+    assert_eq!(
+        feed(&mut server, &[0x82, 0x7e]),
+        [Got::Error(ProtocolError::Frame(FrameError::MaskMissing))]
+    );
 }
 
 /// Proves: R6455-5.1-d, R6455-7.1.7-b
 #[test]
 fn client_rejects_masked_frame() {
-    for first in [FIN | TEXT, FIN | BINARY, FIN | PING, FIN | PONG, FIN | CLOSE, TEXT] {
+    for first in [
+        FIN | TEXT,
+        FIN | BINARY,
+        FIN | PING,
+        FIN | PONG,
+        FIN | CLOSE,
+        TEXT,
+    ] {
         let mut client = client();
         let error = ProtocolError::Frame(FrameError::MaskUnexpected);
-        assert_eq!(feed(&mut client, &[first, 0x80, 0, 0, 0, 0]), [Got::Error(error)]);
+        assert_eq!(
+            feed(&mut client, &[first, 0x80, 0, 0, 0, 0]),
+            [Got::Error(error)]
+        );
         assert_failed_with(&mut client, 1002);
     }
 }
@@ -61,7 +82,11 @@ fn send_everything(connection: &mut Connection) -> usize {
 #[test]
 fn client_masks_every_frame_with_a_key_of_its_own() {
     restart_keys();
-    let mut client = Connection::client(Config::new(), MaskKeys::new(counted_key), std::time::Instant::now());
+    let mut client = Connection::client(
+        Config::new(),
+        MaskKeys::new(counted_key),
+        std::time::Instant::now(),
+    );
     let count = send_everything(&mut client);
     let output = client.take_output();
     assert_eq!(keys_drawn() as usize, count, "one draw a frame");
@@ -98,7 +123,9 @@ fn server_masks_nothing() {
 #[test]
 fn server_removes_the_mask_of_the_sample_frame() {
     let mut server = server();
-    let hello = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+    let hello = [
+        0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58,
+    ];
     assert_eq!(feed(&mut server, &hello), [text("Hello")]);
     let mut client = client();
     client.feed("Hello").unwrap();

@@ -1,4 +1,12 @@
 //! RFC 6455 §5.2 and §5.7: the frame on the wire.
+#![allow(
+    clippy::large_stack_arrays,
+    reason = "payloads of the sizes where something changes"
+)]
+#![allow(
+    clippy::needless_borrows_for_generic_args,
+    reason = "lending a message is what is tested"
+)]
 
 mod wire;
 
@@ -34,7 +42,10 @@ fn reserved_opcode_fails_the_connection_before_its_payload() {
                 if fragment_before {
                     assert_eq!(feed(&mut end, &to(role, TEXT, b"a")), []);
                 }
-                assert_eq!(feed(&mut end, &[FIN | opcode]), error(FrameError::ReservedOpCode(opcode)));
+                assert_eq!(
+                    feed(&mut end, &[FIN | opcode]),
+                    error(FrameError::ReservedOpCode(opcode))
+                );
                 assert_failed_with(&mut end, 1002);
             }
         }
@@ -48,28 +59,53 @@ fn length_is_judged_by_the_header_alone() {
     let too_big = Got::Error(ProtocolError::MessageTooBig { limit });
     let not_minimal = Got::Error(ProtocolError::Frame(FrameError::LengthNotMinimal));
     let overflow = Got::Error(ProtocolError::Frame(FrameError::LengthOverflow));
-    let mut table: Vec<(u64, Vec<Got>)> = [0_u64, 125, 126, 65_535].map(|len| (len, vec![not_minimal.clone()])).to_vec();
+    let mut table: Vec<(u64, Vec<Got>)> = [0_u64, 125, 126, 65_535]
+        .map(|len| (len, vec![not_minimal.clone()]))
+        .to_vec();
     table.extend([65_536, limit as u64].map(|len| (len, vec![])));
     table.extend(
-        [limit as u64 + 1, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32, (1 << 53) + 1, 1 << 62, (1 << 63) - 1]
-            .map(|len| (len, vec![too_big.clone()])),
+        [
+            limit as u64 + 1,
+            (1 << 31) - 1,
+            1 << 31,
+            (1 << 32) - 1,
+            1 << 32,
+            (1 << 53) + 1,
+            1 << 62,
+            (1 << 63) - 1,
+        ]
+        .map(|len| (len, vec![too_big.clone()])),
     );
-    table.extend([1 << 63, u64::MAX - 13, u64::MAX - 3, u64::MAX].map(|len| (len, vec![overflow.clone()])));
+    table.extend(
+        [1 << 63, u64::MAX - 13, u64::MAX - 3, u64::MAX].map(|len| (len, vec![overflow.clone()])),
+    );
     for role in ROLES {
-        for (first, opened) in [(TEXT, false), (FIN | BINARY, false), (CONTINUATION, true), (FIN, true)] {
+        for (first, opened) in [
+            (TEXT, false),
+            (FIN | BINARY, false),
+            (CONTINUATION, true),
+            (FIN, true),
+        ] {
             for (len, expected) in &table {
                 let mut end = open(role, Config::new());
                 if opened {
                     assert_eq!(feed(&mut end, &to(role, BINARY, b"")), []);
                 }
-                let (bit, key) = if role == Role::Server { (0x80, &KEY[..]) } else { (0, &[][..]) };
+                let (bit, key) = if role == Role::Server {
+                    (0x80, &KEY[..])
+                } else {
+                    (0, &[][..])
+                };
                 let mut bytes = vec![first, bit | 127];
                 bytes.extend(len.to_be_bytes());
                 bytes.extend(key);
                 assert_eq!(&feed(&mut end, &bytes), expected, "{len} {first:x}");
                 end.release();
                 let _ = end.take_output();
-                assert!(end.held() <= 256, "nothing is held for what was only announced");
+                assert!(
+                    end.held() <= 256,
+                    "nothing is held for what was only announced"
+                );
             }
         }
     }
@@ -78,12 +114,21 @@ fn length_is_judged_by_the_header_alone() {
 /// Proves: R6455-5.2-e
 #[test]
 fn sixteen_bit_length_must_need_them() {
-    for (len, expected) in [(125_u16, error(FrameError::LengthNotMinimal).to_vec()), (126, vec![])] {
+    for (len, expected) in [
+        (125_u16, error(FrameError::LengthNotMinimal).to_vec()),
+        (126, vec![]),
+    ] {
         let mut server = server();
         let mut bytes = vec![0x82, 0xfe];
         bytes.extend(len.to_be_bytes());
         bytes.extend(KEY);
         assert_eq!(feed(&mut server, &bytes), expected);
+        // And with the whole payload there at once.
+        let mut server = open(Role::Server, Config::new());
+        bytes.extend(vec![0; usize::from(len)]);
+        assert_eq!(feed(&mut server, &bytes).len(), 1);
+        let failed = sent(&mut server).len() == 1;
+        assert_eq!(failed, len == 125);
     }
 }
 
@@ -98,7 +143,10 @@ fn both_ends_write_the_shortest_length() {
             let key = if role == Role::Client { 4 } else { 0 };
             assert_eq!(output.len(), size + key + len);
             assert_eq!(output, to(other(role), FIN | BINARY, &vec![5; len]));
-            assert_eq!(feed(&mut open(other(role), Config::new()), &output), [Got::Binary(vec![5; len])]);
+            assert_eq!(
+                feed(&mut open(other(role), Config::new()), &output),
+                [Got::Binary(vec![5; len])]
+            );
         }
     }
 }
@@ -112,10 +160,17 @@ fn sample_frames_decode_as_printed() {
     session.extend([0x89, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f]);
     session.extend([&[0x82, 0x7e, 0x01, 0x00][..], &[1; 256]].concat());
     session.extend([&[0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0][..], &[2; 65_536]].concat());
-    let expected =
-        [text("Hello"), text("Hello"), Got::Ping(b"Hello".to_vec()), Got::Binary(vec![1; 256]), Got::Binary(vec![2; 65_536])];
+    let expected = [
+        text("Hello"),
+        text("Hello"),
+        Got::Ping(b"Hello".to_vec()),
+        Got::Binary(vec![1; 256]),
+        Got::Binary(vec![2; 65_536]),
+    ];
     assert_eq!(feed(&mut client, &session), expected);
-    let pong = [0x8a, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+    let pong = [
+        0x8a, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58,
+    ];
     assert_eq!(client.take_output(), pong);
 }
 
@@ -148,6 +203,12 @@ fn fin_decides_with_the_opcode() {
 fn binary_passes_every_byte() {
     let all: Vec<u8> = (0..=255).collect();
     for role in ROLES {
-        assert_eq!(feed(&mut open(role, Config::new()), &to(role, FIN | BINARY, &all)), [Got::Binary(all.clone())]);
+        assert_eq!(
+            feed(
+                &mut open(role, Config::new()),
+                &to(role, FIN | BINARY, &all)
+            ),
+            [Got::Binary(all.clone())]
+        );
     }
 }

@@ -30,7 +30,10 @@ fn message_inside_a_message_fails_the_connection() {
         for first in [TEXT, FIN | TEXT, BINARY, FIN | BINARY] {
             let mut end = open(role, Config::new());
             assert_eq!(feed(&mut end, &to(role, BINARY, b"a")), []);
-            assert_eq!(feed(&mut end, &to(role, first, b"b")), [Got::Error(ProtocolError::ExpectedContinuation)]);
+            assert_eq!(
+                feed(&mut end, &to(role, first, b"b")),
+                [Got::Error(ProtocolError::ExpectedContinuation)]
+            );
             assert_failed_with(&mut end, 1002);
         }
     }
@@ -42,9 +45,19 @@ fn control_frames_between_fragments_are_handled_there() {
     for role in ROLES {
         let mut end = open(role, Config::new());
         assert_eq!(feed(&mut end, &to(role, TEXT, b"Hel")), []);
-        assert_eq!(feed(&mut end, &to(role, FIN | PING, b"now")), [Got::Ping(b"now".to_vec())]);
-        assert_eq!(sent(&mut end), [(FIN | PONG, b"now".to_vec())], "answered before the message ends");
-        assert_eq!(feed(&mut end, &to(role, FIN | PONG, b"")), [Got::Pong(vec![])]);
+        assert_eq!(
+            feed(&mut end, &to(role, FIN | PING, b"now")),
+            [Got::Ping(b"now".to_vec())]
+        );
+        assert_eq!(
+            sent(&mut end),
+            [(FIN | PONG, b"now".to_vec())],
+            "answered before the message ends"
+        );
+        assert_eq!(
+            feed(&mut end, &to(role, FIN | PONG, b"")),
+            [Got::Pong(vec![])]
+        );
         assert_eq!(feed(&mut end, &to(role, FIN, b"lo")), [text("Hello")]);
     }
 }
@@ -53,8 +66,16 @@ fn control_frames_between_fragments_are_handled_there() {
 #[test]
 fn close_between_fragments_drops_the_partial_message() {
     for role in ROLES {
-        let session = [to(role, TEXT, b"Hel"), close_to(role, 1000), to(role, FIN, b"lo")].concat();
-        assert_eq!(feed(&mut open(role, Config::new()), &session), [close(1000)]);
+        let session = [
+            to(role, TEXT, b"Hel"),
+            close_to(role, 1000),
+            to(role, FIN, b"lo"),
+        ]
+        .concat();
+        assert_eq!(
+            feed(&mut open(role, Config::new()), &session),
+            [close(1000)]
+        );
     }
 }
 
@@ -62,17 +83,30 @@ fn close_between_fragments_drops_the_partial_message() {
 #[test]
 fn sender_refuses_a_message_inside_a_streamed_one() {
     let mut server = server();
-    assert_eq!(server.outbox().piece(b"x", true), Err(SendError::NoMessageOpen));
+    assert_eq!(
+        server.outbox().piece(b"x", true),
+        Err(SendError::NoMessageOpen)
+    );
     server.outbox().begin(MessageKind::Text).unwrap();
     assert_eq!(server.feed("no"), Err(SendError::MessageOpen));
     assert_eq!(server.feed(vec![0; 20_000]), Err(SendError::MessageOpen));
-    assert_eq!(server.outbox().begin(MessageKind::Binary), Err(SendError::MessageOpen));
+    assert_eq!(
+        server.outbox().begin(MessageKind::Binary),
+        Err(SendError::MessageOpen)
+    );
     server.outbox().piece(b"a", false).unwrap();
     assert_eq!(server.feed("no"), Err(SendError::MessageOpen));
     server.outbox().piece(b"b", true).unwrap();
-    assert_eq!(server.outbox().piece(b"x", true), Err(SendError::NoMessageOpen));
+    assert_eq!(
+        server.outbox().piece(b"x", true),
+        Err(SendError::NoMessageOpen)
+    );
     server.feed("yes").unwrap();
-    let expected = [(TEXT, b"a".to_vec()), (FIN, b"b".to_vec()), (FIN | TEXT, b"yes".to_vec())];
+    let expected = [
+        (TEXT, b"a".to_vec()),
+        (FIN, b"b".to_vec()),
+        (FIN | TEXT, b"yes".to_vec()),
+    ];
     assert_eq!(sent(&mut server), expected);
 }
 

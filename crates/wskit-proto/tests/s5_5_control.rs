@@ -3,7 +3,9 @@
 mod wire;
 
 use wire::*;
-use wskit_proto::{CloseCode, CloseFrame, Config, FrameError, ProtocolError, Role, SendError, State};
+use wskit_proto::{
+    CloseCode, CloseFrame, Config, FrameError, ProtocolError, Role, SendError, State,
+};
 
 /// Proves: R6455-5.5.2-a, R6455-5.5.3-a, R6455-5.5-a
 #[test]
@@ -12,7 +14,10 @@ fn ping_of_every_length_is_answered_with_the_same_data() {
         let mut end = open(role, Config::new());
         for len in 0..=125_u8 {
             let payload: Vec<u8> = (0..len).collect();
-            assert_eq!(feed(&mut end, &to(role, FIN | PING, &payload)), [Got::Ping(payload.clone())]);
+            assert_eq!(
+                feed(&mut end, &to(role, FIN | PING, &payload)),
+                [Got::Ping(payload.clone())]
+            );
             assert_eq!(sent(&mut end), [(FIN | PONG, payload)]);
         }
     }
@@ -27,12 +32,22 @@ fn long_or_fragmented_control_frame_fails_the_connection() {
             for code in [126, 127] {
                 let mut end = open(role, Config::new());
                 let got = feed(&mut end, &[FIN | opcode, bit | code]);
-                assert!(matches!(got[..], [Got::Error(ProtocolError::Frame(FrameError::ControlTooLong(_)))]));
+                assert!(matches!(
+                    got[..],
+                    [Got::Error(ProtocolError::Frame(
+                        FrameError::ControlTooLong(_)
+                    ))]
+                ));
                 assert_failed_with(&mut end, 1002);
             }
             let mut end = open(role, Config::new());
             let got = feed(&mut end, &[opcode]);
-            assert_eq!(got, [Got::Error(ProtocolError::Frame(FrameError::FragmentedControl))]);
+            assert_eq!(
+                got,
+                [Got::Error(ProtocolError::Frame(
+                    FrameError::FragmentedControl
+                ))]
+            );
             assert_failed_with(&mut end, 1002);
         }
     }
@@ -56,7 +71,10 @@ fn sender_refuses_a_long_control_frame() {
 fn pong_that_nobody_asked_for_needs_no_answer() {
     for role in ROLES {
         let mut end = open(role, Config::new());
-        assert_eq!(feed(&mut end, &to(role, FIN | PONG, b"hi")), [Got::Pong(b"hi".to_vec())]);
+        assert_eq!(
+            feed(&mut end, &to(role, FIN | PONG, b"hi")),
+            [Got::Pong(b"hi".to_vec())]
+        );
         assert_eq!(sent(&mut end), []);
         end.outbox().pong(b"there").unwrap();
         assert_eq!(sent(&mut end), [(FIN | PONG, b"there".to_vec())]);
@@ -93,14 +111,20 @@ fn pong_that_is_partly_written_is_finished_before_the_latest() {
     server.advance(1);
     feed(&mut server, &masked(FIN | PING, b"d"));
     feed(&mut server, &masked(FIN | PING, b"e"));
-    assert_eq!(server.take_output(), [&plain(FIN | PONG, b"abc")[1..], &plain(FIN | PONG, b"e")].concat());
+    assert_eq!(
+        server.take_output(),
+        [&plain(FIN | PONG, b"abc")[1..], &plain(FIN | PONG, b"e")].concat()
+    );
 }
 
 /// Proves: R6455-5.5.2-a
 #[test]
 fn ping_is_left_to_the_caller_where_that_was_asked_for() {
     let mut server = open(Role::Server, Config::new().auto_pong(false));
-    assert_eq!(feed(&mut server, &masked(FIN | PING, b"?")), [Got::Ping(b"?".to_vec())]);
+    assert_eq!(
+        feed(&mut server, &masked(FIN | PING, b"?")),
+        [Got::Ping(b"?".to_vec())]
+    );
     assert_eq!(sent(&mut server), []);
     server.outbox().pong(b"?").unwrap();
     assert_eq!(sent(&mut server), [(FIN | PONG, b"?".to_vec())]);
@@ -111,7 +135,12 @@ fn ping_is_left_to_the_caller_where_that_was_asked_for() {
 fn ping_after_the_peers_close_is_not_answered() {
     for role in ROLES {
         let mut end = open(role, Config::new());
-        let session = [close_to(role, 1000), to(role, FIN | PING, b"?"), to(role, FIN | TEXT, b"late")].concat();
+        let session = [
+            close_to(role, 1000),
+            to(role, FIN | PING, b"?"),
+            to(role, FIN | TEXT, b"late"),
+        ]
+        .concat();
         assert_eq!(feed(&mut end, &session), [close(1000)]);
         assert_eq!(feed(&mut end, &to(role, FIN | TEXT, b"later")), []);
         assert_eq!(sent(&mut end), [(FIN | CLOSE, vec![0x03, 0xe8])]);
@@ -126,7 +155,10 @@ fn ping_after_our_own_close_is_answered() {
         end.close(None).unwrap();
         assert_eq!(sent(&mut end), [(FIN | CLOSE, vec![])]);
         let session = [to(role, FIN | PING, b"?"), to(role, FIN | TEXT, b"late")].concat();
-        assert_eq!(feed(&mut end, &session), [Got::Ping(b"?".to_vec()), text("late")]);
+        assert_eq!(
+            feed(&mut end, &session),
+            [Got::Ping(b"?".to_vec()), text("late")]
+        );
         assert_eq!(sent(&mut end), [(FIN | PONG, b"?".to_vec())]);
     }
 }
@@ -136,7 +168,10 @@ fn ping_after_our_own_close_is_answered() {
 fn close_body_is_nothing_or_a_code() {
     for role in ROLES {
         let mut end = open(role, Config::new());
-        assert_eq!(feed(&mut end, &to(role, FIN | CLOSE, b"")), [Got::Close(None)]);
+        assert_eq!(
+            feed(&mut end, &to(role, FIN | CLOSE, b"")),
+            [Got::Close(None)]
+        );
         assert_eq!(sent(&mut end), [(FIN | CLOSE, vec![])]);
         let mut end = open(role, Config::new());
         let error = Got::Error(ProtocolError::Frame(FrameError::CloseTooShort));
@@ -164,7 +199,8 @@ fn close_reason_is_utf8_of_at_most_123_bytes() {
         let long = CloseFrame::new(CloseCode::NORMAL, reason.clone() + "!");
         assert_eq!(end.close(Some(long)), Err(SendError::ReasonTooLong));
         assert_eq!(end.state(), State::Open);
-        end.close(Some(CloseFrame::new(CloseCode::NORMAL, reason.as_str()))).unwrap();
+        end.close(Some(CloseFrame::new(CloseCode::NORMAL, reason.as_str())))
+            .unwrap();
         assert_eq!(sent(&mut end), [(FIN | CLOSE, close_body(1000, &reason))]);
     }
 }
@@ -188,12 +224,16 @@ fn nothing_is_sent_after_a_close() {
             if by_peer {
                 feed(&mut end, &close_to(role, 1000));
             } else {
-                end.close(Some(CloseFrame::new(CloseCode::NORMAL, ""))).unwrap();
+                end.close(Some(CloseFrame::new(CloseCode::NORMAL, "")))
+                    .unwrap();
             }
             let before = end.take_output();
             assert_eq!(end.feed("a"), Err(SendError::Closed));
             assert_eq!(end.feed(vec![0; 50_000]), Err(SendError::Closed));
-            assert_eq!(end.outbox().begin(wskit_proto::MessageKind::Text), Err(SendError::Closed));
+            assert_eq!(
+                end.outbox().begin(wskit_proto::MessageKind::Text),
+                Err(SendError::Closed)
+            );
             assert_eq!(end.outbox().piece(b"rest", true), Err(SendError::Closed));
             assert_eq!(end.outbox().ping(b""), Err(SendError::Closed));
             assert_eq!(end.outbox().pong(b""), Err(SendError::Closed));
@@ -208,11 +248,17 @@ fn nothing_is_sent_after_a_close() {
 #[test]
 fn ping_goes_between_the_frames_of_a_streamed_message() {
     let mut server = server();
-    server.outbox().begin(wskit_proto::MessageKind::Binary).unwrap();
+    server
+        .outbox()
+        .begin(wskit_proto::MessageKind::Binary)
+        .unwrap();
     server.outbox().piece(b"one", false).unwrap();
     let first = server.take_output();
     server.outbox().ping(b"?").unwrap();
     server.outbox().piece(b"two", true).unwrap();
     assert_eq!(first, plain(BINARY, b"one"));
-    assert_eq!(sent(&mut server), [(FIN | PING, b"?".to_vec()), (FIN, b"two".to_vec())]);
+    assert_eq!(
+        sent(&mut server),
+        [(FIN | PING, b"?".to_vec()), (FIN, b"two".to_vec())]
+    );
 }

@@ -28,7 +28,10 @@ fn text_may_be_cut_anywhere_by_frames_and_reads() {
     for role in ROLES {
         for cut in 0..=bytes.len() {
             let session = [to(role, TEXT, &bytes[..cut]), to(role, FIN, &bytes[cut..])].concat();
-            assert_eq!(feed(&mut open(role, Config::new()), &session), [text(SAMPLE)]);
+            assert_eq!(
+                feed(&mut open(role, Config::new()), &session),
+                [text(SAMPLE)]
+            );
             let mut end = open(role, Config::new());
             let whole = to(role, FIN | TEXT, bytes);
             let mut got = feed(&mut end, &whole[..cut]);
@@ -44,9 +47,15 @@ fn text_may_be_cut_anywhere_by_frames_and_reads() {
 fn invalid_text_fails_the_connection() {
     for role in ROLES {
         for (bytes, _) in INVALID {
-            for session in [to(role, FIN | TEXT, bytes), [to(role, TEXT, &bytes[..1]), to(role, FIN, &bytes[1..])].concat()] {
+            for session in [
+                to(role, FIN | TEXT, bytes),
+                [to(role, TEXT, &bytes[..1]), to(role, FIN, &bytes[1..])].concat(),
+            ] {
                 let mut end = open(role, Config::new());
-                assert_eq!(feed(&mut end, &session), [Got::Error(ProtocolError::InvalidUtf8)]);
+                assert_eq!(
+                    feed(&mut end, &session),
+                    [Got::Error(ProtocolError::InvalidUtf8)]
+                );
                 assert_failed_with(&mut end, 1007);
             }
         }
@@ -85,9 +94,15 @@ fn invalid_text_fails_at_its_first_impossible_byte() {
 fn text_that_ends_inside_a_character_fails() {
     for role in ROLES {
         for tail in [&b"\xc3"[..], b"\xe2\x82", b"\xf0\x9f\xa6"] {
-            for session in [to(role, FIN | TEXT, tail), [to(role, TEXT, tail), to(role, FIN, b"")].concat()] {
+            for session in [
+                to(role, FIN | TEXT, tail),
+                [to(role, TEXT, tail), to(role, FIN, b"")].concat(),
+            ] {
                 let mut end = open(role, Config::new());
-                assert_eq!(feed(&mut end, &session), [Got::Error(ProtocolError::InvalidUtf8)]);
+                assert_eq!(
+                    feed(&mut end, &session),
+                    [Got::Error(ProtocolError::InvalidUtf8)]
+                );
                 assert_failed_with(&mut end, 1007);
             }
         }
@@ -99,11 +114,17 @@ fn text_that_ends_inside_a_character_fails() {
 fn large_text_is_checked_while_it_comes() {
     for role in ROLES {
         let mut long = "é".repeat(200_000).into_bytes();
-        assert_eq!(feed(&mut open(role, Config::new()), &to(role, FIN | TEXT, &long)).len(), 1);
+        assert_eq!(
+            feed(&mut open(role, Config::new()), &to(role, FIN | TEXT, &long)).len(),
+            1
+        );
         long[300_001] = b'x';
         let frame = to(role, FIN | TEXT, &long);
         let mut end = open(role, Config::new());
-        assert_eq!(feed(&mut end, &frame[..350_000]), [Got::Error(ProtocolError::InvalidUtf8)]);
+        assert_eq!(
+            feed(&mut end, &frame[..350_000]),
+            [Got::Error(ProtocolError::InvalidUtf8)]
+        );
         assert_failed_with(&mut end, 1007);
     }
 }
@@ -124,7 +145,10 @@ fn large_text_that_the_reader_overwrote_is_not_lent() {
         wskit_proto::ReadBuf::Slab(_) => panic!("a message of 100 kB is read into its own buffer"),
     }
     client.filled_large();
-    assert_eq!(feed(&mut client, &frame[41_000..]), [Got::Error(ProtocolError::InvalidUtf8)]);
+    assert_eq!(
+        feed(&mut client, &frame[41_000..]),
+        [Got::Error(ProtocolError::InvalidUtf8)]
+    );
 }
 
 /// Proves: R6455-10.7-a
@@ -139,13 +163,19 @@ fn token_of_an_earlier_text_lends_nothing() {
         wskit_proto::ReadBuf::Large { .. } => unreachable!(),
     };
     read(&mut inbound, &plain(FIN | TEXT, b"text"));
-    let wskit_proto::Ready::Message(token) =
-        inbound.next(&mut outbox, std::time::Instant::now).unwrap().unwrap()
+    let wskit_proto::Ready::Message(token) = inbound
+        .next(&mut outbox, std::time::Instant::now)
+        .unwrap()
+        .unwrap()
     else {
         panic!()
     };
     assert_eq!(inbound.message(token).as_text(), Some("text"));
-    assert_eq!(inbound.message(token).as_text(), Some("text"), "twice is fine");
+    assert_eq!(
+        inbound.message(token).as_text(),
+        Some("text"),
+        "twice is fine"
+    );
     read(&mut inbound, &plain(FIN | BINARY, &[0xff; 4]));
     assert_eq!(inbound.message(token).as_text(), Some(""));
 }
@@ -157,9 +187,17 @@ fn pieces_of_invalid_text_stop_at_the_mistake() {
         let mut end = open(role, Config::new());
         end.set_delivery(Delivery::Pieces);
         let good = to(role, TEXT, b"good \xe2");
-        let first = Got::Piece { text: true, first: true, last: false, data: b"good \xe2".to_vec() };
+        let first = Got::Piece {
+            text: true,
+            first: true,
+            last: false,
+            data: b"good \xe2".to_vec(),
+        };
         assert_eq!(feed(&mut end, &good), [first]);
-        assert_eq!(feed(&mut end, &to(role, FIN, b"\x28")), [Got::Error(ProtocolError::InvalidUtf8)]);
+        assert_eq!(
+            feed(&mut end, &to(role, FIN, b"\x28")),
+            [Got::Error(ProtocolError::InvalidUtf8)]
+        );
         assert_failed_with(&mut end, 1007);
     }
 }
@@ -172,7 +210,14 @@ fn streamed_text_that_is_no_text_is_refused() {
     outbox.begin(MessageKind::Text).unwrap();
     outbox.piece(b"caf\xc3", false).unwrap();
     assert_eq!(outbox.piece(b"x", false), Err(SendError::InvalidUtf8));
-    assert_eq!(outbox.piece(b"", true), Err(SendError::InvalidUtf8), "it ends inside a character");
+    assert_eq!(
+        outbox.piece(b"", true),
+        Err(SendError::InvalidUtf8),
+        "it ends inside a character"
+    );
     outbox.piece(b"\xa9", true).unwrap();
-    assert_eq!(sent(&mut server), [(TEXT, b"caf\xc3".to_vec()), (FIN, b"\xa9".to_vec())]);
+    assert_eq!(
+        sent(&mut server),
+        [(TEXT, b"caf\xc3".to_vec()), (FIN, b"\xa9".to_vec())]
+    );
 }

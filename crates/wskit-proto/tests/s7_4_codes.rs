@@ -20,7 +20,12 @@ fn every_code_is_taken_or_refused() {
                 assert_eq!(got, [close(code)]);
                 assert_eq!(sent(&mut end), [(FIN | CLOSE, close_body(code, ""))]);
             } else {
-                assert_eq!(got, [Got::Error(ProtocolError::Frame(FrameError::CloseCode(code)))]);
+                assert_eq!(
+                    got,
+                    [Got::Error(ProtocolError::Frame(FrameError::CloseCode(
+                        code
+                    )))]
+                );
                 assert_failed_with(&mut end, 1002);
             }
         }
@@ -37,7 +42,10 @@ fn only_codes_for_the_wire_are_sent() {
             assert_eq!(closed, Ok(()));
             assert_eq!(sent(&mut end), [(FIN | CLOSE, close_body(code, ""))]);
         } else {
-            assert_eq!(closed, Err(SendError::InvalidCloseCode(CloseCode::new(code))));
+            assert_eq!(
+                closed,
+                Err(SendError::InvalidCloseCode(CloseCode::new(code)))
+            );
             assert_eq!(end.state(), State::Open);
             assert_eq!(end.take_output(), []);
         }

@@ -86,7 +86,10 @@ impl Connector {
     ///
     /// # Cancel safety
     /// A dropped connect drops the connection.
-    pub async fn connect<Q>(&self, request: Q) -> Result<(WebSocket<ClientStream>, Response<()>), Error>
+    pub async fn connect<Q>(
+        &self,
+        request: Q,
+    ) -> Result<(WebSocket<ClientStream>, Response<()>), Error>
     where
         Q: TryInto<ClientRequest>,
         RequestError: From<Q::Error>,
@@ -95,7 +98,9 @@ impl Connector {
         let limit = self.client.settings().handshake_deadline();
         within(TokioTimer::default(), limit, async {
             let stream = self.dial(&request).await?;
-            self.client.handshake::<ClientStream, ClientRequest>(stream, request).await
+            self.client
+                .handshake::<ClientStream, ClientRequest>(stream, request)
+                .await
         })
         .await?
     }
@@ -110,14 +115,8 @@ impl Connector {
 
     #[cfg(feature = "rustls")]
     async fn dial_tls(&self, request: &ClientRequest) -> Result<ClientStream, Error> {
-        let made;
-        let connector = match &self.tls {
-            Some(connector) => connector,
-            None => {
-                made = tls::Connector::new()?;
-                &made
-            }
-        };
+        // Before anything is dialled: settings that cannot work are no reason to bother a server.
+        let connector = self.tls.clone().map_or_else(tls::Connector::new, Ok)?;
         let tcp = dial_tcp(request).await?;
         let tls = connector.connect(request.host(), tcp).await?;
         Ok(ClientStream::Tls(Box::new(tls)))
@@ -177,13 +176,21 @@ macro_rules! either {
 }
 
 impl AsyncRead for ClientStream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         either!(self, stream => stream.poll_read(cx, buf))
     }
 }
 
 impl AsyncWrite for ClientStream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         either!(self, stream => stream.poll_write(cx, buf))
     }
 

@@ -75,7 +75,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Transport for Io<S> {
 fn into_tcp<S: 'static>(stream: S) -> Result<TcpStream, S> {
     let mut stream = Some(stream);
     let any: &mut dyn Any = &mut stream;
-    if let Some(tcp) = any.downcast_mut::<Option<TcpStream>>().and_then(Option::take) {
+    if let Some(tcp) = any
+        .downcast_mut::<Option<TcpStream>>()
+        .and_then(Option::take)
+    {
         return Ok(tcp);
     }
     if let Some(client) = any.downcast_mut::<Option<ClientStream>>() {
@@ -146,7 +149,11 @@ impl<S: AsyncRead> PollRead for IoRead<S> {
 
 impl<S: AsyncWrite + Unpin> PollWrite for Io<S> {
     #[inline]
-    fn poll_write(&mut self, cx: &mut Context<'_>, chunks: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        chunks: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         write(&mut self.0, cx, chunks)
     }
 
@@ -161,7 +168,11 @@ impl<S: AsyncWrite + Unpin> PollWrite for Io<S> {
 }
 
 impl<S: AsyncWrite> PollWrite for IoWrite<S> {
-    fn poll_write(&mut self, cx: &mut Context<'_>, chunks: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        chunks: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         match &mut self.0 {
             Half::Tcp(tcp) => write(tcp, cx, chunks),
             Half::Other(other) => write(other, cx, chunks),
@@ -184,9 +195,15 @@ impl<S: AsyncWrite> PollWrite for IoWrite<S> {
 }
 
 #[inline]
-fn read<S: AsyncRead + Unpin>(stream: &mut S, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+fn read<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    buf: &mut [u8],
+) -> Poll<io::Result<usize>> {
     let mut buf = ReadBuf::new(buf);
-    Pin::new(stream).poll_read(cx, &mut buf).map_ok(|()| buf.filled().len())
+    Pin::new(stream)
+        .poll_read(cx, &mut buf)
+        .map_ok(|()| buf.filled().len())
 }
 
 /// Into spare capacity, without zeroing it first. The future has no state of its own, so making one

@@ -35,7 +35,12 @@ pub type HttpRequest<S> = wskit_driver::HttpRequest<Io<S>>;
 
 /// A connection over a stream that is upgraded already; `leftover` is what came behind the handshake.
 #[must_use]
-pub fn from_parts<S>(stream: S, role: Role, leftover: Bytes, config: impl Into<std::sync::Arc<Config>>) -> WebSocket<S>
+pub fn from_parts<S>(
+    stream: S,
+    role: Role,
+    leftover: Bytes,
+    config: impl Into<std::sync::Arc<Config>>,
+) -> WebSocket<S>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {

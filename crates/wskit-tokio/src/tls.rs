@@ -35,7 +35,9 @@ impl Connector {
     /// # Errors
     /// No crypto provider was compiled in, or the text holds no certificate.
     pub fn trusting(pem: impl AsRef<[u8]>) -> Result<Self, TlsConfigError> {
-        Ok(Self::from_config(tls::client_config_trusting(pem.as_ref())?))
+        Ok(Self::from_config(tls::client_config_trusting(
+            pem.as_ref(),
+        )?))
     }
 
     /// Any rustls configuration.
@@ -79,14 +81,23 @@ impl Acceptor {
     ///
     /// # Errors
     /// No crypto provider was compiled in, or the text is no chain or key, or they do not match.
-    pub fn from_pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, TlsConfigError> {
-        Ok(Self::from_config(tls::server_config(chain.as_ref(), key.as_ref())?))
+    pub fn from_pem(
+        chain: impl AsRef<[u8]>,
+        key: impl AsRef<[u8]>,
+    ) -> Result<Self, TlsConfigError> {
+        Ok(Self::from_config(tls::server_config(
+            chain.as_ref(),
+            key.as_ref(),
+        )?))
     }
 
     /// Any rustls configuration.
     #[must_use]
     pub fn from_config(config: impl Into<Arc<ServerConfig>>) -> Self {
-        Self { acceptor: TlsAcceptor::from(config.into()), limit: Duration::from_secs(10) }
+        Self {
+            acceptor: TlsAcceptor::from(config.into()),
+            limit: Duration::from_secs(10),
+        }
     }
 
     /// How long a TLS handshake may take. Default 10 s.
@@ -108,7 +119,13 @@ impl Acceptor {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        within(TokioTimer::default(), self.limit, self.acceptor.accept(stream)).await?.map_err(handshake_error)
+        within(
+            TokioTimer::default(),
+            self.limit,
+            self.acceptor.accept(stream),
+        )
+        .await?
+        .map_err(handshake_error)
     }
 }
 

@@ -20,8 +20,16 @@ fn a_runtime_without_a_timer_is_a_typed_error() {
         assert!(matches!(ws.recv().await, Err(Error::NoTimer(_))));
         // Nothing that needs a deadline: nothing that needs a timer.
         let (ours, mut theirs) = duplex(1024);
-        let mut ws = from_parts(ours, Role::Server, Bytes::new(), Config::new().keepalive(None));
-        theirs.write_all(&[0x81, 0x81, 0, 0, 0, 0, b'x']).await.unwrap();
+        let mut ws = from_parts(
+            ours,
+            Role::Server,
+            Bytes::new(),
+            Config::new().keepalive(None),
+        );
+        theirs
+            .write_all(&[0x81, 0x81, 0, 0, 0, 0, b'x'])
+            .await
+            .unwrap();
         assert_eq!(ws.recv().await.unwrap().unwrap(), Message::text("x"));
     });
 }
@@ -42,7 +50,10 @@ async fn a_connection_from_parts_starts_with_the_leftover() {
     let (ours, mut theirs) = duplex(1024);
     let leftover = Bytes::from_static(&[0x89, 0x81, 1, 2, 3, 4, b'!' ^ 1, 0x82, 0x80, 0, 0, 0, 0]);
     let mut ws = from_parts(ours, Role::Server, leftover, Config::new());
-    assert_eq!(ws.recv().await.unwrap().unwrap(), Message::binary(Bytes::new()));
+    assert_eq!(
+        ws.recv().await.unwrap().unwrap(),
+        Message::binary(Bytes::new())
+    );
     ws.flush().await.unwrap();
     let mut pong = [0; 3];
     theirs.read_exact(&mut pong).await.unwrap();
@@ -61,8 +72,16 @@ async fn a_refused_port_is_one_error() {
 /// Proves: R6455-4.1-a
 #[tokio::test]
 async fn a_bad_url_is_an_error_before_anything_is_dialled() {
-    for url in ["http://127.0.0.1/", "ws://", "ws://127.0.0.1/#here", "ws://127.0.0.1:99999/"] {
-        assert!(matches!(connect(url).await, Err(Error::Request(_))), "{url}");
+    for url in [
+        "http://127.0.0.1/",
+        "ws://",
+        "ws://127.0.0.1/#here",
+        "ws://127.0.0.1:99999/",
+    ] {
+        assert!(
+            matches!(connect(url).await, Err(Error::Request(_))),
+            "{url}"
+        );
     }
 }
 
@@ -71,7 +90,8 @@ async fn a_bad_url_is_an_error_before_anything_is_dialled() {
 async fn a_server_that_never_answers_runs_into_the_deadline() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
-    let connector = Connector::new().config(Config::new().handshake_timeout(Duration::from_secs(7)));
+    let connector =
+        Connector::new().config(Config::new().handshake_timeout(Duration::from_secs(7)));
     let begun = tokio::time::Instant::now();
     let error = connector.connect(url).await.unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout), "{error:?}");
@@ -81,7 +101,10 @@ async fn a_server_that_never_answers_runs_into_the_deadline() {
 #[cfg(not(feature = "rustls"))]
 #[tokio::test]
 async fn wss_without_tls_is_a_typed_error() {
-    assert!(matches!(connect("wss://127.0.0.1:1/").await, Err(Error::TlsUnavailable)));
+    assert!(matches!(
+        connect("wss://127.0.0.1:1/").await,
+        Err(Error::TlsUnavailable)
+    ));
 }
 
 /// Messages are written whole, so Nagle's algorithm could only delay them.
@@ -124,7 +147,7 @@ async fn halves_of_tcp_work_from_two_threads() {
             })
         })
         .collect();
-    let mut seen = vec![0; 8];
+    let mut seen = [0; 8];
     for _ in 0..400 {
         let message = reader.recv().await.unwrap().unwrap();
         let (task, n) = message.as_text().unwrap().split_once(' ').unwrap();

@@ -21,7 +21,10 @@ impl Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key).unwrap();
-        Self { pem: certificate.pem(), issuer: Issuer::new(params, key) }
+        Self {
+            pem: certificate.pem(),
+            issuer: Issuer::new(params, key),
+        }
     }
 
     /// An acceptor with a certificate for `name`, changed by `change`.
@@ -35,7 +38,12 @@ impl Authority {
 }
 
 /// An echo server behind `acceptor`; gives its port. What each connection came to is sent back.
-async fn serve(acceptor: Acceptor) -> (u16, tokio::sync::mpsc::UnboundedReceiver<Result<Option<String>, Error>>) {
+async fn serve(
+    acceptor: Acceptor,
+) -> (
+    u16,
+    tokio::sync::mpsc::UnboundedReceiver<Result<Option<String>, Error>>,
+) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (results, receiver) = tokio::sync::mpsc::unbounded_channel();
@@ -59,9 +67,15 @@ async fn serve(acceptor: Acceptor) -> (u16, tokio::sync::mpsc::UnboundedReceiver
 async fn refused(acceptor: Acceptor, trust: &str, host: &str) -> Error {
     let (port, mut results) = serve(acceptor).await;
     let connector = Connector::new().tls(tls::Connector::trusting(trust).unwrap());
-    let error = connector.connect(format!("wss://{host}:{port}/")).await.unwrap_err();
+    let error = connector
+        .connect(format!("wss://{host}:{port}/"))
+        .await
+        .unwrap_err();
     // No byte of a handshake came before the certificate was judged.
-    assert!(matches!(results.recv().await.unwrap(), Err(Error::Tls(_) | Error::Io(_))));
+    assert!(matches!(
+        results.recv().await.unwrap(),
+        Err(Error::Tls(_) | Error::Io(_))
+    ));
     error
 }
 
@@ -78,13 +92,19 @@ async fn client_and_server_echo_over_tls_and_the_server_sees_the_name() {
     let authority = Authority::new();
     let (port, mut results) = serve(authority.acceptor("localhost", |_| ())).await;
     let connector = Connector::new().tls(tls::Connector::trusting(&authority.pem).unwrap());
-    let (mut ws, _) = connector.connect(format!("wss://localhost:{port}/")).await.unwrap();
+    let (mut ws, _) = connector
+        .connect(format!("wss://localhost:{port}/"))
+        .await
+        .unwrap();
     for message in [Message::text("grüße"), Message::binary(vec![7; 300_000])] {
         ws.send(&message).await.unwrap();
         assert_eq!(ws.recv().await.unwrap().unwrap(), message);
     }
     assert!(ws.close(CloseCode::NORMAL, "").await.unwrap().is_clean());
-    assert_eq!(results.recv().await.unwrap().unwrap().as_deref(), Some("localhost"));
+    assert_eq!(
+        results.recv().await.unwrap().unwrap().as_deref(),
+        Some("localhost")
+    );
 }
 
 /// Proves: R6455-4.1-g
@@ -93,7 +113,10 @@ async fn client_sends_no_name_for_an_address() {
     let authority = Authority::new();
     let (port, mut results) = serve(authority.acceptor("127.0.0.1", |_| ())).await;
     let connector = Connector::new().tls(tls::Connector::trusting(&authority.pem).unwrap());
-    let (mut ws, _) = connector.connect(format!("wss://127.0.0.1:{port}/")).await.unwrap();
+    let (mut ws, _) = connector
+        .connect(format!("wss://127.0.0.1:{port}/"))
+        .await
+        .unwrap();
     assert!(ws.close(CloseCode::NORMAL, "").await.unwrap().is_clean());
     assert_eq!(results.recv().await.unwrap().unwrap(), None);
 }
@@ -104,7 +127,10 @@ async fn client_splits_a_tls_connection() {
     let authority = Authority::new();
     let (port, _results) = serve(authority.acceptor("localhost", |_| ())).await;
     let connector = Connector::new().tls(tls::Connector::trusting(&authority.pem).unwrap());
-    let (ws, _) = connector.connect(format!("wss://localhost:{port}/")).await.unwrap();
+    let (ws, _) = connector
+        .connect(format!("wss://localhost:{port}/"))
+        .await
+        .unwrap();
     let (mut reader, writer) = ws.split();
     let sending = tokio::spawn(async move {
         for n in 0..100 {
@@ -113,7 +139,10 @@ async fn client_splits_a_tls_connection() {
         writer
     });
     for n in 0..100 {
-        assert_eq!(reader.recv().await.unwrap().unwrap(), Message::text(format!("{n}")));
+        assert_eq!(
+            reader.recv().await.unwrap().unwrap(),
+            Message::text(format!("{n}"))
+        );
     }
     let writer = sending.await.unwrap();
     let closing = tokio::spawn(async move { writer.close(CloseCode::NORMAL, "").await.unwrap() });
@@ -134,7 +163,9 @@ async fn client_refuses_a_certificate_for_another_name() {
 #[tokio::test]
 async fn client_refuses_an_expired_certificate() {
     let authority = Authority::new();
-    let acceptor = authority.acceptor("localhost", |params| params.not_after = date_time_ymd(2020, 1, 1));
+    let acceptor = authority.acceptor("localhost", |params| {
+        params.not_after = date_time_ymd(2020, 1, 1);
+    });
     let error = refused(acceptor, &authority.pem, "localhost").await;
     assert_eq!(bad(&error), Some(BadCertificate::Expired));
 }
@@ -143,7 +174,9 @@ async fn client_refuses_an_expired_certificate() {
 #[tokio::test]
 async fn client_refuses_a_certificate_of_the_future() {
     let authority = Authority::new();
-    let acceptor = authority.acceptor("localhost", |params| params.not_before = date_time_ymd(3000, 1, 1));
+    let acceptor = authority.acceptor("localhost", |params| {
+        params.not_before = date_time_ymd(3000, 1, 1);
+    });
     let error = refused(acceptor, &authority.pem, "localhost").await;
     assert_eq!(bad(&error), Some(BadCertificate::NotYetValid));
 }
@@ -160,7 +193,9 @@ async fn client_refuses_an_issuer_it_does_not_know() {
 #[tokio::test]
 async fn client_with_the_default_trust_refuses_a_private_authority() {
     let (port, _results) = serve(Authority::new().acceptor("localhost", |_| ())).await;
-    let error = wskit_tokio::connect(format!("wss://localhost:{port}/")).await.unwrap_err();
+    let error = wskit_tokio::connect(format!("wss://localhost:{port}/"))
+        .await
+        .unwrap_err();
     assert_eq!(bad(&error), Some(BadCertificate::UnknownIssuer));
 }
 
@@ -168,12 +203,19 @@ async fn client_with_the_default_trust_refuses_a_private_authority() {
 #[tokio::test]
 async fn server_answers_a_plain_request_on_its_tls_port_with_no_http() {
     let (port, mut results) = serve(Authority::new().acceptor("localhost", |_| ())).await;
-    let mut tcp = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    tcp.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut tcp = tokio::net::TcpStream::connect(("127.0.0.1", port))
+        .await
+        .unwrap();
+    tcp.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await
+        .unwrap();
     let mut answer = Vec::new();
     // A TLS alert, perhaps; then the end, perhaps by a reset.
     let _ = tcp.read_to_end(&mut answer).await;
-    assert!(!answer.windows(4).any(|window| window == b"HTTP"), "{answer:?}");
+    assert!(
+        !answer.windows(4).any(|window| window == b"HTTP"),
+        "{answer:?}"
+    );
     assert!(matches!(results.recv().await.unwrap(), Err(Error::Tls(_))));
 }
 
@@ -182,7 +224,11 @@ async fn server_answers_a_plain_request_on_its_tls_port_with_no_http() {
 async fn server_gives_up_a_tls_handshake_that_does_not_come() {
     let (ours, _theirs) = tokio::io::duplex(1024);
     let acceptor = Authority::new().acceptor("localhost", |_| ());
-    let error = acceptor.timeout(std::time::Duration::from_secs(3)).accept(ours).await.unwrap_err();
+    let error = acceptor
+        .timeout(std::time::Duration::from_secs(3))
+        .accept(ours)
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout));
 }
 

@@ -16,7 +16,12 @@ pub(crate) struct Expand {
 }
 
 impl Expand {
-    pub(crate) fn decode(&mut self, input: &[u8], end: bool, out: &mut [u8]) -> Result<Progress, ProtocolError> {
+    pub(crate) fn decode(
+        &mut self,
+        input: &[u8],
+        end: bool,
+        out: &mut [u8],
+    ) -> Result<Progress, ProtocolError> {
         let (mut consumed, mut produced) = (0, 0);
         loop {
             while self.run.0 > 0 && produced < out.len() {
@@ -25,7 +30,11 @@ impl Expand {
                 self.run.0 -= 1;
             }
             if self.run.0 > 0 {
-                return Ok(Progress { consumed, produced, done: false });
+                return Ok(Progress {
+                    consumed,
+                    produced,
+                    done: false,
+                });
             }
             let Some(&byte) = input.get(consumed) else {
                 if end && !(self.ended && self.count.is_none()) {
@@ -34,7 +43,11 @@ impl Expand {
                 if end {
                     *self = Self::default();
                 }
-                return Ok(Progress { consumed, produced, done: true });
+                return Ok(Progress {
+                    consumed,
+                    produced,
+                    done: true,
+                });
             };
             if self.ended {
                 return Err(ProtocolError::Compression);
@@ -65,7 +78,11 @@ impl Shrink {
                 produced += 1;
             }
             if !self.held.is_empty() {
-                return Progress { consumed, produced, done: false };
+                return Progress {
+                    consumed,
+                    produced,
+                    done: false,
+                };
             }
             match (input.get(consumed), self.run) {
                 (Some(&byte), Some((count, run))) if byte == run && count < 255 => {
@@ -89,7 +106,13 @@ impl Shrink {
                     self.held.push(0);
                     return self.drain(consumed, produced, out);
                 }
-                (None, _) => return Progress { consumed, produced, done: true },
+                (None, _) => {
+                    return Progress {
+                        consumed,
+                        produced,
+                        done: true,
+                    };
+                }
             }
         }
     }
@@ -99,6 +122,10 @@ impl Shrink {
             out[produced] = self.held.remove(0);
             produced += 1;
         }
-        Progress { consumed, produced, done: self.held.is_empty() }
+        Progress {
+            consumed,
+            produced,
+            done: self.held.is_empty(),
+        }
     }
 }

@@ -1,5 +1,10 @@
 //! The words the tests speak: frames as bytes, events as values that can be compared.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of the vocabulary")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses its own part of the vocabulary"
+)]
+#![allow(clippy::decimal_bitwise_operands, reason = "a length is a number")]
 
 use std::cell::Cell;
 use std::time::Instant;
@@ -24,7 +29,12 @@ pub const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 pub enum Got {
     Text(String),
     Binary(Vec<u8>),
-    Piece { text: bool, first: bool, last: bool, data: Vec<u8> },
+    Piece {
+        text: bool,
+        first: bool,
+        last: bool,
+        data: Vec<u8>,
+    },
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Close(Option<(u16, String)>),
@@ -64,7 +74,12 @@ pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
 
 pub fn masked_with(key: [u8; 4], first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = header(first, Some(key), payload.len() as u64);
-    bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+    bytes.extend(
+        payload
+            .iter()
+            .zip(key.iter().cycle())
+            .map(|(byte, key)| byte ^ key),
+    );
     bytes
 }
 
@@ -105,7 +120,9 @@ thread_local! {
 pub fn counted_key() -> [u8; 4] {
     let n = DRAWN.get();
     DRAWN.set(n + 1);
-    n.wrapping_mul(0x9e37_79b9).wrapping_add(0x0102_0304).to_be_bytes()
+    n.wrapping_mul(0x9e37_79b9)
+        .wrapping_add(0x0102_0304)
+        .to_be_bytes()
 }
 
 /// Keys drawn on this thread so far.
@@ -183,7 +200,10 @@ pub fn feed(connection: &mut Connection, mut bytes: &[u8]) -> Vec<Got> {
     let mut got = poll(connection);
     while !bytes.is_empty() {
         let n = connection.receive(bytes);
-        assert!(n > 0, "the connection takes no bytes although all events are taken");
+        assert!(
+            n > 0,
+            "the connection takes no bytes although all events are taken"
+        );
         bytes = &bytes[n..];
         got.extend(poll(connection));
     }
@@ -201,7 +221,10 @@ pub fn push_by_read_buf(connection: &mut Connection, bytes: &[u8]) -> usize {
         }
         ReadBuf::Large { message, limit } => {
             let n = limit.min(bytes.len());
-            assert!(message.capacity() - message.len() >= limit, "less room than promised");
+            assert!(
+                message.capacity() - message.len() >= limit,
+                "less room than promised"
+            );
             message.extend_from_slice(&bytes[..n]);
             connection.filled_large();
             n
@@ -214,7 +237,10 @@ pub fn take_frame(bytes: &[u8]) -> (u8, Vec<u8>, bool, usize) {
     let masked = bytes[1] & 0x80 != 0;
     let (len, mut at) = match bytes[1] & 0x7f {
         126 => (usize::from(u16::from_be_bytes([bytes[2], bytes[3]])), 4),
-        127 => (usize::try_from(u64::from_be_bytes(bytes[2..10].try_into().unwrap())).unwrap(), 10),
+        127 => (
+            usize::try_from(u64::from_be_bytes(bytes[2..10].try_into().unwrap())).unwrap(),
+            10,
+        ),
         short => (usize::from(short), 2),
     };
     let key: [u8; 4] = if masked {
@@ -223,7 +249,10 @@ pub fn take_frame(bytes: &[u8]) -> (u8, Vec<u8>, bool, usize) {
     } else {
         [0; 4]
     };
-    let payload = bytes[at..at + len].iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key);
+    let payload = bytes[at..at + len]
+        .iter()
+        .zip(key.iter().cycle())
+        .map(|(byte, key)| byte ^ key);
     (bytes[0], payload.collect(), masked, at + len)
 }
 
@@ -245,7 +274,10 @@ pub fn sent(connection: &mut Connection) -> Vec<(u8, Vec<u8>)> {
 
 /// That the connection has just failed with this code and is silent from now on.
 pub fn assert_failed_with(connection: &mut Connection, code: u16) {
-    assert_eq!(sent(connection), [(FIN | CLOSE, code.to_be_bytes().to_vec())]);
+    assert_eq!(
+        sent(connection),
+        [(FIN | CLOSE, code.to_be_bytes().to_vec())]
+    );
 }
 
 pub fn text(text: &str) -> Got {
