@@ -1,19 +1,24 @@
 //! Echoes every message.
 //!
-//! `cargo run --release --example echo-server-tokio -- [ADDRESS]`; with `--features tls` and `--tls`
-//! it speaks `wss://`, with a certificate made on the spot.
+//! `cargo run --release --example echo-server-tokio -- [ADDRESS] [--deflate]`; `--deflate` agrees to
+//! compression. With `--features tls` and `--tls` it speaks `wss://`, with a certificate made on the
+//! spot.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use wskit::{CloseCode, Config, Error, Origin, Server};
+use wskit::{CloseCode, Config, Error, Origin, PreparedMessage, Server};
+use wskit_examples::compression;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(wskit_examples::address()).await?;
     // Any page may use an echo: it knows no secrets and does what it is told.
-    let server = Server::new(Origin::Any)
+    let mut server = Server::new(Origin::Any)
         .config(Config::new().max_message_size(64 << 20))
         .protocols(["echo"]);
+    if let Some(config) = compression::from_arguments(wskit::deflate::Config::server())? {
+        server = server.deflate(config);
+    }
 
     #[cfg(feature = "tls")]
     let tls = std::env::args()
@@ -61,6 +66,14 @@ where
     while let Some((message, out)) = ws.recv_ref().await? {
         if message.as_text() == Some("close me") {
             ws.start_close(CloseCode::new(4002), "as you wish")?;
+            continue;
+        }
+        // Encoded (and compressed) once, whatever was said before.
+        if let Some(text) = message
+            .as_text()
+            .and_then(|text| text.strip_prefix("prepare "))
+        {
+            out.feed(&PreparedMessage::text(text))?;
             continue;
         }
         out.feed(message)?;

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::Receiver;
 use wskit::{
     CloseCode, Config, Error, Message, Origin, PreparedMessage, Rejection, Request, Server,
-    WebSocket,
+    WebSocket, deflate,
 };
 use wskit_examples::chat::{Refused, Rooms, Seat, Wish, refusal};
 

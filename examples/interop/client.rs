@@ -1,9 +1,11 @@
 //! wskit's client against somebody else's echo server: the other half of the interop checks.
 //!
-//! `interop-client URL [--ca PEM] [--expect-close CODE REASON]`; see `README.md`.
+//! `interop-client URL [--ca PEM] [--deflate[=SPEC]] [--expect-close CODE REASON]`; see `README.md`.
 
 use sha2::{Digest, Sha256};
-use wskit::{ClientRequest, CloseCode, Config, Connector, Event, Message, MessageKind};
+use wskit::{ClientRequest, CloseCode, Config, Connector, Event, Message, MessageKind, deflate};
+
+use wskit_examples::compression;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -43,6 +45,7 @@ fn arguments() -> Result<Arguments, Failure> {
         let mut value = || given.next().ok_or_else(|| format!("{argument} wants more"));
         match argument.as_str() {
             "--ca" => arguments.ca = Some(value()?),
+            deflate if deflate.starts_with("--deflate") => {}
             "--expect-close" => arguments.expect_close = Some((value()?.parse()?, value()?)),
             other => return Err(format!("what is {other}?").into()),
         }
@@ -51,7 +54,10 @@ fn arguments() -> Result<Arguments, Failure> {
 }
 
 fn connector(arguments: &Arguments) -> Result<Connector, Failure> {
-    let connector = Connector::new().config(Config::new().max_message_size(64 << 20));
+    let mut connector = Connector::new().config(Config::new().max_message_size(64 << 20));
+    if let Some(config) = compression::from_arguments(deflate::Config::client())? {
+        connector = connector.deflate(config);
+    }
     let Some(ca) = &arguments.ca else {
         return Ok(connector);
     };
@@ -75,6 +81,14 @@ async fn echoes(arguments: &Arguments) -> Result<(), Failure> {
         ws.protocol() == Some("echo"),
         &format!("{:?}", ws.protocol()),
     )?;
+
+    if let Some(agreed) = ws.deflate() {
+        println!(
+            "ok compression: server {:?}, client {:?}",
+            agreed.server(),
+            agreed.client()
+        );
+    }
 
     for (name, message) in messages() {
         ws.send(&message).await?;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use wskit::{CloseCode, Error, Origin, PreparedMessage, Rejection, Request, Server};
+use wskit::{CloseCode, Error, Origin, PreparedMessage, Rejection, Request, Server, deflate};
 
 const PAGE: &str = include_str!("index.html");
 const SERIES: &str = r#"{"series":["tide","wind","noise"]}"#;
@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("open http://{address}");
 
     // The feed is for everybody: watching it gives nothing away.
-    let server = Server::new(Origin::Any);
+    let server = Server::new(Origin::Any).deflate(deflate::Config::server());
     let (feed, _) = broadcast::channel(64);
     tokio::spawn(measure(feed.clone()));
     loop {

@@ -1,6 +1,7 @@
 //! What the examples share: the chat's rooms, and how a server is told its address.
 
 pub mod chat;
+pub mod compression;
 
 /// The address to listen on: the first argument, or 127.0.0.1:9001.
 #[must_use]

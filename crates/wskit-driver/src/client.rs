@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use http::Response;
 use wskit_handshake::{ClientHandshake, ClientRequest, HeadLimits, Progress, RequestError};
+#[cfg(feature = "deflate")]
+use wskit_proto::deflate;
 use wskit_proto::{Config, Role};
 
 use crate::error::Error;
+use crate::extensions::Extensions;
 use crate::handshake::{read_until, write_all};
 use crate::keys::nonce;
 use crate::runtime::{Runtime, within};
@@ -19,6 +22,7 @@ use crate::websocket::WebSocket;
 pub struct Client<R> {
     config: Arc<Config>,
     limits: HeadLimits,
+    extensions: Extensions,
     runtime: PhantomData<fn() -> R>,
 }
 
@@ -26,7 +30,12 @@ impl<R> Client<R> {
     /// The default settings.
     #[must_use]
     pub fn new() -> Self {
-        Self { config: Arc::new(Config::new()), limits: HeadLimits::default(), runtime: PhantomData }
+        Self {
+            config: Arc::new(Config::new()),
+            limits: HeadLimits::default(),
+            extensions: Extensions::default(),
+            runtime: PhantomData,
+        }
     }
 
     /// Limits, deadlines and habits of the connection.
@@ -40,6 +49,14 @@ impl<R> Client<R> {
     #[must_use]
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Offers permessage-deflate (RFC 7692). The server may decline; then nothing is compressed.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, config: deflate::Config) -> Self {
+        self.extensions.deflate = Some(config);
         self
     }
 
@@ -70,28 +87,40 @@ impl<R> Client<R> {
         RequestError: From<Q::Error>,
     {
         let request = request.try_into().map_err(RequestError::from)?;
+        let request = self.extensions.offer(request)?;
         let mut io = R::wrap(stream);
         let timer = io.timer();
         let mut handshake = ClientHandshake::new(request, nonce()?, self.limits);
         let accepted = within(timer, self.config.handshake_deadline(), async {
             write_all(&mut io, handshake.request_bytes()).await?;
-            read_until(&mut io, |bytes| match bytes.map(|bytes| handshake.receive(bytes)) {
-                Some(Ok(Progress::NeedMore)) => None,
-                Some(Ok(Progress::Done(accepted))) => Some(Ok(accepted)),
-                Some(Err(error)) => Some(Err(error.into())),
-                None => Some(Err(handshake.receive_eof().into())),
+            read_until(&mut io, |bytes| {
+                match bytes.map(|bytes| handshake.receive(bytes)) {
+                    Some(Ok(Progress::NeedMore)) => None,
+                    Some(Ok(Progress::Done(accepted))) => Some(Ok(accepted)),
+                    Some(Err(error)) => Some(Err(error.into())),
+                    None => Some(Err(handshake.receive_eof().into())),
+                }
             })
             .await
         })
         .await??;
-        let ws = WebSocket::from_parts(io, Role::Client, accepted.leftover, self.config.clone());
-        Ok((ws.with_protocol(accepted.protocol), accepted.response))
+        let agreed = self.extensions.confirm(&accepted.extensions)?;
+        let config = self.config.clone();
+        let ws = WebSocket::build(io, Role::Client, accepted.leftover, config, |connection| {
+            self.extensions.apply(agreed, connection)
+        });
+        Ok((ws.opened(accepted.protocol, agreed), accepted.response))
     }
 }
 
 impl<R> Clone for Client<R> {
     fn clone(&self) -> Self {
-        Self { config: self.config.clone(), limits: self.limits, runtime: PhantomData }
+        Self {
+            config: self.config.clone(),
+            limits: self.limits,
+            extensions: self.extensions.clone(),
+            runtime: PhantomData,
+        }
     }
 }
 
@@ -103,6 +132,8 @@ impl<R> Default for Client<R> {
 
 impl<R> fmt::Debug for Client<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }

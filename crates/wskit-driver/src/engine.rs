@@ -3,7 +3,8 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use wskit_proto::{
-    Cause, Delivery, Ending, Inbound, Item, Outbox, Outcome, PieceItem, ReadBuf, Ready, SendError, State,
+    Cause, Delivery, Ending, Inbound, Item, Outbox, Outcome, PieceItem, ReadBuf, Ready, SendError,
+    State,
 };
 
 use crate::error::Error;
@@ -18,7 +19,7 @@ pub(crate) struct Engine<C> {
     pub(crate) inbound: Inbound,
     pub(crate) timer: C,
     /// Came in while only sending was going on; handed out by the next receive.
-    stash: Option<Box<Ready>>,
+    stash: Option<Box<Stash>>,
     /// Bytes that came with the handshake.
     leftover: Option<Box<Bytes>>,
     /// Bytes read since this task last waited.
@@ -28,8 +29,21 @@ pub(crate) struct Engine<C> {
     reported: bool,
     /// The owner has received since it last sent, so sending need not look after the reading.
     receiving: bool,
+    /// Messages are lent together with the outbox: the queue must have room for an answer first.
+    /// Other receives go on however much is queued, because whoever queued it has waited for room;
+    /// if they waited too, two full peers would each wait for the other to read.
+    pub(crate) answering: bool,
     auto_pong: bool,
     failure: Option<Box<io::Error>>,
+}
+
+/// What came behind the back of an owner that was sending.
+#[derive(Default)]
+struct Stash {
+    /// The latest pong, which came before `first`: its owner may have asked for it.
+    pong: Option<Ready>,
+    /// Nothing is read past it.
+    first: Option<Ready>,
 }
 
 /// After this many bytes in one go a connection lets other tasks run, however fast its peer is.
@@ -49,17 +63,19 @@ impl<C: Timer> Engine<C> {
             cut: false,
             reported: false,
             receiving: false,
+            answering: false,
             auto_pong,
             failure: None,
         }
     }
 
-    /// The next event. Queued bytes go out before this waits, and above the high-water mark before
-    /// more is handed out. `None` at the end; an ending that is not clean is an error once before.
+    /// The next event. Queued bytes go out before this waits, and while answering also above the
+    /// high-water mark before more is handed out. `None` at the end; an ending that is not clean is
+    /// an error once before.
     #[inline]
     pub(crate) fn poll_ready<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Next {
         self.receiving = true;
-        if self.stash.is_none() && !link.is_over_high_water() {
+        if self.stash.is_none() && !(self.answering && link.is_over_high_water()) {
             if let Some(ready) = self.inbound.next_message() {
                 return Poll::Ready(Ok(Some(ready)));
             }
@@ -112,7 +128,9 @@ impl<C: Timer> Engine<C> {
         self.inbound.set_delivery(Delivery::Whole);
         loop {
             let event = match ready!(self.poll_ready(cx, link))? {
-                Some(Ready::Message(item)) => Event::Message(self.inbound.message(item).into_owned()),
+                Some(Ready::Message(item)) => {
+                    Event::Message(self.inbound.message(item).into_owned())
+                }
                 Some(Ready::Ping(payload)) => Event::Ping(payload),
                 Some(Ready::Pong(payload)) => Event::Pong(payload),
                 Some(_) => continue,
@@ -123,11 +141,15 @@ impl<C: Timer> Engine<C> {
     }
 
     fn poll_slow<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Next {
-        if let Some(ready) = self.stash.take() {
-            return Poll::Ready(Ok(Some(*ready)));
+        if let Some(stash) = self.stash.as_mut() {
+            let ready = stash.pong.take().or_else(|| stash.first.take());
+            if stash.first.is_none() {
+                self.stash = None;
+            }
+            return Poll::Ready(Ok(ready));
         }
         loop {
-            if link.is_over_high_water() {
+            if self.answering && link.is_over_high_water() {
                 match link.poll_write_out(cx) {
                     Poll::Ready(Err(error)) => self.transport_failed(error, link),
                     // The peer must take what waits before it gets more answers.
@@ -147,7 +169,9 @@ impl<C: Timer> Engine<C> {
                 // Told by the outcome; the reply is queued. What is left is to end the transport.
                 Ok(Some(Ready::Close(_))) | Err(_) => continue,
                 Ok(Some(ready)) => {
-                    if matches!(ready, Ready::Ping(_)) && link.with_outbox(|outbox| outbox.is_control_full()) {
+                    if matches!(ready, Ready::Ping(_))
+                        && link.with_outbox(|outbox| outbox.is_control_full())
+                    {
                         // Try to get the pongs out before they have to be coalesced.
                         if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
                             self.transport_failed(error, link);
@@ -186,7 +210,11 @@ impl<C: Timer> Engine<C> {
 
             self.inbound.release();
             match link.poll_write_out(cx) {
-                Poll::Ready(Ok(())) if link.state() != State::Open && link.ending() == Ending::ShutDown => continue,
+                Poll::Ready(Ok(()))
+                    if link.state() != State::Open && link.ending() == Ending::ShutDown =>
+                {
+                    continue;
+                }
                 Poll::Ready(Err(error)) => {
                     self.transport_failed(error, link);
                     continue;
@@ -202,11 +230,15 @@ impl<C: Timer> Engine<C> {
     }
 
     /// Ready once the queue has room. Control frames are handled meanwhile.
-    pub(crate) fn poll_room<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll_room<L: Link>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &mut L,
+    ) -> Poll<Result<(), Error>> {
         while link.is_over_high_water() {
             match link.poll_write_out(cx) {
                 Poll::Ready(Ok(())) => break,
-                Poll::Ready(Err(error)) => self.transport_failed(error, link),
+                Poll::Ready(Err(error)) => self.write_failed(cx, error, link),
                 Poll::Pending if !link.is_over_high_water() => break,
                 Poll::Pending => {
                     self.poll_behind(cx, link);
@@ -221,7 +253,11 @@ impl<C: Timer> Engine<C> {
 
     /// Ready once everything queued is written. Control frames are handled meanwhile, and once more
     /// if the owner only ever sends: nobody else would answer the peer's pings.
-    pub(crate) fn poll_flush<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll_flush<L: Link>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &mut L,
+    ) -> Poll<Result<(), Error>> {
         loop {
             if link.state() == State::Closed {
                 return Poll::Ready(self.closed_error(link).map_or(Ok(()), Err));
@@ -241,7 +277,7 @@ impl<C: Timer> Engine<C> {
                     self.receiving = false;
                     return Poll::Ready(Ok(()));
                 }
-                Poll::Ready(Err(error)) => self.transport_failed(error, link),
+                Poll::Ready(Err(error)) => self.write_failed(cx, error, link),
                 Poll::Pending => {
                     self.poll_behind(cx, link);
                     if !self.poll_timers(cx, link)? {
@@ -253,7 +289,12 @@ impl<C: Timer> Engine<C> {
     }
 
     /// Ready at the very end. Messages that still come are thrown away.
-    pub(crate) fn poll_end<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Poll<Result<Outcome, Error>> {
+    pub(crate) fn poll_end<L: Link>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &mut L,
+    ) -> Poll<Result<Outcome, Error>> {
+        self.answering = false;
         loop {
             match self.poll_ready(cx, link) {
                 Poll::Ready(Ok(Some(_))) => {}
@@ -281,7 +322,9 @@ impl<C: Timer> Engine<C> {
         match self.finish(link) {
             Err(error) => Some(error),
             Ok(_) => {
-                let clean = link.with_outbox(|outbox| outbox.outcome()).is_some_and(|outcome| outcome.is_clean());
+                let clean = link
+                    .with_outbox(|outbox| outbox.outcome())
+                    .is_some_and(|outcome| outcome.is_clean());
                 (!clean).then(|| SendError::Closed.into())
             }
         }
@@ -290,11 +333,26 @@ impl<C: Timer> Engine<C> {
     /// Reads behind the back of an owner that is sending: control frames are handled, the first
     /// message waits for the next receive, and nothing is read past it.
     fn poll_behind<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) {
-        while self.stash.is_none() && !self.eof {
+        // Whole, whichever way the owner received last: a first piece would be lost to one who wants
+        // whole messages next, while a whole message suits every way.
+        self.inbound.set_delivery(Delivery::Whole);
+        while self
+            .stash
+            .as_ref()
+            .is_none_or(|stash| stash.first.is_none())
+            && !self.eof
+        {
             let timer = &self.timer;
             match self.inbound.next(link, || timer.now()) {
-                Ok(Some(ready @ (Ready::Message(_) | Ready::Piece(_)))) => self.stash = Some(Box::new(ready)),
-                Ok(Some(ready @ Ready::Ping(_))) if !self.auto_pong => self.stash = Some(Box::new(ready)),
+                Ok(Some(ready @ (Ready::Message(_) | Ready::Piece(_)))) => {
+                    self.stash.get_or_insert_default().first = Some(ready);
+                }
+                Ok(Some(ready @ Ready::Ping(_))) if !self.auto_pong => {
+                    self.stash.get_or_insert_default().first = Some(ready);
+                }
+                Ok(Some(ready @ Ready::Pong(_))) => {
+                    self.stash.get_or_insert_default().pong = Some(ready);
+                }
                 // The queue has the reply, and the state the rest.
                 Ok(Some(_)) | Err(_) => {}
                 Ok(None) if link.state() == State::Closed => return,
@@ -322,7 +380,9 @@ impl<C: Timer> Engine<C> {
         loop {
             let polled = match self.inbound.read_buf() {
                 ReadBuf::Slab(slab) => link.poll_read(cx, slab).map_ok(|n| (n, false)),
-                ReadBuf::Large { message, limit } => link.poll_read_append(cx, message, limit).map_ok(|n| (n, true)),
+                ReadBuf::Large { message, limit } => link
+                    .poll_read_append(cx, message, limit)
+                    .map_ok(|n| (n, true)),
             };
             match polled {
                 Poll::Ready(Ok((0, _))) => {
@@ -354,7 +414,9 @@ impl<C: Timer> Engine<C> {
 
     #[cold]
     fn fill_leftover(&mut self) -> bool {
-        let Some(leftover) = self.leftover.as_mut() else { return false };
+        let Some(leftover) = self.leftover.as_mut() else {
+            return false;
+        };
         match self.inbound.read_buf() {
             ReadBuf::Slab(slab) => {
                 let n = leftover.len().min(slab.len());
@@ -394,6 +456,13 @@ impl<C: Timer> Engine<C> {
         }
     }
 
+    /// A peer that has gone may have said why before: what lies there is read first.
+    #[cold]
+    fn write_failed<L: Link>(&mut self, cx: &mut Context<'_>, error: io::Error, link: &mut L) {
+        self.poll_behind(cx, link);
+        self.transport_failed(error, link);
+    }
+
     #[cold]
     fn transport_failed<L: Link>(&mut self, error: io::Error, link: &mut L) {
         link.with_outbox(|outbox| outbox.transport_failed(error.kind()));
@@ -412,8 +481,14 @@ impl<C: Timer> Engine<C> {
         match outcome.cause {
             Cause::Protocol(error) => Err(error.into()),
             Cause::Timeout(kind) => Err(Error::Timeout(kind)),
-            Cause::Disconnected => Err(Error::Disconnected { mid_message: self.cut }),
-            Cause::Transport(kind) => Err(Error::Io(self.failure.take().map_or_else(|| kind.into(), |error| *error))),
+            Cause::Disconnected => Err(Error::Disconnected {
+                mid_message: self.cut,
+            }),
+            Cause::Transport(kind) => Err(Error::Io(
+                self.failure
+                    .take()
+                    .map_or_else(|| kind.into(), |error| *error),
+            )),
             _ => Ok(None),
         }
     }

@@ -32,6 +32,9 @@ pub enum Error {
     HandshakeTimeout,
     /// A page of an origin that the server does not let in asked for a WebSocket; it was told 403.
     OriginRefused,
+    /// The server answered the offer of compression with what was not offered (RFC 7692 §7).
+    #[cfg(feature = "deflate")]
+    Deflate(wskit_proto::deflate::ResponseError),
     /// The request to connect with cannot be built.
     Request(RequestError),
     /// The response to accept with cannot be built.
@@ -80,17 +83,29 @@ impl fmt::Display for Error {
         match self {
             Self::Protocol(error) => error.fmt(f),
             Self::Send(error) => error.fmt(f),
-            Self::Disconnected { mid_message: true } => f.write_str("the peer went away in the middle of a message"),
-            Self::Disconnected { mid_message: false } => f.write_str("the peer went away without a Close"),
+            Self::Disconnected { mid_message: true } => {
+                f.write_str("the peer went away in the middle of a message")
+            }
+            Self::Disconnected { mid_message: false } => {
+                f.write_str("the peer went away without a Close")
+            }
             Self::Timeout(kind) => kind.fmt(f),
             Self::Io(error) => write!(f, "the transport failed: {error}"),
             Self::Handshake(error) => write!(f, "the opening handshake failed: {error}"),
-            Self::HandshakeTimeout => f.write_str("the opening handshake was not completed in time"),
-            Self::OriginRefused => f.write_str("a page of an origin that is not let in was refused"),
+            Self::HandshakeTimeout => {
+                f.write_str("the opening handshake was not completed in time")
+            }
+            Self::OriginRefused => {
+                f.write_str("a page of an origin that is not let in was refused")
+            }
+            #[cfg(feature = "deflate")]
+            Self::Deflate(error) => error.fmt(f),
             Self::Request(error) => write!(f, "the request cannot be built: {error}"),
             Self::Response(error) => write!(f, "the response cannot be built: {error}"),
             Self::NoTimer(error) => write!(f, "the runtime has no timer: {error}"),
-            Self::TlsUnavailable => f.write_str("wss:// needs TLS: enable a TLS feature or pass a connector"),
+            Self::TlsUnavailable => {
+                f.write_str("wss:// needs TLS: enable a TLS feature or pass a connector")
+            }
             #[cfg(feature = "rustls")]
             Self::Tls(error) => write!(f, "the TLS handshake failed: {error}"),
             #[cfg(feature = "rustls")]
@@ -109,12 +124,16 @@ impl std::error::Error for Error {
             Self::Tls(error) => Some(error),
             #[cfg(feature = "rustls")]
             Self::TlsConfig(error) => Some(error),
+            #[cfg(feature = "deflate")]
+            Self::Deflate(error) => Some(error),
             Self::Handshake(error) => Some(error),
             Self::Request(error) => Some(error),
             Self::Response(error) => Some(error),
-            Self::Disconnected { .. } | Self::Timeout(_) | Self::HandshakeTimeout | Self::OriginRefused | Self::TlsUnavailable => {
-                None
-            },
+            Self::Disconnected { .. }
+            | Self::Timeout(_)
+            | Self::HandshakeTimeout
+            | Self::OriginRefused
+            | Self::TlsUnavailable => None,
         }
     }
 }

@@ -15,7 +15,10 @@ pub(crate) struct FanOut {
 
 impl FanOut {
     pub(crate) fn new() -> Self {
-        Self { waiting: Mutex::new(Vec::new()), wakes: AtomicUsize::new(0) }
+        Self {
+            waiting: Mutex::new(Vec::new()),
+            wakes: AtomicUsize::new(0),
+        }
     }
 
     /// To be asked before a poll that may end in waiting.

@@ -26,7 +26,9 @@ pub(crate) async fn read_until<T: Transport, R>(
         let bytes = buf.get(..n).filter(|bytes| !bytes.is_empty());
         match receive(bytes) {
             Some(result) => return result,
-            None if bytes.is_none() => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            None if bytes.is_none() => {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
             None => {}
         }
     }
@@ -46,7 +48,11 @@ pub(crate) async fn write_all<T: PollWrite>(io: &mut T, mut bytes: &[u8]) -> io:
 
 /// Sends a final answer and ends the transport: the peer must be able to read the answer, so what it
 /// still sends is thrown away for a while (RFC 9112 §9.6).
-pub(crate) async fn answer_and_close<T: Transport>(mut io: T, answer: &[u8], limit: Duration) -> Result<(), Error> {
+pub(crate) async fn answer_and_close<T: Transport>(
+    mut io: T,
+    answer: &[u8],
+    limit: Duration,
+) -> Result<(), Error> {
     let timer = io.timer();
     let done = within(timer, limit, async {
         write_all(&mut io, answer).await?;

@@ -44,7 +44,9 @@ thread_local! {
 
 fn draw() -> [u8; 4] {
     let drawn = KEYS.try_with(|keys| {
-        let Ok(mut keys) = keys.try_borrow_mut() else { return Keys::fresh().draw() };
+        let Ok(mut keys) = keys.try_borrow_mut() else {
+            return Keys::fresh().draw();
+        };
         match keys.as_mut() {
             Some(keys) if keys.left > 0 => keys.draw(),
             _ => keys.insert(Keys::fresh()).draw(),
@@ -56,11 +58,18 @@ fn draw() -> [u8; 4] {
 
 impl Keys {
     #[cold]
-    #[allow(clippy::expect_used, reason = "no randomness: sending with a guessable key would break RFC 6455 §10.3")]
+    #[allow(
+        clippy::expect_used,
+        reason = "no randomness: sending with a guessable key would break RFC 6455 §10.3"
+    )]
     fn fresh() -> Self {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).expect("the operating system gives no randomness");
-        Self { rng: ChaCha12Rng::from_seed(seed), left: RENEW, process: std::process::id() }
+        Self {
+            rng: ChaCha12Rng::from_seed(seed),
+            left: RENEW,
+            process: std::process::id(),
+        }
     }
 
     #[inline]
@@ -87,7 +96,9 @@ mod tests {
         let ones: u32 = here.iter().map(|key| key.count_ones()).sum();
         let share = f64::from(ones) / (32.0 * 100_000.0);
         assert!((0.498..0.502).contains(&share), "{share}");
-        let there = std::thread::spawn(|| u32::from_ne_bytes(draw())).join().unwrap();
+        let there = std::thread::spawn(|| u32::from_ne_bytes(draw()))
+            .join()
+            .unwrap();
         assert!(!here.contains(&there) || here.len() < 100);
     }
 

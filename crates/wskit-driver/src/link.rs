@@ -117,14 +117,20 @@ pub(crate) fn poll_write_out<W: PollWrite>(
 }
 
 #[cold]
-fn poll_write_gathered<W: PollWrite>(io: &mut W, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+fn poll_write_gathered<W: PollWrite>(
+    io: &mut W,
+    outbox: &Outbox,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
     let mut slices = [IoSlice::new(&[]); SLICES];
     let used = outbox.chunks(&mut slices);
     io.poll_write(cx, slices.get(..used).unwrap_or_default())
 }
 
 /// A signal in the middle of a call is no failure: the call is made again.
-pub(crate) fn uninterrupted<R>(mut poll: impl FnMut() -> Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+pub(crate) fn uninterrupted<R>(
+    mut poll: impl FnMut() -> Poll<io::Result<R>>,
+) -> Poll<io::Result<R>> {
     loop {
         match poll() {
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -25,7 +25,11 @@ pub trait Runtime<S> {
 ///
 /// # Cancel safety
 /// That of `future`.
-pub async fn within<C: Timer, F: Future>(mut timer: C, limit: Duration, future: F) -> Result<F::Output, Error> {
+pub async fn within<C: Timer, F: Future>(
+    mut timer: C,
+    limit: Duration,
+    future: F,
+) -> Result<F::Output, Error> {
     let mut future = pin!(future);
     let deadline = timer.now().checked_add(limit);
     poll_fn(move |cx| {
@@ -33,7 +37,9 @@ pub async fn within<C: Timer, F: Future>(mut timer: C, limit: Duration, future: 
             return Poll::Ready(Ok(output));
         }
         // A limit beyond the clock's range is none.
-        let Some(deadline) = deadline else { return Poll::Pending };
+        let Some(deadline) = deadline else {
+            return Poll::Pending;
+        };
         match timer.poll_until(cx, deadline) {
             Poll::Ready(Ok(())) => Poll::Ready(Err(Error::HandshakeTimeout)),
             Poll::Ready(Err(error)) => Poll::Ready(Err(Error::NoTimer(error))),

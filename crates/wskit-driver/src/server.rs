@@ -4,12 +4,15 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use wskit_handshake::{
-    Accept, BuildError, CheckedRequest, HandshakeError, HeadLimits, Incoming, OriginPolicy, PlainRequest, Progress,
-    Rejection, ServerHandshake, UpgradeRequest,
+    Accept, BuildError, CheckedRequest, HandshakeError, HeadLimits, Incoming, OriginPolicy,
+    PlainRequest, Progress, Rejection, ServerHandshake, UpgradeRequest,
 };
+#[cfg(feature = "deflate")]
+use wskit_proto::deflate;
 use wskit_proto::{Config, Role};
 
 use crate::error::Error;
+use crate::extensions::Extensions;
 use crate::handshake::{answer_and_close, read_until, write_all};
 use crate::runtime::{Runtime, within};
 use crate::transport::Transport;
@@ -30,6 +33,7 @@ struct Settings {
     protocols: Vec<String>,
     config: Arc<Config>,
     limits: HeadLimits,
+    extensions: Extensions,
 }
 
 impl<R> Server<R> {
@@ -41,14 +45,26 @@ impl<R> Server<R> {
             protocols: Vec::new(),
             config: Arc::new(Config::new()),
             limits: HeadLimits::default(),
+            extensions: Extensions::default(),
         };
-        Self { settings: Arc::new(settings), runtime: PhantomData }
+        Self {
+            settings: Arc::new(settings),
+            runtime: PhantomData,
+        }
     }
 
     /// Limits, deadlines and habits of the connections.
     #[must_use]
     pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
         Arc::make_mut(&mut self.settings).config = config.into();
+        self
+    }
+
+    /// Agrees to permessage-deflate with clients that offer it (RFC 7692).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, config: deflate::Config) -> Self {
+        Arc::make_mut(&mut self.settings).extensions.deflate = Some(config);
         self
     }
 
@@ -63,7 +79,8 @@ impl<R> Server<R> {
     /// them is chosen; if none is, the connection has none (RFC 6455 §4.2.2).
     #[must_use]
     pub fn protocols<P: Into<String>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
-        Arc::make_mut(&mut self.settings).protocols = protocols.into_iter().map(Into::into).collect();
+        Arc::make_mut(&mut self.settings).protocols =
+            protocols.into_iter().map(Into::into).collect();
         self
     }
 
@@ -84,7 +101,10 @@ impl<R> Server<R> {
             Request::WebSocket(upgrade) => upgrade.accept().await,
             Request::Http(http) => {
                 let error = HandshakeError::MissingUpgrade;
-                let answer = error.rejection().map(|rejection| rejection.to_bytes()).unwrap_or_default();
+                let answer = error
+                    .rejection()
+                    .map(|rejection| rejection.to_bytes())
+                    .unwrap_or_default();
                 answer_and_close(http.io, &answer, self.settings.config.close_deadline()).await?;
                 Err(error.into())
             }
@@ -112,26 +132,38 @@ impl<R> Server<R> {
         let received = within(
             timer,
             settings.config.handshake_deadline(),
-            read_until(&mut io, |bytes| match bytes.map(|bytes| handshake.receive(bytes)) {
-                Some(Ok(Progress::NeedMore)) => None,
-                Some(Ok(Progress::Done(incoming))) => Some(Ok(incoming)),
-                Some(Err(error)) => Some(Err(error.into())),
-                None => Some(Err(handshake.receive_eof().into())),
+            read_until(&mut io, |bytes| {
+                match bytes.map(|bytes| handshake.receive(bytes)) {
+                    Some(Ok(Progress::NeedMore)) => None,
+                    Some(Ok(Progress::Done(incoming))) => Some(Ok(incoming)),
+                    Some(Err(error)) => Some(Err(error.into())),
+                    None => Some(Err(handshake.receive_eof().into())),
+                }
             }),
         )
         .await?;
         match received {
             Ok(Incoming::Upgrade(request)) => match request.check(&settings.origin) {
-                Ok(request) => Ok(Request::WebSocket(Upgrade { io, request, settings: settings.clone() })),
+                Ok(request) => Ok(Request::WebSocket(Upgrade {
+                    io,
+                    request,
+                    settings: settings.clone(),
+                })),
                 Err(rejection) => {
-                    answer_and_close(io, &rejection.to_bytes(), settings.config.close_deadline()).await?;
+                    answer_and_close(io, &rejection.to_bytes(), settings.config.close_deadline())
+                        .await?;
                     Err(Error::OriginRefused)
                 }
             },
-            Ok(Incoming::Http(request)) => Ok(Request::Http(HttpRequest { io, request, settings: settings.clone() })),
+            Ok(Incoming::Http(request)) => Ok(Request::Http(HttpRequest {
+                io,
+                request,
+                settings: settings.clone(),
+            })),
             Err(Error::Handshake(error)) => {
                 if let Some(rejection) = error.rejection() {
-                    answer_and_close(io, &rejection.to_bytes(), settings.config.close_deadline()).await?;
+                    answer_and_close(io, &rejection.to_bytes(), settings.config.close_deadline())
+                        .await?;
                 }
                 Err(error.into())
             }
@@ -142,13 +174,18 @@ impl<R> Server<R> {
 
 impl<R> Clone for Server<R> {
     fn clone(&self) -> Self {
-        Self { settings: self.settings.clone(), runtime: PhantomData }
+        Self {
+            settings: self.settings.clone(),
+            runtime: PhantomData,
+        }
     }
 }
 
 impl<R> fmt::Debug for Server<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("protocols", &self.settings.protocols).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("protocols", &self.settings.protocols)
+            .finish_non_exhaustive()
     }
 }
 
@@ -199,12 +236,25 @@ impl<T: Transport> Upgrade<T> {
         mut self,
         with: impl FnOnce(Accept) -> Result<Accept, BuildError>,
     ) -> Result<WebSocket<T>, Error> {
-        let accept = self.request.accept().protocol_from(&self.settings.protocols);
+        let settings = &self.settings;
+        let accept = self.request.accept().protocol_from(&settings.protocols);
+        let (accept, agreed) = settings.extensions.answer(accept)?;
         let accepted = with(accept)?.finish();
-        let config = &self.settings.config;
-        within(self.io.timer(), config.handshake_deadline(), write_all(&mut self.io, &accepted.response)).await??;
-        let ws = WebSocket::from_parts(self.io, Role::Server, accepted.leftover, config.clone());
-        Ok(ws.with_protocol(accepted.protocol))
+        within(
+            self.io.timer(),
+            settings.config.handshake_deadline(),
+            write_all(&mut self.io, &accepted.response),
+        )
+        .await??;
+        let config = settings.config.clone();
+        let ws = WebSocket::build(
+            self.io,
+            Role::Server,
+            accepted.leftover,
+            config,
+            |connection| settings.extensions.apply(agreed, connection),
+        );
+        Ok(ws.opened(accepted.protocol, agreed))
     }
 
     /// Refuses: answers with any status but 101 and ends the connection.
@@ -234,7 +284,9 @@ impl<T: Transport> Deref for Upgrade<T> {
 
 impl<T: Transport> fmt::Debug for Upgrade<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upgrade").field("request", &self.request).finish_non_exhaustive()
+        f.debug_struct("Upgrade")
+            .field("request", &self.request)
+            .finish_non_exhaustive()
     }
 }
 
@@ -275,6 +327,8 @@ impl<T: Transport> HttpRequest<T> {
 
 impl<T: Transport> fmt::Debug for HttpRequest<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpRequest").field("request", &self.request).finish_non_exhaustive()
+        f.debug_struct("HttpRequest")
+            .field("request", &self.request)
+            .finish_non_exhaustive()
     }
 }

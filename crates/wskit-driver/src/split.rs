@@ -1,5 +1,6 @@
 //! A connection in two hands: one [`Reader`], many [`Writer`]s.
 
+mod flushing;
 mod reader;
 mod shared;
 mod writer;
@@ -14,11 +15,22 @@ use crate::transport::Transport;
 use shared::Shared;
 
 pub(crate) fn split<T: Transport>(
-    engine: Engine<T::Timer>,
+    mut engine: Engine<T::Timer>,
     link: Whole<T>,
     protocol: Option<Box<str>>,
 ) -> (Reader<T>, Writer<T>) {
+    // The writers wait for room themselves.
+    engine.answering = false;
     let (read, write) = link.io.into_split();
-    let shared = Arc::new(Shared::new(link.outbox, write, link.dirty, engine.timer.clone(), protocol));
-    (Reader::new(engine, read, shared.clone()), Writer::new(shared))
+    let shared = Arc::new(Shared::new(
+        link.outbox,
+        write,
+        link.dirty,
+        engine.timer.clone(),
+        protocol,
+    ));
+    (
+        Reader::new(engine, read, shared.clone()),
+        Writer::new(shared),
+    )
 }

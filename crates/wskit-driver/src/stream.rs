@@ -44,7 +44,11 @@ where
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let ws = self.get_mut();
         ready!(ws.poll_room(cx))?;
-        Poll::Ready(if ws.state() == State::Open { Ok(()) } else { Err(ws.closed_error()) })
+        Poll::Ready(if ws.state() == State::Open {
+            Ok(())
+        } else {
+            Err(ws.closed_error())
+        })
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {

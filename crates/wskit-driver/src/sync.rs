@@ -17,5 +17,7 @@ pub(crate) use std::sync::Arc;
 /// Locks. A thread that panicked while it held the lock left no half-made state: every change under
 /// these locks is a sequence of calls that each keep their own invariants.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }

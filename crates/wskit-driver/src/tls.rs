@@ -82,8 +82,12 @@ impl std::error::Error for TlsError {
 impl fmt::Display for TlsConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoProvider => f.write_str("no crypto provider: enable the feature rustls-ring or rustls-aws-lc"),
-            Self::NoRoots => f.write_str("nobody is trusted: enable the feature webpki-roots or platform-verifier"),
+            Self::NoProvider => {
+                f.write_str("no crypto provider: enable the feature rustls-ring or rustls-aws-lc")
+            }
+            Self::NoRoots => f.write_str(
+                "nobody is trusted: enable the feature webpki-roots or platform-verifier",
+            ),
             Self::Pem(what) => write!(f, "the PEM text cannot be used: {what}"),
             Self::Rustls(error) => error.fmt(f),
         }
@@ -101,15 +105,23 @@ impl From<rustls::Error> for TlsConfigError {
 /// Turns the error of a TLS handshake over a stream into ours: for bindings.
 #[must_use]
 pub fn handshake_error(error: io::Error) -> Error {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let certificate = match inner {
         Some(rustls::Error::InvalidCertificate(certificate)) => Some(match certificate {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => BadCertificate::Expired,
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => BadCertificate::NotYetValid,
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                BadCertificate::Expired
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                BadCertificate::NotYetValid
+            }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 BadCertificate::WrongName
             }
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => BadCertificate::UnknownIssuer,
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                BadCertificate::UnknownIssuer
+            }
             CertificateError::Revoked => BadCertificate::Revoked,
             _ => BadCertificate::Other,
         }),
@@ -127,7 +139,8 @@ pub fn handshake_error(error: io::Error) -> Error {
 /// # Errors
 /// [`TlsConfigError::NoProvider`] and [`TlsConfigError::NoRoots`].
 pub fn client_config() -> Result<ClientConfig, TlsConfigError> {
-    let builder = ClientConfig::builder_with_provider(provider()?).with_safe_default_protocol_versions()?;
+    let builder =
+        ClientConfig::builder_with_provider(provider()?).with_safe_default_protocol_versions()?;
     Ok(http1(with_default_trust(builder)?))
 }
 
@@ -141,8 +154,11 @@ pub fn client_config_trusting(pem: &[u8]) -> Result<ClientConfig, TlsConfigError
     for certificate in certificates(pem)? {
         roots.add(certificate)?;
     }
-    let builder = ClientConfig::builder_with_provider(provider()?).with_safe_default_protocol_versions()?;
-    Ok(http1(builder.with_root_certificates(roots).with_no_client_auth()))
+    let builder =
+        ClientConfig::builder_with_provider(provider()?).with_safe_default_protocol_versions()?;
+    Ok(http1(
+        builder.with_root_certificates(roots).with_no_client_auth(),
+    ))
 }
 
 /// Settings of a server with this certificate chain and private key (PEM text).
@@ -151,8 +167,10 @@ pub fn client_config_trusting(pem: &[u8]) -> Result<ClientConfig, TlsConfigError
 /// [`TlsConfigError::NoProvider`], [`TlsConfigError::Pem`], and what rustls finds wrong with them.
 pub fn server_config(chain: &[u8], key: &[u8]) -> Result<ServerConfig, TlsConfigError> {
     let chain = certificates(chain)?;
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| TlsConfigError::Pem(error.to_string()))?;
-    let builder = ServerConfig::builder_with_provider(provider()?).with_safe_default_protocol_versions()?;
+    let key = PrivateKeyDer::from_pem_slice(key)
+        .map_err(|error| TlsConfigError::Pem(error.to_string()))?;
+    let builder =
+        ServerConfig::builder_with_provider(provider()?).with_safe_default_protocol_versions()?;
     let mut config = builder.with_no_client_auth().with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
@@ -167,9 +185,14 @@ fn with_default_trust(builder: Untrusting) -> Result<ClientConfig, TlsConfigErro
 }
 
 #[cfg(all(feature = "webpki-roots", not(feature = "platform-verifier")))]
-#[allow(clippy::unnecessary_wraps, reason = "the other versions of it can fail")]
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "the other versions of it can fail"
+)]
 fn with_default_trust(builder: Untrusting) -> Result<ClientConfig, TlsConfigError> {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
@@ -187,7 +210,9 @@ fn http1(mut config: ClientConfig) -> ClientConfig {
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match certificates {
-        Ok(certificates) if certificates.is_empty() => Err(TlsConfigError::Pem("no certificate in it".into())),
+        Ok(certificates) if certificates.is_empty() => {
+            Err(TlsConfigError::Pem("no certificate in it".into()))
+        }
         Ok(certificates) => Ok(certificates),
         Err(error) => Err(TlsConfigError::Pem(error.to_string())),
     }

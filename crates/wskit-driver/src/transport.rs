@@ -47,7 +47,11 @@ pub trait PollWrite {
     /// # Errors
     /// What the transport reports. `Interrupted` is tried again by the caller; 0 counts as
     /// `WriteZero`.
-    fn poll_write(&mut self, cx: &mut Context<'_>, chunks: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        chunks: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>>;
 
     /// Passes on what the transport itself buffers (TLS does).
     ///

@@ -6,17 +6,20 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+#[cfg(feature = "deflate")]
+use wskit_proto::deflate;
 use wskit_proto::{
-    CloseCode, CloseFrame, Config, Connection, Message, MessageRef, Outbox, Outcome, Outgoing, Piece, Role, SendError,
-    State, Utf8Bytes,
+    CloseCode, CloseFrame, Config, Connection, Message, MessageRef, Outbox, Outcome, Outgoing,
+    Piece, Role, SendError, State, Utf8Bytes,
 };
 
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::event::Event;
+use crate::extensions::Agreed;
 use crate::keys::secure_keys;
 use crate::link::Whole;
-use crate::transport::Transport;
+use crate::transport::{Timer, Transport};
 
 /// A WebSocket connection over a transport, in one task's hands.
 ///
@@ -43,6 +46,8 @@ pub struct WebSocket<T: Transport> {
     engine: Engine<T::Timer>,
     link: Whole<T>,
     protocol: Option<Box<str>>,
+    #[cfg_attr(not(feature = "deflate"), allow(dead_code))]
+    agreed: Agreed,
 }
 
 impl<T: Transport> WebSocket<T> {
@@ -51,25 +56,71 @@ impl<T: Transport> WebSocket<T> {
     /// `leftover` is what came behind the handshake in the same reads: the start of the frames.
     #[must_use]
     pub fn from_parts(io: T, role: Role, leftover: Bytes, config: impl Into<Arc<Config>>) -> Self {
-        let config = config.into();
+        Self::build(io, role, leftover, config.into(), |connection| connection)
+    }
+
+    /// As [`from_parts`](WebSocket::from_parts), with compression as it was agreed on in that
+    /// handshake (RFC 7692).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn from_parts_with_deflate(
+        io: T,
+        role: Role,
+        leftover: Bytes,
+        config: impl Into<Arc<Config>>,
+        agreed: deflate::Params,
+        deflate: &deflate::Config,
+    ) -> Self {
+        let ws = Self::build(io, role, leftover, config.into(), |connection| {
+            connection.with_deflate(agreed, deflate)
+        });
+        ws.opened(
+            None,
+            Agreed {
+                deflate: Some(agreed),
+            },
+        )
+    }
+
+    pub(crate) fn build(
+        io: T,
+        role: Role,
+        leftover: Bytes,
+        config: Arc<Config>,
+        with: impl FnOnce(Connection) -> Connection,
+    ) -> Self {
         let auto_pong = config.answers_pings();
         let timer = io.timer();
-        let now = crate::transport::Timer::now(&timer);
+        let now = timer.now();
         let connection = match role {
             Role::Client => Connection::client(config, secure_keys(), now),
             Role::Server => Connection::server(config, now),
         };
-        let (inbound, outbox) = connection.split();
+        let (inbound, outbox) = with(connection).split();
         Self {
             engine: Engine::new(inbound, timer, leftover, auto_pong),
-            link: Whole { io, outbox, dirty: false },
+            link: Whole {
+                io,
+                outbox,
+                dirty: false,
+            },
             protocol: None,
+            agreed: Agreed::default(),
         }
     }
 
-    pub(crate) fn with_protocol(mut self, protocol: Option<String>) -> Self {
+    /// Notes what the opening handshake came to.
+    pub(crate) fn opened(mut self, protocol: Option<String>, agreed: Agreed) -> Self {
         self.protocol = protocol.map(String::into_boxed_str);
+        self.agreed = agreed;
         self
+    }
+
+    /// What was agreed on about compression; `None` when messages go uncompressed.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(&self) -> Option<deflate::Params> {
+        self.agreed.deflate
     }
 
     /// Receives a message to keep; `None` after a clean close.
@@ -89,8 +140,11 @@ impl<T: Transport> WebSocket<T> {
     /// As [`recv`](WebSocket::recv).
     #[inline]
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        self.engine.answering = false;
         let item = ready!(self.engine.poll_item(cx, &mut self.link))?;
-        Poll::Ready(Ok(item.map(|item| self.engine.inbound.message(item).into_owned())))
+        Poll::Ready(Ok(
+            item.map(|item| self.engine.inbound.message(item).into_owned())
+        ))
     }
 
     /// Receives a message without allocating: lends it together with the [`Outbox`] to answer into,
@@ -113,8 +167,8 @@ impl<T: Transport> WebSocket<T> {
         RecvRef { ws: Some(self) }
     }
 
-    /// Receives messages, pings and pongs. Control frames that came while only sending was going on
-    /// are not told again.
+    /// Receives messages, pings and pongs. Of what came while only sending was going on, pings that
+    /// were answered are not told again, and of several pongs only the latest is.
     ///
     /// # Errors
     /// As [`recv`](WebSocket::recv).
@@ -122,13 +176,17 @@ impl<T: Transport> WebSocket<T> {
     /// # Cancel safety
     /// Safe.
     pub fn recv_event(&mut self) -> impl Future<Output = Result<Option<Event>, Error>> {
-        poll_fn(move |cx| self.engine.poll_event(cx, &mut self.link))
+        poll_fn(move |cx| {
+            self.engine.answering = false;
+            self.engine.poll_event(cx, &mut self.link)
+        })
     }
 
     /// Receives the next piece of a message as it comes, even inside a frame, in memory that does not
     /// grow with the message; `None` at the end of the connection.
     ///
-    /// A receive of whole messages after an unfinished message skips what is left of it.
+    /// A receive of whole messages after an unfinished message skips what is left of it. A message
+    /// that begins to come while only sending is going on is put together, and is one piece then.
     ///
     /// # Errors
     /// As [`recv`](WebSocket::recv).
@@ -147,7 +205,10 @@ impl<T: Transport> WebSocket<T> {
     /// # Cancel safety
     /// A dropped `send` has queued its message wholly or not at all; what is queued leaves with the
     /// next call. To know which, use [`reserve`](WebSocket::reserve).
-    pub fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> impl Future<Output = Result<(), Error>> {
+    pub fn send<'m>(
+        &mut self,
+        message: impl Into<Outgoing<'m>>,
+    ) -> impl Future<Output = Result<(), Error>> {
         let mut message = Some(message.into());
         poll_fn(move |cx| {
             ready!(self.poll_feed(cx, &mut message))?;
@@ -162,12 +223,19 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Cancel safety
     /// As [`send`](WebSocket::send).
-    pub fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> impl Future<Output = Result<(), Error>> {
+    pub fn feed<'m>(
+        &mut self,
+        message: impl Into<Outgoing<'m>>,
+    ) -> impl Future<Output = Result<(), Error>> {
         let mut message = Some(message.into());
         poll_fn(move |cx| self.poll_feed(cx, &mut message))
     }
 
-    fn poll_feed(&mut self, cx: &mut Context<'_>, message: &mut Option<Outgoing<'_>>) -> Poll<Result<(), Error>> {
+    fn poll_feed(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Option<Outgoing<'_>>,
+    ) -> Poll<Result<(), Error>> {
         if message.is_some() {
             ready!(self.engine.poll_room(cx, &mut self.link))?;
         }
@@ -266,8 +334,15 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Errors
     /// As [`close`](WebSocket::close).
-    pub fn start_close(&mut self, code: CloseCode, reason: impl Into<Utf8Bytes>) -> Result<(), Error> {
-        Ok(self.link.outbox.close(Some(CloseFrame::new(code, reason)))?)
+    pub fn start_close(
+        &mut self,
+        code: CloseCode,
+        reason: impl Into<Utf8Bytes>,
+    ) -> Result<(), Error> {
+        Ok(self
+            .link
+            .outbox
+            .close(Some(CloseFrame::new(code, reason)))?)
     }
 
     /// The sending half, to queue without waiting.
@@ -324,7 +399,9 @@ impl<T: Transport> WebSocket<T> {
     }
 
     pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<Outcome, Error>> {
-        self.link.outbox.close(Some(CloseFrame::new(CloseCode::NORMAL, "")))?;
+        self.link
+            .outbox
+            .close(Some(CloseFrame::new(CloseCode::NORMAL, "")))?;
         self.engine.poll_end(cx, &mut self.link)
     }
 
@@ -341,14 +418,20 @@ impl<T: Transport> WebSocket<T> {
     }
 
     pub(crate) fn feed_now(&mut self, message: Outgoing<'_>) -> Result<(), Error> {
-        self.link.outbox.feed(message).map_err(|error| self.send_error(error))
+        self.link
+            .outbox
+            .feed(message)
+            .map_err(|error| self.send_error(error))
     }
 
     /// A connection that has ended tells how, once; after that it is merely closed.
     #[cold]
     fn send_error(&mut self, error: SendError) -> Error {
         match error {
-            SendError::Closed => self.engine.closed_error(&mut self.link).unwrap_or_else(|| error.into()),
+            SendError::Closed => self
+                .engine
+                .closed_error(&mut self.link)
+                .unwrap_or_else(|| error.into()),
             error => error.into(),
         }
     }
@@ -380,10 +463,12 @@ impl<'a, T: Transport> Future for RecvRef<'a, T> {
         let Some(ws) = self.ws.take() else {
             return Poll::Ready(Ok(None));
         };
+        ws.engine.answering = true;
         match ws.engine.poll_item(cx, &mut ws.link) {
-            Poll::Ready(Ok(Some(item))) => {
-                Poll::Ready(Ok(Some((ws.engine.inbound.message(item), &mut ws.link.outbox))))
-            }
+            Poll::Ready(Ok(Some(item))) => Poll::Ready(Ok(Some((
+                ws.engine.inbound.message(item),
+                &mut ws.link.outbox,
+            )))),
             Poll::Ready(Ok(None)) => Poll::Ready(Ok(None)),
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
@@ -413,6 +498,7 @@ impl<'a, T: Transport> Future for RecvPiece<'a, T> {
         let Some(ws) = self.ws.take() else {
             return Poll::Ready(Ok(None));
         };
+        ws.engine.answering = false;
         match ws.engine.poll_piece(cx, &mut ws.link) {
             Poll::Ready(Ok(Some(piece))) => Poll::Ready(Ok(Some(ws.engine.inbound.piece(piece)))),
             Poll::Ready(Ok(None)) => Poll::Ready(Ok(None)),

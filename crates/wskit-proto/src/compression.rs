@@ -1,7 +1,7 @@
 //! The seam that message compression plugs into (RFC 7692 §6).
 //!
-//! One transformation a direction, as an enum so that the hot path never makes an indirect call; it
-//! has no variant in this build. Its contract is what streaming and limits need: **the caller owns
+//! One transformation a direction, as an enum so that the hot path never makes an indirect call;
+//! without the feature `deflate` it has no variant. Its contract is what streaming and limits need: **the caller owns
 //! the output slice**, so nothing is ever produced beyond the room it was given, and both
 //! directions work on pieces of any size.
 
@@ -26,6 +26,8 @@ pub(crate) struct Progress {
 /// Compressed payload in, plain payload out.
 #[derive(Debug)]
 pub(crate) enum Decoder {
+    #[cfg(feature = "deflate")]
+    Deflate(wskit_deflate::Decompressor),
     #[cfg(test)]
     Spike(spike::Expand),
 }
@@ -41,8 +43,22 @@ impl Decoder {
     ) -> Result<Progress, ProtocolError> {
         let _ = (input, end, &out);
         match *self {
+            #[cfg(feature = "deflate")]
+            Self::Deflate(ref mut decompressor) => {
+                Ok(decompressor.decompress(input, end, out)?.into())
+            }
             #[cfg(test)]
             Self::Spike(ref mut expand) => expand.decode(input, end, out),
+        }
+    }
+
+    /// Bytes of heap held for this connection now.
+    pub(crate) fn held(&self) -> usize {
+        match *self {
+            #[cfg(feature = "deflate")]
+            Self::Deflate(ref decompressor) => decompressor.held(),
+            #[cfg(test)]
+            Self::Spike(_) => 0,
         }
     }
 }
@@ -50,6 +66,8 @@ impl Decoder {
 /// Plain payload in, compressed payload out.
 #[derive(Debug)]
 pub(crate) enum Encoder {
+    #[cfg(feature = "deflate")]
+    Deflate(wskit_deflate::Compressor),
     #[cfg(test)]
     Spike(spike::Shrink),
 }
@@ -59,8 +77,42 @@ impl Encoder {
     pub(crate) fn encode(&mut self, input: &[u8], end: bool, out: &mut [u8]) -> Progress {
         let _ = (input, end, &out);
         match *self {
+            #[cfg(feature = "deflate")]
+            Self::Deflate(ref mut compressor) => compressor.compress(input, end, out).into(),
             #[cfg(test)]
             Self::Spike(ref mut shrink) => shrink.encode(input, end, out),
+        }
+    }
+
+    /// Whether the next message, of `len` bytes if that is known, is worth compressing and can be.
+    pub(crate) fn begin(&mut self, len: Option<usize>) -> bool {
+        let _ = len;
+        match *self {
+            #[cfg(feature = "deflate")]
+            Self::Deflate(ref mut compressor) => compressor.begin(len),
+            #[cfg(test)]
+            Self::Spike(_) => true,
+        }
+    }
+
+    /// Bytes of heap held for this connection now.
+    pub(crate) fn held(&self) -> usize {
+        match *self {
+            #[cfg(feature = "deflate")]
+            Self::Deflate(ref compressor) => compressor.held(),
+            #[cfg(test)]
+            Self::Spike(_) => 0,
+        }
+    }
+}
+
+#[cfg(feature = "deflate")]
+impl From<wskit_deflate::Progress> for Progress {
+    fn from(progress: wskit_deflate::Progress) -> Self {
+        Self {
+            consumed: progress.consumed,
+            produced: progress.produced,
+            done: progress.done,
         }
     }
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::closing::{Ending, State};
+#[cfg(feature = "deflate")]
+use crate::compression::{Decoder, Encoder};
 use crate::config::Config;
 use crate::error::{ProtocolError, SendError};
 use crate::event::{CloseFrame, Event};
@@ -51,6 +53,24 @@ impl Connection {
             inbound: Inbound::new(role, config.clone(), now),
             outbox: Outbox::new(keys, config),
         }
+    }
+
+    /// Compresses and decompresses messages from now on, as was agreed in the opening handshake
+    /// (RFC 7692): call it before the first byte. Nothing is allocated before the first compressed
+    /// message.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(
+        mut self,
+        agreed: wskit_deflate::Params,
+        config: &wskit_deflate::Config,
+    ) -> Self {
+        let (compressor, decompressor) = agreed.codec(config);
+        self.inbound
+            .receiver()
+            .set_decoder(Decoder::Deflate(decompressor));
+        self.outbox.set_encoder(Encoder::Deflate(compressor));
+        self
     }
 
     /// Takes received bytes by copying; says how many were taken. Fewer than given means: take the

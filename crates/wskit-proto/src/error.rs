@@ -25,16 +25,22 @@ pub enum ProtocolError {
         /// The limit in force, in frames.
         limit: u32,
     },
-    /// RFC 7692 §7.2.2: a compressed message that does not decompress.
+    /// RFC 7692 §6.2: a compressed message that no decompressor takes.
     Compression,
+    /// RFC 7692 §7.2.2: a compressed message that does not decompress, or for which there is no
+    /// memory left in the budget of the process.
+    #[cfg(feature = "deflate")]
+    Deflate(wskit_deflate::DecompressError),
 }
 
 impl ProtocolError {
     /// The code that the Close frame carries (RFC 6455 §7.4.1).
     #[must_use]
-    pub const fn close_code(&self) -> CloseCode {
+    pub fn close_code(&self) -> CloseCode {
         match self {
             Self::Frame(error) => error.close_code(),
+            #[cfg(feature = "deflate")]
+            Self::Deflate(error) => CloseCode::new(error.close_code()),
             Self::UnexpectedContinuation | Self::ExpectedContinuation => CloseCode::PROTOCOL_ERROR,
             Self::InvalidUtf8 | Self::Compression => CloseCode::INVALID_PAYLOAD,
             Self::MessageTooBig { .. } => CloseCode::MESSAGE_TOO_BIG,
@@ -46,6 +52,8 @@ impl ProtocolError {
 impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            #[cfg(feature = "deflate")]
+            Self::Deflate(error) => error.fmt(f),
             Self::Frame(error) => error.fmt(f),
             Self::UnexpectedContinuation => {
                 f.write_str("the peer sent a continuation frame with no message open")
@@ -78,6 +86,13 @@ impl core::error::Error for ProtocolError {}
 impl From<FrameError> for ProtocolError {
     fn from(error: FrameError) -> Self {
         Self::Frame(error)
+    }
+}
+
+#[cfg(feature = "deflate")]
+impl From<wskit_deflate::DecompressError> for ProtocolError {
+    fn from(error: wskit_deflate::DecompressError) -> Self {
+        Self::Deflate(error)
     }
 }
 

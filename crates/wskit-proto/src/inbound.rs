@@ -335,7 +335,7 @@ impl Inbound {
         self.rx.held()
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "deflate"))]
     pub(crate) fn receiver(&mut self) -> &mut Receiver {
         &mut self.rx
     }

@@ -16,6 +16,7 @@ mod connection;
 mod control;
 mod error;
 mod event;
+mod framing;
 mod inbound;
 mod keys;
 mod message;
@@ -46,3 +47,7 @@ pub use receiver::{Delivery, Item, ReadBuf};
 pub use role::Role;
 pub use text::Utf8Bytes;
 pub use wskit_frame::{CloseCode, FrameError};
+
+/// Compression: configuration, negotiation and what was agreed.
+#[cfg(feature = "deflate")]
+pub use wskit_deflate as deflate;

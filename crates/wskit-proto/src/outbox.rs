@@ -2,8 +2,7 @@ use core::time::Duration;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use wskit_frame::{CONTROL_MAX, CloseCode, ClosePayload, FrameHeader, Mask, OpCode, Utf8Check};
+use wskit_frame::{CONTROL_MAX, CloseCode, ClosePayload, OpCode, Utf8Check};
 
 use crate::closing::{Closing, Ending, State};
 use crate::compression::Encoder;
@@ -11,14 +10,13 @@ use crate::config::Config;
 use crate::control::ControlQueue;
 use crate::error::{ProtocolError, SendError};
 use crate::event::CloseFrame;
+use crate::framing::Begun;
 use crate::keys::MaskKeys;
 use crate::message::MessageKind;
 use crate::outcome::{Outcome, TimeoutKind};
 use crate::outgoing::{Data, Outgoing};
-use crate::pool;
-use crate::prepared::PreparedMessage;
 use crate::role::Role;
-use crate::transmit::{Payload, Transmit};
+use crate::transmit::Transmit;
 
 /// The sending half of a connection: messages in, bytes out.
 ///
@@ -29,7 +27,7 @@ use crate::transmit::{Payload, Transmit};
 /// two frames; the Close after all data that was queued before it (§5.5.1 allows it, and replies
 /// that were queued when the peer's Close came are not lost).
 pub struct Outbox {
-    queue: Transmit,
+    pub(crate) queue: Transmit,
     keys: Option<MaskKeys>,
     /// Whether `feed` may take its short way: open, no streamed message, nothing to configure.
     plain: bool,
@@ -42,14 +40,15 @@ pub struct Outbox {
     control: Option<Box<ControlQueue>>,
     closing: Option<Box<Closing>>,
     streamed: Option<Streamed>,
-    encoder: Option<Box<Encoder>>,
-    config: Arc<Config>,
+    pub(crate) encoder: Option<Box<Encoder>>,
+    pub(crate) config: Arc<Config>,
 }
 
 /// The message that is being sent in pieces.
 #[derive(Clone, Copy, Debug)]
 struct Streamed {
     kind: MessageKind,
+    compressed: bool,
     first: bool,
     utf8: Utf8Check,
 }
@@ -74,7 +73,7 @@ impl Outbox {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "deflate"))]
     pub(crate) fn set_encoder(&mut self, encoder: Encoder) {
         self.encoder = Some(Box::new(encoder));
         self.plain = false;
@@ -124,6 +123,10 @@ impl Outbox {
         self.check_data()?;
         self.streamed = Some(Streamed {
             kind,
+            compressed: self
+                .encoder
+                .as_mut()
+                .is_some_and(|encoder| encoder.begin(None)),
             first: true,
             utf8: Utf8Check::new(),
         });
@@ -158,7 +161,7 @@ impl Outbox {
         self.active = true;
         let begun = Begun {
             opcode: opcode(streamed.kind),
-            compressed: self.encoder.is_some(),
+            compressed: streamed.compressed,
             first: streamed.first,
         };
         // An encoder may hold all of it back: the first frame is then still to come.
@@ -391,7 +394,9 @@ impl Outbox {
     /// Bytes of heap held now, borrowed buffers included; a shared payload counts in full.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.queue.held() + self.control.as_ref().map_or(0, |control| control.held())
+        let control = self.control.as_ref().map_or(0, |control| control.held());
+        let encoder = self.encoder.as_ref().map_or(0, |encoder| encoder.held());
+        self.queue.held() + control + encoder
     }
 
     /// How long the closing handshake may take (`Config::close_timeout`).
@@ -512,7 +517,7 @@ impl Outbox {
     }
 
     #[inline]
-    fn next_key(&self) -> Option<[u8; 4]> {
+    pub(crate) fn next_key(&self) -> Option<[u8; 4]> {
         self.keys.as_ref().map(MaskKeys::next_key)
     }
 
@@ -556,178 +561,6 @@ impl Outbox {
         Ok(())
     }
 
-    fn push_message(&mut self, message: Outgoing<'_>) {
-        self.active = true;
-        let compressed = self.encoder.is_some() && message.compress;
-        let begun = Begun {
-            opcode: opcode(message.kind),
-            compressed,
-            first: true,
-        };
-        if compressed
-            || self
-                .config
-                .fragment_size
-                .is_some_and(|most| message.len() > most.get())
-        {
-            let data: &[u8] = match &message.data {
-                Data::Lent(bytes) => bytes,
-                Data::Shared(bytes) => bytes,
-                Data::Own(bytes) => bytes.as_slice(),
-                Data::Prepared(prepared) => prepared.as_bytes(),
-            };
-            self.frames(begun, data, true);
-            return;
-        }
-        match message.data {
-            Data::Lent(bytes) => self.whole_lent(begun.opcode, bytes),
-            Data::Shared(bytes) => self.whole_shared(begun.opcode, bytes),
-            Data::Own(bytes) => self.whole_own(begun.opcode, bytes),
-            Data::Prepared(prepared) => self.whole_prepared(begun.opcode, prepared),
-        }
-    }
-
-    /// One frame: copied when small, else queued as a payload of its own.
-    fn whole_lent(&mut self, opcode: OpCode, bytes: &[u8]) {
-        let mask = self.next_key();
-        if bytes.len() <= COPIED {
-            self.queue.push_copy(true, false, opcode, mask, bytes);
-        } else {
-            self.push_large(opcode, mask, Payload::Own(bytes.to_vec()));
-        }
-    }
-
-    fn whole_own(&mut self, opcode: OpCode, bytes: Vec<u8>) {
-        let mask = self.next_key();
-        if bytes.len() <= COPIED {
-            self.queue.push_copy(true, false, opcode, mask, &bytes);
-        } else {
-            self.push_large(opcode, mask, Payload::Own(bytes));
-        }
-    }
-
-    fn whole_shared(&mut self, opcode: OpCode, bytes: Bytes) {
-        let mask = self.next_key();
-        if bytes.len() <= COPIED {
-            self.queue.push_copy(true, false, opcode, mask, &bytes);
-            return;
-        }
-        let payload = match mask {
-            None => Payload::Shared(bytes),
-            // Masked in place if nobody else holds it, else in a copy.
-            Some(_) => match bytes.try_into_mut() {
-                Ok(bytes) => Payload::Own(bytes.into()),
-                Err(bytes) => Payload::Own(bytes.to_vec()),
-            },
-        };
-        self.push_large(opcode, mask, payload);
-    }
-
-    fn whole_prepared(&mut self, opcode: OpCode, prepared: &PreparedMessage) {
-        match self.next_key() {
-            None if prepared.len() > COPIED => self.queue.push_frames(prepared.frame().clone()),
-            mask if prepared.len() <= COPIED => {
-                self.queue
-                    .push_copy(true, false, opcode, mask, prepared.as_bytes());
-            }
-            mask => self.push_large(opcode, mask, Payload::Own(prepared.as_bytes().to_vec())),
-        }
-    }
-
-    fn push_large(&mut self, opcode: OpCode, mask: Option<[u8; 4]>, payload: Payload) {
-        let payload = match (mask, payload) {
-            (Some(key), Payload::Own(mut data)) => {
-                Mask::new(key).apply(&mut data);
-                Payload::Own(data)
-            }
-            (Some(key), Payload::Shared(data)) => {
-                let mut data = data.to_vec();
-                Mask::new(key).apply(&mut data);
-                Payload::Own(data)
-            }
-            (None, payload) => payload,
-        };
-        let len = match &payload {
-            Payload::Own(data) => data.len(),
-            Payload::Shared(data) => data.len(),
-        };
-        let header = FrameHeader {
-            fin: true,
-            rsv1: false,
-            opcode,
-            mask,
-            len: len as u64,
-        };
-        self.queue.push_large(&header, payload);
-    }
-
-    /// Part of a message in as many frames as it takes: cut at `Config::fragment_size`, and when
-    /// compressed, cut where the output buffer ends, so that it is bounded while it is produced.
-    fn frames(&mut self, mut begun: Begun, data: &[u8], last: bool) -> Begun {
-        let most = self
-            .config
-            .fragment_size
-            .map_or(COPIED, |most| most.get().min(COPIED));
-        if begun.compressed {
-            return self.frames_compressed(begun, data, last, most);
-        }
-        let mut rest = data;
-        loop {
-            let (frame, after) = rest.split_at(rest.len().min(most));
-            rest = after;
-            let fin = last && rest.is_empty();
-            self.push_fragment(&mut begun, fin, frame);
-            if rest.is_empty() {
-                return begun;
-            }
-        }
-    }
-
-    fn frames_compressed(
-        &mut self,
-        mut begun: Begun,
-        data: &[u8],
-        last: bool,
-        most: usize,
-    ) -> Begun {
-        let Some(mut encoder) = self.encoder.take() else {
-            return begun;
-        };
-        let mut block = pool::take_read();
-        let mut rest = data;
-        loop {
-            let out = block.get_mut(..most).unwrap_or_default();
-            let progress = encoder.encode(rest, last, out);
-            rest = rest.get(progress.consumed..).unwrap_or_default();
-            let fin = last && progress.done;
-            if progress.produced > 0 || fin {
-                self.push_fragment(
-                    &mut begun,
-                    fin,
-                    out.get(..progress.produced).unwrap_or_default(),
-                );
-            }
-            if progress.done || (progress.produced == 0 && progress.consumed == 0) {
-                break;
-            }
-        }
-        pool::give_read(block);
-        self.encoder = Some(encoder);
-        begun
-    }
-
-    fn push_fragment(&mut self, begun: &mut Begun, fin: bool, payload: &[u8]) {
-        // RFC 7692 §6: RSV1 on the first frame only.
-        let (opcode, rsv1) = if begun.first {
-            (begun.opcode, begun.compressed)
-        } else {
-            (OpCode::Continuation, false)
-        };
-        begun.first = false;
-        let mask = self.next_key();
-        self.queue.push_copy(fin, rsv1, opcode, mask, payload);
-    }
-
     fn slice_of(&self, len: usize) -> &[u8] {
         let control = self.control.as_ref().filter(|control| control.len() > 0);
         let rest = self.queue.rest_of_frame();
@@ -750,14 +583,6 @@ impl core::fmt::Debug for Outbox {
             .field("queued", &self.queued())
             .finish_non_exhaustive()
     }
-}
-
-/// A message whose frames are being queued.
-#[derive(Clone, Copy, Debug)]
-struct Begun {
-    opcode: OpCode,
-    compressed: bool,
-    first: bool,
 }
 
 pub(crate) const fn opcode(kind: MessageKind) -> OpCode {

@@ -26,6 +26,28 @@ struct Inner {
     frame: Bytes,
     /// Where the payload begins in `frame`.
     payload: usize,
+    /// The same compressed, once for each size of window that a connection asked for.
+    #[cfg(feature = "deflate")]
+    deflated: [std::sync::OnceLock<Deflated>; WINDOWS],
+}
+
+/// Window sizes from 9 to 15 bits.
+#[cfg(feature = "deflate")]
+const WINDOWS: usize = 7;
+
+/// A compressed message, as a server sends it.
+#[cfg(feature = "deflate")]
+#[derive(Debug)]
+pub(crate) struct Deflated {
+    pub(crate) frame: Bytes,
+    payload: usize,
+}
+
+#[cfg(feature = "deflate")]
+impl Deflated {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.frame.get(self.payload..).unwrap_or_default()
+    }
 }
 
 impl PreparedMessage {
@@ -75,23 +97,49 @@ impl PreparedMessage {
         &self.0.frame
     }
 
-    fn encode(kind: MessageKind, payload: &[u8]) -> Self {
-        let header = FrameHeader {
-            fin: true,
-            rsv1: false,
-            opcode: crate::outbox::opcode(kind),
-            mask: None,
-            len: payload.len() as u64,
-        };
-        let mut head = [0; FrameHeader::MAX_SIZE];
-        let size = header.encode(&mut head);
-        let mut frame = BytesMut::with_capacity(size + payload.len());
-        frame.put_slice(head.get(..size).unwrap_or_default());
-        frame.put_slice(payload);
-        Self(Arc::new(Inner {
-            kind,
-            frame: frame.freeze(),
-            payload: size,
+    /// The message compressed without reference to earlier ones, so that it is valid on every
+    /// connection whose window is at least this large (RFC 7692 §7.1.2).
+    #[cfg(feature = "deflate")]
+    pub(crate) fn deflated(&self, window_bits: u8, level: u8) -> Option<&Deflated> {
+        let slot = self
+            .0
+            .deflated
+            .get(usize::from(window_bits.checked_sub(9)?))?;
+        Some(slot.get_or_init(|| {
+            let payload = wskit_deflate::compress_prepared(level, window_bits, self.as_bytes());
+            let (frame, size) = encode(self.kind(), true, &payload);
+            Deflated {
+                frame,
+                payload: size,
+            }
         }))
     }
+
+    fn encode(kind: MessageKind, payload: &[u8]) -> Self {
+        let (frame, size) = encode(kind, false, payload);
+        Self(Arc::new(Inner {
+            kind,
+            frame,
+            payload: size,
+            #[cfg(feature = "deflate")]
+            deflated: Default::default(),
+        }))
+    }
+}
+
+/// A frame as a server sends it, and the size of its header.
+fn encode(kind: MessageKind, rsv1: bool, payload: &[u8]) -> (Bytes, usize) {
+    let header = FrameHeader {
+        fin: true,
+        rsv1,
+        opcode: crate::outbox::opcode(kind),
+        mask: None,
+        len: payload.len() as u64,
+    };
+    let mut head = [0; FrameHeader::MAX_SIZE];
+    let size = header.encode(&mut head);
+    let mut frame = BytesMut::with_capacity(size + payload.len());
+    frame.put_slice(head.get(..size).unwrap_or_default());
+    frame.put_slice(payload);
+    (frame.freeze(), size)
 }

@@ -173,7 +173,7 @@ impl Receiver {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "deflate"))]
     pub(crate) fn set_decoder(&mut self, decoder: Decoder) {
         self.decoder = Some(Box::new(decoder));
     }
@@ -550,7 +550,10 @@ impl Receiver {
         let mut used = 0;
         let mut size = message.size;
         let done = loop {
-            let room = limit.saturating_sub(size as usize).min(BLOCK);
+            // Room for what such input mostly becomes: zeroing a whole block for every small message
+            // would cost more than expanding it.
+            let likely = raw.len().saturating_mul(8).clamp(LEAST, BLOCK);
+            let room = limit.saturating_sub(size as usize).min(likely);
             if pieces && !self.own.is_empty() {
                 break false;
             }
@@ -748,7 +751,8 @@ impl Receiver {
 
     /// Bytes of heap that this connection holds now, a borrowed slab included.
     pub(crate) fn held(&self) -> usize {
-        self.slab.len() + self.own.capacity() + self.carry.capacity()
+        let decoder = self.decoder.as_ref().map_or(0, |decoder| decoder.held());
+        self.slab.len() + self.own.capacity() + self.carry.capacity() + decoder
     }
 
     fn reads_large(&self) -> bool {

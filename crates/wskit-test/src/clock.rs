@@ -29,13 +29,20 @@ impl Clock {
     #[must_use]
     pub fn new() -> Self {
         let now = Instant::now();
-        Self { inner: Arc::new(Mutex::new(Inner { start: now, now, next_id: 0, armed: Vec::new() })) }
+        Self {
+            inner: Arc::new(Mutex::new(Inner {
+                start: now,
+                now,
+                next_id: 0,
+                armed: Vec::new(),
+            })),
+        }
     }
 
     /// The clock of the executor that runs on this thread; one of its own if none does.
     #[must_use]
     pub fn current() -> Self {
-        CURRENT.with_borrow(|current| current.clone()).unwrap_or_default()
+        CURRENT.with_borrow(Clone::clone).unwrap_or_default()
     }
 
     /// Makes this the current clock of the thread; answers the one before.
@@ -61,7 +68,10 @@ impl Clock {
     pub fn alarm(&self) -> Alarm {
         let mut inner = self.lock();
         inner.next_id += 1;
-        Alarm { id: inner.next_id, clock: self.clone() }
+        Alarm {
+            id: inner.next_id,
+            clock: self.clone(),
+        }
     }
 
     /// Lets `time` pass and wakes whoever is due.
@@ -73,7 +83,12 @@ impl Clock {
     /// Goes on to the next armed alarm; false if there is none.
     #[must_use]
     pub fn advance_to_next(&self) -> bool {
-        let next = self.lock().armed.iter().map(|(deadline, ..)| *deadline).min();
+        let next = self
+            .lock()
+            .armed
+            .iter()
+            .map(|(deadline, ..)| *deadline)
+            .min();
         next.inspect(|next| self.advance_to(*next)).is_some()
     }
 
@@ -81,7 +96,10 @@ impl Clock {
         let mut inner = self.lock();
         inner.now = inner.now.max(to);
         let now = inner.now;
-        let (due, armed) = inner.armed.drain(..).partition(|(deadline, ..)| *deadline <= now);
+        let (due, armed) = inner
+            .armed
+            .drain(..)
+            .partition(|(deadline, ..)| *deadline <= now);
         inner.armed = armed;
         drop(inner);
         let mut due: Vec<_> = due;
@@ -104,7 +122,9 @@ impl Default for Clock {
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Clock").field("elapsed", &self.elapsed()).finish_non_exhaustive()
+        f.debug_struct("Clock")
+            .field("elapsed", &self.elapsed())
+            .finish_non_exhaustive()
     }
 }
 

@@ -42,7 +42,9 @@ impl Executor {
     #[must_use]
     pub fn with_seed(seed: u64) -> Self {
         let executor = Self::new();
-        executor.seed.set(Some(seed.wrapping_mul(2).wrapping_add(1)));
+        executor
+            .seed
+            .set(Some(seed.wrapping_mul(2).wrapping_add(1)));
         executor
     }
 
@@ -74,10 +76,16 @@ impl Executor {
         push(&self.queue, MAIN);
         for _ in 0..self.most_polls {
             let Some(id) = self.next() else {
-                assert!(self.clock.advance_to_next(), "stalled: nobody will wake these tasks");
+                assert!(
+                    self.clock.advance_to_next(),
+                    "stalled: nobody will wake these tasks"
+                );
                 continue;
             };
-            let waker = Waker::from(Arc::new(Ready { id, queue: self.queue.clone() }));
+            let waker = Waker::from(Arc::new(Ready {
+                id,
+                queue: self.queue.clone(),
+            }));
             let mut cx = Context::from_waker(&waker);
             if id == MAIN {
                 if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
@@ -103,7 +111,9 @@ impl Executor {
         }
         let at = self.seed.get().map_or(0, |seed| {
             // Knuth's generator: enough to shuffle with.
-            let seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             self.seed.set(Some(seed));
             (seed >> 33) as usize % queue.len()
         });
@@ -119,7 +129,9 @@ impl Default for Executor {
 
 impl fmt::Debug for Executor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Executor").field("clock", &self.clock).finish_non_exhaustive()
+        f.debug_struct("Executor")
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
     }
 }
 

@@ -36,8 +36,14 @@ pub enum Fault {
 
 impl Fault {
     /// Every kind, to loop over.
-    pub const ALL: [Self; 6] =
-        [Self::Reset, Self::BrokenPipe, Self::Eof, Self::Interrupted, Self::Pending, Self::ZeroWrite];
+    pub const ALL: [Self; 6] = [
+        Self::Reset,
+        Self::BrokenPipe,
+        Self::Eof,
+        Self::Interrupted,
+        Self::Pending,
+        Self::ZeroWrite,
+    ];
 
     /// Whether a connection outlives it.
     #[must_use]
@@ -58,24 +64,40 @@ impl Faults {
     /// None.
     #[must_use]
     pub const fn none() -> Self {
-        Self { at: None, one_byte_reads: false, one_byte_writes: false, pending_first: false }
+        Self {
+            at: None,
+            one_byte_reads: false,
+            one_byte_writes: false,
+            pending_first: false,
+        }
     }
 
     /// One fault at operation number `nth`.
     #[must_use]
     pub const fn at(fault: Fault, nth: usize) -> Self {
-        Self { at: Some((fault, nth)), ..Self::none() }
+        Self {
+            at: Some((fault, nth)),
+            ..Self::none()
+        }
     }
 
     /// One byte at a time both ways, and everything waits first.
     #[must_use]
     pub const fn slow() -> Self {
-        Self { at: None, one_byte_reads: true, one_byte_writes: true, pending_first: true }
+        Self {
+            at: None,
+            one_byte_reads: true,
+            one_byte_writes: true,
+            pending_first: true,
+        }
     }
 
     /// Everything waits first.
     #[must_use]
     pub const fn hesitant() -> Self {
-        Self { pending_first: true, ..Self::none() }
+        Self {
+            pending_first: true,
+            ..Self::none()
+        }
     }
 }

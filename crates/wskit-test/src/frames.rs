@@ -20,7 +20,9 @@ impl Frames {
     /// Frames from the end that faces this one.
     #[must_use]
     pub const fn to(role: Role) -> Self {
-        Self { role: opposite(role) }
+        Self {
+            role: opposite(role),
+        }
     }
 
     /// A whole text message.
@@ -40,7 +42,11 @@ impl Frames {
     pub fn fragments(self, pieces: &[&str]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (at, piece) in pieces.iter().enumerate() {
-            let opcode = if at == 0 { OpCode::Text } else { OpCode::Continuation };
+            let opcode = if at == 0 {
+                OpCode::Text
+            } else {
+                OpCode::Continuation
+            };
             bytes.extend(self.frame(opcode, at + 1 == pieces.len(), piece.as_bytes()));
         }
         bytes
@@ -76,7 +82,13 @@ impl Frames {
     #[must_use]
     pub fn frame(self, opcode: OpCode, fin: bool, payload: &[u8]) -> Vec<u8> {
         let mask = (self.role == Role::Client).then_some(KEY);
-        let header = FrameHeader { fin, rsv1: false, opcode, mask, len: payload.len() as u64 };
+        let header = FrameHeader {
+            fin,
+            rsv1: false,
+            opcode,
+            mask,
+            len: payload.len() as u64,
+        };
         let mut head = [0; FrameHeader::MAX_SIZE];
         let size = header.encode(&mut head);
         let mut bytes = head[..size].to_vec();
@@ -112,7 +124,11 @@ impl Frame {
     /// A frame to compare with.
     #[must_use]
     pub fn new(opcode: OpCode, payload: impl AsRef<[u8]>) -> Self {
-        Self { opcode, fin: true, payload: payload.as_ref().to_vec() }
+        Self {
+            opcode,
+            fin: true,
+            payload: payload.as_ref().to_vec(),
+        }
     }
 
     /// Reads a frame that `role` sent off the front of `bytes`; `None` if it is not whole.
@@ -121,19 +137,36 @@ impl Frame {
     /// If it is no frame that `role` may send.
     #[must_use]
     pub fn parse(role: Role, bytes: &[u8]) -> Option<(Self, usize)> {
-        let masking = if role == Role::Client { Masking::Required } else { Masking::Forbidden };
-        let rules = HeaderRules { masking, allow_rsv1: false };
+        let masking = if role == Role::Client {
+            Masking::Required
+        } else {
+            Masking::Forbidden
+        };
+        let rules = HeaderRules {
+            masking,
+            allow_rsv1: false,
+        };
         let (header, size) = match FrameHeader::parse(bytes, rules) {
             Ok(Parsed::Header { header, size }) => (header, size),
             Ok(_) => return None,
-            Err(error) => panic!("{role:?} sent what is no frame: {error}: {:02x?}", &bytes[..bytes.len().min(32)]),
+            Err(error) => panic!(
+                "{role:?} sent what is no frame: {error}: {:02x?}",
+                &bytes[..bytes.len().min(32)]
+            ),
         };
         let end = size + header.len as usize;
         let mut payload = bytes.get(size..end)?.to_vec();
         if let Some(key) = header.mask {
             Mask::new(key).apply(&mut payload);
         }
-        Some((Self { opcode: header.opcode, fin: header.fin, payload }, end))
+        Some((
+            Self {
+                opcode: header.opcode,
+                fin: header.fin,
+                payload,
+            },
+            end,
+        ))
     }
 
     /// All frames of a recording; a frame at its end that is not whole is left out.
@@ -152,6 +185,12 @@ impl std::fmt::Debug for Frame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let shown = &self.payload[..self.payload.len().min(64)];
         let more = if self.fin { "" } else { " .." };
-        write!(f, "{:?} {:?} ({} bytes){more}", self.opcode, shown.escape_ascii().to_string(), self.payload.len())
+        write!(
+            f,
+            "{:?} {:?} ({} bytes){more}",
+            self.opcode,
+            shown.escape_ascii().to_string(),
+            self.payload.len()
+        )
     }
 }

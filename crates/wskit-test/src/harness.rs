@@ -49,7 +49,9 @@ pub fn now<H: Harness>() -> Instant {
 pub async fn sleep<H: Harness>(time: Duration) {
     let mut timer = timer::<H>();
     let deadline = timer.now() + time;
-    poll_fn(|cx| timer.poll_until(cx, deadline)).await.expect("a timer");
+    poll_fn(|cx| timer.poll_until(cx, deadline))
+        .await
+        .expect("a timer");
 }
 
 /// Runs a test in which time must not pass: whoever was not woken when he should have been would
@@ -59,7 +61,10 @@ pub fn run<H: Harness>(test: impl Future<Output = ()>) {
         let start = now::<H>();
         test.await;
         let passed = now::<H>() - start;
-        assert!(passed.is_zero(), "a wake-up was lost: {passed:?} passed until a deadline helped");
+        assert!(
+            passed.is_zero(),
+            "a wake-up was lost: {passed:?} passed until a deadline helped"
+        );
     });
 }
 
@@ -93,7 +98,10 @@ impl Runtime<PipeEnd> for Simulated {
     type Transport = SimulatedIo;
 
     fn wrap(end: PipeEnd) -> SimulatedIo {
-        SimulatedIo { end, clock: Clock::current() }
+        SimulatedIo {
+            end,
+            clock: Clock::current(),
+        }
     }
 }
 
@@ -119,7 +127,11 @@ impl PollRead for SimulatedIo {
 }
 
 impl PollWrite for SimulatedIo {
-    fn poll_write(&mut self, cx: &mut Context<'_>, chunks: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        chunks: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         self.end.poll_write(cx, chunks)
     }
 
@@ -153,7 +165,11 @@ impl PollRead for PipeRead {
 }
 
 impl PollWrite for PipeWrite {
-    fn poll_write(&mut self, cx: &mut Context<'_>, chunks: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        chunks: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         Self::poll_write(self, cx, chunks)
     }
 

@@ -11,8 +11,10 @@ pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 /// wake-up that is lost is not made good by the other one's.
 pub async fn join<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
     let (mut first, mut second) = (None, None);
-    let tasks: Vec<Boxed<'_, ()>> =
-        vec![Box::pin(async { first = Some(a.await) }), Box::pin(async { second = Some(b.await) })];
+    let tasks: Vec<Boxed<'_, ()>> = vec![
+        Box::pin(async { first = Some(a.await) }),
+        Box::pin(async { second = Some(b.await) }),
+    ];
     join_all(tasks).await;
     match (first, second) {
         (Some(first), Some(second)) => (first, second),
@@ -23,7 +25,10 @@ pub async fn join<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
 /// As [`join`], for any number.
 pub async fn join_all<T>(tasks: Vec<Boxed<'_, T>>) -> Vec<T> {
     let mut results: Vec<Option<T>> = tasks.iter().map(|_| None).collect();
-    let mut tasks: Vec<_> = tasks.into_iter().map(|task| (Some(task), Arc::new(Flag::default()))).collect();
+    let mut tasks: Vec<_> = tasks
+        .into_iter()
+        .map(|task| (Some(task), Arc::new(Flag::default())))
+        .collect();
     let mut polls = 0;
     poll_fn(move |cx| {
         let mut waiting = false;
@@ -34,7 +39,8 @@ pub async fn join_all<T>(tasks: Vec<Boxed<'_, T>>) -> Vec<T> {
                 polls += 1;
                 assert!(polls < MOST_POLLS, "busy: {polls} polls and no end");
                 let waker = Waker::from(flag.clone());
-                if let Poll::Ready(output) = running.as_mut().poll(&mut Context::from_waker(&waker)) {
+                if let Poll::Ready(output) = running.as_mut().poll(&mut Context::from_waker(&waker))
+                {
                     *result = Some(output);
                     *task = None;
                     continue;
@@ -108,7 +114,11 @@ impl Flag {
 impl Wake for Flag {
     fn wake(self: Arc<Self>) {
         self.asleep.store(false, Ordering::Release);
-        let outer = self.outer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let outer = self
+            .outer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if let Some(outer) = outer {
             outer.wake();
         }

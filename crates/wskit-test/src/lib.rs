@@ -20,7 +20,9 @@ pub use clock::{Alarm, Clock};
 pub use executor::Executor;
 pub use faults::{Fault, Faults};
 pub use frames::{Frame, Frames, KEY, opposite};
-pub use harness::{Harness, Io, Simulated, SimulatedIo, TimerOf, now, run, run_timed, sleep, timer, wrap};
+pub use harness::{
+    Harness, Io, Simulated, SimulatedIo, TimerOf, now, run, run_timed, sleep, timer, wrap,
+};
 pub use join::{Boxed, cut, join, join_all, once, pause};
 pub use pipe::{PipeEnd, PipeRead, PipeWrite, pipe};
 pub use probe::Probe;

@@ -15,8 +15,14 @@ use crate::probe::Probe;
 pub fn pipe(capacity: usize) -> (PipeEnd, PipeEnd) {
     let duplex = Arc::new(Mutex::new([Side::new(capacity), Side::new(capacity)]));
     let end = |me| {
-        let hold = Arc::new(Hold { duplex: duplex.clone(), me });
-        PipeEnd { read: PipeRead { hold: hold.clone() }, write: PipeWrite { hold } }
+        let hold = Arc::new(Hold {
+            duplex: duplex.clone(),
+            me,
+        });
+        PipeEnd {
+            read: PipeRead { hold: hold.clone() },
+            write: PipeWrite { hold },
+        }
     };
     (end(0), end(1))
 }
@@ -59,7 +65,11 @@ impl PipeEnd {
     }
 
     /// See [`PipeWrite::poll_write`].
-    pub fn poll_write(&mut self, cx: &mut Context<'_>, chunks: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    pub fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        chunks: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         self.write.poll_write(cx, chunks)
     }
 
@@ -77,7 +87,10 @@ impl PipeEnd {
 impl PipeRead {
     /// Reads what is there; 0 is the end of the stream.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        assert!(!buf.is_empty(), "a read into nothing cannot be told from the end of the stream");
+        assert!(
+            !buf.is_empty(),
+            "a read into nothing cannot be told from the end of the stream"
+        );
         let mut sides = self.hold.lock();
         let [me, peer] = self.hold.order(&mut sides);
         if let Some(polled) = me.gate(Op::Read, cx) {
@@ -98,7 +111,11 @@ impl PipeRead {
             me.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        let most = if me.faults.one_byte_reads { 1 } else { buf.len() };
+        let most = if me.faults.one_byte_reads {
+            1
+        } else {
+            buf.len()
+        };
         let n = most.min(peer.buffer.len());
         for (to, from) in buf.iter_mut().zip(peer.buffer.drain(..n)) {
             *to = from;
@@ -113,8 +130,15 @@ impl PipeRead {
 
 impl PipeWrite {
     /// Takes what there is room for.
-    pub fn poll_write(&mut self, cx: &mut Context<'_>, chunks: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        assert!(!chunks.is_empty() && chunks.iter().all(|chunk| !chunk.is_empty()), "a write of nothing");
+    pub fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        chunks: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        assert!(
+            !chunks.is_empty() && chunks.iter().all(|chunk| !chunk.is_empty()),
+            "a write of nothing"
+        );
         let mut sides = self.hold.lock();
         let [me, peer] = self.hold.order(&mut sides);
         if let Some(polled) = me.gate(Op::Write, cx) {
@@ -294,7 +318,10 @@ impl Side {
     fn gate(&mut self, op: Op, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
         let number = self.operations;
         self.operations += 1;
-        assert!(number < MOST_OPERATIONS, "busy: {number} operations on one transport");
+        assert!(
+            number < MOST_OPERATIONS,
+            "busy: {number} operations on one transport"
+        );
         if self.faults.pending_first {
             let waited = &mut self.waited[op as usize];
             *waited = !*waited;
@@ -320,7 +347,12 @@ impl Side {
         None
     }
 
-    fn strike(&mut self, fault: Fault, op: Op, cx: &Context<'_>) -> Option<Poll<io::Result<usize>>> {
+    fn strike(
+        &mut self,
+        fault: Fault,
+        op: Op,
+        cx: &Context<'_>,
+    ) -> Option<Poll<io::Result<usize>>> {
         match fault {
             Fault::Interrupted => return Some(Poll::Ready(Err(fault.kind().into()))),
             Fault::Pending => {

@@ -22,7 +22,12 @@ impl Script {
     /// Speaks as `role` over this end.
     #[must_use]
     pub fn new(end: PipeEnd, role: Role) -> Self {
-        Self { probe: end.probe(), end: Some(end), role, unread: Vec::new() }
+        Self {
+            probe: end.probe(),
+            end: Some(end),
+            role,
+            unread: Vec::new(),
+        }
     }
 
     /// Makes frames of this end's.
@@ -39,7 +44,9 @@ impl Script {
 
     /// Writes all of `bytes`.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.try_send(bytes).await.expect("the other end takes no more");
+        self.try_send(bytes)
+            .await
+            .expect("the other end takes no more");
     }
 
     /// Writes all of `bytes`, or says why not.
@@ -71,7 +78,11 @@ impl Script {
                 return frame;
             }
             let n = self.read().await.expect("a frame was expected");
-            assert!(n > 0, "a frame was expected and the stream ended, after {:02x?}", self.unread);
+            assert!(
+                n > 0,
+                "a frame was expected and the stream ended, after {:02x?}",
+                self.unread
+            );
         }
     }
 
@@ -91,28 +102,43 @@ impl Script {
     pub async fn head(&mut self) -> String {
         loop {
             if let Some(at) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
-                return String::from_utf8(self.unread.drain(..at + 4).collect()).expect("a head is text");
+                return String::from_utf8(self.unread.drain(..at + 4).collect())
+                    .expect("a head is text");
             }
-            assert!(self.read().await.expect("a head was expected") > 0, "a head was expected, got {:?}", self.unread);
+            assert!(
+                self.read().await.expect("a head was expected") > 0,
+                "a head was expected, got {:?}",
+                self.unread
+            );
         }
     }
 
     /// Reads to the end of the stream; what came.
     pub async fn rest(&mut self) -> Vec<u8> {
-        while self.read().await.expect("the end of the stream was expected") > 0 {}
+        while self
+            .read()
+            .await
+            .expect("the end of the stream was expected")
+            > 0
+        {}
         core::mem::take(&mut self.unread)
     }
 
     /// The stream must end here.
     pub async fn expect_end(&mut self) {
         let rest = self.rest().await;
-        assert!(rest.is_empty(), "the end was expected and came after {rest:02x?}");
+        assert!(
+            rest.is_empty(),
+            "the end was expected and came after {rest:02x?}"
+        );
     }
 
     /// Sends nothing more; can still read.
     pub async fn finish(&mut self) {
         let end = self.end.as_mut().expect("the script has hung up");
-        poll_fn(|cx| end.poll_shutdown(cx)).await.expect("shut down");
+        poll_fn(|cx| end.poll_shutdown(cx))
+            .await
+            .expect("shut down");
     }
 
     /// Drops this end.

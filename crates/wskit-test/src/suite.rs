@@ -18,9 +18,10 @@ pub mod split;
 /// Expands to one `#[test]` for each scenario of the [`suite`](mod@crate::suite), run on this harness, in
 /// modules of their names.
 ///
-/// ```ignore
-/// use my_binding::MyHarness;
-/// wskit_test::suite!(MyHarness);
+/// ```
+/// use wskit_test::Simulated;
+/// wskit_test::suite!(Simulated);
+/// # fn main() {}
 /// ```
 #[macro_export]
 macro_rules! suite {
@@ -43,8 +44,11 @@ macro_rules! suite {
             sender_answers_pings_and_keeps_the_first_message
             message_kept_while_sending_is_not_overwritten
             large_message_kept_while_sending_is_whole
+            message_kept_while_sending_suits_every_receive
             ten_pings_get_ten_pongs_in_order
+            every_ping_of_a_burst_gets_its_pong
             unanswered_ping_is_told_after_a_send
+            pong_that_comes_while_sending_is_told
             nothing_behind_a_close_counts
             echo_and_pings_mix
         });
@@ -66,6 +70,7 @@ macro_rules! suite {
             split_writers_wait_while_the_peer_does_not_read
             split_writers_are_let_in_in_order
             split_writer_that_gives_up_lets_the_next_in
+            split_line_moves_on_by_itself
             split_permit_is_room_for_certain
             split_writers_that_wait_learn_of_the_end
             flood_lets_other_tasks_run
@@ -85,10 +90,13 @@ macro_rules! suite {
         $crate::scenarios!($harness, split: {
             writers_and_reader_work_at_once
             full_duplex_against_an_echo_goes_on
+            send_ends_although_others_keep_the_queue_full
+            waiting_reader_finishes_a_dropped_send
             reader_receives_in_every_way
             writer_closes_while_the_reader_waits
             writer_starts_to_close_and_goes
             writer_reads_when_the_reader_is_gone
+            waiting_writer_learns_of_a_close_when_the_reader_is_gone
             writer_closes_when_the_reader_is_gone
             reader_goes_while_a_writer_closes
             two_writers_close_at_once
@@ -104,6 +112,7 @@ macro_rules! suite {
             split_reset_at_every_byte_is_told_once
             cut_message_is_told_as_such
             sender_learns_of_the_end
+            last_words_outlive_a_failed_send
             leftover_at_every_byte_is_read_first
         });
         $crate::scenarios!($harness, deadlines: {
@@ -111,6 +120,8 @@ macro_rules! suite {
             client_gives_up_on_a_server_that_does_not_answer
             refusal_does_not_wait_for_ever
             close_that_is_not_answered_ends_by_its_deadline
+            close_behind_a_stuck_queue_ends_by_its_deadline
+            endless_deadlines_are_none
             client_ends_the_transport_by_the_deadline
             chatter_does_not_put_off_the_close_deadline
             split_close_ends_by_its_deadline
@@ -120,6 +131,7 @@ macro_rules! suite {
             keepalive_spares_a_peer_of_a_busy_owner
             deadline_is_judged_only_after_a_read
             keepalive_ends_a_send_that_nobody_takes
+            keepalive_spares_a_peer_that_still_takes_bytes
             split_keepalive_ends_a_send_that_nobody_takes
             split_keepalive_works_without_the_reader
             idle_connection_is_closed_with_1001
@@ -129,6 +141,7 @@ macro_rules! suite {
             server_reads_frames_behind_the_request
             client_reads_frames_behind_the_answer
             server_refuses_what_is_no_handshake
+            refusal_is_reported_although_nobody_hears_it
             server_decides_later
             server_hands_over_ordinary_http
             client_is_refused
@@ -188,11 +201,19 @@ mod tests {
             include_str!("suite/faults.rs"),
             include_str!("suite/cancel.rs"),
         ];
-        let scenarios = sources.iter().flat_map(|source| source.lines()).filter_map(|line| {
-            line.strip_prefix("pub fn ")?.split_once("<H: Harness>()").map(|(name, _)| name)
-        });
+        let scenarios = sources
+            .iter()
+            .flat_map(|source| source.lines())
+            .filter_map(|line| {
+                line.strip_prefix("pub fn ")?
+                    .split_once("<H: Harness>()")
+                    .map(|(name, _)| name)
+            });
         for name in scenarios {
-            assert!(list.lines().any(|line| line.trim() == name), "{name} is not in the macro");
+            assert!(
+                list.lines().any(|line| line.trim() == name),
+                "{name} is not in the macro"
+            );
         }
     }
 }

@@ -65,6 +65,14 @@ impl Connector {
         self
     }
 
+    /// Offers permessage-deflate; the server may decline.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, config: wskit_proto::deflate::Config) -> Self {
+        self.client = self.client.deflate(config);
+        self
+    }
+
     /// TLS settings for `wss://`.
     #[cfg(feature = "rustls")]
     #[must_use]

@@ -3,11 +3,13 @@
 
 pub use wskit_driver::{Error, Event};
 pub use wskit_handshake::{
-    Accept, ClientRequest, HandshakeError, HeadLimits, OriginPolicy as Origin, Rejection, UpgradeRequest,
+    Accept, ClientRequest, HandshakeError, HeadLimits, OriginPolicy as Origin, Rejection,
+    UpgradeRequest,
 };
 pub use wskit_proto::{
-    Cause, CloseCode, CloseFrame, Config, Ending, Initiator, Keepalive, Limits, Message, MessageKind, MessageRef,
-    Outbox, Outcome, Outgoing, Piece, PreparedMessage, ProtocolError, Role, SendError, State, TimeoutKind, Utf8Bytes,
+    Cause, CloseCode, CloseFrame, Config, Ending, Initiator, Keepalive, Limits, Message,
+    MessageKind, MessageRef, Outbox, Outcome, Outgoing, Piece, PreparedMessage, ProtocolError,
+    Role, SendError, State, TimeoutKind, Utf8Bytes,
 };
 
 /// The binding to tokio. Its types are also at the root of this crate.
@@ -16,12 +18,19 @@ pub use wskit_tokio as tokio;
 
 #[cfg(feature = "tokio")]
 pub use wskit_tokio::{
-    Client, ClientStream, Connector, HttpRequest, Reader, Request, Server, Upgrade, WebSocket, Writer, connect,
-    from_parts,
+    Client, ClientStream, Connector, HttpRequest, Reader, Request, Server, Upgrade, WebSocket,
+    Writer, connect, from_parts,
 };
 
+/// Compression: its settings, and what can be agreed on.
+#[cfg(feature = "deflate")]
+pub use wskit_proto::deflate;
+
 /// TLS for `wss://`.
-#[cfg(all(feature = "tokio", any(feature = "rustls-ring", feature = "rustls-aws-lc")))]
+#[cfg(all(
+    feature = "tokio",
+    any(feature = "rustls-ring", feature = "rustls-aws-lc")
+))]
 pub use wskit_tokio::tls;
 
 /// The layers below, for those who build on them.

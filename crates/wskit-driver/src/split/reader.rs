@@ -34,7 +34,11 @@ pub struct Reader<T: Transport> {
 
 impl<T: Transport> Reader<T> {
     pub(super) fn new(engine: Engine<T::Timer>, read: T::Read, shared: Arc<Shared<T>>) -> Self {
-        Self { engine: Some(engine), read: Some(read), shared }
+        Self {
+            engine: Some(engine),
+            read: Some(read),
+            shared,
+        }
     }
 
     /// Receives a message to keep; `None` after a clean close.
@@ -55,7 +59,9 @@ impl<T: Transport> Reader<T> {
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         self.poll_with(cx, |engine, cx, link| {
             let item = ready!(engine.poll_item(cx, link))?;
-            Poll::Ready(Ok(item.map(|item| engine.inbound.message(item).into_owned())))
+            Poll::Ready(Ok(
+                item.map(|item| engine.inbound.message(item).into_owned())
+            ))
         })
     }
 
@@ -120,19 +126,28 @@ impl<T: Transport> Reader<T> {
     /// The latest round trip of a keepalive ping.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        self.engine.as_ref().and_then(|engine| engine.inbound.round_trip())
+        self.engine
+            .as_ref()
+            .and_then(|engine| engine.inbound.round_trip())
     }
 
     /// Polls the engine; if it has to wait, a writer that starts the end wakes it.
     fn poll_with<R>(
         &mut self,
         cx: &mut Context<'_>,
-        mut poll: impl FnMut(&mut Engine<T::Timer>, &mut Context<'_>, &mut ReadSide<'_, T>) -> Poll<Result<Option<R>, Error>>,
+        mut poll: impl FnMut(
+            &mut Engine<T::Timer>,
+            &mut Context<'_>,
+            &mut ReadSide<'_, T>,
+        ) -> Poll<Result<Option<R>, Error>>,
     ) -> Poll<Result<Option<R>, Error>> {
         let (Some(engine), Some(read)) = (self.engine.as_mut(), self.read.as_mut()) else {
             return Poll::Ready(Ok(None));
         };
-        let mut link = ReadSide { read, shared: &self.shared };
+        let mut link = ReadSide {
+            read,
+            shared: &self.shared,
+        };
         let before = self.shared.state();
         let polled = poll(engine, cx, &mut link);
         if polled.is_pending() {
@@ -156,7 +171,9 @@ impl<T: Transport> Drop for Reader<T> {
 
 impl<T: Transport> fmt::Debug for Reader<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("state", &self.state()).finish_non_exhaustive()
+        f.debug_struct("Reader")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
     }
 }
 
@@ -192,8 +209,12 @@ impl<'a, T: Transport> Future for ReadRef<'a, T> {
             return Poll::Ready(Ok(None));
         };
         match reader.poll_with(cx, |engine, cx, link| engine.poll_item(cx, link)) {
-            Poll::Ready(Ok(item)) => Poll::Ready(Ok(item
-                .and_then(|item| reader.engine.as_mut().map(|engine| engine.inbound.message(item))))),
+            Poll::Ready(Ok(item)) => Poll::Ready(Ok(item.and_then(|item| {
+                reader
+                    .engine
+                    .as_mut()
+                    .map(|engine| engine.inbound.message(item))
+            }))),
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
                 self.reader = Some(reader);
@@ -223,8 +244,12 @@ impl<'a, T: Transport> Future for ReaderPiece<'a, T> {
             return Poll::Ready(Ok(None));
         };
         match reader.poll_with(cx, |engine, cx, link| engine.poll_piece(cx, link)) {
-            Poll::Ready(Ok(piece)) => Poll::Ready(Ok(piece
-                .and_then(|piece| reader.engine.as_ref().map(|engine| engine.inbound.piece(piece))))),
+            Poll::Ready(Ok(piece)) => Poll::Ready(Ok(piece.and_then(|piece| {
+                reader
+                    .engine
+                    .as_ref()
+                    .map(|engine| engine.inbound.piece(piece))
+            }))),
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
                 self.reader = Some(reader);

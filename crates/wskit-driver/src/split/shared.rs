@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use wskit_proto::{Ending, Outbox, Outcome, Outgoing, SendError, State, WithOutbox};
 
+use super::flushing::Target;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::fan_out::FanOut;
@@ -36,6 +37,8 @@ pub(crate) struct Tx<W> {
     dirty: bool,
     /// Bytes written since the split.
     written: u64,
+    /// Bytes of control frames queued since the split, which may go before data queued earlier.
+    jumped: u64,
     /// Those who wait for room, in the order in which they came.
     line: VecDeque<u64>,
     next_in_line: u64,
@@ -67,7 +70,10 @@ pub(crate) struct Place<'a, T: Transport> {
 
 impl<'a, T: Transport> Place<'a, T> {
     pub(crate) fn new(shared: &'a Shared<T>) -> Self {
-        Self { shared, number: None }
+        Self {
+            shared,
+            number: None,
+        }
     }
 }
 
@@ -91,7 +97,16 @@ impl<T: Transport> Shared<T> {
     ) -> Self {
         let waiting = Arc::new(FanOut::new());
         let close_timeout = outbox.close_deadline();
-        let tx = Tx { outbox, io, dirty, written: 0, line: VecDeque::new(), next_in_line: 0, permits: 0 };
+        let tx = Tx {
+            outbox,
+            io,
+            dirty,
+            written: 0,
+            jumped: 0,
+            line: VecDeque::new(),
+            next_in_line: 0,
+            permits: 0,
+        };
         let flags = AtomicUsize::new(tx.flags());
         Self {
             tx: Mutex::new(tx),
@@ -159,7 +174,7 @@ impl<T: Transport> Shared<T> {
         }
     }
 
-    fn wake_reader(&self) {
+    pub(crate) fn wake_reader(&self) {
         let waker = lock(&self.reader).take();
         if let Some(waker) = waker {
             waker.wake();
@@ -254,7 +269,11 @@ impl<T: Transport> Shared<T> {
             if tx.outbox.state() != State::Open {
                 return Poll::Ready(Err(SendError::Closed.into()));
             }
-            if tx.outbox.has_room(tx.permits * PERMIT) { Poll::Ready(Ok(())) } else { Poll::Pending }
+            if tx.outbox.has_room(tx.permits * PERMIT) {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
         });
         if polled.is_pending() {
             self.drive_parked();
@@ -264,29 +283,39 @@ impl<T: Transport> Shared<T> {
     }
 
     /// How many bytes must have been written for everything queued now to be out.
-    pub(crate) fn flush_target(&self) -> u64 {
+    pub(crate) fn flush_target(&self) -> Target {
         let tx = lock(&self.tx);
-        tx.written + tx.outbox.queued() as u64
+        Target {
+            written: tx.written + tx.outbox.queued() as u64,
+            jumped: tx.jumped,
+        }
     }
 
-    pub(crate) fn poll_flush(&self, cx: &mut Context<'_>, target: u64) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll_flush(
+        &self,
+        cx: &mut Context<'_>,
+        target: Target,
+    ) -> Poll<Result<(), Error>> {
         let ticket = self.waiting.ticket();
         let polled = self.with_tx(|tx| {
-            if tx.written >= target && !tx.dirty {
+            if tx.has_written(target) && !tx.dirty {
                 return Poll::Ready(Ok(()));
             }
             if tx.outbox.state() == State::Closed {
                 return Poll::Ready(Err(SendError::Closed.into()));
             }
-            match tx.poll_write_out(&self.waiting_waker) {
-                Poll::Ready(Err(error)) => {
-                    tx.outbox.transport_failed(error.kind());
-                    Poll::Ready(Err(error.into()))
-                }
-                Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
-                Poll::Pending if tx.written >= target && !tx.dirty => Poll::Ready(Ok(())),
-                Poll::Pending => Poll::Pending,
+            let mut polled = tx.poll_write_out(&self.waiting_waker);
+            if polled.is_pending() && tx.has_written(target) {
+                // Others keep the queue full, and it may never be empty.
+                polled = uninterrupted(|| {
+                    tx.io
+                        .poll_flush(&mut Context::from_waker(&self.waiting_waker))
+                });
             }
+            polled.map_err(|error| {
+                tx.outbox.transport_failed(error.kind());
+                error.into()
+            })
         });
         self.drive_parked();
         if polled.is_pending() {
@@ -301,10 +330,11 @@ impl<T: Transport> Shared<T> {
         self.drive_parked();
         match self.poll_write_out(cx) {
             Poll::Ready(Err(error)) => self.with_tx(|tx| tx.outbox.transport_failed(error.kind())),
-            Poll::Ready(Ok(())) if self.with_tx(|tx| tx.outbox.ending()) == Ending::ShutDown => {
-                if self.poll_shutdown(cx).is_ready() {
-                    self.with_tx(|tx| tx.outbox.transport_shut_down());
-                }
+            Poll::Ready(Ok(()))
+                if self.with_tx(|tx| tx.outbox.ending()) == Ending::ShutDown
+                    && self.poll_shutdown(cx).is_ready() =>
+            {
+                self.with_tx(|tx| tx.outbox.transport_shut_down());
             }
             _ => {}
         }
@@ -319,7 +349,9 @@ impl<T: Transport> Shared<T> {
     /// calls; everybody who waits is woken when more comes.
     fn drive_parked(&self) {
         let mut parked = lock(&self.parked);
-        let Some(Parked { engine, read }) = parked.as_mut() else { return };
+        let Some(Parked { engine, read }) = parked.as_mut() else {
+            return;
+        };
         let mut link = ReadSide { read, shared: self };
         let mut cx = Context::from_waker(&self.waiting_waker);
         while let Poll::Ready(Ok(Some(_))) = engine.poll_ready(&mut cx, &mut link) {}
@@ -348,6 +380,19 @@ impl<W: PollWrite> Tx<W> {
             || (self.line.is_empty() && self.outbox.has_room(self.permits * PERMIT))
     }
 
+    fn has_written(&self, target: Target) -> bool {
+        self.written >= target.written + (self.jumped - target.jumped)
+    }
+
+    /// Calls `f`, which may queue control frames.
+    pub(crate) fn control<R>(&mut self, f: impl FnOnce(&mut Outbox) -> R) -> R {
+        let before = self.outbox.queued();
+        let result = f(&mut self.outbox);
+        // One that took another's place is counted as well: then a flush waits a little longer.
+        self.jumped += self.outbox.queued().saturating_sub(before) as u64;
+        result
+    }
+
     fn poll_write_out(&mut self, waker: &Waker) -> Poll<io::Result<()>> {
         let before = self.outbox.queued();
         let mut cx = Context::from_waker(waker);
@@ -362,7 +407,11 @@ impl<W: PollWrite> Tx<W> {
 
     pub(crate) fn try_feed(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
         self.outbox.check()?;
-        if self.may_enter(None) { self.outbox.feed(message) } else { Err(SendError::QueueFull) }
+        if self.may_enter(None) {
+            self.outbox.feed(message)
+        } else {
+            Err(SendError::QueueFull)
+        }
     }
 
     pub(crate) fn take_permit(&mut self) -> Result<(), SendError> {
@@ -384,7 +433,7 @@ pub(crate) struct ReadSide<'a, T: Transport> {
 
 impl<T: Transport> WithOutbox for ReadSide<'_, T> {
     fn with_outbox<R>(&mut self, f: impl FnOnce(&mut Outbox) -> R) -> R {
-        self.shared.with_tx(|tx| f(&mut tx.outbox))
+        self.shared.with_tx(|tx| tx.control(f))
     }
 }
 

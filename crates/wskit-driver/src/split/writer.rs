@@ -8,6 +8,7 @@ use wskit_proto::{
     CloseCode, CloseFrame, Message, Outcome, Outgoing, SendError, State, TimeoutKind, Utf8Bytes,
 };
 
+use super::flushing::{Flushing, Target};
 use super::shared::{Place, Shared, Tx};
 use crate::error::Error;
 use crate::sync::Arc;
@@ -27,12 +28,15 @@ use crate::transport::{Timer, Transport};
 pub struct Writer<T: Transport> {
     shared: Arc<Shared<T>>,
     /// What a [`Sink::poll_flush`] in progress waits for.
-    flushing: Option<u64>,
+    flushing: Option<Target>,
 }
 
 impl<T: Transport> Writer<T> {
     pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
-        Self { shared, flushing: None }
+        Self {
+            shared,
+            flushing: None,
+        }
     }
 
     /// Queues a message and writes everything queued up to it.
@@ -41,7 +45,8 @@ impl<T: Transport> Writer<T> {
     /// [`SendError`] when the message cannot be sent, [`Error::Io`] when the transport failed.
     ///
     /// # Cancel safety
-    /// A dropped `send` has queued its message wholly or not at all. To know which, use
+    /// A dropped `send` has queued its message wholly or not at all, and what is queued leaves with
+    /// the next call, or at once if the reader is waiting. To know which, use
     /// [`reserve`](Writer::reserve).
     pub async fn send<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         self.feed(message).await?;
@@ -59,10 +64,11 @@ impl<T: Transport> Writer<T> {
         let mut message = Some(message.into());
         let mut place = Place::new(&self.shared);
         poll_fn(move |cx| {
-            self.shared.poll_enter(cx, &mut place, |tx| match message.take() {
-                Some(message) => tx.feed(message),
-                None => Ok(()),
-            })
+            self.shared
+                .poll_enter(cx, &mut place, |tx| match message.take() {
+                    Some(message) => tx.feed(message),
+                    None => Ok(()),
+                })
         })
         .await
     }
@@ -87,7 +93,9 @@ impl<T: Transport> Writer<T> {
     pub async fn reserve(&self) -> Result<WritePermit<'_, T>, Error> {
         let mut place = Place::new(&self.shared);
         poll_fn(move |cx| self.shared.poll_enter(cx, &mut place, Tx::take_permit)).await?;
-        Ok(WritePermit { shared: &self.shared })
+        Ok(WritePermit {
+            shared: &self.shared,
+        })
     }
 
     /// Writes everything that is queued now, by whomever.
@@ -98,8 +106,8 @@ impl<T: Transport> Writer<T> {
     /// # Cancel safety
     /// Safe.
     pub async fn flush(&self) -> Result<(), Error> {
-        let target = self.shared.flush_target();
-        poll_fn(move |cx| self.shared.poll_flush(cx, target)).await
+        let mut flushing = Flushing::new(&self.shared);
+        poll_fn(move |cx| flushing.poll(cx)).await
     }
 
     /// Sends a ping of the application's own, with up to 125 bytes.
@@ -110,7 +118,8 @@ impl<T: Transport> Writer<T> {
     /// # Cancel safety
     /// As [`send`](Writer::send).
     pub async fn ping(&self, payload: &[u8]) -> Result<(), Error> {
-        self.shared.with_tx(|tx| tx.outbox.ping(payload))?;
+        self.shared
+            .with_tx(|tx| tx.control(|outbox| outbox.ping(payload)))?;
         self.flush().await
     }
 
@@ -124,20 +133,29 @@ impl<T: Transport> Writer<T> {
     ///
     /// # Cancel safety
     /// Safe: the Close is queued by the first poll.
-    pub async fn close(&self, code: CloseCode, reason: impl Into<Utf8Bytes>) -> Result<Outcome, Error> {
+    pub async fn close(
+        &self,
+        code: CloseCode,
+        reason: impl Into<Utf8Bytes>,
+    ) -> Result<Outcome, Error> {
         let close = CloseFrame::new(code, reason);
         self.shared.with_tx(|tx| tx.outbox.close(Some(close)))?;
         let mut timer = self.shared.timer();
-        let deadline = timer.now() + self.shared.close_timeout();
+        // A limit beyond the clock's range is none.
+        let deadline = timer.now().checked_add(self.shared.close_timeout());
         poll_fn(move |cx| {
             if let Poll::Ready(outcome) = self.shared.poll_end(cx) {
                 return Poll::Ready(Ok(outcome));
             }
+            let Some(deadline) = deadline else {
+                return Poll::Pending;
+            };
             match timer.poll_until(cx, deadline) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(Err(error)) => Poll::Ready(Err(Error::NoTimer(error))),
                 Poll::Ready(Ok(())) => {
-                    self.shared.with_tx(|tx| tx.outbox.time_out(TimeoutKind::Close));
+                    self.shared
+                        .with_tx(|tx| tx.outbox.time_out(TimeoutKind::Close));
                     self.shared.poll_end(cx).map(Ok)
                 }
             }
@@ -187,7 +205,9 @@ impl<T: Transport> Clone for Writer<T> {
 
 impl<T: Transport> fmt::Debug for Writer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer").field("state", &self.state()).finish_non_exhaustive()
+        f.debug_struct("Writer")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
     }
 }
 
@@ -219,7 +239,10 @@ impl<T: Transport> Sink<Message> for Writer<T> {
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared.with_tx(|tx| tx.outbox.close(Some(CloseFrame::new(CloseCode::NORMAL, ""))))?;
+        self.shared.with_tx(|tx| {
+            tx.outbox
+                .close(Some(CloseFrame::new(CloseCode::NORMAL, "")))
+        })?;
         self.shared.poll_end(cx).map(|_| Ok(()))
     }
 }

@@ -25,10 +25,19 @@ fn message(at: u8) -> Vec<u8> {
 
 /// Two ends with a narrow pipe on which everything waits.
 fn narrow<H: Harness>(role: Role) -> (WebSocket<Io<H>>, WebSocket<Io<H>>, Probe) {
-    let Pair { client, server, client_probe, server_probe } = pair::<H>(config().write_high_water(1000), 300);
+    let Pair {
+        client,
+        server,
+        client_probe,
+        server_probe,
+    } = pair::<H>(config().write_high_water(1000), 300);
     client_probe.set_faults(Faults::hesitant());
     server_probe.set_faults(Faults::hesitant());
-    if role == Role::Client { (client, server, client_probe) } else { (server, client, server_probe) }
+    if role == Role::Client {
+        (client, server, client_probe)
+    } else {
+        (server, client, server_probe)
+    }
 }
 
 /// Sends all messages with pings between and closes.
@@ -47,7 +56,12 @@ macro_rules! receive_all {
         loop {
             match cut($recv, $k).await {
                 Some(Ok(Some(data))) => {
-                    assert!(data == message(next), "message {next} after {} polls: {} bytes", $k, data.len());
+                    assert!(
+                        data == message(next),
+                        "message {next} after {} polls: {} bytes",
+                        $k,
+                        data.len()
+                    );
                     next += 1;
                 }
                 Some(Ok(None)) => break,
@@ -66,14 +80,20 @@ pub fn cut_receives_lose_nothing<H: Harness>() {
             run::<H>(async {
                 let (mut ws, other, _) = narrow::<H>(role);
                 let receive = async {
-                    receive_all!(ws, k, async { ws.recv().await.map(|m| m.map(|m| m.as_bytes().to_vec())) });
+                    receive_all!(ws, k, async {
+                        ws.recv().await.map(|m| m.map(|m| m.as_bytes().to_vec()))
+                    });
                 };
                 join(receive, feeder::<H>(other)).await;
             });
             run::<H>(async {
                 let (mut ws, other, _) = narrow::<H>(role);
                 let receive = async {
-                    receive_all!(ws, k, async { ws.recv_ref().await.map(|m| m.map(|(m, _)| m.as_bytes().to_vec())) });
+                    receive_all!(ws, k, async {
+                        ws.recv_ref()
+                            .await
+                            .map(|m| m.map(|(m, _)| m.as_bytes().to_vec()))
+                    });
                 };
                 join(receive, feeder::<H>(other)).await;
             });
@@ -152,7 +172,12 @@ pub fn cut_split_receives_lose_nothing<H: Harness>() {
                 let (ws, other, _) = narrow::<H>(role);
                 let (mut reader, _writer) = ws.split();
                 let receive = async {
-                    receive_all!(reader, k, async { reader.recv().await.map(|m| m.map(|m| m.as_bytes().to_vec())) });
+                    receive_all!(reader, k, async {
+                        reader
+                            .recv()
+                            .await
+                            .map(|m| m.map(|m| m.as_bytes().to_vec()))
+                    });
                 };
                 join(receive, feeder::<H>(other)).await;
             });
@@ -160,7 +185,12 @@ pub fn cut_split_receives_lose_nothing<H: Harness>() {
                 let (ws, other, _) = narrow::<H>(role);
                 let (mut reader, _writer) = ws.split();
                 let receive = async {
-                    receive_all!(reader, k, async { reader.recv_ref().await.map(|m| m.map(|m| m.as_bytes().to_vec())) });
+                    receive_all!(reader, k, async {
+                        reader
+                            .recv_ref()
+                            .await
+                            .map(|m| m.map(|m| m.as_bytes().to_vec()))
+                    });
                 };
                 join(receive, feeder::<H>(other)).await;
             });
@@ -192,11 +222,20 @@ async fn taker<H: Harness>(mut ws: WebSocket<Io<H>>) -> Vec<Vec<u8>> {
 fn judge(got: &[Vec<u8>], certain: &[u8], how: How, k: usize) {
     let order: Vec<u8> = got.iter().map(|data| data[0]).collect();
     for data in got {
-        assert!(*data == message(data[0]), "{how:?} after {k} polls: a message was changed");
+        assert!(
+            *data == message(data[0]),
+            "{how:?} after {k} polls: a message was changed"
+        );
     }
-    assert!(order.windows(2).all(|two| two[0] < two[1]), "{how:?} after {k} polls: {order:?}");
+    assert!(
+        order.windows(2).all(|two| two[0] < two[1]),
+        "{how:?} after {k} polls: {order:?}"
+    );
     for at in certain {
-        assert!(order.contains(at), "{how:?} after {k} polls: message {at} was lost: {order:?}");
+        assert!(
+            order.contains(at),
+            "{how:?} after {k} polls: message {at} was lost: {order:?}"
+        );
     }
     if how == How::Reserve {
         assert_eq!(order, certain, "reserve leaves no doubt");
@@ -215,11 +254,15 @@ pub fn cut_sends_are_whole_or_nothing<H: Harness>() {
                         for at in 0..MESSAGES {
                             let data = message(at);
                             let done = match how {
-                                How::Send => cut(ws.send(&data), k).await.is_some_and(|sent| sent.is_ok()),
-                                How::Feed => cut(ws.feed(&data), k).await.is_some_and(|sent| sent.is_ok()),
-                                How::Reserve => cut(ws.reserve(), k)
+                                How::Send => cut(ws.send(&data), k)
                                     .await
-                                    .is_some_and(|permit| permit.map(|permit| permit.send(&data)).is_ok()),
+                                    .is_some_and(|sent| sent.is_ok()),
+                                How::Feed => cut(ws.feed(&data), k)
+                                    .await
+                                    .is_some_and(|sent| sent.is_ok()),
+                                How::Reserve => cut(ws.reserve(), k).await.is_some_and(|permit| {
+                                    permit.map(|permit| permit.send(&data)).is_ok()
+                                }),
                             };
                             if done {
                                 certain.push(at);
@@ -237,7 +280,13 @@ pub fn cut_sends_are_whole_or_nothing<H: Harness>() {
                     judge(&got, &certain, how, k);
                     // The recording itself: whole frames, the last a Close, and only one.
                     let frames = Frame::parse_all(role, &probe.written());
-                    assert_eq!(frames.iter().filter(|frame| frame.opcode == OpCode::Close).count(), 1);
+                    assert_eq!(
+                        frames
+                            .iter()
+                            .filter(|frame| frame.opcode == OpCode::Close)
+                            .count(),
+                        1
+                    );
                     assert_eq!(frames.last().map(|frame| frame.opcode), Some(OpCode::Close));
                 });
             }
@@ -273,9 +322,15 @@ pub fn cut_pings_are_sent_once_at_most<H: Harness>() {
                 };
                 join(send, taker::<H>(other)).await;
                 let frames = Frame::parse_all(role, &probe.written());
-                let pings: Vec<u8> =
-                    frames.iter().filter(|frame| frame.opcode == OpCode::Ping).map(|frame| frame.payload[0]).collect();
-                assert!(pings.windows(2).all(|two| two[0] < two[1]), "after {k} polls: {pings:?}");
+                let pings: Vec<u8> = frames
+                    .iter()
+                    .filter(|frame| frame.opcode == OpCode::Ping)
+                    .map(|frame| frame.payload[0])
+                    .collect();
+                assert!(
+                    pings.windows(2).all(|two| two[0] < two[1]),
+                    "after {k} polls: {pings:?}"
+                );
             });
         }
     }
@@ -316,7 +371,8 @@ pub fn cut_split_sends_are_whole_or_nothing<H: Harness>() {
                                 assert_eq!(reader.recv().await.unwrap(), None);
                             }
                         };
-                        let ((), got) = join(async { join(send, read).await.0 }, taker::<H>(other)).await;
+                        let ((), got) =
+                            join(async { join(send, read).await.0 }, taker::<H>(other)).await;
                         judge(&got, &certain, how, k);
                         let frames = Frame::parse_all(role, &probe.written());
                         assert_eq!(frames.last().map(|frame| frame.opcode), Some(OpCode::Close));
@@ -327,11 +383,18 @@ pub fn cut_split_sends_are_whole_or_nothing<H: Harness>() {
     }
 }
 
-async fn cut_write<T: wskit_driver::Transport>(writer: &Writer<T>, how: How, data: &[u8], k: usize) -> bool {
+async fn cut_write<T: wskit_driver::Transport>(
+    writer: &Writer<T>,
+    how: How,
+    data: &[u8],
+    k: usize,
+) -> bool {
     let sent: Option<Result<(), Error>> = match how {
         How::Send => cut(writer.send(data), k).await,
         How::Feed => cut(writer.feed(data), k).await,
-        How::Reserve => cut(writer.reserve(), k).await.map(|permit| permit.map(|permit| permit.send(data))),
+        How::Reserve => cut(writer.reserve(), k)
+            .await
+            .map(|permit| permit.map(|permit| permit.send(data))),
     };
     sent.is_some_and(|sent| sent.is_ok())
 }
@@ -366,7 +429,12 @@ pub fn receive_and_send_dropped_in_turn<H: Harness>() {
                 let ((), echoed) = join(turns, super::scene::echo::<H>(&mut other)).await;
                 echoed.unwrap();
                 let sent = Frame::parse_all(role, &probe.written());
-                assert_eq!(sent.iter().filter(|frame| frame.opcode == OpCode::Binary).count(), usize::from(MESSAGES));
+                assert_eq!(
+                    sent.iter()
+                        .filter(|frame| frame.opcode == OpCode::Binary)
+                        .count(),
+                    usize::from(MESSAGES)
+                );
                 assert_eq!(opposite(opposite(role)), role);
             });
         }

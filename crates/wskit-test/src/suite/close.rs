@@ -14,8 +14,11 @@ pub fn close_completes_from_either_end<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
             let pair = pair::<H>(config(), CAPACITY);
-            let (mut closer, mut other) =
-                if role == Role::Client { (pair.client, pair.server) } else { (pair.server, pair.client) };
+            let (mut closer, mut other) = if role == Role::Client {
+                (pair.client, pair.server)
+            } else {
+                (pair.server, pair.client)
+            };
             let (ours, theirs) = join(closer.close(CloseCode::new(4000), "enough"), async {
                 assert_eq!(other.recv().await.unwrap(), None);
                 other.outcome().unwrap()
@@ -23,9 +26,18 @@ pub fn close_completes_from_either_end<H: Harness>() {
             .await;
             let ours = ours.unwrap();
             assert!(ours.is_clean() && theirs.is_clean(), "{ours:?} {theirs:?}");
-            assert_eq!((ours.initiator, theirs.initiator), (Some(Initiator::Local), Some(Initiator::Peer)));
-            assert_eq!((ours.code().get(), theirs.code().get(), theirs.reason()), (4000, 4000, "enough"));
-            assert_eq!((closer.state(), other.state()), (State::Closed, State::Closed));
+            assert_eq!(
+                (ours.initiator, theirs.initiator),
+                (Some(Initiator::Local), Some(Initiator::Peer))
+            );
+            assert_eq!(
+                (ours.code().get(), theirs.code().get(), theirs.reason()),
+                (4000, 4000, "enough")
+            );
+            assert_eq!(
+                (closer.state(), other.state()),
+                (State::Closed, State::Closed)
+            );
             // Again: the same answer at once.
             assert_eq!(closer.close(CloseCode::NORMAL, "").await.unwrap(), ours);
             assert_eq!(closer.recv().await.unwrap(), None);
@@ -60,7 +72,10 @@ pub fn client_waits_for_the_server_to_end_the_transport<H: Harness>() {
         assert!(once(ws.close(CloseCode::NORMAL, "")).await.is_none());
         peer.expect_close(1000).await;
         peer.send(peer.frames().close(1000, "")).await;
-        assert!(once(ws.close(CloseCode::NORMAL, "")).await.is_none(), "the client did not wait");
+        assert!(
+            once(ws.close(CloseCode::NORMAL, "")).await.is_none(),
+            "the client did not wait"
+        );
         assert!(!probe.is_dropped());
         peer.finish().await;
         assert!(ws.close(CloseCode::NORMAL, "").await.unwrap().is_clean());
@@ -72,13 +87,23 @@ pub fn client_waits_for_the_server_to_end_the_transport<H: Harness>() {
 pub fn crossing_closes_are_clean<H: Harness>() {
     run::<H>(async {
         let mut pair = pair::<H>(config(), CAPACITY);
-        let (ours, theirs) =
-            join(pair.client.close(CloseCode::new(4001), ""), pair.server.close(CloseCode::new(4002), "")).await;
+        let (ours, theirs) = join(
+            pair.client.close(CloseCode::new(4001), ""),
+            pair.server.close(CloseCode::new(4002), ""),
+        )
+        .await;
         let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
         assert!(ours.is_clean() && theirs.is_clean(), "{ours:?} {theirs:?}");
         assert_eq!((ours.code().get(), theirs.code().get()), (4002, 4001));
-        for (role, probe) in [(Role::Client, &pair.client_probe), (Role::Server, &pair.server_probe)] {
-            assert_eq!(Frame::parse_all(role, &probe.written()).len(), 1, "{role:?} sent one Close");
+        for (role, probe) in [
+            (Role::Client, &pair.client_probe),
+            (Role::Server, &pair.server_probe),
+        ] {
+            assert_eq!(
+                Frame::parse_all(role, &probe.written()).len(),
+                1,
+                "{role:?} sent one Close"
+            );
         }
     });
 }
@@ -121,10 +146,22 @@ pub fn start_close_keeps_data_that_still_comes<H: Harness>() {
             ws.feed("before").await.unwrap();
             ws.start_close(CloseCode::NORMAL, "").unwrap();
             assert_eq!(ws.state(), State::Closing);
-            assert!(matches!(ws.send("after").await, Err(Error::Send(SendError::Closed))));
-            assert!(matches!(ws.feed("after").await, Err(Error::Send(SendError::Closed))));
-            assert!(matches!(ws.ping(b"").await, Err(Error::Send(SendError::Closed))));
-            assert!(matches!(ws.reserve().await, Err(Error::Send(SendError::Closed))));
+            assert!(matches!(
+                ws.send("after").await,
+                Err(Error::Send(SendError::Closed))
+            ));
+            assert!(matches!(
+                ws.feed("after").await,
+                Err(Error::Send(SendError::Closed))
+            ));
+            assert!(matches!(
+                ws.ping(b"").await,
+                Err(Error::Send(SendError::Closed))
+            ));
+            assert!(matches!(
+                ws.reserve().await,
+                Err(Error::Send(SendError::Closed))
+            ));
             let script = async {
                 peer.expect(OpCode::Text, "before").await;
                 peer.expect_close(1000).await;
@@ -137,7 +174,10 @@ pub fn start_close_keeps_data_that_still_comes<H: Harness>() {
             };
             let receive = async {
                 for at in 0..10 {
-                    assert_eq!(ws.recv().await.unwrap(), Some(Message::text(at.to_string())));
+                    assert_eq!(
+                        ws.recv().await.unwrap(),
+                        Some(Message::text(at.to_string()))
+                    );
                 }
                 assert_eq!(ws.recv().await.unwrap(), None);
                 assert!(ws.outcome().unwrap().is_clean());
@@ -154,10 +194,16 @@ pub fn close_that_may_not_be_sent_changes_nothing<H: Harness>() {
         let (mut ws, mut peer, probe) = facing::<H>(Role::Client, config());
         for code in [1005, 1006, 1015, 0, 999, 5000] {
             let refused = ws.close(CloseCode::new(code), "").await;
-            assert!(matches!(refused, Err(Error::Send(SendError::InvalidCloseCode(_)))), "{code}");
+            assert!(
+                matches!(refused, Err(Error::Send(SendError::InvalidCloseCode(_)))),
+                "{code}"
+            );
         }
         let refused = ws.close(CloseCode::NORMAL, "x".repeat(124)).await;
-        assert!(matches!(refused, Err(Error::Send(SendError::ReasonTooLong))));
+        assert!(matches!(
+            refused,
+            Err(Error::Send(SendError::ReasonTooLong))
+        ));
         assert_eq!((ws.state(), probe.written().len()), (State::Open, 0));
         ws.send("still open").await.unwrap();
         peer.expect(OpCode::Text, "still open").await;
@@ -188,7 +234,10 @@ pub fn send_after_the_peers_close_is_an_error<H: Harness>() {
             let (mut ws, mut peer, _) = facing::<H>(role, config());
             peer.send(peer.frames().close(1000, "")).await;
             ws.send("crosses").await.unwrap();
-            assert!(matches!(ws.send("late").await, Err(Error::Send(SendError::Closed))));
+            assert!(matches!(
+                ws.send("late").await,
+                Err(Error::Send(SendError::Closed))
+            ));
             peer.expect(OpCode::Text, "crosses").await;
             peer.expect_close(1000).await;
             peer.finish().await;
@@ -220,7 +269,10 @@ pub fn broken_rule_is_told_to_both<H: Harness>() {
                 assert!(matches!(ws.recv().await, Err(Error::Protocol(_))));
                 for _ in 0..3 {
                     assert_eq!(ws.recv().await.unwrap(), None);
-                    assert!(matches!(ws.send("x").await, Err(Error::Send(SendError::Closed))));
+                    assert!(matches!(
+                        ws.send("x").await,
+                        Err(Error::Send(SendError::Closed))
+                    ));
                 }
                 assert!(!ws.outcome().unwrap().is_clean());
             };

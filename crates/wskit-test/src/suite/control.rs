@@ -156,7 +156,9 @@ pub fn large_message_kept_while_sending_is_whole<H: Harness>() {
             let (mut ws, mut peer, _) = facing_through::<H>(Role::Server, config(), 1 << 20);
             let frames = peer.frames();
             let text = "0123456789".repeat(10_000);
-            let cut: Vec<&str> = (0..pieces).map(|at| &text[text.len() * at / pieces..text.len() * (at + 1) / pieces]).collect();
+            let cut: Vec<&str> = (0..pieces)
+                .map(|at| &text[text.len() * at / pieces..text.len() * (at + 1) / pieces])
+                .collect();
             peer.send(frames.fragments(&cut)).await;
             peer.send(frames.text("next")).await;
             for _ in 0..3 {
@@ -165,6 +167,36 @@ pub fn large_message_kept_while_sending_is_whole<H: Harness>() {
             let (message, _) = ws.recv_ref().await.unwrap().unwrap();
             assert!(message.as_text() == Some(&text), "{} bytes", message.len());
             assert_eq!(ws.recv().await.unwrap(), Some(Message::text("next")));
+        });
+    }
+}
+
+/// A message that came while sending is whole, whichever way the one before was received.
+pub fn message_kept_while_sending_suits_every_receive<H: Harness>() {
+    for pieces in [false, true] {
+        run::<H>(async {
+            let (mut ws, mut peer, _) = facing_through::<H>(Role::Server, config(), 1 << 20);
+            let frames = peer.frames();
+            let long = "0123456789".repeat(10_000);
+            for text in ["short", &long] {
+                peer.send(frames.text("in pieces")).await;
+                assert!(ws.recv_piece().await.unwrap().unwrap().last);
+                peer.send(frames.text(text)).await;
+                for _ in 0..3 {
+                    ws.send("x").await.unwrap();
+                }
+                if pieces {
+                    let mut got = Vec::new();
+                    while {
+                        let piece = ws.recv_piece().await.unwrap().unwrap();
+                        got.extend_from_slice(piece.data);
+                        !piece.last
+                    } {}
+                    assert!(got == text.as_bytes());
+                } else {
+                    assert!(ws.recv().await.unwrap() == Some(Message::text(text)));
+                }
+            }
         });
     }
 }
@@ -189,6 +221,26 @@ pub fn ten_pings_get_ten_pongs_in_order<H: Harness>() {
     }
 }
 
+/// As long as the peer takes them, no pong is left out, however many pings come at once.
+///
+/// Proves: R6455-5.5.2-a
+pub fn every_ping_of_a_burst_gets_its_pong<H: Harness>() {
+    for role in ROLES {
+        run::<H>(async {
+            let (mut ws, mut peer, _) = facing::<H>(role, config());
+            let mut burst = Vec::new();
+            for at in 0..200_u8 {
+                burst.extend(peer.frames().ping(&[at; 125]));
+            }
+            peer.send(burst).await;
+            assert!(once(ws.recv()).await.is_none());
+            for at in 0..200_u8 {
+                peer.expect(OpCode::Pong, [at; 125]).await;
+            }
+        });
+    }
+}
+
 /// Without automatic pongs no ping is lost to an owner that sends before it receives.
 pub fn unanswered_ping_is_told_after_a_send<H: Harness>() {
     run::<H>(async {
@@ -198,12 +250,41 @@ pub fn unanswered_ping_is_told_after_a_send<H: Harness>() {
         peer.send(frames.text("after")).await;
         ws.send("a").await.unwrap();
         peer.expect(OpCode::Text, "a").await;
-        let Some(Event::Ping(payload)) = ws.recv_event().await.unwrap() else { panic!("the ping was lost") };
+        let Some(Event::Ping(payload)) = ws.recv_event().await.unwrap() else {
+            panic!("the ping was lost")
+        };
         ws.outbox().pong(&payload).unwrap();
         assert_eq!(ws.recv().await.unwrap(), Some(Message::text("after")));
         ws.flush().await.unwrap();
         peer.expect(OpCode::Pong, "?").await;
     });
+}
+
+/// The pong of the owner's own ping may come while he is still sending: it is told all the same.
+pub fn pong_that_comes_while_sending_is_told<H: Harness>() {
+    for role in ROLES {
+        run::<H>(async {
+            let (mut ws, mut peer, _) = facing::<H>(role, config());
+            let frames = peer.frames();
+            ws.ping(b"1").await.unwrap();
+            peer.expect(OpCode::Ping, "1").await;
+            peer.send(frames.pong(b"0")).await;
+            peer.send(frames.pong(b"1")).await;
+            peer.send(frames.text("after")).await;
+            ws.send("a").await.unwrap();
+            ws.send("b").await.unwrap();
+            assert!(
+                matches!(ws.recv_event().await.unwrap(), Some(Event::Pong(payload)) if &*payload == b"1")
+            );
+            assert_eq!(ws.recv().await.unwrap(), Some(Message::text("after")));
+            // One that nobody asks about is no obstacle.
+            peer.send(frames.pong(b"2")).await;
+            peer.send(frames.text("more")).await;
+            ws.send("c").await.unwrap();
+            assert_eq!(ws.recv().await.unwrap(), Some(Message::text("more")));
+            assert!(once(ws.recv()).await.is_none());
+        });
+    }
 }
 
 /// After the peer's Close pings are not answered and data is not delivered.
@@ -246,7 +327,13 @@ pub fn echo_and_pings_mix<H: Harness>() {
                 peer.send(frames.text(&text)).await;
                 let mut got = [peer.frame().await, peer.frame().await];
                 got.sort_by_key(|frame| frame.opcode as u8);
-                assert_eq!(got, [Frame::new(OpCode::Text, &text), Frame::new(OpCode::Pong, [at])]);
+                assert_eq!(
+                    got,
+                    [
+                        Frame::new(OpCode::Text, &text),
+                        Frame::new(OpCode::Pong, [at])
+                    ]
+                );
                 pause().await;
             }
             peer.hang_up();

@@ -101,12 +101,20 @@ pub fn send_has_written_when_it_returns<H: Harness>() {
 pub fn large_and_small_messages_leave_in_order<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
-            let (mut ws, mut peer, _) = facing::<H>(role, config().write_high_water(1 << 24).write_queue_limit(1 << 24));
+            let (mut ws, mut peer, _) = facing::<H>(
+                role,
+                config()
+                    .write_high_water(1 << 24)
+                    .write_queue_limit(1 << 24),
+            );
             let large = pattern(20_000);
             let script = async {
                 for at in 0..50_u8 {
                     peer.expect(OpCode::Binary, [at]).await;
-                    assert!(peer.frame().await == Frame::new(OpCode::Binary, &large), "message {at}");
+                    assert!(
+                        peer.frame().await == Frame::new(OpCode::Binary, &large),
+                        "message {at}"
+                    );
                 }
             };
             let send = async {

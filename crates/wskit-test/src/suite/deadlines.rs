@@ -9,7 +9,7 @@ use wskit_proto::{Config, Keepalive, Message, TimeoutKind};
 
 use super::scene::{ROLES, config, echo, facing, facing_through, pattern};
 use crate::harness::{Harness, now, run_timed, sleep};
-use crate::join::join;
+use crate::join::{cut, join, once, pause};
 use crate::pipe::pipe;
 use crate::script::Script;
 
@@ -18,11 +18,17 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Asserts that `time` has passed since `start`; runtimes round up to their tick.
 fn passed<H: Harness>(start: std::time::Instant, time: Duration) {
     let passed = now::<H>() - start;
-    assert!(passed >= time && passed < time + SECOND / 10, "{passed:?} instead of {time:?}");
+    assert!(
+        passed >= time && passed < time + SECOND / 10,
+        "{passed:?} instead of {time:?}"
+    );
 }
 
 fn keepalive() -> Config {
-    let keepalive = Keepalive { every: SECOND * 20, answer_within: SECOND * 20 };
+    let keepalive = Keepalive {
+        every: SECOND * 20,
+        answer_within: SECOND * 20,
+    };
     Config::new().keepalive(Some(keepalive))
 }
 
@@ -60,7 +66,8 @@ pub fn client_gives_up_on_a_server_that_does_not_answer<H: Harness>() {
     run_timed::<H>(async {
         let (near, _far) = pipe(1000);
         let start = now::<H>();
-        let client = Client::<H::Runtime>::new().config(Config::new().handshake_timeout(SECOND * 3));
+        let client =
+            Client::<H::Runtime>::new().config(Config::new().handshake_timeout(SECOND * 3));
         let refused = client.handshake(H::stream(near), "ws://example.com/").await;
         assert!(matches!(refused, Err(Error::HandshakeTimeout)));
         passed::<H>(start, SECOND * 3);
@@ -74,9 +81,12 @@ pub fn refusal_does_not_wait_for_ever<H: Harness>() {
     run_timed::<H>(async {
         let (near, far) = pipe(1000);
         let mut peer = Script::new(far, wskit_proto::Role::Client);
-        peer.send("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n").await;
+        peer.send("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")
+            .await;
         let start = now::<H>();
-        let refused = Server::<H::Runtime>::new(OriginPolicy::Any).accept(H::stream(near)).await;
+        let refused = Server::<H::Runtime>::new(OriginPolicy::Any)
+            .accept(H::stream(near))
+            .await;
         assert!(matches!(refused, Err(Error::Handshake(_))));
         passed::<H>(start, SECOND * 5);
     });
@@ -89,11 +99,69 @@ pub fn close_that_is_not_answered_ends_by_its_deadline<H: Harness>() {
             let (mut ws, peer, _) = facing::<H>(role, config());
             let start = now::<H>();
             let outcome = ws.close(CloseCode::NORMAL, "").await.unwrap();
-            assert_eq!(outcome.cause, wskit_proto::Cause::Timeout(TimeoutKind::Close));
+            assert_eq!(
+                outcome.cause,
+                wskit_proto::Cause::Timeout(TimeoutKind::Close)
+            );
             passed::<H>(start, SECOND * 5);
             drop(peer);
         });
     }
+}
+
+/// Nobody takes the Close, nor what is queued before it.
+///
+/// Proves: X-io-2
+pub fn close_behind_a_stuck_queue_ends_by_its_deadline<H: Harness>() {
+    for role in ROLES {
+        for split in [false, true] {
+            run_timed::<H>(async {
+                let (mut ws, _peer, _) = facing_through::<H>(role, config(), 100);
+                assert!(once(ws.send(&pattern(10_000))).await.is_none());
+                let start = now::<H>();
+                let outcome = if split {
+                    let (_reader, writer) = ws.split();
+                    writer.close(CloseCode::NORMAL, "").await
+                } else {
+                    ws.close(CloseCode::NORMAL, "").await
+                };
+                let cause = outcome.unwrap().cause;
+                assert_eq!(cause, wskit_proto::Cause::Timeout(TimeoutKind::Close));
+                passed::<H>(start, SECOND * 5);
+            });
+        }
+    }
+}
+
+/// A deadline that no clock reaches is none, and no panic.
+///
+/// Proves: X-api-1
+pub fn endless_deadlines_are_none<H: Harness>() {
+    run_timed::<H>(async {
+        let endless = Keepalive {
+            every: Duration::MAX,
+            answer_within: Duration::MAX,
+        };
+        let config = Config::new()
+            .keepalive(Some(endless))
+            .close_timeout(Duration::MAX)
+            .handshake_timeout(Duration::MAX)
+            .idle_timeout(Some(Duration::MAX));
+        let (near, far) = pipe(1000);
+        let server = Server::<H::Runtime>::new(OriginPolicy::Any).config(config.clone());
+        let client = Client::<H::Runtime>::new().config(config);
+        let (accepted, connected) = join(
+            server.accept(H::stream(far)),
+            client.handshake(H::stream(near), "ws://example.com/"),
+        )
+        .await;
+        let (mut server, (client, _)) = (accepted.unwrap(), connected.unwrap());
+        let (reader, writer) = client.split();
+        drop(reader);
+        let (outcome, end) = join(writer.close(CloseCode::NORMAL, ""), server.recv()).await;
+        assert!(outcome.unwrap().is_clean());
+        assert_eq!(end.unwrap(), None);
+    });
 }
 
 /// The client got its Close, but the server does not end TCP.
@@ -108,7 +176,10 @@ pub fn client_ends_the_transport_by_the_deadline<H: Harness>() {
             peer.send(peer.frames().close(1000, "")).await;
         };
         let (outcome, ()) = join(ws.close(CloseCode::NORMAL, ""), script).await;
-        assert!(outcome.unwrap().is_clean(), "both Closes are through: only TCP was slow to end");
+        assert!(
+            outcome.unwrap().is_clean(),
+            "both Closes are through: only TCP was slow to end"
+        );
         passed::<H>(start, SECOND * 5);
     });
 }
@@ -148,13 +219,19 @@ pub fn split_close_ends_by_its_deadline<H: Harness>() {
                 let start = now::<H>();
                 let close = async {
                     let outcome = writer.close(CloseCode::NORMAL, "").await.unwrap();
-                    assert_eq!(outcome.cause, wskit_proto::Cause::Timeout(TimeoutKind::Close));
+                    assert_eq!(
+                        outcome.cause,
+                        wskit_proto::Cause::Timeout(TimeoutKind::Close)
+                    );
                     passed::<H>(start, SECOND * 5);
                 };
                 let read = async {
                     let mut reader = reader;
                     if with_reader {
-                        assert!(matches!(reader.recv().await, Err(Error::Timeout(TimeoutKind::Close))));
+                        assert!(matches!(
+                            reader.recv().await,
+                            Err(Error::Timeout(TimeoutKind::Close))
+                        ));
                         passed::<H>(start, SECOND * 5);
                     }
                 };
@@ -195,7 +272,10 @@ pub fn keepalive_gives_up_a_silent_peer<H: Harness>() {
                 } else {
                     ws.recv().await
                 };
-                assert!(matches!(received, Err(Error::Timeout(TimeoutKind::Keepalive))), "{received:?}");
+                assert!(
+                    matches!(received, Err(Error::Timeout(TimeoutKind::Keepalive))),
+                    "{received:?}"
+                );
                 passed::<H>(start, SECOND * 40);
                 assert_eq!(peer.frame().await.opcode, OpCode::Ping);
             });
@@ -222,7 +302,10 @@ pub fn keepalive_spares_a_quiet_peer<H: Harness>() {
             let (received, ()) = join(ws.recv(), script).await;
             assert_eq!(received.unwrap(), Some(Message::text("still here")));
             let trip = ws.round_trip().expect("a round trip");
-            assert!(trip >= SECOND * 2 && trip < SECOND * 2 + SECOND / 10, "{trip:?}");
+            assert!(
+                trip >= SECOND * 2 && trip < SECOND * 2 + SECOND / 10,
+                "{trip:?}"
+            );
         });
     }
 }
@@ -264,7 +347,7 @@ pub fn deadline_is_judged_only_after_a_read<H: Harness>() {
             peer
         });
         // The ping leaves at 20 s; then nobody polls the connection for a minute.
-        let received = crate::join::cut(ws.recv(), 2).await;
+        let received = cut(ws.recv(), 2).await;
         assert!(received.is_none());
         let mut peer = peer_task.as_mut().await;
         sleep::<H>(SECOND * 60).await;
@@ -282,9 +365,37 @@ pub fn keepalive_ends_a_send_that_nobody_takes<H: Harness>() {
             let (mut ws, _peer, _) = facing_through::<H>(role, keepalive(), 100);
             let start = now::<H>();
             let sent = ws.send(&pattern(10_000)).await;
-            assert!(matches!(sent, Err(Error::Timeout(TimeoutKind::Keepalive))), "{sent:?}");
+            assert!(
+                matches!(sent, Err(Error::Timeout(TimeoutKind::Keepalive))),
+                "{sent:?}"
+            );
             passed::<H>(start, SECOND * 40);
             assert!(ws.send("x").await.unwrap_err().is_closed());
+        });
+    }
+}
+
+/// A peer that says nothing but goes on taking bytes is alive.
+///
+/// Proves: X-io-2
+pub fn keepalive_spares_a_peer_that_still_takes_bytes<H: Harness>() {
+    for role in ROLES {
+        run_timed::<H>(async {
+            let (mut ws, mut peer, probe) = facing_through::<H>(role, keepalive(), 100);
+            let data = pattern(10_000);
+            let script = async {
+                while probe.written().len() < 10_000 {
+                    sleep::<H>(SECOND * 10).await;
+                    peer.read().await.unwrap();
+                }
+                // What is left are pings of the keepalive's.
+                for _ in 0..100 {
+                    once(peer.read()).await;
+                    pause().await;
+                }
+            };
+            let (sent, ()) = join(ws.send(&data), script).await;
+            sent.unwrap();
         });
     }
 }
@@ -303,7 +414,10 @@ pub fn split_keepalive_ends_a_send_that_nobody_takes<H: Harness>() {
             passed::<H>(start, SECOND * 40);
         };
         let (received, ()) = join(reader.recv(), send).await;
-        assert!(matches!(received, Err(Error::Timeout(TimeoutKind::Keepalive))));
+        assert!(matches!(
+            received,
+            Err(Error::Timeout(TimeoutKind::Keepalive))
+        ));
     });
 }
 
@@ -336,7 +450,10 @@ pub fn idle_connection_is_closed_with_1001<H: Harness>() {
                 }
                 peer.expect_close(1001).await;
                 let passed = now::<H>() - start;
-                assert!(passed >= SECOND * 560 && passed <= SECOND * 576, "{passed:?}");
+                assert!(
+                    passed >= SECOND * 560 && passed <= SECOND * 576,
+                    "{passed:?}"
+                );
                 peer.send(peer.frames().close(1001, "")).await;
                 peer.finish().await;
             };

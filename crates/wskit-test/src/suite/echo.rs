@@ -21,7 +21,10 @@ pub fn text_and_binary_come_back<H: Harness>() {
                 client.send("hello").await.unwrap();
                 assert_eq!(client.recv().await.unwrap(), Some(Message::text("hello")));
                 client.send(&[0_u8, 255][..]).await.unwrap();
-                assert_eq!(client.recv().await.unwrap(), Some(Message::binary(vec![0, 255])));
+                assert_eq!(
+                    client.recv().await.unwrap(),
+                    Some(Message::binary(vec![0, 255]))
+                );
                 client.send("").await.unwrap();
                 assert_eq!(client.recv().await.unwrap(), Some(Message::text("")));
                 let outcome = client.close(CloseCode::NORMAL, "done").await.unwrap();
@@ -44,10 +47,23 @@ pub fn text_and_binary_come_back<H: Harness>() {
 /// Proves: R6455-6.1-b, R6455-6.1-f, R6455-6.2-a, X-io-5
 pub fn every_size_comes_back_through_every_pipe<H: Harness>() {
     let small = [0, 1, 2, 125, 126, 127, 1000];
-    let large = [4095, 4096, 16_384, 16_385, 32_768, 65_535, 65_536, 300_000, 1 << 20];
+    let large = [
+        4095,
+        4096,
+        16_384,
+        16_385,
+        32_768,
+        65_535,
+        65_536,
+        300_000,
+        1 << 20,
+    ];
     let all: Vec<_> = small.iter().chain(&large).copied().collect();
-    let cases =
-        [(CAPACITY, Faults::none(), &all[..]), (7, Faults::hesitant(), &small[..]), (CAPACITY, Faults::slow(), &small[..])];
+    let cases = [
+        (CAPACITY, Faults::none(), &all[..]),
+        (7, Faults::hesitant(), &small[..]),
+        (CAPACITY, Faults::slow(), &small[..]),
+    ];
     for (capacity, faults, sizes) in cases {
         run::<H>(async {
             let mut pair = pair::<H>(config(), capacity);
@@ -64,7 +80,13 @@ pub fn every_size_comes_back_through_every_pipe<H: Harness>() {
                         let (message, _) = pair.client.recv_ref().await.unwrap().unwrap();
                         assert!(message.as_bytes() == data, "{size} bytes came back changed");
                     }
-                    assert!(pair.client.close(CloseCode::NORMAL, "").await.unwrap().is_clean());
+                    assert!(
+                        pair.client
+                            .close(CloseCode::NORMAL, "")
+                            .await
+                            .unwrap()
+                            .is_clean()
+                    );
                 },
                 async { echo::<H>(&mut pair.server).await.unwrap() },
             )
@@ -83,14 +105,16 @@ pub fn fragments_come_back_whole_with_a_ping_between<H: Harness>() {
                 peer.send(frames.frame(OpCode::Text, false, b"one, ")).await;
                 peer.send(frames.ping(b"between")).await;
                 peer.expect(OpCode::Pong, "between").await;
-                peer.send(frames.frame(OpCode::Continuation, false, b"")).await;
-                peer.send(frames.frame(OpCode::Continuation, true, b"two")).await;
+                peer.send(frames.frame(OpCode::Continuation, false, b""))
+                    .await;
+                peer.send(frames.frame(OpCode::Continuation, true, b"two"))
+                    .await;
                 peer.expect(OpCode::Text, "one, two").await;
                 peer.send(frames.fragments(&["a", "b", "c"])).await;
                 peer.expect(OpCode::Text, "abc").await;
                 peer.hang_up();
             };
-            let (_, echoed) = join(script, echo::<H>(&mut ws)).await;
+            let ((), echoed) = join(script, echo::<H>(&mut ws)).await;
             assert!(echoed.unwrap_err().is_disconnect());
         });
     }
@@ -103,10 +127,19 @@ pub fn sender_cuts_messages_into_fragments<H: Harness>() {
         join(
             async {
                 pair.client.send("hello, fragments").await.unwrap();
-                assert_eq!(pair.client.recv().await.unwrap(), Some(Message::text("hello, fragments")));
+                assert_eq!(
+                    pair.client.recv().await.unwrap(),
+                    Some(Message::text("hello, fragments"))
+                );
                 let frames = Frame::parse_all(Role::Client, &pair.client_probe.written());
                 assert_eq!(frames.len(), 4, "{frames:?}");
-                assert!(pair.client.close(CloseCode::NORMAL, "").await.unwrap().is_clean());
+                assert!(
+                    pair.client
+                        .close(CloseCode::NORMAL, "")
+                        .await
+                        .unwrap()
+                        .is_clean()
+                );
             },
             async { echo::<H>(&mut pair.server).await.unwrap() },
         )
@@ -159,11 +192,16 @@ pub fn whole_receive_skips_the_rest_of_pieces<H: Harness>() {
     run::<H>(async {
         let (mut ws, mut peer, _) = facing::<H>(Role::Server, config());
         let frames = peer.frames();
-        peer.send(frames.frame(OpCode::Text, false, b"begun ")).await;
+        peer.send(frames.frame(OpCode::Text, false, b"begun "))
+            .await;
         let piece = ws.recv_piece().await.unwrap().unwrap();
-        assert_eq!((piece.first, piece.last, piece.data), (true, false, &b"begun "[..]));
+        assert_eq!(
+            (piece.first, piece.last, piece.data),
+            (true, false, &b"begun "[..])
+        );
         assert!(once(ws.recv()).await.is_none());
-        peer.send(frames.frame(OpCode::Continuation, true, b"and ended")).await;
+        peer.send(frames.frame(OpCode::Continuation, true, b"and ended"))
+            .await;
         peer.send(frames.text("next")).await;
         assert_eq!(ws.recv().await.unwrap(), Some(Message::text("next")));
     });
@@ -180,9 +218,15 @@ pub fn events_tell_pings_and_pongs<H: Harness>() {
             peer.send(frames.pong(b"there?")).await;
             peer.send(frames.ping(b"and you?")).await;
             peer.send(frames.text("yes")).await;
-            assert!(matches!(ws.recv_event().await.unwrap(), Some(Event::Pong(payload)) if &*payload == b"there?"));
-            assert!(matches!(ws.recv_event().await.unwrap(), Some(Event::Ping(payload)) if &*payload == b"and you?"));
-            assert!(matches!(ws.recv_event().await.unwrap(), Some(Event::Message(text)) if text == Message::text("yes")));
+            assert!(
+                matches!(ws.recv_event().await.unwrap(), Some(Event::Pong(payload)) if &*payload == b"there?")
+            );
+            assert!(
+                matches!(ws.recv_event().await.unwrap(), Some(Event::Ping(payload)) if &*payload == b"and you?")
+            );
+            assert!(
+                matches!(ws.recv_event().await.unwrap(), Some(Event::Message(text)) if text == Message::text("yes"))
+            );
             assert!(once(ws.recv_event()).await.is_none());
             peer.expect(OpCode::Pong, "and you?").await;
             // A pong nobody asked for is taken in silence.

@@ -48,7 +48,11 @@ fn session(frames: Frames) -> Vec<u8> {
 }
 
 fn expected() -> Vec<Message> {
-    vec![Message::text("one"), Message::text("two"), Message::binary(pattern(200))]
+    vec![
+        Message::text("one"),
+        Message::text("two"),
+        Message::binary(pattern(200)),
+    ]
 }
 
 fn every_byte<H: Harness>(gone: Gone, split: bool) {
@@ -69,22 +73,34 @@ fn every_byte<H: Harness>(gone: Gone, split: bool) {
                 };
                 let (told, ()) = join(
                     async {
-                        if split { receive_split::<H>(ws).await } else { receive::<H>(ws).await }
+                        if split {
+                            receive_split::<H>(ws).await
+                        } else {
+                            receive::<H>(ws).await
+                        }
                     },
                     script,
                 )
                 .await;
                 assert!(probe.is_dropped());
                 let (messages, error, cause) = told;
-                assert!(expected().starts_with(&messages), "cut at {cut}: {messages:?}");
+                assert!(
+                    expected().starts_with(&messages),
+                    "cut at {cut}: {messages:?}"
+                );
                 let whole = cut == session.len();
                 match (gone, whole, &error) {
                     (_, true, None) => assert_eq!(cause, Cause::Closed),
                     (Gone::End, false, Some(Error::Disconnected { mid_message: _ })) => {
                         assert_eq!(cause, Cause::Disconnected);
                     }
-                    (Gone::Reset, _, Some(Error::Io(error))) => assert_eq!(cause, Cause::Transport(error.kind())),
-                    _ => panic!("{role:?}, {gone:?} after {cut} of {} bytes: {error:?}", session.len()),
+                    (Gone::Reset, _, Some(Error::Io(error))) => {
+                        assert_eq!(cause, Cause::Transport(error.kind()));
+                    }
+                    _ => panic!(
+                        "{role:?}, {gone:?} after {cut} of {} bytes: {error:?}",
+                        session.len()
+                    ),
                 }
             });
         }
@@ -130,7 +146,10 @@ async fn receive_split<H: Harness>(ws: WebSocket<Io<H>>) -> Told {
         assert!(writer.send("x").await.unwrap_err().is_closed());
     }
     let cause = writer.outcome().expect("an outcome at the end").cause;
-    let closed = writer.close(wskit_frame::CloseCode::NORMAL, "").await.unwrap();
+    let closed = writer
+        .close(wskit_frame::CloseCode::NORMAL, "")
+        .await
+        .unwrap();
     assert_eq!(closed.cause, cause);
     (messages, error, cause)
 }
@@ -148,7 +167,10 @@ pub fn cut_message_is_told_as_such<H: Harness>() {
                 assert_eq!(ws.recv().await.unwrap(), Some(Message::text("one")));
             }
             let error = ws.recv().await.unwrap_err();
-            assert!(matches!(error, Error::Disconnected { mid_message: told } if told == mid_message), "{cut}: {error}");
+            assert!(
+                matches!(error, Error::Disconnected { mid_message: told } if told == mid_message),
+                "{cut}: {error}"
+            );
         });
     }
 }
@@ -169,6 +191,33 @@ pub fn sender_learns_of_the_end<H: Harness>() {
             }
             assert_eq!(told, 1);
             assert!(matches!(ws.recv().await, Ok(None)));
+        });
+    }
+}
+
+/// The peer says why it goes and goes; a send that fails afterwards does not destroy what it said.
+///
+/// Proves: R6455-7.1.5-a, R6455-7.1.6-a
+pub fn last_words_outlive_a_failed_send<H: Harness>() {
+    for role in ROLES {
+        run::<H>(async {
+            let (mut ws, mut peer, _) = facing::<H>(role, config());
+            peer.send(peer.frames().close(4000, "kicked")).await;
+            peer.hang_up();
+            assert!(ws.send("x").await.unwrap_err().is_disconnect());
+            assert!(matches!(ws.recv().await, Ok(None)));
+            let outcome = ws.outcome().unwrap();
+            assert_eq!((outcome.code().get(), outcome.reason()), (4000, "kicked"));
+            assert!(!outcome.is_clean(), "our Close did not get through");
+        });
+        run::<H>(async {
+            let (mut ws, mut peer, _) = facing::<H>(role, config());
+            peer.send(peer.frames().text("last words")).await;
+            peer.hang_up();
+            assert!(ws.send("x").await.unwrap_err().is_disconnect());
+            assert_eq!(ws.recv().await.unwrap(), Some(Message::text("last words")));
+            assert!(matches!(ws.recv().await, Ok(None)));
+            assert_eq!(ws.outcome().unwrap().code().get(), 1006);
         });
     }
 }

@@ -36,7 +36,14 @@ fn every_operation<H: Harness>(at: Role, split: bool) {
     for base in [Faults::none(), Faults::hesitant()] {
         for fault in Fault::ALL {
             let mut nth = 0;
-            while session::<H>(at, split, Faults { at: Some((fault, nth)), ..base }) {
+            while session::<H>(
+                at,
+                split,
+                Faults {
+                    at: Some((fault, nth)),
+                    ..base
+                },
+            ) {
                 nth += 1;
                 assert!(nth < 10_000, "the session does not come to an end");
             }
@@ -58,7 +65,11 @@ impl Drop for Named {
 
 /// What the client sends, in this order.
 fn messages() -> Vec<Message> {
-    vec![Message::text("fragments of text"), Message::binary(pattern(3000)), Message::text("")]
+    vec![
+        Message::text("fragments of text"),
+        Message::binary(pattern(3000)),
+        Message::text(""),
+    ]
 }
 
 /// Runs the session; whether the fault has struck.
@@ -68,23 +79,40 @@ fn session<H: Harness>(at: Role, split: bool, faults: Faults) -> bool {
     let _name = Named(format!("{at:?}, split: {split}, {faults:?}"));
     run::<H>(async {
         let (near, far) = pipe(700);
-        let probe = if at == Role::Client { near.probe() } else { far.probe() };
+        let probe = if at == Role::Client {
+            near.probe()
+        } else {
+            far.probe()
+        };
         probe.set_faults(faults);
         let config = Config::fragment_size(config(), 1000.try_into().ok()).write_high_water(2000);
         let server = Server::<H::Runtime>::new(OriginPolicy::Any).config(config.clone());
         let client = Client::<H::Runtime>::new().config(config);
         let serve = async {
             let ws = server.accept(H::stream(far)).await?;
-            if split { serve_split::<H>(ws).await } else { serve_whole::<H>(ws).await }
+            if split {
+                serve_split::<H>(ws).await
+            } else {
+                serve_whole::<H>(ws).await
+            }
         };
         let dial = async {
-            let (ws, _) = client.handshake(H::stream(near), "ws://example.com/").await?;
-            if split { talk_split::<H>(ws).await } else { talk::<H>(ws).await }
+            let (ws, _) = client
+                .handshake(H::stream(near), "ws://example.com/")
+                .await?;
+            if split {
+                talk_split::<H>(ws).await
+            } else {
+                talk::<H>(ws).await
+            }
         };
         let (served, talked) = join(serve, dial).await;
         struck = probe.has_struck();
         if !struck || fault.is_some_and(Fault::is_harmless) {
-            assert!(served.is_ok() && talked.is_ok(), "{at:?} {faults:?}: {served:?} {talked:?}");
+            assert!(
+                served.is_ok() && talked.is_ok(),
+                "{at:?} {faults:?}: {served:?} {talked:?}"
+            );
         }
     });
     struck
@@ -98,7 +126,9 @@ async fn serve_whole<H: Harness>(mut ws: WebSocket<Io<H>>) -> Result<(), Error> 
         match ws.recv_ref().await {
             Ok(Some((message, out))) => {
                 let next = expected.next().expect("one message more than was sent");
-                assert!(message.as_bytes() == next.as_bytes() && message.is_text() == next.is_text());
+                assert!(
+                    message.as_bytes() == next.as_bytes() && message.is_text() == next.is_text()
+                );
                 if let Err(error) = out.feed(message) {
                     break Err(error.into());
                 }
@@ -167,12 +197,18 @@ async fn serve_split<H: Harness>(ws: WebSocket<Io<H>>) -> Result<(), Error> {
     if ended.is_err() {
         // What had come before is still handed out; each half tells the error once.
         while let Ok(Some(message)) = reader.recv().await {
-            assert!(expected.next().is_some_and(|next| message == next), "a wrong message");
+            assert!(
+                expected.next().is_some_and(|next| message == next),
+                "a wrong message"
+            );
         }
     }
     assert!(matches!(reader.recv().await, Ok(None)), "after {ended:?}");
     let outcome = writer.outcome().expect("an outcome at the end");
-    assert!(!outcome.is_clean() || ended.is_ok(), "{outcome:?} {ended:?}");
+    assert!(
+        !outcome.is_clean() || ended.is_ok(),
+        "{outcome:?} {ended:?}"
+    );
     ended
 }
 
@@ -210,5 +246,9 @@ async fn talk_split<H: Harness>(ws: WebSocket<Io<H>>) -> Result<(), Error> {
         }
     };
     sent?;
-    if outcome.is_clean() { Ok(()) } else { Err(Error::Disconnected { mid_message: false }) }
+    if outcome.is_clean() {
+        Ok(())
+    } else {
+        Err(Error::Disconnected { mid_message: false })
+    }
 }

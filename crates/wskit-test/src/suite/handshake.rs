@@ -25,7 +25,10 @@ fn request(more: &str) -> String {
 
 /// The answer to a client's request.
 fn answer(head: &str, more: &str) -> String {
-    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).expect("a key");
+    let key = head
+        .lines()
+        .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
+        .expect("a key");
     let accept = accept_key(key.trim().as_bytes());
     let accept = std::str::from_utf8(&accept).unwrap();
     format!(
@@ -49,13 +52,22 @@ pub fn client_and_server_agree<H: Harness>() {
             let (near, far) = pipe(CAPACITY);
             near.probe().set_faults(faults);
             far.probe().set_faults(faults);
-            let request =
-                wskit_handshake::ClientRequest::new("ws://example.com/chat").unwrap().protocol("b").unwrap().protocol("a");
+            let request = wskit_handshake::ClientRequest::new("ws://example.com/chat")
+                .unwrap()
+                .protocol("b")
+                .unwrap()
+                .protocol("a");
             let server = server::<H>().protocols(["a", "b"]);
-            let (accepted, connected) =
-                join(server.accept(H::stream(far)), client::<H>().handshake(H::stream(near), request.unwrap())).await;
+            let (accepted, connected) = join(
+                server.accept(H::stream(far)),
+                client::<H>().handshake(H::stream(near), request.unwrap()),
+            )
+            .await;
             let (mut server, (mut client, response)) = (accepted.unwrap(), connected.unwrap());
-            assert_eq!((server.protocol(), client.protocol()), (Some("b"), Some("b")));
+            assert_eq!(
+                (server.protocol(), client.protocol()),
+                (Some("b"), Some("b"))
+            );
             assert_eq!(response.status(), 101);
             client.send("hello").await.unwrap();
             assert_eq!(server.recv().await.unwrap(), Some(Message::text("hello")));
@@ -122,7 +134,10 @@ pub fn client_reads_frames_behind_the_answer<H: Harness>() {
                 peer.send(&bytes[cut..]).await;
             };
             let dial = async {
-                let (mut ws, _) = client::<H>().handshake(H::stream(near), "ws://example.com/").await.unwrap();
+                let (mut ws, _) = client::<H>()
+                    .handshake(H::stream(near), "ws://example.com/")
+                    .await
+                    .unwrap();
                 assert_eq!(ws.recv().await.unwrap(), Some(Message::text("first")));
                 assert_eq!(ws.recv().await.unwrap(), Some(Message::text("second")));
             };
@@ -137,12 +152,19 @@ pub fn client_reads_frames_behind_the_answer<H: Harness>() {
 /// Proves: R6455-4.2.1-a, R6455-7.1.7-b, R6455-7.2.2-a, X-http-5
 pub fn server_refuses_what_is_no_handshake<H: Harness>() {
     let cases = [
-        ("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n".to_owned(), "426"),
+        (
+            "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n".to_owned(),
+            "426",
+        ),
         (request("").replace("Version: 13", "Version: 8"), "426"),
-        (request("").replace("dGhlIHNhbXBsZSBub25jZQ==", "short"), "400"),
+        (
+            request("").replace("dGhlIHNhbXBsZSBub25jZQ==", "short"),
+            "400",
+        ),
         (request("").replace("Host: example.com\r\n", ""), "400"),
         (request("Content-Length: 5\r\n") + "hello", "400"),
-        ("no http at all\r\n\r\n".to_owned(), "400"),
+        (request("").replace("HTTP/1.1", "HTTP/1.0"), "505"),
+        (request("").replace("Host: ", "Host : "), "400"),
         (request("Origin: https://evil.example\r\n"), "403"),
     ];
     for (bytes, status) in cases {
@@ -156,10 +178,19 @@ pub fn server_refuses_what_is_no_handshake<H: Harness>() {
                 let head = peer.head().await;
                 assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
                 let lower = head.to_ascii_lowercase();
-                let connection = lower.lines().find_map(|line| line.strip_prefix("connection: ")).expect("a Connection header");
-                assert!(connection.split(',').any(|token| token.trim() == "close"), "{head}");
+                let connection = lower
+                    .lines()
+                    .find_map(|line| line.strip_prefix("connection: "))
+                    .expect("a Connection header");
+                assert!(
+                    connection.split(',').any(|token| token.trim() == "close"),
+                    "{head}"
+                );
                 let rest = peer.rest().await;
-                assert!(!String::from_utf8_lossy(&rest).contains("HTTP/1.1"), "a second answer: {rest:?}");
+                assert!(
+                    !String::from_utf8_lossy(&rest).contains("HTTP/1.1 "),
+                    "a second answer: {rest:?}"
+                );
                 peer.hang_up();
             };
             let server = Server::<H::Runtime>::new(OriginPolicy::SameOrigin).config(config());
@@ -174,6 +205,27 @@ pub fn server_refuses_what_is_no_handshake<H: Harness>() {
     }
 }
 
+/// A client that has gone before it could be told is still reported for what it did.
+pub fn refusal_is_reported_although_nobody_hears_it<H: Harness>() {
+    run::<H>(async {
+        for (more, origin) in [
+            ("Origin: https://evil.example\r\n", true),
+            ("Upgrade: other\r\nContent-Length: 5\r\n", false),
+        ] {
+            let (near, far) = pipe(CAPACITY);
+            let mut peer = Script::new(far, Role::Client);
+            peer.send(request(more)).await;
+            peer.hang_up();
+            let server = Server::<H::Runtime>::new(OriginPolicy::SameOrigin).config(config());
+            match server.accept(H::stream(near)).await {
+                Err(Error::OriginRefused) => assert!(origin),
+                Err(Error::Handshake(_)) => assert!(!origin),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}
+
 /// The application looks at the request for as long as it takes, then accepts or refuses.
 pub fn server_decides_later<H: Harness>() {
     for accept in [true, false] {
@@ -183,22 +235,35 @@ pub fn server_decides_later<H: Harness>() {
             let script = async {
                 peer.send(request("")).await;
                 let head = peer.head().await;
-                let expected = if accept { "HTTP/1.1 101 " } else { "HTTP/1.1 404 " };
+                let expected = if accept {
+                    "HTTP/1.1 101 "
+                } else {
+                    "HTTP/1.1 404 "
+                };
                 assert!(head.starts_with(expected), "{head}");
                 if accept {
-                    assert!(head.contains("\r\nset-cookie: a=b\r\n") || head.contains("\r\nSet-Cookie: a=b\r\n"), "{head}");
+                    assert!(
+                        head.contains("\r\nset-cookie: a=b\r\n")
+                            || head.contains("\r\nSet-Cookie: a=b\r\n"),
+                        "{head}"
+                    );
                     peer.expect(OpCode::Text, "welcome").await;
                 }
                 peer.hang_up();
             };
             let serve = async {
-                let Request::WebSocket(upgrade) = server::<H>().receive(H::stream(near)).await.unwrap() else {
+                let Request::WebSocket(upgrade) =
+                    server::<H>().receive(H::stream(near)).await.unwrap()
+                else {
                     panic!("a WebSocket was asked for")
                 };
                 assert_eq!((upgrade.path(), upgrade.query()), ("/chat", Some("room=1")));
                 sleep::<H>(Duration::from_secs(3600)).await;
                 if accept {
-                    let mut ws = upgrade.accept_with(|accept| accept.cookie("a=b")).await.unwrap();
+                    let mut ws = upgrade
+                        .accept_with(|accept| accept.cookie("a=b"))
+                        .await
+                        .unwrap();
                     ws.send("welcome").await.unwrap();
                 } else {
                     upgrade.reject(&Rejection::not_found()).await.unwrap();
@@ -215,7 +280,8 @@ pub fn server_hands_over_ordinary_http<H: Harness>() {
         let (near, far) = pipe(CAPACITY);
         let mut peer = Script::new(far, Role::Client);
         let script = async {
-            peer.send("GET /health HTTP/1.1\r\nHost: example.com\r\n\r\n").await;
+            peer.send("GET /health HTTP/1.1\r\nHost: example.com\r\n\r\n")
+                .await;
             let head = peer.head().await;
             assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
             assert_eq!(peer.rest().await, b"fine");
@@ -234,19 +300,31 @@ pub fn server_hands_over_ordinary_http<H: Harness>() {
 
 /// Proves: R6455-4.1-w, R6455-7.2.1-a
 pub fn client_is_refused<H: Harness>() {
-    for status in ["403 Forbidden", "503 Service Unavailable", "302 Found", "200 OK"] {
+    for status in [
+        "403 Forbidden",
+        "503 Service Unavailable",
+        "302 Found",
+        "200 OK",
+    ] {
         run::<H>(async {
             let (near, far) = pipe(CAPACITY);
             let probe = near.probe();
             let mut peer = Script::new(far, Role::Server);
             let script = async {
                 peer.head().await;
-                peer.send(format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nno")).await;
+                peer.send(format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nno"))
+                    .await;
                 peer.expect_end().await;
             };
-            let (refused, ()) =
-                join(client::<H>().handshake(H::stream(near), "ws://example.com/"), script).await;
-            assert!(matches!(refused, Err(Error::Handshake(HandshakeError::Refused(_)))), "{refused:?}");
+            let (refused, ()) = join(
+                client::<H>().handshake(H::stream(near), "ws://example.com/"),
+                script,
+            )
+            .await;
+            assert!(
+                matches!(refused, Err(Error::Handshake(HandshakeError::Refused(_)))),
+                "{refused:?}"
+            );
             assert!(probe.is_dropped());
         });
     }
@@ -263,7 +341,11 @@ pub fn handshake_cut_at_every_byte_is_an_error<H: Harness>() {
                 let (near, far) = pipe(CAPACITY);
                 let mut peer = Script::new(far, Role::Client);
                 peer.send(&request.as_bytes()[..cut]).await;
-                if reset { peer.probe().reset() } else { peer.finish().await }
+                if reset {
+                    peer.probe().reset();
+                } else {
+                    peer.finish().await;
+                }
                 let (refused, ()) = join(server::<H>().accept(H::stream(near)), async {
                     if !reset {
                         let _ = peer.rest().await;
@@ -286,10 +368,17 @@ pub fn handshake_cut_at_every_byte_is_an_error<H: Harness>() {
                 let script = async {
                     let head = peer.head().await;
                     peer.send(&answer(&head, "").as_bytes()[..cut]).await;
-                    if reset { peer.probe().reset() } else { peer.finish().await }
+                    if reset {
+                        peer.probe().reset();
+                    } else {
+                        peer.finish().await;
+                    }
                 };
-                let (refused, ()) =
-                    join(client::<H>().handshake(H::stream(near), "ws://example.com/"), script).await;
+                let (refused, ()) = join(
+                    client::<H>().handshake(H::stream(near), "ws://example.com/"),
+                    script,
+                )
+                .await;
                 match refused {
                     Err(Error::Io(_)) => assert!(reset),
                     Err(Error::Handshake(_)) => assert!(!reset),

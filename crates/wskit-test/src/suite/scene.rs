@@ -68,5 +68,7 @@ pub(super) async fn echo<H: Harness>(ws: &mut WebSocket<Io<H>>) -> Result<(), ws
 
 /// Bytes in which a lost, doubled or moved one shows.
 pub(super) fn pattern(len: usize) -> Vec<u8> {
-    (0..len).map(|at| (at ^ (at >> 8) ^ (at >> 16)) as u8).collect()
+    (0..len)
+        .map(|at| (at ^ (at >> 8) ^ (at >> 16)) as u8)
+        .collect()
 }

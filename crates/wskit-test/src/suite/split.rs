@@ -31,7 +31,11 @@ pub fn writers_and_reader_work_at_once<H: Harness>() {
                 for _ in 0..100 {
                     let message = reader.recv().await.unwrap().unwrap();
                     let who = message.as_bytes()[0];
-                    assert_eq!(message.as_bytes()[1], next[usize::from(who)], "out of order");
+                    assert_eq!(
+                        message.as_bytes()[1],
+                        next[usize::from(who)],
+                        "out of order"
+                    );
                     next[usize::from(who)] += 1;
                 }
                 let (outcome, end) = join(writer.close(CloseCode::NORMAL, ""), reader.recv()).await;
@@ -81,6 +85,97 @@ pub fn full_duplex_against_an_echo_goes_on<H: Harness>() {
     });
 }
 
+/// A `send` ends when its message has left, although another writer keeps the queue full.
+pub fn send_ends_although_others_keep_the_queue_full<H: Harness>() {
+    for pings in [false, true] {
+        run::<H>(async {
+            let (ws, mut peer, probe) =
+                facing_through::<H>(Role::Server, config().write_high_water(5000), 100);
+            let (mut reader, writer) = ws.split();
+            let data = pattern(400);
+            let other = writer.clone();
+            let flood = async {
+                loop {
+                    if other.feed(&data).await.is_err() {
+                        break;
+                    }
+                }
+            };
+            let send = async {
+                for _ in 0..20 {
+                    pause().await;
+                }
+                for _ in 0..5 {
+                    writer.send("mine").await.unwrap();
+                    let sent = crate::frames::Frame::parse_all(Role::Server, &probe.written());
+                    assert_eq!(
+                        sent.last().map(|_| sent
+                            .iter()
+                            .filter(|frame| frame.opcode == OpCode::Text)
+                            .count()
+                            > 0),
+                        Some(true)
+                    );
+                }
+                let sent = crate::frames::Frame::parse_all(Role::Server, &probe.written());
+                assert_eq!(
+                    sent.iter()
+                        .filter(|frame| frame.opcode == OpCode::Text)
+                        .count(),
+                    5,
+                    "told too early"
+                );
+                writer.start_close(CloseCode::NORMAL, "").unwrap();
+            };
+            let script = async {
+                for at in 0.. {
+                    if pings && at % 3 == 0 {
+                        peer.send(peer.frames().ping(&[b'p'; 100])).await;
+                    }
+                    if peer.frame().await.opcode == OpCode::Close {
+                        break;
+                    }
+                }
+                peer.send(peer.frames().close(1000, "")).await;
+                peer.hang_up();
+            };
+            join(
+                join(flood, send),
+                join(
+                    async { while let Ok(Some(_)) = reader.recv().await {} },
+                    script,
+                ),
+            )
+            .await;
+        });
+    }
+}
+
+/// A `send` that is dropped in the middle of its message leaves the rest to the reader that waits.
+///
+/// Proves: X-io-4
+pub fn waiting_reader_finishes_a_dropped_send<H: Harness>() {
+    for role in ROLES {
+        run::<H>(async {
+            let (ws, mut peer, _) = facing_through::<H>(role, config(), 100);
+            let (mut reader, writer) = ws.split();
+            let data = pattern(2000);
+            let send = async {
+                pause().await;
+                assert!(once(writer.send(&data)).await.is_none());
+            };
+            let script = async {
+                pause().await;
+                pause().await;
+                peer.expect(OpCode::Binary, &data).await;
+                peer.send(peer.frames().text("got it")).await;
+            };
+            let (received, _) = join(reader.recv(), join(send, script)).await;
+            assert_eq!(received.unwrap(), Some(Message::text("got it")));
+        });
+    }
+}
+
 /// All the reader's ways to receive.
 pub fn reader_receives_in_every_way<H: Harness>() {
     run::<H>(async {
@@ -92,8 +187,14 @@ pub fn reader_receives_in_every_way<H: Harness>() {
         peer.send(frames.ping(b"event")).await;
         peer.send(frames.binary(b"piece")).await;
         assert_eq!(reader.recv().await.unwrap(), Some(Message::text("owned")));
-        assert_eq!(reader.recv_ref().await.unwrap().unwrap().as_text(), Some("lent"));
-        assert!(matches!(reader.recv_event().await.unwrap(), Some(wskit_driver::Event::Ping(_))));
+        assert_eq!(
+            reader.recv_ref().await.unwrap().unwrap().as_text(),
+            Some("lent")
+        );
+        assert!(matches!(
+            reader.recv_event().await.unwrap(),
+            Some(wskit_driver::Event::Ping(_))
+        ));
         assert_eq!(reader.recv_piece().await.unwrap().unwrap().data, b"piece");
         writer.ping(b"ours").await.unwrap();
         peer.expect(OpCode::Pong, "event").await;
@@ -127,7 +228,10 @@ pub fn writer_closes_while_the_reader_waits<H: Harness>() {
                 pause().await;
                 let outcome = writer.close(CloseCode::NORMAL, "").await.unwrap();
                 assert!(outcome.is_clean());
-                assert!(matches!(writer.send("late").await, Err(Error::Send(SendError::Closed))));
+                assert!(matches!(
+                    writer.send("late").await,
+                    Err(Error::Send(SendError::Closed))
+                ));
             };
             join(join(receive, close), script).await;
         });
@@ -192,6 +296,29 @@ pub fn writer_reads_when_the_reader_is_gone<H: Harness>() {
     }
 }
 
+/// A writer that waits for room learns of the peer's Close although the reader is gone and nothing
+/// leaves.
+///
+/// Proves: R6455-6.1-a
+pub fn waiting_writer_learns_of_a_close_when_the_reader_is_gone<H: Harness>() {
+    for role in ROLES {
+        run::<H>(async {
+            let config = config().write_high_water(1000);
+            let (ws, mut peer, _) = facing_through::<H>(role, config, 200);
+            let (reader, writer) = ws.split();
+            drop(reader);
+            writer.feed(&pattern(2000)).await.unwrap();
+            let close = async {
+                pause().await;
+                peer.send(peer.frames().close(1000, "")).await;
+            };
+            let (fed, ()) = join(writer.feed("no room"), close).await;
+            assert!(matches!(fed, Err(Error::Send(SendError::Closed))));
+            assert_eq!(writer.state(), State::Closing);
+        });
+    }
+}
+
 /// The reader goes first; `Writer::close` still completes the closing handshake.
 ///
 /// Proves: R6455-7.1.2-b
@@ -241,7 +368,8 @@ pub fn reader_goes_while_a_writer_closes<H: Harness>() {
                 pause().await;
                 drop(reader);
             };
-            let ((outcome, ()), ()) = join(join(writer.close(CloseCode::NORMAL, ""), read), script).await;
+            let ((outcome, ()), ()) =
+                join(join(writer.close(CloseCode::NORMAL, ""), read), script).await;
             assert!(outcome.unwrap().is_clean());
         });
     }
@@ -258,7 +386,13 @@ pub fn two_writers_close_at_once<H: Harness>() {
             let mut tasks: Vec<Boxed<'_, ()>> = Vec::new();
             for writer in [writer, other] {
                 tasks.push(Box::pin(async move {
-                    assert!(writer.close(CloseCode::NORMAL, "").await.unwrap().is_clean());
+                    assert!(
+                        writer
+                            .close(CloseCode::NORMAL, "")
+                            .await
+                            .unwrap()
+                            .is_clean()
+                    );
                 }));
             }
             if with_reader {
@@ -269,7 +403,9 @@ pub fn two_writers_close_at_once<H: Harness>() {
             } else {
                 drop(reader);
             }
-            tasks.push(Box::pin(async { assert_eq!(server.recv().await.unwrap(), None) }));
+            tasks.push(Box::pin(async {
+                assert_eq!(server.recv().await.unwrap(), None);
+            }));
             join_all(tasks).await;
         });
     }
@@ -347,7 +483,10 @@ pub fn both_halves_learn_of_a_reset<H: Harness>() {
             assert!(received.unwrap_err().is_disconnect());
             sent.unwrap_err();
             assert_eq!(reader.recv().await.unwrap(), None);
-            assert!(matches!(writer.send("x").await, Err(Error::Send(SendError::Closed))));
+            assert!(matches!(
+                writer.send("x").await,
+                Err(Error::Send(SendError::Closed))
+            ));
             assert!(!writer.outcome().unwrap().is_clean());
         });
     }

@@ -1,0 +1,130 @@
+//! What goes wrong, and whose fault it is.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why a compressed message cannot be read. The connection cannot go on: what
+/// follows may refer to what was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecompressError {
+    /// The peer's fault: the bytes are not DEFLATE data (RFC 1951), or refer to
+    /// data further back than what has been sent.
+    Corrupt,
+    /// The peer's fault: the message ends inside a block (RFC 7692 §7.2.2).
+    Truncated,
+    /// Nobody's fault: too many messages are half-way at once, and the
+    /// [`Budget`](crate::Budget) for their state is spent.
+    BudgetSpent,
+}
+
+impl DecompressError {
+    /// The close code that says so: 1007 for broken data (invalid frame payload
+    /// data), 1013 (try again later) for a spent budget.
+    pub fn close_code(self) -> u16 {
+        match self {
+            Self::Corrupt | Self::Truncated => 1007,
+            Self::BudgetSpent => 1013,
+        }
+    }
+}
+
+impl fmt::Display for DecompressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Corrupt => "the peer sent a compressed message that is not valid DEFLATE data",
+            Self::Truncated => {
+                "the peer sent a compressed message that ends inside a DEFLATE block"
+            }
+            Self::BudgetSpent => {
+                "the budget for compressed messages in flight is spent; raise it or try again later"
+            }
+        })
+    }
+}
+
+impl Error for DecompressError {}
+
+/// What is wrong with the parameters of one permessage-deflate element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ParamError {
+    /// The name is none of the four of RFC 7692 §7.1.
+    Unknown,
+    /// A parameter stands twice.
+    Repeated(&'static str),
+    /// `server_no_context_takeover` and `client_no_context_takeover` have no value.
+    UnexpectedValue(&'static str),
+    /// The parameter needs a value.
+    MissingValue(&'static str),
+    /// A window is a decimal number from 8 to 15 without leading zeros.
+    InvalidWindow(&'static str),
+}
+
+impl fmt::Display for ParamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("a parameter that permessage-deflate does not define"),
+            Self::Repeated(name) => write!(f, "{name} stands twice"),
+            Self::UnexpectedValue(name) => write!(f, "{name} takes no value"),
+            Self::MissingValue(name) => write!(f, "{name} has no value"),
+            Self::InvalidWindow(name) => write!(f, "{name} is not a number from 8 to 15"),
+        }
+    }
+}
+
+impl Error for ParamError {}
+
+/// Why a client cannot accept the server's answer: the server's fault. RFC 7692
+/// §7 demands that the client fails the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResponseError {
+    /// The answer names permessage-deflate more than once (§5).
+    Twice,
+    /// A parameter is invalid.
+    Param(ParamError),
+    /// `server_no_context_takeover` was asked for and is missing (§7.1.1.1).
+    TakeoverNotGivenUp,
+    /// `server_max_window_bits` was asked for and is missing or larger (§7.1.2.1).
+    ServerWindow,
+    /// `client_max_window_bits` is larger than offered (§7.1.2.2).
+    ClientWindow,
+    /// `client_max_window_bits=8`: no window this small can be compressed with.
+    ClientWindowTooSmall,
+}
+
+impl From<ParamError> for ResponseError {
+    fn from(error: ParamError) -> Self {
+        Self::Param(error)
+    }
+}
+
+impl fmt::Display for ResponseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server's answer to permessage-deflate is refused: ")?;
+        match self {
+            Self::Twice => f.write_str("it names the extension more than once"),
+            Self::Param(error) => error.fmt(f),
+            Self::TakeoverNotGivenUp => {
+                f.write_str("server_no_context_takeover was asked for and is missing")
+            }
+            Self::ServerWindow => f.write_str(
+                "server_max_window_bits was asked for and is missing or larger than asked",
+            ),
+            Self::ClientWindow => f.write_str("client_max_window_bits is larger than offered"),
+            Self::ClientWindowTooSmall => {
+                f.write_str("client_max_window_bits=8 is smaller than what can be compressed with")
+            }
+        }
+    }
+}
+
+impl Error for ResponseError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Param(error) => Some(error),
+            _ => None,
+        }
+    }
+}

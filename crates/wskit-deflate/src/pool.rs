@@ -1,0 +1,82 @@
+//! Streams that wait for the next message on their thread.
+
+use std::cell::RefCell;
+
+use crate::deflater::Deflater;
+use crate::inflater::Inflater;
+
+/// A compressing stream with an empty window.
+pub(crate) fn take_deflater(level: u8, window_bits: u8) -> Box<Deflater> {
+    let idle = with_pool(|pool| {
+        let at = pool
+            .deflaters
+            .iter()
+            .rposition(|idle| idle.is(level, window_bits))?;
+        Some(pool.deflaters.remove(at))
+    });
+    match idle.flatten() {
+        Some(mut stream) => {
+            stream.reset();
+            stream
+        }
+        None => Box::new(Deflater::new(level, window_bits)),
+    }
+}
+
+/// Takes back a stream that stands between two messages.
+pub(crate) fn give_deflater(stream: Box<Deflater>) {
+    with_pool(|pool| give(&mut pool.deflaters, stream, IDLE_DEFLATERS));
+}
+
+/// A decompressing stream with an empty window.
+pub(crate) fn take_inflater() -> Box<Inflater> {
+    match with_pool(|pool| pool.inflaters.pop()).flatten() {
+        Some(mut stream) => {
+            stream.reset();
+            stream
+        }
+        None => Box::new(Inflater::new()),
+    }
+}
+
+/// Takes back a stream, from whatever state.
+pub(crate) fn give_inflater(stream: Box<Inflater>) {
+    with_pool(|pool| give(&mut pool.inflaters, stream, IDLE_INFLATERS));
+}
+
+#[derive(Default)]
+#[allow(
+    clippy::vec_box,
+    reason = "a stream moves between pool and connection by its pointer"
+)]
+struct Pool {
+    deflaters: Vec<Box<Deflater>>,
+    inflaters: Vec<Box<Inflater>>,
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> = RefCell::default();
+}
+
+/// None while the thread ends: streams are made and dropped then.
+fn with_pool<R>(work: impl FnOnce(&mut Pool) -> R) -> Option<R> {
+    POOL.try_with(|pool| pool.try_borrow_mut().ok().map(|mut pool| work(&mut pool)))
+        .ok()
+        .flatten()
+}
+
+/// The one that has waited longest makes room.
+fn give<T>(idle: &mut Vec<T>, stream: T, most: usize) {
+    if idle.len() >= most {
+        idle.remove(0);
+    }
+    idle.push(stream);
+}
+
+/// Idle compressing streams a thread keeps: a message is compressed in one go as
+/// a rule, so there are several only for different levels and windows.
+const IDLE_DEFLATERS: usize = 3;
+
+/// Idle decompressing streams a thread keeps: messages that wait for the network
+/// hold some at the same time.
+const IDLE_INFLATERS: usize = 8;

@@ -1,0 +1,38 @@
+//! A message compressed once for many connections.
+
+use crate::pool;
+use crate::progress::Progress;
+
+/// Compresses a message without reference to earlier ones, so that it can be sent
+/// on every connection whose agreed window has at least `window_bits` bits, with
+/// context takeover or without. The result is the payload, without the trailing
+/// 00 00 FF FF.
+///
+/// On each connection that it is sent on,
+/// [`Compressor::note_plain`](crate::Compressor::note_plain) has to be told.
+///
+/// `level` is 1 to 9 and `window_bits` 9 to 15; values outside count as the
+/// nearest.
+pub fn compress_prepared(level: u8, window_bits: u8, plain: &[u8]) -> Vec<u8> {
+    let mut stream = pool::take_deflater(level.clamp(1, 9), window_bits.clamp(9, 15));
+    let mut rest = plain;
+    let mut payload = Vec::new();
+    loop {
+        let filled = payload.len();
+        // A quarter at first, then as much again: most messages fit at once.
+        payload.resize(filled + (plain.len() / 4).max(256), 0);
+        let progress = stream.push(rest, true, payload.get_mut(filled..).unwrap_or_default());
+        payload.truncate(filled + progress.produced);
+        rest = rest.get(progress.consumed..).unwrap_or_default();
+        if progress.done {
+            pool::give_deflater(stream);
+            break;
+        }
+        // Unreachable, as the contract has it; it must not spin.
+        if progress == Progress::default() {
+            break;
+        }
+    }
+    payload.shrink_to_fit();
+    payload
+}

@@ -1,0 +1,232 @@
+//! RFC 7692 §7.1.1, §7.2: context takeover, seen by ordinary peers.
+
+mod support;
+
+use support::scan::Scan;
+use support::{
+    OrdinaryDeflate, OrdinaryInflate, OrdinaryWindow, Rng, codec, compress, compress_by,
+    decompress, decompress_by, window,
+};
+use wskit_deflate::{Config, compress_prepared};
+
+/// 2,000 messages for every kind of compressor, with messages that were prepared
+/// and messages that go uncompressed among them.
+///
+/// Proves: R7692-7.2.1-e, R7692-7.2.2-b, R7692-6-d
+#[test]
+fn ordinary_receiver_reads_what_is_sent_from_history() {
+    for (seed, (level, history, dedicated)) in [
+        (1, 512, false),
+        (1, 1024, false),
+        (1, 4096, false),
+        (6, 32 << 10, false),
+        (9, 700, false),
+        (1, 0, true),
+        (6, 0, true),
+        (1, 0, false),
+        (2, 600, false),
+        (4, 3000, false),
+        (9, 0, true),
+        (3, 0, true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut rng = Rng(seed as u64 + 1);
+        let config = Config::server()
+            .level(level)
+            .deflate_history(history)
+            .dedicated(dedicated);
+        let (mut c, _) = codec(window(15, false), &config);
+        let mut ordinary = OrdinaryInflate::new();
+        for n in 0..2000 {
+            let plain = rng.message();
+            let payload = match rng.below(6) {
+                // Uncompressed: neither side learns it.
+                0 => continue,
+                1 => {
+                    c.note_plain(&plain);
+                    compress_prepared(6, 15, &plain)
+                }
+                2 => compress_by(&mut c, &plain, 1 + rng.below(300), 1 + rng.below(300)),
+                _ => compress(&mut c, &plain),
+            };
+            assert_eq!(
+                ordinary.message(&payload).unwrap(),
+                plain,
+                "message {n} level {level} history {history}"
+            );
+        }
+        if !dedicated {
+            assert!(c.held() <= history);
+        }
+    }
+}
+
+/// Proves: R7692-7.2.2-b
+#[test]
+fn receiver_reads_ordinary_senders() {
+    for dedicated in [false, true] {
+        let mut rng = Rng(11);
+        let (_, mut d) = codec(window(15, false), &Config::server().dedicated(dedicated));
+        let mut ordinary = OrdinaryDeflate::new(6);
+        for n in 0..5000 {
+            let plain = rng.message();
+            if rng.below(5) == 0 {
+                continue;
+            }
+            let payload = ordinary.message(&plain);
+            let (input, room) = match rng.below(8) {
+                0 => (1, 1),
+                1 => (1 + rng.below(50), 1 + rng.below(50)),
+                _ => (usize::MAX, 4096),
+            };
+            assert_eq!(
+                decompress_by(&mut d, &payload, input, room).as_deref(),
+                Ok(&plain[..]),
+                "message {n}"
+            );
+        }
+    }
+}
+
+/// The history kept is just the window: an ordinary sender that uses all of it.
+///
+/// Proves: R7692-7.2.2-b, R7692-7.1.2.2-e
+#[test]
+fn receiver_keeps_the_whole_agreed_window() {
+    for bits in 9..=15 {
+        for level in [1, 6, 9] {
+            let mut rng = Rng(u64::from(bits) * 31);
+            let (_, mut d) = codec(window(bits, false), &Config::server());
+            let mut ordinary = OrdinaryWindow::new(level, bits);
+            for n in 0..400 {
+                let plain = rng.message();
+                let payload = ordinary.message(&plain);
+                assert_eq!(
+                    decompress(&mut d, &payload).as_deref(),
+                    Ok(&plain[..]),
+                    "message {n} bits {bits}"
+                );
+            }
+            assert_eq!(d.held(), 1 << bits);
+        }
+    }
+}
+
+/// Proves: R7692-7.1.2.1-c, R7692-7.1.2.2-d
+#[test]
+fn no_reference_is_beyond_the_agreed_window() {
+    for bits in 9..=15 {
+        for (level, dedicated) in [(1, false), (6, false), (9, false), (1, true), (6, true)] {
+            let mut rng = Rng(u64::from(bits) * 17 + 1);
+            let config = Config::server()
+                .level(level)
+                .dedicated(dedicated)
+                .deflate_history(32 << 10);
+            let (mut c, _) = codec(window(bits, false), &config);
+            let mut scan = Scan::default();
+            for _ in 0..60 {
+                let plain = rng.message();
+                let payload = if rng.below(4) == 0 {
+                    c.note_plain(&plain);
+                    compress_prepared(6, bits, &plain)
+                } else {
+                    compress(&mut c, &plain)
+                };
+                assert_eq!(scan.message(&payload), plain);
+            }
+            assert!(scan.furthest <= 1 << bits, "bits {bits}: {}", scan.furthest);
+            assert!(
+                dedicated || c.held() <= 1 << bits,
+                "no more history than can be used"
+            );
+            // The scan sees something: most of the window is used.
+            assert!(
+                scan.furthest > 1 << (bits - 2),
+                "bits {bits}: {}",
+                scan.furthest
+            );
+        }
+    }
+}
+
+/// Proves: R7692-7.1.1.1-d
+#[test]
+fn prepared_message_refers_to_nothing_before_it() {
+    let mut rng = Rng(23);
+    for level in [1, 6, 9] {
+        for bits in [9, 12, 15] {
+            for _ in 0..30 {
+                let plain = rng.message();
+                let mut scan = Scan::default();
+                assert_eq!(scan.message(&compress_prepared(level, bits, &plain)), plain);
+                assert!(scan.furthest <= 1 << bits);
+            }
+        }
+    }
+    assert_eq!(compress_prepared(1, 15, b""), [0]);
+}
+
+/// Connections share the streams of their thread, never what is in them.
+///
+/// Proves: R7692-7.2.1-e
+#[test]
+fn connections_do_not_mix() {
+    let mut rng = Rng(29);
+    let config = Config::server();
+    let mut all: Vec<_> = (0..20)
+        .map(|n| {
+            (
+                codec(window(9 + n % 7, n % 3 == 0), &config),
+                OrdinaryInflate::new(),
+                Scan::default(),
+            )
+        })
+        .collect();
+    for _ in 0..2000 {
+        let ((c, d), ordinary, scan) = &mut all[rng.below(20)];
+        let plain = rng.json();
+        let payload = compress(c, &plain);
+        assert_eq!(ordinary.message(&payload).unwrap(), plain);
+        assert_eq!(scan.message(&payload), plain);
+        assert_eq!(decompress(d, &payload).as_deref(), Ok(&plain[..]));
+    }
+}
+
+/// Messages of many connections half-way at once, begun and ended in any order,
+/// some given up.
+#[test]
+fn half_done_messages_do_not_mix() {
+    let mut rng = Rng(31);
+    let config = Config::server();
+    let mut all: Vec<_> = (0..30)
+        .map(|_| (codec(window(12, false), &config), Vec::new(), Vec::new()))
+        .collect();
+    let mut out = [0; 100];
+    for _ in 0..20_000 {
+        let at = rng.below(30);
+        let ((c, d), plain, payload): &mut (_, Vec<u8>, Vec<u8>) = &mut all[at];
+        match rng.below(40) {
+            0 => all[at] = (codec(window(12, false), &config), Vec::new(), Vec::new()),
+            1..=10 => {
+                payload.extend(compress(c, b""));
+                assert_eq!(decompress(d, payload).as_ref(), Ok(&*plain));
+                (*plain, *payload) = (Vec::new(), Vec::new());
+            }
+            _ => {
+                let piece = rng.message();
+                let mut rest = &piece[..];
+                loop {
+                    let progress = c.compress(rest, false, &mut out);
+                    payload.extend_from_slice(&out[..progress.produced]);
+                    rest = &rest[progress.consumed..];
+                    if progress.done {
+                        break;
+                    }
+                }
+                plain.extend(piece);
+            }
+        }
+    }
+}

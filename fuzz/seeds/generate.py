@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""Writes the seeds of all targets below this directory. Run it after changing an input's layout.
+
+Each seed is an interesting case, laid out as the comment at the top of its target says.
+"""
+import pathlib
+import struct
+
+HERE = pathlib.Path(__file__).parent
+WHOLE, BYTES, THREES, ODD = bytes(8), bytes([1] * 8), bytes([3] * 8), bytes([2, 0, 7, 1, 130, 5, 64, 200])
+CRLF = b"\r\n"
+
+
+def seed(target, name, *parts):
+    folder = HERE / target
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(b"".join(part if isinstance(part, bytes) else bytes([part]) for part in parts))
+
+
+def frame(first, payload, key=None, masked=False):
+    bit = 0x80 if masked else 0
+    size = len(payload)
+    if size < 126:
+        head = bytes([first, bit | size])
+    elif size < 65536:
+        head = bytes([first, bit | 126]) + struct.pack(">H", size)
+    else:
+        head = bytes([first, bit | 127]) + struct.pack(">Q", size)
+    if not masked:
+        return head + payload
+    key = key or bytes(4)
+    return head + key + bytes(byte ^ key[at % 4] for at, byte in enumerate(payload))
+
+
+# RFC 6455 section 5.7, and the borders of the lengths.
+KEY = bytes.fromhex("37fa213d")
+seed("frame_header", "rfc_text", 0, frame(0x81, b"Hello"))
+seed("frame_header", "rfc_masked_text", 1, frame(0x81, b"Hello", KEY, True))
+seed("frame_header", "rfc_fragment", 0, frame(0x01, b"Hel"))
+seed("frame_header", "rfc_256", 0, bytes.fromhex("827e0100"))
+seed("frame_header", "rfc_64k", 0, bytes.fromhex("827f0000000000010000"))
+seed("frame_header", "compressed", 3, bytes.fromhex("c18537fa213d"))
+seed("frame_header", "longest", 1, bytes.fromhex("82ff7fffffffffffffff37fa213d"))
+seed("frame_header", "not_minimal", 0, bytes.fromhex("827e007d"))
+seed("frame_header", "encode_16", 4, 0x82, struct.pack(">Q", 0x0400000000001000), b"payload")
+seed("frame_header", "encode_64_masked", 4, 0xA1, KEY, struct.pack(">Q", 0xFFFFFFFFFFFFFFFF), b"payload")
+seed("frame_header", "encode_ping", 4, 0xA9, KEY, struct.pack(">Q", 0), b"ping")
+
+for name, repeat, cuts, data in [
+    ("hello", 0, WHOLE, b"Hello"),
+    ("ascii_long", 255, ODD, b"The quick brown fox jumps over the lazy dog."),
+    ("four_bytes", 200, THREES, "\U0001f600".encode()),
+    ("mixed", 90, BYTES, "κόσμε Grüße 世界".encode()),
+    ("surrogate", 0, BYTES, b"ok \xed\xa0\x80"),
+    ("overlong", 3, ODD, b"\xc0\xaf"),
+    ("unfinished", 0, BYTES, b"abc\xf0\x9f\x98"),
+    ("late_mistake", 0, WHOLE, b"x" * 300 + b"\xff"),
+]:
+    seed("mask_utf8", name, repeat, 5, KEY, cuts, data)
+
+for client in (0, 1):
+    masked = not client
+    end = "client" if client else "server"
+
+    def f(first, payload=b""):
+        return frame(first, payload, KEY, masked)
+
+    cases = {
+        "hello": f(0x81, b"Hello"),
+        "fragments": f(0x01, b"Hel") + f(0x89, b"ping") + f(0x80, b"lo"),
+        "cut_character": f(0x01, b"\xc3") + f(0x00) + f(0x80, b"\xa9"),
+        "medium": f(0x82, b"x" * 300) + f(0x82, b"y" * 126),
+        "close": f(0x81, b"bye") + f(0x88, b"\x03\xe8bye") + f(0x81, b"late"),
+        "close_1005": f(0x88, b"\x03\xed"),
+        "close_empty": f(0x88) + b"\0",
+        "not_utf8": f(0x81, b"\xce\xba\xed\xa0\x80edited"),
+        "continuation_alone": f(0x80, b"x"),
+        "reserved": f(0x83, b"x"),
+        "pings": b"".join(f(0x89, bytes([65 + n]) * 9) for n in range(12)),
+    }
+    for n, (name, wire) in enumerate(cases.items()):
+        seed("connection", f"{end}_{name}", client | 4 * (n % 2) | 8 * (n % 3 == 0), bytes([1, 3, 0, 2]), n % 8, WHOLE, 5, BYTES if n % 2 else ODD, wire)
+    # Frame scripts: messages that do not fit a read buffer.
+    big = bytes([0x81, 200, 0, 0x80, 255, 1])
+    seed("connection", f"{end}_large", client | 2 | 4, bytes([1, 6, 9, 7]), 0, WHOLE, 1, bytes([220] * 8), big)
+    seed("connection", f"{end}_large_fragments", client | 2, bytes([0, 0, 0, 5]), 3, ODD, 5, bytes([200, 3, 0, 150, 1, 255, 20, 10]),
+         bytes([0x82, 150, 2, 0x06, 5, 0, 0x84, 100, 2, 0x85, 99, 2]))
+    seed("connection", f"{end}_too_large", client | 2 | 16, bytes(4), 0, WHOLE, 5, ODD, bytes([0x81, 200, 0]))
+    seed("connection", f"{end}_announced", client | 2, bytes(4), 1, ODD, 5, bytes([200] * 8), bytes([0x09, 255, 220]))
+    seed("connection", f"{end}_pieces", client | 2 | 8 | 4, bytes(4), 0, WHOLE, 7, ODD, bytes([0x82, 250, 3, 0x85, 20, 3, 0x40, 9, 1]))
+
+BROWSER = CRLF.join([
+    b"GET /chat?room=1 HTTP/1.1", b"Host: example.com", b"User-Agent: Mozilla/5.0 (X11; Linux x86_64)", b"Accept: */*",
+    b"Accept-Language: en-US,en;q=0.5", b"Accept-Encoding: gzip, deflate, br", b"Sec-WebSocket-Version: 13",
+    b"Origin: http://example.com", b"Sec-WebSocket-Extensions: permessage-deflate", b"Sec-WebSocket-Protocol: chat, superchat",
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", b"DNT: 1", b"Connection: keep-alive, Upgrade", b"Pragma: no-cache",
+    b"Upgrade: websocket", b"", b"",
+])
+SHORT = CRLF.join([
+    b"GET / HTTP/1.1", b"Host: a", b"Upgrade: websocket", b"Connection: Upgrade", b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+    b"Sec-WebSocket-Version: 13", b"", b"",
+])
+PLAIN = b"GET /index.html HTTP/1.1\r\nHost: example.com\r\n\r\n"
+for name, limits, cuts, wire in [
+    ("browser", 0, BYTES, BROWSER),
+    ("browser_with_frame", 0, ODD, BROWSER + frame(0x81, b"Hello", KEY, True)),
+    ("short", 1, THREES, SHORT),
+    ("few_headers", 3, ODD, SHORT),
+    ("old_version", 0, ODD, SHORT.replace(b": 13", b": 8")),
+    ("two_keys", 0, ODD, SHORT.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")),
+    ("bad_key", 0, ODD, SHORT.replace(b"AA==", b"AB==")),
+    ("absolute", 0, ODD, SHORT.replace(b"GET /", b"GET http://a/x")),
+    ("quoted_extension", 0, BYTES, SHORT.replace(b"\r\n\r\n", b'\r\nSec-WebSocket-Extensions: a; b="c", d\r\n\r\n')),
+    ("plain", 0, BYTES, PLAIN),
+    ("head", 0, BYTES, PLAIN.replace(b"GET", b"HEAD") + b"more"),
+    ("post", 0, ODD, b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"),
+    ("bare_lf", 0, BYTES, b"GET / HTTP/1.1\nHost: a\n\n"),
+    ("long_line", 2, THREES, b"GET /" + b"x" * 80 + b" HTTP/1.1\r\nHost: a\r\n\r\n"),
+    ("tls", 0, ODD, b"\x16\x03\x01\x02\x00\x01\x00"),
+    ("unfinished", 0, ODD, BROWSER[:-2]),
+]:
+    seed("request_head", name, limits, WHOLE, cuts, wire)
+
+SWITCH = CRLF.join([
+    b"HTTP/1.1 101 Switching Protocols", b"Upgrade: websocket", b"Connection: Upgrade",
+    b"Sec-WebSocket-Accept: CdXSYUsvsaMthlEXWDNURGWA/1o=", b"", b"",
+])
+AGREED = SWITCH[:-2] + b"Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: permessage-deflate, x-test; a=1\r\n\r\n"
+for name, flags, cuts, wire in [
+    ("switch", 0, BYTES, SWITCH),
+    ("switch_with_frame", 0, ODD, SWITCH + frame(0x81, b"Hello")),
+    ("agreed", 0, ODD, AGREED),
+    ("interim", 0, THREES, b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + SWITCH),
+    ("two_interim", 1, THREES, b"HTTP/1.1 100 x\r\n\r\nHTTP/1.1 100 x\r\n\r\n" + SWITCH),
+    ("wrong_accept", 0, ODD, SWITCH.replace(b"CdXS", b"XXXX")),
+    ("not_offered", 0, ODD, AGREED.replace(b": chat", b": other")),
+    ("twice", 0, ODD, AGREED.replace(b"x-test", b"permessage-deflate")),
+    ("refused", 0, BYTES, b"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nno!!!and more"),
+    ("refused_long", 3, ODD, b"HTTP/1.1 404 x\r\nContent-Length: 50\r\n\r\n" + b"x" * 50),
+    ("refused_eof", 4, ODD, b"HTTP/1.0 500 x\r\n\r\nsorry"),
+    ("chunked", 0, BYTES, b"HTTP/1.1 429 x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\na;x=y\r\n0123456789\r\n0\r\nT: 1\r\n\r\nmore"),
+    ("chunked_zeros", 0, ODD, b"HTTP/1.1 429 x\r\nTransfer-Encoding: chunked\r\n\r\n000000000000005\r\nhello\r\n0\r\n\r\n"),
+    ("chunked_cut", 7, ODD, b"HTTP/1.1 429 x\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n" + b"y" * 60),
+    ("no_content", 4, ODD, b"HTTP/1.1 204 x\r\nContent-Length: 5\r\n\r\n"),
+    ("redirect", 0, ODD, b"HTTP/1.1 307 x\r\nLocation: wss://b/\r\nContent-Length: 0\r\n\r\n"),
+]:
+    seed("response_head", name, flags, WHOLE, cuts, wire)
+
+for name, text in {
+    "chrome": b"permessage-deflate; client_max_window_bits",
+    "fallbacks": b"permessage-deflate; server_max_window_bits=10, permessage-deflate",
+    "quoted": b'foo; bar="baz"; x="\\1\\2" , ,b',
+    "unclosed": b'foo; bar="baz',
+    "quoted_blank": b'foo; bar="b az"',
+    "empty": b" , ,",
+    "separator": b"a b",
+    "no_value": b"a; b=",
+}.items():
+    seed("extensions", name, 0, text)
+    seed("extensions", name + "_long", 255, text)
+
+
+def op(what, who, how=0):
+    return who | what << 1 | how << 5
+
+
+ALL = bytes([op(7, 0), op(7, 1), op(9, 0, 1), op(9, 1)])
+seed("session_pair", "hello", 0, op(0, 0), 5, ALL, op(2, 1), 5, ALL)
+seed("session_pair", "cuts", 0, op(0, 0), 100, op(6, 0, 1), 3, op(8, 1), 1, op(8, 1, 1), 2, ALL)
+seed("session_pair", "large", 4, op(0, 0, 1), 250, op(2, 1, 2), 250, op(6, 1, 2), 220, op(8, 0, 1), 200, op(12, 0), ALL, ALL)
+seed("session_pair", "stream", 96, op(4, 0, 1), 50, op(5, 0), 7, ALL, op(4, 0, 1), 200, op(6, 0, 3), 150, op(8, 1), 140, op(4, 0, 3), 9, ALL)
+seed("session_pair", "half_characters", 64, op(4, 1, 4), 50, ALL, op(4, 1, 4), 3, op(4, 1, 2), 9, ALL)
+seed("session_pair", "fragmented", 3, op(0, 1, 3), 190, op(2, 0, 3), 195, op(5, 1), 125, op(6, 1, 1), 100, ALL, op(13, 0), 9)
+seed("session_pair", "close_both", 8, op(0, 0), 20, op(15, 0, 2), 255, op(2, 1), 200, op(15, 1, 3), 255, ALL)
+seed("session_pair", "open_at_end", 16, op(4, 0, 1), 50, op(4, 1), 50, op(11, 0, 3), ALL)
+seed("session_pair", "keepalive", 4, bytes([op(12, 0)] * 4), ALL, op(5, 1), 4, bytes([op(12, 0)] * 3), ALL)
+seed("session_pair", "blocked_pings", 0, *[bytes([op(5, 0), n, op(7, 0), op(9, 1)]) for n in range(40)], op(6, 1, 1), 9, op(5, 0), 8, ALL)
