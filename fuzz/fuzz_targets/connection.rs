@@ -213,8 +213,7 @@ impl Run {
 
     fn poll(&mut self) {
         loop {
-            // TODO: in pieces too, once `poll_message` does not drop what is to be handed out in pieces.
-            if self.calls & 2 != 0 && !self.setting.pieces {
+            if self.calls & 2 != 0 {
                 while let Some((message, outbox)) = self.connection.poll_message() {
                     if self.setting.pieces {
                         unreachable!("asked for pieces");

@@ -9,7 +9,7 @@ use crate::budget::Budget;
 ///
 /// | | server | client | why |
 /// | --- | --- | --- | --- |
-/// | [`level`](Self::level) | 1 | 1 | with history, level 6 gains a tenth to a half in size and costs two to five times the time |
+/// | [`level`](Self::level) | 1 | 1 | with history, level 6 makes small messages a twentieth smaller and large ones a third, for two to six times the time |
 /// | [`server_max_window_bits`](Self::server_max_window_bits) | 15 | 15 | a server's stream is borrowed, so a large window costs it nothing between messages; a client has few connections |
 /// | [`client_max_window_bits`](Self::client_max_window_bits) | 12 | 15 | a server keeps what a client may refer back to: 4 KiB instead of 32 KiB |
 /// | [`deflate_history`](Self::deflate_history) | 1 KiB | 1 KiB | the first half KiB gives nine tenths of what a full window gives to small messages |

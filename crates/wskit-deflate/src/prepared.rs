@@ -11,6 +11,18 @@ use crate::progress::Progress;
 /// On each connection that it is sent on,
 /// [`Compressor::note_plain`](crate::Compressor::note_plain) has to be told.
 ///
+/// ```
+/// use wskit_deflate::{Compressor, Config, Window, compress_prepared};
+///
+/// let mut connections: Vec<_> = (0..3).map(|_| Compressor::new(Window::FULL, &Config::server())).collect();
+/// let news = b"the same for everyone, everyone, everyone";
+/// let payload = compress_prepared(6, 15, news);
+/// for compressor in &mut connections {
+///     // ... send `payload` in a frame with RSV1 ...
+///     compressor.note_plain(news);
+/// }
+/// ```
+///
 /// `level` is 1 to 9 and `window_bits` 9 to 15; values outside count as the
 /// nearest.
 pub fn compress_prepared(level: u8, window_bits: u8, plain: &[u8]) -> Vec<u8> {

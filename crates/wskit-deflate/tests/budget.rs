@@ -80,6 +80,26 @@ fn message_that_waits_for_room_goes_on() {
     assert_eq!(waiting, Err(DecompressError::BudgetSpent));
 }
 
+/// A message that was let in goes on, though the bound is lowered; the next one is
+/// looked at anew.
+///
+/// Proves: X-def-2
+#[test]
+fn admission_holds_for_one_message() {
+    let budget = Budget::new(1 << 20);
+    let config = Config::server().budget(budget.clone());
+    let payload = compress_prepared(1, 15, b"Hello, Hello");
+    let (_, mut d) = codec(window(12, false), &config);
+    let mut out = [0; 99];
+    assert!(d.decompress(&payload[..3], false, &mut out).is_ok());
+    budget.set_limit(0);
+    assert!(d.decompress(&payload[3..5], false, &mut out).is_ok());
+    assert!(d.decompress(&payload[5..], true, &mut out).unwrap().done);
+    let next = d.decompress(&payload[..3], false, &mut out);
+    assert_eq!(next, Err(DecompressError::BudgetSpent));
+    assert_eq!(budget.used(), 0);
+}
+
 /// A dedicated stream is its connection's own and needs no budget.
 #[test]
 fn dedicated_streams_are_not_counted() {

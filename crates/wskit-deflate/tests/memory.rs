@@ -178,6 +178,38 @@ fn messages_allocate_nothing_in_the_long_run() {
     }
 }
 
+/// Streams that a burst of stalled messages called for are not kept for ever.
+///
+/// Proves: X-def-2
+#[test]
+fn thread_keeps_a_few_streams_only() {
+    let config = Config::server();
+    let before = used();
+    let mut out = [0; 999];
+    let mut all: Vec<_> = (0..50)
+        .map(|n| codec(window(9 + n % 7, true), &config))
+        .collect();
+    for (c, d) in &mut all {
+        c.compress(b"Hello", false, &mut out);
+        assert!(d.decompress(&[0xf2], false, &mut out).unwrap().done);
+    }
+    assert!(since(before) > 50 * (134 + 46) << 10);
+    for (c, d) in &mut all {
+        assert!(c.compress(b"", true, &mut out).done);
+        assert!(
+            d.decompress(&[0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00], true, &mut out)
+                .unwrap()
+                .done
+        );
+    }
+    drop(all);
+    assert!(
+        since(before) < (3 * 380 + 8 * 48) << 10,
+        "{}",
+        since(before)
+    );
+}
+
 /// A bomb allocates the stream and the history, nothing that grows with it.
 ///
 /// Proves: X-def-1

@@ -168,6 +168,47 @@ fn prepared_message_refers_to_nothing_before_it() {
     assert_eq!(compress_prepared(1, 15, b""), [0]);
 }
 
+/// Of a prepared message longer than the window, its end is what counts.
+///
+/// Proves: R7692-7.2.1-e
+#[test]
+fn noted_message_may_be_longer_than_the_window() {
+    let mut rng = Rng(37);
+    for (bits, dedicated) in [(9, false), (9, true), (12, true), (15, true), (15, false)] {
+        for level in [1, 6, 9] {
+            let config = Config::server().level(level).dedicated(dedicated);
+            let (mut c, _) = codec(window(bits, false), &config);
+            let mut ordinary = OrdinaryInflate::new();
+            for before in [0, 7] {
+                let noise: Vec<u8> = (0..(5 << bits) / 2).map(|_| rng.next() as u8).collect();
+                // Before the first message, and after one.
+                if before > 0 {
+                    ordinary
+                        .message(&compress(&mut c, &noise[..before]))
+                        .unwrap();
+                }
+                c.note_plain(&noise);
+                ordinary
+                    .message(&compress_prepared(level, bits, &noise))
+                    .unwrap();
+                for part in [&noise[noise.len() - 200..], &noise[..400]] {
+                    let payload = compress(&mut c, part);
+                    assert_eq!(
+                        ordinary.message(&payload).unwrap(),
+                        part,
+                        "bits {bits} level {level}"
+                    );
+                    assert_eq!(
+                        payload.len() < 50,
+                        part.len() == 200,
+                        "the end is known, the start is not"
+                    );
+                }
+            }
+        }
+    }
+}
+
 /// Connections share the streams of their thread, never what is in them.
 ///
 /// Proves: R7692-7.2.1-e

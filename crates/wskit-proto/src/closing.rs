@@ -28,7 +28,8 @@ pub enum State {
     Closed,
 }
 
-/// What whoever owns the transport has to do to end it, in this order (RFC 6455 §7.1.1).
+/// What whoever owns the transport has to do to end it (RFC 6455 §7.1.1). A server shuts down and is
+/// done; a client drains first; after a failure either shuts down, then drains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
     /// Go on reading and writing.
@@ -95,15 +96,14 @@ impl Closing {
         self.over = true;
     }
 
-    pub(crate) fn end_of_stream(&mut self, all_written: bool) {
+    pub(crate) fn end_of_stream(&mut self) {
         self.ended = true;
+        // After the peer's Close our own answer is still owed, and our end of the stream to be shut
+        // down; without one there is nothing left to do.
         if self.received.is_none() {
             self.failed.get_or_insert(Cause::Disconnected);
         }
-        // After the peer's Close our own answer is still owed; otherwise nothing is left to do.
-        if self.failed.is_some() || all_written {
-            self.over = true;
-        }
+        self.over |= self.failed.is_some();
     }
 
     pub(crate) fn transport_failed(&mut self, kind: io::ErrorKind, all_written: bool) {
@@ -114,14 +114,13 @@ impl Closing {
         self.over = true;
     }
 
-    pub(crate) fn shut_down(&mut self, role: Role) {
+    pub(crate) fn shut_down(&mut self) {
         self.shut_down = true;
-        // §7.1.1: the server closes TCP first and at once; a client waits for it, unless it has.
-        self.over |=
-            (role == Role::Server || self.ended) && self.failed.is_none() && self.is_exchanged();
+        // §7.1.1: who ends the stream after a clean close has either waited or need not.
+        self.over |= self.failed.is_none() && self.is_exchanged();
     }
 
-    pub(crate) fn ending(&self, all_written: bool) -> Ending {
+    pub(crate) fn ending(&self, role: Role, all_written: bool) -> Ending {
         if self.over {
             return Ending::Done;
         }
@@ -129,7 +128,11 @@ impl Closing {
         if !(self.is_exchanged() || failed) || !all_written {
             return Ending::NotYet;
         }
-        if self.shut_down {
+        // §7.1.1: the server ends the stream first and at once; a client waits for it. After a
+        // failure each ends its own, so that the other need not find out by itself.
+        if role == Role::Client && !failed && !self.ended {
+            Ending::Drain
+        } else if self.shut_down {
             Ending::Drain
         } else {
             Ending::ShutDown

@@ -83,10 +83,10 @@ impl Config {
         self
     }
 
-    /// The most frames one message may come in (see [`Limits::max_fragments`]).
+    /// The most frames one message may come in (see [`Limits::max_fragments`]); at least 1.
     #[must_use]
     pub const fn max_fragments(mut self, frames: u32) -> Self {
-        self.limits.max_fragments = frames;
+        self.limits.max_fragments = if frames == 0 { 1 } else { frames };
         self
     }
 

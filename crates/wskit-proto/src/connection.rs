@@ -162,9 +162,12 @@ impl Connection {
 
     /// The next whole message if one lies ready in the read buffer, with the sending half beside it.
     /// The short way of [`poll_event_and_outbox`](Connection::poll_event_and_outbox): `None` says
-    /// nothing about other events.
+    /// nothing about other events, nor about messages that are to be handed out in pieces.
     #[inline]
     pub fn poll_message(&mut self) -> Option<(MessageRef<'_>, &mut Outbox)> {
+        if self.inbound.delivery() == Delivery::Pieces {
+            return None;
+        }
         match self.inbound.next_message()? {
             Ready::Message(item) => Some((self.inbound.message(item), &mut self.outbox)),
             _ => None,

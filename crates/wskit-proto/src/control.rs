@@ -45,6 +45,12 @@ impl ControlQueue {
         self.newest_pong = None;
     }
 
+    /// A pong beside the answers: it takes no answer's place, and none takes its.
+    pub(crate) fn unasked_pong(&mut self, mask: Option<[u8; 4]>, payload: &[u8]) {
+        self.push(OpCode::Pong, mask, payload);
+        self.newest_pong = None;
+    }
+
     /// `blocked`: the socket refuses writes just now.
     pub(crate) fn pong(&mut self, mask: Option<[u8; 4]>, payload: &[u8], blocked: bool) {
         if blocked || self.is_full() {

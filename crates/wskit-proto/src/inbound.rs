@@ -209,6 +209,13 @@ impl Inbound {
         self.rx.delivery = delivery;
     }
 
+    /// How messages that begin now are handed out.
+    #[inline]
+    #[must_use]
+    pub fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+
     /// Where the next read goes; never empty. A buffer is taken from this thread's pool if none is
     /// held. Call only after [`next`](Inbound::next) has answered `None`.
     #[inline]

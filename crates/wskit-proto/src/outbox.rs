@@ -183,15 +183,23 @@ impl Outbox {
         Ok(())
     }
 
-    /// Queues a pong. Pings are answered by themselves unless `Config::auto_pong` is off; §5.5.3
-    /// also allows pongs that nobody asked for.
+    /// Queues a pong. Pings are answered by themselves unless `Config::auto_pong` is off; then this is
+    /// how. §5.5.3 also allows pongs that nobody asked for.
     ///
     /// # Errors
-    /// [`SendError::ControlTooLong`] above 125 bytes, [`SendError::Closed`] after a Close.
+    /// [`SendError::ControlTooLong`] above 125 bytes, [`SendError::Closed`] after a Close, and for
+    /// pongs beside the automatic ones [`SendError::QueueFull`] while 4 KiB of pings and pongs wait.
     pub fn pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
         match self.check_control(payload) {
-            Ok(()) | Err(SendError::QueueFull) => {
+            Ok(()) | Err(SendError::QueueFull) if !self.config.auto_pong => {
                 self.answer_ping(payload);
+                Ok(())
+            }
+            Ok(()) => {
+                let mask = self.next_key();
+                self.control
+                    .get_or_insert_default()
+                    .unasked_pong(mask, payload);
                 Ok(())
             }
             Err(error) => Err(error),
@@ -369,16 +377,15 @@ impl Outbox {
     #[must_use]
     pub fn ending(&self) -> Ending {
         let all_written = self.is_empty();
-        self.closing
-            .as_ref()
-            .map_or(Ending::NotYet, |closing| closing.ending(all_written))
+        self.closing.as_ref().map_or(Ending::NotYet, |closing| {
+            closing.ending(self.role(), all_written)
+        })
     }
 
     /// Says that the write side of the transport has been shut down.
     pub fn transport_shut_down(&mut self) {
-        let role = self.role();
         self.plain = false;
-        self.closing.get_or_insert_default().shut_down(role);
+        self.closing.get_or_insert_default().shut_down();
     }
 
     /// Says that the transport failed: nothing more can be sent or received.
@@ -475,10 +482,7 @@ impl Outbox {
 
     pub(crate) fn end_of_stream(&mut self) {
         self.plain = false;
-        let all_written = self.is_empty();
-        self.closing
-            .get_or_insert_default()
-            .end_of_stream(all_written);
+        self.closing.get_or_insert_default().end_of_stream();
         if self.state() == State::Closed {
             self.drop_queue();
         }

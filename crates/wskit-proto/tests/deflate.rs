@@ -45,6 +45,11 @@ fn pair(takeover: bool) -> (Connection, Connection) {
     )
 }
 
+/// A text message.
+fn said(text: &str) -> Got {
+    Got::Text(text.to_owned())
+}
+
 fn json(n: usize) -> String {
     format!(r#"{{"id":{n},"user":"ada","room":"lobby","text":"message number {n}","ok":true}}"#)
 }
@@ -68,7 +73,7 @@ fn both_roles_understand_each_other_with_and_without_takeover() {
             }
             let bytes = from.take_output();
             assert_eq!(bytes[0], FIN | TEXT | if n % 7 == 0 { 0 } else { RSV1 });
-            assert_eq!(feed(to, &bytes), [text(&text)]);
+            assert_eq!(feed(to, &bytes), [said(&text)]);
         }
     }
 }
@@ -103,7 +108,7 @@ fn receiver_joins_fragments_cut_anywhere_with_pings_between() {
         bytes.extend(masked(FIN | PING, b"?"));
         bytes.extend(masked(FIN | CONTINUATION, &payload[cut..]));
         let got = feed(&mut server, &bytes);
-        assert_eq!(got, [Got::Ping(b"?".to_vec()), text(&plain)], "{cut}");
+        assert_eq!(got, [Got::Ping(b"?".to_vec()), said(&plain)], "{cut}");
     }
 }
 
@@ -272,7 +277,7 @@ fn sender_streams_a_message_in_compressed_pieces() {
         client.outbox().piece(piece.as_bytes(), n == 499).unwrap();
         got.extend(feed(&mut server, &client.take_output()));
     }
-    assert_eq!(got, [text(&whole)]);
+    assert_eq!(got, [said(&whole)]);
     assert!(whole.len() > 30_000);
 }
 
@@ -294,11 +299,7 @@ fn prepared_message_is_compressed_once_and_enters_the_history() {
             server.feed(&prepared).unwrap();
             let bytes = server.take_output();
             let got = feed(&mut client, &bytes);
-            assert_eq!(
-                got,
-                [text(&json(n)), wire::text(&text)],
-                "{bits} bits, {n}"
-            );
+            assert_eq!(got, [said(&json(n)), said(&text)], "{bits} bits, {n}");
         }
         other.feed(&prepared).unwrap();
         server.feed(&prepared).unwrap();

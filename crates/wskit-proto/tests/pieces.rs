@@ -126,3 +126,19 @@ fn large_message_in_pieces_holds_the_read_buffer_only() {
         assert!(most <= 32 << 10, "{most}");
     }
 }
+
+#[test]
+fn short_way_leaves_what_is_to_be_handed_out_in_pieces() {
+    let mut server = server();
+    server.set_delivery(Delivery::Pieces);
+    assert_eq!(server.receive(&masked(FIN | TEXT, b"whole")), 11);
+    assert!(server.poll_message().is_none());
+    assert!(matches!(
+        poll(&mut server)[..],
+        [Got::Piece {
+            first: true,
+            last: true,
+            ..
+        }]
+    ));
+}

@@ -262,3 +262,19 @@ fn ping_goes_between_the_frames_of_a_streamed_message() {
         [(FIN | PING, b"?".to_vec()), (FIN, b"two".to_vec())]
     );
 }
+
+/// Proves: R6455-5.5.2-a, R6455-5.5.3-c
+#[test]
+fn pong_of_the_application_takes_no_answers_place() {
+    let mut server = server();
+    feed(&mut server, &masked(FIN | PING, b"first"));
+    server.outbox().set_blocked(true);
+    feed(&mut server, &masked(FIN | PING, b"asked"));
+    server.outbox().pong(b"unasked").unwrap();
+    server.outbox().pong(b"unasked").unwrap();
+    let pongs: Vec<_> = sent(&mut server)
+        .into_iter()
+        .map(|(_, body)| body)
+        .collect();
+    assert_eq!(pongs, [&b"asked"[..], b"unasked", b"unasked"]);
+}

@@ -32,7 +32,7 @@ fn end_transport(end: &mut Connection) -> Vec<Ending> {
     }
 }
 
-/// Proves: R6455-7.1.2-a, R6455-7.1.2-b, R6455-7.1.3-a, R6455-7.1.4-a, R6455-7.1.5-a, R6455-7.1.6-a
+/// Proves: R6455-7.1.1-c, R6455-7.1.2-a, R6455-7.1.2-b, R6455-7.1.3-a, R6455-7.1.4-a, R6455-7.1.5-a, R6455-7.1.6-a
 #[test]
 fn local_close_that_is_answered_is_clean() {
     for role in ROLES {
@@ -59,12 +59,8 @@ fn local_close_that_is_answered_is_clean() {
             Role::Server => assert_eq!(endings, [Ending::ShutDown, Ending::ShutDown, Ending::Done]),
             Role::Client => assert_eq!(
                 endings,
-                [
-                    Ending::ShutDown,
-                    Ending::ShutDown,
-                    Ending::Drain,
-                    Ending::Done
-                ]
+                [Ending::Drain, Ending::Drain, Ending::ShutDown, Ending::Done],
+                "the server ends the stream first"
             ),
         }
         let outcome = end.outcome().unwrap();

@@ -247,7 +247,6 @@ fn slow_end_of_the_transport_does_not_spoil_a_clean_close() {
     feed(&mut end, &close_to(Role::Client, 1000));
     assert_eq!(end.next_timeout(t0), Some(t0 + secs(5)));
     let _ = end.take_output();
-    end.transport_shut_down();
     assert_eq!(end.ending(), Ending::Drain);
     assert_eq!(end.handle_timeout(t0 + secs(5)), Ok(()));
     assert_eq!(end.ending(), Ending::Done);

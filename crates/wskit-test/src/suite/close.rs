@@ -77,9 +77,11 @@ pub fn client_waits_for_the_server_to_end_the_transport<H: Harness>() {
             "the client did not wait"
         );
         assert!(!probe.is_dropped());
+        assert_eq!(probe.shutdowns(), 0, "the server goes first");
         peer.finish().await;
         assert!(ws.close(CloseCode::NORMAL, "").await.unwrap().is_clean());
         assert!(probe.has_seen_end());
+        assert_eq!(probe.shutdowns(), 1);
     });
 }
 
