@@ -23,7 +23,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("open http://{address} in two tabs");
 
     // Only the page that we serve may talk to us from a browser.
-    let server = Server::new(Origin::SameOrigin).config(Config::new().max_message_size(64 << 10));
+    let server = Server::new(Origin::SameOrigin)
+        .config(Config::new().max_message_size(64 << 10))
+        .deflate(deflate::Config::server());
     let rooms = Arc::new(Rooms::default());
     loop {
         let (stream, peer) = listener.accept().await?;

@@ -29,7 +29,7 @@ pub enum State {
 }
 
 /// What whoever owns the transport has to do to end it (RFC 6455 §7.1.1). A server shuts down and is
-/// done; a client drains first; after a failure either shuts down, then drains.
+/// done; a client drains, then shuts down; after a failure either shuts down, then drains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
     /// Go on reading and writing.

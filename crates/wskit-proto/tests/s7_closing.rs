@@ -161,6 +161,10 @@ fn end_of_stream_is_clean_only_after_both_closes() {
                 feed(&mut end, &session[..at]);
                 let _ = end.take_output();
                 end.receive_eof();
+                if at == session.len() {
+                    assert_eq!(end.ending(), Ending::ShutDown);
+                    end.transport_shut_down();
+                }
                 assert_eq!(end.ending(), Ending::Done);
                 assert_eq!(end.state(), State::Closed);
                 let outcome = end.outcome().unwrap();
