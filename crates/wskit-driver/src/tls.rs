@@ -125,10 +125,9 @@ pub fn handshake_error(error: io::Error) -> Error {
             CertificateError::Revoked => BadCertificate::Revoked,
             _ => BadCertificate::Other,
         }),
-        Some(_) => None,
         // Not TLS's error but the transport's.
         None if error.kind() != io::ErrorKind::InvalidData => return Error::Io(error),
-        None => None,
+        _ => None,
     };
     Error::Tls(TlsError { certificate, error })
 }
@@ -218,6 +217,10 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsConfigErr
     }
 }
 
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "without a provider compiled in it fails"
+)]
 fn provider() -> Result<Arc<CryptoProvider>, TlsConfigError> {
     #[cfg(feature = "rustls-aws-lc")]
     return Ok(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));

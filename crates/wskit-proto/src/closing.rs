@@ -130,9 +130,8 @@ impl Closing {
         }
         // §7.1.1: the server ends the stream first and at once; a client waits for it. After a
         // failure each ends its own, so that the other need not find out by itself.
-        if role == Role::Client && !failed && !self.ended {
-            Ending::Drain
-        } else if self.shut_down {
+        let waits = role == Role::Client && !failed && !self.ended;
+        if waits || self.shut_down {
             Ending::Drain
         } else {
             Ending::ShutDown

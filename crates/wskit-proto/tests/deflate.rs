@@ -177,7 +177,7 @@ fn bomb_stops_at_the_limit_however_it_is_cut() {
         assert_eq!(error, ProtocolError::MessageTooBig { limit });
         assert_eq!(close, plain(FIN | CLOSE, &close_body(1009, "")));
         assert!(
-            rise <= (limit + (64 << 10)) as isize,
+            usize::try_from(rise).unwrap() <= limit + (64 << 10),
             "{rise} for chunks of {chunk}"
         );
     }
@@ -200,7 +200,7 @@ fn bomb_built_through_takeover_is_bounded_a_message() {
         assert!(bytes.len() < 2000);
         assert_eq!(feed(&mut server, &bytes), [Got::Binary(full.clone())]);
     }
-    client.feed(&vec![b'z'; limit + 1]).unwrap();
+    client.feed(vec![b'z'; limit + 1]).unwrap();
     let got = feed(&mut server, &client.take_output());
     assert_eq!(got, [Got::Error(ProtocolError::MessageTooBig { limit })]);
 }
@@ -295,7 +295,7 @@ fn prepared_message_is_compressed_once_and_enters_the_history() {
         let prepared = PreparedMessage::text(&json(0).repeat(10));
         let text = json(0).repeat(10);
         for n in 0..20 {
-            server.feed(&json(n)).unwrap();
+            server.feed(json(n)).unwrap();
             server.feed(&prepared).unwrap();
             let bytes = server.take_output();
             let got = feed(&mut client, &bytes);
@@ -318,7 +318,7 @@ fn small_messages_and_those_that_opt_out_go_as_they_are() {
         open(Role::Server, Config::new()).with_deflate(params(Role::Server, false, 15), &config);
     server.feed("short").unwrap();
     assert_eq!(server.take_output()[0], FIN | TEXT);
-    server.feed(&"long ".repeat(50)).unwrap();
+    server.feed("long ".repeat(50)).unwrap();
     assert_eq!(server.take_output()[0], FIN | TEXT | RSV1);
     server
         .feed(Outgoing::from(&"long ".repeat(50)).uncompressed())
@@ -330,7 +330,7 @@ fn small_messages_and_those_that_opt_out_go_as_they_are() {
 #[test]
 fn nothing_is_compressed_and_rsv1_fails_where_nothing_was_agreed() {
     let mut client = open(Role::Client, Config::new());
-    client.feed(&"long ".repeat(500)).unwrap();
+    client.feed("long ".repeat(500)).unwrap();
     assert_eq!(client.take_output()[0], FIN | TEXT);
     let mut server = open(Role::Server, Config::new());
     let got = feed(&mut server, &masked(FIN | TEXT | RSV1, &[0]));
@@ -342,7 +342,7 @@ fn nothing_is_compressed_and_rsv1_fails_where_nothing_was_agreed() {
 fn connection_says_what_compression_holds() {
     let (mut client, mut server) = pair(true);
     assert_eq!((client.held(), server.held()), (0, 0));
-    client.feed(&json(1)).unwrap();
+    client.feed(json(1)).unwrap();
     feed(&mut server, &client.take_output());
     server.release();
     server.poll_event(Instant::now()).unwrap();
