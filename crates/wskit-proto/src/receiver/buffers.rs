@@ -1,0 +1,215 @@
+//! Which memory received bytes lie in, and when it is given back.
+
+use super::payload::check;
+use super::{BLOCK, Frame, Item, LARGE, NOTHING, ReadBuf, Receiver, State};
+use crate::pool::{self, READ_SLAB};
+
+impl Receiver {
+    /// Where the next read goes. Never empty.
+    #[inline]
+    pub(crate) fn read_buf(&mut self) -> ReadBuf<'_> {
+        self.lent = NOTHING;
+        if self.reads_large() {
+            return self.large();
+        }
+        if self.slab.is_empty() {
+            self.acquire();
+        } else if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        } else if self.start > 0 && self.end as usize > READ_SLAB / 2 {
+            self.compact();
+        }
+        if !self.carry.is_empty() {
+            // More was kept than fits: it comes before anything that is still to be read.
+            return ReadBuf::Slab(&mut []);
+        }
+        let end = self.end as usize;
+        ReadBuf::Slab(self.slab.get_mut(end..).unwrap_or_default())
+    }
+
+    /// Says how many bytes were read into the slab.
+    #[inline]
+    pub(crate) fn filled(&mut self, n: usize) {
+        self.heard |= n > 0;
+        self.drained = false;
+        self.end = (self.end as usize + n).min(self.slab.len()) as u32;
+        if self.state == State::Ended {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Says that bytes were appended to the large message: unmasks and checks them.
+    pub(crate) fn filled_large(&mut self) {
+        self.drained = false;
+        let (Some(frame), Some(message)) = (self.frame, self.message) else {
+            return;
+        };
+        let new = self.own.get_mut(self.own_done..).unwrap_or_default();
+        self.heard |= !new.is_empty();
+        let came = (new.len() as u64).min(frame.remaining);
+        // Whoever read more than the limit read into the next frame: that is kept for later.
+        let (new, surplus) = new.split_at_mut(came as usize);
+        self.carry.extend_from_slice(surplus);
+        let surplus = surplus.len();
+        let mut mask = frame.mask;
+        for block in new.chunks_mut(BLOCK) {
+            if let Err(error) = check(&mut self.utf8, message.kind, mask.as_mut(), block) {
+                self.error = Some(error);
+                self.hot = false;
+                break;
+            }
+        }
+        self.own.truncate(self.own.len() - surplus);
+        self.own_done = self.own.len();
+        self.frame = Some(Frame {
+            mask,
+            remaining: frame.remaining - came,
+            ..frame
+        });
+    }
+
+    /// Gives the slab back when there is nothing more to read for now. What it holds of an
+    /// unfinished frame moves to a buffer of just that size, so that a peer which stalls in the
+    /// middle of a frame holds no more than it has sent. A slab that may hold more events stays.
+    #[inline]
+    pub(crate) fn release(&mut self) {
+        if self.slab.is_empty() {
+            return;
+        }
+        if self.start != self.end {
+            if !self.drained {
+                return;
+            }
+            self.set_aside();
+        }
+        self.start = 0;
+        self.end = 0;
+        self.lent = NOTHING;
+        pool::give_read(core::mem::take(&mut self.slab));
+    }
+
+    #[cold]
+    pub(super) fn set_aside(&mut self) {
+        let rest = self
+            .slab
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default();
+        if let Some(message) = self.message.as_mut().filter(|message| message.in_slab) {
+            // All of `rest` is payload that has been unmasked and checked.
+            self.own.extend_from_slice(rest);
+            self.own_done = self.own.len();
+            message.in_slab = false;
+        } else {
+            self.carry.extend_from_slice(rest);
+        }
+    }
+
+    /// Bytes of heap that this connection holds now, a borrowed slab included.
+    pub(crate) fn held(&self) -> usize {
+        let decoder = self.decoder.as_ref().map_or(0, |decoder| decoder.held());
+        self.slab.len() + self.own.capacity() + self.carry.capacity() + decoder
+    }
+
+    pub(super) fn reads_large(&self) -> bool {
+        self.own.len() >= LARGE
+            && self.start == self.end
+            && self.carry.is_empty()
+            && self
+                .message
+                .is_some_and(|message| !message.compressed && !message.pieces)
+            && self
+                .frame
+                .is_some_and(|frame| frame.remaining >= LARGE as u64)
+    }
+
+    #[cold]
+    pub(super) fn large(&mut self) -> ReadBuf<'_> {
+        let remaining = self.frame.map_or(0, |frame| frame.remaining);
+        // Grown by what has come, not by what is announced: at most doubled.
+        let grown = remaining.min(self.own.len() as u64) as usize;
+        let spare = self.own.capacity() - self.own.len();
+        if spare < LARGE.min(grown) {
+            self.own.reserve_exact(grown);
+        }
+        let spare = self.own.capacity() - self.own.len();
+        let limit = remaining.min(spare as u64) as usize;
+        if let Some(message) = self.message.as_mut() {
+            message.exposed = true;
+        }
+        ReadBuf::Large {
+            message: &mut self.own,
+            limit,
+        }
+    }
+
+    #[inline]
+    pub(super) fn acquire(&mut self) {
+        self.slab = pool::take_read();
+        self.start = 0;
+        self.end = 0;
+        if !self.carry.is_empty() {
+            self.take_carry();
+        }
+    }
+
+    #[cold]
+    pub(super) fn take_carry(&mut self) {
+        let room = self.slab.get_mut(self.end as usize..).unwrap_or_default();
+        let n = self.carry.len().min(room.len());
+        for (to, from) in room.iter_mut().zip(self.carry.drain(..n)) {
+            *to = from;
+        }
+        self.end += n as u32;
+        if self.carry.is_empty() {
+            self.carry = Vec::new();
+        }
+    }
+
+    /// Brings back what was kept aside; says whether the parser has something new to look at.
+    pub(super) fn refill(&mut self) -> bool {
+        // What a drained slab left behind is known to be unfinished: that takes no slab.
+        if self.carry.is_empty() || (self.slab.is_empty() && self.drained) {
+            return false;
+        }
+        if self.slab.is_empty() {
+            self.acquire();
+            return true;
+        }
+        self.compact();
+        let before = self.end;
+        self.take_carry();
+        self.end > before
+    }
+
+    #[cold]
+    pub(super) fn compact(&mut self) {
+        self.slab
+            .copy_within(self.start as usize..self.end as usize, 0);
+        self.end -= self.start;
+        self.start = 0;
+    }
+
+    /// Whether the item is the text handed out last, and nothing has been read or parsed since.
+    #[inline]
+    pub(crate) fn is_lent(&self, text: Item) -> bool {
+        self.lent == text
+    }
+
+    /// The bytes of an item.
+    #[inline]
+    pub(crate) fn bytes(&self, item: Item) -> &[u8] {
+        if item.own {
+            &self.own
+        } else {
+            self.slab
+                .get(item.from as usize..item.to as usize)
+                .unwrap_or_default()
+        }
+    }
+
+    pub(crate) fn own_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.own
+    }
+}

@@ -1,0 +1,274 @@
+//! The payload of data frames: unmasked, checked, put together or handed out in pieces.
+
+use wskit_frame::{Mask, Utf8Check, is_utf8};
+
+use super::{BLOCK, Frame, Item, Open, Receiver, Step};
+use crate::error::ProtocolError;
+use crate::message::MessageKind;
+
+/// What one look at the input led to.
+pub(super) enum Progress {
+    Item(Step),
+    Next,
+    Wait,
+}
+
+impl Receiver {
+    /// Takes what has come of a data frame's payload.
+    pub(super) fn payload(&mut self, frame: Frame) -> Result<Progress, ProtocolError> {
+        let Some(message) = self.message else {
+            // A data frame always has its message; were it not so, this is the peer's error 1002.
+            return Err(ProtocolError::UnexpectedContinuation);
+        };
+        if message.compressed {
+            return self.payload_compressed(frame, message);
+        }
+        let skip = if message.in_slab { message.done } else { 0 };
+        let from = (self.start + skip).min(self.end);
+        let came = u64::from(self.end - from).min(frame.remaining) as u32;
+        let remaining = frame.remaining - u64::from(came);
+        let raw = self
+            .slab
+            .get_mut(from as usize..(from + came) as usize)
+            .unwrap_or_default();
+        let mut mask = frame.mask;
+        check(&mut self.utf8, message.kind, mask.as_mut(), raw)?;
+        let ended = remaining == 0;
+        self.frame = (!ended).then_some(Frame {
+            mask,
+            remaining,
+            ..frame
+        });
+
+        if message.in_slab {
+            let done = message.done + came;
+            if !ended {
+                self.message = Some(Open { done, ..message });
+                return Ok(Progress::Wait);
+            }
+            let item = Item {
+                from: self.start,
+                to: self.start + done,
+                kind: message.kind,
+                own: false,
+            };
+            self.start += done;
+            self.finish(message.kind)?;
+            return Ok(Progress::Item(Step::Message(item)));
+        }
+
+        if message.pieces {
+            self.start += came;
+            let last = ended && frame.fin;
+            if last {
+                self.finish(message.kind)?;
+            } else if came == 0 {
+                return Ok(if ended {
+                    Progress::Next
+                } else {
+                    Progress::Wait
+                });
+            } else {
+                self.message = Some(Open {
+                    first: false,
+                    ..message
+                });
+            }
+            let item = Item {
+                from,
+                to: from + came,
+                kind: message.kind,
+                own: false,
+            };
+            return Ok(Progress::Item(Step::Piece {
+                item,
+                first: message.first,
+                last,
+            }));
+        }
+
+        make_room(
+            &mut self.own,
+            raw.len(),
+            self.config.limits.max_message_size,
+        );
+        self.own.extend_from_slice(raw);
+        self.own_done = self.own.len();
+        self.start += came;
+        if !ended {
+            return Ok(Progress::Wait);
+        }
+        if !frame.fin {
+            return Ok(Progress::Next);
+        }
+        self.finish(message.kind)?;
+        // Bytes that were checked as they came lay open to whoever read behind them.
+        if message.exposed && message.kind == MessageKind::Text && !is_utf8(&self.own) {
+            return Err(ProtocolError::InvalidUtf8);
+        }
+        Ok(Progress::Item(Step::Message(self.own_item(message.kind))))
+    }
+
+    /// RFC 7692 §6.2: the payload of all frames of the message, joined, is decompressed; limits and
+    /// the UTF-8 check apply to what comes out.
+    pub(super) fn payload_compressed(
+        &mut self,
+        frame: Frame,
+        message: Open,
+    ) -> Result<Progress, ProtocolError> {
+        let Some(decoder) = self.decoder.as_mut() else {
+            return Err(ProtocolError::Compression);
+        };
+        let limit = self.config.limits.max_message_size;
+        let pieces = message.pieces;
+        let came = u64::from(self.end - self.start).min(frame.remaining) as usize;
+        let from = self.start as usize;
+        let raw = self.slab.get_mut(from..from + came).unwrap_or_default();
+        let mut mask = frame.mask;
+        if let (Some(mask), Some(masked)) = (mask.as_mut(), raw.get_mut(frame.plain as usize..)) {
+            mask.apply(masked);
+        }
+        let last_input = frame.fin && came as u64 == frame.remaining;
+        if pieces {
+            self.own.clear();
+        }
+        let mut used = 0;
+        let mut size = message.size;
+        let done = loop {
+            // Room for what such input mostly becomes: zeroing a whole block for every small message
+            // would cost more than expanding it.
+            let likely = raw.len().saturating_mul(8).clamp(LEAST, BLOCK);
+            let room = limit.saturating_sub(size as usize).min(likely);
+            if pieces && !self.own.is_empty() {
+                break false;
+            }
+            let at = self.own.len();
+            // One byte of room more than the limit leaves: it shows whether there is more to come,
+            // and is never handed out.
+            make_room(&mut self.own, room.max(1), limit.saturating_add(1));
+            self.own.resize(at + room.max(1), 0);
+            let out = self.own.get_mut(at..).unwrap_or_default();
+            let progress = decoder.decode(raw.get(used..).unwrap_or_default(), last_input, out)?;
+            self.own.truncate(at + progress.produced);
+            used += progress.consumed;
+            size += progress.produced as u64;
+            if size > limit as u64 {
+                return Err(ProtocolError::MessageTooBig { limit });
+            }
+            if message.kind == MessageKind::Text {
+                self.utf8.push(self.own.get(at..).unwrap_or_default())?;
+            }
+            if progress.done {
+                break true;
+            }
+            if progress.produced == 0 && progress.consumed == 0 {
+                // A decoder that neither takes nor gives would spin.
+                return Err(ProtocolError::Compression);
+            }
+        };
+        self.start += used as u32;
+        let remaining = frame.remaining - used as u64;
+        let plain = (came - used) as u32;
+        let ended = done && remaining == 0;
+        let last = ended && frame.fin;
+        self.frame = (!ended).then_some(Frame {
+            mask,
+            remaining,
+            plain,
+            ..frame
+        });
+        self.own_done = self.own.len();
+        self.message = Some(Open { size, ..message });
+        if pieces {
+            if last {
+                self.finish(message.kind)?;
+            } else if self.own.is_empty() {
+                return Ok(if ended {
+                    Progress::Next
+                } else {
+                    Progress::Wait
+                });
+            } else {
+                self.message = Some(Open {
+                    size,
+                    first: false,
+                    ..message
+                });
+            }
+            self.own_lent = true;
+            let item = self.own_item(message.kind);
+            return Ok(Progress::Item(Step::Piece {
+                item,
+                first: message.first,
+                last,
+            }));
+        }
+        if !ended {
+            return Ok(Progress::Wait);
+        }
+        if !last {
+            return Ok(Progress::Next);
+        }
+        self.finish(message.kind)?;
+        Ok(Progress::Item(Step::Message(self.own_item(message.kind))))
+    }
+
+    /// The message is whole. §5.6: text is valid UTF-8 as a whole.
+    pub(super) fn finish(&mut self, kind: MessageKind) -> Result<(), ProtocolError> {
+        self.frame = None;
+        self.message = None;
+        if kind == MessageKind::Text {
+            self.utf8.finish()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn own_item(&mut self, kind: MessageKind) -> Item {
+        self.own_lent = true;
+        Item {
+            from: 0,
+            to: 0,
+            kind,
+            own: true,
+        }
+    }
+}
+
+/// Makes room for `more` bytes: doubled as any `Vec`, but no further than `limit`, so that a message
+/// holds at most what it may be long.
+pub(super) fn make_room(own: &mut Vec<u8>, more: usize, limit: usize) {
+    let (len, capacity) = (own.len(), own.capacity());
+    if capacity - len < more {
+        let doubled = capacity
+            .saturating_mul(2)
+            .max(LEAST)
+            .min(limit)
+            .saturating_sub(len);
+        own.reserve_exact(doubled.max(more));
+    }
+}
+
+/// The first room of a message that is put together, in bytes.
+const LEAST: usize = 64;
+
+/// Unmasks and, for text, checks a run of payload. §8.1: text fails at its first impossible byte,
+/// even inside an unfinished frame.
+#[inline]
+pub(super) fn check(
+    utf8: &mut Utf8Check,
+    kind: MessageKind,
+    mask: Option<&mut Mask>,
+    raw: &mut [u8],
+) -> Result<(), ProtocolError> {
+    match (kind, mask) {
+        (MessageKind::Binary, Some(mask)) => mask.apply(raw),
+        (MessageKind::Binary, None) => {}
+        (MessageKind::Text, Some(mask)) => {
+            if !(mask.apply_ascii(raw) && utf8.is_boundary()) {
+                utf8.push(raw)?;
+            }
+        }
+        (MessageKind::Text, None) => utf8.push(raw)?,
+    }
+    Ok(())
+}
