@@ -338,6 +338,42 @@ fn nothing_is_compressed_and_rsv1_fails_where_nothing_was_agreed() {
     assert_failed_with(&mut server, 1002);
 }
 
+/// A message that stalls half-way holds a stream, and there are only so many.
+///
+/// Proves: X-def-2
+#[test]
+fn messages_that_stall_are_counted_against_the_budget() {
+    let budget = deflate::Budget::new(100 << 10);
+    let config = eager().budget(budget.clone());
+    let payload = compress_prepared(1, 15, json(1).as_bytes());
+    let stalled = masked(TEXT | RSV1, &payload[..payload.len() / 2]);
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut server =
+            open(Role::Server, Config::new()).with_deflate(params(Role::Server, true, 15), &config);
+        assert_eq!(feed(&mut server, &stalled), []);
+        held.push(server);
+    }
+    assert!(budget.used() > 80 << 10);
+    let mut third =
+        open(Role::Server, Config::new()).with_deflate(params(Role::Server, true, 15), &config);
+    let got = feed(&mut third, &stalled);
+    assert!(
+        matches!(got[..], [Got::Error(ProtocolError::Deflate(_))]),
+        "{got:?}"
+    );
+    assert_failed_with(&mut third, 1013);
+
+    // One of them goes on; its stream goes back, and the next message is welcome.
+    let rest = masked(FIN | CONTINUATION, &payload[payload.len() / 2..]);
+    assert_eq!(feed(&mut held[0], &rest), [said(&json(1))]);
+    let mut fourth =
+        open(Role::Server, Config::new()).with_deflate(params(Role::Server, true, 15), &config);
+    assert_eq!(feed(&mut fourth, &stalled), []);
+    drop((held, fourth));
+    assert_eq!(budget.used(), 0);
+}
+
 #[test]
 fn connection_says_what_compression_holds() {
     let (mut client, mut server) = pair(true);
