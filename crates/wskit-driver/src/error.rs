@@ -57,7 +57,9 @@ impl Error {
     #[must_use]
     pub fn is_disconnect(&self) -> bool {
         match self {
-            Self::Disconnected { .. } | Self::Timeout(TimeoutKind::Keepalive) => true,
+            Self::Disconnected { .. }
+            | Self::Timeout(TimeoutKind::Keepalive)
+            | Self::Handshake(HandshakeError::UnexpectedEof { .. }) => true,
             Self::Io(error) => matches!(
                 error.kind(),
                 io::ErrorKind::ConnectionReset
