@@ -1,7 +1,11 @@
 //! wskit's client against somebody else's echo server: the other half of the interop checks.
 //!
-//! `interop-client URL [--ca PEM] [--deflate[=SPEC]] [--expect-close CODE REASON]`; see `README.md`.
+//! `interop-client URL [--ca PEM] [--deflate[=SPEC]] [--expect-close CODE REASON | --expect-deflate SPEC]`;
+//! see `README.md`.
 
+mod series;
+
+use series::Expected;
 use sha2::{Digest, Sha256};
 use wskit::{ClientRequest, CloseCode, Config, Connector, Event, Message, MessageKind, deflate};
 
@@ -13,6 +17,7 @@ struct Arguments {
     url: String,
     ca: Option<String>,
     expect_close: Option<(u16, String)>,
+    expect_deflate: Option<Expected>,
 }
 
 #[tokio::main]
@@ -20,13 +25,16 @@ async fn main() {
     let arguments = match arguments() {
         Ok(arguments) => arguments,
         Err(error) => {
-            eprintln!("{error}\nusage: interop-client URL [--ca PEM] [--expect-close CODE REASON]");
+            eprintln!("{error}\nusage: {USAGE}");
             std::process::exit(2);
         }
     };
-    let checked = match &arguments.expect_close {
-        Some((code, reason)) => closed_by_server(&arguments, *code, reason).await,
-        None => echoes(&arguments).await,
+    let checked = if let Some((code, reason)) = &arguments.expect_close {
+        closed_by_server(&arguments, *code, reason).await
+    } else if let Some(expected) = &arguments.expect_deflate {
+        compressed(&arguments, expected).await
+    } else {
+        echoes(&arguments).await
     };
     if let Err(error) = checked {
         println!("FAILED {}", error.to_string().replace('\n', " "));
@@ -40,12 +48,14 @@ fn arguments() -> Result<Arguments, Failure> {
         url: given.next().ok_or("no URL")?,
         ca: None,
         expect_close: None,
+        expect_deflate: None,
     };
     while let Some(argument) = given.next() {
         let mut value = || given.next().ok_or_else(|| format!("{argument} wants more"));
         match argument.as_str() {
             "--ca" => arguments.ca = Some(value()?),
             deflate if deflate.starts_with("--deflate") => {}
+            "--expect-deflate" => arguments.expect_deflate = Some(Expected::read(&value()?)?),
             "--expect-close" => arguments.expect_close = Some((value()?.parse()?, value()?)),
             other => return Err(format!("what is {other}?").into()),
         }
@@ -137,6 +147,15 @@ async fn echoes(arguments: &Arguments) -> Result<(), Failure> {
     )
 }
 
+async fn compressed(arguments: &Arguments, expected: &Expected) -> Result<(), Failure> {
+    let (mut ws, _) = connector(arguments)?
+        .connect(arguments.url.as_str())
+        .await?;
+    expected.check(&mut ws).await?;
+    let outcome = ws.close(CloseCode::NORMAL, "").await?;
+    check("our close", outcome.is_clean(), &outcome)
+}
+
 async fn closed_by_server(arguments: &Arguments, code: u16, reason: &str) -> Result<(), Failure> {
     let (mut ws, _) = connector(arguments)?
         .connect(arguments.url.as_str())
@@ -198,3 +217,6 @@ fn check(name: &str, ok: bool, found: &dyn std::fmt::Display) -> Result<(), Fail
     println!("ok {name}");
     Ok(())
 }
+
+const USAGE: &str = "interop-client URL [--ca PEM] [--deflate[=SPEC]] \
+    [--expect-close CODE REASON | --expect-deflate SPEC]";

@@ -10,11 +10,12 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 WORK = Path(sys.argv[1]).resolve()
-PARTS = sys.argv[2:] or ["echo", "client", "chat", "live-feed"]
+PARTS = sys.argv[2:] or ["echo", "client", "chat", "live-feed", "deflate"]
 OURS = Path(os.environ["INTEROP_EXAMPLES"]).resolve()
 PYTHON = str(WORK / "venv/bin/python")
 TLS = WORK / "tls"
@@ -189,6 +190,66 @@ def check_our_client():
                 server.expect_printed("closed 4002 as you wish", "our client answered its close frame")
 
 
+def spec(bits, takeover=(True, True), *more):
+    """What both sides agree on (README.md). The threshold is now 0, now 64, to try both."""
+    given = [f"server_bits={bits}", f"client_bits={bits}", f"threshold={64 * ((bits + takeover[0]) % 2)}", *more]
+    return ",".join(given + [f"{side}_no_takeover" for side, kept in zip(("server", "client"), takeover) if not kept])
+
+
+BOTH, NEITHER = (True, True), (False, False)
+MATRIX = [spec(bits, takeover) for bits in range(9, 16) for takeover in (BOTH, NEITHER)]
+MIXED = [spec(bits, takeover) for bits in (10, 15) for takeover in ((True, False), (False, True))]
+# What wskit does on its own side, whatever is agreed on.
+WAYS = [spec(bits, BOTH, *way) for bits in (9, 12, 15) for way in (["dedicated"], ["history=32768", "level=6"], ["history=0", "dedicated", "level=9"])]
+BROWSER = [spec(bits, takeover, *way) for bits in (9, 12, 15) for takeover, way in ((BOTH, []), (NEITHER, []), (BOTH, ["dedicated"]))]
+
+
+def own(agreed):
+    """The part of a SPEC that is not negotiated."""
+    return ",".join(part for part in agreed.split(",") if part.split("=")[0] in ("threshold", "history", "level", "dedicated"))
+
+
+def check_deflate():
+    check_our_server_deflates()
+    check_our_client_deflates()
+
+
+def check_our_server_deflates():
+    cells = []  # URL, what the client asks for, what has to be agreed on
+    with ExitStack() as servers:
+
+        def serve(config):
+            title = f"echo-server-tokio --deflate={config}"
+            return servers.enter_context(Server(title, OURS / "echo-server-tokio", "127.0.0.1:0", f"--deflate={config}")).url
+
+        urls = {agreed: serve(agreed) for agreed in MATRIX + MIXED + WAYS + [cell for cell in BROWSER if cell not in MATRIX + WAYS]}
+        cells += [[urls[agreed], own(agreed), agreed] for agreed in MATRIX + MIXED + WAYS]
+        asked = {threshold: serve(f"client_bits=15,threshold={threshold}") for threshold in (0, 64)}
+        cells += [[asked[64 if "threshold=64" in agreed else 0], agreed, agreed] for agreed in MATRIX + MIXED]
+        argv = [part for cell in cells for part in cell]
+        run("deflate, node client, our server", "node", HERE / "peers/node_deflate_client.mjs", *argv)
+        run("deflate, Python client, our server", PYTHON, HERE / "peers/py_deflate_client.py", *argv)
+        run("deflate, Chromium, our server", "node", HERE / "browser/deflate.mjs", *(part for agreed in BROWSER for part in (urls[agreed], agreed)))
+
+
+def check_our_client_deflates():
+    for peer, argv in (("node", ["node", HERE / "peers/node_server.mjs"]), ("Python", [PYTHON, HERE / "peers/py_server.py"])):
+
+        def check(asks, agreed):
+            title = f"deflate, our client, {peer} server, {'asked' if asks == agreed else 'told'} {agreed}"
+            run(title, OURS / "interop-client", server.url, f"--deflate={asks}", "--expect-deflate", agreed)
+
+        for agreed in MATRIX + MIXED:
+            with Server(f"{peer} server --deflate={agreed}", *argv, "127.0.0.1:0", f"--deflate={agreed}") as server:
+                check(own(agreed), agreed)
+        for threshold in (0, 64):
+            config = f"threshold={threshold}"
+            with Server(f"{peer} server --deflate={config}", *argv, "127.0.0.1:0", f"--deflate={config}") as server:
+                for agreed in MATRIX + MIXED + WAYS:
+                    if config in agreed.split(","):
+                        check(agreed, agreed)
+
+
 def check_chat():
     with Server("chat", OURS / "chat", "127.0.0.1:0") as server:
         run("chat page", "node", HERE / "browser/chat.mjs", server.url, PYTHON)
@@ -199,7 +260,7 @@ def check_live_feed():
         run("live-feed page", "node", HERE / "browser/live_feed.mjs", server.url)
 
 
-CHECKS = {"echo": check_our_echo_server, "client": check_our_client, "chat": check_chat, "live-feed": check_live_feed}
+CHECKS = {"echo": check_our_echo_server, "client": check_our_client, "chat": check_chat, "live-feed": check_live_feed, "deflate": check_deflate}
 
 
 def main():

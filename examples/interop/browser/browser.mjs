@@ -25,8 +25,23 @@ export async function openWindow(url, size, colorScheme) {
   // Any request that is not the page itself: the pages promise to load nothing else.
   page.foreign = [];
   page.on('request', (request) => { if (!request.isNavigationRequest() && !request.url().startsWith('data:')) page.foreign.push(request.url()); });
+  // What the page's connections agreed on can only be read off themselves.
+  await page.addInitScript(() => {
+    window.sockets = [];
+    window.WebSocket = class extends WebSocket {
+      constructor(...args) {
+        super(...args);
+        window.sockets.push(this);
+      }
+    };
+  });
   await page.goto(url);
   return page;
+}
+
+/** The extensions of the page's last connection. */
+export function extensions(page) {
+  return page.evaluate(() => window.sockets.at(-1)?.extensions);
 }
 
 export function picture(page, name) {

@@ -2,7 +2,8 @@
 //   chat.mjs ws://HOST:PORT PYTHON
 import { spawn } from 'node:child_process';
 import { check, equal, finish } from '../peers/checks.mjs';
-import { closeBrowser, openWindow, picture } from './browser.mjs';
+import { headerParams } from '../peers/deflate.mjs';
+import { closeBrowser, extensions, openWindow, picture } from './browser.mjs';
 import { cuttableProxy } from './cuttable_proxy.mjs';
 
 const [base, python] = process.argv.slice(2);
@@ -56,6 +57,9 @@ await check('two tabs join the same room', async () => {
   await seesEvent(ada, 'joined', 'Bob');
   await seesMembers(ada, 'Ada', 'Bob');
   await seesMembers(bob, 'Ada', 'Bob');
+});
+await check('compression is agreed on', async () => {
+  headerParams(await extensions(ada));
 });
 await check('both see a message, the speaker as their own', async () => {
   await say(ada, 'Hello, Bob!');

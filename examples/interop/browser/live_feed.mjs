@@ -1,6 +1,7 @@
 // The live-feed page in Chromium: live_feed.mjs ws://HOST:PORT
 import { check, equal, finish } from '../peers/checks.mjs';
-import { closeBrowser, openWindow, picture } from './browser.mjs';
+import { headerParams } from '../peers/deflate.mjs';
+import { closeBrowser, extensions, openWindow, picture } from './browser.mjs';
 import { cuttableProxy } from './cuttable_proxy.mjs';
 
 const address = new URL(process.argv[2]).host;
@@ -20,6 +21,9 @@ await check('the feed names its three series', async () => {
 await check('the message counter rises', async () => {
   await page.waitForSelector('#status[data-state=open]');
   await receives(page, 30);
+});
+await check('compression is agreed on', async () => {
+  headerParams(await extensions(page));
 });
 await check('the rate is shown', async () => {
   await page.waitForFunction(() => Number(document.querySelector('#rate').textContent) > 1);
