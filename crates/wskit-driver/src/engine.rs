@@ -32,7 +32,10 @@ pub(crate) struct Engine<C> {
     /// Messages are lent together with the outbox: the queue must have room for an answer first.
     /// Other receives go on however much is queued, because whoever queued it has waited for room;
     /// if they waited too, two full peers would each wait for the other to read.
-    pub(crate) answering: bool,
+    answering: bool,
+    /// Bytes of the queue that were there before, and are no answers: they hold nothing back, because
+    /// the peer may be waiting for us to read before it reads them.
+    earlier: usize,
     auto_pong: bool,
     failure: Option<Box<io::Error>>,
 }
@@ -64,6 +67,7 @@ impl<C: Timer> Engine<C> {
             reported: false,
             receiving: false,
             answering: false,
+            earlier: 0,
             auto_pong,
             failure: None,
         }
@@ -152,8 +156,8 @@ impl<C: Timer> Engine<C> {
             if self.answering && link.is_over_high_water() {
                 match link.poll_write_out(cx) {
                     Poll::Ready(Err(error)) => self.transport_failed(error, link),
-                    // The peer must take what waits before it gets more answers.
-                    Poll::Pending if link.is_over_high_water() => {
+                    // The peer must take its answers before it gets more of them.
+                    Poll::Pending if self.owes_answers(link) => {
                         if self.poll_timers(cx, link)? {
                             continue;
                         }
@@ -294,7 +298,7 @@ impl<C: Timer> Engine<C> {
         cx: &mut Context<'_>,
         link: &mut L,
     ) -> Poll<Result<Outcome, Error>> {
-        self.answering = false;
+        self.stop_answering();
         loop {
             match self.poll_ready(cx, link) {
                 Poll::Ready(Ok(Some(_))) => {}
@@ -307,6 +311,37 @@ impl<C: Timer> Engine<C> {
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// Messages are lent with the outbox from now on: what is queued already is no answer to them.
+    #[inline]
+    pub(crate) fn start_answering<L: Link>(&mut self, link: &mut L) {
+        if !self.answering {
+            self.answering = true;
+            self.earlier = link.with_outbox(|outbox| outbox.queued());
+        }
+    }
+
+    /// Messages are handed out without the outbox.
+    #[inline]
+    pub(crate) fn stop_answering(&mut self) {
+        self.answering = false;
+    }
+
+    /// Whether more answers wait than the mark allows.
+    #[cold]
+    fn owes_answers<L: Link>(&mut self, link: &mut L) -> bool {
+        let earlier = self.earlier;
+        let (queued, over) = link.with_outbox(|outbox| {
+            let queued = outbox.queued();
+            (
+                queued,
+                outbox.is_over_high_water_beyond(earlier.min(queued)),
+            )
+        });
+        // The oldest bytes leave first.
+        self.earlier = earlier.min(queued);
+        over
     }
 
     /// Whether the end has been told.

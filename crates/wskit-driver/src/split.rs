@@ -20,7 +20,7 @@ pub(crate) fn split<T: Transport>(
     protocol: Option<Box<str>>,
 ) -> (Reader<T>, Writer<T>) {
     // The writers wait for room themselves.
-    engine.answering = false;
+    engine.stop_answering();
     let (read, write) = link.io.into_split();
     let shared = Arc::new(Shared::new(
         link.outbox,

@@ -140,7 +140,7 @@ impl<T: Transport> WebSocket<T> {
     /// As [`recv`](WebSocket::recv).
     #[inline]
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        self.engine.answering = false;
+        self.engine.stop_answering();
         let item = ready!(self.engine.poll_item(cx, &mut self.link))?;
         Poll::Ready(Ok(
             item.map(|item| self.engine.inbound.message(item).into_owned())
@@ -177,7 +177,7 @@ impl<T: Transport> WebSocket<T> {
     /// Safe.
     pub fn recv_event(&mut self) -> impl Future<Output = Result<Option<Event>, Error>> {
         poll_fn(move |cx| {
-            self.engine.answering = false;
+            self.engine.stop_answering();
             self.engine.poll_event(cx, &mut self.link)
         })
     }
@@ -236,6 +236,8 @@ impl<T: Transport> WebSocket<T> {
         cx: &mut Context<'_>,
         message: &mut Option<Outgoing<'_>>,
     ) -> Poll<Result<(), Error>> {
+        // What is queued by hand is no answer.
+        self.engine.stop_answering();
         if message.is_some() {
             ready!(self.engine.poll_room(cx, &mut self.link))?;
         }
@@ -347,6 +349,7 @@ impl<T: Transport> WebSocket<T> {
 
     /// The sending half, to queue without waiting.
     pub fn outbox(&mut self) -> &mut Outbox {
+        self.engine.stop_answering();
         &mut self.link.outbox
     }
 
@@ -463,7 +466,7 @@ impl<'a, T: Transport> Future for RecvRef<'a, T> {
         let Some(ws) = self.ws.take() else {
             return Poll::Ready(Ok(None));
         };
-        ws.engine.answering = true;
+        ws.engine.start_answering(&mut ws.link);
         match ws.engine.poll_item(cx, &mut ws.link) {
             Poll::Ready(Ok(Some(item))) => Poll::Ready(Ok(Some((
                 ws.engine.inbound.message(item),
@@ -498,7 +501,7 @@ impl<'a, T: Transport> Future for RecvPiece<'a, T> {
         let Some(ws) = self.ws.take() else {
             return Poll::Ready(Ok(None));
         };
-        ws.engine.answering = false;
+        ws.engine.stop_answering();
         match ws.engine.poll_piece(cx, &mut ws.link) {
             Poll::Ready(Ok(Some(piece))) => Poll::Ready(Ok(Some(ws.engine.inbound.piece(piece)))),
             Poll::Ready(Ok(None)) => Poll::Ready(Ok(None)),

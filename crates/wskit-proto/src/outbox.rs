@@ -246,6 +246,13 @@ impl Outbox {
         self.queue.queued() >= self.config.high_water.min(self.config.queue_limit)
     }
 
+    /// The same for what was queued beyond the first `earlier` bytes.
+    #[must_use]
+    pub fn is_over_high_water_beyond(&self, earlier: usize) -> bool {
+        let limit = self.config.high_water.min(self.config.queue_limit);
+        self.queue.queued().saturating_sub(earlier) >= limit
+    }
+
     /// Whether one more message may be queued, `reserved` bytes being promised to others.
     #[must_use]
     pub fn has_room(&self, reserved: usize) -> bool {

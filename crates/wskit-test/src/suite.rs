@@ -65,6 +65,7 @@ macro_rules! suite {
             waiting_send_goes_on_when_the_peer_reads
             echo_stops_reading_when_nobody_takes_the_answers
             receive_and_close_read_while_much_is_queued
+            lending_receive_reads_although_much_was_queued_before
             ping_flood_behind_a_stuck_write_is_bounded
             close_behind_a_full_queue_is_answered_after_it
             split_writers_wait_while_the_peer_does_not_read

@@ -141,6 +141,28 @@ pub fn receive_and_close_read_while_much_is_queued<H: Harness>() {
     }
 }
 
+/// What the owner queued ahead of lending is no answer: the peer's echo of it is read.
+pub fn lending_receive_reads_although_much_was_queued_before<H: Harness>() {
+    run::<H>(async {
+        let mut pair = pair::<H>(config().write_high_water(1000), 100);
+        let data = pattern(900);
+        let talk = async {
+            let client = &mut pair.client;
+            for _ in 0..6 {
+                client.outbox().feed(&data).unwrap();
+            }
+            for _ in 0..6 {
+                let (message, _) = client.recv_ref().await.unwrap().unwrap();
+                assert!(message.as_bytes() == data);
+            }
+            let end = client.close(CloseCode::NORMAL, "").await.unwrap();
+            assert!(end.is_clean());
+        };
+        let (echoed, ()) = join(echo::<H>(&mut pair.server), talk).await;
+        echoed.unwrap();
+    });
+}
+
 /// Pings while the write side is stuck are answered by a bounded number of pongs.
 ///
 /// Proves: R6455-5.5.3-b
