@@ -1,19 +1,14 @@
 //! A chat: one port serves the page and its WebSocket. Open it in two tabs.
 //!
 //! `cargo run --example chat -- [ADDRESS]`; the protocol is in `PROTOCOL.md`, the rooms are in
-//! `../src/chat.rs`.
+//! `../src/chat.rs`, one person is served in `../src/chat/serve.rs`.
 
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc::Receiver;
-use wskit::{
-    CloseCode, Config, Error, Message, Origin, PreparedMessage, Rejection, Request, Server,
-    WebSocket, deflate,
-};
-use wskit_examples::chat::{Refused, Rooms, Seat, Wish, refusal};
-
-const PAGE: &str = include_str!("index.html");
+use tokio::net::TcpListener;
+use wskit::Server;
+use wskit_examples::chat::{self, Rooms};
+use wskit_examples::echo;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,108 +17,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("listening on ws://{address}");
     println!("open http://{address} in two tabs");
 
-    // Only the page that we serve may talk to us from a browser.
-    let server = Server::new(Origin::SameOrigin)
-        .config(Config::new().max_message_size(64 << 10))
-        .deflate(deflate::Config::server());
+    let server: Server = chat::server();
     let rooms = Arc::new(Rooms::default());
     loop {
         let (stream, peer) = listener.accept().await?;
-        stream.set_nodelay(true)?;
         let (server, rooms) = (server.clone(), rooms.clone());
         tokio::spawn(async move {
-            match serve(&server, &rooms, stream).await {
-                Err(error) if !error.is_disconnect() => eprintln!("{peer}: {error}"),
-                _ => {}
-            }
+            echo::report(peer, chat::serve(&server, &rooms, stream).await);
         });
-    }
-}
-
-/// Answers a request: the page, or a seat in the chat.
-async fn serve(server: &Server, rooms: &Arc<Rooms>, stream: TcpStream) -> Result<(), Error> {
-    match server.receive(stream).await? {
-        Request::WebSocket(upgrade) if upgrade.path() == "/ws" => {
-            chat(rooms, upgrade.accept().await?).await
-        }
-        Request::WebSocket(upgrade) => upgrade.reject(&Rejection::not_found()).await,
-        Request::Http(request) => {
-            let page = if request.request().uri().path() == "/" {
-                Some(PAGE)
-            } else {
-                None
-            };
-            let mut response = http::Response::new(page.unwrap_or("not found"));
-            if page.is_none() {
-                *response.status_mut() = http::StatusCode::NOT_FOUND;
-            }
-            let html = http::HeaderValue::from_static("text/html; charset=utf-8");
-            response
-                .headers_mut()
-                .insert(http::header::CONTENT_TYPE, html);
-            request.respond(&response).await
-        }
-    }
-}
-
-/// One person: what it says goes to the room, what the room says goes to it.
-async fn chat(rooms: &Arc<Rooms>, mut ws: WebSocket<TcpStream>) -> Result<(), Error> {
-    let mut seated: Option<(Seat, Receiver<PreparedMessage>)> = None;
-    let mut mail = Vec::new();
-    loop {
-        let heard = tokio::select! {
-            message = ws.recv() => message?,
-            n = hear(&mut seated, &mut mail) => {
-                // Everything that waits, as one write. Only flushing may wait for the peer, and while
-                // it does the mailbox fills up, until the room takes it away.
-                for message in mail.drain(..) {
-                    ws.feed(&message).await?;
-                }
-                ws.flush().await?;
-                if n > 0 {
-                    continue;
-                }
-                drop(seated.take());
-                ws.close(CloseCode::POLICY_VIOLATION, "too slow for this room").await?;
-                return Ok(());
-            }
-        };
-        let Some(message) = heard else { return Ok(()) };
-        let Message::Text(text) = message else {
-            ws.close(CloseCode::UNSUPPORTED_DATA, "this chat is text")
-                .await?;
-            return Ok(());
-        };
-        if let Err(refused) = obey(rooms, &mut seated, &text) {
-            ws.send(refusal(&refused)).await?;
-        }
-    }
-}
-
-/// Takes what waits in the mailbox; 0 if it was taken away. Waits for ever before there is one.
-async fn hear(
-    seated: &mut Option<(Seat, Receiver<PreparedMessage>)>,
-    mail: &mut Vec<PreparedMessage>,
-) -> usize {
-    match seated {
-        Some((_, mailbox)) => mailbox.recv_many(mail, 64).await,
-        None => std::future::pending().await,
-    }
-}
-
-fn obey(
-    rooms: &Arc<Rooms>,
-    seated: &mut Option<(Seat, Receiver<PreparedMessage>)>,
-    text: &str,
-) -> Result<(), Refused> {
-    match (Wish::parse(text)?, seated) {
-        (Wish::Join(..), Some(_)) => Err(Refused("already-joined", "You are in a room already.")),
-        (Wish::Join(room, name), seated) => {
-            *seated = Some(rooms.join(&room, &name)?);
-            Ok(())
-        }
-        (_, None) => Err(Refused("join-first", "Join a room first.")),
-        (Wish::Say(text), Some((seat, _))) => seat.say(&text),
-        (Wish::Nick(name), Some((seat, _))) => seat.rename(&name),
     }
 }

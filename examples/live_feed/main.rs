@@ -25,7 +25,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(measure(feed.clone()));
     loop {
         let (stream, peer) = listener.accept().await?;
-        stream.set_nodelay(true)?;
         let (server, feed) = (server.clone(), feed.subscribe());
         tokio::spawn(async move {
             match serve(&server, feed, stream).await {

@@ -3,6 +3,8 @@
 //! Nothing here knows a socket or a runtime. A message to a room is encoded once and shared; somebody
 //! whose mailbox is full is put out, so that one slow tab cannot hurt the others.
 
+mod serve;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,6 +12,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use wskit::PreparedMessage;
+
+pub use serve::{serve, server};
 
 /// All rooms of a server.
 #[derive(Debug, Default)]

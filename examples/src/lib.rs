@@ -1,7 +1,9 @@
-//! What the examples share: the chat's rooms, and how a server is told its address.
+//! What the examples share, on whatever runtime: the chat, the echo, and how they are told what to do.
 
+pub mod autobahn;
 pub mod chat;
 pub mod compression;
+pub mod echo;
 
 /// The address to listen on: the first argument, or 127.0.0.1:9001.
 #[must_use]

@@ -88,7 +88,7 @@ impl Connector {
     /// headers, sub-protocols and credentials.
     ///
     /// # Errors
-    /// [`Error::Request`] before anything is dialled, [`Error::Io`], [`Error::Tls`],
+    /// [`Error::Request`] before anything is dialled, [`Error::Io`], `Error::Tls`,
     /// [`Error::TlsUnavailable`], [`Error::Handshake`], [`Error::HandshakeTimeout`],
     /// [`Error::NoTimer`].
     ///

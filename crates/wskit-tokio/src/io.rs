@@ -25,6 +25,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Runtime<S> for Tokio {
     type Transport = Io<S>;
 
     fn wrap(stream: S) -> Io<S> {
+        if let Some(tcp) = tcp_of(&stream) {
+            // Messages are written whole; waiting for more would only delay them. A socket that
+            // refuses will say why at the first read.
+            let _ = tcp.set_nodelay(true);
+        }
         Io(stream)
     }
 }
@@ -68,6 +73,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Transport for Io<S> {
             }
         }
     }
+}
+
+/// The TCP connection that `stream` is, or runs over.
+fn tcp_of<S: 'static>(stream: &S) -> Option<&TcpStream> {
+    let any: &dyn Any = stream;
+    #[cfg(feature = "rustls")]
+    if let Some(tls) = any.downcast_ref::<crate::tls::server::TlsStream<TcpStream>>() {
+        return Some(tls.get_ref().0);
+    }
+    if let Some(client) = any.downcast_ref::<ClientStream>() {
+        return Some(client.tcp());
+    }
+    any.downcast_ref::<TcpStream>()
 }
 
 /// TCP comes apart without a lock; anything else needs one. Which it is, is known when this is

@@ -109,12 +109,14 @@ async fn wss_without_tls_is_a_typed_error() {
 
 /// Messages are written whole, so Nagle's algorithm could only delay them.
 #[tokio::test]
-async fn a_client_sets_nodelay() {
+async fn both_ends_set_nodelay() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
     let server = tokio::spawn(async move {
         let (tcp, _) = listener.accept().await.unwrap();
+        assert!(!tcp.nodelay().unwrap());
         let mut ws = Server::new(OriginPolicy::Any).accept(tcp).await.unwrap();
+        assert!(ws.get_ref().get_ref().nodelay().unwrap());
         ws.recv().await.unwrap()
     });
     let mut ws = connect(url).await.unwrap();

@@ -22,10 +22,28 @@ pub use wskit_tokio::{
     Writer, connect, from_parts,
 };
 
+/// The binding to async-std and smol. Its types are also at the root of this crate where the feature
+/// `tokio` is off.
+#[cfg(feature = "async-std")]
+pub use wskit_async_std as async_std;
+
+#[cfg(all(feature = "async-std", not(feature = "tokio")))]
+pub use wskit_async_std::{
+    Client, ClientStream, Connector, HttpRequest, Reader, Request, Server, Upgrade, WebSocket,
+    Writer, connect, from_parts,
+};
+
 /// Compression: its settings, and what can be agreed on.
 #[cfg(feature = "deflate")]
 pub use wskit_proto::deflate;
 
+/// TLS for `wss://`.
+#[cfg(all(
+    feature = "async-std",
+    not(feature = "tokio"),
+    any(feature = "rustls-ring", feature = "rustls-aws-lc")
+))]
+pub use wskit_async_std::tls;
 /// TLS for `wss://`.
 #[cfg(all(
     feature = "tokio",

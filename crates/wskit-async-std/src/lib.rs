@@ -1,0 +1,48 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod connect;
+mod io;
+mod timer;
+#[cfg(feature = "rustls")]
+pub mod tls;
+
+pub use connect::{ClientStream, Connector, connect};
+pub use io::{AsyncStd, Io, IoRead, IoWrite};
+pub use timer::AsyncStdTimer;
+pub use wskit_driver::{Error, Event};
+
+use bytes::Bytes;
+use futures_io::{AsyncRead, AsyncWrite};
+use wskit_proto::{Config, Role};
+
+/// A WebSocket connection over a futures-io stream; see [`wskit_driver::WebSocket`].
+pub type WebSocket<S> = wskit_driver::WebSocket<Io<S>>;
+/// The receiving half of a split connection; see [`wskit_driver::Reader`].
+pub type Reader<S> = wskit_driver::Reader<Io<S>>;
+/// A sending half of a split connection; see [`wskit_driver::Writer`].
+pub type Writer<S> = wskit_driver::Writer<Io<S>>;
+/// Accepts connections; see [`wskit_driver::Server`].
+pub type Server = wskit_driver::Server<AsyncStd>;
+/// Opens connections on streams of the caller's; see [`wskit_driver::Client`].
+pub type Client = wskit_driver::Client<AsyncStd>;
+/// What came to a port; see [`wskit_driver::Request`].
+pub type Request<S> = wskit_driver::Request<Io<S>>;
+/// A request for a WebSocket; see [`wskit_driver::Upgrade`].
+pub type Upgrade<S> = wskit_driver::Upgrade<Io<S>>;
+/// An ordinary HTTP request; see [`wskit_driver::HttpRequest`].
+pub type HttpRequest<S> = wskit_driver::HttpRequest<Io<S>>;
+
+/// A connection over a stream that is upgraded already; `leftover` is what came behind the handshake.
+#[must_use]
+pub fn from_parts<S>(
+    stream: S,
+    role: Role,
+    leftover: Bytes,
+    config: impl Into<std::sync::Arc<Config>>,
+) -> WebSocket<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    WebSocket::from_parts(Io(stream), role, leftover, config)
+}

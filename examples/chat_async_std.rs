@@ -1,0 +1,33 @@
+//! The chat on async-std: the same rooms and the same page. Open it in two tabs.
+//!
+//! `cargo run --features async-std --example chat-async-std -- [ADDRESS]`; the protocol is in
+//! `chat/PROTOCOL.md`, the rooms are in `src/chat.rs`, one person is served in `src/chat/serve.rs`.
+
+use std::sync::Arc;
+
+use async_std::net::TcpListener;
+use async_std::task;
+use wskit::async_std::Server;
+use wskit_examples::chat::{self, Rooms};
+use wskit_examples::echo;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    task::block_on(serve())
+}
+
+async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = TcpListener::bind(wskit_examples::address()).await?;
+    let address = listener.local_addr()?;
+    println!("listening on ws://{address}");
+    println!("open http://{address} in two tabs");
+
+    let server: Server = chat::server();
+    let rooms = Arc::new(Rooms::default());
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        let (server, rooms) = (server.clone(), rooms.clone());
+        task::spawn(async move {
+            echo::report(peer, chat::serve(&server, &rooms, stream).await);
+        });
+    }
+}

@@ -1,0 +1,53 @@
+//! Echoes every message; the loop is in `src/echo.rs`.
+//!
+//! `cargo run --release --features async-std --example echo-server-async-std -- [ADDRESS] [--deflate]`; `--deflate` agrees to
+//! compression. With `--features async-std,tls` and `--tls` it speaks `wss://`, with a certificate made on the
+//! spot.
+
+use async_std::net::TcpListener;
+use async_std::task;
+use wskit::async_std::Server;
+use wskit_examples::echo;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    task::block_on(serve())
+}
+
+async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = TcpListener::bind(wskit_examples::address()).await?;
+    let server: Server = echo::server()?;
+
+    #[cfg(feature = "tls")]
+    let tls = echo::wants_tls().then(acceptor).transpose()?;
+    #[cfg(feature = "tls")]
+    let scheme = if tls.is_some() { "wss" } else { "ws" };
+    #[cfg(not(feature = "tls"))]
+    let scheme = "ws";
+    println!("listening on {scheme}://{}", listener.local_addr()?);
+
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        let server = server.clone();
+        #[cfg(feature = "tls")]
+        let tls = tls.clone();
+        task::spawn(async move {
+            #[cfg(feature = "tls")]
+            let result = match tls {
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => echo::echo(&server, stream).await,
+                    Err(error) => Err(error),
+                },
+                None => echo::echo(&server, stream).await,
+            };
+            #[cfg(not(feature = "tls"))]
+            let result = echo::echo(&server, stream).await;
+            echo::report(peer, result);
+        });
+    }
+}
+
+#[cfg(feature = "tls")]
+fn acceptor() -> Result<wskit::async_std::tls::Acceptor, Box<dyn std::error::Error>> {
+    let (chain, key) = echo::certificate()?;
+    Ok(wskit::async_std::tls::Acceptor::from_pem(chain, key)?)
+}

@@ -1,0 +1,40 @@
+//! The client's side of the Autobahn|Testsuite, whatever it runs on.
+
+use wskit::driver::{Transport, WebSocket};
+use wskit::{Error, Message};
+
+/// Runs every case that the fuzzing server at `$AUTOBAHN_URL` has, over connections that `connect`
+/// opens.
+///
+/// # Errors
+/// The server cannot be talked to, apart from its cases.
+pub async fn run<T: Transport>(
+    connect: impl AsyncFn(String) -> Result<WebSocket<T>, Error>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let url = std::env::var("AUTOBAHN_URL")?;
+    let mut ws = connect(format!("{url}/getCaseCount")).await?;
+    let cases: usize = match ws.recv().await? {
+        Some(Message::Text(count)) => count.parse()?,
+        other => return Err(format!("no count of cases but {other:?}").into()),
+    };
+    while ws.recv().await?.is_some() {}
+    for case in 1..=cases {
+        // Most cases break a rule: that they end in an error is what is being tested.
+        let url = format!("{url}/runCase?case={case}&agent={AGENT}");
+        if let Ok(ws) = connect(url).await {
+            let _ = echo(ws).await;
+        }
+    }
+    let mut ws = connect(format!("{url}/updateReports?agent={AGENT}")).await?;
+    while ws.recv().await?.is_some() {}
+    Ok(())
+}
+
+const AGENT: &str = "wskit";
+
+async fn echo<T: Transport>(mut ws: WebSocket<T>) -> Result<(), Error> {
+    while let Some((message, out)) = ws.recv_ref().await? {
+        out.feed(message)?;
+    }
+    Ok(())
+}
