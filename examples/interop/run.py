@@ -169,11 +169,14 @@ class NotStarted(Exception):
 
 
 def check_our_echo_server():
-    for scheme, flags in (("ws", []), ("wss", ["--tls"])):
-        with Server(f"echo-server-tokio {scheme}", OURS / "echo-server-tokio", "127.0.0.1:0", *flags) as server:
-            ca = ["--ca", server.ca] if server.ca else []
-            run(f"node client, our server, {scheme}", "node", HERE / "peers/node_client.mjs", server.url, *ca)
-            run(f"Python client, our server, {scheme}", PYTHON, HERE / "peers/py_client.py", server.url, *ca)
+    for runtime in ("tokio", "async-std"):
+        program = f"echo-server-{runtime}"
+        for scheme, flags in (("ws", []), ("wss", ["--tls"])):
+            with Server(f"{program} {scheme}", OURS / program, "127.0.0.1:0", *flags) as server:
+                ca = ["--ca", server.ca] if server.ca else []
+                against = f"our server on {runtime}, {scheme}"
+                run(f"node client, {against}", "node", HERE / "peers/node_client.mjs", server.url, *ca)
+                run(f"Python client, {against}", PYTHON, HERE / "peers/py_client.py", server.url, *ca)
 
 
 def check_our_client():
