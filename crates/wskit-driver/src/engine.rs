@@ -1,7 +1,7 @@
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use wskit_proto::{
     Cause, Delivery, Ending, Inbound, Item, Outbox, Outcome, PieceItem, ReadBuf, Ready, SendError,
     State,
@@ -239,6 +239,8 @@ impl<C: Timer> Engine<C> {
         cx: &mut Context<'_>,
         link: &mut L,
     ) -> Poll<Result<(), Error>> {
+        // What is queued by hand is no answer.
+        self.stop_answering();
         while link.is_over_high_water() {
             match link.poll_write_out(cx) {
                 Poll::Ready(Ok(())) => break,
@@ -452,21 +454,8 @@ impl<C: Timer> Engine<C> {
         let Some(leftover) = self.leftover.as_mut() else {
             return false;
         };
-        match self.inbound.read_buf() {
-            ReadBuf::Slab(slab) => {
-                let n = leftover.len().min(slab.len());
-                let bytes = leftover.split_to(n);
-                if let Some(to) = slab.get_mut(..n) {
-                    to.copy_from_slice(&bytes);
-                }
-                self.inbound.filled(n);
-            }
-            ReadBuf::Large { message, limit } => {
-                let n = leftover.len().min(limit);
-                message.extend_from_slice(&leftover.split_to(n));
-                self.inbound.filled_large();
-            }
-        }
+        let taken = self.inbound.receive(leftover);
+        leftover.advance(taken);
         if leftover.is_empty() {
             self.leftover = None;
         }

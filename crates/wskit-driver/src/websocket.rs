@@ -236,8 +236,6 @@ impl<T: Transport> WebSocket<T> {
         cx: &mut Context<'_>,
         message: &mut Option<Outgoing<'_>>,
     ) -> Poll<Result<(), Error>> {
-        // What is queued by hand is no answer.
-        self.engine.stop_answering();
         if message.is_some() {
             ready!(self.engine.poll_room(cx, &mut self.link))?;
         }

@@ -77,22 +77,7 @@ impl Connection {
     /// events first, then give the rest.
     #[must_use]
     pub fn receive(&mut self, bytes: &[u8]) -> usize {
-        match self.inbound.read_buf() {
-            ReadBuf::Slab(slab) => {
-                let n = bytes.len().min(slab.len());
-                if let (Some(to), Some(from)) = (slab.get_mut(..n), bytes.get(..n)) {
-                    to.copy_from_slice(from);
-                }
-                self.inbound.filled(n);
-                n
-            }
-            ReadBuf::Large { message, limit } => {
-                let n = bytes.len().min(limit);
-                message.extend_from_slice(bytes.get(..n).unwrap_or_default());
-                self.inbound.filled_large();
-                n
-            }
-        }
+        self.inbound.receive(bytes)
     }
 
     /// Where to read to without a copy; never empty. Call it after

@@ -43,13 +43,7 @@ impl Outbox {
                 .fragment_size
                 .is_some_and(|most| len > most.get())
         {
-            let data: &[u8] = match &message.data {
-                Data::Lent(bytes) => bytes,
-                Data::Shared(bytes) => bytes,
-                Data::Own(bytes) => bytes.as_slice(),
-                Data::Prepared(prepared) => prepared.as_bytes(),
-            };
-            self.frames(begun, data, true);
+            self.frames(begun, message.as_bytes(), true);
             return;
         }
         match message.data {

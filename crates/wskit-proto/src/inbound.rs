@@ -223,6 +223,28 @@ impl Inbound {
         self.rx.read_buf()
     }
 
+    /// Takes received bytes by copying; says how many were taken. Fewer than given means: take the
+    /// events first, then give the rest.
+    #[must_use]
+    pub fn receive(&mut self, bytes: &[u8]) -> usize {
+        match self.rx.read_buf() {
+            ReadBuf::Slab(slab) => {
+                let n = bytes.len().min(slab.len());
+                if let (Some(to), Some(from)) = (slab.get_mut(..n), bytes.get(..n)) {
+                    to.copy_from_slice(from);
+                }
+                self.rx.filled(n);
+                n
+            }
+            ReadBuf::Large { message, limit } => {
+                let n = bytes.len().min(limit);
+                message.extend_from_slice(bytes.get(..n).unwrap_or_default());
+                self.rx.filled_large();
+                n
+            }
+        }
+    }
+
     /// Says that `n` bytes were read into [`ReadBuf::Slab`].
     #[inline]
     pub fn filled(&mut self, n: usize) {

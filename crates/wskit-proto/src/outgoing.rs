@@ -48,11 +48,15 @@ impl<'a> Outgoing<'a> {
     /// Bytes of payload.
     #[must_use]
     pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         match &self.data {
-            Data::Lent(bytes) => bytes.len(),
-            Data::Shared(bytes) => bytes.len(),
-            Data::Own(bytes) => bytes.len(),
-            Data::Prepared(prepared) => prepared.len(),
+            Data::Lent(bytes) => bytes,
+            Data::Shared(bytes) => bytes,
+            Data::Own(bytes) => bytes,
+            Data::Prepared(prepared) => prepared.as_bytes(),
         }
     }
 

@@ -220,7 +220,9 @@ impl<T: Transport> Shared<T> {
         mut enter: impl FnMut(&mut Tx<T::Write>) -> Result<R, SendError>,
     ) -> Poll<Result<R, Error>> {
         let ticket = self.waiting.ticket();
+        let mut others_wait = false;
         let polled = self.with_tx(|tx| {
+            others_wait = !tx.line.is_empty();
             if tx.outbox.state() != State::Open {
                 return Poll::Ready(Err(SendError::Closed.into()));
             }
@@ -241,6 +243,7 @@ impl<T: Transport> Shared<T> {
             }
             if place.number.take().is_some() {
                 tx.line.pop_front();
+                others_wait = !tx.line.is_empty();
             }
             Poll::Ready(enter(tx).map_err(Error::from))
         });
@@ -250,7 +253,7 @@ impl<T: Transport> Shared<T> {
                 self.waiting.wait(ticket, cx.waker());
             }
             // Whoever is next may have room too.
-            Poll::Ready(_) if !lock(&self.tx).line.is_empty() => self.waiting.wake_all(),
+            Poll::Ready(_) if others_wait => self.waiting.wake_all(),
             Poll::Ready(_) => {}
         }
         polled

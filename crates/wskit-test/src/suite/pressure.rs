@@ -145,7 +145,7 @@ pub fn receive_and_close_read_while_much_is_queued<H: Harness>() {
 pub fn lending_receive_reads_although_much_was_queued_before<H: Harness>() {
     run::<H>(async {
         let mut pair = pair::<H>(config().write_high_water(1000), 100);
-        let data = pattern(900);
+        let (data, large) = (pattern(900), pattern(5000));
         let talk = async {
             let client = &mut pair.client;
             for _ in 0..6 {
@@ -154,6 +154,14 @@ pub fn lending_receive_reads_although_much_was_queued_before<H: Harness>() {
             for _ in 0..6 {
                 let (message, _) = client.recv_ref().await.unwrap().unwrap();
                 assert!(message.as_bytes() == data);
+            }
+            // Nor is what was reserved room for, after messages that were lent.
+            for _ in 0..2 {
+                client.reserve().await.unwrap().send(&large);
+            }
+            for _ in 0..2 {
+                let (message, _) = client.recv_ref().await.unwrap().unwrap();
+                assert!(message.as_bytes() == large);
             }
             let end = client.close(CloseCode::NORMAL, "").await.unwrap();
             assert!(end.is_clean());
