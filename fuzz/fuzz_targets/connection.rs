@@ -198,14 +198,17 @@ impl Run {
                 self.connection.filled(len);
                 len
             }
-            ReadBuf::Large { message, limit } => {
-                assert!(
-                    limit > 0 && limit <= message.capacity() - message.len(),
-                    "room for what may be read"
-                );
-                let len = limit.min(bytes.len());
-                message.extend_from_slice(&bytes[..len]);
-                self.connection.filled_large();
+            ReadBuf::Large(mut spare) => {
+                assert!(spare.len() > 0, "room for what may be read");
+                let len = if bytes.len() % 2 == 0 {
+                    spare.copy_from(bytes)
+                } else {
+                    let room = spare.init();
+                    let len = room.len().min(bytes.len());
+                    room[..len].copy_from_slice(&bytes[..len]);
+                    len
+                };
+                self.connection.filled_large(len);
                 len
             }
         }

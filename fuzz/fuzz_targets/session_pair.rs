@@ -383,10 +383,9 @@ impl Session {
                         connection.filled(len);
                         len
                     }
-                    ReadBuf::Large { message, limit } => {
-                        let len = limit.min(bytes.len());
-                        message.extend_from_slice(&bytes[..len]);
-                        connection.filled_large();
+                    ReadBuf::Large(mut spare) => {
+                        let len = spare.copy_from(bytes);
+                        connection.filled_large(len);
                         len
                     }
                 }

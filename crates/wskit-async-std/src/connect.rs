@@ -166,6 +166,17 @@ impl ClientStream {
     }
 }
 
+impl ClientStream {
+    /// The TCP connection, unless it is inside TLS.
+    pub(crate) fn into_tcp(self) -> Result<TcpStream, Self> {
+        match self {
+            Self::Tcp(tcp) => Ok(tcp),
+            #[cfg(feature = "rustls")]
+            tls => Err(tls),
+        }
+    }
+}
+
 macro_rules! either {
     ($stream:expr, $inner:ident => $call:expr) => {
         match $stream.get_mut() {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use futures_util::io::{AsyncRead, AsyncWrite};
 use wskit_async_std::{Io, IoRead, IoWrite};
-use wskit_driver::{PollRead, PollWrite, Runtime, Transport};
+use wskit_driver::{PollRead, PollWrite, Runtime, Spare, Transport};
 use wskit_test::{Alarm, Clock, Executor, Harness, PipeEnd};
 
 struct OnAsyncStd;
@@ -61,13 +61,12 @@ impl PollRead for Paused {
         self.io.poll_read(cx, buf)
     }
 
-    fn poll_read_append(
+    fn poll_read_large(
         &mut self,
         cx: &mut Context<'_>,
-        message: &mut Vec<u8>,
-        limit: usize,
+        spare: &mut Spare<'_>,
     ) -> Poll<io::Result<usize>> {
-        self.io.poll_read_append(cx, message, limit)
+        self.io.poll_read_large(cx, spare)
     }
 }
 

@@ -5,13 +5,13 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, TcpStream as StdTcpStream};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_std::task::block_on;
 use futures_util::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use wskit_async_std::{AsyncStdTimer, Io};
-use wskit_driver::{PollRead, PollWrite, Transport, within};
+use wskit_driver::{PollWrite, Transport, within};
 
 /// Two ends of a TCP connection.
 fn pair() -> (StdTcpStream, StdTcpStream) {
@@ -148,76 +148,4 @@ fn tcp_takes_several_chunks_at_once_and_an_unknown_stream_the_first() {
 fn stream_that_is_gone_already_is_shut_down() {
     let mut io = Io::from(Plain::default());
     block_on(poll_fn(|cx| io.poll_shutdown(cx))).unwrap();
-}
-
-/// What is appended are the stream's bytes, behind those that are there, and no more than allowed.
-#[test]
-fn append_adds_what_came_and_nothing_else() {
-    let mut cx = Context::from_waker(Waker::noop());
-    let bytes: Vec<u8> = (0..200_000_u32).map(|n| (n % 251) as u8).collect();
-    let mut io = Io::from(Plain {
-        bytes: bytes.clone(),
-        ..Plain::default()
-    });
-    let mut message = Vec::with_capacity(1 << 20);
-    message.push(b'!');
-    let polled = io.poll_read_append(&mut cx, &mut message, 3);
-    assert!(matches!(polled, Poll::Ready(Ok(3))), "{polled:?}");
-    assert_eq!(message, [b'!', 0, 1, 2]);
-    loop {
-        let before = message.len();
-        match io.poll_read_append(&mut cx, &mut message, 300_000) {
-            Poll::Ready(Ok(0)) => break,
-            Poll::Ready(Ok(n)) => assert_eq!(message.len(), before + n),
-            other => panic!("{other:?}"),
-        }
-    }
-    assert!(message[1..] == bytes);
-
-    let mut io = Io::from(Plain::default());
-    assert!(io.poll_read_append(&mut cx, &mut message, 9).is_pending());
-    assert_eq!(message.len(), 1 + bytes.len());
-}
-
-/// A stream that is a connection itself, and appends while it is appended from.
-struct Nested(Io<Plain>);
-
-impl AsyncRead for Nested {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let mut inner = Vec::with_capacity(buf.len());
-        let polled = self.0.poll_read_append(cx, &mut inner, buf.len());
-        buf[..inner.len()].copy_from_slice(&inner);
-        polled
-    }
-}
-
-impl AsyncWrite for Nested {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Pending
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Pending
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Pending
-    }
-}
-
-#[test]
-fn connection_inside_a_connection_appends_too() {
-    let mut cx = Context::from_waker(Waker::noop());
-    let mut io = Io::from(Nested(Io::from(Plain {
-        bytes: b"through two".to_vec(),
-        ..Plain::default()
-    })));
-    let mut message = Vec::with_capacity(100);
-    let polled = io.poll_read_append(&mut cx, &mut message, 100);
-    assert!(matches!(polled, Poll::Ready(Ok(11))), "{polled:?}");
-    assert_eq!(message, b"through two");
 }

@@ -417,9 +417,9 @@ impl<C: Timer> Engine<C> {
         loop {
             let polled = match self.inbound.read_buf() {
                 ReadBuf::Slab(slab) => link.poll_read(cx, slab).map_ok(|n| (n, false)),
-                ReadBuf::Large { message, limit } => link
-                    .poll_read_append(cx, message, limit)
-                    .map_ok(|n| (n, true)),
+                ReadBuf::Large(mut spare) => {
+                    link.poll_read_large(cx, &mut spare).map_ok(|n| (n, true))
+                }
             };
             match polled {
                 Poll::Ready(Ok((0, _))) => {
@@ -430,7 +430,7 @@ impl<C: Timer> Engine<C> {
                 }
                 Poll::Ready(Ok((n, large))) => {
                     if large {
-                        self.inbound.filled_large();
+                        self.inbound.filled_large(n);
                     } else {
                         self.inbound.filled(n);
                     }

@@ -1,7 +1,7 @@
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 
-use wskit_proto::{Ending, Outbox, State, WithOutbox};
+use wskit_proto::{Ending, Outbox, Spare, State, WithOutbox};
 
 use crate::transport::{PollRead, PollWrite};
 
@@ -39,13 +39,12 @@ impl<T: PollRead> PollRead for Whole<T> {
         self.io.poll_read(cx, buf)
     }
 
-    fn poll_read_append(
+    fn poll_read_large(
         &mut self,
         cx: &mut Context<'_>,
-        message: &mut Vec<u8>,
-        limit: usize,
+        spare: &mut Spare<'_>,
     ) -> Poll<io::Result<usize>> {
-        self.io.poll_read_append(cx, message, limit)
+        self.io.poll_read_large(cx, spare)
     }
 }
 

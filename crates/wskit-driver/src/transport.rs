@@ -2,6 +2,8 @@ use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use wskit_proto::Spare;
+
 /// The reading half of a transport: an ordered byte stream.
 ///
 /// Own traits rather than tokio's or futures-io's, because this is all that a connection needs, and
@@ -14,28 +16,18 @@ pub trait PollRead {
     /// What the transport reports. `Interrupted` is tried again by the caller.
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>;
 
-    /// Appends at most `limit` bytes to `message`, which has spare capacity for them; 0 is the end of
-    /// the stream. A binding that can read into spare capacity saves the zeroing this default does.
+    /// Reads into the buffer of a large message; 0 is the end of the stream. A binding that can read
+    /// into uninitialised memory ([`Spare::uninit`]) saves the zeroing that this default does once a
+    /// message.
     ///
     /// # Errors
-    /// As [`poll_read`](PollRead::poll_read); nothing was appended then.
-    fn poll_read_append(
+    /// As [`poll_read`](PollRead::poll_read).
+    fn poll_read_large(
         &mut self,
         cx: &mut Context<'_>,
-        message: &mut Vec<u8>,
-        limit: usize,
+        spare: &mut Spare<'_>,
     ) -> Poll<io::Result<usize>> {
-        let len = message.len();
-        message.resize(len + limit, 0);
-        let polled = match message.get_mut(len..) {
-            Some(spare) => self.poll_read(cx, spare),
-            None => Poll::Ready(Ok(0)),
-        };
-        match polled {
-            Poll::Ready(Ok(n)) => message.truncate(len + n),
-            _ => message.truncate(len),
-        }
-        polled
+        self.poll_read(cx, spare.init())
     }
 }
 

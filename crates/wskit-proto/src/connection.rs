@@ -91,9 +91,9 @@ impl Connection {
         self.inbound.filled(n);
     }
 
-    /// Says that bytes were appended to [`ReadBuf::Large`].
-    pub fn filled_large(&mut self) {
-        self.inbound.filled_large();
+    /// Says that `n` bytes were read into [`ReadBuf::Large`].
+    pub fn filled_large(&mut self, n: usize) {
+        self.inbound.filled_large(n);
     }
 
     /// Gives the read buffer back to the pool until more bytes come: an idle connection holds none.

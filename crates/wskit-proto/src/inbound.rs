@@ -236,10 +236,9 @@ impl Inbound {
                 self.rx.filled(n);
                 n
             }
-            ReadBuf::Large { message, limit } => {
-                let n = bytes.len().min(limit);
-                message.extend_from_slice(bytes.get(..n).unwrap_or_default());
-                self.rx.filled_large();
+            ReadBuf::Large(mut spare) => {
+                let n = spare.copy_from(bytes);
+                self.rx.filled_large(n);
                 n
             }
         }
@@ -251,9 +250,9 @@ impl Inbound {
         self.rx.filled(n);
     }
 
-    /// Says that bytes were appended to [`ReadBuf::Large`].
-    pub fn filled_large(&mut self) {
-        self.rx.filled_large();
+    /// Says that `n` bytes were read into [`ReadBuf::Large`].
+    pub fn filled_large(&mut self, n: usize) {
+        self.rx.filled_large(n);
     }
 
     /// Gives the read buffer back: there is nothing more to read for now.

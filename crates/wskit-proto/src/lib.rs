@@ -43,7 +43,7 @@ pub use outbox::Outbox;
 pub use outcome::{Cause, Initiator, Outcome, TimeoutKind};
 pub use outgoing::Outgoing;
 pub use prepared::PreparedMessage;
-pub use receiver::{Delivery, Item, ReadBuf};
+pub use receiver::{Delivery, Item, ReadBuf, Spare};
 pub use role::Role;
 pub use text::Utf8Bytes;
 pub use wskit_frame::{CloseCode, FrameError};

@@ -1,6 +1,9 @@
 mod buffers;
 mod parse;
 mod payload;
+mod spare;
+
+pub use spare::Spare;
 
 use std::sync::Arc;
 
@@ -42,9 +45,9 @@ pub(crate) struct Receiver {
     frame: Option<Frame>,
     message: Option<Open>,
     utf8: Utf8Check,
-    /// Where a message is put together that cannot be lent from the slab.
+    /// Where a message is put together that cannot be lent from the slab: `own[..own_done]`, unmasked
+    /// and checked. What lies behind it is room for reading that has been initialised.
     own: Vec<u8>,
-    /// How much of `own` is unmasked and checked.
     own_done: usize,
     own_lent: bool,
     /// Bytes of an unfinished header or control frame while no slab is held.
@@ -93,14 +96,8 @@ pub(crate) enum Step {
 pub enum ReadBuf<'a> {
     /// The common case: any number of frames fit.
     Slab(&'a mut [u8]),
-    /// The middle of a large message: append at most `limit` bytes to `message`, which has that
-    /// much spare capacity.
-    Large {
-        /// What has come of the message so far; append only.
-        message: &'a mut Vec<u8>,
-        /// The most bytes to append.
-        limit: usize,
-    },
+    /// The middle of a large message: straight into its own buffer.
+    Large(Spare<'a>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,8 +131,6 @@ struct Open {
     /// unmasked and checked.
     in_slab: bool,
     done: u32,
-    /// The own buffer was lent for reading into, so its bytes are only trusted after another look.
-    exposed: bool,
     fragments: u32,
     /// Plain payload bytes announced so far.
     size: u64,
@@ -143,6 +138,9 @@ struct Open {
 
 /// From this much on, a message is read straight into its own buffer.
 const LARGE: usize = 8 << 10;
+/// Room behind the end of a large message, in bytes: a read that asks for more than the message
+/// comes back short, which tells the runtime, without another call, that the socket is empty.
+const SURPLUS: usize = 1 << 10;
 /// Text is validated, and compressed data expanded, in blocks that stay in L1.
 const BLOCK: usize = 16 << 10;
 

@@ -347,7 +347,7 @@ fn calls_in_the_wrong_order_do_no_harm() {
     for role in ROLES {
         let mut end = open(role, Config::new());
         end.filled(70_000);
-        end.filled_large();
+        end.filled_large(70_000);
         end.advance(1_000_000);
         end.advance(0);
         end.release();

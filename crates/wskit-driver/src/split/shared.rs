@@ -3,7 +3,7 @@ use std::io;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use wskit_proto::{Ending, Outbox, Outcome, Outgoing, SendError, State, WithOutbox};
+use wskit_proto::{Ending, Outbox, Outcome, Outgoing, SendError, Spare, State, WithOutbox};
 
 use super::flushing::Target;
 use crate::engine::Engine;
@@ -446,13 +446,12 @@ impl<T: Transport> PollRead for ReadSide<'_, T> {
         self.read.poll_read(cx, buf)
     }
 
-    fn poll_read_append(
+    fn poll_read_large(
         &mut self,
         cx: &mut Context<'_>,
-        message: &mut Vec<u8>,
-        limit: usize,
+        spare: &mut Spare<'_>,
     ) -> Poll<io::Result<usize>> {
-        self.read.poll_read_append(cx, message, limit)
+        self.read.poll_read_large(cx, spare)
     }
 }
 

@@ -79,7 +79,7 @@ fn give(inbound: &mut Inbound, bytes: &[u8]) {
             slab[..bytes.len()].copy_from_slice(bytes);
             inbound.filled(bytes.len());
         }
-        ReadBuf::Large { .. } => panic!("a compressed message is not read into its own buffer"),
+        ReadBuf::Large(_) => panic!("a compressed message is not read into its own buffer"),
     }
 }
 

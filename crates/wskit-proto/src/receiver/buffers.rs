@@ -1,7 +1,7 @@
 //! Which memory received bytes lie in, and when it is given back.
 
 use super::payload::check;
-use super::{BLOCK, Frame, Item, LARGE, NOTHING, ReadBuf, Receiver, State};
+use super::{BLOCK, Frame, Item, LARGE, NOTHING, ReadBuf, Receiver, SURPLUS, Spare, State};
 use crate::pool::{self, READ_SLAB};
 
 impl Receiver {
@@ -40,19 +40,28 @@ impl Receiver {
         }
     }
 
-    /// Says that bytes were appended to the large message: unmasks and checks them.
-    pub(crate) fn filled_large(&mut self) {
-        self.drained = false;
+    /// Says that `n` bytes were read behind the large message: unmasks and checks them.
+    pub(crate) fn filled_large(&mut self, n: usize) {
         let (Some(frame), Some(message)) = (self.frame, self.message) else {
             return;
         };
-        let new = self.own.get_mut(self.own_done..).unwrap_or_default();
+        if !self.reads_large() {
+            return;
+        }
+        self.drained = false;
+        let end = self.own_done.saturating_add(n).min(self.own.len());
+        let new = self.own.get_mut(self.own_done..end).unwrap_or_default();
         self.heard |= !new.is_empty();
         let came = (new.len() as u64).min(frame.remaining);
-        // Whoever read more than the limit read into the next frame: that is kept for later.
+        // Behind the end of this frame begins the next.
         let (new, surplus) = new.split_at_mut(came as usize);
-        self.carry.extend_from_slice(surplus);
-        let surplus = surplus.len();
+        if !surplus.is_empty() {
+            if self.slab.is_empty() {
+                self.slab = pool::take_read();
+            }
+            self.start = 0;
+            self.end = copy(surplus, &mut self.slab);
+        }
         let mut mask = frame.mask;
         for block in new.chunks_mut(BLOCK) {
             if let Err(error) = check(&mut self.utf8, message.kind, mask.as_mut(), block) {
@@ -61,8 +70,7 @@ impl Receiver {
                 break;
             }
         }
-        self.own.truncate(self.own.len() - surplus);
-        self.own_done = self.own.len();
+        self.own_done += came as usize;
         self.frame = Some(Frame {
             mask,
             remaining: frame.remaining - came,
@@ -98,6 +106,7 @@ impl Receiver {
             .unwrap_or_default();
         if let Some(message) = self.message.as_mut().filter(|message| message.in_slab) {
             // All of `rest` is payload that has been unmasked and checked.
+            self.own.truncate(self.own_done);
             self.own.extend_from_slice(rest);
             self.own_done = self.own.len();
             message.in_slab = false;
@@ -113,7 +122,7 @@ impl Receiver {
     }
 
     pub(super) fn reads_large(&self) -> bool {
-        self.own.len() >= LARGE
+        self.own_done >= LARGE
             && self.start == self.end
             && self.carry.is_empty()
             && self
@@ -127,21 +136,14 @@ impl Receiver {
     #[cold]
     pub(super) fn large(&mut self) -> ReadBuf<'_> {
         let remaining = self.frame.map_or(0, |frame| frame.remaining);
-        // Grown by what has come, not by what is announced: at most doubled.
-        let grown = remaining.min(self.own.len() as u64) as usize;
-        let spare = self.own.capacity() - self.own.len();
-        if spare < LARGE.min(grown) {
-            self.own.reserve_exact(grown);
+        if self.own.capacity() - self.own_done < LARGE {
+            // Growing copies what has come, so room that was initialised is not kept.
+            self.own.truncate(self.own_done);
+            self.own.reserve_exact(ahead(self.own_done, remaining));
         }
-        let spare = self.own.capacity() - self.own.len();
-        let limit = remaining.min(spare as u64) as usize;
-        if let Some(message) = self.message.as_mut() {
-            message.exposed = true;
-        }
-        ReadBuf::Large {
-            message: &mut self.own,
-            limit,
-        }
+        let spare = self.own.capacity() - self.own_done;
+        let limit = remaining.saturating_add(SURPLUS as u64).min(spare as u64) as usize;
+        ReadBuf::Large(Spare::new(&mut self.own, self.own_done, limit))
     }
 
     #[inline]
@@ -157,11 +159,9 @@ impl Receiver {
     #[cold]
     pub(super) fn take_carry(&mut self) {
         let room = self.slab.get_mut(self.end as usize..).unwrap_or_default();
-        let n = self.carry.len().min(room.len());
-        for (to, from) in room.iter_mut().zip(self.carry.drain(..n)) {
-            *to = from;
-        }
-        self.end += n as u32;
+        let n = copy(&self.carry, room);
+        self.carry.drain(..n as usize);
+        self.end += n;
         if self.carry.is_empty() {
             self.carry = Vec::new();
         }
@@ -212,4 +212,21 @@ impl Receiver {
     pub(crate) fn own_mut(&mut self) -> &mut Vec<u8> {
         &mut self.own
     }
+}
+
+/// How much room to make for the rest of a message of which `came` bytes have come: by what has come,
+/// not by what is announced.
+pub(super) fn ahead(came: usize, remaining: u64) -> usize {
+    remaining
+        .saturating_add(SURPLUS as u64)
+        .min(2 * came as u64) as usize
+}
+
+/// Copies as much as fits; says how much.
+fn copy(from: &[u8], to: &mut [u8]) -> u32 {
+    let n = from.len().min(to.len());
+    if let (Some(to), Some(from)) = (to.get_mut(..n), from.get(..n)) {
+        to.copy_from_slice(from);
+    }
+    n as u32
 }

@@ -150,7 +150,6 @@ impl Receiver {
                 && self.delivery == Delivery::Whole
                 && header.len <= READ_SLAB as u64,
             done: 0,
-            exposed: false,
             fragments: 0,
             size: 0,
         }

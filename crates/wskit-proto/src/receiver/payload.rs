@@ -1,8 +1,9 @@
 //! The payload of data frames: unmasked, checked, put together or handed out in pieces.
 
-use wskit_frame::{Mask, Utf8Check, is_utf8};
+use wskit_frame::{Mask, Utf8Check};
 
-use super::{BLOCK, Frame, Item, Open, Receiver, Step};
+use super::buffers::ahead;
+use super::{BLOCK, Frame, Item, LARGE, Open, Receiver, SURPLUS, Step};
 use crate::error::ProtocolError;
 use crate::message::MessageKind;
 
@@ -87,10 +88,18 @@ impl Receiver {
             }));
         }
 
+        self.own.truncate(self.own_done);
+        // What will be read straight into the buffer is made room for at once, not by moving it.
+        let direct = raw.len() >= LARGE && remaining >= LARGE as u64;
+        let more = if direct {
+            ahead(raw.len(), remaining)
+        } else {
+            0
+        };
         make_room(
             &mut self.own,
-            raw.len(),
-            self.config.limits.max_message_size,
+            raw.len() + more,
+            self.config.limits.max_message_size.saturating_add(SURPLUS),
         );
         self.own.extend_from_slice(raw);
         self.own_done = self.own.len();
@@ -102,10 +111,6 @@ impl Receiver {
             return Ok(Progress::Next);
         }
         self.finish(message.kind)?;
-        // Bytes that were checked as they came lay open to whoever read behind them.
-        if message.exposed && message.kind == MessageKind::Text && !is_utf8(&self.own) {
-            return Err(ProtocolError::InvalidUtf8);
-        }
         Ok(Progress::Item(Step::Message(self.own_item(message.kind))))
     }
 
@@ -224,6 +229,7 @@ impl Receiver {
     }
 
     pub(super) fn own_item(&mut self, kind: MessageKind) -> Item {
+        self.own.truncate(self.own_done);
         self.own_lent = true;
         Item {
             from: 0,

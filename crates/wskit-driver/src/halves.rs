@@ -1,0 +1,150 @@
+use std::any::Any;
+use std::io::{self, IoSlice};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use wskit_proto::Spare;
+
+use crate::transport::{PollRead, PollWrite};
+
+/// One of two kinds of half: what [`Transport::into_split`](crate::Transport::into_split) gives when a
+/// transport comes apart in one way for some streams and in another for the rest.
+#[derive(Debug)]
+pub enum Half<A, B> {
+    /// A half of its own.
+    Apart(A),
+    /// A half that is held together with the other one.
+    Together(B),
+}
+
+/// A transport that two halves use in turns, locked for each poll and never across one.
+///
+/// Give each half a clone. Nobody waits long: a poll does not block.
+#[derive(Debug)]
+pub struct Locked<T>(Arc<Mutex<T>>);
+
+impl<T> Locked<T> {
+    /// Puts a transport behind a lock.
+    #[must_use]
+    pub fn new(io: T) -> Self {
+        Self(Arc::new(Mutex::new(io)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, T> {
+        // A stream that panicked in its own poll is left to say so itself.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Clone for Locked<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// What `convert` makes of `value` if `S` is `T`, else `value` back: for bindings that know some
+/// streams better than others. Which it is, is decided when it is compiled for `S`.
+///
+/// # Errors
+/// The value, when it is no `T` or `convert` gives it back.
+pub fn cast<S, T, U>(value: S, convert: impl FnOnce(T) -> Result<U, T>) -> Result<U, S>
+where
+    S: 'static,
+    T: 'static,
+{
+    let mut value = Some(value);
+    let any: &mut dyn Any = &mut value;
+    if let Some(place) = any.downcast_mut::<Option<T>>() {
+        match place.take().map(convert) {
+            Some(Ok(converted)) => return Ok(converted),
+            Some(Err(back)) => *place = Some(back),
+            None => {}
+        }
+    }
+    match value {
+        Some(value) => Err(value),
+        None => unreachable!("taken only to be returned"),
+    }
+}
+
+impl<A: PollRead, B: PollRead> PollRead for Half<A, B> {
+    #[inline]
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Apart(half) => half.poll_read(cx, buf),
+            Self::Together(half) => half.poll_read(cx, buf),
+        }
+    }
+
+    fn poll_read_large(
+        &mut self,
+        cx: &mut Context<'_>,
+        spare: &mut Spare<'_>,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Apart(half) => half.poll_read_large(cx, spare),
+            Self::Together(half) => half.poll_read_large(cx, spare),
+        }
+    }
+}
+
+impl<A: PollWrite, B: PollWrite> PollWrite for Half<A, B> {
+    #[inline]
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        chunks: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Apart(half) => half.poll_write(cx, chunks),
+            Self::Together(half) => half.poll_write(cx, chunks),
+        }
+    }
+
+    #[inline]
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Apart(half) => half.poll_flush(cx),
+            Self::Together(half) => half.poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Apart(half) => half.poll_shutdown(cx),
+            Self::Together(half) => half.poll_shutdown(cx),
+        }
+    }
+}
+
+impl<T: PollRead> PollRead for Locked<T> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.lock().poll_read(cx, buf)
+    }
+
+    fn poll_read_large(
+        &mut self,
+        cx: &mut Context<'_>,
+        spare: &mut Spare<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.lock().poll_read_large(cx, spare)
+    }
+}
+
+impl<T: PollWrite> PollWrite for Locked<T> {
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        chunks: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.lock().poll_write(cx, chunks)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.lock().poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.lock().poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,55 @@
+use bytes::BufMut;
+
+/// Room to read into, behind what has come of a large message.
+///
+/// A reader takes whichever view its runtime can fill and then says how much came
+/// ([`Connection::filled_large`](crate::Connection::filled_large)). What came before cannot be reached
+/// from here, so text that was checked stays checked.
+#[derive(Debug)]
+pub struct Spare<'a> {
+    message: &'a mut Vec<u8>,
+    /// Where the room begins.
+    done: usize,
+    /// How much of it may be used.
+    limit: usize,
+}
+
+impl<'a> Spare<'a> {
+    pub(super) fn new(message: &'a mut Vec<u8>, done: usize, limit: usize) -> Self {
+        Self {
+            message,
+            done,
+            limit,
+        }
+    }
+
+    /// Bytes of room, never 0. A few more than the message still needs.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "there is always room")]
+    pub fn len(&self) -> usize {
+        self.limit
+    }
+
+    /// The room as uninitialised memory, for readers that can fill such: nothing is zeroed.
+    pub fn uninit(&mut self) -> impl BufMut + Send + '_ {
+        self.message.truncate(self.done);
+        (&mut *self.message).limit(self.limit)
+    }
+
+    /// The room as bytes, for readers that want initialised memory: each byte is zeroed once a
+    /// message, not once a read.
+    pub fn init(&mut self) -> &mut [u8] {
+        let end = self.done + self.limit;
+        if self.message.len() < end {
+            self.message.resize(end, 0);
+        }
+        self.message.get_mut(self.done..end).unwrap_or_default()
+    }
+
+    /// Copies `bytes` in, as many as there is room for; says how many.
+    pub fn copy_from(&mut self, bytes: &[u8]) -> usize {
+        let n = bytes.len().min(self.limit);
+        self.uninit().put_slice(bytes.get(..n).unwrap_or_default());
+        n
+    }
+}
