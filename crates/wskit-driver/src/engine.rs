@@ -36,8 +36,20 @@ pub(crate) struct Engine<C> {
     /// Bytes of the queue that were there before, and are no answers: they hold nothing back, because
     /// the peer may be waiting for us to read before it reads them.
     earlier: usize,
+    /// How the owner last received, if the next message may be handed out the same way without a
+    /// look at anything else.
+    short: Option<Way>,
     auto_pong: bool,
     failure: Option<Box<io::Error>>,
+}
+
+/// The ways of receiving whole messages that know a short way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// To keep.
+    Own,
+    /// Lent, together with the outbox.
+    Lend,
 }
 
 /// What came behind the back of an owner that was sending.
@@ -68,8 +80,99 @@ impl<C: Timer> Engine<C> {
             receiving: false,
             answering: false,
             earlier: 0,
+            short: None,
             auto_pong,
             failure: None,
+        }
+    }
+
+    /// The next message if it lies here whole and nothing has to be looked after first: what a receive
+    /// of the same way, just before, has seen to.
+    #[inline(always)]
+    pub(crate) fn next_plain<L: Link>(&mut self, way: Way, link: &L) -> Option<Item> {
+        if self.short != Some(way) || (way == Way::Lend && link.is_over_high_water()) {
+            return None;
+        }
+        self.receiving = true;
+        self.inbound.next_plain()
+    }
+
+    /// The next whole message, not lent together with the outbox.
+    #[inline]
+    pub(crate) fn poll_kept<L: Link>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &mut L,
+    ) -> Poll<Result<Option<Item>, Error>> {
+        match self.next_plain(Way::Own, link) {
+            Some(item) => Poll::Ready(Ok(Some(item))),
+            None => self.poll_whole(Way::Own, cx, link),
+        }
+    }
+
+    /// The next whole message, lent together with the outbox or not, after
+    /// [`next_plain`](Engine::next_plain) had none.
+    ///
+    /// This is the short way of the loop in [`poll_slow`](Engine::poll_slow), for when there is nothing
+    /// but to read, and then to write and to wait.
+    #[inline]
+    pub(crate) fn poll_whole<L: Link>(
+        &mut self,
+        way: Way,
+        cx: &mut Context<'_>,
+        link: &mut L,
+    ) -> Poll<Result<Option<Item>, Error>> {
+        let nothing_else = self.short == Some(way)
+            && self.inbound.is_dry()
+            && !self.eof
+            && link.state() == State::Open
+            && !(way == Way::Lend && link.is_over_high_water());
+        if nothing_else {
+            match self.poll_fill(cx, link) {
+                Poll::Ready(true) if self.budget < BUDGET => {
+                    if let Some(item) = self.inbound.next_plain() {
+                        return Poll::Ready(Ok(Some(item)));
+                    }
+                }
+                Poll::Pending => {
+                    self.inbound.release();
+                    if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
+                        self.transport_failed(error, link);
+                    } else if !self.poll_timers(cx, link)? {
+                        self.budget = 0;
+                        return Poll::Pending;
+                    }
+                }
+                Poll::Ready(_) => {}
+            }
+        }
+        self.poll_whole_slow(way, cx, link)
+    }
+
+    #[inline(never)]
+    fn poll_whole_slow<L: Link>(
+        &mut self,
+        way: Way,
+        cx: &mut Context<'_>,
+        link: &mut L,
+    ) -> Poll<Result<Option<Item>, Error>> {
+        match way {
+            Way::Own => self.stop_answering(),
+            Way::Lend => self.start_answering(link),
+        }
+        self.inbound.set_delivery(Delivery::Whole);
+        self.receiving = true;
+        loop {
+            let ready = ready!(self.poll_slow(cx, link))?;
+            if self.stash.is_none() && self.leftover.is_none() {
+                self.short = Some(way);
+            }
+            match ready {
+                Some(Ready::Message(item)) => return Poll::Ready(Ok(Some(item))),
+                // Control frames are answered; pieces are the rest of a message given up.
+                Some(_) => {}
+                None => return Poll::Ready(Ok(None)),
+            }
         }
     }
 
@@ -85,24 +188,6 @@ impl<C: Timer> Engine<C> {
             }
         }
         self.poll_slow(cx, link)
-    }
-
-    /// The next whole message.
-    #[inline]
-    pub(crate) fn poll_item<L: Link>(
-        &mut self,
-        cx: &mut Context<'_>,
-        link: &mut L,
-    ) -> Poll<Result<Option<Item>, Error>> {
-        self.inbound.set_delivery(Delivery::Whole);
-        loop {
-            match ready!(self.poll_ready(cx, link))? {
-                Some(Ready::Message(item)) => return Poll::Ready(Ok(Some(item))),
-                // Control frames are answered; pieces are the rest of a message given up.
-                Some(_) => {}
-                None => return Poll::Ready(Ok(None)),
-            }
-        }
     }
 
     /// The next piece of a message.
@@ -327,7 +412,10 @@ impl<C: Timer> Engine<C> {
     /// Messages are handed out without the outbox.
     #[inline]
     pub(crate) fn stop_answering(&mut self) {
-        self.answering = false;
+        if self.answering {
+            self.answering = false;
+            self.short = None;
+        }
     }
 
     /// Whether more answers wait than the mark allows.
@@ -382,12 +470,15 @@ impl<C: Timer> Engine<C> {
             let timer = &self.timer;
             match self.inbound.next(link, || timer.now()) {
                 Ok(Some(ready @ (Ready::Message(_) | Ready::Piece(_)))) => {
+                    self.short = None;
                     self.stash.get_or_insert_default().first = Some(ready);
                 }
                 Ok(Some(ready @ Ready::Ping(_))) if !self.auto_pong => {
+                    self.short = None;
                     self.stash.get_or_insert_default().first = Some(ready);
                 }
                 Ok(Some(ready @ Ready::Pong(_))) => {
+                    self.short = None;
                     self.stash.get_or_insert_default().pong = Some(ready);
                 }
                 // The queue has the reply, and the state the rest.
@@ -409,7 +500,7 @@ impl<C: Timer> Engine<C> {
     }
 
     /// One read: true if bytes came, false if the stream has ended or failed.
-    #[inline]
+    #[inline(always)]
     fn poll_fill<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Poll<bool> {
         if self.leftover.is_some() {
             return Poll::Ready(self.fill_leftover());
@@ -463,6 +554,7 @@ impl<C: Timer> Engine<C> {
     }
 
     /// Arms the timer for the next deadline; true if one had passed and something was done about it.
+    #[inline]
     fn poll_timers<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Result<bool, Error> {
         let timer = &self.timer;
         let Some(deadline) = self.inbound.next_timeout(link.state(), || timer.now()) else {

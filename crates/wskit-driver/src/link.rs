@@ -86,12 +86,9 @@ pub(crate) fn poll_write_out<W: PollWrite>(
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
     while !outbox.is_empty() {
-        let written = if outbox.is_contiguous() {
-            let mut one = [IoSlice::new(&[])];
-            outbox.chunks(&mut one);
-            io.poll_write(cx, &one)
-        } else {
-            poll_write_gathered(io, outbox, cx)
+        let written = match outbox.only_chunk() {
+            Some(only) => io.poll_write(cx, &[IoSlice::new(only)]),
+            None => poll_write_gathered(io, outbox, cx),
         };
         match written {
             Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),

@@ -13,7 +13,7 @@ use wskit_proto::{
     Piece, Role, SendError, State, Utf8Bytes,
 };
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Way};
 use crate::error::Error;
 use crate::event::Event;
 use crate::extensions::Agreed;
@@ -140,8 +140,10 @@ impl<T: Transport> WebSocket<T> {
     /// As [`recv`](WebSocket::recv).
     #[inline]
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        self.engine.stop_answering();
-        let item = ready!(self.engine.poll_item(cx, &mut self.link))?;
+        if let Some(item) = self.engine.next_plain(Way::Own, &self.link) {
+            return Poll::Ready(Ok(Some(self.engine.inbound.plain(item).into_owned())));
+        }
+        let item = ready!(self.engine.poll_whole(Way::Own, cx, &mut self.link))?;
         Poll::Ready(Ok(
             item.map(|item| self.engine.inbound.message(item).into_owned())
         ))
@@ -464,8 +466,13 @@ impl<'a, T: Transport> Future for RecvRef<'a, T> {
         let Some(ws) = self.ws.take() else {
             return Poll::Ready(Ok(None));
         };
-        ws.engine.start_answering(&mut ws.link);
-        match ws.engine.poll_item(cx, &mut ws.link) {
+        if let Some(item) = ws.engine.next_plain(Way::Lend, &ws.link) {
+            return Poll::Ready(Ok(Some((
+                ws.engine.inbound.plain(item),
+                &mut ws.link.outbox,
+            ))));
+        }
+        match ws.engine.poll_whole(Way::Lend, cx, &mut ws.link) {
             Poll::Ready(Ok(Some(item))) => Poll::Ready(Ok(Some((
                 ws.engine.inbound.message(item),
                 &mut ws.link.outbox,

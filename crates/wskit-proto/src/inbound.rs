@@ -114,10 +114,38 @@ impl Inbound {
         outbox: &mut O,
         clock: impl Fn() -> Instant,
     ) -> Result<Option<Ready>, ProtocolError> {
+        if self.rx.is_dry() {
+            return Ok(None);
+        }
         match self.next_message() {
             Some(ready) => Ok(Some(ready)),
             None => self.next_any(outbox, clock),
         }
+    }
+
+    /// The next message if it is of the commonest kind, as [`next_message`](Inbound::next_message),
+    /// for whoever wants [whole](Delivery::Whole) messages and has said so before.
+    #[inline(always)]
+    pub fn next_plain(&mut self) -> Option<Item> {
+        let item = self.rx.hot()?;
+        self.active = true;
+        Some(item)
+    }
+
+    /// Whether nothing that was read waits to be looked at, so that there is no need to ask for events.
+    #[inline]
+    #[must_use]
+    pub fn is_dry(&self) -> bool {
+        self.rx.is_dry()
+    }
+
+    /// Lends the message that [`next_plain`](Inbound::next_plain) has just answered.
+    #[inline]
+    pub fn plain(&self, item: Item) -> MessageRef<'_> {
+        if item.kind == MessageKind::Text && !self.rx.is_lent(item) {
+            return MessageRef::new(item.kind, Payload::Lent(&[]));
+        }
+        MessageRef::new(item.kind, Payload::Lent(self.rx.bytes(item)))
     }
 
     /// The next event if it is of the commonest kind, a whole plain message in the read buffer;
@@ -281,6 +309,7 @@ impl Inbound {
 
     /// When [`handle_timeout`](Inbound::handle_timeout) is due. `state` is the outbox's: from the
     /// first Close on, the close deadline counts and `clock` is asked once.
+    #[inline]
     pub fn next_timeout(
         &mut self,
         state: State,

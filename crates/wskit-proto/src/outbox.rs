@@ -31,6 +31,9 @@ pub struct Outbox {
     keys: Option<MaskKeys>,
     /// Whether `feed` may take its short way: open, no streamed message, nothing to configure.
     plain: bool,
+    /// `Config::write_queue_limit` and the high-water mark, at hand.
+    queue_limit: usize,
+    mark: usize,
     /// The last write was refused: pongs are coalesced.
     blocked: bool,
     /// A message was fed since this was last cleared: the idle timer's evidence.
@@ -62,6 +65,8 @@ impl Outbox {
             queue: Transmit::default(),
             keys,
             plain: config.fragment_size.is_none(),
+            queue_limit: config.queue_limit,
+            mark: config.high_water.min(config.queue_limit),
             blocked: false,
             active: false,
             progressed: false,
@@ -88,12 +93,14 @@ impl Outbox {
     #[inline]
     pub fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
         let message = message.into();
-        if let (true, &Data::Lent(payload)) = (self.plain, &message.data) {
-            if payload.len() <= COPIED && self.queue.queued() < self.config.queue_limit {
+        if let &Data::Lent(payload) = &message.data {
+            if self.plain
+                && self.keys.is_none()
+                && payload.len() <= COPIED
+                && self.queue.queued() < self.queue_limit
+                && self.queue.push_plain(opcode(message.kind), payload)
+            {
                 self.active = true;
-                let mask = self.next_key();
-                self.queue
-                    .push_copy(true, false, opcode(message.kind), mask, payload);
                 return Ok(());
             }
         }
@@ -148,7 +155,7 @@ impl Outbox {
         let Some(mut streamed) = self.streamed else {
             return Err(SendError::NoMessageOpen);
         };
-        if self.queue.queued() >= self.config.queue_limit {
+        if self.queue.queued() >= self.queue_limit {
             return Err(SendError::QueueFull);
         }
         if streamed.kind == MessageKind::Text {
@@ -243,21 +250,19 @@ impl Outbox {
     #[inline]
     #[must_use]
     pub fn is_over_high_water(&self) -> bool {
-        self.queue.queued() >= self.config.high_water.min(self.config.queue_limit)
+        self.queue.queued() >= self.mark
     }
 
     /// The same for what was queued beyond the first `earlier` bytes.
     #[must_use]
     pub fn is_over_high_water_beyond(&self, earlier: usize) -> bool {
-        let limit = self.config.high_water.min(self.config.queue_limit);
-        self.queue.queued().saturating_sub(earlier) >= limit
+        self.queue.queued().saturating_sub(earlier) >= self.mark
     }
 
     /// Whether one more message may be queued, `reserved` bytes being promised to others.
     #[must_use]
     pub fn has_room(&self, reserved: usize) -> bool {
-        self.queue.queued().saturating_add(reserved)
-            < self.config.high_water.min(self.config.queue_limit)
+        self.queue.queued().saturating_add(reserved) < self.mark
     }
 
     /// Whether [`chunks`](Outbox::chunks) has a single slice, as it does unless a large payload or a
@@ -265,7 +270,7 @@ impl Outbox {
     #[inline]
     #[must_use]
     pub fn is_contiguous(&self) -> bool {
-        self.control.is_none() && self.queue.only().is_some()
+        self.only_chunk().is_some()
     }
 
     /// Whether [`feed`](Outbox::feed) would take a message now.
@@ -346,13 +351,22 @@ impl Outbox {
     }
 
     /// Says that `n` bytes of [`chunks`](Outbox::chunks) have been written.
+    #[inline]
     pub fn advance(&mut self, n: usize) {
         // A write that is taken at once proves only that there was room in a buffer of this machine; one
         // that had to wait proves that the peer has made room.
         self.progressed |= self.blocked && n > 0;
         let masked = self.keys.is_some();
-        let Some(control) = self.control.as_mut() else {
+        if self.control.is_none() {
             self.queue.advance(n, masked);
+        } else {
+            self.advance_control(n, masked);
+        }
+    }
+
+    #[cold]
+    fn advance_control(&mut self, n: usize, masked: bool) {
+        let Some(control) = self.control.as_mut() else {
             return;
         };
         let before = if control.is_begun() {
@@ -546,7 +560,7 @@ impl Outbox {
         if self.streamed.is_some() {
             return Err(SendError::MessageOpen);
         }
-        if self.queue.queued() >= self.config.queue_limit {
+        if self.queue.queued() >= self.queue_limit {
             return Err(SendError::QueueFull);
         }
         Ok(())
@@ -565,11 +579,41 @@ impl Outbox {
         Ok(())
     }
 
-    #[cold]
+    #[inline(never)]
     fn feed_any(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
         self.check_data()?;
+        let payload = message.as_bytes();
+        if self.plain && payload.len() <= COPIED {
+            self.active = true;
+            self.push_small(message.kind, payload);
+            return Ok(());
+        }
         self.push_message(message);
         Ok(())
+    }
+
+    /// Queues a whole message as one frame, payload copied.
+    fn push_small(&mut self, kind: MessageKind, payload: &[u8]) {
+        let opcode = opcode(kind);
+        if let Some(keys) = &self.keys {
+            let mask = Some(keys.next_key());
+            self.queue.push_copy(true, false, opcode, mask, payload);
+            return;
+        }
+        self.queue.make_room_for(payload.len());
+        let pushed = self.queue.push_plain(opcode, payload);
+        debug_assert!(pushed, "room was made");
+    }
+
+    /// All that is queued, if it lies in one piece.
+    #[inline]
+    #[must_use]
+    pub fn only_chunk(&self) -> Option<&[u8]> {
+        if self.control.is_none() {
+            self.queue.only()
+        } else {
+            None
+        }
     }
 
     fn slice_of(&self, len: usize) -> &[u8] {

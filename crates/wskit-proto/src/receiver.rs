@@ -38,6 +38,8 @@ pub(crate) struct Receiver {
     state: State,
     /// The largest message that the hot parser may take, in bytes.
     hot_max: u32,
+    /// The same for frames with a 7-bit length.
+    short_max: u8,
     /// Something came since this was last cleared: the keepalive's evidence of life.
     pub(crate) heard: bool,
     /// How the next message to begin is handed out.
@@ -141,6 +143,8 @@ const LARGE: usize = 8 << 10;
 /// Room behind the end of a large message, in bytes: a read that asks for more than the message
 /// comes back short, which tells the runtime, without another call, that the socket is empty.
 const SURPLUS: usize = 1 << 10;
+/// The header of a masked frame with a 7-bit length.
+const SHORT_HEAD: usize = 6;
 /// Text is validated, and compressed data expanded, in blocks that stay in L1.
 const BLOCK: usize = 16 << 10;
 
@@ -155,6 +159,7 @@ impl Receiver {
             masked: role.expects() == Masking::Required,
             state: State::Open,
             hot_max,
+            short_max: hot_max.min(125) as u8,
             drained: true,
             heard: false,
             delivery: Delivery::Whole,
@@ -178,29 +183,88 @@ impl Receiver {
     }
 
     /// The next message if it is the common kind: one whole plain frame in the slab.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn hot(&mut self) -> Option<Item> {
+        if !(self.hot & self.masked) {
+            return self.hot_any();
+        }
+        let bytes = self.slab.get_mut(self.start as usize..self.end as usize)?;
+        // What servers mostly get: a masked frame with a 7-bit length. With the bits turned that must
+        // be set, FIN and text or binary is 1 or 2, and the second byte is the length (§5.2).
+        let Some(word) = bytes.first_chunk() else {
+            return if bytes.is_empty() {
+                None
+            } else {
+                self.hot_any()
+            };
+        };
+        let word = u64::from_le_bytes(*word) ^ 0x8080;
+        let (opcode, len) = (word as u8, (word >> 8) as u8);
+        if opcode.wrapping_sub(1) > 1 || len > self.short_max {
+            return self.hot_any();
+        }
+        let payload = bytes.get_mut(SHORT_HEAD..SHORT_HEAD + usize::from(len))?;
+        let mut mask = Mask::new(((word >> 16) as u32).to_le_bytes());
+        let from = self.start + SHORT_HEAD as u32;
+        let to = from + u32::from(len);
+        self.start = to;
+        let mut item = Item {
+            from,
+            to,
+            kind: MessageKind::Binary,
+            own: false,
+        };
+        if opcode == 2 {
+            mask.apply(payload);
+        } else {
+            item.kind = MessageKind::Text;
+            self.lent = item;
+            if !mask.apply_ascii(payload) && !is_utf8(payload) {
+                self.no_text();
+                return None;
+            }
+        }
+        Some(item)
+    }
+
+    /// A text turned out to be none. The full parser cannot see it any more: it is told.
+    #[cold]
+    fn no_text(&mut self) {
+        self.error = Some(ProtocolError::InvalidUtf8);
+        self.hot = false;
+    }
+
+    /// As [`hot`](Receiver::hot), for every size and either role.
+    #[inline(never)]
+    fn hot_any(&mut self) -> Option<Item> {
         if !self.hot {
             return None;
         }
         let bytes = self.slab.get_mut(self.start as usize..self.end as usize)?;
+        // The longest header of such a frame is 8 bytes: they are looked at as one number, the first
+        // byte lowest. What a shorter frame lacks is seen when its payload is taken.
+        let word = match bytes.first_chunk() {
+            Some(word) => u64::from_le_bytes(*word),
+            None => few(bytes),
+        };
         // §5.2: FIN and text or binary, no reserved bit.
-        let (kind, second) = match *bytes {
-            [0x82, second, ..] => (MessageKind::Binary, second),
-            [0x81, second, ..] => (MessageKind::Text, second),
+        let kind = match word as u8 {
+            0x82 => MessageKind::Binary,
+            0x81 => MessageKind::Text,
             _ => return None,
         };
+        let second = (word >> 8) as u8;
         if (second & 0x80 != 0) != self.masked {
             return None;
         }
         let (size, len) = match second & 0x7f {
             126 => {
-                let len = u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?]);
+                let len = usize::from(((word >> 16) as u16).swap_bytes());
                 // §5.2: the shortest form; the full parser names the error.
                 if len < 126 {
                     return None;
                 }
-                (4, usize::from(len))
+                (4, len)
             }
             127 => return None,
             short => (2, usize::from(short)),
@@ -208,28 +272,8 @@ impl Receiver {
         if len > self.hot_max as usize {
             return None;
         }
-        let (key, head) = if self.masked {
-            let key: [u8; 4] = bytes.get(size..size + 4)?.try_into().ok()?;
-            (key, size + 4)
-        } else {
-            ([0; 4], size)
-        };
+        let head = if self.masked { size + 4 } else { size };
         let payload = bytes.get_mut(head..head + len)?;
-        let valid = match (self.masked, kind) {
-            (true, MessageKind::Binary) => {
-                Mask::new(key).apply(payload);
-                true
-            }
-            (true, MessageKind::Text) => Mask::new(key).apply_ascii(payload) || is_utf8(payload),
-            (false, MessageKind::Binary) => true,
-            (false, MessageKind::Text) => is_utf8(payload),
-        };
-        if !valid {
-            // The payload is unmasked by now, so the full parser cannot look again: tell it.
-            self.error = Some(ProtocolError::InvalidUtf8);
-            self.hot = false;
-            return None;
-        }
         let from = self.start + head as u32;
         let to = from + len as u32;
         self.start = to;
@@ -239,10 +283,28 @@ impl Receiver {
             kind,
             own: false,
         };
-        if kind == MessageKind::Text {
-            self.lent = item;
+        let mask = self
+            .masked
+            .then(|| Mask::new(((word >> (8 * size)) as u32).to_le_bytes()));
+        match kind {
+            MessageKind::Binary => {
+                if let Some(mut mask) = mask {
+                    mask.apply(payload);
+                }
+            }
+            MessageKind::Text if is_text(mask, payload) => self.lent = item,
+            MessageKind::Text => {
+                self.no_text();
+                return None;
+            }
         }
         Some(item)
+    }
+
+    /// Whether nothing is there to be parsed, so that there is no need to try.
+    #[inline]
+    pub(crate) fn is_dry(&self) -> bool {
+        self.hot && self.start == self.end && self.carry.is_empty()
     }
 
     /// The next event of any kind; `None` when more bytes are needed (or none will be read).
@@ -296,6 +358,23 @@ impl Drop for Receiver {
             pool::give_read(core::mem::take(&mut self.slab));
         }
     }
+}
+
+/// Unmasks a whole text, and says whether it is one.
+#[inline(never)]
+fn is_text(mask: Option<Mask>, payload: &mut [u8]) -> bool {
+    mask.is_some_and(|mut mask| mask.apply_ascii(payload)) || is_utf8(payload)
+}
+
+/// The first of fewer than 8 bytes, as a number.
+#[cold]
+#[inline(never)]
+fn few(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    for (to, from) in word.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    u64::from_le_bytes(word)
 }
 
 /// No item: a range that is none.

@@ -16,6 +16,8 @@ pub(crate) struct Timers {
     idle_check: u64,
     last_active: u64,
     close_by: u64,
+    /// The earliest of them: asked for at every wait, moved rarely.
+    next: Option<Instant>,
 }
 
 /// What a deadline asks for.
@@ -35,7 +37,7 @@ const NEVER: u64 = u64::MAX;
 
 impl Timers {
     pub(crate) fn new(config: &Config, now: Instant) -> Self {
-        Self {
+        let mut timers = Self {
             epoch: now,
             next_ping: config
                 .keepalive
@@ -47,26 +49,39 @@ impl Timers {
             idle_check: config.idle_timeout.map_or(NEVER, quarter),
             last_active: 0,
             close_by: NEVER,
-        }
+            next: None,
+        };
+        timers.find_next();
+        timers
     }
 
     /// The earliest deadline.
+    #[inline]
     pub(crate) fn next(&self) -> Option<Instant> {
+        self.next
+    }
+
+    fn find_next(&mut self) {
         let next = self
             .next_ping
             .min(self.answer_by)
             .min(self.idle_check)
             .min(self.close_by);
-        if next == NEVER {
+        self.next = if next == NEVER {
             None
         } else {
             self.epoch.checked_add(Duration::from_nanos(next))
-        }
+        };
     }
 
     /// One deadline that has passed, the gravest first.
     pub(crate) fn due(&mut self, now: Instant, config: &Config) -> Option<Due> {
-        let now = self.ticks(now);
+        let due = self.take_due(self.ticks(now), config);
+        self.find_next();
+        due
+    }
+
+    fn take_due(&mut self, now: u64, config: &Config) -> Option<Due> {
         if self.close_by <= now {
             self.close_by = NEVER;
             return Some(Due::Close);
@@ -106,6 +121,7 @@ impl Timers {
             self.round_trip = self.ticks(now()).saturating_sub(self.ping_at);
             self.ping_at = NEVER;
             self.answer_by = NEVER;
+            self.find_next();
         }
         answers
     }
@@ -131,6 +147,7 @@ impl Timers {
             self.next_ping = NEVER;
             self.answer_by = NEVER;
             self.idle_check = NEVER;
+            self.find_next();
         }
     }
 
@@ -140,6 +157,7 @@ impl Timers {
         self.next_ping = NEVER;
         self.answer_by = NEVER;
         self.idle_check = NEVER;
+        self.next = None;
     }
 
     pub(crate) fn round_trip(&self) -> Option<Duration> {

@@ -54,8 +54,10 @@ pub(crate) enum Payload {
     Own(Vec<u8>),
 }
 
-/// Room beside a payload: its header, and slack for wide stores.
-const MARGIN: usize = FrameHeader::MAX_SIZE + 16;
+/// Room behind a frame, for stores that are wider than its end.
+const SLACK: usize = 16;
+/// Room beside a payload: its header and the slack.
+const MARGIN: usize = FrameHeader::MAX_SIZE + SLACK;
 
 thread_local! {
     /// One emptied `Older`, so that a stream of large messages does not allocate it again and again.
@@ -85,9 +87,7 @@ impl Transmit {
         mask: Option<[u8; 4]>,
         payload: &[u8],
     ) {
-        if self.slab.len() - (self.tail as usize) < payload.len() + MARGIN {
-            self.make_room();
-        }
+        self.make_room_for(payload.len());
         let out = self.slab.get_mut(self.tail as usize..).unwrap_or_default();
         if let Some(size) = encode_frame(fin, rsv1, opcode, mask, payload, out) {
             self.tail += size as u32;
@@ -102,13 +102,42 @@ impl Transmit {
         }
     }
 
+    /// Appends a whole message as one unmasked frame, payload copied, if the slab in hand has room
+    /// for it: what a server mostly sends.
+    #[inline]
+    pub(crate) fn push_plain(&mut self, opcode: OpCode, payload: &[u8]) -> bool {
+        let len = payload.len();
+        // §5.2: FIN, the opcode, no mask, the length in its shortest form. Built as a little-endian
+        // number and stored whole: what is too much is payload, or slack behind the frame.
+        let start = 0x80 | u64::from(opcode.bits());
+        let (head, size) = match len {
+            0..=125 => (start | (len as u64) << 8, 2),
+            126..=0xffff => {
+                let len = u64::from((len as u16).swap_bytes());
+                (start | 126 << 8 | len << 16, 4)
+            }
+            _ => return false,
+        };
+        let tail = self.tail as usize;
+        let Some(out) = self.slab.get_mut(tail..tail + size + len + SLACK) else {
+            return false;
+        };
+        self.tail += (size + len) as u32;
+        self.queued += size + len;
+        if let Some(to) = out.first_chunk_mut() {
+            *to = head.to_le_bytes();
+        }
+        if let Some(to) = out.get_mut(size..size + len) {
+            copy(payload, to);
+        }
+        true
+    }
+
     /// Appends a frame whose payload (masked already, where it must be) is queued as it is.
     pub(crate) fn push_large(&mut self, header: &FrameHeader, payload: Payload) {
         let mut head = [0; FrameHeader::MAX_SIZE];
         let size = header.encode(&mut head);
-        if self.slab.len() - (self.tail as usize) < MARGIN {
-            self.make_room();
-        }
+        self.make_room_for(0);
         let tail = self.tail as usize;
         if let (Some(to), Some(from)) = (self.slab.get_mut(tail..tail + size), head.get(..size)) {
             to.copy_from_slice(from);
@@ -153,11 +182,20 @@ impl Transmit {
         }
     }
 
-    #[cold]
-    fn make_room(&mut self) {
+    /// Makes room in the slab for a frame whose payload has `len` bytes.
+    #[inline]
+    pub(crate) fn make_room_for(&mut self, len: usize) {
         if self.slab.is_empty() {
             self.slab = pool::take_write();
-        } else if self.queued == 0 {
+        } else if self.slab.len() - (self.tail as usize) < len + MARGIN {
+            self.make_room();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self) {
+        if self.queued == 0 {
             self.head = 0;
             self.tail = 0;
         } else {
@@ -439,6 +477,30 @@ impl Older {
             };
             pool::give_write(slab);
             self.first = self.first.wrapping_add(1);
+        }
+    }
+}
+
+/// Copies `from` to `to`, which is as long. Small sizes by their two ends, which overlap: a call of the
+/// general copy costs more than all the rest of a short frame.
+#[inline]
+fn copy(from: &[u8], to: &mut [u8]) {
+    match from.len() {
+        16..=32 => ends::<16>(from, to),
+        8..16 => ends::<8>(from, to),
+        _ if from.len() == to.len() => to.copy_from_slice(from),
+        _ => {}
+    }
+}
+
+#[inline]
+fn ends<const N: usize>(from: &[u8], to: &mut [u8]) {
+    if let (Some(head), Some(tail)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) {
+        if let Some(to) = to.first_chunk_mut() {
+            *to = *head;
+        }
+        if let Some(to) = to.last_chunk_mut() {
+            *to = *tail;
         }
     }
 }

@@ -58,7 +58,7 @@ impl<T: Transport> Reader<T> {
     /// As [`recv`](Reader::recv).
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         self.poll_with(cx, |engine, cx, link| {
-            let item = ready!(engine.poll_item(cx, link))?;
+            let item = ready!(engine.poll_kept(cx, link))?;
             Poll::Ready(Ok(
                 item.map(|item| engine.inbound.message(item).into_owned())
             ))
@@ -208,7 +208,7 @@ impl<'a, T: Transport> Future for ReadRef<'a, T> {
         let Some(reader) = self.reader.take() else {
             return Poll::Ready(Ok(None));
         };
-        match reader.poll_with(cx, |engine, cx, link| engine.poll_item(cx, link)) {
+        match reader.poll_with(cx, |engine, cx, link| engine.poll_kept(cx, link)) {
             Poll::Ready(Ok(item)) => Poll::Ready(Ok(item.and_then(|item| {
                 reader
                     .engine
