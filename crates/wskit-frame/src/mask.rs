@@ -6,12 +6,19 @@ use crate::{InvalidUtf8, Utf8Check};
 // checks the safe loops.
 #[cfg(all(target_arch = "x86_64", feature = "std", not(miri)))]
 mod avx2;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod sse2;
 mod words;
 
 #[cfg(all(target_arch = "x86_64", feature = "std", not(miri)))]
 use avx2 as blocks;
 #[cfg(not(all(target_arch = "x86_64", feature = "std", not(miri))))]
 use words as blocks;
+
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+use sse2 as ends;
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+use words as ends;
 
 /// Masks and unmasks a payload (the two are the same) piece by piece.
 ///
@@ -37,7 +44,7 @@ impl Mask {
     pub fn apply(&mut self, data: &mut [u8]) {
         let key = self.advance(data.len());
         if data.len() < words::LONG {
-            words::short::<false>(data, key);
+            ends::short::<false>(data, key);
         } else {
             long::<false>(data, key);
         }
@@ -53,7 +60,7 @@ impl Mask {
     pub fn apply_ascii(&mut self, data: &mut [u8]) -> bool {
         let key = self.advance(data.len());
         if data.len() < words::LONG {
-            words::short::<true>(data, key)
+            ends::short::<true>(data, key)
         } else {
             long::<true>(data, key)
         }
@@ -82,13 +89,23 @@ impl Mask {
     /// `data` may be left masked then, as the connection is failed.
     #[inline]
     pub fn apply_text(&mut self, data: &mut [u8], utf8: &mut Utf8Check) -> Result<(), InvalidUtf8> {
-        data.chunks_mut(TEXT_PIECE).try_for_each(|piece| {
-            if self.apply_ascii(piece) && utf8.is_boundary() {
-                Ok(())
-            } else {
-                utf8.push(piece)
-            }
-        })
+        if data.len() <= TEXT_PIECE {
+            return self.apply_text_piece(data, utf8);
+        }
+        data.chunks_mut(TEXT_PIECE)
+            .try_for_each(|piece| self.apply_text_piece(piece, utf8))
+    }
+
+    #[inline]
+    fn apply_text_piece(
+        &mut self,
+        piece: &mut [u8],
+        utf8: &mut Utf8Check,
+    ) -> Result<(), InvalidUtf8> {
+        if self.apply_ascii(piece) && utf8.is_boundary() {
+            return Ok(());
+        }
+        utf8.push_seen(piece)
     }
 
     /// Moves on by `count` bytes and returns the key for the first of them.

@@ -50,6 +50,12 @@ impl Utf8Check {
         if self.is_boundary() && bytes.len() <= SHORT && is_ascii(bytes) {
             return Ok(());
         }
+        self.push_seen(bytes)
+    }
+
+    /// As [`push`](Self::push), for a piece that is known not to be ASCII, or that
+    /// ends a character.
+    pub(crate) fn push_seen(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
         let pushed = self.push_any(bytes);
         if pushed.is_err() {
             *self = Self::FAILED;

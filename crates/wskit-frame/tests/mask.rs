@@ -5,6 +5,9 @@ use wskit_frame::{Mask, Utf8Check};
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x9d];
 
+/// Miri, which looks for reads and writes beyond the pieces, takes some of the lengths only.
+const STEP: usize = if cfg!(miri) { 13 } else { 1 };
+
 /// The rule as it stands: octet `i` with octet `i mod 4` of the key.
 fn by_bytes(data: &mut [u8], key: [u8; 4], phase: usize) {
     for (at, byte) in data.iter_mut().enumerate() {
@@ -30,8 +33,8 @@ fn mask_equals_loop_over_bytes_at_all_lengths_alignments_and_phases() {
     let original = sample(64 + 300 + 64);
     let mut data = Aligned([0; 64 + 300 + 64]);
     let mut expected = original.clone();
-    for len in 0..=300 {
-        for align in 0..64 {
+    for len in (0..=300).step_by(STEP) {
+        for align in (0..64).step_by(STEP) {
             for phase in 0..4 {
                 expected.copy_from_slice(&original);
                 by_bytes(&mut expected[align..align + len], KEY, phase);
@@ -109,11 +112,11 @@ fn mask_copies_as_much_as_the_shorter_has() {
 /// Proves: R6455-5.3-e
 #[test]
 fn ascii_test_sees_the_one_byte_that_is_not() {
-    for len in 0..=300 {
+    for len in (0..=300).step_by(STEP) {
         let mut data = vec![b'a'; len];
         by_bytes(&mut data, KEY, 0);
         assert!(Mask::new(KEY).apply_ascii(&mut data));
-        for at in 0..len {
+        for at in (0..len).step_by(STEP) {
             let mut data = vec![b'a'; len];
             data[at] = 0x80;
             by_bytes(&mut data, KEY, 0);

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sha1::block_api::compress;
 use sha1::{Digest as _, Sha1};
 
 use crate::token::ByteSet;
@@ -18,12 +19,62 @@ use crate::token::ByteSet;
 ///            b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 /// ```
 pub fn accept_key(key: &[u8]) -> [u8; 28] {
-    let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
+    let digest = match key.try_into() {
+        Ok(key) => digest_of_key(key),
+        Err(_) => Sha1::new()
+            .chain_update(key)
+            .chain_update(GUID)
+            .finalize()
+            .into(),
+    };
+    base64(digest)
+}
+
+/// As the engine of the `base64` crate does, which takes its time over lengths
+/// that are not known beforehand.
+fn base64(digest: [u8; 20]) -> [u8; 28] {
+    let mut padded = [0; 21];
+    if let Some(start) = padded.first_chunk_mut() {
+        *start = digest;
+    }
     let mut text = [0; 28];
-    // 20 bytes always encode to 28 characters, so this cannot fail.
-    let written = STANDARD.encode_slice(digest, &mut text);
-    debug_assert_eq!(written.ok(), Some(28));
+    for (chars, bytes) in text.chunks_exact_mut(4).zip(padded.chunks_exact(3)) {
+        let bits = bytes
+            .iter()
+            .fold(0, |bits, byte| bits << 8 | usize::from(*byte));
+        for (char, shift) in chars.iter_mut().zip([18, 12, 6, 0]) {
+            let digit = ALPHABET.get(bits >> shift & 63);
+            *char = digit.copied().unwrap_or_default();
+        }
+    }
+    // 20 bytes leave two for the last group.
+    if let Some(last) = text.last_mut() {
+        *last = b'=';
+    }
     text
+}
+
+/// SHA-1 of a key of the usual length and the GUID, laid out as the two blocks
+/// that they and the padding always fill (RFC 3174 §4): a buffered hasher would
+/// spend as much on its buffer as on the hashing.
+fn digest_of_key(key: &[u8; 24]) -> [u8; 20] {
+    let mut blocks = BLOCKS;
+    if let Some(start) = blocks[0].first_chunk_mut() {
+        *start = *key;
+    }
+    let mut state = [
+        0x6745_2301,
+        0xEFCD_AB89,
+        0x98BA_DCFE,
+        0x1032_5476,
+        0xC3D2_E1F0,
+    ];
+    compress(&mut state, &blocks);
+    let mut digest = [0; 20];
+    for (bytes, word) in digest.chunks_exact_mut(4).zip(state) {
+        bytes.copy_from_slice(&word.to_be_bytes());
+    }
+    digest
 }
 
 /// Encodes a nonce as the value of `Sec-WebSocket-Key` (§4.1, item 7).
@@ -44,9 +95,32 @@ pub(crate) fn is_key(text: &[u8]) -> bool {
     };
     digits.len() == 22
         && matches!(digits.last(), Some(b'A' | b'Q' | b'g' | b'w'))
-        && digits.iter().all(|&byte| BASE64.holds(byte))
+        && BASE64.holds_all(digits)
 }
 
 static BASE64: ByteSet = ByteSet::alphanumeric_and(b"+/");
 
-const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/// RFC 4648 §4.
+static ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+const GUID: &[u8; 36] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Room for 24 bytes of key, the GUID, the bit that ends the message, and its
+/// length in bits.
+#[allow(clippy::indexing_slicing, reason = "evaluated at compile time")]
+const BLOCKS: [[u8; 64]; 2] = {
+    let mut blocks = [[0; 64]; 2];
+    let mut at = 0;
+    while at < GUID.len() {
+        blocks[0][24 + at] = GUID[at];
+        at += 1;
+    }
+    blocks[0][24 + GUID.len()] = 0x80;
+    let bits = (8 * (24 + GUID.len()) as u64).to_be_bytes();
+    at = 0;
+    while at < bits.len() {
+        blocks[1][56 + at] = bits[at];
+        at += 1;
+    }
+    blocks
+};

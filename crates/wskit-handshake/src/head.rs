@@ -87,6 +87,11 @@ impl HeadBuffer {
         self.work
     }
 
+    /// Counts bytes that were looked at elsewhere.
+    pub(crate) fn add_work(&mut self, bytes: usize) {
+        self.work += bytes as u64;
+    }
+
     /// Finds the byte after the blank line, eight bytes at a time: only LF is
     /// looked for, and whatever else a line must not hold is left to the parser.
     fn find_end(

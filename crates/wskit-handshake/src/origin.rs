@@ -89,15 +89,20 @@ impl OriginPolicy {
     }
 
     fn allows(&self, request: &UpgradeRequest) -> bool {
+        // Neither needs the header to be read here.
+        match self {
+            Self::Any => return true,
+            Self::Predicate(allows) => return allows(request),
+            _ => {}
+        }
         match (self, request.origin()) {
-            (Self::Any, _) | (Self::SameOrigin | Self::List(_), RequestOrigin::Absent) => true,
-            (Self::Predicate(allows), _) => allows(request),
+            (Self::SameOrigin | Self::List(_), RequestOrigin::Absent) => true,
             (Self::Required(_), RequestOrigin::Absent) => false,
             (Self::Required(policy), _) => policy.allows(request),
             (Self::SameOrigin, RequestOrigin::Site(origin)) => origin.is_host(request.host()),
             (Self::List(list), RequestOrigin::Site(origin)) => list.holds(&origin),
             (Self::List(list), RequestOrigin::Null) => list.null,
-            (Self::SameOrigin | Self::List(_), _) => false,
+            _ => false,
         }
     }
 }
@@ -187,10 +192,14 @@ impl<'a> WebOrigin<'a> {
     /// Reads `scheme "://" host [ ":" port ]` and nothing else: no user info,
     /// no path, no character beyond ASCII (a browser sends the IDNA form).
     pub fn parse(text: &'a str) -> Option<Self> {
-        let (scheme, rest) = text.split_once("://")?;
+        // A scheme holds no colon, so the first one ends it.
+        let (scheme, rest) = text.split_at_checked(text.bytes().position(|byte| byte == b':')?)?;
+        let rest = rest.strip_prefix("://")?;
         let known = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-        if !scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-            || !scheme.bytes().all(known)
+        let web = matches!(scheme, "https" | "http");
+        if !web
+            && (!scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+                || !scheme.bytes().all(known))
         {
             return None;
         }

@@ -9,11 +9,12 @@ use crate::error::{HandshakeError, HeadFault};
 use crate::extensions::unquote;
 use crate::head::{Field, Head, HeadBuffer, Span, parse_error};
 use crate::limits::HeadLimits;
+use crate::ordinary::Ordinary;
 use crate::plain::PlainRequest;
 use crate::token::{is_token_list, list_names};
 use crate::upgrade::{ListText, Parts, UpgradeRequest};
-use crate::url::{HOST, is_resource_byte, split_host};
-use crate::{Progress, accept_key::is_key};
+use crate::url::{is_host_and_port, is_resource_byte, split_host};
+use crate::{Progress, accept_key::is_key, ordinary};
 
 /// Reads the request of one client.
 ///
@@ -92,14 +93,32 @@ impl ServerHandshake {
     }
 
     fn advance(&mut self, bytes: &[u8]) -> Result<Progress<Incoming>, HandshakeError> {
+        if self.head.len() == 0 {
+            match ordinary::read(bytes, &self.limits) {
+                Ok(Ordinary { length, parts }) => {
+                    // Lines, names and values are looked at once each.
+                    self.head.add_work(3 * length);
+                    let (head, leftover) = bytes.split_at_checked(length).unwrap_or((bytes, &[]));
+                    let request = UpgradeRequest::new(head.to_vec(), own(leftover), parts);
+                    return Ok(Progress::Done(Incoming::Upgrade(request)));
+                }
+                Err(looked_at) => self.head.add_work(looked_at),
+            }
+        }
         let Some((head, taken)) = self.head.receive(bytes, &self.limits)? else {
             return Ok(Progress::NeedMore);
         };
-        let leftover = match bytes.get(taken..) {
-            Some(rest) if !rest.is_empty() => Bytes::copy_from_slice(rest),
-            _ => Bytes::new(),
-        };
+        let leftover = own(bytes.get(taken..).unwrap_or_default());
         incoming(head, leftover).map(Progress::Done)
+    }
+}
+
+/// A copy of what came behind the head, mostly nothing.
+#[inline]
+fn own(leftover: &[u8]) -> Bytes {
+    match leftover {
+        [] => Bytes::new(),
+        leftover => Bytes::copy_from_slice(leftover),
     }
 }
 
@@ -314,11 +333,7 @@ fn resource_of<'a>(target: &'a str, host: &[u8]) -> Result<&'a str, HandshakeErr
 
 /// `host [ ":" port ]` (RFC 9110 §7.2). No user info, no blanks, not empty.
 fn is_host(text: &[u8]) -> bool {
-    // The common case, without a detour through `str`.
-    if !text.is_empty() && text.iter().all(|&byte| HOST.holds(byte)) {
-        return true;
-    }
-    str::from_utf8(text).is_ok_and(|text| split_host(text).is_some())
+    is_host_and_port(text) || str::from_utf8(text).is_ok_and(|text| split_host(text).is_some())
 }
 
 /// `http::Uri` holds less than 64 KiB; longer targets are put to it at once.

@@ -132,13 +132,16 @@ fn host_and_port(text: &str) -> Result<(String, Option<u16>), RequestError> {
 pub(crate) fn split_host(text: &str) -> Option<(&str, Option<u16>)> {
     let end = match text.strip_prefix('[') {
         Some(rest) => rest.find(']')? + 2,
-        None => text.find(':').unwrap_or(text.len()),
+        None => {
+            let colon = text.bytes().position(|byte| byte == b':');
+            colon.unwrap_or(text.len())
+        }
     };
     let (host, port) = text.split_at_checked(end)?;
     let literal = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
     let valid = match literal {
         Some(literal) => literal.parse::<Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && host.bytes().all(|byte| HOST.holds(byte)),
+        None => !host.is_empty() && HOST.holds_all(host.as_bytes()),
     };
     let port = match port.strip_prefix(':') {
         None if port.is_empty() => None,
@@ -146,6 +149,25 @@ pub(crate) fn split_host(text: &str) -> Option<(&str, Option<u16>)> {
         Some(digits) => Some(parse_port(digits)?),
     };
     valid.then_some((host, port))
+}
+
+/// Whether `text` is `host [ ":" port ]` with a name or an IPv4 address for a
+/// host: the common forms, without a detour through `str`.
+pub(crate) fn is_host_and_port(text: &[u8]) -> bool {
+    let end = text.iter().position(|&byte| !HOST.holds(byte));
+    match text.split_at_checked(end.unwrap_or(text.len())) {
+        Some(([_, ..], [])) => true,
+        Some(([_, ..], [b':', port @ ..])) => {
+            let value = || {
+                port.iter()
+                    .fold(0, |value, &digit| value * 10 + u32::from(digit - b'0'))
+            };
+            (1..=5).contains(&port.len())
+                && port.iter().all(u8::is_ascii_digit)
+                && (1..=65_535).contains(&value())
+        }
+        _ => false,
+    }
 }
 
 /// A port in decimal, 1 to 65535.

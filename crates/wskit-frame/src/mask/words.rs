@@ -8,7 +8,7 @@
 
 /// Pieces of fewer bytes are masked where they are, longer ones by a function
 /// that may be compiled for a better CPU.
-pub(super) const LONG: usize = 64;
+pub(super) const LONG: usize = TAIL;
 
 /// Masks `data`, of at most 128 bytes, in place, by its two ends. The first byte
 /// takes the lowest byte of `key`. If `ASCII`, returns whether all of it is ASCII
@@ -158,8 +158,11 @@ pub(super) fn long_copy(src: &[u8], dst: &mut [u8], key: u32) {
         store(start, xor::<HEAD, 4>(head, key_word(key)));
     }
     let skip = to_aligned(dst);
-    let body = skip..skip + body_size(src.len(), skip);
-    if let (Some(src), Some(dst)) = (src.get(body.clone()), dst.get_mut(body)) {
+    let size = body_size(src.len(), skip);
+    // Cut in two steps, so that the compiler sees that both have `size` bytes.
+    let body = src.get(skip..).and_then(|src| src.get(..size));
+    let room = dst.get_mut(skip..).and_then(|dst| dst.get_mut(..size));
+    if let (Some(src), Some(dst)) = (body, room) {
         let key = key_word(turn(key, skip));
         for (src, dst) in src.chunks_exact(8).zip(dst.chunks_exact_mut(8)) {
             if let (Some(src), Some(dst)) = (src.first_chunk(), dst.first_chunk_mut()) {

@@ -1,0 +1,224 @@
+//! The ordinary request: here in one piece, with nothing odd in it.
+//!
+//! Nearly every client sends such a request, so it is read in one pass, without
+//! a table of headers. Nothing is refused here: whatever is not plainly right is
+//! left to the full parser in [`server`](crate::server), which alone knows the
+//! errors. What passes here would have passed there, with the same outcome.
+
+use crate::accept_key::is_key;
+use crate::extensions::unquote;
+use crate::head::Span;
+use crate::limits::HeadLimits;
+use crate::token::{ByteSet, is_token, is_token_list, list_names, trim_blanks};
+use crate::upgrade::{ListText, Parts};
+use crate::url::is_host_and_port;
+
+/// A request to open a WebSocket that has passed every check of RFC 6455 §4.2.1
+/// but that of its origin.
+pub(crate) struct Ordinary {
+    /// The bytes of its head, blank line included.
+    pub(crate) length: usize,
+    /// Where things lie in it.
+    pub(crate) parts: Parts,
+}
+
+/// Reads the request at the start of `bytes`, which may go on behind it. If it is
+/// not ordinary or not complete, the error says how many bytes were looked at.
+pub(crate) fn read(bytes: &[u8], limits: &HeadLimits) -> Result<Ordinary, usize> {
+    let mut lines = Lines { bytes, at: 0 };
+    read_lines(&mut lines, limits).ok_or(lines.at)
+}
+
+fn read_lines(lines: &mut Lines<'_>, limits: &HeadLimits) -> Option<Ordinary> {
+    // §4.2.1 item 1: GET, HTTP/1.1, a target, here in origin-form.
+    let line = lines.next(limits)?;
+    let target = line.strip_prefix(b"GET ")?.strip_suffix(b" HTTP/1.1")?;
+    if !target.starts_with(b"/") || target.len() > MAX_TARGET || !TARGET.holds_all(target) {
+        return None;
+    }
+    let mut fields = Fields::default();
+    for _ in 0..=limits.headers() {
+        let line = lines.next(limits)?;
+        if line.is_empty() {
+            let length = lines.at;
+            let parts = fields.check(target, lines.bytes.get(..length)?)?;
+            return (length <= limits.head_bytes()).then_some(Ordinary { length, parts });
+        }
+        fields.take(line)?;
+    }
+    None
+}
+
+/// The lines of a head.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    /// Where the next line begins.
+    at: usize,
+}
+
+impl<'a> Lines<'a> {
+    /// The next line without its CR LF, if it holds no other control character.
+    /// (A tab would be allowed in a value, but nobody sends one.)
+    #[inline]
+    fn next(&mut self, limits: &HeadLimits) -> Option<&'a [u8]> {
+        let rest = self.bytes.get(self.at..)?;
+        let length = find(rest, controls)?;
+        let (line, rest) = rest.split_at_checked(length)?;
+        if !rest.starts_with(b"\r\n") || length > limits.max_line_bytes {
+            return None;
+        }
+        self.at += length + 2;
+        Some(line)
+    }
+}
+
+/// The headers that §4.2.1 speaks of; empty where one has not come.
+#[derive(Default)]
+struct Fields<'a> {
+    host: &'a [u8],
+    origin: &'a [u8],
+    upgrade: &'a [u8],
+    connection: &'a [u8],
+    key: &'a [u8],
+    version: &'a [u8],
+    protocols: &'a [u8],
+    extensions: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    /// Takes note of a header line. `None` for what is not a header, for a second
+    /// or an empty one of these names, and for those that speak of a body.
+    #[inline]
+    fn take(&mut self, line: &'a [u8]) -> Option<()> {
+        let (name, value) = line.split_at_checked(find(line, colons)?)?;
+        let field = match name.len() {
+            4 if is(name, b"host") => &mut self.host,
+            6 if is(name, b"origin") => &mut self.origin,
+            7 if is(name, b"upgrade") => &mut self.upgrade,
+            10 if is(name, b"connection") => &mut self.connection,
+            14 if is(name, b"content-length") => return None,
+            17 if is(name, b"sec-websocket-key") => &mut self.key,
+            17 if is(name, b"transfer-encoding") => return None,
+            21 if is(name, b"sec-websocket-version") => &mut self.version,
+            22 if is(name, b"sec-websocket-protocol") => &mut self.protocols,
+            24 if is(name, b"sec-websocket-extensions") => &mut self.extensions,
+            // `http::HeaderName` holds no more.
+            65_535.. => return None,
+            _ => return is_token(name).then_some(()),
+        };
+        let value = trim_blanks(value.get(1..)?);
+        if value.is_empty() || !field.is_empty() {
+            return None;
+        }
+        *field = value;
+        Some(())
+    }
+
+    /// The items of §4.2.1 from the second on.
+    #[inline]
+    fn check(&self, target: &[u8], head: &[u8]) -> Option<Parts> {
+        let pass = is_host_and_port(self.host)
+            && names(self.upgrade, b"websocket")
+            && names(self.connection, b"upgrade")
+            && self.version == b"13"
+            && is_key(self.key)
+            && (self.protocols.is_empty() || is_token_list(self.protocols))
+            && (self.extensions.is_empty() || is_plain_list(self.extensions));
+        let list = |text: &[u8]| match text {
+            [] => ListText::Absent,
+            text => ListText::Here(Span::of(text, head)),
+        };
+        let target = Span::of(target, head);
+        pass.then(|| Parts {
+            target,
+            resource: target,
+            host: Span::of(self.host, head),
+            origin: (!self.origin.is_empty()).then(|| Span::of(self.origin, head)),
+            key: Span::of(self.key, head),
+            protocols: list(self.protocols),
+            extensions: list(self.extensions),
+        })
+    }
+}
+
+/// §9.1: right by its grammar, and nothing in it is quoted.
+fn is_plain_list(list: &[u8]) -> bool {
+    // What today's browsers send, word for word.
+    list == b"permessage-deflate; client_max_window_bits"
+        || list == b"permessage-deflate"
+        || matches!(unquote(list), Ok(None))
+}
+
+/// Whether a list names `token`: mostly alone.
+#[inline]
+fn names<const N: usize>(list: &[u8], token: &[u8; N]) -> bool {
+    is(list, token) || list_names(list, token)
+}
+
+/// Whether `name` is `lower`, which is of letters and `-` only, ASCII case
+/// ignored. `name` holds no control characters: CR would be taken for `-`.
+#[inline]
+fn is<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
+    <&[u8; N]>::try_from(name).is_ok_and(|name| {
+        let bytes = name.iter().zip(lower);
+        bytes.fold(0, |differ, (a, b)| differ | ((a | 0x20) ^ b)) == 0
+    })
+}
+
+/// Where the first byte is that `mark` marks, sixteen bytes at a time.
+#[inline]
+fn find(bytes: &[u8], mark: impl Fn(u64) -> u64) -> Option<usize> {
+    let mut blocks = bytes.chunks_exact(16);
+    let mut at = 0;
+    for block in blocks.by_ref() {
+        let [first, second] = words(block).map(&mark);
+        if first | second != 0 {
+            let (marked, before) = match first {
+                0 => (second, at + 8),
+                first => (first, at),
+            };
+            return Some(before + (marked.trailing_zeros() / 8) as usize);
+        }
+        at += 16;
+    }
+    let rest = blocks.remainder().iter();
+    let mut rest = rest.map(|&byte| mark(u64::from(byte) | FILL));
+    rest.position(|marked| marked != 0).map(|more| at + more)
+}
+
+#[inline]
+fn words(block: &[u8]) -> [u64; 2] {
+    match (block.first_chunk(), block.last_chunk()) {
+        (Some(first), Some(second)) => [first, second].map(|word| u64::from_le_bytes(*word)),
+        _ => [0; 2],
+    }
+}
+
+/// Marks the top bit of every control character, DEL among them; bits above the
+/// first may be wrong.
+#[inline]
+fn controls(word: u64) -> u64 {
+    let below_blank = word.wrapping_sub(each(b' '));
+    let zero_where_del = word ^ each(0x7F);
+    (below_blank | zero_where_del.wrapping_sub(each(1))) & !word & !LOW
+}
+
+/// Marks the top bit of every colon; bits above the first may be wrong.
+#[inline]
+fn colons(word: u64) -> u64 {
+    let zero_where_colon = word ^ each(b':');
+    zero_where_colon.wrapping_sub(each(1)) & !zero_where_colon & !LOW
+}
+
+const fn each(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+const LOW: u64 = each(0x7F);
+/// Bytes that nobody looks for, in all places but the first.
+const FILL: u64 = each(b'x') << 8;
+/// Longer targets are left to the full parser.
+const MAX_TARGET: usize = 4096;
+
+/// RFC 3986: what path and query are made of, percent-encoding included.
+static TARGET: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=:@/?%");
