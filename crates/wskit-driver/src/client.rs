@@ -1,3 +1,7 @@
+mod parsed;
+
+pub use parsed::HttpHandshake;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;

@@ -1,3 +1,7 @@
+mod parsed;
+
+pub use parsed::HttpUpgrade;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;

@@ -129,34 +129,30 @@ impl Accept {
     /// are in [`leftover`](Accepted::leftover).
     pub fn finish(self) -> Accepted {
         let accept = accept_key(self.request.key());
-        let parts: [&[u8]; 9] = {
-            let (protocol_name, protocol_end): (&[u8], &[u8]) = match &self.protocol {
-                Some(_) => (b"Sec-WebSocket-Protocol: ", b"\r\n"),
-                None => (b"", b""),
-            };
-            let (extensions_name, extensions_end): (&[u8], &[u8]) = match self.extensions.as_str() {
-                "" => (b"", b""),
-                _ => (b"Sec-WebSocket-Extensions: ", b"\r\n"),
-            };
-            let protocol = self.protocol.as_deref().unwrap_or_default();
-            [
-                SWITCHING,
-                &accept,
-                b"\r\n",
-                protocol_name,
-                protocol.as_bytes(),
-                protocol_end,
-                extensions_name,
-                self.extensions.as_bytes(),
-                extensions_end,
-            ]
-        };
-        let length = parts.iter().map(|part| part.len()).sum::<usize>();
-        let mut response = Vec::with_capacity(length + self.headers.len() + 2);
-        for part in parts {
-            response.extend_from_slice(part);
+        let named = [
+            (
+                "Sec-WebSocket-Protocol: ",
+                self.protocol.as_deref().unwrap_or_default(),
+            ),
+            ("Sec-WebSocket-Extensions: ", self.extensions.as_str()),
+        ];
+        let named = named.iter().filter(|(_, value)| !value.is_empty());
+        let length = named
+            .clone()
+            .map(|(name, value)| name.len() + value.len() + 2);
+        let length = length.sum::<usize>() + SWITCHING.len() + accept.len() + 4;
+        let mut response = Vec::with_capacity(length + self.headers.len());
+        response.extend_from_slice(SWITCHING);
+        response.extend_from_slice(&accept);
+        response.extend_from_slice(b"\r\n");
+        for (name, value) in named {
+            response.extend_from_slice(name.as_bytes());
+            response.extend_from_slice(value.as_bytes());
+            response.extend_from_slice(b"\r\n");
         }
-        response.extend_from_slice(&self.headers);
+        if !self.headers.is_empty() {
+            response.extend_from_slice(&self.headers);
+        }
         response.extend_from_slice(b"\r\n");
         Accepted {
             response,

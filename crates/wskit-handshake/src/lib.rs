@@ -19,7 +19,10 @@ mod error;
 mod extensions;
 mod head;
 mod limits;
+mod ordinary;
 mod origin;
+mod parsed_request;
+mod parsed_response;
 mod plain;
 mod refusal;
 mod rejection;
@@ -41,6 +44,8 @@ pub use limits::HeadLimits;
 pub use origin::{
     OriginError, OriginList, OriginPolicy, OriginPredicate, RequestOrigin, WebOrigin,
 };
+pub use parsed_request::{HttpAccepted, RequestHead};
+pub use parsed_response::ResponseCheck;
 pub use plain::{PlainRequest, write_response};
 pub use refusal::Refusal;
 pub use rejection::Rejection;

@@ -27,7 +27,7 @@ use crate::error::{BuildError, HeaderError};
 pub struct Rejection {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
-    body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 impl Rejection {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str;
 
 use bytes::Bytes;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::accept::CheckedRequest;
 use crate::extensions::Extensions;
@@ -24,6 +24,7 @@ pub struct UpgradeRequest {
     head: Vec<u8>,
     leftover: Bytes,
     parts: Parts,
+    pub(crate) extended_connect: bool,
 }
 
 /// Where things lie in the head.
@@ -70,6 +71,7 @@ impl UpgradeRequest {
             head,
             leftover,
             parts,
+            extended_connect: false,
         }
     }
 
@@ -130,9 +132,7 @@ impl UpgradeRequest {
 
     /// All headers in their order, each line by itself.
     pub fn headers(&self) -> Headers<'_> {
-        let mut headers = Headers { rest: &self.head };
-        headers.next_line(); // the request line
-        headers
+        Headers::of_head(&self.head)
     }
 
     /// The bytes that came behind the head: frames of a client that did not
@@ -149,15 +149,7 @@ impl UpgradeRequest {
         if let Ok(uri) = self.text(self.parts.target).try_into() {
             *request.uri_mut() = uri;
         }
-        for (name, value) in self.headers() {
-            if let (Ok(name), Ok(value)) = (
-                HeaderName::from_bytes(name.as_bytes()),
-                HeaderValue::from_bytes(value),
-            ) {
-                // Within `HeadLimits::max_headers`, which the map can hold.
-                let _ = request.headers_mut().try_append(name, value);
-            }
-        }
+        *request.headers_mut() = self.headers().to_map();
         request
     }
 
@@ -209,6 +201,27 @@ pub struct Headers<'a> {
 }
 
 impl<'a> Headers<'a> {
+    /// Those of a head that was checked or written here.
+    pub(crate) fn of_head(head: &'a [u8]) -> Self {
+        let mut headers = Self { rest: head };
+        headers.next_line(); // the request line or status line
+        headers
+    }
+
+    pub(crate) fn to_map(&self) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in self.clone() {
+            if let (Ok(name), Ok(value)) = (
+                HeaderName::from_bytes(name.as_bytes()),
+                HeaderValue::from_bytes(value),
+            ) {
+                // Within `HeadLimits::max_headers`, which the map can hold.
+                let _ = map.try_append(name, value);
+            }
+        }
+        map
+    }
+
     /// Cuts off a line, without its CR LF.
     fn next_line(&mut self) -> &'a [u8] {
         let rest = self.rest;

@@ -1,0 +1,197 @@
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum_core::body::Body;
+use axum_core::extract::FromRequestParts;
+use axum_core::response::{IntoResponse, Response};
+use http::request::Parts;
+use wskit_handshake::{Accept, BuildError, OriginPolicy, UpgradeRequest};
+use wskit_hyper::{Attempt, Error, Server, WebSocket};
+use wskit_proto::Config;
+#[cfg(feature = "deflate")]
+use wskit_proto::deflate;
+
+use crate::rejection::WebSocketUpgradeRejection;
+
+/// Extracts a request for a WebSocket.
+///
+/// It derefs to the [`UpgradeRequest`]: path, host, origin, sub-protocols, headers. What is to be
+/// agreed on is set by the methods, and [`on_upgrade`](Self::on_upgrade) makes the response. If it is
+/// dropped instead, the connection stays with HTTP, and any other response can be returned.
+///
+/// **Only pages of the same host get in** unless [`origin`](Self::origin) says otherwise: a browser
+/// lets any page open a WebSocket to any server, with that server's cookies (RFC 6455 §10.2).
+///
+/// Routes for HTTP/1.1 are `get(..)`; to be reached over HTTP/2 (feature `http2`) too, make it
+/// `any(..)`, because the request is a CONNECT there (RFC 8441).
+///
+/// ```
+/// use axum::{Router, response::Response, routing::get};
+/// use wskit_axum::{WebSocket, WebSocketUpgrade};
+///
+/// async fn chat(ws: WebSocketUpgrade) -> Response {
+///     ws.protocols(["chat"]).on_upgrade(|mut ws: WebSocket| async move {
+///         while let Ok(Some(message)) = ws.recv().await {
+///             if ws.send(message).await.is_err() {
+///                 break;
+///             }
+///         }
+///     })
+/// }
+///
+/// let app: Router = Router::new().route("/chat", get(chat));
+/// ```
+#[must_use = "the response is made by `on_upgrade`"]
+pub struct WebSocketUpgrade {
+    attempt: Attempt,
+    server: Server,
+    with: Vec<With>,
+    on_failed_upgrade: OnFailed,
+}
+
+type OnFailed = Box<dyn FnOnce(Error) + Send>;
+/// A change to the response.
+type With = Box<dyn FnOnce(Accept) -> Result<Accept, BuildError> + Send>;
+
+impl<S: Send + Sync> FromRequestParts<S> for WebSocketUpgrade {
+    type Rejection = WebSocketUpgradeRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self {
+            attempt: Attempt::from_parts(parts)?,
+            server: Server::new(OriginPolicy::SameOrigin),
+            with: Vec::new(),
+            on_failed_upgrade: Box::new(|_| {}),
+        })
+    }
+}
+
+impl WebSocketUpgrade {
+    /// The sub-protocols this server speaks: of those that a client lists, its first that is among
+    /// them is chosen; if none is, the connection has none (RFC 6455 §4.2.2).
+    pub fn protocols<P: Into<String>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
+        self.server = self.server.protocols(protocols);
+        self
+    }
+
+    /// Limits, deadlines and habits of the connection. An `Arc<Config>` is shared by all connections.
+    pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
+        self.server = self.server.config(config);
+        self
+    }
+
+    /// Which pages get in, instead of those of the same host.
+    ///
+    /// Behind a proxy that changes `Host`, list the origins.
+    pub fn origin(mut self, origin: OriginPolicy) -> Self {
+        self.server = self.server.origin(origin);
+        self
+    }
+
+    /// Agrees to permessage-deflate with clients that offer it (RFC 7692).
+    #[cfg(feature = "deflate")]
+    pub fn deflate(mut self, config: deflate::Config) -> Self {
+        self.server = self.server.deflate(config);
+        self
+    }
+
+    /// All these settings at once, in place of what was set before: made once for all connections.
+    ///
+    /// ```
+    /// use axum::{extract::State, response::Response};
+    /// use wskit_axum::{Origin, Server, WebSocketUpgrade};
+    ///
+    /// // Given to the router by `with_state(Server::new(Origin::SameOrigin).protocols(["chat"]))`.
+    /// async fn chat(ws: WebSocketUpgrade, State(server): State<Server>) -> Response {
+    ///     ws.server(server).on_upgrade(|_ws| async {})
+    /// }
+    /// ```
+    pub fn server(mut self, server: Server) -> Self {
+        self.server = server;
+        self
+    }
+
+    /// Adds headers or cookies to the response, or chooses the sub-protocol by hand. What must not be
+    /// sent makes the response a 500.
+    ///
+    /// ```
+    /// # use axum::response::Response;
+    /// # use wskit_axum::WebSocketUpgrade;
+    /// async fn chat(ws: WebSocketUpgrade) -> Response {
+    ///     ws.accept_with(|accept| accept.cookie("id=42; HttpOnly")).on_upgrade(|_ws| async {})
+    /// }
+    /// ```
+    pub fn accept_with(
+        mut self,
+        with: impl FnOnce(Accept) -> Result<Accept, BuildError> + Send + 'static,
+    ) -> Self {
+        self.with.push(Box::new(with));
+        self
+    }
+
+    /// What to do when the connection is not handed over after all, because the client has gone or
+    /// the response was thrown away on its way out. By default nothing.
+    pub fn on_failed_upgrade(mut self, callback: impl FnOnce(Error) + Send + 'static) -> Self {
+        self.on_failed_upgrade = Box::new(callback);
+        self
+    }
+
+    /// Accepts: makes the response to return, and runs `callback` with the connection in a task of its
+    /// own once the response has been written.
+    ///
+    /// A request of an origin that is not let in gets the 403 instead, and the callback is dropped.
+    ///
+    /// Return this response and no other: see [`wskit_hyper::Opening::open`].
+    ///
+    /// When the server shuts down, axum does not wait for these tasks: keep track of them.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, where axum never calls a handler.
+    pub fn on_upgrade<C, Fut>(self, callback: C) -> Response
+    where
+        C: FnOnce(WebSocket) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let Self {
+            attempt,
+            server,
+            with,
+            on_failed_upgrade,
+        } = self;
+        let accepted = attempt.check(&server).and_then(|upgrade| {
+            upgrade.accept_with(|accept| {
+                with.into_iter()
+                    .try_fold(accept, |accept, with| with(accept))
+            })
+        });
+        let (response, opening) = match accepted {
+            Ok(accepted) => accepted,
+            Err(refused) => return WebSocketUpgradeRejection(refused).into_response(),
+        };
+        tokio::spawn(async move {
+            match opening.open().await {
+                Ok(ws) => callback(ws).await,
+                Err(error) => on_failed_upgrade(error),
+            }
+        });
+        response.map(|()| Body::empty())
+    }
+}
+
+impl Deref for WebSocketUpgrade {
+    type Target = UpgradeRequest;
+    fn deref(&self) -> &UpgradeRequest {
+        &self.attempt
+    }
+}
+
+impl fmt::Debug for WebSocketUpgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocketUpgrade")
+            .field("request", &self.attempt)
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod extractor;
+mod rejection;
+
+pub use extractor::WebSocketUpgrade;
+pub use rejection::WebSocketUpgradeRejection;
+
+pub use wskit_handshake::{OriginPolicy as Origin, UpgradeRequest};
+pub use wskit_hyper::{Error, Event, Io, Reader, Server, WebSocket, Writer};
+/// Compression: its settings, and what can be agreed on.
+#[cfg(feature = "deflate")]
+pub use wskit_proto::deflate;
+pub use wskit_proto::{CloseCode, Config, Message, Outcome, Utf8Bytes};
+
+/// The layers below, for those who build on them.
+pub use {wskit_driver as driver, wskit_handshake as handshake, wskit_proto as proto};
+
+/// The guide's page about axum, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/axum.md")]
+mod guide {}

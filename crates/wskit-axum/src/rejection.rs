@@ -1,0 +1,56 @@
+use std::fmt;
+
+use axum_core::body::Body;
+use axum_core::response::{IntoResponse, Response};
+use wskit_hyper::Refused;
+
+/// Why a request does not become a WebSocket: 400, 403, 405, 426 (with `Sec-WebSocket-Version: 13`) or
+/// 505 by the client's fault, 500 by the server's.
+///
+/// As a response it is an answer with a line of text; axum sends it when the
+/// [`WebSocketUpgrade`](crate::WebSocketUpgrade) cannot be extracted. Extract a
+/// `Result<WebSocketUpgrade, WebSocketUpgradeRejection>` to answer in another way, for example with a
+/// page to whoever asks for one: [`is_plain_http`](Self::is_plain_http).
+#[derive(Debug)]
+pub struct WebSocketUpgradeRejection(pub(crate) Refused);
+
+impl WebSocketUpgradeRejection {
+    /// What was wrong.
+    #[must_use]
+    pub fn refused(&self) -> &Refused {
+        &self.0
+    }
+
+    /// Whether the request never asked for a WebSocket.
+    #[must_use]
+    pub fn is_plain_http(&self) -> bool {
+        matches!(
+            self.0,
+            Refused::Handshake(wskit_handshake::HandshakeError::MissingUpgrade)
+        )
+    }
+}
+
+impl IntoResponse for WebSocketUpgradeRejection {
+    fn into_response(self) -> Response {
+        self.0.into_response().map(Body::from)
+    }
+}
+
+impl fmt::Display for WebSocketUpgradeRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for WebSocketUpgradeRejection {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+impl From<Refused> for WebSocketUpgradeRejection {
+    fn from(refused: Refused) -> Self {
+        Self(refused)
+    }
+}

@@ -1,0 +1,70 @@
+//! The client's side when an HTTP library writes the request and reads the answer.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use wskit_handshake::{ClientRequest, RequestError, ResponseCheck};
+use wskit_proto::{Config, Role};
+
+use super::Client;
+use crate::error::Error;
+use crate::extensions::Extensions;
+use crate::keys::nonce;
+use crate::opening::Opening;
+
+impl<R> Client<R> {
+    /// Makes a request for an HTTP library to send, with the path as its URI and the host in `Host`.
+    /// The answer goes to [`HttpHandshake::confirm`]. No time is kept: until the transport is handed
+    /// over it is the library's.
+    ///
+    /// # Errors
+    /// [`Error::Request`], and [`Error::Io`] when the system has no random bytes to give.
+    pub fn request<Q>(&self, request: Q) -> Result<(Request<()>, HttpHandshake), Error>
+    where
+        Q: TryInto<ClientRequest>,
+        RequestError: From<Q::Error>,
+    {
+        let request = request.try_into().map_err(RequestError::from)?;
+        let request = self.extensions.offer(request)?;
+        let (request, check) = request.into_http(nonce()?);
+        let handshake = HttpHandshake {
+            check,
+            config: self.config.clone(),
+            extensions: self.extensions.clone(),
+        };
+        Ok((request, handshake))
+    }
+}
+
+/// A request that an HTTP library sends, and what its answer has to say; from [`Client::request`].
+pub struct HttpHandshake {
+    check: ResponseCheck,
+    config: Arc<Config>,
+    extensions: Extensions,
+}
+
+impl HttpHandshake {
+    /// Judges the answer: the connection to open on what the library then hands over.
+    ///
+    /// # Errors
+    /// [`Error::Handshake`] when the server refuses (its body is left in `response`) or breaks the
+    /// rules, also those of compression.
+    pub fn confirm<B>(self, response: &Response<B>) -> Result<Opening, Error> {
+        let accepted = self.check.check(response)?;
+        let agreed = self.extensions.confirm(&accepted.extensions)?;
+        Ok(Opening {
+            role: Role::Client,
+            config: self.config,
+            extensions: self.extensions,
+            agreed,
+            protocol: accepted.protocol,
+        })
+    }
+}
+
+impl fmt::Debug for HttpHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpHandshake").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,56 @@
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use wskit_proto::{Config, Role};
+
+use crate::extensions::{Agreed, Extensions};
+use crate::transport::Transport;
+use crate::websocket::WebSocket;
+
+/// A connection that both ends have agreed on by messages of an HTTP library's, and that waits for the
+/// library to hand over its transport.
+///
+/// Made by [`HttpUpgrade::accept`](crate::HttpUpgrade::accept) and
+/// [`HttpHandshake::confirm`](crate::HttpHandshake::confirm).
+#[must_use = "the connection is made by `open`"]
+pub struct Opening {
+    pub(crate) role: Role,
+    pub(crate) config: Arc<Config>,
+    pub(crate) extensions: Extensions,
+    pub(crate) agreed: Agreed,
+    pub(crate) protocol: Option<String>,
+}
+
+impl Opening {
+    /// The connection over its transport. `leftover` is what the library had read behind the head: the
+    /// start of the peer's frames.
+    #[must_use]
+    pub fn open<T: Transport>(self, io: T, leftover: Bytes) -> WebSocket<T> {
+        let ws = WebSocket::build(io, self.role, leftover, self.config, |connection| {
+            self.extensions.apply(self.agreed, connection)
+        });
+        ws.opened(self.protocol, self.agreed)
+    }
+
+    /// The sub-protocol that was agreed on.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
+    }
+
+    /// The settings of the connection.
+    #[must_use]
+    pub fn settings(&self) -> &Arc<Config> {
+        &self.config
+    }
+}
+
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opening")
+            .field("role", &self.role)
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,90 @@
+//! The server's side when an HTTP library has read the request and will write the answer.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use http::Response;
+use wskit_handshake::{
+    Accept, BuildError, CheckedRequest, OriginPolicy, Rejection, UpgradeRequest,
+};
+use wskit_proto::Role;
+
+use super::{Server, Settings};
+use crate::opening::Opening;
+
+impl<R> Server<R> {
+    /// Lets pages of other origins in.
+    #[must_use]
+    pub fn origin(mut self, origin: OriginPolicy) -> Self {
+        Arc::make_mut(&mut self.settings).origin = origin;
+        self
+    }
+
+    /// Takes on a request that an HTTP library has read: [`UpgradeRequest::from_http`] checks it, and
+    /// this its origin. No time is kept: until the transport is handed over it is the library's.
+    ///
+    /// # Errors
+    /// The 403 to answer with, when the origin is not let in.
+    pub fn upgrade(&self, request: UpgradeRequest) -> Result<HttpUpgrade, Rejection> {
+        Ok(HttpUpgrade {
+            request: request.check(&self.settings.origin)?,
+            settings: self.settings.clone(),
+        })
+    }
+}
+
+/// A request for a WebSocket that an HTTP library has read, checked and waiting for an answer; from
+/// [`Server::upgrade`]. It derefs to the [`UpgradeRequest`].
+pub struct HttpUpgrade {
+    request: CheckedRequest,
+    settings: Arc<Settings>,
+}
+
+impl HttpUpgrade {
+    /// Accepts, with the first sub-protocol of the client's that the server speaks: the response for
+    /// the library to write, and the connection to open on what it then hands over.
+    ///
+    /// # Errors
+    /// None by what a server can be set to.
+    pub fn accept(self) -> Result<(Response<()>, Opening), BuildError> {
+        self.accept_with(Ok)
+    }
+
+    /// Accepts with headers, cookies or a sub-protocol of the caller's choice.
+    ///
+    /// # Errors
+    /// When `with` asks for what may not be sent.
+    pub fn accept_with(
+        self,
+        with: impl FnOnce(Accept) -> Result<Accept, BuildError>,
+    ) -> Result<(Response<()>, Opening), BuildError> {
+        let settings = &self.settings;
+        let accept = self.request.accept().protocol_from(&settings.protocols);
+        let (accept, agreed) = settings.extensions.answer(accept)?;
+        let accepted = with(accept)?.finish_http();
+        let opening = Opening {
+            role: Role::Server,
+            config: settings.config.clone(),
+            extensions: settings.extensions.clone(),
+            agreed,
+            protocol: accepted.protocol,
+        };
+        Ok((accepted.response, opening))
+    }
+}
+
+impl Deref for HttpUpgrade {
+    type Target = UpgradeRequest;
+    fn deref(&self) -> &UpgradeRequest {
+        &self.request
+    }
+}
+
+impl fmt::Debug for HttpUpgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpUpgrade")
+            .field("request", &self.request)
+            .finish_non_exhaustive()
+    }
+}

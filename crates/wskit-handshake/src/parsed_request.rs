@@ -1,0 +1,244 @@
+//! The server's side when an HTTP library has read the request and will write
+//! the answer.
+//!
+//! The request is written down again, the way it goes over the wire, and read
+//! by [`ServerHandshake`]: so every rule stands in one place, and no library's
+//! leniency gets around it. It costs a copy of the head.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, SEC_WEBSOCKET_KEY, UPGRADE,
+};
+use http::{Method, Request, Response, StatusCode, Uri, Version, request};
+
+use crate::Progress;
+use crate::accept::Accept;
+use crate::client_request::write_header;
+use crate::error::{HandshakeError, HeadFault};
+use crate::extensions::ExtensionList;
+use crate::limits::HeadLimits;
+use crate::rejection::Rejection;
+use crate::server::{Incoming, ServerHandshake};
+use crate::token::list_names;
+use crate::upgrade::{Headers, UpgradeRequest};
+
+impl UpgradeRequest {
+    /// Checks a request that an HTTP library has parsed, by the very rules of
+    /// [`ServerHandshake`]. Its limits are the library's affair.
+    ///
+    /// A request that does not ask for a WebSocket at all is
+    /// [`HandshakeError::MissingUpgrade`]; [`is_attempt`](Self::is_attempt)
+    /// tells it beforehand. One over HTTP/2 or HTTP/3 is
+    /// [`HandshakeError::HttpVersion`]; see
+    /// [`from_extended_connect`](Self::from_extended_connect).
+    ///
+    /// [`leftover`](Self::leftover) is empty: what came behind the request is
+    /// with the library.
+    ///
+    /// ```
+    /// use wskit_handshake::{OriginPolicy, UpgradeRequest};
+    /// let request = http::Request::get("/chat")
+    ///     .header("host", "example.com")
+    ///     .header("upgrade", "websocket")
+    ///     .header("connection", "keep-alive, Upgrade")
+    ///     .header("sec-websocket-version", "13")
+    ///     .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+    ///     .body(())?;
+    /// let request = UpgradeRequest::from_http(&request)?;
+    /// let response = match request.check(&OriginPolicy::SameOrigin) {
+    ///     Ok(checked) => checked.accept().finish_http().response,
+    ///     Err(forbidden) => forbidden.into_http().map(|_body| ()),
+    /// };
+    /// assert_eq!(response.status(), 101);
+    /// assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_http<'a>(request: impl Into<RequestHead<'a>>) -> Result<Self, HandshakeError> {
+        let head = request.into();
+        upgrade(head.method, head.uri, head.version, head.headers)
+    }
+
+    /// Checks a request for a WebSocket over HTTP/2 or HTTP/3: a CONNECT with
+    /// the pseudo-header `:protocol` (RFC 8441 §4, RFC 9220 §3), which the
+    /// library keeps in a type of its own and the caller hands over.
+    ///
+    /// The request is put in the terms of HTTP/1.1, as a gateway would, and
+    /// checked as such: the resource of `:path`, the host of `:authority`, and
+    /// `Upgrade`, `Connection` and `Sec-WebSocket-Key`, which do not exist
+    /// there (RFC 8441 §5), made up. [`Accept::finish_http`] answers 200 to it.
+    ///
+    /// Errors are those of [`from_http`](Self::from_http), and
+    /// [`HandshakeError::Method`] for another method than CONNECT,
+    /// [`HandshakeError::InvalidUpgrade`] for another protocol than
+    /// `websocket`, [`HandshakeError::InvalidTarget`] without `:scheme` or
+    /// `:path`, [`HandshakeError::Malformed`] with `Upgrade` or `Connection`,
+    /// [`HandshakeError::HttpVersion`] before HTTP/2.
+    pub fn from_extended_connect<'a>(
+        request: impl Into<RequestHead<'a>>,
+        protocol: &str,
+    ) -> Result<Self, HandshakeError> {
+        let head = request.into();
+        if head.version < Version::HTTP_2 {
+            return Err(HandshakeError::HttpVersion);
+        }
+        if head.method != Method::CONNECT {
+            return Err(HandshakeError::Method);
+        }
+        if !protocol.eq_ignore_ascii_case("websocket") {
+            return Err(HandshakeError::InvalidUpgrade);
+        }
+        // RFC 8441 §5, RFC 9113 §8.2.2: neither exists there.
+        if head.headers.contains_key(UPGRADE) || head.headers.contains_key(CONNECTION) {
+            return Err(HandshakeError::Malformed(HeadFault::HeaderName));
+        }
+        // RFC 8441 §4: both are there.
+        let (Some(_), Some(path)) = (head.uri.scheme(), head.uri.path_and_query()) else {
+            return Err(HandshakeError::InvalidTarget);
+        };
+        let mut headers = head.headers.clone();
+        // RFC 9113 §8.3.1: `:authority` stands for Host. One that says something
+        // else is a second Host, which the rules refuse.
+        if let Some(authority) = head.uri.authority().map(http::uri::Authority::as_str) {
+            let host = headers.get(HOST).map(HeaderValue::as_bytes);
+            let agrees = |host: &[u8]| host.eq_ignore_ascii_case(authority.as_bytes());
+            if let (false, Ok(value)) = (host.is_some_and(agrees), authority.try_into()) {
+                // Full maps are for nobody.
+                let _ = headers.try_append(HOST, value);
+            }
+        }
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(SEC_WEBSOCKET_KEY, HeaderValue::from_static(NO_KEY));
+        let path = Uri::from(path.clone());
+        let mut request = upgrade(&Method::GET, &path, Version::HTTP_11, &headers)?;
+        request.extended_connect = true;
+        Ok(request)
+    }
+
+    /// Whether the headers are those of an upgrade attempt: `Upgrade` names
+    /// `websocket`, or there is a `Sec-WebSocket-Key` or
+    /// `Sec-WebSocket-Version`. All other requests are plain HTTP.
+    pub fn is_attempt(headers: &HeaderMap) -> bool {
+        let mut upgrade = headers.get_all(UPGRADE).iter();
+        upgrade.any(|line| list_names(line.as_bytes(), b"websocket"))
+            || headers.contains_key(SEC_WEBSOCKET_KEY)
+            || headers.contains_key(http::header::SEC_WEBSOCKET_VERSION)
+    }
+}
+
+impl Accept {
+    /// Makes the response for an HTTP library to write, the same that
+    /// [`finish`](Self::finish) writes itself: 101, or 200 with nothing about
+    /// an upgrade to a request
+    /// [by extended CONNECT](UpgradeRequest::from_extended_connect)
+    /// (RFC 8441 §5).
+    pub fn finish_http(self) -> HttpAccepted {
+        let extended_connect = self.request().extended_connect;
+        let accepted = self.finish();
+        let mut response = Response::new(());
+        *response.headers_mut() = Headers::of_head(&accepted.response).to_map();
+        if extended_connect {
+            for name in [UPGRADE, CONNECTION, http::header::SEC_WEBSOCKET_ACCEPT] {
+                response.headers_mut().remove(name);
+            }
+        } else {
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        }
+        HttpAccepted {
+            response,
+            protocol: accepted.protocol,
+            extensions: accepted.extensions,
+        }
+    }
+}
+
+/// The head of a request in the types of the `http` crate, borrowed from a
+/// [`Request`] or from [`request::Parts`].
+#[derive(Debug, Clone, Copy)]
+pub struct RequestHead<'a> {
+    method: &'a Method,
+    uri: &'a Uri,
+    version: Version,
+    headers: &'a HeaderMap,
+}
+
+impl<'a, B> From<&'a Request<B>> for RequestHead<'a> {
+    fn from(request: &'a Request<B>) -> Self {
+        Self {
+            method: request.method(),
+            uri: request.uri(),
+            version: request.version(),
+            headers: request.headers(),
+        }
+    }
+}
+
+impl<'a> From<&'a request::Parts> for RequestHead<'a> {
+    fn from(parts: &'a request::Parts) -> Self {
+        Self {
+            method: &parts.method,
+            uri: &parts.uri,
+            version: parts.version,
+            headers: &parts.headers,
+        }
+    }
+}
+
+/// The end of a successful handshake whose answer an HTTP library writes.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct HttpAccepted {
+    /// The response: no frame may be sent before it.
+    pub response: Response<()>,
+    /// The subprotocol in use.
+    pub protocol: Option<String>,
+    /// The extensions in use, in their order.
+    pub extensions: ExtensionList<'static>,
+}
+
+impl Rejection {
+    /// The response for an HTTP/1.1 library to write, the same that
+    /// [`to_bytes`](Self::to_bytes) writes. It says `Connection: close`, which
+    /// has no place in HTTP/2 and is to be removed there.
+    pub fn into_http(self) -> Response<Bytes> {
+        let head = self.to_bytes();
+        let status = self.status();
+        let mut response = Response::new(());
+        *response.status_mut() = status;
+        *response.headers_mut() = Headers::of_head(&head).to_map();
+        // Answers that have no body say no length.
+        let has_body = response.headers().contains_key(CONTENT_LENGTH);
+        response.map(|()| if has_body { self.body } else { Bytes::new() })
+    }
+}
+
+fn upgrade(
+    method: &Method,
+    uri: &Uri,
+    version: Version,
+    headers: &HeaderMap,
+) -> Result<UpgradeRequest, HandshakeError> {
+    let limits = HeadLimits::default()
+        .max_head_bytes(usize::MAX)
+        .max_line_bytes(usize::MAX)
+        .max_headers(usize::MAX);
+    let mut head = String::with_capacity(1024);
+    // Writing to a String does not fail.
+    let _ = write!(head, "{method} {uri} {version:?}\r\n");
+    let mut head = head.into_bytes();
+    for (name, value) in headers {
+        write_header(&mut head, name, value);
+    }
+    head.extend_from_slice(b"\r\n");
+    match ServerHandshake::new(limits).receive(&head)? {
+        Progress::Done(Incoming::Upgrade(request)) => Ok(request),
+        Progress::Done(Incoming::Http(_)) => Err(HandshakeError::MissingUpgrade),
+        // The blank line is there, so this does not happen.
+        Progress::NeedMore => Err(HandshakeError::Malformed(HeadFault::StartLine)),
+    }
+}
+
+/// In the place of a key where there is none: 16 zero bytes.
+const NO_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAA==";

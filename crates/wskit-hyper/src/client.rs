@@ -1,0 +1,111 @@
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::Response;
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1::SendRequest;
+use wskit_driver::{Error, HttpHandshake, within};
+use wskit_handshake::{ClientRequest, HandshakeError, Refusal, RequestError};
+use wskit_tokio::TokioTimer;
+
+use crate::opening::Opening;
+use crate::{Client, WebSocket};
+
+/// Opens a WebSocket on a connection of hyper's, in at most `Config::handshake_timeout`. Gives the
+/// server's response too.
+///
+/// The connection itself must be running, with upgrades:
+/// `tokio::spawn(connection.with_upgrades())`. It must lead to the host of the request; nothing is
+/// dialled here.
+///
+/// # Errors
+/// [`Error::Request`], [`Error::Handshake`] when the server refuses (with the beginning of the body)
+/// or breaks the rules, [`Error::Io`] when the connection fails or is not handed over,
+/// [`Error::HandshakeTimeout`], [`Error::NoTimer`].
+///
+/// # Cancel safety
+/// A dropped handshake leaves hyper's connection in the middle of a request; drop that, too.
+pub async fn handshake<B, Q>(
+    client: &Client,
+    sender: &mut SendRequest<B>,
+    request: Q,
+) -> Result<(WebSocket, Response<()>), Error>
+where
+    B: Body + Default + 'static,
+    Q: TryInto<ClientRequest>,
+    RequestError: From<Q::Error>,
+{
+    let (request, handshake) = client.request(request)?;
+    let request = request.map(|()| B::default());
+    let limit = client.settings().handshake_deadline();
+    within(TokioTimer::default(), limit, async {
+        sender.ready().await.map_err(failed)?;
+        let response = sender.send_request(request).await.map_err(failed)?;
+        let mut head = Response::new(());
+        *head.status_mut() = response.status();
+        *head.headers_mut() = response.headers().clone();
+        Ok((open(handshake, response).await?, head))
+    })
+    .await?
+}
+
+/// Opens a WebSocket with the answer of any HTTP client that is made of hyper: the request comes from
+/// [`Client::request`](wskit_driver::Client::request), and the response must hold what
+/// `hyper::upgrade::on` looks for. A pooled client wants the whole URL as the request's URI: set it.
+///
+/// # Errors
+/// As [`handshake`].
+///
+/// # Cancel safety
+/// A dropped open drops the connection.
+pub async fn open(
+    handshake: HttpHandshake,
+    mut response: Response<Incoming>,
+) -> Result<WebSocket, Error> {
+    let opening = match handshake.confirm(&response) {
+        Ok(opening) => opening,
+        Err(Error::Handshake(HandshakeError::Refused(mut refusal))) => {
+            read_refusal(response.into_body(), &mut refusal).await;
+            return Err(HandshakeError::Refused(refusal).into());
+        }
+        Err(error) => return Err(error),
+    };
+    let on_upgrade = hyper::upgrade::on(&mut response);
+    Opening {
+        on_upgrade,
+        opening,
+    }
+    .open()
+    .await
+}
+
+/// As much of the body as is kept of a refusal that was read by wskit itself.
+async fn read_refusal(mut body: Incoming, refusal: &mut Refusal) {
+    let mut kept = Vec::new();
+    let limit = wskit_handshake::HeadLimits::default().max_body_bytes;
+    loop {
+        match poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            None => {
+                refusal.body_is_complete = true;
+                break;
+            }
+            Some(Ok(frame)) => {
+                let data = frame.into_data().unwrap_or_default();
+                let room = limit - kept.len();
+                kept.extend_from_slice(data.get(..room).unwrap_or(&data));
+                if data.len() > room {
+                    break;
+                }
+            }
+            // The refusal is what matters; its body has come as far as this.
+            Some(Err(_)) => break,
+        }
+    }
+    refusal.body = Bytes::from(kept);
+}
+
+fn failed(error: hyper::Error) -> Error {
+    Error::Io(io::Error::other(error))
+}

@@ -1,0 +1,118 @@
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
+use tokio::net::TcpStream;
+use wskit_driver::{Half, PollRead, PollWrite, Runtime, Spare, Transport};
+use wskit_tokio::{Tokio, TokioTimer};
+
+/// What hyper has handed over, as a transport. Users rarely meet it.
+///
+/// A plain TCP connection, served or made through `hyper_util::rt::TokioIo`, is taken out of hyper's
+/// box: its `TCP_NODELAY` is set, and it is split without a lock. Anything else (TLS, HTTP/2) stays in
+/// the box.
+#[derive(Debug)]
+pub struct Io(Half<Tcp, Boxed>);
+
+type Tcp = wskit_tokio::Io<TcpStream>;
+type Boxed = wskit_tokio::Io<TokioIo<Upgraded>>;
+
+/// The reading half of a split connection's transport.
+pub type IoRead = Half<wskit_tokio::IoRead<TcpStream>, wskit_tokio::IoRead<TokioIo<Upgraded>>>;
+/// The writing half of a split connection's transport.
+pub type IoWrite = Half<wskit_tokio::IoWrite<TcpStream>, wskit_tokio::IoWrite<TokioIo<Upgraded>>>;
+
+impl Io {
+    /// The transport, and the peer's bytes that hyper had read already: the start of its frames.
+    #[must_use]
+    pub fn new(upgraded: Upgraded) -> (Self, Bytes) {
+        // As hyper's own connections hand it over, then as the ones of hyper-util do that tell HTTP/1
+        // from HTTP/2 by the first bytes; axum serves by these.
+        let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => return (Self::tcp_stream(parts.io), parts.read_buf),
+            Err(upgraded) => upgraded,
+        };
+        match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
+            Ok(parts) => (Self::tcp_stream(parts.io), parts.read_buf),
+            // What was read already comes out of the box first.
+            Err(upgraded) => {
+                let boxed = Tokio::wrap(TokioIo::new(upgraded));
+                (Self(Half::Together(boxed)), Bytes::new())
+            }
+        }
+    }
+
+    /// The TCP connection, when it is a plain one: for addresses and socket options.
+    #[must_use]
+    pub fn tcp(&self) -> Option<&TcpStream> {
+        match &self.0 {
+            Half::Apart(tcp) => Some(tcp.get_ref()),
+            Half::Together(_) => None,
+        }
+    }
+
+    fn tcp_stream(stream: TokioIo<TcpStream>) -> Self {
+        Self(Half::Apart(Tokio::wrap(stream.into_inner())))
+    }
+}
+
+impl Transport for Io {
+    type Read = IoRead;
+    type Write = IoWrite;
+    type Timer = TokioTimer;
+
+    fn timer(&self) -> TokioTimer {
+        TokioTimer::default()
+    }
+
+    fn into_split(self) -> (IoRead, IoWrite) {
+        match self.0 {
+            Half::Apart(tcp) => {
+                let (read, write) = tcp.into_split();
+                (Half::Apart(read), Half::Apart(write))
+            }
+            Half::Together(boxed) => {
+                let (read, write) = boxed.into_split();
+                (Half::Together(read), Half::Together(write))
+            }
+        }
+    }
+}
+
+impl PollRead for Io {
+    #[inline]
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.0.poll_read(cx, buf)
+    }
+
+    fn poll_read_large(
+        &mut self,
+        cx: &mut Context<'_>,
+        spare: &mut Spare<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_read_large(cx, spare)
+    }
+}
+
+impl PollWrite for Io {
+    #[inline]
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        chunks: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_write(cx, chunks)
+    }
+
+    #[inline]
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,152 @@
+use std::fmt;
+use std::ops::Deref;
+
+use http::{Extensions, Request, Response, request};
+use hyper::upgrade::OnUpgrade;
+use wskit_driver::HttpUpgrade;
+use wskit_handshake::{Accept, BuildError, RequestHead, UpgradeRequest};
+
+use crate::Server;
+use crate::opening::Opening;
+use crate::refused::Refused;
+
+/// Accepts a request for a WebSocket as `server` says: gives the response to return and the connection
+/// to [open](Opening::open) in a task of its own.
+///
+/// The body of the request is left alone; an upgrade has none.
+///
+/// # Errors
+/// What is wrong with the request, as a response: return it.
+pub fn upgrade<B>(
+    request: &mut Request<B>,
+    server: &Server,
+) -> Result<(Response<()>, Opening), Refused> {
+    Attempt::from_request(request)?.check(server)?.accept()
+}
+
+/// A request for a WebSocket that breaks no rule, and whose origin nobody has looked at yet: all that
+/// can be done with it is to look at it and to [`check`](Self::check) it. It derefs to the
+/// [`UpgradeRequest`].
+pub struct Attempt {
+    request: UpgradeRequest,
+    on_upgrade: OnUpgrade,
+}
+
+impl Attempt {
+    /// Takes the means of the upgrade out of a request of hyper's.
+    ///
+    /// # Errors
+    /// [`Refused::Handshake`], [`Refused::NotUpgradable`].
+    pub fn from_request<B>(request: &mut Request<B>) -> Result<Self, Refused> {
+        let read = read(&*request, request.extensions())?;
+        Self::new(read, request.extensions_mut())
+    }
+
+    /// As [`from_request`](Self::from_request), for a request that has lost its body.
+    ///
+    /// # Errors
+    /// As [`from_request`](Self::from_request).
+    pub fn from_parts(parts: &mut request::Parts) -> Result<Self, Refused> {
+        let read = read(&*parts, &parts.extensions)?;
+        Self::new(read, &mut parts.extensions)
+    }
+
+    fn new(request: UpgradeRequest, extensions: &mut Extensions) -> Result<Self, Refused> {
+        Ok(Self {
+            request,
+            on_upgrade: extensions
+                .remove::<OnUpgrade>()
+                .ok_or(Refused::NotUpgradable)?,
+        })
+    }
+
+    /// Checks the origin against the policy of `server`, which has the rest of the settings, too.
+    ///
+    /// # Errors
+    /// [`Refused::Origin`].
+    pub fn check(self, server: &Server) -> Result<Upgrade, Refused> {
+        Ok(Upgrade {
+            upgrade: server.upgrade(self.request).map_err(Refused::Origin)?,
+            on_upgrade: self.on_upgrade,
+        })
+    }
+}
+
+/// A request for a WebSocket, checked and waiting for an answer. To refuse it after all, drop it and
+/// return any other response. It derefs to the [`UpgradeRequest`].
+pub struct Upgrade {
+    upgrade: HttpUpgrade,
+    on_upgrade: OnUpgrade,
+}
+
+impl Upgrade {
+    /// Accepts, with the first sub-protocol of the client's that the server speaks.
+    ///
+    /// # Errors
+    /// As [`accept_with`](Self::accept_with); none by what a server can be set to.
+    pub fn accept(self) -> Result<(Response<()>, Opening), Refused> {
+        self.accept_with(Ok)
+    }
+
+    /// Accepts with headers, cookies or a sub-protocol of the caller's choice.
+    ///
+    /// # Errors
+    /// [`Refused::Response`] when `with` asks for what may not be sent.
+    pub fn accept_with(
+        self,
+        with: impl FnOnce(Accept) -> Result<Accept, BuildError>,
+    ) -> Result<(Response<()>, Opening), Refused> {
+        let (response, opening) = self.upgrade.accept_with(with)?;
+        let on_upgrade = self.on_upgrade;
+        Ok((
+            response,
+            Opening {
+                on_upgrade,
+                opening,
+            },
+        ))
+    }
+}
+
+/// HTTP/1.1, or HTTP/2 where it is compiled in: hyper tells of extended CONNECT by an extension.
+fn read<'a>(
+    head: impl Into<RequestHead<'a>>,
+    extensions: &Extensions,
+) -> Result<UpgradeRequest, Refused> {
+    #[cfg(feature = "http2")]
+    if let Some(protocol) = extensions.get::<hyper::ext::Protocol>() {
+        return Ok(UpgradeRequest::from_extended_connect(
+            head,
+            protocol.as_str(),
+        )?);
+    }
+    #[cfg(not(feature = "http2"))]
+    let _ = extensions;
+    Ok(UpgradeRequest::from_http(head)?)
+}
+
+impl Deref for Attempt {
+    type Target = UpgradeRequest;
+    fn deref(&self) -> &UpgradeRequest {
+        &self.request
+    }
+}
+
+impl Deref for Upgrade {
+    type Target = UpgradeRequest;
+    fn deref(&self) -> &UpgradeRequest {
+        &self.upgrade
+    }
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Attempt").field(&self.request).finish()
+    }
+}
+
+impl fmt::Debug for Upgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Upgrade").field(&self.upgrade).finish()
+    }
+}
