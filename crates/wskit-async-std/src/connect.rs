@@ -1,18 +1,18 @@
 use std::io::{self, IoSlice};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use async_std::net::TcpStream;
+use async_io::Async;
+use async_std::net::{TcpStream, ToSocketAddrs};
 use futures_io::{AsyncRead, AsyncWrite};
-use http::Response;
-use wskit_driver::{Error, within};
-use wskit_handshake::{ClientRequest, HeadLimits, RequestError};
-use wskit_proto::Config;
+use socket2::{Domain, Protocol, Socket, Type};
+use wskit_driver::{Error, Net};
+use wskit_handshake::{ClientRequest, RequestError};
 
-use crate::timer::AsyncStdTimer;
 #[cfg(feature = "rustls")]
 use crate::tls;
-use crate::{Client, WebSocket};
+use crate::{AsyncStd, AsyncStdTimer, Connector, Io, WebSocket};
 
 /// Connects to a `ws://` or `wss://` URL with the default settings.
 ///
@@ -23,11 +23,7 @@ use crate::{Client, WebSocket};
 /// # Ok(()) }
 /// ```
 ///
-/// # Errors
-/// As [`Connector::connect`].
-///
-/// # Cancel safety
-/// A dropped connect drops the connection.
+/// Errors and cancel safety are those of [`Connector::connect`].
 pub async fn connect<Q>(request: Q) -> Result<WebSocket<ClientStream>, Error>
 where
     Q: TryInto<ClientRequest>,
@@ -36,111 +32,61 @@ where
     Ok(Connector::new().connect(request).await?.0)
 }
 
-/// Dials: the settings of a client, for one connection or many.
-#[derive(Clone, Debug, Default)]
-pub struct Connector {
-    client: Client,
-    #[cfg(feature = "rustls")]
-    tls: Option<tls::Connector>,
-}
+impl Net for AsyncStd {
+    type Stream = ClientStream;
+    type Io = Io<ClientStream>;
+    type Timer = AsyncStdTimer;
 
-impl Connector {
-    /// The default settings: TLS with whoever the compiled-in features trust, TCP_NODELAY.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok((host, port).to_socket_addrs().await?.collect())
     }
 
-    /// Limits, deadlines and habits of the connection.
-    #[must_use]
-    pub fn config(mut self, config: impl Into<std::sync::Arc<Config>>) -> Self {
-        self.client = self.client.config(config);
-        self
-    }
-
-    /// Limits of the server's answer.
-    #[must_use]
-    pub fn head_limits(mut self, limits: HeadLimits) -> Self {
-        self.client = self.client.head_limits(limits);
-        self
-    }
-
-    /// Offers permessage-deflate; the server may decline.
-    #[cfg(feature = "deflate")]
-    #[must_use]
-    pub fn deflate(mut self, config: wskit_proto::deflate::Config) -> Self {
-        self.client = self.client.deflate(config);
-        self
-    }
-
-    /// TLS settings for `wss://`.
-    #[cfg(feature = "rustls")]
-    #[must_use]
-    pub fn tls(mut self, connector: tls::Connector) -> Self {
-        self.tls = Some(connector);
-        self
-    }
-
-    /// Connects: name lookup, TCP, TLS for `wss://` (before anything else is sent), and the opening
-    /// handshake, all within `Config::handshake_timeout`. Gives the server's response too.
-    ///
-    /// A request is a URL (`&str`, `http::Uri`), an `http::Request<()>`, or a [`ClientRequest`] with
-    /// headers, sub-protocols and credentials.
-    ///
-    /// # Errors
-    /// [`Error::Request`] before anything is dialled, [`Error::Io`], `Error::Tls`,
-    /// [`Error::TlsUnavailable`], [`Error::Handshake`], [`Error::HandshakeTimeout`].
-    ///
-    /// # Cancel safety
-    /// A dropped connect drops the connection.
-    pub async fn connect<Q>(
-        &self,
-        request: Q,
-    ) -> Result<(WebSocket<ClientStream>, Response<()>), Error>
-    where
-        Q: TryInto<ClientRequest>,
-        RequestError: From<Q::Error>,
-    {
-        let request = request.try_into().map_err(RequestError::from)?;
-        let limit = self.client.settings().handshake_deadline();
-        within(AsyncStdTimer::default(), limit, async {
-            let stream = self.dial(&request).await?;
-            self.client
-                .handshake::<ClientStream, ClientRequest>(stream, request)
-                .await
-        })
-        .await?
-    }
-
-    async fn dial(&self, request: &ClientRequest) -> Result<ClientStream, Error> {
-        if request.is_secure() {
-            return self.dial_tls(request).await;
-        }
-        let tcp = dial_tcp(request).await?;
+    async fn connect_tcp(to: SocketAddr, from: Option<IpAddr>) -> io::Result<ClientStream> {
+        let tcp = match from {
+            None => TcpStream::connect(to).await?,
+            Some(from) => connect_from(from, to).await?,
+        };
+        tcp.set_nodelay(true)?;
         Ok(ClientStream::Tcp(tcp))
     }
 
-    #[cfg(feature = "rustls")]
-    async fn dial_tls(&self, request: &ClientRequest) -> Result<ClientStream, Error> {
-        // Before anything is dialled: settings that cannot work are no reason to bother a server.
-        let connector = self.tls.clone().map_or_else(tls::Connector::new, Ok)?;
-        let tcp = dial_tcp(request).await?;
-        let tls = connector.connect(request.host(), tcp).await?;
-        Ok(ClientStream::Tls(Box::new(tls)))
+    fn into_stream(io: Io<ClientStream>) -> ClientStream {
+        io.into_inner()
     }
 
-    #[cfg(not(feature = "rustls"))]
-    #[allow(clippy::unused_async, reason = "the version with TLS awaits")]
-    async fn dial_tls(&self, _: &ClientRequest) -> Result<ClientStream, Error> {
-        Err(Error::TlsUnavailable)
+    #[cfg(feature = "rustls")]
+    const TLS: bool = true;
+
+    #[cfg(feature = "rustls")]
+    async fn secure(
+        tls: &tls::Connector,
+        host: &str,
+        stream: ClientStream,
+    ) -> Result<ClientStream, Error> {
+        Ok(ClientStream::Tls(Box::new(
+            tls.connect(host, stream).await?,
+        )))
     }
 }
 
-async fn dial_tcp(request: &ClientRequest) -> Result<TcpStream, Error> {
-    let tcp = TcpStream::connect((request.host(), request.port())).await?;
-    // Messages are written whole; waiting for more would only delay them.
-    tcp.set_nodelay(true)?;
-    Ok(tcp)
+/// async-std itself binds only those that listen.
+async fn connect_from(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
+    socket.bind(&SocketAddr::from((from, 0)).into())?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&to.into()) {
+        // Under way: how it went, the socket says once it can be written.
+        #[cfg(unix)]
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+        _ => {}
+    }
+    let tcp = Async::<std::net::TcpStream>::new(socket.into())?;
+    tcp.writable().await?;
+    match tcp.get_ref().take_error()? {
+        None => Ok(tcp.into_inner()?.into()),
+        Some(error) => Err(error),
+    }
 }
 
 /// What a client's connection runs over.
@@ -149,9 +95,9 @@ async fn dial_tcp(request: &ClientRequest) -> Result<TcpStream, Error> {
 pub enum ClientStream {
     /// `ws://`.
     Tcp(TcpStream),
-    /// `wss://`.
+    /// `wss://`; over TLS again if that is how the proxy is reached.
     #[cfg(feature = "rustls")]
-    Tls(Box<futures_rustls::client::TlsStream<TcpStream>>),
+    Tls(Box<tls::client::TlsStream<ClientStream>>),
 }
 
 impl ClientStream {
@@ -161,13 +107,12 @@ impl ClientStream {
         match self {
             Self::Tcp(tcp) => tcp,
             #[cfg(feature = "rustls")]
-            Self::Tls(tls) => tls.get_ref().0,
+            Self::Tls(tls) => tls.get_ref().0.tcp(),
         }
     }
-}
 
-impl ClientStream {
     /// The TCP connection, unless it is inside TLS.
+    #[allow(clippy::unnecessary_wraps, reason = "with TLS it is not always one")]
     pub(crate) fn into_tcp(self) -> Result<TcpStream, Self> {
         match self {
             Self::Tcp(tcp) => Ok(tcp),
@@ -179,16 +124,10 @@ impl ClientStream {
 
 macro_rules! either {
     ($stream:expr, $inner:ident => $call:expr) => {
-        match $stream.get_mut() {
-            ClientStream::Tcp(tcp) => {
-                let $inner = Pin::new(tcp);
-                $call
-            }
+        match $stream {
+            ClientStream::Tcp($inner) => $call,
             #[cfg(feature = "rustls")]
-            ClientStream::Tls(tls) => {
-                let $inner = Pin::new(tls);
-                $call
-            }
+            ClientStream::Tls($inner) => $call,
         }
     };
 }
@@ -199,7 +138,7 @@ impl AsyncRead for ClientStream {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_read(cx, buf))
+        either!(self.get_mut(), stream => Pin::new(stream).poll_read(cx, buf))
     }
 }
 
@@ -209,7 +148,7 @@ impl AsyncWrite for ClientStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write(cx, buf))
+        either!(self.get_mut(), stream => Pin::new(stream).poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -217,14 +156,14 @@ impl AsyncWrite for ClientStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write_vectored(cx, bufs))
+        either!(self.get_mut(), stream => Pin::new(stream).poll_write_vectored(cx, bufs))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_flush(cx))
+        either!(self.get_mut(), stream => Pin::new(stream).poll_flush(cx))
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_close(cx))
+        either!(self.get_mut(), stream => Pin::new(stream).poll_close(cx))
     }
 }

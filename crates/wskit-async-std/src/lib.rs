@@ -3,14 +3,16 @@
 
 mod connect;
 mod io;
+#[cfg(feature = "native-tls")]
+pub mod native_tls;
 mod timer;
 #[cfg(feature = "rustls")]
 pub mod tls;
 
-pub use connect::{ClientStream, Connector, connect};
+pub use connect::{ClientStream, connect};
 pub use io::{AsyncStd, Io, IoRead, IoWrite};
-pub use timer::AsyncStdTimer;
-pub use wskit_driver::{Error, Event};
+pub use timer::{AsyncStdAlarm, AsyncStdTimer};
+pub use wskit_driver::{Error, Event, dial};
 
 use bytes::Bytes;
 use futures_io::{AsyncRead, AsyncWrite};
@@ -22,10 +24,18 @@ pub type WebSocket<S> = wskit_driver::WebSocket<Io<S>>;
 pub type Reader<S> = wskit_driver::Reader<Io<S>>;
 /// A sending half of a split connection; see [`wskit_driver::Writer`].
 pub type Writer<S> = wskit_driver::Writer<Io<S>>;
+/// A message that is sent while it is being made; see [`wskit_driver::MessageWriter`].
+pub type MessageWriter<'a, S> = wskit_driver::MessageWriter<'a, Io<S>>;
+/// A connection as a plain stream of bytes; see [`wskit_driver::ByteStream`].
+pub type ByteStream<S> = wskit_driver::ByteStream<Io<S>>;
 /// Accepts connections; see [`wskit_driver::Server`].
 pub type Server = wskit_driver::Server<AsyncStd>;
 /// Opens connections on streams of the caller's; see [`wskit_driver::Client`].
 pub type Client = wskit_driver::Client<AsyncStd>;
+/// Dials: opens connections to URLs; see [`wskit_driver::Connector`].
+pub type Connector<D = Dialer> = wskit_driver::Connector<AsyncStd, D>;
+/// How a [`Connector`] dials if nothing else is said; see [`dial::Dialer`].
+pub type Dialer = dial::Dialer<AsyncStd>;
 /// What came to a port; see [`wskit_driver::Request`].
 pub type Request<S> = wskit_driver::Request<Io<S>>;
 /// A request for a WebSocket; see [`wskit_driver::Upgrade`].

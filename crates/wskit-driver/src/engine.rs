@@ -36,6 +36,8 @@ pub(crate) struct Engine<C> {
     /// Bytes of the queue that were there before, and are no answers: they hold nothing back, because
     /// the peer may be waiting for us to read before it reads them.
     earlier: usize,
+    /// How a message is taken that comes behind the back of an owner that sends.
+    pub(crate) behind: Delivery,
     /// How the owner last received, if the next message may be handed out the same way without a
     /// look at anything else.
     short: Option<Way>,
@@ -80,6 +82,7 @@ impl<C: Timer> Engine<C> {
             receiving: false,
             answering: false,
             earlier: 0,
+            behind: Delivery::Whole,
             short: None,
             auto_pong,
             failure: None,
@@ -137,7 +140,7 @@ impl<C: Timer> Engine<C> {
                 Poll::Pending => {
                     self.inbound.release();
                     if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
-                        self.transport_failed(error, link);
+                        self.write_error(error, link);
                     } else if !self.poll_timers(cx, link)? {
                         self.budget = 0;
                         return Poll::Pending;
@@ -240,7 +243,7 @@ impl<C: Timer> Engine<C> {
         loop {
             if self.answering && link.is_over_high_water() {
                 match link.poll_write_out(cx) {
-                    Poll::Ready(Err(error)) => self.transport_failed(error, link),
+                    Poll::Ready(Err(error)) => self.write_error(error, link),
                     // The peer must take its answers before it gets more of them.
                     Poll::Pending if self.owes_answers(link) => {
                         if self.poll_timers(cx, link)? {
@@ -263,7 +266,7 @@ impl<C: Timer> Engine<C> {
                     {
                         // Try to get the pongs out before they have to be coalesced.
                         if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
-                            self.transport_failed(error, link);
+                            self.write_error(error, link);
                         }
                     }
                     return Poll::Ready(Ok(Some(ready)));
@@ -272,6 +275,7 @@ impl<C: Timer> Engine<C> {
             }
 
             // Read first: only then is it known that there is nothing to do but to wait.
+            let mut shutting_down = false;
             match link.ending() {
                 Ending::Done => return Poll::Ready(self.finish(link)),
                 Ending::ShutDown => {
@@ -280,13 +284,14 @@ impl<C: Timer> Engine<C> {
                         link.with_outbox(Outbox::transport_shut_down);
                         continue;
                     }
+                    shutting_down = true;
                 }
                 Ending::NotYet | Ending::Drain if self.eof => {}
                 Ending::NotYet | Ending::Drain => match self.poll_fill(cx, link) {
                     Poll::Ready(true) if self.budget < BUDGET => continue,
                     Poll::Ready(true) => {
                         if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
-                            self.transport_failed(error, link);
+                            self.write_error(error, link);
                         }
                         self.budget = 0;
                         cx.waker().wake_by_ref();
@@ -300,12 +305,14 @@ impl<C: Timer> Engine<C> {
             self.inbound.release();
             match link.poll_write_out(cx) {
                 Poll::Ready(Ok(()))
-                    if link.state() != State::Open && link.ending() == Ending::ShutDown =>
+                    if !shutting_down
+                        && link.state() != State::Open
+                        && link.ending() == Ending::ShutDown =>
                 {
                     continue;
                 }
                 Poll::Ready(Err(error)) => {
-                    self.transport_failed(error, link);
+                    self.write_error(error, link);
                     continue;
                 }
                 _ => {}
@@ -359,7 +366,7 @@ impl<C: Timer> Engine<C> {
                         self.poll_behind(cx, link);
                         // A pong or the answer to a Close may have come of it.
                         if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
-                            self.transport_failed(error, link);
+                            self.write_error(error, link);
                             continue;
                         }
                         // Keepalive pings of an owner that only sends; it does not wait for them.
@@ -386,6 +393,8 @@ impl<C: Timer> Engine<C> {
         link: &mut L,
     ) -> Poll<Result<Outcome, Error>> {
         self.stop_answering();
+        // What is thrown away is not put together first.
+        self.inbound.set_delivery(Delivery::Pieces);
         loop {
             match self.poll_ready(cx, link) {
                 Poll::Ready(Ok(Some(_))) => {}
@@ -459,8 +468,9 @@ impl<C: Timer> Engine<C> {
     /// message waits for the next receive, and nothing is read past it.
     fn poll_behind<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) {
         // Whole, whichever way the owner received last: a first piece would be lost to one who wants
-        // whole messages next, while a whole message suits every way.
-        self.inbound.set_delivery(Delivery::Whole);
+        // whole messages next, while a whole message suits every way. (Who has said that he takes
+        // pieces only is not made to hold a message.)
+        self.inbound.set_delivery(self.behind);
         while self
             .stash
             .as_ref()
@@ -576,7 +586,16 @@ impl<C: Timer> Engine<C> {
     #[cold]
     fn write_failed<L: Link>(&mut self, cx: &mut Context<'_>, error: io::Error, link: &mut L) {
         self.poll_behind(cx, link);
-        self.transport_failed(error, link);
+        self.write_error(error, link);
+    }
+
+    /// A write failed. Once our Close is out that only ends our sending: what the peer had sent before
+    /// it went is still to be read, its Close at the end.
+    #[cold]
+    fn write_error<L: Link>(&mut self, error: io::Error, link: &mut L) {
+        if link.with_outbox(|outbox| outbox.write_failed(error.kind())) {
+            self.failure.get_or_insert_with(|| Box::new(error));
+        }
     }
 
     #[cold]

@@ -4,6 +4,9 @@ use std::io;
 use wskit_handshake::{BuildError, HandshakeError, RequestError};
 use wskit_proto::{ProtocolError, SendError, TimeoutKind};
 
+use crate::dial::{ProxyError, ProxyUrlError};
+use crate::redirect::RedirectError;
+
 /// Why an operation failed, by whose fault it was.
 ///
 /// Each ending is reported once; later calls to receive answer `None`, later calls to send answer
@@ -42,6 +45,10 @@ pub enum Error {
     /// The runtime has no timer, and a deadline is configured. Enable the runtime's timer, or switch
     /// off what needs one.
     NoTimer(io::Error),
+    /// The proxy did not open the way to the server.
+    Proxy(ProxyError),
+    /// The server sent us elsewhere, and we did not arrive (`Connector::redirects`).
+    Redirect(RedirectError),
     /// `wss://` was asked for, and no TLS was compiled in or configured.
     TlsUnavailable,
     /// The TLS handshake failed, most often over the peer's certificate.
@@ -105,6 +112,8 @@ impl fmt::Display for Error {
             Self::Request(error) => write!(f, "the request cannot be built: {error}"),
             Self::Response(error) => write!(f, "the response cannot be built: {error}"),
             Self::NoTimer(error) => write!(f, "the runtime has no timer: {error}"),
+            Self::Proxy(error) => error.fmt(f),
+            Self::Redirect(error) => error.fmt(f),
             Self::TlsUnavailable => {
                 f.write_str("wss:// needs TLS: enable a TLS feature or pass a connector")
             }
@@ -131,6 +140,8 @@ impl std::error::Error for Error {
             Self::Handshake(error) => Some(error),
             Self::Request(error) => Some(error),
             Self::Response(error) => Some(error),
+            Self::Proxy(error) => Some(error),
+            Self::Redirect(error) => Some(error),
             Self::Disconnected { .. }
             | Self::Timeout(_)
             | Self::HandshakeTimeout
@@ -174,6 +185,18 @@ impl From<RequestError> for Error {
 impl From<crate::tls::TlsConfigError> for Error {
     fn from(error: crate::tls::TlsConfigError) -> Self {
         Self::TlsConfig(error)
+    }
+}
+
+impl From<ProxyError> for Error {
+    fn from(error: ProxyError) -> Self {
+        Self::Proxy(error)
+    }
+}
+
+impl From<ProxyUrlError> for Error {
+    fn from(error: ProxyUrlError) -> Self {
+        Self::Proxy(ProxyError::Url(error))
     }
 }
 

@@ -75,7 +75,7 @@ pub(crate) async fn answer_and_close<T: Transport>(
     }
 }
 
-async fn read<T: PollRead>(io: &mut T, buf: &mut [u8]) -> io::Result<usize> {
+pub(crate) async fn read<T: PollRead>(io: &mut T, buf: &mut [u8]) -> io::Result<usize> {
     loop {
         match poll_fn(|cx| io.poll_read(cx, buf)).await {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -9,16 +9,26 @@
     )
 )]
 
+mod byte_stream;
 mod client;
+mod connector;
+pub mod dial;
 mod engine;
 mod error;
 mod event;
 mod extensions;
 mod fan_out;
+#[cfg(feature = "futures-io")]
+mod futures_io;
 mod halves;
 mod handshake;
 mod keys;
+mod lazy_timer;
 mod link;
+mod message_writer;
+mod net;
+mod opening;
+mod redirect;
 mod runtime;
 mod server;
 mod split;
@@ -26,16 +36,26 @@ mod stream;
 mod sync;
 #[cfg(feature = "rustls")]
 pub mod tls;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;
 mod transport;
+mod turns;
 mod websocket;
 
-pub use client::Client;
+pub use byte_stream::ByteStream;
+pub use client::{Client, HttpHandshake};
+pub use connector::Connector;
 pub use error::Error;
 pub use event::Event;
 pub use halves::{Half, Locked, cast};
 pub use keys::secure_keys;
+pub use lazy_timer::{Alarm, LazyTimer};
+pub use message_writer::MessageWriter;
+pub use net::Net;
+pub use opening::Opening;
+pub use redirect::RedirectError;
 pub use runtime::{Runtime, within};
-pub use server::{HttpRequest, Request, Server, Upgrade};
+pub use server::{HttpRequest, HttpUpgrade, Request, Server, Upgrade};
 pub use split::{ReadRef, Reader, ReaderPiece, WritePermit, Writer};
 pub use transport::{PollRead, PollWrite, Timer, Transport};
 pub use websocket::{Permit, RecvPiece, RecvRef, WebSocket};

@@ -105,8 +105,9 @@ pub(crate) fn poll_write_out<W: PollWrite>(
         }
     }
     if *dirty {
-        ready!(uninterrupted(|| io.poll_flush(cx)))?;
+        let flushed = ready!(uninterrupted(|| io.poll_flush(cx)));
         *dirty = false;
+        flushed?;
         outbox.set_blocked(false);
     }
     Poll::Ready(Ok(()))

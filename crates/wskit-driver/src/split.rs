@@ -1,10 +1,12 @@
 //! A connection in two hands: one [`Reader`], many [`Writer`]s.
 
+mod claim;
 mod flushing;
 mod reader;
 mod shared;
 mod writer;
 
+pub(crate) use claim::Claim;
 pub use reader::{ReadRef, Reader, ReaderPiece};
 pub use writer::{WritePermit, Writer};
 

@@ -3,6 +3,9 @@
 //! The crypto provider is passed by value, always: neither a process-wide default nor its absence
 //! matters here.
 
+mod acceptor;
+mod connector;
+
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -16,6 +19,8 @@ use rustls::{
 
 use crate::error::Error;
 
+pub use acceptor::Acceptor;
+pub use connector::{Connector, Rustls};
 pub use rustls;
 
 /// What is wrong with the TLS settings: the caller's to mend.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use wskit_proto::deflate;
 use wskit_proto::{
     CloseCode, CloseFrame, Config, Connection, Message, MessageRef, Outbox, Outcome, Outgoing,
-    Piece, Role, SendError, State, Utf8Bytes,
+    Piece, PieceItem, Role, SendError, State, Utf8Bytes,
 };
 
 use crate::engine::{Engine, Way};
@@ -418,6 +418,15 @@ impl<T: Transport> WebSocket<T> {
 
     pub(crate) fn is_over(&self) -> bool {
         self.engine.is_over()
+    }
+
+    /// What a connection consists of, for what is built on it in this crate.
+    pub(crate) fn parts(&mut self) -> (&mut Engine<T::Timer>, &mut Whole<T>) {
+        (&mut self.engine, &mut self.link)
+    }
+
+    pub(crate) fn piece(&self, item: PieceItem) -> Piece<'_> {
+        self.engine.inbound.piece(item)
     }
 
     pub(crate) fn feed_now(&mut self, message: Outgoing<'_>) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::closing::{Ending, State};
 #[cfg(feature = "deflate")]
 use crate::compression::{Decoder, Encoder};
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::error::{ProtocolError, SendError};
 use crate::event::{CloseFrame, Event};
 use crate::inbound::{Inbound, Ready};
@@ -153,15 +153,18 @@ impl Connection {
         if self.inbound.delivery() == Delivery::Pieces {
             return None;
         }
-        match self.inbound.next_message()? {
-            Ready::Message(item) => Some((self.inbound.message(item), &mut self.outbox)),
-            _ => None,
-        }
+        let item = self.inbound.next_plain()?;
+        Some((self.inbound.plain(item), &mut self.outbox))
     }
 
     /// How messages that begin from now on are handed out.
     pub fn set_delivery(&mut self, delivery: Delivery) {
         self.inbound.set_delivery(delivery);
+    }
+
+    /// Changes the limits; see [`Inbound::set_limits`].
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.inbound.set_limits(limits);
     }
 
     /// Queues a message; see [`Outbox::feed`].

@@ -165,6 +165,11 @@ impl Outbox {
     /// Part of a message in as many frames as it takes: cut at `Config::fragment_size`, and when
     /// compressed, cut where the output buffer ends, so that it is bounded while it is produced.
     pub(crate) fn frames(&mut self, mut begun: Begun, data: &[u8], last: bool) -> Begun {
+        if self.config.fragment_size.is_none() && !begun.compressed && data.len() > COPIED {
+            // Peers limit the frames of a message: whoever streams much decides how many.
+            self.push_large_fragment(&mut begun, last, data.to_vec());
+            return begun;
+        }
         let most = self
             .config
             .fragment_size
@@ -215,6 +220,27 @@ impl Outbox {
         pool::give_read(block);
         self.encoder = Some(encoder);
         begun
+    }
+
+    fn push_large_fragment(&mut self, begun: &mut Begun, fin: bool, mut payload: Vec<u8>) {
+        let opcode = if begun.first {
+            begun.opcode
+        } else {
+            OpCode::Continuation
+        };
+        begun.first = false;
+        let mask = self.next_key();
+        if let Some(key) = mask {
+            Mask::new(key).apply(&mut payload);
+        }
+        let header = FrameHeader {
+            fin,
+            rsv1: false,
+            opcode,
+            mask,
+            len: payload.len() as u64,
+        };
+        self.queue.push_large(&header, Payload::Own(payload));
     }
 
     fn push_fragment(&mut self, begun: &mut Begun, fin: bool, payload: &[u8]) {

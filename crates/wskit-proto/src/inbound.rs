@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::closing::State;
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::error::ProtocolError;
 use crate::event::{CloseFrame, ControlPayload, Piece};
 use crate::message::{MessageKind, MessageRef, Payload};
@@ -233,8 +233,26 @@ impl Inbound {
     /// How messages that begin from now on are handed out.
     #[inline]
     pub fn set_delivery(&mut self, delivery: Delivery) {
-        self.delivery = delivery;
-        self.rx.delivery = delivery;
+        if self.delivery != delivery {
+            self.delivery = delivery;
+            self.rx.delivery = delivery;
+            if delivery == Delivery::Whole {
+                self.rx.want_whole();
+            }
+        }
+    }
+
+    /// The limits in force.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.config.limits
+    }
+
+    /// Changes the limits, for this connection and from the next frame on: more for a peer that has
+    /// proved who it is, or none where messages are taken in pieces and none is put together.
+    pub fn set_limits(&mut self, limits: Limits) {
+        Arc::make_mut(&mut self.config).limits = limits;
+        self.rx.set_config(self.config.clone());
     }
 
     /// How messages that begin now are handed out.

@@ -98,9 +98,12 @@ impl Outbox {
                 && self.keys.is_none()
                 && payload.len() <= COPIED
                 && self.queue.queued() < self.queue_limit
-                && self.queue.push_plain(opcode(message.kind), payload)
             {
                 self.active = true;
+                let opcode = opcode(message.kind);
+                if !self.queue.push_plain(opcode, payload) {
+                    self.queue.push_first(opcode, payload);
+                }
                 return Ok(());
             }
         }
@@ -127,13 +130,27 @@ impl Outbox {
     /// # Errors
     /// As [`feed`](Outbox::feed).
     pub fn begin(&mut self, kind: MessageKind) -> Result<(), SendError> {
+        self.begin_any(kind, true)
+    }
+
+    /// Begins a message that is sent in pieces and as it is, even where compression was agreed on
+    /// (see [`Outgoing::uncompressed`]).
+    ///
+    /// # Errors
+    /// As [`feed`](Outbox::feed).
+    pub fn begin_uncompressed(&mut self, kind: MessageKind) -> Result<(), SendError> {
+        self.begin_any(kind, false)
+    }
+
+    fn begin_any(&mut self, kind: MessageKind, compress: bool) -> Result<(), SendError> {
         self.check_data()?;
         self.streamed = Some(Streamed {
             kind,
-            compressed: self
-                .encoder
-                .as_mut()
-                .is_some_and(|encoder| encoder.begin(None)),
+            compressed: compress
+                && self
+                    .encoder
+                    .as_mut()
+                    .is_some_and(|encoder| encoder.begin(None)),
             first: true,
             utf8: Utf8Check::new(),
         });
@@ -141,13 +158,16 @@ impl Outbox {
         Ok(())
     }
 
-    /// Queues the next piece of the streamed message, as one frame or more; `last` ends the message.
-    /// Control frames may go between pieces, other messages may not.
+    /// Queues the next piece of the streamed message, copied; `last` ends the message. A piece is one
+    /// frame, unless `Config::fragment_size` cuts it or it is compressed: a compressor makes frames of
+    /// up to 16 KiB, and may hold all of a piece back until more comes. Control frames may go between
+    /// pieces, other messages may not.
     ///
     /// # Errors
     /// [`SendError::NoMessageOpen`] without [`begin`](Outbox::begin); [`SendError::InvalidUtf8`] when
     /// the pieces of a text are no text (the piece is not queued, the message stays open);
-    /// [`SendError::Closed`] and [`SendError::QueueFull`] as [`feed`](Outbox::feed).
+    /// [`SendError::Closed`] and [`SendError::QueueFull`] as [`feed`](Outbox::feed); the mere end of a
+    /// message, without data, is taken however much is queued.
     pub fn piece(&mut self, data: &[u8], last: bool) -> Result<(), SendError> {
         if self.closing.is_some() {
             return Err(SendError::Closed);
@@ -155,7 +175,8 @@ impl Outbox {
         let Some(mut streamed) = self.streamed else {
             return Err(SendError::NoMessageOpen);
         };
-        if self.queue.queued() >= self.queue_limit {
+        let is_mere_end = last && data.is_empty();
+        if self.queue.queued() >= self.queue_limit && !is_mere_end {
             return Err(SendError::QueueFull);
         }
         if streamed.kind == MessageKind::Text {
@@ -409,6 +430,23 @@ impl Outbox {
         self.closing.get_or_insert_default().shut_down();
     }
 
+    /// Says that a write failed. Mostly the [transport has failed](Outbox::transport_failed) then, and
+    /// this says so. But once our Close is out only answers to pings are lost with it, and the peer's
+    /// Close may still be there to be read (§7.1.4): then this is no failure.
+    pub fn write_failed(&mut self, kind: io::ErrorKind) -> bool {
+        let close_is_out = self.queue.queued() == 0
+            && self
+                .closing
+                .as_ref()
+                .is_some_and(|closing| closing.is_sent() && !closing.is_over());
+        if close_is_out {
+            self.control = None;
+        } else {
+            self.transport_failed(kind);
+        }
+        !close_is_out
+    }
+
     /// Says that the transport failed: nothing more can be sent or received.
     pub fn transport_failed(&mut self, kind: io::ErrorKind) {
         self.plain = false;
@@ -600,9 +638,7 @@ impl Outbox {
             self.queue.push_copy(true, false, opcode, mask, payload);
             return;
         }
-        self.queue.make_room_for(payload.len());
-        let pushed = self.queue.push_plain(opcode, payload);
-        debug_assert!(pushed, "room was made");
+        self.queue.push_first(opcode, payload);
     }
 
     /// All that is queued, if it lies in one piece.

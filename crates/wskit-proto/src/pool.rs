@@ -7,30 +7,41 @@ use std::cell::{Cell, RefCell};
 
 /// A read buffer: must stay in cache. 16 KiB lost and 64 KiB gained nothing when measured.
 pub(crate) const READ_SLAB: usize = 32 << 10;
+/// The read buffer of a connection on which more comes at once than fits the usual one.
+pub(crate) const BULK_SLAB: usize = 256 << 10;
 /// A write buffer: room for a burst of replies to one read buffer.
 pub(crate) const WRITE_SLAB: usize = 64 << 10;
 /// Buffers that a thread keeps beyond the hot one.
 const KEPT: usize = 15;
+/// The same of the largest kind.
+const KEPT_BULK: usize = 2;
+/// A buffer of a large message is kept for the next one up to this capacity.
+const LARGE_MAX: usize = (1 << 20) + (64 << 10);
 
 /// A buffer, or the empty box when none is held. An empty box owns no memory.
 pub(crate) type Slab = Box<[u8]>;
 
 struct Pool {
     size: usize,
+    most: usize,
     /// One slot in front of the list: in a request-reply exchange it is the only one ever touched.
     hot: Cell<Option<Slab>>,
     kept: RefCell<Vec<Slab>>,
 }
 
 thread_local! {
-    static READ: Pool = const { Pool::new(READ_SLAB) };
-    static WRITE: Pool = const { Pool::new(WRITE_SLAB) };
+    static READ: Pool = const { Pool::new(READ_SLAB, KEPT) };
+    static BULK: Pool = const { Pool::new(BULK_SLAB, KEPT_BULK) };
+    static WRITE: Pool = const { Pool::new(WRITE_SLAB, KEPT) };
+    /// What the latest large message lay in.
+    static LARGE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 impl Pool {
-    const fn new(size: usize) -> Self {
+    const fn new(size: usize, most: usize) -> Self {
         Self {
             size,
+            most,
             hot: Cell::new(None),
             kept: RefCell::new(Vec::new()),
         }
@@ -68,7 +79,7 @@ impl Pool {
     #[cold]
     fn keep(&self, slab: Slab) {
         if let Ok(mut kept) = self.kept.try_borrow_mut() {
-            if kept.len() < KEPT {
+            if kept.len() < self.most {
                 kept.push(slab);
             }
         }
@@ -84,7 +95,41 @@ pub(crate) fn take_read() -> Slab {
 
 #[inline]
 pub(crate) fn give_read(slab: Slab) {
-    let _ = READ.try_with(|pool| pool.give(slab));
+    if slab.len() == BULK_SLAB {
+        give_bulk(slab);
+    } else {
+        let _ = READ.try_with(|pool| pool.give(slab));
+    }
+}
+
+#[cold]
+pub(crate) fn take_bulk() -> Slab {
+    BULK.try_with(Pool::take)
+        .unwrap_or_else(|_| fresh(BULK_SLAB))
+}
+
+#[cold]
+fn give_bulk(slab: Slab) {
+    let _ = BULK.try_with(|pool| pool.give(slab));
+}
+
+/// An empty buffer for a large message with room for `room` bytes, and not for much more.
+pub(crate) fn take_large(room: usize) -> Vec<u8> {
+    let kept = LARGE.try_with(Cell::take).unwrap_or_default();
+    if kept.capacity() >= room && kept.capacity() / 2 <= room {
+        return kept;
+    }
+    give_large(kept);
+    Vec::with_capacity(room)
+}
+
+/// Keeps the buffer of a large message for the next: a system's allocator would give it back to the
+/// system, and have each page brought anew.
+pub(crate) fn give_large(mut buffer: Vec<u8>) {
+    if (READ_SLAB..=LARGE_MAX).contains(&buffer.capacity()) {
+        buffer.clear();
+        let _ = LARGE.try_with(|place| place.set(buffer));
+    }
 }
 
 #[inline]

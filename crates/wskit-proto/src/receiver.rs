@@ -52,6 +52,13 @@ pub(crate) struct Receiver {
     own: Vec<u8>,
     own_done: usize,
     own_lent: bool,
+    /// How large the latest message was that was read into a buffer of its own: the next may be as
+    /// large. 0 when the latest was small.
+    expected: u32,
+    /// Something was read since then, at the border of a message.
+    tried: bool,
+    /// The slab was not enough for what came at once: the next is a large one.
+    bulk: bool,
     /// Bytes of an unfinished header or control frame while no slab is held.
     carry: Vec<u8>,
     /// The text that may be lent: its bytes have been validated and still lie where they were.
@@ -145,12 +152,17 @@ const LARGE: usize = 8 << 10;
 const SURPLUS: usize = 1 << 10;
 /// The header of a masked frame with a 7-bit length.
 const SHORT_HEAD: usize = 6;
+/// Where a large message is expected, the first read brings this much: its header, and little of its
+/// payload, which has to be copied.
+const FIRST: usize = 1 << 10;
+/// The most room that is made because the message before was so large.
+const EXPECTED_MAX: usize = 1 << 20;
 /// Text is validated, and compressed data expanded, in blocks that stay in L1.
 const BLOCK: usize = 16 << 10;
 
 impl Receiver {
     pub(crate) fn new(role: Role, config: Arc<Config>) -> Self {
-        let hot_max = u32::try_from(config.limits.max_message_size).unwrap_or(u32::MAX);
+        let hot_max = hot_max(&config);
         Self {
             slab: Slab::default(),
             start: 0,
@@ -159,7 +171,7 @@ impl Receiver {
             masked: role.expects() == Masking::Required,
             state: State::Open,
             hot_max,
-            short_max: hot_max.min(125) as u8,
+            short_max: short_max(hot_max),
             drained: true,
             heard: false,
             delivery: Delivery::Whole,
@@ -169,6 +181,9 @@ impl Receiver {
             own: Vec::new(),
             own_done: 0,
             own_lent: false,
+            expected: 0,
+            tried: false,
+            bulk: false,
             carry: Vec::new(),
             lent: NOTHING,
             error: None,
@@ -180,6 +195,13 @@ impl Receiver {
     #[cfg(any(test, feature = "deflate"))]
     pub(crate) fn set_decoder(&mut self, decoder: Decoder) {
         self.decoder = Some(Box::new(decoder));
+    }
+
+    /// For what comes from the next frame on.
+    pub(crate) fn set_config(&mut self, config: Arc<Config>) {
+        self.hot_max = hot_max(&config);
+        self.short_max = short_max(self.hot_max);
+        self.config = config;
     }
 
     /// The next message if it is the common kind: one whole plain frame in the slab.
@@ -335,12 +357,21 @@ impl Receiver {
         self.hot = false;
         self.frame = None;
         self.message = None;
-        self.own = Vec::new();
-        self.own_lent = false;
+        // What has been handed out, or waits to be, stays until the next look at the input.
+        if !self.own_lent {
+            self.own = Vec::new();
+        }
         self.carry = Vec::new();
         self.error = None;
         self.start = 0;
         self.end = 0;
+    }
+
+    /// Nothing of the open message has been handed out yet: it is put together as a whole after all.
+    pub(crate) fn want_whole(&mut self) {
+        if let Some(message) = self.message.as_mut() {
+            message.pieces &= !message.first;
+        }
     }
 
     /// Whether bytes of an unfinished frame or message have come: an end of stream now cuts it.
@@ -358,6 +389,14 @@ impl Drop for Receiver {
             pool::give_read(core::mem::take(&mut self.slab));
         }
     }
+}
+
+fn hot_max(config: &Config) -> u32 {
+    u32::try_from(config.limits.max_message_size).unwrap_or(u32::MAX)
+}
+
+fn short_max(hot_max: u32) -> u8 {
+    hot_max.min(125) as u8
 }
 
 /// Unmasks a whole text, and says whether it is one.

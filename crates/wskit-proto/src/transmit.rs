@@ -133,6 +133,14 @@ impl Transmit {
         true
     }
 
+    /// As [`push_plain`](Transmit::push_plain) when there is no slab or no room in it.
+    #[inline(never)]
+    pub(crate) fn push_first(&mut self, opcode: OpCode, payload: &[u8]) {
+        self.make_room_for(payload.len());
+        let pushed = self.push_plain(opcode, payload);
+        debug_assert!(pushed, "no slab has room for {} bytes", payload.len());
+    }
+
     /// Appends a frame whose payload (masked already, where it must be) is queued as it is.
     pub(crate) fn push_large(&mut self, header: &FrameHeader, payload: Payload) {
         let mut head = [0; FrameHeader::MAX_SIZE];
@@ -336,7 +344,11 @@ impl Transmit {
     #[cold]
     fn clear_older(&mut self) {
         if let Some(mut older) = self.older.take() {
-            older.segments.clear();
+            for segment in older.segments.drain(..) {
+                if let Segment::Own { data, .. } = segment {
+                    pool::give_large(data);
+                }
+            }
             for slab in older.retired.drain(..) {
                 pool::give_write(slab);
             }
@@ -455,7 +467,9 @@ impl Older {
                 break;
             }
             left -= len;
-            self.segments.pop_front();
+            if let Some(Segment::Own { data, .. }) = self.segments.pop_front() {
+                pool::give_large(data);
+            }
         }
         self.release();
         left

@@ -380,3 +380,29 @@ fn outcome_is_shown_in_a_sentence() {
         "the peer went away without a Close"
     );
 }
+
+/// What was handed out, or is about to be, is whole although the transport has failed since.
+///
+/// Proves: X-io-4, X-io-5
+#[test]
+fn message_in_a_buffer_of_its_own_outlives_the_transport() {
+    for role in ROLES {
+        let (mut inbound, mut outbox) = open(role, Config::new()).split();
+        let frames = [
+            to(role, TEXT, b"in two "),
+            to(role, FIN | CONTINUATION, b"parts"),
+        ]
+        .concat();
+        assert_eq!(inbound.receive(&frames), frames.len());
+        let now = std::time::Instant::now;
+        let Ok(Some(wskit_proto::Ready::Message(token))) = inbound.next(&mut outbox, now) else {
+            panic!("both fragments are there");
+        };
+        inbound.stop();
+        outbox.transport_failed(ErrorKind::ConnectionReset);
+        assert_eq!(inbound.message(token).as_text(), Some("in two parts"));
+        assert!(matches!(inbound.next(&mut outbox, now), Ok(None)));
+        inbound.release();
+        assert_eq!(inbound.held(), 0);
+    }
+}

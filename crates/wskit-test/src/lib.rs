@@ -11,9 +11,12 @@ mod faults;
 mod frames;
 mod harness;
 mod join;
+mod network;
 mod pipe;
 mod probe;
 mod script;
+#[cfg(feature = "sockets")]
+pub mod sockets;
 pub mod suite;
 
 pub use clock::{Alarm, Clock};
@@ -24,6 +27,7 @@ pub use harness::{
     Harness, Io, Simulated, SimulatedIo, TimerOf, now, run, run_timed, sleep, timer, wrap,
 };
 pub use join::{Boxed, cut, join, join_all, once, pause};
+pub use network::{Answer, Network, NetworkTimer, OnNetwork};
 pub use pipe::{PipeEnd, PipeRead, PipeWrite, pipe};
 pub use probe::Probe;
 pub use script::Script;

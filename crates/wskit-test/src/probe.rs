@@ -66,6 +66,12 @@ impl Probe {
         self.with(|me, _| me.written.clone())
     }
 
+    /// Forgets what was [`written`](Probe::written) so far: for tests that write more than they want
+    /// to keep.
+    pub fn forget_written(&self) {
+        self.with(|me, _| me.written.clear());
+    }
+
     /// Bytes that wait to be read at this end.
     #[must_use]
     pub fn unread(&self) -> usize {

@@ -91,6 +91,15 @@ impl Script {
         assert_eq!(self.frame().await, Frame::new(opcode, payload));
     }
 
+    /// Reads a frame without FIN, which must be this one.
+    pub async fn expect_part(&mut self, opcode: OpCode, payload: impl AsRef<[u8]>) {
+        let expected = Frame {
+            fin: false,
+            ..Frame::new(opcode, payload)
+        };
+        assert_eq!(self.frame().await, expected);
+    }
+
     /// Reads a Close with this code.
     pub async fn expect_close(&mut self, code: u16) {
         let frame = self.frame().await;
@@ -111,6 +120,29 @@ impl Script {
                 self.unread
             );
         }
+    }
+
+    /// Reads so many bytes.
+    pub async fn bytes(&mut self, len: usize) -> Vec<u8> {
+        while self.unread.len() < len {
+            assert!(
+                self.read().await.expect("more was expected") > 0,
+                "{len} bytes were expected, got {:02x?}",
+                self.unread
+            );
+        }
+        self.unread.drain(..len).collect()
+    }
+
+    /// Whether the head of an HTTP message has come whole.
+    #[must_use]
+    pub fn has_head(&self) -> bool {
+        self.unread.windows(4).any(|four| four == b"\r\n\r\n")
+    }
+
+    /// Lets what was read go unexpected.
+    pub fn forget(&mut self) {
+        self.unread.clear();
     }
 
     /// Reads to the end of the stream; what came.

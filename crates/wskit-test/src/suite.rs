@@ -2,18 +2,25 @@
 //!
 //! [`suite!`](crate::suite!) makes a `#[test]` of each.
 
+pub mod byte_stream;
+pub mod byte_stream_faults;
 pub mod cancel;
 pub mod close;
 pub mod control;
 pub mod corking;
 pub mod deadlines;
+pub mod dial;
 pub mod echo;
 pub mod endings;
 pub mod faults;
 pub mod handshake;
 pub mod pressure;
+pub mod proxies;
+pub mod redirects;
 mod scene;
 pub mod split;
+pub mod streaming;
+pub mod streaming_faults;
 
 /// Expands to one `#[test]` for each scenario of the [`suite`](mod@crate::suite), run on this harness, in
 /// modules of their names.
@@ -79,6 +86,7 @@ macro_rules! suite {
         $crate::scenarios!($harness, close: {
             close_completes_from_either_end
             server_ends_the_transport_at_once
+            late_pong_that_fails_does_not_end_the_reading
             client_waits_for_the_server_to_end_the_transport
             crossing_closes_are_clean
             close_discards_data_that_still_comes
@@ -105,6 +113,39 @@ macro_rules! suite {
             transport_is_dropped_with_the_last_half
             message_kept_before_the_split_reaches_the_reader
             both_halves_learn_of_a_reset
+        });
+        $crate::scenarios!($harness, streaming: {
+            pieces_leave_as_frames
+            streams_pass_each_other
+            pongs_go_between_pieces
+            write_waits_while_the_peer_does_not_read
+            message_ends_behind_a_full_queue
+            other_writers_wait_for_the_end
+            stream_begins_after_the_permits
+            message_without_a_piece_is_taken_back
+            unfinished_message_closes_with_1011
+            streamed_text_is_checked_as_it_goes
+            close_ends_a_message_that_is_being_made
+            streaming_writers_learn_of_the_end
+        });
+        $crate::scenarios!($harness, streaming_faults: {
+            cut_pieces_come_once
+            stream_with_every_operation_failing
+        });
+        $crate::scenarios!($harness, byte_stream: {
+            written_bytes_come_out
+            borders_of_messages_mean_nothing
+            only_an_ordinary_close_is_the_end
+            small_writes_leave_together
+            stream_waits_while_the_peer_does_not_read
+            two_tasks_share_a_stream
+            waiting_reader_is_woken_after_a_write_of_another
+            stream_that_only_writes_answers_pings
+            closed_stream_can_be_read_to_the_end
+        });
+        $crate::scenarios!($harness, byte_stream_faults: {
+            cut_reads_and_writes_lose_nothing
+            byte_stream_with_every_operation_failing
         });
         $crate::scenarios!($harness, endings: {
             end_of_stream_at_every_byte_is_told_once
@@ -148,6 +189,40 @@ macro_rules! suite {
             client_is_refused
             handshake_cut_at_every_byte_is_an_error
         });
+        $crate::scenarios!($harness, dial: {
+            first_address_that_answers_wins
+            slow_address_may_still_win
+            refusal_is_followed_by_the_next_address_at_once
+            no_address_that_answers_is_one_error
+            addresses_and_local_addresses_are_used_as_given
+            one_deadline_covers_every_step
+            dropped_connect_leaves_nothing_behind
+            bad_url_opens_no_socket
+            connections_are_opened_so_many_at_a_time
+            dropped_turn_is_passed_on
+        });
+        $crate::scenarios!($harness, proxies: {
+            http_proxy_opens_the_way
+            socks_proxy_opens_the_way
+            proxies_get_their_credentials_and_nobody_else
+            proxy_that_refuses_is_told_as_such
+            what_is_no_proxy_is_told_as_such
+            proxy_that_goes_away_is_told_at_every_byte
+            proxy_that_hangs_is_blamed_for_the_deadline
+            proxy_that_cannot_be_reached_is_told_as_such
+            environment_chooses_the_proxy
+            every_operation_on_the_way_through_a_proxy_may_fail
+        });
+        $crate::scenarios!($harness, redirects: {
+            redirect_is_a_refusal_unless_asked_for
+            redirect_within_an_origin_keeps_everything
+            redirect_to_another_origin_leaves_credentials_behind
+            redirect_loop_ends
+            redirect_to_nowhere_is_told_as_such
+            other_refusals_are_not_followed
+            redirects_share_one_deadline
+            own_dialler_supplies_the_stream
+        });
         $crate::scenarios!($harness, faults: {
             session_with_every_operation_failing_at_the_client
             session_with_every_operation_failing_at_the_server
@@ -158,6 +233,7 @@ macro_rules! suite {
             cut_receives_lose_nothing
             cut_recv_event_loses_nothing
             cut_recv_piece_loses_nothing
+            dropped_recv_piece_leaves_the_message_whole
             cut_split_receives_lose_nothing
             cut_sends_are_whole_or_nothing
             cut_pings_are_sent_once_at_most
@@ -196,9 +272,16 @@ mod tests {
             include_str!("suite/pressure.rs"),
             include_str!("suite/close.rs"),
             include_str!("suite/split.rs"),
+            include_str!("suite/streaming.rs"),
+            include_str!("suite/streaming_faults.rs"),
+            include_str!("suite/byte_stream.rs"),
+            include_str!("suite/byte_stream_faults.rs"),
             include_str!("suite/endings.rs"),
             include_str!("suite/deadlines.rs"),
             include_str!("suite/handshake.rs"),
+            include_str!("suite/dial.rs"),
+            include_str!("suite/proxies.rs"),
+            include_str!("suite/redirects.rs"),
             include_str!("suite/faults.rs"),
             include_str!("suite/cancel.rs"),
         ];

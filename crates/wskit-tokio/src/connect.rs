@@ -1,18 +1,16 @@
 use std::io::{self, IoSlice};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::Response;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use wskit_driver::{Error, within};
-use wskit_handshake::{ClientRequest, HeadLimits, RequestError};
-use wskit_proto::Config;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use wskit_driver::{Error, Net};
+use wskit_handshake::{ClientRequest, RequestError};
 
-use crate::timer::TokioTimer;
 #[cfg(feature = "rustls")]
 use crate::tls;
-use crate::{Client, WebSocket};
+use crate::{Connector, Io, Tokio, TokioTimer, WebSocket};
 
 /// Connects to a `ws://` or `wss://` URL with the default settings.
 ///
@@ -23,11 +21,7 @@ use crate::{Client, WebSocket};
 /// # Ok(()) }
 /// ```
 ///
-/// # Errors
-/// As [`Connector::connect`].
-///
-/// # Cancel safety
-/// A dropped connect drops the connection.
+/// Errors and cancel safety are those of [`Connector::connect`].
 pub async fn connect<Q>(request: Q) -> Result<WebSocket<ClientStream>, Error>
 where
     Q: TryInto<ClientRequest>,
@@ -36,112 +30,44 @@ where
     Ok(Connector::new().connect(request).await?.0)
 }
 
-/// Dials: the settings of a client, for one connection or many.
-#[derive(Clone, Debug, Default)]
-pub struct Connector {
-    client: Client,
-    #[cfg(feature = "rustls")]
-    tls: Option<tls::Connector>,
-}
+impl Net for Tokio {
+    type Stream = ClientStream;
+    type Io = Io<ClientStream>;
+    type Timer = TokioTimer;
 
-impl Connector {
-    /// The default settings: TLS with whoever the compiled-in features trust, TCP_NODELAY.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(lookup_host((host, port)).await?.collect())
     }
 
-    /// Limits, deadlines and habits of the connection.
-    #[must_use]
-    pub fn config(mut self, config: impl Into<std::sync::Arc<Config>>) -> Self {
-        self.client = self.client.config(config);
-        self
-    }
-
-    /// Limits of the server's answer.
-    #[must_use]
-    pub fn head_limits(mut self, limits: HeadLimits) -> Self {
-        self.client = self.client.head_limits(limits);
-        self
-    }
-
-    /// Offers permessage-deflate; the server may decline.
-    #[cfg(feature = "deflate")]
-    #[must_use]
-    pub fn deflate(mut self, config: wskit_proto::deflate::Config) -> Self {
-        self.client = self.client.deflate(config);
-        self
-    }
-
-    /// TLS settings for `wss://`.
-    #[cfg(feature = "rustls")]
-    #[must_use]
-    pub fn tls(mut self, connector: tls::Connector) -> Self {
-        self.tls = Some(connector);
-        self
-    }
-
-    /// Connects: name lookup, TCP, TLS for `wss://` (before anything else is sent), and the opening
-    /// handshake, all within `Config::handshake_timeout`. Gives the server's response too.
-    ///
-    /// A request is a URL (`&str`, `http::Uri`), an `http::Request<()>`, or a [`ClientRequest`] with
-    /// headers, sub-protocols and credentials.
-    ///
-    /// # Errors
-    /// [`Error::Request`] before anything is dialled, [`Error::Io`], `Error::Tls`,
-    /// [`Error::TlsUnavailable`], [`Error::Handshake`], [`Error::HandshakeTimeout`],
-    /// [`Error::NoTimer`].
-    ///
-    /// # Cancel safety
-    /// A dropped connect drops the connection.
-    pub async fn connect<Q>(
-        &self,
-        request: Q,
-    ) -> Result<(WebSocket<ClientStream>, Response<()>), Error>
-    where
-        Q: TryInto<ClientRequest>,
-        RequestError: From<Q::Error>,
-    {
-        let request = request.try_into().map_err(RequestError::from)?;
-        let limit = self.client.settings().handshake_deadline();
-        within(TokioTimer::default(), limit, async {
-            let stream = self.dial(&request).await?;
-            self.client
-                .handshake::<ClientStream, ClientRequest>(stream, request)
-                .await
-        })
-        .await?
-    }
-
-    async fn dial(&self, request: &ClientRequest) -> Result<ClientStream, Error> {
-        if request.is_secure() {
-            return self.dial_tls(request).await;
+    async fn connect_tcp(to: SocketAddr, from: Option<IpAddr>) -> io::Result<ClientStream> {
+        let socket = match to {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        if let Some(from) = from {
+            socket.bind((from, 0).into())?;
         }
-        let tcp = dial_tcp(request).await?;
-        Ok(ClientStream::Tcp(tcp))
+        socket.set_nodelay(true)?;
+        Ok(ClientStream::Tcp(socket.connect(to).await?))
+    }
+
+    fn into_stream(io: Io<ClientStream>) -> ClientStream {
+        io.into_inner()
     }
 
     #[cfg(feature = "rustls")]
-    async fn dial_tls(&self, request: &ClientRequest) -> Result<ClientStream, Error> {
-        // Before anything is dialled: settings that cannot work are no reason to bother a server.
-        let connector = self.tls.clone().map_or_else(tls::Connector::new, Ok)?;
-        let tcp = dial_tcp(request).await?;
-        let tls = connector.connect(request.host(), tcp).await?;
-        Ok(ClientStream::Tls(Box::new(tls)))
-    }
+    const TLS: bool = true;
 
-    #[cfg(not(feature = "rustls"))]
-    #[allow(clippy::unused_async, reason = "the version with TLS awaits")]
-    async fn dial_tls(&self, _: &ClientRequest) -> Result<ClientStream, Error> {
-        Err(Error::TlsUnavailable)
+    #[cfg(feature = "rustls")]
+    async fn secure(
+        tls: &tls::Connector,
+        host: &str,
+        stream: ClientStream,
+    ) -> Result<ClientStream, Error> {
+        Ok(ClientStream::Tls(Box::new(
+            tls.connect(host, stream).await?,
+        )))
     }
-}
-
-async fn dial_tcp(request: &ClientRequest) -> Result<TcpStream, Error> {
-    let tcp = TcpStream::connect((request.host(), request.port())).await?;
-    // Messages are written whole; waiting for more would only delay them.
-    tcp.set_nodelay(true)?;
-    Ok(tcp)
 }
 
 /// What a client's connection runs over.
@@ -150,9 +76,9 @@ async fn dial_tcp(request: &ClientRequest) -> Result<TcpStream, Error> {
 pub enum ClientStream {
     /// `ws://`.
     Tcp(TcpStream),
-    /// `wss://`.
+    /// `wss://`; over TLS again if that is how the proxy is reached.
     #[cfg(feature = "rustls")]
-    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+    Tls(Box<tls::client::TlsStream<ClientStream>>),
 }
 
 impl ClientStream {
@@ -162,13 +88,12 @@ impl ClientStream {
         match self {
             Self::Tcp(tcp) => tcp,
             #[cfg(feature = "rustls")]
-            Self::Tls(tls) => tls.get_ref().0,
+            Self::Tls(tls) => tls.get_ref().0.tcp(),
         }
     }
-}
 
-impl ClientStream {
     /// The TCP connection, unless it is inside TLS.
+    #[allow(clippy::unnecessary_wraps, reason = "with TLS it is not always one")]
     pub(crate) fn into_tcp(self) -> Result<TcpStream, Self> {
         match self {
             Self::Tcp(tcp) => Ok(tcp),
@@ -180,16 +105,10 @@ impl ClientStream {
 
 macro_rules! either {
     ($stream:expr, $inner:ident => $call:expr) => {
-        match $stream.get_mut() {
-            ClientStream::Tcp(tcp) => {
-                let $inner = Pin::new(tcp);
-                $call
-            }
+        match $stream {
+            ClientStream::Tcp($inner) => $call,
             #[cfg(feature = "rustls")]
-            ClientStream::Tls(tls) => {
-                let $inner = Pin::new(tls);
-                $call
-            }
+            ClientStream::Tls($inner) => $call,
         }
     };
 }
@@ -200,7 +119,7 @@ impl AsyncRead for ClientStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_read(cx, buf))
+        either!(self.get_mut(), stream => Pin::new(stream).poll_read(cx, buf))
     }
 }
 
@@ -210,7 +129,7 @@ impl AsyncWrite for ClientStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write(cx, buf))
+        either!(self.get_mut(), stream => Pin::new(stream).poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -218,22 +137,18 @@ impl AsyncWrite for ClientStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write_vectored(cx, bufs))
+        either!(self.get_mut(), stream => Pin::new(stream).poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Tcp(tcp) => tcp.is_write_vectored(),
-            #[cfg(feature = "rustls")]
-            Self::Tls(tls) => tls.is_write_vectored(),
-        }
+        either!(self, stream => stream.is_write_vectored())
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_flush(cx))
+        either!(self.get_mut(), stream => Pin::new(stream).poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_shutdown(cx))
+        either!(self.get_mut(), stream => Pin::new(stream).poll_shutdown(cx))
     }
 }

@@ -1,56 +1,54 @@
-use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
-use wskit_driver::Timer;
+use wskit_driver::{Alarm, LazyTimer};
 
-/// tokio's clock and one alarm of it, made when a deadline is first waited for.
-#[derive(Default)]
-pub struct TokioTimer {
+/// tokio's clock and one alarm of it, set when a deadline is first waited for.
+pub type TokioTimer = LazyTimer<TokioAlarm>;
+
+/// tokio's alarm.
+#[derive(Debug, Default)]
+pub struct TokioAlarm {
     sleep: Option<Pin<Box<Sleep>>>,
+    /// Whom it wakes.
+    waker: Option<Waker>,
 }
 
-impl Timer for TokioTimer {
-    fn now(&self) -> Instant {
+impl Alarm for TokioAlarm {
+    fn now() -> Instant {
         // tokio's, so that its paused clock works in tests.
         TokioInstant::now().into_std()
     }
 
-    fn poll_until(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<io::Result<()>> {
-        let deadline = TokioInstant::from_std(deadline);
-        let sleep = match &mut self.sleep {
-            Some(sleep) => sleep,
-            none => none.insert(start(deadline)?),
+    fn set(&mut self, deadline: Instant) -> io::Result<()> {
+        self.waker = None;
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().reset(deadline.into()),
+            none => *none = Some(start(deadline.into())?),
+        }
+        Ok(())
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(sleep) = &mut self.sleep else {
+            return Poll::Pending;
         };
-        // Deadlines mostly move away from us: the alarm is left as it is and set anew only when it
-        // has gone off too early.
-        if sleep.deadline() > deadline {
-            sleep.as_mut().reset(deadline);
-        }
-        loop {
-            ready!(sleep.as_mut().poll(cx));
-            if sleep.deadline() >= deadline {
-                return Poll::Ready(Ok(()));
-            }
-            sleep.as_mut().reset(deadline);
-        }
+        // A task that has used up its budget is sent away before the alarm takes note of it.
+        let heard = has_budget_remaining();
+        let polled = sleep.as_mut().poll(cx);
+        self.waker = (heard && polled.is_pending()).then(|| cx.waker().clone());
+        polled
     }
-}
 
-/// A new alarm on the same clock.
-impl Clone for TokioTimer {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl fmt::Debug for TokioTimer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokioTimer")
+    fn is_waiting(&self, cx: &Context<'_>) -> bool {
+        let wakes = |waker: &Waker| waker.will_wake(cx.waker());
+        self.waker.as_ref().is_some_and(wakes)
+            && self.sleep.as_ref().is_some_and(|sleep| !sleep.is_elapsed())
     }
 }
 

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-pub use wskit_driver::{Error, Event};
+pub use wskit_driver::{Error, Event, RedirectError, dial};
 pub use wskit_handshake::{
     Accept, ClientRequest, HandshakeError, HeadLimits, OriginPolicy as Origin, Rejection,
     UpgradeRequest,
@@ -18,8 +18,8 @@ pub use wskit_tokio as tokio;
 
 #[cfg(feature = "tokio")]
 pub use wskit_tokio::{
-    Client, ClientStream, Connector, HttpRequest, Reader, Request, Server, Upgrade, WebSocket,
-    Writer, connect, from_parts,
+    ByteStream, Client, ClientStream, Connector, HttpRequest, MessageWriter, Reader, Request,
+    Server, Upgrade, WebSocket, Writer, connect, from_parts,
 };
 
 /// The binding to async-std and smol. Its types are also at the root of this crate where the feature
@@ -29,8 +29,8 @@ pub use wskit_async_std as async_std;
 
 #[cfg(all(feature = "async-std", not(feature = "tokio")))]
 pub use wskit_async_std::{
-    Client, ClientStream, Connector, HttpRequest, Reader, Request, Server, Upgrade, WebSocket,
-    Writer, connect, from_parts,
+    ByteStream, Client, ClientStream, Connector, HttpRequest, MessageWriter, Reader, Request,
+    Server, Upgrade, WebSocket, Writer, connect, from_parts,
 };
 
 /// Compression: its settings, and what can be agreed on.

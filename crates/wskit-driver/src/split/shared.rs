@@ -3,7 +3,9 @@ use std::io;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use wskit_proto::{Ending, Outbox, Outcome, Outgoing, SendError, Spare, State, WithOutbox};
+use wskit_proto::{
+    Delivery, Ending, Outbox, Outcome, Outgoing, SendError, Spare, State, WithOutbox,
+};
 
 use super::flushing::Target;
 use crate::engine::Engine;
@@ -43,6 +45,8 @@ pub(crate) struct Tx<W> {
     line: VecDeque<u64>,
     next_in_line: u64,
     permits: usize,
+    /// Somebody sends a message in pieces: §5.4 lets no other message go between them.
+    claimed: bool,
 }
 
 pub(crate) struct Parked<T: Transport> {
@@ -106,6 +110,7 @@ impl<T: Transport> Shared<T> {
             line: VecDeque::new(),
             next_in_line: 0,
             permits: 0,
+            claimed: false,
         };
         let flags = AtomicUsize::new(tx.flags());
         Self {
@@ -259,8 +264,13 @@ impl<T: Transport> Shared<T> {
         polled
     }
 
-    /// Ready once there is room, whoever else waits for it.
-    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    /// Ready once there is room, whoever else waits for it: to somebody without a claim while nobody
+    /// has one; to the one who has it once the permits from before are used up.
+    pub(crate) fn poll_room(
+        &self,
+        cx: &mut Context<'_>,
+        has_claim: bool,
+    ) -> Poll<Result<(), Error>> {
         let ticket = self.waiting.ticket();
         let polled = self.with_tx(|tx| {
             if !tx.outbox.has_room(tx.permits * PERMIT) {
@@ -272,7 +282,8 @@ impl<T: Transport> Shared<T> {
             if tx.outbox.state() != State::Open {
                 return Poll::Ready(Err(SendError::Closed.into()));
             }
-            if tx.outbox.has_room(tx.permits * PERMIT) {
+            let its_turn = tx.claimed == has_claim && !(has_claim && tx.permits > 0);
+            if its_turn && tx.outbox.has_room(tx.permits * PERMIT) {
                 Poll::Ready(Ok(()))
             } else {
                 Poll::Pending
@@ -315,10 +326,14 @@ impl<T: Transport> Shared<T> {
                         .poll_flush(&mut Context::from_waker(&self.waiting_waker))
                 });
             }
-            polled.map_err(|error| {
-                tx.outbox.transport_failed(error.kind());
-                error.into()
-            })
+            match polled {
+                // Once our Close is out there is nothing left to be sent.
+                Poll::Ready(Err(error)) if tx.outbox.write_failed(error.kind()) => {
+                    Poll::Ready(Err(error.into()))
+                }
+                Poll::Ready(_) => Poll::Ready(Ok(())),
+                Poll::Pending => Poll::Pending,
+            }
         });
         self.drive_parked();
         if polled.is_pending() {
@@ -332,7 +347,9 @@ impl<T: Transport> Shared<T> {
         let ticket = self.waiting.ticket();
         self.drive_parked();
         match self.poll_write_out(cx) {
-            Poll::Ready(Err(error)) => self.with_tx(|tx| tx.outbox.transport_failed(error.kind())),
+            Poll::Ready(Err(error)) => {
+                self.with_tx(|tx| tx.outbox.write_failed(error.kind()));
+            }
             Poll::Ready(Ok(()))
                 if self.with_tx(|tx| tx.outbox.ending()) == Ending::ShutDown
                     && self.poll_shutdown(cx).is_ready() =>
@@ -355,6 +372,8 @@ impl<T: Transport> Shared<T> {
         let Some(Parked { engine, read }) = parked.as_mut() else {
             return;
         };
+        // What is thrown away is not put together first.
+        engine.inbound.set_delivery(Delivery::Pieces);
         let mut link = ReadSide { read, shared: self };
         let mut cx = Context::from_waker(&self.waiting_waker);
         while let Poll::Ready(Ok(Some(_))) = engine.poll_ready(&mut cx, &mut link) {}
@@ -379,8 +398,8 @@ impl<W: PollWrite> Tx<W> {
     }
 
     fn may_enter(&self, number: Option<u64>) -> bool {
-        self.line.front().copied() == number && self.outbox.has_room(self.permits * PERMIT)
-            || (self.line.is_empty() && self.outbox.has_room(self.permits * PERMIT))
+        let its_turn = self.line.is_empty() || self.line.front().copied() == number;
+        its_turn && !self.claimed && self.outbox.has_room(self.permits * PERMIT)
     }
 
     fn has_written(&self, target: Target) -> bool {
@@ -415,6 +434,17 @@ impl<W: PollWrite> Tx<W> {
         } else {
             Err(SendError::QueueFull)
         }
+    }
+
+    /// Keeps all others from queueing data until it is given up.
+    pub(crate) fn claim(&mut self) -> Result<(), SendError> {
+        self.outbox.check()?;
+        self.claimed = true;
+        Ok(())
+    }
+
+    pub(crate) fn give_up_claim(&mut self) {
+        self.claimed = false;
     }
 
     pub(crate) fn take_permit(&mut self) -> Result<(), SendError> {

@@ -26,7 +26,7 @@ use crate::transport::{Timer, Transport};
 /// Dropping a writer changes nothing for the others; dropping the last one neither flushes nor
 /// closes: the reader goes on, and [`Reader::writer`](crate::Reader::writer) makes a new one.
 pub struct Writer<T: Transport> {
-    shared: Arc<Shared<T>>,
+    pub(super) shared: Arc<Shared<T>>,
     /// What a [`Sink::poll_flush`] in progress waits for.
     flushing: Option<Target>,
 }
@@ -76,7 +76,8 @@ impl<T: Transport> Writer<T> {
     /// Queues a message if there is room now and nobody waits.
     ///
     /// # Errors
-    /// [`SendError::QueueFull`] if not; else as [`send`](Writer::send).
+    /// [`SendError::QueueFull`] if not, [`SendError::MessageOpen`] while another writer sends a message
+    /// in pieces; else as [`send`](Writer::send).
     pub fn try_feed<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
         let message = message.into();
         self.shared.with_tx(|tx| tx.try_feed(message))
@@ -215,12 +216,14 @@ impl<T: Transport> fmt::Debug for Writer<T> {
 impl<T: Transport> Unpin for Writer<T> {}
 
 /// As on [`WebSocket`](crate::WebSocket); `poll_close` performs the closing handshake with code 1000.
+/// `start_send` fails with [`SendError::MessageOpen`] if another writer has begun a message in pieces
+/// since `poll_ready`.
 impl<T: Transport> Sink<Message> for Writer<T> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         // Without a place in the line: a sink has no way to give it up again.
-        self.shared.poll_room(cx)
+        self.shared.poll_room(cx, false)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {

@@ -1,23 +1,40 @@
 //! Which memory received bytes lie in, and when it is given back.
 
 use super::payload::check;
-use super::{BLOCK, Frame, Item, LARGE, NOTHING, ReadBuf, Receiver, SURPLUS, Spare, State};
+use super::{BLOCK, FIRST, Frame, Item, LARGE, NOTHING, ReadBuf, Receiver, SURPLUS, Spare, State};
 use crate::pool::{self, READ_SLAB};
 
 impl Receiver {
     /// Where the next read goes. Never empty.
     #[inline]
     pub(crate) fn read_buf(&mut self) -> ReadBuf<'_> {
+        // Between messages, with nothing left over: the buffer from its start.
+        if self.is_dry() && !self.bulk && self.expected == 0 {
+            self.lent = NOTHING;
+            if self.slab.is_empty() {
+                self.slab = pool::take_read();
+            }
+            self.start = 0;
+            self.end = 0;
+            return ReadBuf::Slab(&mut self.slab);
+        }
+        self.read_buf_within()
+    }
+
+    #[inline(never)]
+    fn read_buf_within(&mut self) -> ReadBuf<'_> {
         self.lent = NOTHING;
         if self.reads_large() {
             return self.large();
         }
         if self.slab.is_empty() {
             self.acquire();
+        } else if self.bulk && self.slab.len() == READ_SLAB {
+            self.enlarge();
         } else if self.start == self.end {
             self.start = 0;
             self.end = 0;
-        } else if self.start > 0 && self.end as usize > READ_SLAB / 2 {
+        } else if self.start > 0 && self.end as usize > self.slab.len() / 2 {
             self.compact();
         }
         if !self.carry.is_empty() {
@@ -25,7 +42,11 @@ impl Receiver {
             return ReadBuf::Slab(&mut []);
         }
         let end = self.end as usize;
-        ReadBuf::Slab(self.slab.get_mut(end..).unwrap_or_default())
+        let room = self.slab.get_mut(end..).unwrap_or_default();
+        if self.expected > 0 && self.hot && room.len() > FIRST {
+            return ReadBuf::Slab(room.get_mut(..FIRST).unwrap_or_default());
+        }
+        ReadBuf::Slab(room)
     }
 
     /// Says how many bytes were read into the slab.
@@ -33,7 +54,17 @@ impl Receiver {
     pub(crate) fn filled(&mut self, n: usize) {
         self.heard |= n > 0;
         self.drained = false;
-        self.end = (self.end as usize + n).min(self.slab.len()) as u32;
+        let end = (self.end as usize + n).min(self.slab.len());
+        self.end = end as u32;
+        if self.expected > 0 && self.hot && core::mem::replace(&mut self.tried, true) {
+            // The first read after a large message found no other.
+            self.expected = 0;
+        }
+        if end == self.slab.len() {
+            self.bulk = true;
+        } else if self.bulk && end <= READ_SLAB {
+            self.bulk = false;
+        }
         if self.state == State::Ended {
             self.start = 0;
             self.end = 0;
@@ -81,8 +112,11 @@ impl Receiver {
     /// Gives the slab back when there is nothing more to read for now. What it holds of an
     /// unfinished frame moves to a buffer of just that size, so that a peer which stalls in the
     /// middle of a frame holds no more than it has sent. A slab that may hold more events stays.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn release(&mut self) {
+        if self.own_done > 0 && self.message.is_some() {
+            self.release_own();
+        }
         if self.slab.is_empty() {
             return;
         }
@@ -96,6 +130,17 @@ impl Receiver {
         self.end = 0;
         self.lent = NOTHING;
         pool::give_read(core::mem::take(&mut self.slab));
+    }
+
+    /// Room that was made because a large message was expected is given up by a peer that has sent
+    /// next to nothing of it.
+    #[cold]
+    fn release_own(&mut self) {
+        if self.own.capacity() / 16 > self.own_done {
+            self.own.truncate(self.own_done);
+            self.own.shrink_to(self.own_done);
+            self.expected = 0;
+        }
     }
 
     #[cold]
@@ -122,7 +167,7 @@ impl Receiver {
     }
 
     pub(super) fn reads_large(&self) -> bool {
-        self.own_done >= LARGE
+        (self.own_done >= LARGE || (self.expected > 0 && self.own_done > 0))
             && self.start == self.end
             && self.carry.is_empty()
             && self
@@ -139,7 +184,8 @@ impl Receiver {
         if self.own.capacity() - self.own_done < LARGE {
             // Growing copies what has come, so room that was initialised is not kept.
             self.own.truncate(self.own_done);
-            self.own.reserve_exact(ahead(self.own_done, remaining));
+            self.own
+                .reserve_exact(ahead(self.own_done, remaining, self.expected));
         }
         let spare = self.own.capacity() - self.own_done;
         let limit = remaining.saturating_add(SURPLUS as u64).min(spare as u64) as usize;
@@ -148,12 +194,29 @@ impl Receiver {
 
     #[inline]
     pub(super) fn acquire(&mut self) {
-        self.slab = pool::take_read();
+        self.slab = if self.bulk {
+            pool::take_bulk()
+        } else {
+            pool::take_read()
+        };
         self.start = 0;
         self.end = 0;
         if !self.carry.is_empty() {
             self.take_carry();
         }
+    }
+
+    /// Goes on in a larger slab.
+    #[cold]
+    fn enlarge(&mut self) {
+        let mut slab = pool::take_bulk();
+        let rest = self
+            .slab
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default();
+        self.start = 0;
+        self.end = copy(rest, &mut slab);
+        pool::give_read(core::mem::replace(&mut self.slab, slab));
     }
 
     #[cold]
@@ -215,11 +278,11 @@ impl Receiver {
 }
 
 /// How much room to make for the rest of a message of which `came` bytes have come: by what has come,
-/// not by what is announced.
-pub(super) fn ahead(came: usize, remaining: u64) -> usize {
+/// and by what the message before has proved the peer to send, not by what is announced.
+pub(super) fn ahead(came: usize, remaining: u64, expected: u32) -> usize {
     remaining
         .saturating_add(SURPLUS as u64)
-        .min(2 * came as u64) as usize
+        .min((2 * came as u64).max(u64::from(expected))) as usize
 }
 
 /// Copies as much as fits; says how much.

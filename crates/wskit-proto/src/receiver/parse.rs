@@ -9,7 +9,7 @@ use super::{Delivery, Frame, NOTHING, Open, Receiver, State, Step};
 use crate::error::ProtocolError;
 use crate::event::{CloseFrame, ControlPayload};
 use crate::message::MessageKind;
-use crate::pool::READ_SLAB;
+use crate::pool::{self, READ_SLAB};
 use crate::text::Utf8Bytes;
 
 impl Receiver {
@@ -17,16 +17,16 @@ impl Receiver {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
+        if self.own_lent {
+            // What was lent has been used, taken or is not wanted: an idle connection holds nothing.
+            pool::give_large(core::mem::take(&mut self.own));
+            self.own_lent = false;
+            self.lent = NOTHING;
+        }
         if self.state == State::Ended {
             self.start = 0;
             self.end = 0;
             return Ok(None);
-        }
-        if self.own_lent {
-            // What was lent has been used, taken or is not wanted: an idle connection holds nothing.
-            self.own = Vec::new();
-            self.own_lent = false;
-            self.lent = NOTHING;
         }
         loop {
             let progress = match self.frame {

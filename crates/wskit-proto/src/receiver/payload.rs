@@ -3,9 +3,10 @@
 use wskit_frame::{Mask, Utf8Check};
 
 use super::buffers::ahead;
-use super::{BLOCK, Frame, Item, LARGE, Open, Receiver, SURPLUS, Step};
+use super::{BLOCK, EXPECTED_MAX, Frame, Item, LARGE, Open, Receiver, SURPLUS, Step};
 use crate::error::ProtocolError;
 use crate::message::MessageKind;
+use crate::pool::{self, READ_SLAB};
 
 /// What one look at the input led to.
 pub(super) enum Progress {
@@ -90,12 +91,15 @@ impl Receiver {
 
         self.own.truncate(self.own_done);
         // What will be read straight into the buffer is made room for at once, not by moving it.
-        let direct = raw.len() >= LARGE && remaining >= LARGE as u64;
+        let direct = remaining >= LARGE as u64 && (raw.len() >= LARGE || self.expected > 0);
         let more = if direct {
-            ahead(raw.len(), remaining)
+            ahead(raw.len(), remaining, self.expected)
         } else {
             0
         };
+        if self.own.capacity() == 0 && more > 0 {
+            self.own = pool::take_large(raw.len() + more);
+        }
         make_room(
             &mut self.own,
             raw.len() + more,
@@ -230,6 +234,12 @@ impl Receiver {
 
     pub(super) fn own_item(&mut self, kind: MessageKind) -> Item {
         self.own.truncate(self.own_done);
+        self.tried = false;
+        self.expected = if self.own_done > READ_SLAB {
+            (self.own_done + SURPLUS).min(EXPECTED_MAX) as u32
+        } else {
+            0
+        };
         self.own_lent = true;
         Item {
             from: 0,

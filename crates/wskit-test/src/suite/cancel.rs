@@ -4,11 +4,11 @@ use wskit_driver::{Error, Event, WebSocket, Writer};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Message, Role};
 
-use super::scene::{Pair, ROLES, config, pair, pattern};
+use super::scene::{Pair, ROLES, config, facing, pair, pattern};
 use crate::faults::Faults;
 use crate::frames::{Frame, opposite};
 use crate::harness::{Harness, Io, run};
-use crate::join::{cut, join, pause};
+use crate::join::{cut, join, once, pause};
 use crate::probe::Probe;
 
 /// Polls after which futures are dropped.
@@ -438,5 +438,22 @@ pub fn receive_and_send_dropped_in_turn<H: Harness>() {
                 assert_eq!(opposite(opposite(role)), role);
             });
         }
+    }
+}
+
+/// A receive of pieces that has handed out none leaves the message whole for the next receive.
+///
+/// Proves: X-io-4
+pub fn dropped_recv_piece_leaves_the_message_whole<H: Harness>() {
+    for role in ROLES {
+        run::<H>(async {
+            let (mut ws, mut peer, _) = facing::<H>(role, config());
+            let frame = peer.frames().text("whole");
+            let head = frame.len() - "whole".len();
+            peer.send(&frame[..head]).await;
+            assert!(once(ws.recv_piece()).await.is_none());
+            peer.send(&frame[head..]).await;
+            assert_eq!(ws.recv().await.unwrap(), Some(Message::text("whole")));
+        });
     }
 }

@@ -281,3 +281,31 @@ pub fn broken_rule_is_told_to_both<H: Harness>() {
         });
     }
 }
+
+/// A pong that can no longer be written, after our Close, costs nothing of what lies there to be read.
+///
+/// Proves: R6455-5.5.1-l, R6455-5.5.2-a
+pub fn late_pong_that_fails_does_not_end_the_reading<H: Harness>() {
+    for role in ROLES {
+        run::<H>(async {
+            let (mut ws, mut peer, _) = facing::<H>(role, config());
+            ws.start_close(CloseCode::NORMAL, "").unwrap();
+            ws.flush().await.unwrap();
+            peer.expect_close(1000).await;
+            let frames = peer.frames();
+            peer.send(
+                [
+                    frames.ping(b"?"),
+                    frames.text("last words"),
+                    frames.close(1000, ""),
+                ]
+                .concat(),
+            )
+            .await;
+            peer.hang_up();
+            assert_eq!(ws.recv().await.unwrap(), Some(Message::text("last words")));
+            assert_eq!(ws.recv().await.unwrap(), None);
+            assert!(ws.outcome().unwrap().is_clean());
+        });
+    }
+}

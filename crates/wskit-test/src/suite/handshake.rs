@@ -24,7 +24,7 @@ fn request(more: &str) -> String {
 }
 
 /// The answer to a client's request.
-fn answer(head: &str, more: &str) -> String {
+pub(super) fn answer(head: &str, more: &str) -> String {
     let key = head
         .lines()
         .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))

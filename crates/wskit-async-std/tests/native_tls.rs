@@ -1,0 +1,55 @@
+//! `wss://` by the operating system's TLS library.
+#![cfg(all(feature = "native-tls", feature = "rustls-ring"))]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use async_native_tls::{Certificate, TlsConnector};
+use async_std::net::TcpListener;
+use async_std::task::block_on;
+use wskit_async_std::{Connector, Error, Server, tls};
+use wskit_handshake::OriginPolicy;
+use wskit_test::join;
+use wskit_test::sockets::Authority;
+
+#[test]
+fn client_trusts_whom_the_library_trusts() {
+    block_on(Box::pin(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let authority = Authority::new();
+        let acceptor: tls::Acceptor = authority.acceptor("localhost", |_| ());
+        for (pem, host) in [
+            (authority.pem(), "localhost"),
+            (authority.pem(), "127.0.0.1"),
+            (Authority::new().pem(), "localhost"),
+        ] {
+            let is_good = pem == authority.pem() && host == "localhost";
+            let root = Certificate::from_pem(pem.as_bytes()).unwrap();
+            let library = TlsConnector::new().add_root_certificate(root);
+            let connector = Connector::new().tls_layer(library);
+            let client = connector.connect(format!("wss://{host}:{port}/"));
+            let (connected, served) = join(
+                client,
+                Box::pin(async {
+                    let tls = acceptor.accept(listener.accept().await.unwrap().0).await?;
+                    Server::new(OriginPolicy::Any).accept(tls).await
+                }),
+            )
+            .await;
+            match connected {
+                Ok((mut ws, _)) => {
+                    assert!(is_good);
+                    ws.send("hello").await.unwrap();
+                    let message = served.unwrap().recv().await.unwrap().unwrap();
+                    assert_eq!(message.as_text(), Some("hello"));
+                }
+                Err(error) => assert!(!is_good && matches!(error, Error::Io(_)), "{error:?}"),
+            }
+            assert!(
+                connector
+                    .connect(format!("ws://{host}:{port}/"))
+                    .await
+                    .is_err()
+            );
+        }
+    }));
+}

@@ -1,0 +1,329 @@
+use std::fmt;
+use std::io;
+use std::task::{Context, Poll, Waker, ready};
+
+use wskit_proto::{CloseCode, Delivery, MessageKind, PieceItem, SendError};
+
+use crate::error::Error;
+use crate::fan_out::FanOut;
+use crate::sync::Arc;
+use crate::transport::Transport;
+use crate::websocket::WebSocket;
+
+/// A connection as a plain stream of bytes, so that any protocol can be spoken over it.
+///
+/// The bytes are those of the binary messages, one after the other; where a message ends means
+/// nothing. The features `tokio-io` and `futures-io` of the driver (the bindings enable theirs) make
+/// it an `AsyncRead`, `AsyncBufRead` and `AsyncWrite`; the functions here are what they consist of.
+///
+/// # Reading
+/// A message may have any size and is handed out as it comes; the limits of `Config` do not apply,
+/// as nothing is put together. An empty message is nothing. The peer's Close is the end of the
+/// stream if it has code 1000, 1001 or none. So that a part is not taken for the whole, any other
+/// code is an error ([`ConnectionAborted`](io::ErrorKind::ConnectionAborted)), and so is an end
+/// without a Close ([`UnexpectedEof`](io::ErrorKind::UnexpectedEof)). A text message is an error too
+/// ([`InvalidData`](io::ErrorKind::InvalidData)) and is answered with code 1003.
+///
+/// # Writing
+/// What is written becomes binary messages of up to 16 KiB. They leave together: with a flush, when
+/// `Config::write_high_water` bytes are queued (then writes wait), and as soon as a read waits or
+/// already waits. Whoever writes and does not read has to flush, as with any stream that buffers.
+///
+/// # Closing
+/// **A WebSocket has no half-close**: a Close ends both directions. Closing sends it behind what was
+/// written, and waits until the connection is over or something comes; that and what follows can
+/// still be read, up to the end of the stream, but a peer whose library answers the Close at once (as
+/// it should) sends no more than what was on its way. A protocol that says "I am done, answer me" by
+/// half-closing cannot be spoken over it. Dropping without closing looks like a broken connection to
+/// the peer.
+///
+/// # Two tasks
+/// It may be split behind a lock, as by `tokio::io::split`: whichever task the connection wants is
+/// woken. As long as it is read from or written to, pings are answered.
+///
+/// # Cancel safety
+/// Nothing is lost or sent twice when a future that reads or writes is dropped.
+pub struct ByteStream<T: Transport> {
+    ws: WebSocket<T>,
+    /// What is lent at the moment: a piece in the connection's buffer.
+    piece: Option<PieceItem>,
+    /// What was left of a piece when the connection needed its buffer.
+    rest: Vec<u8>,
+    /// Bytes of `piece`, or else of `rest`, that have been consumed.
+    consumed: usize,
+    /// Nothing more can be read.
+    ended: bool,
+    /// An error stays one: it must not look like an end on the second look.
+    failed: Option<io::ErrorKind>,
+    closing: bool,
+    /// Everybody who waits. The connection knows one waker, and two tasks may use it.
+    tasks: Arc<FanOut>,
+    waker: Waker,
+}
+
+/// The largest message made of what is written: its header is one in four thousand then, and it
+/// is still copied to where the others lie.
+const MESSAGE: usize = 16 << 10;
+
+impl<T: Transport> ByteStream<T> {
+    /// A stream over an open connection.
+    #[must_use]
+    pub fn new(mut ws: WebSocket<T>) -> Self {
+        let (engine, _) = ws.parts();
+        engine.behind = Delivery::Pieces;
+        let mut limits = engine.inbound.limits();
+        limits.max_message_size = usize::MAX;
+        limits.max_fragments = u32::MAX;
+        engine.inbound.set_limits(limits);
+        let tasks = Arc::new(FanOut::new());
+        Self {
+            ws,
+            piece: None,
+            rest: Vec::new(),
+            consumed: 0,
+            ended: false,
+            failed: None,
+            closing: false,
+            waker: tasks.clone().into(),
+            tasks,
+        }
+    }
+
+    /// The connection, to ask for its state, outcome or sub-protocol.
+    #[must_use]
+    pub fn get_ref(&self) -> &WebSocket<T> {
+        &self.ws
+    }
+
+    /// Lends what has come and was not consumed, waiting for something; empty at the end of the
+    /// stream.
+    ///
+    /// # Errors
+    /// How the connection ended, if not cleanly; the [`Error`] is the inner error the first time. It
+    /// fails again if it is called again.
+    pub fn poll_fill_buf(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        if self.available().is_empty() {
+            ready!(self.poll_with(cx, Self::poll_next))?;
+        }
+        Poll::Ready(Ok(self.available()))
+    }
+
+    /// Takes `n` bytes of what was lent, or all if there are fewer.
+    pub fn consume(&mut self, n: usize) {
+        self.consumed += n.min(self.available().len());
+    }
+
+    /// Reads what has come, waiting for something; 0 at the end of the stream (or if `buf` is empty).
+    ///
+    /// # Errors
+    /// As [`poll_fill_buf`](ByteStream::poll_fill_buf).
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let available = ready!(self.poll_fill_buf(cx))?;
+        let n = available.len().min(buf.len());
+        if let (Some(to), Some(from)) = (buf.get_mut(..n), available.get(..n)) {
+            to.copy_from_slice(from);
+        }
+        self.consume(n);
+        Poll::Ready(Ok(n))
+    }
+
+    /// Queues bytes of `buf`, waiting while the queue is over its mark; says how many.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::BrokenPipe`] when the connection is closing or closed; else how it ended.
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        self.settle();
+        ready!(self.poll_with(cx, |stream, cx| stream.ws.poll_room(cx)))
+            .map_err(|error| self.fail(error))?;
+        let was_empty = self.ws.outbox().is_empty();
+        let mut written = 0;
+        for message in buf.chunks(MESSAGE) {
+            if written > 0 && self.ws.outbox().is_over_high_water() {
+                break;
+            }
+            if let Err(error) = self.ws.outbox().feed(message) {
+                if written > 0 {
+                    // It will say so again.
+                    break;
+                }
+                let error = match error {
+                    SendError::Closed => self.ws.closed_error(),
+                    error => error.into(),
+                };
+                return Poll::Ready(Err(self.fail(error)));
+            }
+            written += message.len();
+        }
+        if was_empty && written > 0 {
+            // A reader that waits flushes first, and this one may have begun to wait before.
+            self.tasks.wake_all();
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    /// Writes everything that is queued.
+    ///
+    /// # Errors
+    /// How the connection ended, if it has and not cleanly.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.settle();
+        let flushed = ready!(self.poll_with(cx, |stream, cx| stream.ws.poll_flush(cx)));
+        Poll::Ready(flushed.map_err(|error| self.fail(error)))
+    }
+
+    /// Sends a Close with code 1000 behind everything written; ready when it has left and the
+    /// connection is over, or something has come that is to be read. The peer has
+    /// `Config::close_timeout` for its answer.
+    ///
+    /// # Errors
+    /// How the connection ended, if not cleanly.
+    pub fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !core::mem::replace(&mut self.closing, true) {
+            // Neither the code nor the reason can be refused.
+            let _ = self.ws.start_close(CloseCode::NORMAL, "");
+        }
+        ready!(self.poll_flush(cx))?;
+        self.poll_fill_buf(cx).map_ok(drop)
+    }
+
+    fn available(&self) -> &[u8] {
+        let all = match self.piece {
+            Some(piece) => self.ws.piece(piece).data,
+            None => &self.rest,
+        };
+        all.get(self.consumed..).unwrap_or_default()
+    }
+
+    /// The connection is about to use its buffer: takes out what is lent from it.
+    fn settle(&mut self) {
+        if self.piece.is_some() {
+            self.rest = self.available().to_vec();
+            self.piece = None;
+            self.consumed = 0;
+        }
+    }
+
+    /// Gets the next piece with bytes in it, once everything before is consumed; none at the end.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.piece = None;
+        self.rest = Vec::new();
+        self.consumed = 0;
+        while !self.ended {
+            let (engine, link) = self.ws.parts();
+            engine.stop_answering();
+            match ready!(engine.poll_piece(cx, link)) {
+                Ok(Some(piece)) if MessageKind::from(&piece) == MessageKind::Text => {
+                    return Poll::Ready(Err(self.refuse_text(cx)));
+                }
+                Ok(Some(piece)) => {
+                    self.piece = Some(piece);
+                    if !self.available().is_empty() {
+                        return Poll::Ready(Ok(()));
+                    }
+                    self.piece = None;
+                }
+                Ok(None) => {
+                    self.ended = true;
+                    if let Some(error) = self.abandoned() {
+                        self.failed.get_or_insert(error.kind());
+                        return Poll::Ready(Err(error));
+                    }
+                }
+                // What came before it may still follow.
+                Err(error) => return Poll::Ready(Err(self.fail(error))),
+            }
+        }
+        Poll::Ready(self.failed.map_or(Ok(()), |kind| Err(kind.into())))
+    }
+
+    #[cold]
+    fn refuse_text(&mut self, cx: &mut Context<'_>) -> io::Error {
+        let _ = self
+            .ws
+            .start_close(CloseCode::UNSUPPORTED_DATA, "binary messages only");
+        // If it cannot leave now, then with the next call.
+        let _ = self.ws.poll_flush(cx);
+        self.ended = true;
+        self.failed = Some(io::ErrorKind::InvalidData);
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the peer sent a text message into a stream of bytes",
+        )
+    }
+
+    /// What a Close says that is no ordinary end.
+    fn abandoned(&self) -> Option<io::Error> {
+        let close = self.ws.outcome()?.received??;
+        let ordinary = [CloseCode::NORMAL, CloseCode::GOING_AWAY];
+        (!ordinary.contains(&close.code)).then(|| {
+            let told = format!("the peer gave the stream up: {close}");
+            io::Error::new(io::ErrorKind::ConnectionAborted, told)
+        })
+    }
+
+    fn fail(&mut self, error: Error) -> io::Error {
+        let closed = error.is_closed();
+        let error = io::Error::from(error);
+        if !closed {
+            // That no more can be written says nothing about what can still be read.
+            self.failed.get_or_insert(error.kind());
+        }
+        error
+    }
+
+    /// Polls the connection on behalf of all tasks.
+    fn poll_with<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        let ticket = self.tasks.ticket();
+        let waker = self.waker.clone();
+        let polled = poll(self, &mut Context::from_waker(&waker));
+        if polled.is_pending() {
+            self.tasks.wait(ticket, cx.waker());
+        }
+        polled
+    }
+}
+
+impl<T: Transport> From<WebSocket<T>> for ByteStream<T> {
+    fn from(ws: WebSocket<T>) -> Self {
+        Self::new(ws)
+    }
+}
+
+impl<T: Transport> fmt::Debug for ByteStream<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByteStream")
+            .field("ws", &self.ws)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Nothing in it is pinned.
+impl<T: Transport> Unpin for ByteStream<T> {}
+
+/// For code that knows errors of streams only; the [`Error`] is inside, unless it is an `io::Error`
+/// itself.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error {
+            Error::Io(error) => return error,
+            Error::Disconnected { .. } => io::ErrorKind::UnexpectedEof,
+            Error::Timeout(_) | Error::HandshakeTimeout => io::ErrorKind::TimedOut,
+            Error::Protocol(_) | Error::Handshake(_) => io::ErrorKind::InvalidData,
+            Error::Send(SendError::Closed) => io::ErrorKind::BrokenPipe,
+            Error::Send(_) | Error::Request(_) | Error::Response(_) => io::ErrorKind::InvalidInput,
+            Error::OriginRefused => io::ErrorKind::PermissionDenied,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}

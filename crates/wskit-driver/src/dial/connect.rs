@@ -1,0 +1,144 @@
+//! HTTP CONNECT, as the client (RFC 9110 §9.3.6).
+
+use std::net::Ipv6Addr;
+
+use http::StatusCode;
+use http::header::AUTHORIZATION;
+use wskit_handshake::{ClientRequest, RequestError};
+
+use super::error::ProxyError;
+
+/// Asks an HTTP proxy for a way to a server and reads its answer.
+pub(super) struct Connect {
+    output: Vec<u8>,
+    /// The head that is coming.
+    head: Vec<u8>,
+    /// Bytes of heads before it (1xx).
+    before: usize,
+    has_credentials: bool,
+    is_done: bool,
+}
+
+impl Connect {
+    pub(super) fn new(
+        host: &str,
+        port: u16,
+        credentials: Option<(&str, &str)>,
+    ) -> Result<Self, RequestError> {
+        let place = match host.parse::<Ipv6Addr>() {
+            Ok(_) => format!("[{host}]:{port}"),
+            Err(_) => format!("{host}:{port}"),
+        };
+        // Whatever cannot be in a URL would end the request line here.
+        let mut checked = ClientRequest::new(&format!("ws://{place}"))?;
+        if !checked.host().eq_ignore_ascii_case(host) {
+            return Err(RequestError::InvalidHost);
+        }
+        let mut output = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n").into_bytes();
+        if let Some((user, password)) = credentials {
+            checked = checked.basic_auth(user, password)?;
+            if let Some(basic) = checked.headers().get(AUTHORIZATION) {
+                output.extend_from_slice(b"Proxy-Authorization: ");
+                output.extend_from_slice(basic.as_bytes());
+                output.extend_from_slice(b"\r\n");
+            }
+        }
+        output.extend_from_slice(b"\r\n");
+        Ok(Self {
+            output,
+            head: Vec::new(),
+            before: 0,
+            has_credentials: credentials.is_some(),
+            is_done: false,
+        })
+    }
+
+    pub(super) fn take_output(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.output)
+    }
+
+    /// The head ends with its first blank line, which is at least so many bytes away.
+    pub(super) fn wanted(&self) -> usize {
+        if self.is_done {
+            return 0;
+        }
+        (1..END.len())
+            .rev()
+            .find(|&len| END.get(..len).is_some_and(|part| self.head.ends_with(part)))
+            .map_or(END.len(), |seen| END.len() - seen)
+    }
+
+    /// Takes at most as many bytes as are wanted.
+    pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<(), ProxyError> {
+        let seen = self.head.len();
+        self.head.extend_from_slice(bytes);
+        // At once, and not when a blank line has come: what speaks another protocol may never send one.
+        if !STATUS_LINE
+            .iter()
+            .zip(&self.head)
+            .all(|(may_be, byte)| may_be.contains(byte))
+        {
+            return Err(ProxyError::Malformed("no HTTP/1 status line came"));
+        }
+        let bare = self.head.iter().enumerate().skip(seen).any(|(at, byte)| {
+            *byte == b'\n' && at.checked_sub(1).and_then(|at| self.head.get(at)) != Some(&b'\r')
+        });
+        if bare {
+            return Err(ProxyError::Malformed("a line ends without CR"));
+        }
+        if self.before + self.head.len() > LIMIT {
+            return Err(ProxyError::AnswerTooLong { limit: LIMIT });
+        }
+        if !self.head.ends_with(END) {
+            return Ok(());
+        }
+        let status = self.status()?;
+        if status.is_success() {
+            // §9.3.6: such an answer has no body, whatever its headers say.
+            self.is_done = true;
+        } else if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
+            // RFC 9110 §15.2: the final answer is still to come.
+            self.before += self.head.len();
+            self.head.clear();
+        } else if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(if self.has_credentials {
+                ProxyError::CredentialsRefused
+            } else {
+                ProxyError::CredentialsRequired
+            });
+        } else {
+            return Err(ProxyError::Status(status));
+        }
+        Ok(())
+    }
+
+    fn status(&self) -> Result<StatusCode, ProxyError> {
+        let digits = self.head.get(9..12).unwrap_or_default();
+        let ends = matches!(self.head.get(12), Some(b' ' | b'\r'));
+        StatusCode::from_bytes(digits)
+            .ok()
+            .filter(|_| ends)
+            .ok_or(ProxyError::Malformed("no HTTP status came"))
+    }
+}
+
+const END: &[u8] = b"\r\n\r\n";
+
+/// Far above any real answer: those of proxies are some hundred bytes.
+const LIMIT: usize = 16 << 10;
+
+/// What may stand at each place of `HTTP/1.1 200`.
+const STATUS_LINE: [&[u8]; 12] = [
+    b"H",
+    b"T",
+    b"T",
+    b"P",
+    b"/",
+    b"1",
+    b".",
+    b"01",
+    b" ",
+    b"12345",
+    b"0123456789",
+    b"0123456789",
+];

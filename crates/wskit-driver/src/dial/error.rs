@@ -1,0 +1,172 @@
+use std::fmt;
+use std::io;
+
+use http::StatusCode;
+use wskit_handshake::RequestError;
+
+/// The proxy did not open the way to the server. Nothing has been sent to the server.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ProxyError {
+    /// The caller's or the environment's: the proxy's URL cannot be used.
+    Url(ProxyUrlError),
+    /// The caller's: a proxy cannot be asked for such a host.
+    Host(RequestError),
+    /// No connection to the proxy: is it running, is its address right?
+    Unreachable(io::Error),
+    /// The TLS handshake with the proxy failed, most often over its certificate.
+    #[cfg(feature = "rustls")]
+    Tls(crate::tls::TlsError),
+    /// The proxy, or the way to it, took longer than `Config::handshake_timeout` allows for everything.
+    Timeout,
+    /// The connection to the proxy broke before it had answered.
+    Io(io::Error),
+    /// The proxy hung up before it had answered.
+    Closed,
+    /// What came is not an answer: most often there is no proxy, or one of another kind, on that port.
+    Malformed(&'static str),
+    /// The answer is longer than any has reason to be.
+    AnswerTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The proxy wants a user name and a password, and none were given.
+    CredentialsRequired,
+    /// The proxy refuses the user name or the password.
+    CredentialsRefused,
+    /// SOCKS5: the proxy wants its clients to authenticate in a way that is not spoken here.
+    NoMethod,
+    /// HTTP: the proxy answered CONNECT with this status. 403: its rules forbid the server or the port;
+    /// 502, 503, 504: it could not reach the server.
+    Status(StatusCode),
+    /// SOCKS5: the proxy does not connect.
+    Socks(SocksFailure),
+}
+
+/// Why a SOCKS5 proxy does not connect (RFC 1928 §6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SocksFailure {
+    /// It does not say.
+    General,
+    /// Its rules forbid the server or the port.
+    NotAllowed,
+    /// It cannot reach the network.
+    NetworkUnreachable,
+    /// It cannot reach the server, or does not know the name.
+    HostUnreachable,
+    /// The server refuses the connection.
+    ConnectionRefused,
+    /// The way was too long.
+    TtlExpired,
+    /// It does not connect for clients.
+    CommandNotSupported,
+    /// It does not take names, or not this kind of address.
+    AddressNotSupported,
+    /// A number that RFC 1928 does not assign.
+    Other(u8),
+}
+
+/// A URL that names no proxy. Holds no credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyUrlError {
+    pub(super) variable: Option<String>,
+    pub(super) fault: &'static str,
+}
+
+impl ProxyUrlError {
+    /// The environment variable that the URL came from.
+    #[must_use]
+    pub fn variable(&self) -> Option<&str> {
+        self.variable.as_deref()
+    }
+}
+
+impl SocksFailure {
+    pub(super) fn from_code(code: u8) -> Self {
+        match code {
+            1 => Self::General,
+            2 => Self::NotAllowed,
+            3 => Self::NetworkUnreachable,
+            4 => Self::HostUnreachable,
+            5 => Self::ConnectionRefused,
+            6 => Self::TtlExpired,
+            7 => Self::CommandNotSupported,
+            8 => Self::AddressNotSupported,
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl fmt::Display for ProxyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(error) => error.fmt(f),
+            Self::Host(error) => write!(f, "the proxy cannot be asked: {error}"),
+            Self::Unreachable(error) => write!(f, "the proxy cannot be reached: {error}"),
+            #[cfg(feature = "rustls")]
+            Self::Tls(error) => write!(f, "the TLS handshake with the proxy failed: {error}"),
+            Self::Timeout => f.write_str("the proxy did not answer in time"),
+            Self::Io(error) => write!(f, "the connection to the proxy failed: {error}"),
+            Self::Closed => f.write_str("the proxy hung up without an answer"),
+            Self::Malformed(what) => {
+                write!(f, "this is no proxy, or one of another kind: {what}")
+            }
+            Self::AnswerTooLong { limit } => {
+                write!(f, "the proxy's answer is longer than {limit} bytes")
+            }
+            Self::CredentialsRequired => f.write_str("the proxy wants a user name and a password"),
+            Self::CredentialsRefused => f.write_str("the proxy refuses the user name or password"),
+            Self::NoMethod => f.write_str("the proxy wants another way to authenticate"),
+            Self::Status(status) => write!(f, "the proxy answered CONNECT with {status}"),
+            Self::Socks(failure) => write!(f, "the proxy did not connect: {failure}"),
+        }
+    }
+}
+
+impl fmt::Display for SocksFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::General => "it does not say why",
+            Self::NotAllowed => "its rules forbid it",
+            Self::NetworkUnreachable => "network unreachable",
+            Self::HostUnreachable => "host unreachable",
+            Self::ConnectionRefused => "connection refused",
+            Self::TtlExpired => "TTL expired",
+            Self::CommandNotSupported => "it does not know CONNECT",
+            Self::AddressNotSupported => "it does not know this kind of address",
+            Self::Other(code) => return write!(f, "unknown failure {code}"),
+        })
+    }
+}
+
+impl fmt::Display for ProxyUrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.variable {
+            Some(name) => write!(f, "the variable {name} names no proxy: {}", self.fault),
+            None => write!(f, "the proxy's URL cannot be used: {}", self.fault),
+        }
+    }
+}
+
+impl std::error::Error for ProxyError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Url(error) => Some(error),
+            Self::Host(error) => Some(error),
+            Self::Unreachable(error) | Self::Io(error) => Some(error),
+            #[cfg(feature = "rustls")]
+            Self::Tls(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl std::error::Error for ProxyUrlError {}
+impl std::error::Error for SocksFailure {}
+
+impl From<ProxyUrlError> for ProxyError {
+    fn from(error: ProxyUrlError) -> Self {
+        Self::Url(error)
+    }
+}

@@ -1,0 +1,106 @@
+use std::fmt;
+
+use wskit_handshake::RequestError;
+
+use super::connect::Connect;
+use super::error::ProxyError;
+use super::socks5::Socks5;
+
+/// What a client and a proxy say to one another before the way is open: sans-I/O.
+///
+/// Write [`take_output`](ProxyHandshake::take_output), then read at most
+/// [`wanted`](ProxyHandshake::wanted) bytes and give them to [`receive`](ProxyHandshake::receive), and
+/// so on until nothing is wanted: then every further byte is the server's. Because nothing is read
+/// beyond the proxy's last answer, nothing has to be put back.
+///
+/// [`Dialer`](super::Dialer) does this by itself; here it is for a [`Dial`](super::Dial) of your own.
+///
+/// ```
+/// use wskit_driver::dial::ProxyHandshake;
+/// let mut handshake = ProxyHandshake::connect("example.com", 443, None)?;
+/// assert!(handshake.take_output().starts_with(b"CONNECT example.com:443 HTTP/1.1\r\n"));
+/// let answer = b"HTTP/1.1 200 OK\r\n\r\nthe server's first bytes";
+/// let taken = handshake.receive(answer).unwrap();
+/// assert_eq!((&answer[taken..], handshake.wanted()), (&b"the server's first bytes"[..], 0));
+/// # Ok::<(), wskit_handshake::RequestError>(())
+/// ```
+pub struct ProxyHandshake(Inner);
+
+enum Inner {
+    Connect(Connect),
+    Socks5(Socks5),
+}
+
+impl ProxyHandshake {
+    /// HTTP CONNECT (RFC 9110 §9.3.6) with a user name and a password, or without.
+    ///
+    /// # Errors
+    /// The host or the credentials cannot stand in a request.
+    pub fn connect(
+        host: &str,
+        port: u16,
+        credentials: Option<(&str, &str)>,
+    ) -> Result<Self, RequestError> {
+        Ok(Self(Inner::Connect(Connect::new(host, port, credentials)?)))
+    }
+
+    /// SOCKS5 (RFC 1928), with a user name and a password (RFC 1929), or without. A name is looked up
+    /// by the proxy.
+    ///
+    /// # Errors
+    /// The host, the user name or the password is longer than 255 bytes.
+    pub fn socks5(
+        host: &str,
+        port: u16,
+        credentials: Option<(&str, &str)>,
+    ) -> Result<Self, RequestError> {
+        Ok(Self(Inner::Socks5(Socks5::new(host, port, credentials)?)))
+    }
+
+    /// What is to be written before anything more is read; empty if nothing is.
+    #[must_use]
+    pub fn take_output(&mut self) -> Vec<u8> {
+        match &mut self.0 {
+            Inner::Connect(connect) => connect.take_output(),
+            Inner::Socks5(socks5) => socks5.take_output(),
+        }
+    }
+
+    /// How many bytes the proxy's answer has at least still to come: as many may be read without
+    /// reading what is the server's. 0 once the way is open.
+    #[must_use]
+    pub fn wanted(&self) -> usize {
+        match &self.0 {
+            Inner::Connect(connect) => connect.wanted(),
+            Inner::Socks5(socks5) => socks5.wanted(),
+        }
+    }
+
+    /// Takes what has come, cut anywhere; says how many of the bytes were the proxy's.
+    ///
+    /// # Errors
+    /// The proxy refuses, or what it says is none of its protocol: hang up.
+    pub fn receive(&mut self, bytes: &[u8]) -> Result<usize, ProxyError> {
+        let mut rest = bytes;
+        loop {
+            let (now, later) = rest.split_at(self.wanted().min(rest.len()));
+            if now.is_empty() {
+                return Ok(bytes.len() - rest.len());
+            }
+            match &mut self.0 {
+                Inner::Connect(connect) => connect.receive(now)?,
+                Inner::Socks5(socks5) => socks5.receive(now)?,
+            }
+            rest = later;
+        }
+    }
+}
+
+/// Hides the credentials.
+impl fmt::Debug for ProxyHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProxyHandshake")
+            .field("wanted", &self.wanted())
+            .finish_non_exhaustive()
+    }
+}

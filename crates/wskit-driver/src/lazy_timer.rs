@@ -1,0 +1,97 @@
+use std::fmt;
+use std::io;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use crate::transport::Timer;
+
+/// A runtime's alarm, as it is: what a [`LazyTimer`] makes a [`Timer`] of.
+pub trait Alarm: Default {
+    /// The runtime's time now.
+    fn now() -> Instant;
+
+    /// Sets the alarm, or sets it anew.
+    ///
+    /// # Errors
+    /// The runtime has no timer.
+    fn set(&mut self, deadline: Instant) -> io::Result<()>;
+
+    /// Ready once what it was last set for has passed.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Whether another [`poll`](Alarm::poll) would change nothing: it has not gone off yet, and the task
+    /// of `cx` is the one it will wake. `false` is always right.
+    fn is_waiting(&self, cx: &Context<'_>) -> bool {
+        let _ = cx;
+        false
+    }
+}
+
+/// A clock with one alarm that is set when a deadline is first waited for.
+///
+/// Deadlines mostly move away from us: the alarm is left as it is then, and set anew only when it has
+/// gone off too early.
+pub struct LazyTimer<A> {
+    alarm: A,
+    /// For when the alarm is set; `None` after it has gone off.
+    set: Option<Instant>,
+}
+
+impl<A: Alarm> Timer for LazyTimer<A> {
+    fn now(&self) -> Instant {
+        A::now()
+    }
+
+    #[inline]
+    fn poll_until(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<io::Result<()>> {
+        if self.set.is_some_and(|set| set <= deadline) && self.alarm.is_waiting(cx) {
+            return Poll::Pending;
+        }
+        self.poll_alarm(cx, deadline)
+    }
+}
+
+impl<A: Alarm> LazyTimer<A> {
+    #[inline(never)]
+    fn poll_alarm(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<io::Result<()>> {
+        loop {
+            let set = match self.set {
+                Some(set) if set <= deadline => set,
+                _ => {
+                    self.alarm.set(deadline)?;
+                    deadline
+                }
+            };
+            self.set = Some(set);
+            ready!(self.alarm.poll(cx));
+            self.set = None;
+            if set >= deadline {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<A: Alarm> Default for LazyTimer<A> {
+    fn default() -> Self {
+        Self {
+            alarm: A::default(),
+            set: None,
+        }
+    }
+}
+
+/// A new alarm on the same clock.
+impl<A: Alarm> Clone for LazyTimer<A> {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl<A> fmt::Debug for LazyTimer<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LazyTimer")
+            .field("set", &self.set)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,270 @@
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::future::{Future, pending, poll_fn};
+use std::io;
+use std::marker::PhantomData;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use wskit_driver::{Net, Runtime, Timer};
+
+use crate::faults::Faults;
+use crate::harness::{Harness, Io, TimerOf, sleep, timer, wrap};
+use crate::pipe::{PipeEnd, pipe};
+use crate::probe::Probe;
+
+/// A network of a test's own: names, addresses, and what happens to those who connect there.
+///
+/// Clones are the same network. The one that was made last is that of its thread, which
+/// [`OnNetwork`] dials in.
+#[derive(Clone, Debug)]
+pub struct Network(Rc<RefCell<Inner>>);
+
+/// What happens to those who connect to an address.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer {
+    /// They are let in after this time.
+    Accept(Duration),
+    /// They are refused after this time.
+    Refuse(Duration),
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    names: HashMap<String, Option<Vec<IpAddr>>>,
+    answers: HashMap<SocketAddr, Answer>,
+    lookups: Vec<String>,
+    dialled: Vec<(SocketAddr, Option<IpAddr>)>,
+    under_way: usize,
+    faults: Faults,
+    probes: Vec<Probe>,
+    accepted: VecDeque<(SocketAddr, PipeEnd)>,
+    acceptor: Option<Waker>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Network>> = const { RefCell::new(None) };
+}
+
+impl Network {
+    /// An empty network: no name is known, and nobody answers at any address.
+    #[must_use]
+    pub fn new() -> Self {
+        let network = Self(Rc::default());
+        CURRENT.set(Some(network.clone()));
+        network
+    }
+
+    /// Makes a name known.
+    #[must_use]
+    pub fn name(self, host: &str, addresses: &[&str]) -> Self {
+        let addresses = addresses.iter().map(|one| one.parse().expect("an address"));
+        let addresses = Some(addresses.collect());
+        self.0.borrow_mut().names.insert(host.into(), addresses);
+        self
+    }
+
+    /// A name whose lookup does not end.
+    #[must_use]
+    pub fn silent_name(self, host: &str) -> Self {
+        self.0.borrow_mut().names.insert(host.into(), None);
+        self
+    }
+
+    /// Somebody answers at this address.
+    #[must_use]
+    pub fn at(self, address: &str, answer: Answer) -> Self {
+        let address = address.parse().expect("an address");
+        self.0.borrow_mut().answers.insert(address, answer);
+        self
+    }
+
+    /// What goes wrong at the end of everybody who connects.
+    #[must_use]
+    pub fn faults(self, faults: Faults) -> Self {
+        self.0.borrow_mut().faults = faults;
+        self
+    }
+
+    /// Whether that has gone wrong.
+    #[must_use]
+    pub fn has_struck(&self) -> bool {
+        self.0.borrow().probes.iter().any(Probe::has_struck)
+    }
+
+    /// The next who is let in, and to where: the other end of his stream.
+    pub async fn accept(&self) -> (SocketAddr, PipeEnd) {
+        poll_fn(|cx| {
+            let mut inner = self.0.borrow_mut();
+            match inner.accepted.pop_front() {
+                Some(accepted) => Poll::Ready(accepted),
+                None => {
+                    inner.acceptor = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// The names that were looked up.
+    #[must_use]
+    pub fn lookups(&self) -> Vec<String> {
+        self.0.borrow().lookups.clone()
+    }
+
+    /// The addresses that were dialled, and from where.
+    #[must_use]
+    pub fn dialled(&self) -> Vec<(SocketAddr, Option<IpAddr>)> {
+        self.0.borrow().dialled.clone()
+    }
+
+    /// How many are connecting at the moment.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.0.borrow().under_way
+    }
+
+    fn current() -> Self {
+        CURRENT.with_borrow(Clone::clone).expect("a Network")
+    }
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The runtime of `H`, dialling in the thread's [`Network`].
+pub struct OnNetwork<H>(PhantomData<H>);
+
+impl<H: Harness> Runtime<Io<H>> for OnNetwork<H> {
+    type Transport = Io<H>;
+
+    fn wrap(io: Io<H>) -> Io<H> {
+        io
+    }
+}
+
+impl<H: Harness> Net for OnNetwork<H> {
+    type Stream = Io<H>;
+    type Io = Io<H>;
+    type Timer = NetworkTimer<H>;
+
+    async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let network = Network::current();
+        network.0.borrow_mut().lookups.push(host.to_owned());
+        let known = network.0.borrow().names.get(host).cloned();
+        match known {
+            None => Err(io::Error::new(io::ErrorKind::NotFound, "no such name")),
+            Some(None) => pending().await,
+            Some(Some(addresses)) => {
+                let with_port = addresses
+                    .into_iter()
+                    .map(|address| SocketAddr::new(address, port));
+                Ok(with_port.collect())
+            }
+        }
+    }
+
+    fn connect_tcp(
+        to: SocketAddr,
+        from: Option<IpAddr>,
+    ) -> impl Future<Output = io::Result<Io<H>>> {
+        let under_way = UnderWay::new(to, from);
+        async move {
+            let network = &under_way.0;
+            let answer = network.0.borrow().answers.get(&to).copied();
+            match answer {
+                None => pending().await,
+                Some(Answer::Refuse(after)) => {
+                    wait::<H>(after).await;
+                    Err(io::ErrorKind::ConnectionRefused.into())
+                }
+                Some(Answer::Accept(after)) => {
+                    wait::<H>(after).await;
+                    let (near, far) = pipe(64 << 10);
+                    let mut inner = network.0.borrow_mut();
+                    near.probe().set_faults(inner.faults);
+                    inner.probes.push(near.probe());
+                    inner.accepted.push_back((to, far));
+                    if let Some(waker) = inner.acceptor.take() {
+                        waker.wake();
+                    }
+                    Ok(wrap::<H>(near))
+                }
+            }
+        }
+    }
+
+    fn into_stream(io: Io<H>) -> Io<H> {
+        io
+    }
+}
+
+impl<H> fmt::Debug for OnNetwork<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnNetwork")
+    }
+}
+
+/// The alarm of a harness's runtime.
+pub struct NetworkTimer<H: Harness>(TimerOf<H>);
+
+impl<H: Harness> Timer for NetworkTimer<H> {
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    fn poll_until(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<io::Result<()>> {
+        self.0.poll_until(cx, deadline)
+    }
+}
+
+impl<H: Harness> Default for NetworkTimer<H> {
+    fn default() -> Self {
+        Self(timer::<H>())
+    }
+}
+
+impl<H: Harness> Clone for NetworkTimer<H> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<H: Harness> fmt::Debug for NetworkTimer<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NetworkTimer")
+    }
+}
+
+/// An attempt to connect, until it is dropped.
+struct UnderWay(Network);
+
+impl UnderWay {
+    fn new(to: SocketAddr, from: Option<IpAddr>) -> Self {
+        let network = Network::current();
+        let mut inner = network.0.borrow_mut();
+        inner.dialled.push((to, from));
+        inner.under_way += 1;
+        drop(inner);
+        Self(network)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.0.borrow_mut().under_way -= 1;
+    }
+}
+
+async fn wait<H: Harness>(time: Duration) {
+    if !time.is_zero() {
+        sleep::<H>(time).await;
+    }
+}

@@ -1,0 +1,70 @@
+//! Scenarios on real sockets and real TLS, on the loopback interface: what pipes cannot show.
+//!
+//! [`socket_suite!`](crate::socket_suite!) makes a `#[test]` of each. Servers, proxies and clients run in
+//! one task.
+
+mod authority;
+mod proxy;
+pub mod scenarios;
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+use wskit_driver::tls::Rustls;
+use wskit_driver::{Net, Runtime};
+
+pub use authority::Authority;
+pub use proxy::{Kind, Proxies};
+
+/// All that differs between the runtimes, for the [`socket_suite!`](crate::socket_suite!).
+pub trait Sockets: Sized {
+    /// The binding under test.
+    type Net: Net + Runtime<Self::Tcp> + Runtime<Self::Tls> + Rustls<Self::Tcp, Server = Self::Tls>;
+    /// A connection that was accepted.
+    type Tcp;
+    /// The same inside TLS.
+    type Tls;
+    /// What accepts.
+    type Listener;
+
+    /// Runs a test to its end.
+    fn run(test: impl Future<Output = ()>);
+
+    /// Listens on a free port of 127.0.0.1.
+    fn listen() -> impl Future<Output = (Self::Listener, u16)>;
+
+    /// The next connection, and from where it comes.
+    fn accept(listener: &Self::Listener) -> impl Future<Output = (Self::Tcp, SocketAddr)>;
+}
+
+/// Expands to one `#[test]` for each of the [`scenarios`], run on this harness.
+#[macro_export]
+macro_rules! socket_suite {
+    ($harness:ident) => {
+        $crate::socket_scenarios!($harness:
+            wss_goes_through_an_http_proxy
+            wss_goes_through_an_https_proxy
+            wss_goes_through_a_socks_proxy
+            ws_goes_through_an_https_proxy
+            certificate_behind_a_proxy_is_the_servers_affair
+            certificate_of_a_proxy_is_the_proxys_affair
+            name_with_addresses_of_both_families_is_reached
+            local_address_is_where_the_connection_comes_from
+            split_connection_in_two_layers_of_tls_works
+        );
+    };
+}
+
+/// The tests of the suite.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! socket_scenarios {
+    ($harness:ident: $($scenario:ident)*) => {
+        $(
+            #[test]
+            fn $scenario() {
+                $crate::sockets::scenarios::$scenario::<$harness>();
+            }
+        )*
+    };
+}

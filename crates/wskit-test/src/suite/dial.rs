@@ -1,0 +1,292 @@
+//! From a URL to an open connection, in a network of the test's own.
+
+use std::time::Duration;
+
+use wskit_driver::dial::Proxy;
+use wskit_driver::{Connector, Error};
+use wskit_proto::{Message, Role};
+
+use super::handshake::answer;
+use super::scene::config;
+use crate::harness::{Harness, now, run, run_timed};
+use crate::join::{Boxed, join, join_all, once};
+use crate::network::{Answer, Network, OnNetwork};
+use crate::script::Script;
+
+pub(super) const AT_ONCE: Duration = Duration::ZERO;
+
+pub(super) fn connector<H: Harness>() -> Connector<OnNetwork<H>> {
+    Connector::new().config(config())
+}
+
+/// The connector, with all of this time for everything.
+pub(super) fn patient<H: Harness>(limit: Duration) -> Connector<OnNetwork<H>> {
+    Connector::new().config(config().handshake_timeout(limit))
+}
+
+/// Lets the next one in.
+pub(super) async fn server(network: &Network) -> Script {
+    Script::new(network.accept().await.1, Role::Server)
+}
+
+/// Answers a request as a WebSocket server does, with one message behind it.
+pub(super) async fn welcome(script: &mut Script) -> String {
+    let head = script.head().await;
+    script.send(answer(&head, "")).await;
+    let hello = script.frames().text("hello");
+    script.send(hello).await;
+    head
+}
+
+pub(super) fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn dialled(network: &Network) -> Vec<String> {
+    let dialled = network.dialled();
+    dialled.iter().map(|(to, _)| to.to_string()).collect()
+}
+
+/// RFC 8305 §5. Proves: R6455-4.1-h
+pub fn first_address_that_answers_wins<H: Harness>() {
+    run_timed::<H>(async {
+        let network = Network::new()
+            .name("example.com", &["2001:db8::1", "2001:db8::2", "192.0.2.1"])
+            .at("192.0.2.1:80", Answer::Accept(millis(100)));
+        let begun = now::<H>();
+        let connector = connector::<H>();
+        let (connected, ()) = join(connector.connect("ws://example.com/"), async {
+            let mut script = server(&network).await;
+            assert_eq!(now::<H>() - begun, millis(350));
+            assert_eq!(script.probe().written().len(), 0);
+            let head = welcome(&mut script).await;
+            assert!(head.starts_with("GET / HTTP/1.1\r\n"), "{head}");
+        })
+        .await;
+        let mut ws = connected.unwrap().0;
+        assert_eq!(ws.recv().await.unwrap(), Some(Message::text("hello")));
+        assert_eq!(dialled(&network), ["[2001:db8::1]:80", "192.0.2.1:80"]);
+        // The others were dropped.
+        assert_eq!(network.under_way(), 0);
+        assert_eq!(network.lookups(), ["example.com"]);
+    });
+}
+
+/// An attempt that is overtaken goes on, and may win.
+pub fn slow_address_may_still_win<H: Harness>() {
+    run_timed::<H>(async {
+        let network = Network::new()
+            .name("example.com", &["192.0.2.1", "2001:db8::1"])
+            .at("192.0.2.1:80", Answer::Accept(millis(300)));
+        let connector = connector::<H>();
+        let (connected, ()) = join(connector.connect("ws://example.com/"), async {
+            welcome(&mut server(&network).await).await;
+        })
+        .await;
+        assert!(connected.is_ok());
+        assert_eq!(dialled(&network), ["192.0.2.1:80", "[2001:db8::1]:80"]);
+        assert_eq!(network.under_way(), 0);
+    });
+}
+
+/// Nobody waits 250 ms for one who has said no.
+pub fn refusal_is_followed_by_the_next_address_at_once<H: Harness>() {
+    run::<H>(async {
+        let network = Network::new()
+            .name("example.com", &["2001:db8::1", "192.0.2.1", "192.0.2.2"])
+            .at("[2001:db8::1]:80", Answer::Refuse(AT_ONCE))
+            .at("192.0.2.1:80", Answer::Refuse(AT_ONCE))
+            .at("192.0.2.2:80", Answer::Accept(AT_ONCE));
+        let connector = connector::<H>();
+        let (connected, ()) = join(connector.connect("ws://example.com/"), async {
+            welcome(&mut server(&network).await).await;
+        })
+        .await;
+        assert!(connected.is_ok());
+        assert_eq!(network.dialled().len(), 3);
+    });
+}
+
+/// Proves: R6455-4.1-e
+pub fn no_address_that_answers_is_one_error<H: Harness>() {
+    run_timed::<H>(async {
+        let network = Network::new()
+            .name("example.com", &["2001:db8::1", "192.0.2.1"])
+            .at("[2001:db8::1]:80", Answer::Refuse(millis(400)))
+            .at("192.0.2.1:80", Answer::Refuse(millis(10)));
+        let error = connector::<H>()
+            .connect("ws://example.com/")
+            .await
+            .unwrap_err();
+        let Error::Io(error) = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+        let text = error.to_string();
+        assert!(
+            text.contains("[2001:db8::1]:80") && text.contains("192.0.2.1:80"),
+            "{text}"
+        );
+        assert_eq!(network.dialled().len(), 2);
+
+        for url in ["ws://nobody.example/", "ws://empty.example/"] {
+            let _network = Network::new().name("empty.example", &[]);
+            let error = connector::<H>().connect(url).await.unwrap_err();
+            let not_found =
+                matches!(&error, Error::Io(error) if error.kind() == std::io::ErrorKind::NotFound);
+            assert!(not_found, "{error:?}");
+        }
+    });
+}
+
+/// A literal address is not looked up; from a local address only its family is dialled.
+pub fn addresses_and_local_addresses_are_used_as_given<H: Harness>() {
+    run::<H>(async {
+        let network = Network::new()
+            .name("example.com", &["2001:db8::1", "192.0.2.1"])
+            .at("[::1]:8080", Answer::Accept(AT_ONCE))
+            .at("192.0.2.1:80", Answer::Accept(AT_ONCE));
+        let connector = connector::<H>();
+        let (connected, ()) = join(connector.connect("ws://[::1]:8080/"), async {
+            welcome(&mut server(&network).await).await;
+        })
+        .await;
+        assert!(connected.is_ok());
+        assert!(network.lookups().is_empty());
+
+        let from = std::net::Ipv4Addr::new(10, 0, 0, 9);
+        let connector = connector.local_address(from);
+        let (connected, ()) = join(connector.connect("ws://example.com/"), async {
+            welcome(&mut server(&network).await).await;
+        })
+        .await;
+        assert!(connected.is_ok());
+        let dialled = network.dialled();
+        assert_eq!(
+            dialled.last(),
+            Some(&("192.0.2.1:80".parse().unwrap(), Some(from.into())))
+        );
+        assert_eq!(dialled.len(), 2);
+        let error = connector.connect("ws://[::1]:8080/").await;
+        assert!(matches!(error, Err(Error::Io(_))));
+        assert_eq!(network.dialled().len(), 2);
+    });
+}
+
+/// Proves: R6455-4.1-e, X-io-1
+pub fn one_deadline_covers_every_step<H: Harness>() {
+    run_timed::<H>(async {
+        let connector = patient::<H>(Duration::from_secs(7));
+        for url in [
+            "ws://silent.example/",
+            "ws://192.0.2.1/",
+            "ws://192.0.2.2/",
+            "ws://slow.example/",
+        ] {
+            let network = Network::new()
+                .silent_name("silent.example")
+                .name("slow.example", &["192.0.2.1", "192.0.2.3"])
+                .at("192.0.2.3:80", Answer::Accept(Duration::from_secs(6)))
+                .at("192.0.2.2:80", Answer::Accept(AT_ONCE));
+            let begun = now::<H>();
+            let error = connector.connect(url).await.unwrap_err();
+            assert!(matches!(error, Error::HandshakeTimeout), "{url}: {error:?}");
+            assert_eq!(now::<H>() - begun, Duration::from_secs(7), "{url}");
+            assert_eq!(network.under_way(), 0);
+        }
+    });
+}
+
+/// Dropped at any step, it leaves nothing behind.
+pub fn dropped_connect_leaves_nothing_behind<H: Harness>() {
+    run::<H>(async {
+        let connector = connector::<H>().proxy(Proxy::new("socks5://proxy.example").unwrap());
+        for answer in [None, Some(millis(100)), Some(AT_ONCE)] {
+            let mut network = Network::new().name("proxy.example", &["2001:db8::1", "192.0.2.1"]);
+            if let Some(after) = answer {
+                network = network
+                    .at("[2001:db8::1]:1080", Answer::Refuse(AT_ONCE))
+                    .at("192.0.2.1:1080", Answer::Accept(after));
+            }
+            assert!(once(connector.connect("ws://example.com/")).await.is_none());
+            assert_eq!(network.under_way(), 0);
+            if answer == Some(AT_ONCE) {
+                assert_eq!(server(&network).await.rest().await, b"\x05\x01\x00");
+            }
+        }
+    });
+}
+
+/// Proves: R6455-4.1-a
+pub fn bad_url_opens_no_socket<H: Harness>() {
+    run::<H>(async {
+        let network = Network::new().name("example.com", &["192.0.2.1"]);
+        for url in ["http://example.com/", "ws://", "ws://example.com/#x"] {
+            let error = connector::<H>().connect(url).await.unwrap_err();
+            assert!(matches!(error, Error::Request(_)), "{url}");
+        }
+        // No TLS in this network.
+        let error = connector::<H>().connect("wss://example.com/").await;
+        assert!(matches!(error, Err(Error::TlsUnavailable)));
+        assert!(network.dialled().is_empty() && network.lookups().is_empty());
+    });
+}
+
+/// Proves: R6455-4.1-b, R6455-4.1-c
+pub fn connections_are_opened_so_many_at_a_time<H: Harness>() {
+    for limit in [1, 2] {
+        run_timed::<H>(async {
+            let network = Network::new().at("192.0.2.1:80", Answer::Accept(millis(100)));
+            let connector = patient::<H>(Duration::from_secs(7)).at_a_time(limit);
+            let another = connector.clone();
+            let begun = now::<H>();
+            let servers = async {
+                for _ in 0..5 {
+                    let mut script = server(&network).await;
+                    // Nobody answers the first; the others wait for their own time only.
+                    let _ = script.rest().await;
+                }
+            };
+            let clients = (0..5).map(|nth| -> Boxed<'_, bool> {
+                let connector = if nth % 2 == 0 { &connector } else { &another };
+                Box::pin(async {
+                    let connected = connector.connect("ws://192.0.2.1/").await;
+                    matches!(connected, Err(Error::HandshakeTimeout))
+                })
+            });
+            let (timed_out, ()) = join(join_all(clients.collect()), servers).await;
+            assert_eq!(timed_out, [true; 5]);
+            let rounds = if limit == 1 { 5 } else { 3 };
+            assert_eq!(now::<H>() - begun, Duration::from_secs(7) * rounds);
+        });
+    }
+}
+
+/// Whoever leaves the line, or is woken and then dropped, makes way for the next.
+pub fn dropped_turn_is_passed_on<H: Harness>() {
+    run::<H>(async {
+        let network = Network::new().at("192.0.2.1:80", Answer::Accept(AT_ONCE));
+        let connector = connector::<H>().at_a_time(1);
+        let url = "ws://192.0.2.1/";
+        let mut first = Box::pin(connector.connect(url));
+        assert!(once(first.as_mut()).await.is_none());
+        let mut second = Box::pin(connector.connect(url));
+        assert!(once(second.as_mut()).await.is_none());
+        let mut third = Box::pin(connector.connect(url));
+        let mut fourth = Box::pin(connector.connect(url));
+        assert!(once(third.as_mut()).await.is_none());
+        assert!(once(fourth.as_mut()).await.is_none());
+        assert_eq!(network.dialled().len(), 1);
+        drop(third);
+        let (connected, ()) = join(fourth, async {
+            let _ = network.accept().await;
+            // The turn goes to the second, who is woken and goes; then it is the fourth's.
+            drop(first);
+            drop(second);
+            welcome(&mut server(&network).await).await;
+        })
+        .await;
+        assert!(connected.is_ok());
+        assert_eq!(network.dialled().len(), 2);
+    });
+}

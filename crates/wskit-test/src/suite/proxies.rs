@@ -1,0 +1,439 @@
+//! Through a proxy that does what the test says (RFC 9110 §9.3.6, RFC 1928, RFC 1929).
+
+use std::time::Duration;
+
+use wskit_driver::Error;
+use wskit_driver::dial::{Proxy, ProxyError, SocksFailure};
+use wskit_proto::Message;
+
+use super::dial::{AT_ONCE, connector, patient, server, welcome};
+use super::handshake::answer;
+use crate::faults::{Fault, Faults};
+use crate::harness::{Harness, now, run, run_timed, sleep};
+use crate::join::join;
+use crate::network::{Answer, Network};
+use crate::script::Script;
+
+/// A network with nothing but the proxy in it: no other name is known.
+fn network() -> Network {
+    Network::new()
+        .name("proxy.example", &["192.0.2.9"])
+        .at("192.0.2.9:3128", Answer::Accept(AT_ONCE))
+}
+
+fn http() -> Proxy {
+    Proxy::new("http://proxy.example:3128").unwrap()
+}
+
+fn socks() -> Proxy {
+    Proxy::new("socks5h://proxy.example:3128").unwrap()
+}
+
+/// Reads exactly these bytes.
+async fn expect(script: &mut Script, bytes: &[u8]) {
+    let got = script.bytes(bytes.len()).await;
+    assert_eq!(got, bytes, "{:?}", String::from_utf8_lossy(&got));
+}
+
+/// What becomes of a client whose proxy is asked and then does this.
+async fn asked<H: Harness, F: Future<Output = ()>>(
+    proxy: Proxy,
+    scene: impl FnOnce(Script) -> F,
+) -> Error {
+    let network = network();
+    let connector = connector::<H>().proxy(proxy);
+    let (connected, ()) = join(connector.connect("ws://example.com/chat"), async {
+        scene(server(&network).await).await;
+    })
+    .await;
+    assert_eq!(network.under_way(), 0);
+    // The server's name is the proxy's to look up.
+    assert_eq!(network.lookups(), ["proxy.example"]);
+    connected.unwrap_err()
+}
+
+/// What becomes of a client whose proxy says this and then waits for it to go.
+async fn told<H: Harness>(proxy: Proxy, answer: &[u8]) -> ProxyError {
+    let error = asked::<H, _>(proxy, |mut script| async move {
+        let _ = script.try_send(answer).await;
+        let _ = script.rest().await;
+    })
+    .await;
+    match error {
+        Error::Proxy(error) => error,
+        error => panic!("{error:?}"),
+    }
+}
+
+const CONNECT: &str = "CONNECT example.com:80 HTTP/1.1\r\nHost: example.com:80\r\n";
+const OPEN: &[u8] = b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n";
+
+/// Proves: R6455-4.1-d, R6455-4.1-h, R8441-6-a
+pub fn http_proxy_opens_the_way<H: Harness>() {
+    for faults in [Faults::none(), Faults::slow()] {
+        run::<H>(async {
+            let network = network();
+            let connector = connector::<H>().proxy(http());
+            let (connected, ()) = join(connector.connect("ws://example.com/chat"), async {
+                let mut script = server(&network).await;
+                script.probe().set_faults(faults);
+                assert_eq!(script.head().await, format!("{CONNECT}\r\n"));
+                script.send(b"HTTP/1.1 102 Processing\r\n\r\n").await;
+                // The server may speak as soon as the way is open: this is its own interim answer.
+                script
+                    .send([OPEN, b"HTTP/1.1 103 Early Hints\r\n\r\n"].concat())
+                    .await;
+                let head = welcome(&mut script).await;
+                assert!(head.starts_with("GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
+                // What is for the proxy is for the proxy.
+                assert!(!head.contains("Proxy"), "{head}");
+            })
+            .await;
+            let mut ws = connected.unwrap().0;
+            assert_eq!(ws.recv().await.unwrap(), Some(Message::text("hello")));
+            assert_eq!(network.lookups(), ["proxy.example"]);
+        });
+    }
+}
+
+/// Proves: R6455-4.1-d
+pub fn socks_proxy_opens_the_way<H: Harness>() {
+    for faults in [Faults::none(), Faults::slow()] {
+        run::<H>(async {
+            let network = network();
+            let connector = connector::<H>().proxy(socks());
+            let (connected, ()) = join(connector.connect("ws://example.com:8080/chat"), async {
+                let mut script = server(&network).await;
+                script.probe().set_faults(faults);
+                expect(&mut script, b"\x05\x01\x00").await;
+                script.send(b"\x05\x00").await;
+                expect(&mut script, b"\x05\x01\x00\x03\x0bexample.com\x1f\x90").await;
+                // Its own address as a name: allowed, and of any length.
+                script
+                    .send(b"\x05\x00\x00\x03\x04here\x00\x01HTTP/1.1 103 x\r\n\r\n")
+                    .await;
+                welcome(&mut script).await;
+            })
+            .await;
+            let mut ws = connected.unwrap().0;
+            assert_eq!(ws.recv().await.unwrap(), Some(Message::text("hello")));
+            assert_eq!(network.lookups(), ["proxy.example"]);
+        });
+    }
+}
+
+/// Proves: R6455-4.1-d
+pub fn proxies_get_their_credentials_and_nobody_else<H: Harness>() {
+    run::<H>(async {
+        let with = |url: &str| Proxy::new(url).unwrap();
+        let network = network();
+        let connector = connector::<H>();
+        let http = connector
+            .clone()
+            .proxy(with("http://Aladdin:open%20sesame@proxy.example:3128"));
+        let (connected, ()) = join(http.connect("ws://example.com/"), async {
+            let mut script = server(&network).await;
+            let basic = "Proxy-Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n";
+            assert_eq!(script.head().await, format!("{CONNECT}{basic}\r\n"));
+            script.send(OPEN).await;
+            let head = welcome(&mut script).await;
+            assert!(!head.contains("uthorization"), "{head}");
+        })
+        .await;
+        assert!(connected.is_ok());
+
+        let socks = connector.proxy(with("socks5://u%40:s%3A@proxy.example:3128"));
+        let (connected, ()) = join(socks.connect("ws://[::1]/"), async {
+            let mut script = server(&network).await;
+            expect(&mut script, b"\x05\x02\x00\x02").await;
+            script.send(b"\x05\x02").await;
+            expect(&mut script, b"\x01\x02u@\x02s:").await;
+            script.send(b"\x01\x00").await;
+            let request = [&b"\x05\x01\x00\x04"[..], &[0; 15], b"\x01\x00\x50"].concat();
+            expect(&mut script, &request).await;
+            let reply = [&b"\x05\x00\x00\x04"[..], &[0; 18]].concat();
+            script.send(reply).await;
+            welcome(&mut script).await;
+        })
+        .await;
+        assert!(connected.is_ok());
+    });
+}
+
+/// Proves: R6455-4.1-e
+pub fn proxy_that_refuses_is_told_as_such<H: Harness>() {
+    run::<H>(async {
+        let forbidden = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno";
+        let error = told::<H>(http(), forbidden).await;
+        assert!(
+            matches!(error, ProxyError::Status(status) if status == 403),
+            "{error:?}"
+        );
+        let unauthorized = b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n";
+        let error = told::<H>(http(), unauthorized).await;
+        assert!(
+            matches!(error, ProxyError::CredentialsRequired),
+            "{error:?}"
+        );
+        let known = http().credentials("user", "wrong").unwrap();
+        let error = told::<H>(known, unauthorized).await;
+        assert!(matches!(error, ProxyError::CredentialsRefused), "{error:?}");
+
+        let error = told::<H>(socks(), b"\x05\x00\x05\x05").await;
+        let refused = SocksFailure::ConnectionRefused;
+        assert!(
+            matches!(error, ProxyError::Socks(told) if told == refused),
+            "{error:?}"
+        );
+        let error = told::<H>(socks(), b"\x05\xff").await;
+        assert!(
+            matches!(error, ProxyError::CredentialsRequired),
+            "{error:?}"
+        );
+        let known = socks().credentials("user", "wrong").unwrap();
+        let error = told::<H>(known, b"\x05\x02\x01\x01").await;
+        assert!(matches!(error, ProxyError::CredentialsRefused), "{error:?}");
+    });
+}
+
+/// Garbage is told at once, and of megabytes only the beginning is read.
+///
+/// Proves: R6455-4.1-e
+pub fn what_is_no_proxy_is_told_as_such<H: Harness>() {
+    run::<H>(async {
+        for proxy in [http(), socks()] {
+            let error = told::<H>(proxy, b"SSH-2.0-OpenSSH_9.9\r\n").await;
+            assert!(matches!(error, ProxyError::Malformed(_)), "{error:?}");
+        }
+        let error = asked::<H, _>(http(), |mut script| async move {
+            let _ = script.head().await;
+            let mut sent = 0;
+            let mut piece = b"HTTP/1.1 200 OK\r\n".to_vec();
+            while script.try_send(&piece).await.is_ok() {
+                sent += piece.len();
+                assert!(sent < 1 << 20, "it reads on and on");
+                piece = [&b"X: "[..], &[b'x'; 1 << 10], b"\r\n"].concat();
+            }
+        })
+        .await;
+        let Error::Proxy(ProxyError::AnswerTooLong { limit }) = error else {
+            panic!("{error:?}");
+        };
+        assert!(limit <= 64 << 10);
+    });
+}
+
+/// Proves: R6455-4.1-e
+pub fn proxy_that_goes_away_is_told_at_every_byte<H: Harness>() {
+    run::<H>(async {
+        let socks_answers = b"\x05\x00\x05\x00\x00\x01\0\0\0\0\0".as_slice();
+        for (proxy, answer) in [(http(), OPEN), (socks(), socks_answers)] {
+            for cut in 0..answer.len() {
+                let answer = &answer[..cut];
+                let error = asked::<H, _>(proxy.clone(), |mut script| async move {
+                    let _ = script.read().await;
+                    let _ = script.try_send(answer).await;
+                    script.finish().await;
+                    let _ = script.rest().await;
+                })
+                .await;
+                assert!(
+                    matches!(error, Error::Proxy(ProxyError::Closed)),
+                    "{cut}: {error:?}"
+                );
+                let error = asked::<H, _>(proxy.clone(), |mut script| async move {
+                    let _ = script.try_send(answer).await;
+                    script.probe().reset();
+                    let _ = script.read().await;
+                })
+                .await;
+                assert!(
+                    matches!(error, Error::Proxy(ProxyError::Io(_))),
+                    "{cut}: {error:?}"
+                );
+            }
+        }
+    });
+}
+
+/// Proves: R6455-4.1-e, X-io-1
+pub fn proxy_that_hangs_is_blamed_for_the_deadline<H: Harness>() {
+    run_timed::<H>(async {
+        let limit = Duration::from_secs(7);
+        for (proxy, answer) in [
+            (http(), &OPEN[..OPEN.len() - 1]),
+            (http(), b""),
+            (socks(), b"\x05\x00\x05"),
+            (socks(), b""),
+        ] {
+            let network = network();
+            let begun = now::<H>();
+            let connector = patient::<H>(limit).proxy(proxy);
+            let (connected, ()) = join(connector.connect("ws://example.com/"), async {
+                let mut script = server(&network).await;
+                script.send(answer).await;
+                let _ = script.rest().await;
+            })
+            .await;
+            let error = connected.unwrap_err();
+            assert!(
+                matches!(error, Error::Proxy(ProxyError::Timeout)),
+                "{error:?}"
+            );
+            assert_eq!(now::<H>() - begun, limit);
+        }
+        // One that cannot be connected to is the proxy's fault too, and one behind an open way is not.
+        let silent = Proxy::new("http://192.0.2.200").unwrap();
+        let error = patient::<H>(limit).proxy(silent).connect("ws://a/").await;
+        assert!(matches!(error, Err(Error::Proxy(ProxyError::Timeout))));
+        let network = network();
+        let connector = patient::<H>(limit).proxy(http());
+        let (connected, ()) = join(connector.connect("ws://example.com/"), async {
+            let mut script = server(&network).await;
+            // So late that the opening handshake alone would have more time than all together has.
+            sleep::<H>(limit / 2).await;
+            script.send(OPEN).await;
+            let _ = script.rest().await;
+        })
+        .await;
+        assert!(matches!(connected, Err(Error::HandshakeTimeout)));
+    });
+}
+
+/// Proves: R6455-4.1-e
+pub fn proxy_that_cannot_be_reached_is_told_as_such<H: Harness>() {
+    run::<H>(async {
+        let network = Network::new().at("192.0.2.9:80", Answer::Refuse(AT_ONCE));
+        for url in ["http://192.0.2.9", "http://nobody.example"] {
+            let connector = connector::<H>().proxy(Proxy::new(url).unwrap());
+            let error = connector.connect("ws://example.com/").await.unwrap_err();
+            assert!(
+                matches!(error, Error::Proxy(ProxyError::Unreachable(_))),
+                "{error:?}"
+            );
+        }
+        assert_eq!(network.under_way(), 0);
+    });
+}
+
+/// The environment's names and their order; what is excepted is reached directly.
+pub fn environment_chooses_the_proxy<H: Harness>() {
+    run::<H>(async {
+        for (vars, expected) in [
+            (&[][..], "192.0.2.1:80"),
+            (&[("HTTP_PROXY", "192.0.2.9:1")], "192.0.2.9:1"),
+            (
+                &[("HTTP_PROXY", "192.0.2.9:1"), ("http_proxy", "192.0.2.9:2")],
+                "192.0.2.9:2",
+            ),
+            (
+                &[
+                    ("http_proxy", "192.0.2.9:1"),
+                    ("HTTPS_PROXY", "192.0.2.9:2"),
+                ],
+                "192.0.2.9:2",
+            ),
+            (
+                &[("https_proxy", "192.0.2.9:1"), ("WS_PROXY", "192.0.2.9:2")],
+                "192.0.2.9:2",
+            ),
+            (
+                &[
+                    ("wss_proxy", "192.0.2.9:1"),
+                    ("ALL_PROXY", "socks5://192.0.2.9"),
+                ],
+                "192.0.2.9:1080",
+            ),
+            (
+                &[("HTTP_PROXY", "192.0.2.9:1"), ("REQUEST_METHOD", "GET")],
+                "192.0.2.1:80",
+            ),
+            (
+                &[("ws_proxy", "192.0.2.9:1"), ("NO_PROXY", "x, .example.com")],
+                "192.0.2.1:80",
+            ),
+            (
+                &[("ws_proxy", "192.0.2.9:1"), ("NO_PROXY", "example.com:81")],
+                "192.0.2.9:1",
+            ),
+            (
+                &[("ws_proxy", "192.0.2.9:1"), ("no_proxy", "*")],
+                "192.0.2.1:80",
+            ),
+        ] {
+            let get = |name: &str| {
+                let found = vars.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            let network = Network::new()
+                .name("example.com", &["192.0.2.1"])
+                .at(expected, Answer::Refuse(AT_ONCE));
+            let connector = connector::<H>().proxy(Proxy::from_vars(get).unwrap());
+            let _ = connector.connect("ws://example.com/").await.unwrap_err();
+            let dialled: Vec<_> = network
+                .dialled()
+                .iter()
+                .map(|(to, _)| to.to_string())
+                .collect();
+            assert_eq!(dialled, [expected], "{vars:?}");
+        }
+    });
+}
+
+/// Proves: X-io-5
+pub fn every_operation_on_the_way_through_a_proxy_may_fail<H: Harness>() {
+    for (proxy, is_socks) in [(http(), false), (socks(), true)] {
+        for fault in Fault::ALL {
+            let mut at = 0;
+            while through_a_fault::<H>(&proxy, is_socks, fault, at) {
+                at += 1;
+            }
+            assert!(at > 3, "{fault:?}");
+        }
+    }
+}
+
+/// Whether the fault has struck.
+fn through_a_fault<H: Harness>(proxy: &Proxy, is_socks: bool, fault: Fault, at: usize) -> bool {
+    let mut struck = false;
+    run::<H>(async {
+        let network = network().faults(Faults {
+            at: Some((fault, at)),
+            ..Faults::none()
+        });
+        let connector = connector::<H>().proxy(proxy.clone());
+        let (connected, ()) = join(connector.connect("ws://example.com/"), async {
+            let mut script = server(&network).await;
+            let answers: &[&[u8]] = if is_socks {
+                &[b"\x05\x00", b"\x05\x00\x00\x01\0\0\0\0\0\0"]
+            } else {
+                &[OPEN]
+            };
+            for answer in answers {
+                if !script.read().await.is_ok_and(|n| n > 0)
+                    || script.try_send(answer).await.is_err()
+                {
+                    return;
+                }
+            }
+            script.forget();
+            while script.read().await.is_ok_and(|n| n > 0) {
+                if script.has_head() {
+                    // Whoever has failed meanwhile hears nothing of it.
+                    let head = script.head().await;
+                    let _ = script.try_send(answer(&head, "")).await;
+                    return;
+                }
+            }
+        })
+        .await;
+        struck = network.has_struck();
+        match connected {
+            Ok(_) => assert!(!struck || fault.is_harmless(), "{fault:?} at {at}"),
+            Err(error) => {
+                assert!(struck && !fault.is_harmless(), "{fault:?} at {at}: {error}");
+            }
+        }
+    });
+    struck
+}

@@ -1,0 +1,270 @@
+//! Redirects: not followed unless asked for, bounded, and without credentials for strangers
+//! (RFC 6455 §4.1, RFC 9110 §15.4).
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use wskit_driver::dial::Dial;
+use wskit_driver::{Connector, Error, RedirectError};
+use wskit_handshake::{ClientRequest, HandshakeError, RequestError};
+use wskit_proto::{Message, Role};
+
+use super::dial::welcome;
+use super::handshake::answer;
+use super::scene::config;
+use crate::harness::{Harness, Io, now, run, run_timed, sleep, wrap};
+use crate::join::join;
+use crate::network::OnNetwork;
+use crate::pipe::{PipeEnd, pipe};
+use crate::script::Script;
+
+/// Supplies one end after the other, and writes down for which URL. TLS is left out.
+struct Ends<H> {
+    left: RefCell<VecDeque<PipeEnd>>,
+    urls: RefCell<Vec<String>>,
+    harness: PhantomData<H>,
+}
+
+impl<H> Ends<H> {
+    /// So many ends, and the scripts that face them.
+    fn new(count: usize) -> (Self, Vec<Script>) {
+        let (near, far): (VecDeque<_>, Vec<_>) = (0..count).map(|_| pipe(64 << 10)).unzip();
+        let scripts = far.into_iter().map(|end| Script::new(end, Role::Server));
+        let ends = Self {
+            left: RefCell::new(near),
+            urls: RefCell::default(),
+            harness: PhantomData,
+        };
+        (ends, scripts.collect())
+    }
+}
+
+impl<H: Harness> Dial for &Ends<H> {
+    type Stream = Io<H>;
+
+    async fn dial(&self, request: &ClientRequest) -> Result<Io<H>, Error> {
+        self.urls.borrow_mut().push(request.url());
+        let end = self.left.borrow_mut().pop_front();
+        Ok(wrap::<H>(end.expect("another end")))
+    }
+}
+
+fn connector<H: Harness>(ends: &Ends<H>) -> Connector<OnNetwork<H>, &Ends<H>> {
+    Connector::new().config(config()).dial_by(ends)
+}
+
+fn moved(status: u16, location: &str) -> String {
+    format!("HTTP/1.1 {status} x\r\nLocation: {location}\r\nContent-Length: 2\r\n\r\ngo")
+}
+
+/// What a client asks of whom after this redirect, with credentials at the beginning.
+async fn heads<H: Harness>(status: u16, location: &str) -> (Vec<String>, [String; 2]) {
+    let (ends, mut scripts) = Ends::<H>::new(2);
+    let request = ClientRequest::new("ws://user:pw@example.com/a")
+        .and_then(|request| request.header("cookie", "c=1"))
+        .and_then(|request| request.header("x-mine", "1"))
+        .and_then(|request| request.protocol("chat.v1"))
+        .unwrap();
+    let connector = connector(&ends).redirects(1);
+    let (connected, heads) = join(connector.connect(request), async {
+        let first = scripts[0].head().await;
+        scripts[0].send(moved(status, location)).await;
+        let second = scripts[1].head().await;
+        let answer = answer(&second, "Sec-WebSocket-Protocol: chat.v1\r\n");
+        scripts[1].send(answer).await;
+        // The first connection is not kept.
+        scripts[0].expect_end().await;
+        [first, second]
+    })
+    .await;
+    assert!(connected.is_ok());
+    (ends.urls.into_inner(), heads)
+}
+
+/// Proves: R6455-4.1-x
+pub fn redirect_is_a_refusal_unless_asked_for<H: Harness>() {
+    run::<H>(async {
+        let (ends, mut scripts) = Ends::<H>::new(1);
+        let connector = connector(&ends);
+        let (connected, ()) = join(connector.connect("ws://example.com/"), async {
+            scripts[0].head().await;
+            scripts[0].send(moved(302, "ws://elsewhere.example/")).await;
+        })
+        .await;
+        let Error::Handshake(HandshakeError::Refused(refusal)) = connected.unwrap_err() else {
+            panic!("not a refusal");
+        };
+        assert_eq!(refusal.location(), Some("ws://elsewhere.example/"));
+    });
+}
+
+/// Proves: X-http-7
+pub fn redirect_within_an_origin_keeps_everything<H: Harness>() {
+    for status in [301, 302, 303, 307, 308] {
+        run::<H>(async {
+            let (urls, [_, second]) = heads::<H>(status, "/b?c").await;
+            assert_eq!(urls, ["ws://example.com/a", "ws://example.com/b?c"]);
+            for header in [
+                "authorization: Basic dXNlcjpwdw==",
+                "cookie: c=1",
+                "x-mine: 1",
+            ] {
+                assert!(second.contains(header), "{second}");
+            }
+        });
+    }
+}
+
+/// Proves: X-http-7
+pub fn redirect_to_another_origin_leaves_credentials_behind<H: Harness>() {
+    for location in [
+        "ws://elsewhere.example/a",
+        "ws://example.com:81/a",
+        "wss://example.com/a",
+        "https://example.com/a",
+        "ws://sub.example.com/a",
+    ] {
+        run::<H>(async {
+            let (_, [first, second]) = heads::<H>(302, location).await;
+            assert!(
+                first.contains("authorization:") && first.contains("cookie:"),
+                "{first}"
+            );
+            assert!(!second.contains("authorization:"), "{location}: {second}");
+            assert!(!second.contains("cookie:"), "{location}: {second}");
+            assert!(second.contains("x-mine: 1"), "{second}");
+            assert!(
+                second.contains("Sec-WebSocket-Protocol: chat.v1"),
+                "{second}"
+            );
+        });
+    }
+}
+
+/// Proves: R6455-4.1-x
+pub fn redirect_loop_ends<H: Harness>() {
+    run::<H>(async {
+        let (ends, mut scripts) = Ends::<H>::new(4);
+        let connector = connector(&ends).redirects(3);
+        let (connected, ()) = join(connector.connect("ws://example.com/"), async {
+            for script in &mut scripts {
+                script.head().await;
+                script.send(moved(307, "/")).await;
+            }
+        })
+        .await;
+        let error = connected.unwrap_err();
+        assert!(
+            matches!(error, Error::Redirect(RedirectError::TooMany { limit: 3 })),
+            "{error:?}"
+        );
+        assert_eq!(ends.urls.borrow().len(), 4);
+        for script in &mut scripts {
+            script.expect_end().await;
+        }
+    });
+}
+
+/// Proves: R6455-4.1-x
+pub fn redirect_to_nowhere_is_told_as_such<H: Harness>() {
+    for (url, location, expected) in [
+        (
+            "wss://example.com/",
+            "ws://example.com/",
+            RequestError::InsecureRedirect,
+        ),
+        (
+            "wss://example.com/",
+            "http://example.com/",
+            RequestError::InsecureRedirect,
+        ),
+        (
+            "ws://example.com/",
+            "ftp://example.com/",
+            RequestError::Scheme,
+        ),
+        ("ws://example.com/", "elsewhere", RequestError::Scheme),
+        ("ws://example.com/", "ws:///", RequestError::EmptyHost),
+    ] {
+        run::<H>(async {
+            let (ends, mut scripts) = Ends::<H>::new(1);
+            let connector = connector(&ends).redirects(5);
+            let (connected, ()) = join(connector.connect(url), async {
+                scripts[0].head().await;
+                scripts[0].send(moved(301, location)).await;
+            })
+            .await;
+            match connected.unwrap_err() {
+                Error::Redirect(RedirectError::Location(error)) => assert_eq!(error, expected),
+                error => panic!("{location}: {error:?}"),
+            }
+        });
+    }
+}
+
+/// What is no redirect is what it was, whatever is asked for.
+pub fn other_refusals_are_not_followed<H: Harness>() {
+    run::<H>(async {
+        for answer in [
+            "HTTP/1.1 302 x\r\nContent-Length: 0\r\n\r\n".to_owned(),
+            moved(300, "/b"),
+            moved(401, "/b"),
+            moved(503, "/b"),
+        ] {
+            let (ends, mut scripts) = Ends::<H>::new(1);
+            let connector = connector(&ends).redirects(5);
+            let (connected, ()) = join(connector.connect("ws://example.com/"), async {
+                scripts[0].head().await;
+                scripts[0].send(answer).await;
+            })
+            .await;
+            let error = connected.unwrap_err();
+            assert!(
+                matches!(error, Error::Handshake(HandshakeError::Refused(_))),
+                "{error:?}"
+            );
+        }
+    });
+}
+
+/// Proves: X-io-1
+pub fn redirects_share_one_deadline<H: Harness>() {
+    run_timed::<H>(async {
+        let (ends, mut scripts) = Ends::<H>::new(2);
+        let limit = Duration::from_secs(7);
+        let connector = connector(&ends)
+            .config(config().handshake_timeout(limit))
+            .redirects(9);
+        let begun = now::<H>();
+        let (connected, ()) = join(connector.connect("ws://example.com/"), async {
+            scripts[0].head().await;
+            sleep::<H>(limit / 2).await;
+            scripts[0].send(moved(302, "/")).await;
+            let _ = scripts[1].rest().await;
+        })
+        .await;
+        assert!(matches!(connected, Err(Error::HandshakeTimeout)));
+        assert_eq!(now::<H>() - begun, limit);
+    });
+}
+
+/// Anything can be dialled; nothing else is.
+pub fn own_dialler_supplies_the_stream<H: Harness>() {
+    run::<H>(async {
+        let (ends, mut scripts) = Ends::<H>::new(1);
+        let connector = connector(&ends);
+        let (connected, head) = join(
+            connector.connect("wss://example.com/x"),
+            welcome(&mut scripts[0]),
+        )
+        .await;
+        let mut ws = connected.unwrap().0;
+        assert_eq!(ws.recv().await.unwrap(), Some(Message::text("hello")));
+        assert!(
+            head.starts_with("GET /x HTTP/1.1\r\nHost: example.com\r\n"),
+            "{head}"
+        );
+    });
+}

@@ -1,0 +1,50 @@
+//! The scenarios on real sockets; what differs between the runtimes is this file.
+#![cfg(feature = "rustls-ring")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Builder;
+use wskit_test::sockets::Sockets;
+use wskit_tokio::Tokio;
+use wskit_tokio::tls::server::TlsStream;
+
+struct OnSockets;
+
+impl Sockets for OnSockets {
+    type Net = Tokio;
+    type Tcp = TcpStream;
+    type Tls = TlsStream<TcpStream>;
+    type Listener = TcpListener;
+
+    fn run(test: impl Future<Output = ()>) {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(test);
+    }
+
+    async fn listen() -> (TcpListener, u16) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (listener, port)
+    }
+
+    async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+        listener.accept().await.unwrap()
+    }
+}
+
+wskit_test::socket_suite!(OnSockets);
+
+/// A connector's future can go to another thread.
+#[test]
+fn connecting_can_be_spawned() {
+    fn is_send<T: Send>(_: T) {}
+    is_send(wskit_tokio::connect("ws://127.0.0.1:1/"));
+    is_send(async {
+        wskit_tokio::Connector::new()
+            .connect("wss://localhost:1/")
+            .await
+    });
+}

@@ -1,0 +1,101 @@
+//! Files of any size, one message each, in a few hundred KiB of memory at both ends.
+//!
+//! ```sh
+//! upload serve [ADDRESS]        # answers each message with its SHA-256
+//! upload send URL [FILE]        # or what comes on standard input
+//! head -c 4G /dev/zero | cargo run --release --example upload -- send ws://127.0.0.1:9001
+//! ```
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+use tokio::fs::File;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::net::{TcpListener, TcpStream};
+use wskit::{CloseCode, Config, Error, MessageKind, Origin, Server};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// Bytes of a frame.
+const PIECE: usize = 64 << 10;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["serve"] => serve("127.0.0.1:9001").await,
+        ["serve", address] => serve(address).await,
+        ["send", url] => send(url, tokio::io::stdin()).await,
+        ["send", url, file] => send(url, File::open(file).await?).await,
+        _ => Err("upload serve [ADDRESS], or upload send URL [FILE]".into()),
+    }
+}
+
+async fn serve(address: &str) -> Result<()> {
+    // Nothing is put together, so a large message costs no more than a small one.
+    let config = Config::new()
+        .max_message_size(usize::MAX)
+        .max_fragments(u32::MAX);
+    let server = Server::new(Origin::SameOrigin).config(config);
+    let listener = TcpListener::bind(address).await?;
+    println!("listening on ws://{}", listener.local_addr()?);
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        let server = server.clone();
+        tokio::spawn(async move {
+            match receive(&server, stream).await {
+                Ok(()) => {}
+                Err(error) => eprintln!("{peer}: {error}"),
+            }
+        });
+    }
+}
+
+async fn receive(server: &Server, stream: TcpStream) -> std::result::Result<(), Error> {
+    let mut ws = server.accept(stream).await?;
+    let (mut hash, mut bytes) = (Sha256::new(), 0);
+    while let Some(piece) = ws.recv_piece().await? {
+        hash.update(piece.data);
+        bytes += piece.data.len() as u64;
+        if piece.last {
+            let digest = hex(&hash.finalize_reset());
+            println!("{bytes} bytes, {digest}");
+            ws.send(digest).await?;
+            bytes = 0;
+        }
+    }
+    Ok(())
+}
+
+async fn send(url: &str, mut file: impl AsyncRead + Unpin) -> Result<()> {
+    let mut ws = wskit::connect(url).await?;
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; PIECE];
+    let mut message = ws.begin(MessageKind::Binary).await?;
+    loop {
+        let n = file.read(&mut piece).await?;
+        if n == 0 {
+            break;
+        }
+        hash.update(&piece[..n]);
+        message.write(&piece[..n]).await?; // waits while the server does not keep up
+    }
+    message.finish().await?;
+
+    let answer = ws.recv().await?.ok_or("the server closed")?;
+    ws.close(CloseCode::NORMAL, "").await?;
+    let digest = hex(&hash.finalize());
+    if answer.as_text() != Some(&digest) {
+        return Err(format!("{digest} became {answer}").into());
+    }
+    println!("{digest}");
+    Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
