@@ -2,15 +2,19 @@
 //! ending and output must be those of the other run, and the events those of a plain reference.
 //!
 //! Input: flags (bit 0: client, 1: the bytes are a frame script, 2: the stream ends, 3: messages in
-//! pieces, 4 and 5: limits, 6: no automatic pongs, 7: fragmented output), what to do after each event
-//! (4), two times calls (1) and cuts (8), then what the peer sends.
+//! pieces, 4 and 5: limits, 6: no automatic pongs, 7: fragmented output), compression (bit 0: on, 1 to 3:
+//! window, 4: no takeover, 5: streams of their own), what to do after each event (4), two times calls (1)
+//! and cuts (8), then what the peer sends.
 #![no_main]
 
 use std::time::Instant;
 
 use core::num::NonZeroUsize;
 use libfuzzer_sys::fuzz_target;
-use wskit_fuzz::{Cuts, Input, Reading, Rules, Seen, frame_script, mask_keys, read_stream};
+use wskit_fuzz::{
+    Cuts, Input, MinizDeflate, Reading, Rules, Seen, Terms, frame_script, mask_keys, read_stream,
+};
+use wskit_proto::deflate::{Config as DeflateConfig, Params, Role, Window};
 use wskit_proto::{
     CloseCode, CloseFrame, Config, Connection, Delivery, Ending, Event, Message, MessageKind,
     Outbox, Outcome, PreparedMessage, ProtocolError, ReadBuf, State,
@@ -19,6 +23,7 @@ use wskit_proto::{
 fuzz_target!(|bytes: &[u8]| {
     let mut input = Input::new(bytes);
     let flags = input.byte();
+    let deflate = terms(input.byte());
     let actions = input.array();
     let (one, one_cuts) = (input.byte(), Cuts::new(&mut input));
     let (other, other_cuts) = (input.byte(), Cuts::new(&mut input));
@@ -26,7 +31,8 @@ fuzz_target!(|bytes: &[u8]| {
     let script = if flags & 2 == 0 {
         None
     } else {
-        Some(frame_script(&mut input, !client))
+        let mut packer = deflate.map(|terms| MinizDeflate::new(6, terms.no_context_takeover));
+        Some(frame_script(&mut input, !client, packer.as_mut()))
     };
     let wire = script.as_deref().unwrap_or(input.rest());
     let (max_message_size, max_fragments) = LIMITS[usize::from(flags >> 4 & 3)];
@@ -34,6 +40,7 @@ fuzz_target!(|bytes: &[u8]| {
         masked: !client,
         max_message_size,
         max_fragments,
+        deflate,
     };
     let setting = Setting {
         client,
@@ -48,7 +55,11 @@ fuzz_target!(|bytes: &[u8]| {
     let first = Run::new(setting, one).over(wire, one_cuts);
     let second = Run::new(setting, other).over(wire, other_cuts);
     assert_eq!(first.events, second.events, "events depend on the cuts");
-    assert_eq!(first.error, second.error, "errors depend on the cuts");
+    assert_eq!(
+        first.error.clone().map(plain_error),
+        second.error.clone().map(plain_error),
+        "errors depend on the cuts"
+    );
     assert_eq!(first.ended, second.ended, "the ending depends on the cuts");
     assert!(
         first.output == second.output,
@@ -58,7 +69,11 @@ fuzz_target!(|bytes: &[u8]| {
     let reading = read_stream(wire, rules);
     for run in [&first, &second] {
         assert_eq!(run.events, reading.events, "the reference saw other events");
-        assert_eq!(run.error, reading.error, "the reference saw another error");
+        assert_eq!(
+            run.error.clone().map(plain_error),
+            reading.error.clone().map(plain_error),
+            "the reference saw another error"
+        );
         assert!(
             reading.partial.starts_with(&run.partial),
             "pieces are those of the message"
@@ -66,6 +81,26 @@ fuzz_target!(|bytes: &[u8]| {
         run.check_output(setting);
     }
 });
+
+fn terms(choice: u8) -> Option<Terms> {
+    let no_context_takeover = choice & 16 != 0;
+    (choice & 1 != 0).then_some(Terms {
+        bits: 15 - (choice >> 1 & 7) % 7,
+        no_context_takeover,
+        dedicated: choice & 32 != 0 && !no_context_takeover,
+    })
+}
+
+/// Data that is both broken and no text may be refused for either: the Close is the same.
+fn plain_error(error: ProtocolError) -> ProtocolError {
+    match error {
+        ProtocolError::Deflate(error) => {
+            assert_eq!(error.close_code(), 1007, "{error}");
+            ProtocolError::InvalidUtf8
+        }
+        error => error,
+    }
+}
 
 /// One fragment a message, three, many; bytes below and above what lies in a read buffer.
 const LIMITS: [(usize, u32); 4] = [(1 << 20, 1 << 17), (300, 3), (20_000, 1 << 17), (70_000, 1)];
@@ -130,6 +165,21 @@ impl Run {
         } else {
             Connection::server(config, now)
         };
+        if let Some(terms) = setting.rules.deflate {
+            let window = Window {
+                bits: terms.bits,
+                no_context_takeover: terms.no_context_takeover,
+            };
+            let role = if setting.client {
+                Role::Client
+            } else {
+                Role::Server
+            };
+            connection = connection.with_deflate(
+                Params::new(role, window, window),
+                &DeflateConfig::server().dedicated(terms.dedicated),
+            );
+        }
         if setting.pieces {
             connection.set_delivery(Delivery::Pieces);
         }
@@ -200,7 +250,7 @@ impl Run {
             }
             ReadBuf::Large(mut spare) => {
                 assert!(spare.len() > 0, "room for what may be read");
-                let len = if bytes.len() % 2 == 0 {
+                let len = if bytes.len().is_multiple_of(2) {
                     spare.copy_from(bytes)
                 } else {
                     let room = spare.init();
@@ -292,16 +342,28 @@ impl Run {
         let message = if self.setting.pieces {
             0
         } else {
-            self.setting.rules.max_message_size.min(2 * self.given)
+            // Room for at most twice what has come.
+            self.setting.rules.max_message_size.min(3 * self.given)
+        };
+        let deflate = if self.setting.rules.deflate.is_some() {
+            INFLATE
+        } else {
+            0
+        };
+        let message = if deflate > 0 && !self.setting.pieces {
+            // What came may stand for a thousand times as much.
+            self.setting.rules.max_message_size.min(2100 * self.given)
+        } else {
+            message
         };
         assert!(
-            all - outgoing <= message + INBOUND,
+            all - outgoing <= message + INBOUND + deflate,
             "{} bytes held of what came",
             all - outgoing
         );
         let queued = self.connection.outbox().queued();
         assert!(
-            outgoing <= 2 * queued + OUTBOUND,
+            outgoing <= 2 * queued + OUTBOUND + if deflate > 0 { DEFLATE } else { 0 },
             "{outgoing} bytes held for {queued} queued"
         );
     }
@@ -341,9 +403,9 @@ impl Run {
         }
         if self.connection.ending() == Ending::Done && self.connection.outbox().is_empty() {
             self.connection.release();
-            assert_eq!(
-                self.connection.held(),
-                0,
+            let held = self.connection.held();
+            assert!(
+                held == 0 || self.setting.rules.deflate.is_some(),
                 "a connection that is over holds nothing"
             );
         }
@@ -356,6 +418,8 @@ impl Run {
             masked: setting.client,
             max_message_size: usize::MAX >> 1,
             max_fragments: u32::MAX,
+            // What is written keeps to the window in any case: see `deflate_engines`.
+            deflate: setting.rules.deflate,
         };
         let Reading {
             events,
@@ -499,5 +563,9 @@ impl Fed {
 const CLOSE: u16 = 4711;
 /// A read buffer (32 KiB), and as much again of what lies behind a large message.
 const INBOUND: usize = 128 << 10;
+/// A decompressing stream and 32 KiB of history.
+const INFLATE: usize = 96 << 10;
+/// A compressing stream and its history.
+const DEFLATE: usize = 420 << 10;
 /// Write buffers that are not full (64 KiB each), and pings and pongs.
 const OUTBOUND: usize = 256 << 10;

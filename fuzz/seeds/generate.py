@@ -3,8 +3,10 @@
 
 Each seed is an interesting case, laid out as the comment at the top of its target says.
 """
+import base64
 import pathlib
 import struct
+import zlib
 
 HERE = pathlib.Path(__file__).parent
 WHOLE, BYTES, THREES, ODD = bytes(8), bytes([1] * 8), bytes([3] * 8), bytes([2, 0, 7, 1, 130, 5, 64, 200])
@@ -30,6 +32,12 @@ def frame(first, payload, key=None, masked=False):
         return head + payload
     key = key or bytes(4)
     return head + key + bytes(byte ^ key[at % 4] for at, byte in enumerate(payload))
+
+
+def deflated(plain):
+    """One message on its own, by RFC 7692 section 7.2.1."""
+    engine = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return (engine.compress(plain) + engine.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 # RFC 6455 section 5.7, and the borders of the lengths.
@@ -79,15 +87,34 @@ for client in (0, 1):
         "pings": b"".join(f(0x89, bytes([65 + n]) * 9) for n in range(12)),
     }
     for n, (name, wire) in enumerate(cases.items()):
-        seed("connection", f"{end}_{name}", client | 4 * (n % 2) | 8 * (n % 3 == 0), bytes([1, 3, 0, 2]), n % 8, WHOLE, 5, BYTES if n % 2 else ODD, wire)
+        seed("connection", f"{end}_{name}", client | 4 * (n % 2) | 8 * (n % 3 == 0), 0, bytes([1, 3, 0, 2]), n % 8, WHOLE, 5, BYTES if n % 2 else ODD, wire)
     # Frame scripts: messages that do not fit a read buffer.
     big = bytes([0x81, 200, 0, 0x80, 255, 1])
-    seed("connection", f"{end}_large", client | 2 | 4, bytes([1, 6, 9, 7]), 0, WHOLE, 1, bytes([220] * 8), big)
-    seed("connection", f"{end}_large_fragments", client | 2, bytes([0, 0, 0, 5]), 3, ODD, 5, bytes([200, 3, 0, 150, 1, 255, 20, 10]),
+    seed("connection", f"{end}_large", client | 2 | 4, 0, bytes([1, 6, 9, 7]), 0, WHOLE, 1, bytes([220] * 8), big)
+    seed("connection", f"{end}_large_fragments", client | 2, 0, bytes([0, 0, 0, 5]), 3, ODD, 5, bytes([200, 3, 0, 150, 1, 255, 20, 10]),
          bytes([0x82, 150, 2, 0x06, 5, 0, 0x84, 100, 2, 0x85, 99, 2]))
-    seed("connection", f"{end}_too_large", client | 2 | 16, bytes(4), 0, WHOLE, 5, ODD, bytes([0x81, 200, 0]))
-    seed("connection", f"{end}_announced", client | 2, bytes(4), 1, ODD, 5, bytes([200] * 8), bytes([0x09, 255, 220]))
-    seed("connection", f"{end}_pieces", client | 2 | 8 | 4, bytes(4), 0, WHOLE, 7, ODD, bytes([0x82, 250, 3, 0x85, 20, 3, 0x40, 9, 1]))
+    seed("connection", f"{end}_too_large", client | 2 | 16, 0, bytes(4), 0, WHOLE, 5, ODD, bytes([0x81, 200, 0]))
+    seed("connection", f"{end}_announced", client | 2, 0, bytes(4), 1, ODD, 5, bytes([200] * 8), bytes([0x09, 255, 220]))
+    seed("connection", f"{end}_pieces", client | 2 | 8 | 4, 0, bytes(4), 0, WHOLE, 7, ODD, bytes([0x82, 250, 3, 0x85, 20, 3, 0x40, 9, 1]))
+    # Compression: a message and the same again, cut, final blocks, broken data, a bomb against the limit.
+    hello, again = bytes.fromhex("f248cdc9c90700"), bytes.fromhex("f200110000")
+    packed = {
+        "hello_twice": f(0xC1, hello) + f(0xC1, again),
+        "cut": f(0x41, hello[:3]) + f(0x89, b"p") + f(0x80, hello[3:]),
+        "final_block": f(0xC1, bytes.fromhex("f348cdc9c9070000")) + f(0xC1, hello),
+        "stored": f(0xC1, bytes.fromhex("000500faff48656c6c6f00")) + f(0x81, b"plain") + f(0xC2, b"\0"),
+        "empty": f(0xC1) + f(0x41) + f(0x80, b"\0"),
+        "type_3": f(0xC2, b"\x06\0"),
+        "distance": f(0xC2, again),
+        "rsv1_late": f(0x01, b"x") + f(0xC0, hello),
+        "not_utf8": f(0xC1, deflated(b"text\xff") + b"\x06"),
+        "bomb": f(0xC2, deflated(b"0" * 100_000)),
+    }
+    for n, (name, wire) in enumerate(packed.items()):
+        seed("connection", f"{end}_deflate_{name}", client | 16 * (n % 3), 1 | 2 * (n % 7) | 16 * (n % 4 == 3) | 32 * (n % 3 == 1),
+             bytes([1, 3, 0, 6]), n % 8, WHOLE, 5, BYTES if n % 2 else ODD, wire)
+    seed("connection", f"{end}_deflate_script", client | 2, 1, bytes([1, 1, 8, 6]), 0, WHOLE, 5, ODD,
+         bytes([0x0A, 200, 0x1B, 90, 0x0C, 100, 9, 0x2D, 150, 20, 0x80, 0, 0, 0, 0, 5, 1]))
 
 BROWSER = CRLF.join([
     b"GET /chat?room=1 HTTP/1.1", b"Host: example.com", b"User-Agent: Mozilla/5.0 (X11; Linux x86_64)", b"Accept: */*",
@@ -175,3 +202,126 @@ seed("session_pair", "close_both", 8, op(0, 0), 20, op(15, 0, 2), 255, op(2, 1),
 seed("session_pair", "open_at_end", 16, op(4, 0, 1), 50, op(4, 1), 50, op(11, 0, 3), ALL)
 seed("session_pair", "keepalive", 4, bytes([op(12, 0)] * 4), ALL, op(5, 1), 4, bytes([op(12, 0)] * 3), ALL)
 seed("session_pair", "blocked_pings", 0, *[bytes([op(5, 0), n, op(7, 0), op(9, 1)]) for n in range(40)], op(6, 1, 1), 9, op(5, 0), 8, ALL)
+
+# Flags, window and level, cuts, then messages: kind, size, filling.
+seed("deflate_engines", "json", 0, 6, WHOLE, bytes([3, 200, 1, 3, 200, 2, 3, 210, 3]))
+seed("deflate_engines", "small_window", 0, 8, ODD, bytes([3, 190, 1, 2, 150, 5, 3, 190, 1]))
+seed("deflate_engines", "dedicated", 32, 0x36, BYTES, bytes([3, 100, 1, 1, 100, 0xC3, 90, 7]))
+seed("deflate_engines", "no_takeover", 16, 0x16, THREES, bytes([3, 160, 1, 0, 9]), b"Hello all")
+seed("deflate_engines", "flushes", 0, 6, WHOLE, bytes([0x33, 100, 1, 0x23, 0, 0x13, 1, 2]))
+seed("deflate_engines", "prepared", 0, 0x4D, ODD, bytes([0xC3, 200, 1, 0xC1, 120, 3, 200, 9]))
+for bits in range(7):
+    seed("deflate_engines", f"script_{9 + bits}", 2, bits, ODD,
+         bytes([0, 20, 1, 15] + [65 + n for n in range(10)] + [200, 9, 1, 2, 120, 255, 0, 0, 120, 255, 0, 0, 0, 5, 1, 2, 3, 4, 5]),
+         bytes([0, 5, 1, 3, 120, 200, 0, 0, 120, 100, 9, 9]), bytes([255, 3, 1, 3, 120, 9, 0, 0]))
+for name, payloads in {
+    "hello_twice": [hello, again],
+    "final_block": [bytes.fromhex("f348cdc9c9070000"), again],
+    "final_alone": [bytes.fromhex("f348cdc9c907"), hello],
+    "stored": [bytes.fromhex("000500faff48656c6c6f00")],
+    "two_blocks": [bytes.fromhex("f248050000ffffcac9c90700")],
+    "type_3": [b"\x06"],
+    "dynamic": [deflated(bytes(range(256)) * 3 + b"some text and some more text" * 9)],
+    "empty": [b"", b"\0"],
+}.items():
+    seed("deflate_engines", f"raw_{name}", 3, 6, BYTES, *[bytes([len(p)]) + p if len(p) < 250 else b"\xff" + p for p in payloads])
+    seed("deflate_engines", f"raw_dedicated_{name}", 35, 6, THREES, *[bytes([len(p)]) + p if len(p) < 250 else b"\xff" + p for p in payloads])
+
+# Flags, cuts into frames, cuts of the bytes, then kind and length of each message.
+for n, limit in enumerate([0, 8, 16, 24]):
+    for name, tail in {
+        "fits": bytes([0, 128, 0, 127, 1, 20]),
+        "one_more": bytes([0, 128, 0, 129]),
+        "far_beyond": bytes([1, 3, 1, 255]),
+        "unfinished": bytes([1, 9, 4, 128]),
+        "raw": bytes([1, 9, 2, 8]) + bytes.fromhex("f248cdc9c90700ff"),
+        "empty_frames": bytes([3, 255, 3, 9, 1, 2]),
+    }.items():
+        seed("inflate_bomb", f"{name}_{n}", limit | (n * 37 + len(name)) % 8 | 32 * (n % 2), WHOLE if n % 2 else ODD, [WHOLE, BYTES, THREES][(n + len(name)) % 3], tail)
+    seed("inflate_bomb", f"takeover_{n}", limit | 2 * (n % 2), WHOLE, WHOLE, bytes([0, 128] * 12))
+
+# Flags, compression, then operations: low half what, high half how.
+for client in (0, 1):
+    end, masked = ("client", False) if client else ("server", True)
+
+    def came(wire):
+        return bytes([2, len(wire)]) + wire + b"\0"
+
+    def g(first, payload=b""):
+        return came(frame(first, payload, KEY, masked))
+
+    ping = b"".join(g(0x89, bytes([65 + n])) for n in range(6))
+    for name, flags, deflate, ops in [
+        ("hello", 0, 0, g(0x81, b"Hello") + bytes([5, 5, 11])),
+        ("pings_blocked", 0, 0, bytes([0x1C]) + ping + bytes([10, 3]) + ping + bytes([12, 11])),
+        ("pings_own", 4, 0, ping + bytes([0x18, 4, 8, 5, 0x1C, 0x18, 6, 10, 1, 0x18, 7, 11])),
+        ("fragments", 8, 0, bytes([5, 100, 0x16, 90, 10, 7, 8, 3, 11])),
+        ("stream", 0, 0, bytes([0x87, 9, 8, 2, 7, 5, 10, 4, 5, 3, 0x27, 2, 11])),
+        ("stream_half", 0, 0, bytes([0xC7, 3, 0x47, 3, 0x67, 2, 0x27, 1, 11])),
+        ("close_first", 0, 0, bytes([5, 9, 9, 129, 3, 6, 2, 11]) + g(0x88, b"\x03\xe8") + bytes([13, 0x6D, 11])),
+        ("close_answered", 0, 0, g(0x88, b"\x03\xe9bye") + bytes([11, 13, 0x6D])),
+        ("close_late", 0, 0, bytes([9, 128, 11, 14, 0xFE, 14])),
+        ("close_wrong", 0, 0, bytes([9, 131, 9, 129, 62, 9, 132, 3, 0xEC, 9, 130, 61, 11])),
+        ("error", 0, 0, bytes([6, 50]) + g(0x83) + g(0x81, b"late") + bytes([11, 13, 0x6D])),
+        ("cut", 0, 0, g(0x01, b"a") + bytes([0x6D, 11])),
+        ("reset", 0, 0, bytes([5, 50, 10, 3, 0xCD, 5, 1])),
+        ("queue_full", 16, 0, bytes([6, 200, 5, 1, 10, 50, 10, 150, 6, 4, 11])),
+        ("limits", 32, 0, g(0x01, b"x" * 100) + g(0x00, b"y" * 100) + g(0x00, b"z" * 100)),
+        ("deflate", 0, 1, came(frame(0xC1, hello, KEY, masked)) + came(frame(0xC1, again, KEY, masked)) + bytes([5, 90, 6, 100, 0x36, 100, 11, 0x87, 60, 0x27, 60, 11])),
+        ("deflate_dedicated", 2, 33, bytes([4, 10, 90, 0, 5, 90, 0x35, 90, 0x45, 90, 11])),
+    ]:
+        seed("connection_ops", f"{end}_{name}", flags | client, deflate, ops)
+
+# Flags, cuts, then what the peer sends: the cases of `connection`, and where tungstenite differs.
+for client in (0, 1):
+    end, masked = ("client", False) if client else ("server", True)
+
+    def h(first, payload=b""):
+        return frame(first, payload, KEY, masked)
+
+    bit, key = (0x80, KEY) if masked else (0, b"")
+    for n, (name, wire) in enumerate({
+        "hello": h(0x81, b"Hello") + h(0x82, b"x" * 300) + h(0x88, b"\x03\xe8bye"),
+        "fragments": h(0x01, b"Hel") + h(0x89, b"ping") + h(0x00) + h(0x80, b"lo") + h(0x8A),
+        "long_length": bytes([0x82, bit | 126, 0, 0]) + key + h(0x81, b"more"),
+        "long_ping": bytes([0x89, bit | 127]) + bytes(8) + key + h(0x81, b"more"),
+        "close_1005": h(0x88, b"\x03\xed"),
+        "close_1014": h(0x88, b"\x03\xf6"),
+        "close_0": h(0x88, b"\0\0"),
+        "close_short": h(0x88, b"x"),
+        "close_not_utf8": h(0x88, b"\x03\xe8\xff"),
+        "early": bytes([0x83]),
+        "not_utf8_yet": bytes([0x81, bit | 100]) + key + bytes([0xFF ^ (KEY[0] if masked else 0)]),
+        "not_utf8": h(0x01, b"\xf0\x9f") + h(0x80, b"\x98"),
+        "top_bit": bytes([0x82, bit | 127]) + b"\xff" * 8 + key,
+        "wrong_mask": frame(0x81, b"x", KEY, not masked),
+        "reserved": h(0x90) + h(0x81, b"x"),
+        "many": h(0x02, b"x") + h(0x00) * 9,
+        "interleaved": h(0x01, b"x") + h(0x81, b"y"),
+        "after_close": h(0x88) + h(0x81, b"late"),
+    }.items()):
+        for limits in (0, 4, 12):
+            seed("diff_tungstenite", f"{end}_{name}_{limits}", client | limits, ODD if n % 2 else WHOLE, wire)
+    seed("diff_tungstenite", f"{end}_script", client | 2, ODD, bytes([0x81, 200, 0, 0x06, 5, 0, 0x82, 30, 1]))
+    seed("diff_tungstenite", f"{end}_writes", client | 16, ODD, bytes([9, 0, 200, 2, 150, 4, 9, 5, 125, 2, 255]))
+
+
+def io(who, what, polls=15, size=1, text=0):
+    return bytes([who | what << 1, polls | size << 5 | text << 4])
+
+
+NONE, RESET, EOF, SLOW = bytes([7, 0]), 0, 2, 0xE7
+# Flags, room, faults of both ends, then operations.
+for flags in (0, 1, 2, 3, 4, 7, 8, 20, 31):
+    seed("session_io", f"both_ways_{flags}", flags, 150, NONE, NONE, io(0, 0), io(1, 0, 3, 2, 1), io(0, 11, 3), io(1, 8, 3), io(0, 5, 2, 5), io(1, 3, 1, 6))
+    seed("session_io", f"slow_{flags}", flags, 3, bytes([SLOW, 0]), bytes([SLOW, 0]), io(0, 0, 9, 4), io(1, 3, 9, 4), io(0, 7), io(1, 10, 5), io(0, 9, 2), io(1, 6))
+    for at in (3, 9, 30):
+        seed("session_io", f"reset_{flags}_{at}", flags, 20, bytes([RESET, at]), NONE, io(0, 0, 9, 3), io(1, 0, 9, 3), io(1, 11, 9))
+        seed("session_io", f"eof_{flags}_{at}", flags, 90, NONE, bytes([EOF | 0x80, at]), io(1, 9, 1), io(0, 3, 9, 4), io(0, 12, 9, 2), io(1, 4, 2, 5, 1))
+for name, found in {
+    "pong_after_close": "JKS/gQp6Ly4=",
+    "pong_after_close_loses": "++v3MAB/9/vr9w==",
+    "stashed_message_emptied": "tvTKFP8IJDoKgAqAcw==",
+    "dropped_recv_piece": "MiR6P/8EsgIr",
+}.items():
+    seed("session_io", name, base64.b64decode(found))

@@ -2,6 +2,7 @@ use wskit_frame::FrameError;
 use wskit_proto::{MessageKind, ProtocolError};
 
 use crate::header_reference::read_header;
+use crate::inflate_reference::{InflateEnd, InflateReference, Terms};
 
 /// What a stream of frames says, one message or control frame each.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Rules {
     pub max_message_size: usize,
     /// Frames of one message.
     pub max_fragments: u32,
+    /// What was agreed on about compression, if anything was.
+    pub deflate: Option<Terms>,
 }
 
 /// A whole stream, read.
@@ -48,7 +51,8 @@ pub struct Reading {
     /// Of a message that had begun when it ended: what came of it, the bytes of a wrong frame
     /// included.
     pub partial: Vec<u8>,
-    /// The broken rule.
+    /// The broken rule. Whether compressed data is broken or not text is one rule here, as both may
+    /// be true and the Close is the same.
     pub error: Option<ProtocolError>,
     /// Bytes that belong to frames which are complete.
     pub whole: usize,
@@ -72,12 +76,16 @@ struct Open {
     frames: u32,
     announced: u64,
     valid: usize,
+    compressed: bool,
+    /// What came of a compressed message.
+    packed: Vec<u8>,
 }
 
 fn read(wire: &[u8], rules: Rules, reading: &mut Reading) -> Result<(), ProtocolError> {
     let mut open: Option<Open> = None;
     let mut rest = wire;
-    while let Some(header) = read_header(rest, rules.masked, false)? {
+    let mut inflate = rules.deflate.map(InflateReference::new);
+    while let Some(header) = read_header(rest, rules.masked, rules.deflate.is_some())? {
         let (_, behind) = rest.split_at(header.size);
         let came = usize::try_from(header.len)
             .unwrap_or(usize::MAX)
@@ -121,6 +129,8 @@ fn read(wire: &[u8], rules: Rules, reading: &mut Reading) -> Result<(), Protocol
                     frames: 0,
                     announced: 0,
                     valid: 0,
+                    compressed: header.rsv1,
+                    packed: Vec::new(),
                 }
             }
         };
@@ -131,22 +141,47 @@ fn read(wire: &[u8], rules: Rules, reading: &mut Reading) -> Result<(), Protocol
             });
         }
         message.announced += header.len;
-        if message.announced > rules.max_message_size as u64 {
+        if !message.compressed && message.announced > rules.max_message_size as u64 {
             return Err(ProtocolError::MessageTooBig {
                 limit: rules.max_message_size,
             });
         }
-        reading.partial.extend_from_slice(&payload);
         let last = whole && header.fin;
+        let mut broken = None;
+        match inflate.as_mut().filter(|_| message.compressed) {
+            None => reading.partial.extend_from_slice(&payload),
+            Some(inflate) => {
+                // All of it again, each time.
+                message.packed.extend_from_slice(&payload);
+                let read = inflate.read(&message.packed, last, rules.max_message_size);
+                broken = match read.end {
+                    InflateEnd::TooLong => Some(ProtocolError::MessageTooBig {
+                        limit: rules.max_message_size,
+                    }),
+                    InflateEnd::Corrupt => Some(ProtocolError::InvalidUtf8),
+                    InflateEnd::Whole | InflateEnd::Unfinished => None,
+                };
+                reading.partial.clone_from(&read.plain);
+                if last && broken.is_none() {
+                    inflate.keep(&read);
+                }
+            }
+        }
         if message.kind == MessageKind::Text {
-            let unchecked = &reading.partial[message.valid..];
-            match core::str::from_utf8(unchecked) {
-                Ok(_) => message.valid = reading.partial.len(),
-                Err(error) if error.error_len().is_some() || last => {
+            let text = match broken {
+                Some(ProtocolError::MessageTooBig { limit }) => &reading.partial[..limit],
+                _ => &reading.partial,
+            };
+            match core::str::from_utf8(&text[message.valid..]) {
+                Ok(_) => message.valid = text.len(),
+                Err(error) if error.error_len().is_some() || (last && broken.is_none()) => {
                     return Err(ProtocolError::InvalidUtf8);
                 }
                 Err(error) => message.valid += error.valid_up_to(),
             }
+        }
+        if let Some(error) = broken {
+            return Err(error);
         }
         if !whole {
             return Ok(());
