@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Counts instructions, system calls and allocations per message of wskit's own server and compares them
+# with bounds.txt. No times are taken, so the machine's speed and load do not matter.
+#
+#   crates/bench/guard/run.sh [--update] [--only TEXT] [--spread RUNS] [--profile BUILD SERVER SIZExDEPTH]
+#
+# Exit code: 0 all within their bounds; 1 a bound exceeded; 2 it could not be measured.
+# On a Debian machine it installs valgrind and strace if they are missing.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+need() {
+    command -v "$1" >/dev/null && return
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null || true
+    fi
+    command -v "$1" >/dev/null || { echo "guard: NOT RUN: $1 is missing (Debian package $1)" >&2; exit 2; }
+}
+
+[ "$(uname -m)" = x86_64 ] || { echo "guard: NOT RUN: the bounds are x86-64's" >&2; exit 2; }
+grep -qm1 '\bavx2\b' /proc/cpuinfo || { echo "guard: NOT RUN: the v3 build needs a processor with AVX2" >&2; exit 2; }
+need valgrind
+need strace
+
+# Stated here so that nobody's settings for other benchmarks move the figures.
+export CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 CARGO_PROFILE_RELEASE_OPT_LEVEL=3
+export CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_PROFILE_RELEASE_PANIC=unwind
+export CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=false CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=false
+
+target=${CARGO_TARGET_DIR:-../target}
+mkdir -p "$target"
+target=$(cd "$target" && pwd)/guard
+
+build() {
+    local flags=$1 directory=$2
+    shift 2
+    CARGO_ENCODED_RUSTFLAGS=$flags CARGO_TARGET_DIR=$directory \
+        cargo build --quiet --locked --release -p wskit-bench-guard "$@" || { echo "guard: NOT RUN: it does not build" >&2; exit 2; }
+}
+build -Ctarget-cpu=x86-64 "$target/default" --bins
+build -Ctarget-cpu=x86-64-v3 "$target/v3" --bin subject
+
+export WSKIT_GUARD_DEFAULT=$target/default/release WSKIT_GUARD_V3=$target/v3/release WSKIT_GUARD_BOUNDS=$PWD/bounds.txt
+exec "$target/default/release/guard" "$@"

@@ -1,0 +1,94 @@
+//! One measurement: whose loop, which size, how deep.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Whose loop is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// wskit over TCP, `recv_ref` + `feed`.
+    Lent,
+    /// wskit over TCP, `recv` + `send`.
+    Owned,
+    /// TCP echo on tokio without WebSocket: what the runtime and the kernel's interface cost.
+    Raw,
+    /// `wskit::proto::Connection` alone, without any socket or runtime.
+    Memory,
+}
+
+/// One measurement, written `lent 16x16`: messages of 16 bytes, 16 of them in a burst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// Whose loop is measured.
+    pub server: Server,
+    /// Bytes of payload in a message.
+    pub size: usize,
+    /// Messages that each connection gets at once.
+    pub depth: usize,
+}
+
+impl Cell {
+    /// Connections that are ready together, so that one wake of the runtime serves them all.
+    pub const CONNECTIONS: usize = 8;
+
+    /// Rounds that are counted, after as many that are not: fewer where a round moves more bytes,
+    /// because tools that count are slow.
+    pub fn rounds(&self) -> usize {
+        let bytes = self.size * self.depth * Self::CONNECTIONS;
+        ((8 << 20) / bytes).clamp(32, 256)
+    }
+
+    /// Messages in the rounds that are counted.
+    pub fn messages(&self) -> usize {
+        self.rounds() * self.depth * Self::CONNECTIONS
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lent => "lent",
+            Self::Owned => "owned",
+            Self::Raw => "raw",
+            Self::Memory => "memory",
+        })
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}x{}", self.server, self.size, self.depth)
+    }
+}
+
+impl FromStr for Server {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        [Self::Lent, Self::Owned, Self::Raw, Self::Memory]
+            .into_iter()
+            .find(|server| server.to_string() == name)
+            .ok_or_else(|| format!("no such server: {name}"))
+    }
+}
+
+impl FromStr for Cell {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("not a cell: {text:?}; for example: lent 16x16");
+        let (server, shape) = text.split_once(' ').ok_or_else(wrong)?;
+        let (size, depth) = shape.split_once('x').ok_or_else(wrong)?;
+        let number = |text: &str| {
+            text.parse()
+                .ok()
+                .filter(|n: &usize| *n > 0)
+                .ok_or_else(wrong)
+        };
+        Ok(Self {
+            server: server.parse()?,
+            size: number(size)?,
+            depth: number(depth)?,
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! The seams that the counting tools see.
+//!
+//! callgrind is told the names of two functions: it cuts its record at `wskit_guard_mark` and stops
+//! counting inside `wskit_guard_client`. strace sees a mark as a `getppid`, which
+//! nothing else calls, and knows the client by calls that only it makes (`sendmsg`, `recvmsg`).
+//! Allocations are counted by the allocator of the program `subject-counted`, while [`counting`].
+
+#![allow(
+    unsafe_code,
+    reason = "system calls by libc; function names that a tool can be told"
+)]
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+static AT_LAST_MARK: AtomicU64 = AtomicU64::new(0);
+static BETWEEN_MARKS: AtomicU64 = AtomicU64::new(0);
+static COUNTING: AtomicBool = AtomicBool::new(true);
+
+/// Notes an allocation or a reallocation; for allocators.
+pub fn allocated() {
+    if COUNTING.load(Ordering::Relaxed) {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Allocations and reallocations between the last two marks.
+pub fn allocations() -> u64 {
+    BETWEEN_MARKS.load(Ordering::Relaxed)
+}
+
+/// Whether allocations count from now on.
+pub fn counting(on: bool) {
+    COUNTING.store(on, Ordering::Relaxed);
+}
+
+/// Marks the start or the end of the rounds that count.
+pub fn mark() {
+    let now = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = AT_LAST_MARK.swap(now, Ordering::Relaxed);
+    BETWEEN_MARKS.store(now - before, Ordering::Relaxed);
+    wskit_guard_mark();
+}
+
+/// The name that callgrind is told.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn wskit_guard_mark() {
+    // SAFETY: no arguments, no failure.
+    std::hint::black_box(unsafe { libc::getppid() });
+}
+
+/// Binds this thread to one of the processors that it may use: the kernel then delivers what is
+/// written to loopback before the writing call returns, in the same order in each run.
+pub fn pin(nth: usize) {
+    // SAFETY: a set of processors is plain bits, all zero is empty, and the sizes are those given.
+    unsafe {
+        let mut allowed: libc::cpu_set_t = std::mem::zeroed();
+        let size = size_of::<libc::cpu_set_t>();
+        if libc::sched_getaffinity(0, size, &raw mut allowed) != 0 {
+            return;
+        }
+        let usable: Vec<usize> = (0..libc::CPU_SETSIZE as usize)
+            .filter(|&cpu| libc::CPU_ISSET(cpu, &allowed))
+            .collect();
+        if usable.is_empty() {
+            return;
+        }
+        let mut one: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(usable[nth % usable.len()], &mut one);
+        libc::sched_setaffinity(0, size, &raw const one);
+    }
+}

@@ -1,0 +1,95 @@
+//! Opening connections: a TCP connection and the upgrade.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::poll;
+
+/// A connection that is upgraded.
+pub struct Opened {
+    /// The socket, not blocking.
+    pub socket: TcpStream,
+    /// `Sec-WebSocket-Extensions` of the answer.
+    pub extensions: Option<String>,
+    /// What came behind the answer's head.
+    pub leftover: Vec<u8>,
+}
+
+/// Connects and upgrades, offering `extensions` if there are any.
+///
+/// # Errors
+/// The socket's, or an answer other than 101.
+pub fn open(address: SocketAddr, extensions: Option<&str>) -> io::Result<Opened> {
+    upgrade(TcpStream::connect(address)?, address, extensions)
+}
+
+/// As [`open`], with so small a buffer for receiving that a server soon notices who does not read.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_narrow(address: SocketAddr, extensions: Option<&str>) -> io::Result<Opened> {
+    upgrade(poll::connect_narrow(address, 8 << 10)?, address, extensions)
+}
+
+fn upgrade(
+    mut socket: TcpStream,
+    address: SocketAddr,
+    extensions: Option<&str>,
+) -> io::Result<Opened> {
+    socket.set_nodelay(true)?;
+    socket.set_read_timeout(Some(Duration::from_secs(20)))?;
+    socket.write_all(&request(address, extensions))?;
+    let mut head = Vec::new();
+    let mut buffer = [0; 4096];
+    let end = loop {
+        let n = socket.read(&mut buffer)?;
+        if n == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        head.extend_from_slice(&buffer[..n]);
+        if let Some(end) = end_of_head(&head) {
+            break end;
+        }
+    };
+    let leftover = head.split_off(end);
+    let head = String::from_utf8_lossy(&head);
+    if !head.starts_with("HTTP/1.1 101") {
+        return Err(io::Error::other(format!("the upgrade was refused: {head}")));
+    }
+    let extensions = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("sec-websocket-extensions")
+            .then(|| value.trim().to_owned())
+    });
+    socket.set_nonblocking(true)?;
+    Ok(Opened {
+        socket,
+        extensions,
+        leftover,
+    })
+}
+
+/// The request for an upgrade, about as a browser writes it.
+#[must_use]
+pub fn request(address: SocketAddr, extensions: Option<&str>) -> Vec<u8> {
+    let extensions = extensions.map_or(String::new(), |offer| {
+        format!("Sec-WebSocket-Extensions: {offer}\r\n")
+    });
+    format!(
+        "GET /echo HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nPragma: no-cache\r\n\
+         Cache-Control: no-cache\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 \
+         (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\nUpgrade: websocket\r\nOrigin: \
+         http://{address}\r\nSec-WebSocket-Version: 13\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n\
+         Accept-Language: en-US,en;q=0.9\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         {extensions}\r\n"
+    )
+    .into_bytes()
+}
+
+/// Where the head of a request or an answer ends, behind its empty line.
+#[must_use]
+pub fn end_of_head(bytes: &[u8]) -> Option<usize> {
+    let at = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+    Some(at + 4)
+}

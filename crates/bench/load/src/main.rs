@@ -1,0 +1,16 @@
+//! `wskit-bench-load echo|idle|fanout|accept|peer --address A …`; the runner starts it.
+
+use wskit_bench_load::arguments::Arguments;
+use wskit_bench_load::{accept, echo, fanout, idle, peer};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments = Arguments::after_subcommand();
+    match std::env::args().nth(1).as_deref() {
+        Some("echo") => echo::run(&arguments),
+        Some("idle") => idle::run(&arguments),
+        Some("fanout") => fanout::run(&arguments),
+        Some("accept") => accept::run(&arguments),
+        Some("peer") => peer::run(&arguments),
+        _ => Err("echo, idle, fanout, accept or peer".into()),
+    }
+}

@@ -1,0 +1,61 @@
+//! What the kernel says about a process: time, memory.
+
+use std::fs;
+
+/// Nanoseconds that all threads of a process have run, from the scheduler's own account. 0 if there
+/// is no such process.
+#[must_use]
+pub fn cpu_nanos(pid: u32) -> u64 {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return 0;
+    };
+    tasks
+        .flatten()
+        .filter_map(|task| fs::read_to_string(task.path().join("schedstat")).ok())
+        .filter_map(|line| line.split(' ').next()?.parse::<u64>().ok())
+        .sum()
+}
+
+/// Pages that the kernel had to find for a process so far. 0 if there is no such process.
+#[must_use]
+pub fn minor_faults(pid: u32) -> u64 {
+    let line = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name before, in parentheses, may contain anything.
+    let rest = line.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    rest.split(' ')
+        .nth(7)
+        .and_then(|faults| faults.parse().ok())
+        .unwrap_or(0)
+}
+
+/// Resident bytes of a process (`VmRSS`). 0 if there is no such process.
+#[must_use]
+pub fn resident_bytes(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .and_then(|line| {
+            line.trim()
+                .trim_end_matches(" kB")
+                .trim()
+                .parse::<u64>()
+                .ok()
+        })
+        .map_or(0, |kib| kib * 1024)
+}
+
+/// Lifts the limit of open files to what this user may have, and says what that is.
+#[must_use]
+pub fn lift_open_files() -> u64 {
+    // SAFETY: both calls get a valid struct.
+    unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) != 0 {
+            return 0;
+        }
+        limit.rlim_cur = limit.rlim_max;
+        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        limit.rlim_cur
+    }
+}

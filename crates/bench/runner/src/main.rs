@@ -1,0 +1,37 @@
+//! `wskit-bench grid|counts|client|memory|fanout|accept|machine`: runs servers and load, prints
+//! tables. README.md says how and what it means.
+
+mod accept;
+mod catalog;
+mod cell;
+mod chart;
+mod client;
+mod counts;
+mod fanout;
+mod grid;
+mod machine;
+mod measure;
+mod memory;
+mod process;
+mod settings;
+mod table;
+
+use wskit_bench_load::arguments::Arguments;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments = Arguments::after_subcommand();
+    let settings = settings::Settings::parse(&arguments)?;
+    match std::env::args().nth(1).as_deref() {
+        Some("grid") => grid::run(&settings, &arguments),
+        Some("counts") => counts::run(&settings, &arguments),
+        Some("client") => client::run(&settings, &arguments),
+        Some("memory") => memory::run(&settings, &arguments),
+        Some("fanout") => fanout::run(&settings, &arguments),
+        Some("accept") => accept::run(&settings, &arguments),
+        Some("machine") => {
+            settings.print(&machine::facts());
+            Ok(())
+        }
+        _ => Err("grid, counts, client, memory, fanout, accept or machine".into()),
+    }
+}

@@ -1,0 +1,40 @@
+//! yawc's client on the bare stream, with the defaults.
+
+use bytes::Bytes;
+use futures_util::SinkExt;
+use wskit_bench_servers::BoxError;
+use wskit_bench_servers::client::{Client, run, upgrade};
+use yawc::{Frame, Options, Role, WebSocket};
+
+fn main() {
+    run(|mut stream, _, payload| async move {
+        upgrade(&mut stream).await?;
+        let options = Options::default().without_compression();
+        let ws = WebSocket::from_stream(stream, Role::Client, options)?;
+        let payload = Bytes::from(payload);
+        Ok(Yawc { ws, payload })
+    });
+}
+
+struct Yawc {
+    ws: WebSocket<tokio::net::TcpStream>,
+    payload: Bytes,
+}
+
+impl Client for Yawc {
+    async fn send(&mut self) -> Result<(), BoxError> {
+        Ok(self.ws.send(Frame::binary(self.payload.clone())).await?)
+    }
+
+    async fn feed(&mut self) -> Result<(), BoxError> {
+        Ok(self.ws.feed(Frame::binary(self.payload.clone())).await?)
+    }
+
+    async fn flush(&mut self) -> Result<(), BoxError> {
+        Ok(self.ws.flush().await?)
+    }
+
+    async fn receive(&mut self) -> Result<usize, BoxError> {
+        Ok(self.ws.next_frame().await?.payload().len())
+    }
+}

@@ -1,0 +1,12 @@
+//! What all servers and clients here share: the command line, the runtime, the listener, a minimal
+//! upgrade for libraries that leave it to others, fan-out, and the counting allocator.
+
+pub mod client;
+pub mod counting;
+pub mod fanout;
+pub mod options;
+pub mod serve;
+pub mod upgrade;
+
+/// What a connection may end with.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
