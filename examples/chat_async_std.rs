@@ -21,7 +21,7 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
     println!("listening on ws://{address}");
     println!("open http://{address} in two tabs");
 
-    let server: Server = chat::server();
+    let server: Server = chat::server()?;
     let rooms = Arc::new(Rooms::default());
     loop {
         let (stream, peer) = listener.accept().await?;

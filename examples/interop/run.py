@@ -4,6 +4,8 @@ Every program prints `ok NAME` or `FAILED NAME: reason` for each check and exits
 ends otherwise, is too slow, or checks nothing counts as a failed check itself.
 """
 
+import functools
+import http.server
 import os
 import signal
 import subprocess
@@ -15,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 WORK = Path(sys.argv[1]).resolve()
-PARTS = sys.argv[2:] or ["echo", "client", "chat", "live-feed", "deflate"]
+PARTS = sys.argv[2:] or ["echo", "client", "chat", "live-feed", "chat-async-std", "browser-tls", "origin", "deflate"]
 OURS = Path(os.environ["INTEROP_EXAMPLES"]).resolve()
 PYTHON = str(WORK / "venv/bin/python")
 TLS = WORK / "tls"
@@ -37,9 +39,9 @@ def fail(name):
     print(f"FAILED  {name}", flush=True)
 
 
-def start(argv, log):
+def start(argv, log, **env):
     return subprocess.Popen(
-        [str(a) for a in argv], stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL,
+        [str(a) for a in argv], env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL,
         text=True, encoding="utf-8", errors="replace", start_new_session=True,
     )
 
@@ -55,13 +57,13 @@ def end(process):
     process.wait()
 
 
-def run(title, *argv):
-    """Runs a program to its end and counts its checks."""
+def run(title, *argv, **env):
+    """Runs a program to its end and counts its checks; `env` is added to its environment."""
     log_path = LOGS / f"{title.replace(' ', '-').replace('/', '-')}.log"
     before, too_slow = (passed, failed), threading.Event()
     with open(log_path, "w") as log:
         try:
-            process = start(argv, log)
+            process = start(argv, log, **env)
         except OSError as error:
             return fail(f"{title}: {error}")
 
@@ -180,17 +182,18 @@ def check_our_echo_server():
 
 
 def check_our_client():
-    for peer, argv in (("node", ["node", HERE / "peers/node_server.mjs"]), ("Python", [PYTHON, HERE / "peers/py_server.py"])):
-        for scheme in ("ws", "wss"):
-            tls = ["--tls", TLS / "server.pem", TLS / "server.key"] if scheme == "wss" else []
-            ca = ["--ca", TLS / "ca.pem"] if tls else []
-            with Server(f"{peer} server {scheme}", *argv, "127.0.0.1:0", *tls) as server:
-                title = f"our client, {peer} server, {scheme}"
-                run(title, OURS / "interop-client", server.url, *ca)
-                server.expect_printed("pong ok", "our client answered its ping")
-                server.expect_printed("closed 4001 ", "our client closed with 4001")
-                run(f"{title}, closed by the server", OURS / "interop-client", server.url, *ca, "--expect-close", "4002", "as you wish")
-                server.expect_printed("closed 4002 as you wish", "our client answered its close frame")
+    for runtime, program in (("tokio", "interop-client"), ("async-std", "interop-client-async-std")):
+        for peer, argv in (("node", ["node", HERE / "peers/node_server.mjs"]), ("Python", [PYTHON, HERE / "peers/py_server.py"])):
+            for scheme in ("ws", "wss"):
+                tls = ["--tls", TLS / "server.pem", TLS / "server.key"] if scheme == "wss" else []
+                ca = ["--ca", TLS / "ca.pem"] if tls else []
+                with Server(f"{peer} server {scheme} for {runtime}", *argv, "127.0.0.1:0", *tls) as server:
+                    title = f"our client on {runtime}, {peer} server, {scheme}"
+                    run(title, OURS / program, server.url, *ca)
+                    server.expect_printed("pong ok", "our client answered its ping")
+                    server.expect_printed("closed 4001 ", "our client closed with 4001")
+                    run(f"{title}, closed by the server", OURS / program, server.url, *ca, "--expect-close", "4002", "as you wish")
+                    server.expect_printed("closed 4002 as you wish", "our client answered its close frame")
 
 
 def spec(bits, takeover=(True, True), *more):
@@ -263,7 +266,38 @@ def check_live_feed():
         run("live-feed page", "node", HERE / "browser/live_feed.mjs", server.url)
 
 
-CHECKS = {"echo": check_our_echo_server, "client": check_our_client, "chat": check_chat, "live-feed": check_live_feed, "deflate": check_deflate}
+def check_chat_on_async_std():
+    with Server("chat-async-std", OURS / "chat-async-std", "127.0.0.1:0") as server:
+        run("chat page, async-std", "node", HERE / "browser/chat.mjs", server.url, PYTHON, "chat-async-std")
+
+
+def check_pages_by_tls():
+    with Server("chat wss", OURS / "chat", "127.0.0.1:0", "--tls") as server:
+        trust = {"INTEROP_TRUST": server.ca, "NODE_EXTRA_CA_CERTS": server.ca, "SSL_CERT_FILE": server.ca}
+        run("chat page by https", "node", HERE / "browser/chat.mjs", server.url, PYTHON, "chat-tls", **trust)
+        run("chat page by https", "node", HERE / "browser/untrusted.mjs", server.url)
+    with Server("live-feed wss", OURS / "live-feed", "127.0.0.1:0", "--tls") as server:
+        run("live-feed page by https", "node", HERE / "browser/live_feed.mjs", server.url, "live-feed-tls", INTEROP_TRUST=server.ca)
+
+
+def check_origin():
+    pages = functools.partial(QuietPages, directory=str(HERE.parent / "chat"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), pages) as elsewhere:
+        threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
+        origin = f"http://127.0.0.1:{elsewhere.server_address[1]}"
+        for flags, expected in (([], "refused"), ([f"--origin={origin}"], "accepted")):
+            with Server(f"chat, origin {expected}", OURS / "chat", "127.0.0.1:0", *flags) as server:
+                run(f"origin {expected}", "node", HERE / "browser/origin.mjs", server.url, origin, expected)
+        elsewhere.shutdown()
+
+
+class QuietPages(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+CHECKS = {"echo": check_our_echo_server, "client": check_our_client, "chat": check_chat, "live-feed": check_live_feed,
+          "chat-async-std": check_chat_on_async_std, "browser-tls": check_pages_by_tls, "origin": check_origin, "deflate": check_deflate}
 
 
 def main():

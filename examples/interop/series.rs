@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use wskit::{ClientStream, Message, PreparedMessage, WebSocket};
+use wskit::driver::{Transport, WebSocket};
+use wskit::{Message, PreparedMessage};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -53,7 +54,7 @@ impl Expected {
     }
 
     /// Runs the checks on an open connection.
-    pub(crate) async fn check(&self, ws: &mut WebSocket<ClientStream>) -> Result<(), Failure> {
+    pub(crate) async fn check<T: Transport>(&self, ws: &mut WebSocket<T>) -> Result<(), Failure> {
         let agreed = ws.deflate().ok_or("no compression was agreed on")?;
         let ours = json!({
             "server_bits": agreed.server().bits,
@@ -295,7 +296,7 @@ impl Item {
         Self { message, how }
     }
 
-    async fn send(&self, ws: &mut WebSocket<ClientStream>) -> Result<(), Failure> {
+    async fn send<T: Transport>(&self, ws: &mut WebSocket<T>) -> Result<(), Failure> {
         match self.how {
             How::Whole => ws.feed(&self.message).await?,
             How::Prepared => ws.feed(&PreparedMessage::new(&self.message)).await?,

@@ -1,13 +1,16 @@
 //! A live feed: numbers made once, encoded once, pushed to everybody who watches; the page plots them.
 //!
-//! `cargo run --example live-feed -- [ADDRESS]`
+//! `cargo run --example live-feed -- [ADDRESS]`; with `--features tls` and `--tls` by `https://` and
+//! `wss://`, with a certificate made on the spot.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use wskit::{CloseCode, Error, Origin, PreparedMessage, Rejection, Request, Server, deflate};
+use wskit_examples::door::{Door, Stream};
+use wskit_examples::echo;
 
 const PAGE: &str = include_str!("index.html");
 const SERIES: &str = r#"{"series":["tide","wind","noise"]}"#;
@@ -15,9 +18,8 @@ const SERIES: &str = r#"{"series":["tide","wind","noise"]}"#;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(wskit_examples::address()).await?;
-    let address = listener.local_addr()?;
-    println!("listening on ws://{address}");
-    println!("open http://{address}");
+    let door = Door::from_arguments()?;
+    door.announce(listener.local_addr()?);
 
     // The feed is for everybody: watching it gives nothing away.
     let server = Server::new(Origin::Any).deflate(deflate::Config::server());
@@ -25,12 +27,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(measure(feed.clone()));
     loop {
         let (stream, peer) = listener.accept().await?;
-        let (server, feed) = (server.clone(), feed.subscribe());
+        let (door, server, feed) = (door.clone(), server.clone(), feed.subscribe());
         tokio::spawn(async move {
-            match serve(&server, feed, stream).await {
-                Err(error) if !error.is_disconnect() => eprintln!("{peer}: {error}"),
-                _ => {}
-            }
+            let served = async { serve(&server, feed, door.enter(stream).await?).await };
+            echo::report(peer, served.await);
         });
     }
 }
@@ -62,7 +62,7 @@ async fn measure(feed: broadcast::Sender<PreparedMessage>) {
 async fn serve(
     server: &Server,
     mut feed: broadcast::Receiver<PreparedMessage>,
-    stream: TcpStream,
+    stream: Stream,
 ) -> Result<(), Error> {
     let mut ws = match server.receive(stream).await? {
         Request::WebSocket(upgrade) if upgrade.path() == "/ws" => upgrade.accept().await?,

@@ -3,6 +3,7 @@
 pub mod autobahn;
 pub mod chat;
 pub mod compression;
+pub mod door;
 pub mod echo;
 
 /// The address to listen on: the first argument, or 127.0.0.1:9001.

@@ -12,7 +12,7 @@ pub mod tls;
 pub use connect::{ClientStream, connect};
 pub use io::{AsyncStd, Io, IoRead, IoWrite};
 pub use timer::{AsyncStdAlarm, AsyncStdTimer};
-pub use wskit_driver::{Error, Event, dial};
+pub use wskit_driver::{Error, Event, dial, reconnect};
 
 use bytes::Bytes;
 use futures_io::{AsyncRead, AsyncWrite};
@@ -24,6 +24,10 @@ pub type WebSocket<S> = wskit_driver::WebSocket<Io<S>>;
 pub type Reader<S> = wskit_driver::Reader<Io<S>>;
 /// A sending half of a split connection; see [`wskit_driver::Writer`].
 pub type Writer<S> = wskit_driver::Writer<Io<S>>;
+/// A queue of one sender's own; see [`wskit_driver::Lane`].
+pub type Lane<S> = wskit_driver::Lane<Io<S>>;
+/// Ends many connections in good order; see [`wskit_driver::Shutdown`].
+pub type Shutdown = wskit_driver::Shutdown<AsyncStdTimer>;
 /// A message that is sent while it is being made; see [`wskit_driver::MessageWriter`].
 pub type MessageWriter<'a, S> = wskit_driver::MessageWriter<'a, Io<S>>;
 /// A connection as a plain stream of bytes; see [`wskit_driver::ByteStream`].
@@ -34,6 +38,8 @@ pub type Server = wskit_driver::Server<AsyncStd>;
 pub type Client = wskit_driver::Client<AsyncStd>;
 /// Dials: opens connections to URLs; see [`wskit_driver::Connector`].
 pub type Connector<D = Dialer> = wskit_driver::Connector<AsyncStd, D>;
+/// Connects again when the connection is lost; see [`wskit_driver::Reconnect`].
+pub type Reconnect<O> = wskit_driver::Reconnect<O, AsyncStdTimer>;
 /// How a [`Connector`] dials if nothing else is said; see [`dial::Dialer`].
 pub type Dialer = dial::Dialer<AsyncStd>;
 /// What came to a port; see [`wskit_driver::Request`].

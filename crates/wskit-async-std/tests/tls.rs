@@ -10,39 +10,13 @@ use async_std::channel::{Receiver, unbounded};
 use async_std::net::{TcpListener, TcpStream};
 use async_std::task::{block_on, spawn};
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::date_time_ymd;
 use wskit_async_std::tls::{Acceptor, BadCertificate};
 use wskit_async_std::{Connector, Error, Io, Server, tls};
 use wskit_driver::PollWrite;
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{CloseCode, Message};
-
-struct Authority {
-    pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap();
-        Self {
-            pem: certificate.pem(),
-            issuer: Issuer::new(params, key),
-        }
-    }
-
-    /// An acceptor with a certificate for `name`, changed by `change`.
-    fn acceptor(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Acceptor {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        change(&mut params);
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Acceptor::from_pem(certificate.pem(), key.serialize_pem()).unwrap()
-    }
-}
+use wskit_test::sockets::Authority;
 
 /// An echo server behind `acceptor`; gives its port. What each connection came to is sent back.
 async fn serve(acceptor: Acceptor) -> (u16, Receiver<Result<Option<String>, Error>>) {
@@ -94,7 +68,7 @@ fn client_and_server_echo_over_tls_and_the_server_sees_the_name() {
     block_on(async {
         let authority = Authority::new();
         let (port, results) = serve(authority.acceptor("localhost", |_| ())).await;
-        let connector = Connector::new().tls(tls::Connector::trusting(&authority.pem).unwrap());
+        let connector = Connector::new().tls(tls::Connector::trusting(authority.pem()).unwrap());
         let (mut ws, _) = connector
             .connect(format!("wss://localhost:{port}/"))
             .await
@@ -117,7 +91,7 @@ fn client_sends_no_name_for_an_address() {
     block_on(async {
         let authority = Authority::new();
         let (port, results) = serve(authority.acceptor("127.0.0.1", |_| ())).await;
-        let connector = Connector::new().tls(tls::Connector::trusting(&authority.pem).unwrap());
+        let connector = Connector::new().tls(tls::Connector::trusting(authority.pem()).unwrap());
         let (mut ws, _) = connector
             .connect(format!("wss://127.0.0.1:{port}/"))
             .await
@@ -133,7 +107,7 @@ fn client_splits_a_tls_connection() {
     block_on(async {
         let authority = Authority::new();
         let (port, _results) = serve(authority.acceptor("localhost", |_| ())).await;
-        let connector = Connector::new().tls(tls::Connector::trusting(&authority.pem).unwrap());
+        let connector = Connector::new().tls(tls::Connector::trusting(authority.pem()).unwrap());
         let (ws, _) = connector
             .connect(format!("wss://localhost:{port}/"))
             .await
@@ -165,7 +139,7 @@ fn client_splits_a_tls_connection() {
 fn transport_writes_and_ends_tls_as_it_does_tcp() {
     block_on(async {
         let authority = Authority::new();
-        let acceptor = authority.acceptor("localhost", |_| ());
+        let acceptor: Acceptor = authority.acceptor("localhost", |_| ());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = spawn(async move {
@@ -173,7 +147,7 @@ fn transport_writes_and_ends_tls_as_it_does_tcp() {
             Io::from(acceptor.accept(tcp).await.unwrap())
         });
         let tcp = TcpStream::connect(address).await.unwrap();
-        let connector = tls::Connector::trusting(&authority.pem).unwrap();
+        let connector = tls::Connector::trusting(authority.pem()).unwrap();
         let mut client = connector.connect("localhost", tcp.clone()).await.unwrap();
         let mut io = server.await;
         let chunks = [IoSlice::new(b"head"), IoSlice::new(b"body")];
@@ -194,7 +168,7 @@ fn client_refuses_a_certificate_for_another_name() {
     block_on(async {
         let authority = Authority::new();
         let acceptor = authority.acceptor("elsewhere.example", |_| ());
-        let error = refused(acceptor, &authority.pem, "localhost").await;
+        let error = refused(acceptor, &authority.pem(), "localhost").await;
         assert_eq!(bad(&error), Some(BadCertificate::WrongName));
     });
 }
@@ -207,7 +181,7 @@ fn client_refuses_an_expired_certificate() {
         let acceptor = authority.acceptor("localhost", |params| {
             params.not_after = date_time_ymd(2020, 1, 1);
         });
-        let error = refused(acceptor, &authority.pem, "localhost").await;
+        let error = refused(acceptor, &authority.pem(), "localhost").await;
         assert_eq!(bad(&error), Some(BadCertificate::Expired));
     });
 }
@@ -220,7 +194,7 @@ fn client_refuses_a_certificate_of_the_future() {
         let acceptor = authority.acceptor("localhost", |params| {
             params.not_before = date_time_ymd(3000, 1, 1);
         });
-        let error = refused(acceptor, &authority.pem, "localhost").await;
+        let error = refused(acceptor, &authority.pem(), "localhost").await;
         assert_eq!(bad(&error), Some(BadCertificate::NotYetValid));
     });
 }
@@ -230,7 +204,7 @@ fn client_refuses_a_certificate_of_the_future() {
 fn client_refuses_an_issuer_it_does_not_know() {
     block_on(async {
         let acceptor = Authority::new().acceptor("localhost", |_| ());
-        let error = refused(acceptor, &Authority::new().pem, "localhost").await;
+        let error = refused(acceptor, &Authority::new().pem(), "localhost").await;
         assert_eq!(bad(&error), Some(BadCertificate::UnknownIssuer));
     });
 }
@@ -276,7 +250,7 @@ fn server_gives_up_a_tls_handshake_that_does_not_come() {
             .await
             .unwrap();
         let (ours, _) = listener.accept().await.unwrap();
-        let acceptor = Authority::new().acceptor("localhost", |_| ());
+        let acceptor: Acceptor = Authority::new().acceptor("localhost", |_| ());
         let error = acceptor
             .timeout(Duration::from_millis(20))
             .accept(ours)

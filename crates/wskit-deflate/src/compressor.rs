@@ -175,9 +175,9 @@ impl Compressor {
     /// the stream of a message that is half-way.
     pub fn held(&self) -> usize {
         let stream = self.stream.as_ref().map_or(0, |_| {
-            Deflate::size(self.window_bits) + size_of::<Deflater>()
+            Deflate::size(self.window_bits).saturating_add(size_of::<Deflater>())
         });
-        self.history.held() + stream
+        self.history.held().saturating_add(stream)
     }
 
     /// A stream that stands where this connection stands.

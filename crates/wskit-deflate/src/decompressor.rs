@@ -106,8 +106,8 @@ impl Decompressor {
         let stream = self
             .stream
             .as_ref()
-            .map_or(0, |_| Inflate::size() + size_of::<Inflater>());
-        self.history.held() + stream
+            .map_or(0, |_| Inflate::size().saturating_add(size_of::<Inflater>()));
+        self.history.held().saturating_add(stream)
     }
 
     fn step(

@@ -1,4 +1,8 @@
 //! A compressing stream with the state of one message.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "counts of bytes within the slices of one call, and a stage of a few bytes"
+)]
 
 use std::fmt;
 

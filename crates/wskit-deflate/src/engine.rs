@@ -4,6 +4,10 @@
 //! give: raw streams with windows of 9 to 15 bits, a sync flush that ends in
 //! 00 00 FF FF, a preset dictionary for raw streams at any point between
 //! messages, and inflating that can stop at the end of a block.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "the counters only grow, and the sizes are those of windows of at most 15 bits"
+)]
 
 use std::fmt;
 

@@ -1,4 +1,8 @@
 //! The last bytes of plain text in one direction.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "positions below the size of a window, at most 32 KiB"
+)]
 
 use std::fmt;
 

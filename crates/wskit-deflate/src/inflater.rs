@@ -1,4 +1,8 @@
 //! A decompressing stream with the state of one message.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "counts of bytes within the slices of one call"
+)]
 
 use std::fmt;
 

@@ -1,4 +1,8 @@
 //! A message compressed once for many connections.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "positions within a buffer, which has at most isize::MAX bytes"
+)]
 
 use crate::pool;
 use crate::progress::Progress;

@@ -18,6 +18,7 @@ use crate::handshake::{read_until, write_all};
 use crate::keys::nonce;
 use crate::runtime::{Runtime, within};
 use crate::transport::Transport;
+use crate::watch::Watcher;
 use crate::websocket::WebSocket;
 
 /// Opens connections: the settings, to be used for one or for many.
@@ -27,6 +28,7 @@ pub struct Client<R> {
     config: Arc<Config>,
     limits: HeadLimits,
     extensions: Extensions,
+    watcher: Watcher,
     runtime: PhantomData<fn() -> R>,
 }
 
@@ -38,6 +40,7 @@ impl<R> Client<R> {
             config: Arc::new(Config::new()),
             limits: HeadLimits::default(),
             extensions: Extensions::default(),
+            watcher: Watcher::default(),
             runtime: PhantomData,
         }
     }
@@ -62,6 +65,18 @@ impl<R> Client<R> {
     pub fn deflate(mut self, config: deflate::Config) -> Self {
         self.extensions.deflate = Some(config);
         self
+    }
+
+    /// Tells this observer of the connections.
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn crate::Observer>) -> Self {
+        self.watcher.observer = Some(observer);
+        self
+    }
+
+    pub(crate) fn watcher(&self) -> &Watcher {
+        &self.watcher
     }
 
     /// The settings of the connections.
@@ -91,6 +106,19 @@ impl<R> Client<R> {
         RequestError: From<Q::Error>,
     {
         let request = request.try_into().map_err(RequestError::from)?;
+        let opened = self.shake_hands(stream, request).await;
+        opened.inspect_err(|error| self.watcher.refused(Role::Client, error))
+    }
+
+    /// The same without telling of a failure.
+    pub(crate) async fn shake_hands<S>(
+        &self,
+        stream: S,
+        request: ClientRequest,
+    ) -> Result<(WebSocket<R::Transport>, Response<()>), Error>
+    where
+        R: Runtime<S>,
+    {
         let request = self.extensions.offer(request)?;
         let mut io = R::wrap(stream);
         let timer = io.timer();
@@ -113,7 +141,10 @@ impl<R> Client<R> {
         let ws = WebSocket::build(io, Role::Client, accepted.leftover, config, |connection| {
             self.extensions.apply(agreed, connection)
         });
-        Ok((ws.opened(accepted.protocol, agreed), accepted.response))
+        Ok((
+            ws.opened(accepted.protocol, agreed, &self.watcher),
+            accepted.response,
+        ))
     }
 }
 
@@ -123,6 +154,7 @@ impl<R> Clone for Client<R> {
             config: self.config.clone(),
             limits: self.limits,
             extensions: self.extensions.clone(),
+            watcher: self.watcher.clone(),
             runtime: PhantomData,
         }
     }

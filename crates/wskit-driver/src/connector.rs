@@ -4,19 +4,23 @@ use std::sync::Arc;
 
 use http::Response;
 use wskit_handshake::{ClientRequest, HeadLimits, RequestError};
-use wskit_proto::Config;
 #[cfg(feature = "deflate")]
 use wskit_proto::deflate;
+use wskit_proto::{Config, Role};
 
 use crate::client::Client;
 use crate::dial::{Dial, Dialer, Proxy, ProxyError, Stage, TlsDialer};
 use crate::error::Error;
 use crate::net::Net;
+use crate::reconnect::{Open, Reconnect};
 use crate::redirect::follow;
 use crate::runtime::{Runtime, within};
 #[cfg(feature = "rustls")]
 use crate::tls;
 use crate::turns::Turns;
+#[cfg(feature = "tracing")]
+use crate::watch::TARGET;
+use crate::watch::step;
 use crate::websocket::WebSocket;
 
 /// Dials: the settings of a client, for one connection or many. Cheap to clone.
@@ -98,6 +102,14 @@ impl<R: Net, D> Connector<R, D> {
         self
     }
 
+    /// Tells this observer of the connections, and of those that could not be opened.
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn crate::Observer>) -> Self {
+        self.client = self.client.observer(observer);
+        self
+    }
+
     /// Follows so many redirects at most (301, 302, 303, 307, 308), within the same deadline. Default 0:
     /// a redirect is a refusal, with the `Location` in it.
     ///
@@ -161,26 +173,54 @@ impl<R: Net, D> Connector<R, D> {
             Some(turns) => Some(turns.turn().await),
             None => None,
         };
+        #[cfg(feature = "tracing")]
+        let span = tracing::debug_span!(
+            target: TARGET,
+            "connect",
+            host = request.host(),
+            port = request.port(),
+            secure = request.is_secure(),
+        );
         let limit = self.client.settings().handshake_deadline();
         let stage = Stage::default();
         let connecting = within(R::Timer::default(), limit, async {
             let mut followed = 0;
             loop {
                 let stream = self.dialer.dial_in_stages(&request, &stage).await?;
+                step("opening handshake", request.host(), request.port());
                 let opening = self
                     .client
-                    .handshake::<D::Stream, ClientRequest>(stream, request.clone());
+                    .shake_hands::<D::Stream>(stream, request.clone());
                 match opening.await {
                     Ok(opened) => return Ok(opened),
                     Err(error) => request = follow(&request, error, followed, self.redirects)?,
                 }
+                step("redirected", request.host(), request.port());
                 followed += 1;
             }
         });
-        match connecting.await {
+        #[cfg(feature = "tracing")]
+        let connecting = tracing::Instrument::instrument(connecting, span);
+        // Boxed: whoever lives with the connection afterwards would carry all this state for as long.
+        let connected = match Box::pin(connecting).await {
             Err(Error::HandshakeTimeout) if stage.is_proxy() => Err(ProxyError::Timeout.into()),
-            connected => connected?,
-        }
+            connected => connected.and_then(|connected| connected),
+        };
+        connected.inspect_err(|error| self.client.watcher().refused(Role::Client, error))
+    }
+}
+
+impl<R: Net + Runtime<D::Stream>, D: Dial + Clone> Connector<R, D> {
+    /// A client that connects with these settings, and again whenever the connection is lost.
+    #[must_use]
+    pub fn reconnect(
+        self,
+        request: ClientRequest,
+    ) -> Reconnect<impl Open<Transport = Opened<R, D>>, <R as Net>::Timer> {
+        Reconnect::new(<R as Net>::Timer::default(), move || {
+            let (connector, request) = (self.clone(), request.clone());
+            async move { Ok(connector.connect(request).await?.0) }
+        })
     }
 }
 

@@ -3,14 +3,16 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use wskit_proto::{
-    Cause, Delivery, Ending, Inbound, Item, Outbox, Outcome, PieceItem, ReadBuf, Ready, SendError,
-    State,
+    Cause, CloseCode, CloseFrame, Delivery, Ending, Inbound, Item, Outbox, Outcome, PieceItem,
+    ReadBuf, Ready, SendError, State, TimeoutKind,
 };
 
 use crate::error::Error;
 use crate::event::Event;
 use crate::link::Link;
+use crate::shutdown::{Member, Shutdown, Told};
 use crate::transport::Timer;
+use crate::watch::Watch;
 
 /// The one loop of a connection: take events, else read, else give buffers back, flush and wait.
 ///
@@ -23,7 +25,7 @@ pub(crate) struct Engine<C> {
     /// Bytes that came with the handshake.
     leftover: Option<Box<Bytes>>,
     /// Bytes read since this task last waited.
-    budget: usize,
+    budget: u32,
     eof: bool,
     cut: bool,
     reported: bool,
@@ -35,7 +37,7 @@ pub(crate) struct Engine<C> {
     answering: bool,
     /// Bytes of the queue that were there before, and are no answers: they hold nothing back, because
     /// the peer may be waiting for us to read before it reads them.
-    earlier: usize,
+    earlier: u32,
     /// How a message is taken that comes behind the back of an owner that sends.
     pub(crate) behind: Delivery,
     /// How the owner last received, if the next message may be handed out the same way without a
@@ -43,6 +45,9 @@ pub(crate) struct Engine<C> {
     short: Option<Way>,
     auto_pong: bool,
     failure: Option<Box<io::Error>>,
+    pub(crate) watch: Watch<C>,
+    /// Where it hears of the shutdown that its owner follows.
+    pub(crate) member: Option<Box<Member>>,
 }
 
 /// The ways of receiving whole messages that know a short way.
@@ -64,12 +69,13 @@ struct Stash {
 }
 
 /// After this many bytes in one go a connection lets other tasks run, however fast its peer is.
-const BUDGET: usize = 256 << 10;
+const BUDGET: u32 = 256 << 10;
 
 type Next = Poll<Result<Option<Ready>, Error>>;
 
 impl<C: Timer> Engine<C> {
     pub(crate) fn new(inbound: Inbound, timer: C, leftover: Bytes, auto_pong: bool) -> Self {
+        let watch = Watch::new(&inbound);
         Self {
             inbound,
             timer,
@@ -86,6 +92,8 @@ impl<C: Timer> Engine<C> {
             short: None,
             auto_pong,
             failure: None,
+            watch,
+            member: None,
         }
     }
 
@@ -126,13 +134,14 @@ impl<C: Timer> Engine<C> {
         link: &mut L,
     ) -> Poll<Result<Option<Item>, Error>> {
         let nothing_else = self.short == Some(way)
+            && self.budget < BUDGET
             && self.inbound.is_dry()
             && !self.eof
             && link.state() == State::Open
             && !(way == Way::Lend && link.is_over_high_water());
         if nothing_else {
             match self.poll_fill(cx, link) {
-                Poll::Ready(true) if self.budget < BUDGET => {
+                Poll::Ready(true) => {
                     if let Some(item) = self.inbound.next_plain() {
                         return Poll::Ready(Ok(Some(item)));
                     }
@@ -141,12 +150,14 @@ impl<C: Timer> Engine<C> {
                     self.inbound.release();
                     if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
                         self.write_error(error, link);
-                    } else if !self.poll_timers(cx, link)? {
+                    } else if !self.follow_shutdown(true, cx, link)
+                        && !self.poll_timers(cx, link)?
+                    {
                         self.budget = 0;
                         return Poll::Pending;
                     }
                 }
-                Poll::Ready(_) => {}
+                Poll::Ready(false) => {}
             }
         }
         self.poll_whole_slow(way, cx, link)
@@ -246,7 +257,7 @@ impl<C: Timer> Engine<C> {
                     Poll::Ready(Err(error)) => self.write_error(error, link),
                     // The peer must take its answers before it gets more of them.
                     Poll::Pending if self.owes_answers(link) => {
-                        if self.poll_timers(cx, link)? {
+                        if self.follow_shutdown(true, cx, link) || self.poll_timers(cx, link)? {
                             continue;
                         }
                         self.budget = 0;
@@ -271,7 +282,7 @@ impl<C: Timer> Engine<C> {
                     }
                     return Poll::Ready(Ok(Some(ready)));
                 }
-                Ok(None) => {}
+                Ok(None) => self.watch.look(),
             }
 
             // Read first: only then is it known that there is nothing to do but to wait.
@@ -287,17 +298,19 @@ impl<C: Timer> Engine<C> {
                     shutting_down = true;
                 }
                 Ending::NotYet | Ending::Drain if self.eof => {}
-                Ending::NotYet | Ending::Drain => match self.poll_fill(cx, link) {
-                    Poll::Ready(true) if self.budget < BUDGET => continue,
-                    Poll::Ready(true) => {
-                        if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
-                            self.write_error(error, link);
-                        }
-                        self.budget = 0;
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
+                // What has been read is handed out first, so that a large message is not kept waiting
+                // beside those of all other connections.
+                Ending::NotYet | Ending::Drain if self.budget >= BUDGET => {
+                    self.follow_shutdown(true, cx, link);
+                    if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
+                        self.write_error(error, link);
                     }
-                    Poll::Ready(false) => continue,
+                    self.budget = 0;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Ending::NotYet | Ending::Drain => match self.poll_fill(cx, link) {
+                    Poll::Ready(_) => continue,
                     Poll::Pending => {}
                 },
             }
@@ -317,7 +330,7 @@ impl<C: Timer> Engine<C> {
                 }
                 _ => {}
             }
-            if self.poll_timers(cx, link)? {
+            if self.follow_shutdown(true, cx, link) || self.poll_timers(cx, link)? {
                 continue;
             }
             self.budget = 0;
@@ -340,7 +353,8 @@ impl<C: Timer> Engine<C> {
                 Poll::Pending if !link.is_over_high_water() => break,
                 Poll::Pending => {
                     self.poll_behind(cx, link);
-                    if !self.poll_timers(cx, link)? {
+                    let told = self.follow_shutdown(!self.receiving, cx, link);
+                    if !told && !self.poll_timers(cx, link)? {
                         return Poll::Pending;
                     }
                 }
@@ -369,8 +383,12 @@ impl<C: Timer> Engine<C> {
                             self.write_error(error, link);
                             continue;
                         }
-                        // Keepalive pings of an owner that only sends; it does not wait for them.
-                        self.poll_timers(cx, link)?;
+                        // Keepalive pings of an owner that only sends; it does not wait for them to be
+                        // taken, but they are on their way when it goes: the round trip is counted.
+                        let told = self.follow_shutdown(true, cx, link);
+                        if self.poll_timers(cx, link)? || told {
+                            let _ = link.poll_write_out(cx);
+                        }
                     }
                     self.receiving = false;
                     return Poll::Ready(Ok(()));
@@ -378,7 +396,8 @@ impl<C: Timer> Engine<C> {
                 Poll::Ready(Err(error)) => self.write_failed(cx, error, link),
                 Poll::Pending => {
                     self.poll_behind(cx, link);
-                    if !self.poll_timers(cx, link)? {
+                    let told = self.follow_shutdown(!self.receiving, cx, link);
+                    if !told && !self.poll_timers(cx, link)? {
                         return Poll::Pending;
                     }
                 }
@@ -414,7 +433,7 @@ impl<C: Timer> Engine<C> {
     pub(crate) fn start_answering<L: Link>(&mut self, link: &mut L) {
         if !self.answering {
             self.answering = true;
-            self.earlier = link.with_outbox(|outbox| outbox.queued());
+            self.earlier = link.with_outbox(|outbox| outbox.queued()) as u32;
         }
     }
 
@@ -430,7 +449,7 @@ impl<C: Timer> Engine<C> {
     /// Whether more answers wait than the mark allows.
     #[cold]
     fn owes_answers<L: Link>(&mut self, link: &mut L) -> bool {
-        let earlier = self.earlier;
+        let earlier = self.earlier as usize;
         let (queued, over) = link.with_outbox(|outbox| {
             let queued = outbox.queued();
             (
@@ -439,8 +458,15 @@ impl<C: Timer> Engine<C> {
             )
         });
         // The oldest bytes leave first.
-        self.earlier = earlier.min(queued);
+        self.earlier = earlier.min(queued) as u32;
         over
+    }
+
+    /// Follows a shutdown, unless this has ended.
+    pub(crate) fn track<S>(&mut self, shutdown: &Shutdown<S>) {
+        if !self.reported {
+            self.member = Some(Box::new(shutdown.member()));
+        }
     }
 
     /// Whether the end has been told.
@@ -495,6 +521,7 @@ impl<C: Timer> Engine<C> {
                 Ok(Some(_)) | Err(_) => {}
                 Ok(None) if link.state() == State::Closed => return,
                 Ok(None) => {
+                    self.watch.look();
                     if self.poll_fill(cx, link).is_pending() {
                         self.inbound.release();
                         return;
@@ -532,10 +559,13 @@ impl<C: Timer> Engine<C> {
                 Poll::Ready(Ok((n, large))) => {
                     if large {
                         self.inbound.filled_large(n);
+                        // Much data and little work; to leave off inside would keep the buffers of many
+                        // messages busy at once.
+                        self.budget = self.budget.saturating_add((n / 8) as u32);
                     } else {
                         self.inbound.filled(n);
+                        self.budget += n as u32;
                     }
-                    self.budget += n;
                     return Poll::Ready(true);
                 }
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -582,6 +612,39 @@ impl<C: Timer> Engine<C> {
         }
     }
 
+    /// Does what a shutdown asks for; true if it has asked. `may_close` is whether a Close suits the
+    /// owner now: one that answers what it receives is let finish its answer.
+    #[inline]
+    fn follow_shutdown<L: Link>(
+        &mut self,
+        may_close: bool,
+        cx: &mut Context<'_>,
+        link: &mut L,
+    ) -> bool {
+        self.member.is_some() && self.do_follow_shutdown(may_close, cx, link)
+    }
+
+    #[cold]
+    fn do_follow_shutdown<L: Link>(
+        &mut self,
+        may_close: bool,
+        cx: &mut Context<'_>,
+        link: &mut L,
+    ) -> bool {
+        let told = self
+            .member
+            .as_mut()
+            .and_then(|member| member.poll_told(may_close, cx));
+        match told {
+            None => return false,
+            Some(Told::Close) => link.close(CloseFrame::new(CloseCode::GOING_AWAY, "")),
+            Some(Told::GiveUp) => {
+                link.with_outbox(|outbox| outbox.time_out(TimeoutKind::Close));
+            }
+        }
+        true
+    }
+
     /// A peer that has gone may have said why before: what lies there is read first.
     #[cold]
     fn write_failed<L: Link>(&mut self, cx: &mut Context<'_>, error: io::Error, link: &mut L) {
@@ -613,6 +676,10 @@ impl<C: Timer> Engine<C> {
         let Some(outcome) = link.with_outbox(|outbox| outbox.outcome()) else {
             return Ok(None);
         };
+        if let Some(member) = &mut self.member {
+            member.ended(Some(&outcome));
+        }
+        self.watch.ended(Some(&outcome), &self.timer);
         match outcome.cause {
             Cause::Protocol(error) => Err(error.into()),
             Cause::Timeout(kind) => Err(Error::Timeout(kind)),
@@ -626,5 +693,13 @@ impl<C: Timer> Engine<C> {
             )),
             _ => Ok(None),
         }
+    }
+}
+
+/// Whoever watches learns of a connection that is dropped, too.
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+impl<C> Drop for Engine<C> {
+    fn drop(&mut self) {
+        self.watch.ended(None, &self.timer);
     }
 }

@@ -42,6 +42,8 @@ pub enum Error {
     Request(RequestError),
     /// The response to accept with cannot be built.
     Response(BuildError),
+    /// A [`Reconnect`](crate::Reconnect) has no connection at the moment; what was to be sent is not kept.
+    NotConnected,
     /// The runtime has no timer, and a deadline is configured. Enable the runtime's timer, or switch
     /// off what needs one.
     NoTimer(io::Error),
@@ -111,6 +113,7 @@ impl fmt::Display for Error {
             Self::Deflate(error) => error.fmt(f),
             Self::Request(error) => write!(f, "the request cannot be built: {error}"),
             Self::Response(error) => write!(f, "the response cannot be built: {error}"),
+            Self::NotConnected => f.write_str("there is no connection at the moment"),
             Self::NoTimer(error) => write!(f, "the runtime has no timer: {error}"),
             Self::Proxy(error) => error.fmt(f),
             Self::Redirect(error) => error.fmt(f),
@@ -146,6 +149,7 @@ impl std::error::Error for Error {
             | Self::Timeout(_)
             | Self::HandshakeTimeout
             | Self::OriginRefused
+            | Self::NotConnected
             | Self::TlsUnavailable => None,
         }
     }

@@ -21,6 +21,19 @@ pub(crate) struct Agreed {
     pub(crate) deflate: Option<deflate::Params>,
 }
 
+impl Agreed {
+    #[cfg_attr(
+        not(feature = "deflate"),
+        allow(clippy::unused_self, reason = "then nothing is")
+    )]
+    pub(crate) fn is_compressed(self) -> bool {
+        #[cfg(feature = "deflate")]
+        return self.deflate.is_some();
+        #[cfg(not(feature = "deflate"))]
+        false
+    }
+}
+
 #[cfg(feature = "deflate")]
 impl Extensions {
     /// Adds the client's offers, best first (RFC 7692 §5).

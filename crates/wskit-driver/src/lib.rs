@@ -26,11 +26,17 @@ mod keys;
 mod lazy_timer;
 mod link;
 mod message_writer;
+#[cfg(all(test, loom))]
+mod models;
 mod net;
+#[cfg(feature = "metrics")]
+mod observer;
 mod opening;
+pub mod reconnect;
 mod redirect;
 mod runtime;
 mod server;
+mod shutdown;
 mod split;
 mod stream;
 mod sync;
@@ -40,6 +46,7 @@ pub mod tls;
 mod tokio_io;
 mod transport;
 mod turns;
+mod watch;
 mod websocket;
 
 pub use byte_stream::ByteStream;
@@ -52,11 +59,20 @@ pub use keys::secure_keys;
 pub use lazy_timer::{Alarm, LazyTimer};
 pub use message_writer::MessageWriter;
 pub use net::Net;
+#[cfg(feature = "metrics")]
+pub use observer::{Ended, Observed, Observer};
 pub use opening::Opening;
+pub use reconnect::Reconnect;
 pub use redirect::RedirectError;
 pub use runtime::{Runtime, within};
 pub use server::{HttpRequest, HttpUpgrade, Request, Server, Upgrade};
-pub use split::{ReadRef, Reader, ReaderPiece, WritePermit, Writer};
+pub use shutdown::{Report, Shutdown};
+pub use split::{
+    Buffered, Lane, LaneConfig, Overflow, Priority, Pushed, ReadRef, Reader, ReaderPiece,
+    WritePermit, Writer,
+};
 pub use transport::{PollRead, PollWrite, Timer, Transport};
 pub use websocket::{Permit, RecvPiece, RecvRef, WebSocket};
 pub use wskit_proto::Spare;
+#[cfg(feature = "metrics")]
+pub use wskit_proto::{Counters, Metrics, Traffic};

@@ -6,6 +6,7 @@ use wskit_proto::{Config, Role};
 
 use crate::extensions::{Agreed, Extensions};
 use crate::transport::Transport;
+use crate::watch::Watcher;
 use crate::websocket::WebSocket;
 
 /// A connection that both ends have agreed on by messages of an HTTP library's, and that waits for the
@@ -20,6 +21,7 @@ pub struct Opening {
     pub(crate) extensions: Extensions,
     pub(crate) agreed: Agreed,
     pub(crate) protocol: Option<String>,
+    pub(crate) watcher: Watcher,
 }
 
 impl Opening {
@@ -30,7 +32,7 @@ impl Opening {
         let ws = WebSocket::build(io, self.role, leftover, self.config, |connection| {
             self.extensions.apply(self.agreed, connection)
         });
-        ws.opened(self.protocol, self.agreed)
+        ws.opened(self.protocol, self.agreed, &self.watcher)
     }
 
     /// The sub-protocol that was agreed on.

@@ -20,6 +20,7 @@ use crate::extensions::Extensions;
 use crate::handshake::{answer_and_close, read_until, write_all};
 use crate::runtime::{Runtime, within};
 use crate::transport::Transport;
+use crate::watch::{Watcher, rejected};
 use crate::websocket::WebSocket;
 
 /// Accepts connections: the settings, shared by all of them. Cheap to clone.
@@ -38,6 +39,7 @@ struct Settings {
     config: Arc<Config>,
     limits: HeadLimits,
     extensions: Extensions,
+    watcher: Watcher,
 }
 
 impl<R> Server<R> {
@@ -50,6 +52,7 @@ impl<R> Server<R> {
             config: Arc::new(Config::new()),
             limits: HeadLimits::default(),
             extensions: Extensions::default(),
+            watcher: Watcher::default(),
         };
         Self {
             settings: Arc::new(settings),
@@ -69,6 +72,14 @@ impl<R> Server<R> {
     #[must_use]
     pub fn deflate(mut self, config: deflate::Config) -> Self {
         Arc::make_mut(&mut self.settings).extensions.deflate = Some(config);
+        self
+    }
+
+    /// Tells this observer of the connections.
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn crate::Observer>) -> Self {
+        Arc::make_mut(&mut self.settings).watcher.observer = Some(observer);
         self
     }
 
@@ -101,7 +112,17 @@ impl<R> Server<R> {
     where
         R: Runtime<S>,
     {
-        match self.receive(stream).await? {
+        // Boxed: a task that accepts and then lives with its connection would carry the state of the
+        // handshake, some 2 KiB, for as long.
+        let accepted = Box::pin(self.accept_here(stream)).await;
+        accepted.inspect_err(|error| self.settings.watcher.refused(Role::Server, error))
+    }
+
+    async fn accept_here<S>(&self, stream: S) -> Result<WebSocket<R::Transport>, Error>
+    where
+        R: Runtime<S>,
+    {
+        match self.receive_here(stream).await? {
             Request::WebSocket(upgrade) => upgrade.accept().await,
             Request::Http(http) => {
                 let error = HandshakeError::MissingUpgrade;
@@ -126,6 +147,14 @@ impl<R> Server<R> {
     /// # Cancel safety
     /// As [`accept`](Server::accept).
     pub async fn receive<S>(&self, stream: S) -> Result<Request<R::Transport>, Error>
+    where
+        R: Runtime<S>,
+    {
+        let received = Box::pin(self.receive_here(stream)).await;
+        received.inspect_err(|error| self.settings.watcher.refused(Role::Server, error))
+    }
+
+    async fn receive_here<S>(&self, stream: S) -> Result<Request<R::Transport>, Error>
     where
         R: Runtime<S>,
     {
@@ -258,7 +287,7 @@ impl<T: Transport> Upgrade<T> {
             config,
             |connection| settings.extensions.apply(agreed, connection),
         );
-        Ok(ws.opened(accepted.protocol, agreed))
+        Ok(ws.opened(accepted.protocol, agreed, &settings.watcher))
     }
 
     /// Refuses: answers with any status but 101 and ends the connection.
@@ -269,6 +298,7 @@ impl<T: Transport> Upgrade<T> {
     /// # Cancel safety
     /// A dropped refusal drops the stream.
     pub async fn reject(self, rejection: &Rejection) -> Result<(), Error> {
+        rejected(rejection.status());
         let answer = self.request.reject(rejection);
         answer_and_close(self.io, &answer, self.settings.config.close_deadline()).await
     }

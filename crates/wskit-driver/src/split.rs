@@ -2,11 +2,18 @@
 
 mod claim;
 mod flushing;
+mod lane;
+mod lane_config;
+mod lanes;
 mod reader;
 mod shared;
+mod tx;
+mod tx_lanes;
 mod writer;
 
 pub(crate) use claim::Claim;
+pub use lane::{Buffered, Lane, Pushed};
+pub use lane_config::{LaneConfig, Overflow, Priority};
 pub use reader::{ReadRef, Reader, ReaderPiece};
 pub use writer::{WritePermit, Writer};
 

@@ -19,7 +19,9 @@ use crate::event::Event;
 use crate::extensions::Agreed;
 use crate::keys::secure_keys;
 use crate::link::Whole;
+use crate::shutdown::Shutdown;
 use crate::transport::{Timer, Transport};
+use crate::watch::Watcher;
 
 /// A WebSocket connection over a transport, in one task's hands.
 ///
@@ -45,8 +47,13 @@ use crate::transport::{Timer, Transport};
 pub struct WebSocket<T: Transport> {
     engine: Engine<T::Timer>,
     link: Whole<T>,
+    /// Apart, because most connections agree on nothing, and all of them lie in memory for long.
+    terms: Option<Box<Terms>>,
+}
+
+/// What the opening handshake came to, beyond the connection.
+struct Terms {
     protocol: Option<Box<str>>,
-    #[cfg_attr(not(feature = "deflate"), allow(dead_code))]
     agreed: Agreed,
 }
 
@@ -79,6 +86,7 @@ impl<T: Transport> WebSocket<T> {
             Agreed {
                 deflate: Some(agreed),
             },
+            &Watcher::default(),
         )
     }
 
@@ -104,23 +112,60 @@ impl<T: Transport> WebSocket<T> {
                 outbox,
                 dirty: false,
             },
-            protocol: None,
-            agreed: Agreed::default(),
+            terms: None,
         }
     }
 
     /// Notes what the opening handshake came to.
-    pub(crate) fn opened(mut self, protocol: Option<String>, agreed: Agreed) -> Self {
-        self.protocol = protocol.map(String::into_boxed_str);
-        self.agreed = agreed;
+    pub(crate) fn opened(
+        mut self,
+        protocol: Option<String>,
+        agreed: Agreed,
+        watcher: &Watcher,
+    ) -> Self {
+        if protocol.is_some() || agreed.is_compressed() {
+            let protocol = protocol.map(String::into_boxed_str);
+            self.terms = Some(Box::new(Terms { protocol, agreed }));
+        }
+        self.watched(watcher);
         self
+    }
+
+    fn watched(&mut self, watcher: &Watcher) {
+        let terms = self.terms.as_deref();
+        self.engine.watch.opened(
+            watcher,
+            self.link.outbox.role(),
+            terms.and_then(|terms| terms.protocol.as_deref()),
+            terms.is_some_and(|terms| terms.agreed.is_compressed()),
+            &self.engine.timer,
+        );
+    }
+
+    /// Tells an observer of this connection, from now on: for one that was made of a transport whose
+    /// handshake was done. It is told that the connection is open.
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn crate::Observer>) -> Self {
+        self.watched(&Watcher {
+            observer: Some(observer),
+        });
+        self
+    }
+
+    /// What has gone through the connection, both ways: to keep, and to read whenever one likes, also
+    /// after a split.
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn counters(&self) -> &Arc<crate::Counters> {
+        self.engine.watch.counters()
     }
 
     /// What was agreed on about compression; `None` when messages go uncompressed.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(&self) -> Option<deflate::Params> {
-        self.agreed.deflate
+        self.terms.as_ref()?.agreed.deflate
     }
 
     /// Receives a message to keep; `None` after a clean close.
@@ -368,7 +413,7 @@ impl<T: Transport> WebSocket<T> {
     /// The sub-protocol that was agreed on (RFC 6455 §1.9).
     #[must_use]
     pub fn protocol(&self) -> Option<&str> {
-        self.protocol.as_deref()
+        self.terms.as_ref()?.protocol.as_deref()
     }
 
     /// The latest round trip of a keepalive ping.
@@ -394,11 +439,18 @@ impl<T: Transport> WebSocket<T> {
         &mut self.link.io
     }
 
+    /// Has this connection follow a shutdown from now on, instead of the one before if there was one.
+    /// After a split it still does.
+    pub fn track<C>(&mut self, shutdown: &Shutdown<C>) {
+        self.engine.track(shutdown);
+    }
+
     /// Takes the connection apart: a [`Reader`](crate::Reader) for one task and a
     /// [`Writer`](crate::Writer) for many. What is queued or received already is kept.
     #[must_use]
     pub fn split(self) -> (crate::Reader<T>, crate::Writer<T>) {
-        crate::split::split(self.engine, self.link, self.protocol)
+        let protocol = self.terms.and_then(|terms| terms.protocol);
+        crate::split::split(self.engine, self.link, protocol)
     }
 
     pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<Outcome, Error>> {
@@ -454,7 +506,7 @@ impl<T: Transport> fmt::Debug for WebSocket<T> {
         f.debug_struct("WebSocket")
             .field("role", &self.link.outbox.role())
             .field("state", &self.state())
-            .field("protocol", &self.protocol)
+            .field("protocol", &self.protocol())
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,5 @@
 //! The payload of a close frame, RFC 6455 section 5.5.1.
+#![allow(clippy::arithmetic_side_effects, reason = "lengths of at most 125")]
 
 use crate::{CONTROL_MAX, CloseCode, FrameError};
 use core::fmt;

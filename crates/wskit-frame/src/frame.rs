@@ -1,4 +1,8 @@
 //! A whole frame, written in one pass.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "a slice has at most isize::MAX bytes, a header 14"
+)]
 
 use crate::{FrameHeader, Mask, OpCode};
 

@@ -1,4 +1,8 @@
 //! The frame header, RFC 6455 section 5.2.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "sizes of the parts of a header, at most 14 together; the length itself is only compared"
+)]
 
 use crate::{FrameError, OpCode};
 

@@ -1,4 +1,8 @@
 //! UTF-8 validation, whole and in pieces.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "counts of at most 4 bytes, checked by the branches around them"
+)]
 
 use core::fmt;
 

@@ -1,4 +1,8 @@
 //! The server's yes (RFC 6455 §4.2.2).
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "lengths of texts that lie in memory side by side"
+)]
 
 use std::ops::Deref;
 

@@ -1,4 +1,8 @@
 //! The body of a refusal, kept up to a limit (RFC 9112 §6 and §7.1).
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "what is taken is at most what is left, and 15 hexadecimal digits fit a u64"
+)]
 
 use httparse::Header;
 

@@ -128,7 +128,7 @@ impl ClientHandshake {
             bytes = bytes.get(taken..).unwrap_or_default();
             match self.answer(&head)? {
                 Answer::Interim => {
-                    self.interim += 1;
+                    self.interim = self.interim.saturating_add(1);
                     let limit = self.limits.max_interim_responses;
                     if self.interim > limit {
                         return Err(HandshakeError::TooManyInterimResponses { limit });

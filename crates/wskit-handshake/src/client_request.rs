@@ -277,7 +277,7 @@ impl ClientRequest {
     /// The bytes of the request.
     pub(crate) fn to_bytes(&self, nonce: [u8; 16]) -> (Vec<u8>, [u8; 24]) {
         let key = encode_key(nonce);
-        let mut text = String::with_capacity(256 + self.target.resource.len());
+        let mut text = String::with_capacity(self.target.resource.len().saturating_add(256));
         // §4.1: the items of the list, in its order. Writing to a String does
         // not fail.
         let _ = write!(

@@ -1,4 +1,8 @@
 //! The grammar of `Sec-WebSocket-Extensions` (RFC 6455 §9.1), read and written.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "positions and counts within one text"
+)]
 
 use std::borrow::Cow;
 use std::error::Error;

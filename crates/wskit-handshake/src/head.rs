@@ -3,6 +3,10 @@
 //!
 //! Parsers that start again with every read take quadratic time for a head that
 //! comes in small pieces (RUSTSEC-2023-0065).
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "positions within what was received, which the limits bound, and a counter of 64 bits"
+)]
 
 use std::borrow::Cow;
 use std::mem::MaybeUninit;

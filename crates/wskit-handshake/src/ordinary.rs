@@ -4,6 +4,7 @@
 //! a table of headers. Nothing is refused here: whatever is not plainly right is
 //! left to the full parser in [`server`](crate::server), which alone knows the
 //! errors. What passes here would have passed there, with the same outcome.
+#![allow(clippy::arithmetic_side_effects, reason = "positions within one head")]
 
 use crate::accept_key::is_key;
 use crate::extensions::unquote;

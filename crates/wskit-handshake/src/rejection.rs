@@ -163,7 +163,7 @@ pub(crate) fn write_final<'a>(
     body: &[u8],
     head_only: bool,
 ) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256 + body.len());
+    let mut out = Vec::with_capacity(body.len().saturating_add(256));
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(status.as_str().as_bytes());
     out.push(b' ');

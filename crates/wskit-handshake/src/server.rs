@@ -97,7 +97,7 @@ impl ServerHandshake {
             match ordinary::read(bytes, &self.limits) {
                 Ok(Ordinary { length, parts }) => {
                     // Lines, names and values are looked at once each.
-                    self.head.add_work(3 * length);
+                    self.head.add_work(length.saturating_mul(3));
                     let (head, leftover) = bytes.split_at_checked(length).unwrap_or((bytes, &[]));
                     let request = UpgradeRequest::new(head.to_vec(), own(leftover), parts);
                     return Ok(Progress::Done(Incoming::Upgrade(request)));

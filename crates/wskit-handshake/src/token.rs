@@ -1,4 +1,8 @@
 //! Tokens and comma lists, the small change of HTTP headers (RFC 9110 §5.6).
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "counts within one list, and a table made at compile time"
+)]
 
 use std::str;
 

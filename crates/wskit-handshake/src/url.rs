@@ -1,4 +1,8 @@
 //! ws and wss URLs (RFC 6455 §3 and §11.1).
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "positions within a URL, and numbers of at most five decimal or two hexadecimal digits"
+)]
 
 use core::net::Ipv6Addr;
 

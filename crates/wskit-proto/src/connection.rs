@@ -1,3 +1,8 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "sizes of memory that is held, all of it at one time"
+)]
+
 use core::time::Duration;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -17,6 +22,7 @@ use crate::outcome::{Outcome, TimeoutKind};
 use crate::outgoing::Outgoing;
 use crate::receiver::{Delivery, ReadBuf};
 use crate::role::Role;
+use crate::tally::Tally;
 
 /// One WebSocket connection after its handshake, as a state machine (RFC 6455 §5 to §7).
 ///
@@ -49,9 +55,10 @@ impl Connection {
     }
 
     fn new(role: Role, keys: Option<MaskKeys>, config: Arc<Config>, now: Instant) -> Self {
+        let tally = Tally::default();
         Self {
-            inbound: Inbound::new(role, config.clone(), now),
-            outbox: Outbox::new(keys, config),
+            inbound: Inbound::new(role, config.clone(), tally.clone(), now),
+            outbox: Outbox::new(keys, config, tally),
         }
     }
 

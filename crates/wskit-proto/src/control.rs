@@ -1,3 +1,8 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "positions within a queue of a few KiB"
+)]
+
 use wskit_frame::{CONTROL_MAX, FrameHeader, OpCode, encode_frame};
 
 /// Pings and pongs on their way out. They go before queued data, between two frames, and their

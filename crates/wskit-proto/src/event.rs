@@ -1,3 +1,8 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "a count of at most 125 bytes, those of a control frame"
+)]
+
 use core::ops::Deref;
 
 use wskit_frame::{CONTROL_MAX, CloseCode};

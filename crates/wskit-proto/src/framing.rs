@@ -21,6 +21,7 @@ impl Outbox {
     pub(crate) fn push_message(&mut self, message: Outgoing<'_>) {
         self.active = true;
         let len = message.len();
+        self.tally.sent_message(len);
         let compressed = message.compress
             && self
                 .encoder
@@ -46,6 +47,7 @@ impl Outbox {
             self.frames(begun, message.as_bytes(), true);
             return;
         }
+        self.tally.sent_frame();
         match message.data {
             Data::Lent(bytes) => self.whole_lent(begun.opcode, bytes),
             Data::Shared(bytes) => self.whole_shared(begun.opcode, bytes),
@@ -114,6 +116,8 @@ impl Outbox {
         };
         compressor.note_plain(prepared.as_bytes());
         let payload = deflated.as_bytes();
+        self.tally.sent_frame();
+        self.tally.deflated(prepared.len(), payload.len());
         match self.next_key() {
             mask if payload.len() <= COPIED => {
                 self.queue.push_copy(true, true, opcode, mask, payload);
@@ -204,6 +208,8 @@ impl Outbox {
         loop {
             let out = block.get_mut(..most).unwrap_or_default();
             let progress = encoder.encode(rest, last, out);
+            #[cfg(feature = "deflate")]
+            self.tally.deflated(progress.consumed, progress.produced);
             rest = rest.get(progress.consumed..).unwrap_or_default();
             let fin = last && progress.done;
             if progress.produced > 0 || fin {
@@ -229,6 +235,7 @@ impl Outbox {
             OpCode::Continuation
         };
         begun.first = false;
+        self.tally.sent_frame();
         let mask = self.next_key();
         if let Some(key) = mask {
             Mask::new(key).apply(&mut payload);
@@ -251,6 +258,7 @@ impl Outbox {
             (OpCode::Continuation, false)
         };
         begun.first = false;
+        self.tally.sent_frame();
         let mask = self.next_key();
         self.queue.push_copy(fin, rsv1, opcode, mask, payload);
     }

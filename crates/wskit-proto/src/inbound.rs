@@ -1,3 +1,8 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "a range of the slab, whose end is not before its start"
+)]
+
 use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,6 +16,7 @@ use crate::outbox::{IDLE, Outbox};
 use crate::outcome::TimeoutKind;
 use crate::receiver::{Delivery, Item, ReadBuf, Receiver, Step};
 use crate::role::Role;
+use crate::tally::Tally;
 use crate::timers::{Due, Timers};
 
 /// The receiving half of a connection, with its timers: bytes in, events out.
@@ -23,7 +29,6 @@ pub struct Inbound {
     /// A message was delivered since this was last cleared.
     active: bool,
     timers: Timers,
-    config: Arc<Config>,
 }
 
 /// Access to the sending half: directly, or through a lock that is held for the call.
@@ -90,13 +95,12 @@ impl PieceItem {
 }
 
 impl Inbound {
-    pub(crate) fn new(role: Role, config: Arc<Config>, now: Instant) -> Self {
+    pub(crate) fn new(role: Role, config: Arc<Config>, tally: Tally, now: Instant) -> Self {
         Self {
-            rx: Receiver::new(role, config.clone()),
+            timers: Timers::new(&config, now),
+            rx: Receiver::new(role, config, tally),
             delivery: Delivery::Whole,
             active: false,
-            timers: Timers::new(&config, now),
-            config,
         }
     }
 
@@ -128,6 +132,7 @@ impl Inbound {
     #[inline(always)]
     pub fn next_plain(&mut self) -> Option<Item> {
         let item = self.rx.hot()?;
+        self.rx.tally.received_plain((item.to - item.from) as usize);
         self.active = true;
         Some(item)
     }
@@ -153,6 +158,7 @@ impl Inbound {
     #[inline]
     pub fn next_message(&mut self) -> Option<Ready> {
         let item = self.rx.hot()?;
+        self.rx.tally.received_plain((item.to - item.from) as usize);
         self.active = true;
         Some(match self.delivery {
             Delivery::Whole => Ready::Message(item),
@@ -177,21 +183,30 @@ impl Inbound {
             return Ok(Some(match step {
                 None => return Ok(None),
                 Some(Step::Message(item)) => {
+                    self.rx.tally.received_message(self.rx.bytes(item).len());
                     self.active = true;
                     Ready::Message(item)
                 }
                 Some(Step::Piece { item, first, last }) => {
+                    let len = self.rx.bytes(item).len();
+                    if last {
+                        self.rx.tally.received_message(len);
+                    } else {
+                        self.rx.tally.received_part(len);
+                    }
                     self.active = true;
                     Ready::Piece(PieceItem { item, first, last })
                 }
                 Some(Step::Ping(payload)) => {
-                    if self.config.auto_pong {
+                    if self.rx.config().auto_pong {
                         outbox.with_outbox(|outbox| outbox.answer_ping(&payload));
                     }
                     Ready::Ping(payload)
                 }
                 Some(Step::Pong(payload)) => {
                     if self.timers.pong(&payload, &clock) {
+                        #[cfg(feature = "metrics")]
+                        self.rx.tally.round_trip(self.timers.round_trip());
                         continue;
                     }
                     Ready::Pong(payload)
@@ -245,14 +260,13 @@ impl Inbound {
     /// The limits in force.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        self.config.limits
+        self.rx.config().limits
     }
 
     /// Changes the limits, for this connection and from the next frame on: more for a peer that has
     /// proved who it is, or none where messages are taken in pieces and none is put together.
     pub fn set_limits(&mut self, limits: Limits) {
-        Arc::make_mut(&mut self.config).limits = limits;
-        self.rx.set_config(self.config.clone());
+        self.rx.set_limits(limits);
     }
 
     /// How messages that begin now are handed out.
@@ -335,7 +349,7 @@ impl Inbound {
     ) -> Option<Instant> {
         match state {
             State::Open => {}
-            State::Closing => self.timers.start_closing(&self.config, clock),
+            State::Closing => self.timers.start_closing(self.rx.config(), clock),
             State::Closed => self.timers.stop(),
         }
         self.timers.next()
@@ -353,7 +367,7 @@ impl Inbound {
         outbox: &mut O,
         now: Instant,
     ) -> Result<(), TimeoutKind> {
-        while let Some(due) = self.timers.due(now, &self.config) {
+        while let Some(due) = self.timers.due(now, self.rx.config()) {
             match due {
                 Due::Close => return self.give_up(outbox, TimeoutKind::Close),
                 Due::Ping(payload) => {
@@ -374,7 +388,7 @@ impl Inbound {
                 Due::Idle => {
                     let received = core::mem::take(&mut self.active);
                     let sent = outbox.with_outbox(|outbox| core::mem::take(&mut outbox.active));
-                    if self.timers.is_idle(received || sent, now, &self.config) {
+                    if self.timers.is_idle(received || sent, now, self.rx.config()) {
                         let close = CloseFrame::new(IDLE, "idle");
                         // Neither the code nor the reason can be refused.
                         let _ = outbox.with_outbox(|outbox| outbox.close(Some(close)));
@@ -402,6 +416,13 @@ impl Inbound {
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         self.timers.round_trip()
+    }
+
+    /// What has gone through the connection, both ways: to keep and to read whenever one likes.
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn counters(&self) -> &Arc<crate::Counters> {
+        self.rx.tally.counters()
     }
 
     /// Bytes of heap held now, a borrowed read buffer included.

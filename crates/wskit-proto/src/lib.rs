@@ -5,7 +5,8 @@
         clippy::unwrap_used,
         clippy::expect_used,
         clippy::indexing_slicing,
-        clippy::panic
+        clippy::panic,
+        clippy::arithmetic_side_effects
     )
 )]
 
@@ -14,6 +15,9 @@ mod compression;
 mod config;
 mod connection;
 mod control;
+#[cfg(feature = "metrics")]
+mod counters;
+mod deferred;
 mod error;
 mod event;
 mod framing;
@@ -27,6 +31,7 @@ mod pool;
 mod prepared;
 mod receiver;
 mod role;
+mod tally;
 mod text;
 mod timers;
 mod transmit;
@@ -34,6 +39,9 @@ mod transmit;
 pub use closing::{Ending, State};
 pub use config::{Config, Keepalive, Limits};
 pub use connection::Connection;
+#[cfg(feature = "metrics")]
+pub use counters::{Counters, Metrics, Traffic};
+pub use deferred::Deferred;
 pub use error::{ProtocolError, SendError};
 pub use event::{CloseFrame, ControlPayload, Event, Piece};
 pub use inbound::{Inbound, PieceItem, Ready, WithOutbox};

@@ -1,3 +1,8 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "bytes that are queued lie in memory, and what is written was queued"
+)]
+
 use core::time::Duration;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -16,6 +21,7 @@ use crate::message::MessageKind;
 use crate::outcome::{Outcome, TimeoutKind};
 use crate::outgoing::{Data, Outgoing};
 use crate::role::Role;
+use crate::tally::Tally;
 use crate::transmit::Transmit;
 
 /// The sending half of a connection: messages in, bytes out.
@@ -31,8 +37,7 @@ pub struct Outbox {
     keys: Option<MaskKeys>,
     /// Whether `feed` may take its short way: open, no streamed message, nothing to configure.
     plain: bool,
-    /// `Config::write_queue_limit` and the high-water mark, at hand.
-    queue_limit: usize,
+    /// The high-water mark, at hand.
     mark: usize,
     /// The last write was refused: pongs are coalesced.
     blocked: bool,
@@ -44,6 +49,7 @@ pub struct Outbox {
     closing: Option<Box<Closing>>,
     streamed: Option<Streamed>,
     pub(crate) encoder: Option<Box<Encoder>>,
+    pub(crate) tally: Tally,
     pub(crate) config: Arc<Config>,
 }
 
@@ -60,12 +66,11 @@ struct Streamed {
 pub(crate) const COPIED: usize = 16 << 10;
 
 impl Outbox {
-    pub(crate) fn new(keys: Option<MaskKeys>, config: Arc<Config>) -> Self {
+    pub(crate) fn new(keys: Option<MaskKeys>, config: Arc<Config>, tally: Tally) -> Self {
         Self {
             queue: Transmit::default(),
             keys,
             plain: config.fragment_size.is_none(),
-            queue_limit: config.queue_limit,
             mark: config.high_water.min(config.queue_limit),
             blocked: false,
             active: false,
@@ -74,6 +79,7 @@ impl Outbox {
             closing: None,
             streamed: None,
             encoder: None,
+            tally,
             config,
         }
     }
@@ -97,9 +103,10 @@ impl Outbox {
             if self.plain
                 && self.keys.is_none()
                 && payload.len() <= COPIED
-                && self.queue.queued() < self.queue_limit
+                && self.queue.queued() < self.mark
             {
                 self.active = true;
+                self.tally.sent_plain(payload.len());
                 let opcode = opcode(message.kind);
                 if !self.queue.push_plain(opcode, payload) {
                     self.queue.push_first(opcode, payload);
@@ -176,7 +183,7 @@ impl Outbox {
             return Err(SendError::NoMessageOpen);
         };
         let is_mere_end = last && data.is_empty();
-        if self.queue.queued() >= self.queue_limit && !is_mere_end {
+        if self.queue.queued() >= self.config.queue_limit && !is_mere_end {
             return Err(SendError::QueueFull);
         }
         if streamed.kind == MessageKind::Text {
@@ -187,6 +194,11 @@ impl Outbox {
             checked.map_err(|_| SendError::InvalidUtf8)?;
         }
         self.active = true;
+        if last {
+            self.tally.sent_message(data.len());
+        } else {
+            self.tally.sent_part(data.len());
+        }
         let begun = Begun {
             opcode: opcode(streamed.kind),
             compressed: streamed.compressed,
@@ -206,6 +218,7 @@ impl Outbox {
     /// and pongs wait, [`SendError::Closed`] after a Close.
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.check_control(payload)?;
+        self.tally.sent_frame();
         let mask = self.next_key();
         self.control.get_or_insert_default().ping(mask, payload);
         Ok(())
@@ -224,6 +237,7 @@ impl Outbox {
                 Ok(())
             }
             Ok(()) => {
+                self.tally.sent_frame();
                 let mask = self.next_key();
                 self.control
                     .get_or_insert_default()
@@ -377,6 +391,7 @@ impl Outbox {
         // A write that is taken at once proves only that there was room in a buffer of this machine; one
         // that had to wait proves that the peer has made room.
         self.progressed |= self.blocked && n > 0;
+        self.tally.sent_bytes(n);
         let masked = self.keys.is_some();
         if self.control.is_none() {
             self.queue.advance(n, masked);
@@ -410,6 +425,7 @@ impl Outbox {
     /// answered, and what waits moves to a buffer of its size.
     pub fn set_blocked(&mut self, blocked: bool) {
         self.blocked = blocked;
+        self.tally.queued(self.queued());
         if blocked {
             self.queue.park();
         }
@@ -490,6 +506,7 @@ impl Outbox {
         {
             return;
         }
+        self.tally.sent_frame();
         let mask = self.next_key();
         self.control
             .get_or_insert_default()
@@ -500,6 +517,7 @@ impl Outbox {
     /// wait it would tell nothing: whether the peer takes those is the evidence.
     pub(crate) fn keepalive_ping(&mut self, payload: &[u8]) {
         if self.closing.is_none() && !self.is_control_full() {
+            self.tally.sent_frame();
             let mask = self.next_key();
             self.control.get_or_insert_default().ping(mask, payload);
         }
@@ -555,6 +573,7 @@ impl Outbox {
             return;
         }
         closing.send(close.as_ref().map(|close| close.code));
+        self.tally.sent_frame();
         let mut payload = [0; CONTROL_MAX];
         let len = close.map_or(0, |close| {
             let payload_of = ClosePayload {
@@ -598,7 +617,7 @@ impl Outbox {
         if self.streamed.is_some() {
             return Err(SendError::MessageOpen);
         }
-        if self.queue.queued() >= self.queue_limit {
+        if self.queue.queued() >= self.config.queue_limit {
             return Err(SendError::QueueFull);
         }
         Ok(())
@@ -623,6 +642,7 @@ impl Outbox {
         let payload = message.as_bytes();
         if self.plain && payload.len() <= COPIED {
             self.active = true;
+            self.tally.sent_plain(payload.len());
             self.push_small(message.kind, payload);
             return Ok(());
         }

@@ -8,13 +8,13 @@ use std::cell::{Cell, RefCell};
 /// A read buffer: must stay in cache. 16 KiB lost and 64 KiB gained nothing when measured.
 pub(crate) const READ_SLAB: usize = 32 << 10;
 /// The read buffer of a connection on which more comes at once than fits the usual one.
-pub(crate) const BULK_SLAB: usize = 256 << 10;
+pub(crate) const BULK_SLAB: usize = 64 << 10;
 /// A write buffer: room for a burst of replies to one read buffer.
 pub(crate) const WRITE_SLAB: usize = 64 << 10;
 /// Buffers that a thread keeps beyond the hot one.
 const KEPT: usize = 15;
 /// The same of the largest kind.
-const KEPT_BULK: usize = 2;
+const KEPT_BULK: usize = 7;
 /// A buffer of a large message is kept for the next one up to this capacity.
 const LARGE_MAX: usize = (1 << 20) + (64 << 10);
 

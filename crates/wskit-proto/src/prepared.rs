@@ -1,3 +1,8 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "lengths of parts of one buffer"
+)]
+
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};

@@ -1,3 +1,8 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "positions within the slab, which has 32 KiB: the hot path"
+)]
+
 mod buffers;
 mod parse;
 mod payload;
@@ -10,12 +15,13 @@ use std::sync::Arc;
 use wskit_frame::{Mask, Masking, Utf8Check, is_utf8};
 
 use crate::compression::Decoder;
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::error::ProtocolError;
 use crate::event::{CloseFrame, ControlPayload};
 use crate::message::MessageKind;
 use crate::pool::{self, Slab};
 use crate::role::Role;
+use crate::tally::Tally;
 
 /// Bytes in, messages and control frames out: the receiving half of a connection.
 ///
@@ -65,6 +71,7 @@ pub(crate) struct Receiver {
     lent: Item,
     error: Option<ProtocolError>,
     decoder: Option<Box<Decoder>>,
+    pub(crate) tally: Tally,
     config: Arc<Config>,
 }
 
@@ -161,7 +168,7 @@ const EXPECTED_MAX: usize = 1 << 20;
 const BLOCK: usize = 16 << 10;
 
 impl Receiver {
-    pub(crate) fn new(role: Role, config: Arc<Config>) -> Self {
+    pub(crate) fn new(role: Role, config: Arc<Config>, tally: Tally) -> Self {
         let hot_max = hot_max(&config);
         Self {
             slab: Slab::default(),
@@ -188,6 +195,7 @@ impl Receiver {
             lent: NOTHING,
             error: None,
             decoder: None,
+            tally,
             config,
         }
     }
@@ -197,11 +205,17 @@ impl Receiver {
         self.decoder = Some(Box::new(decoder));
     }
 
+    #[inline]
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// For what comes from the next frame on.
-    pub(crate) fn set_config(&mut self, config: Arc<Config>) {
-        self.hot_max = hot_max(&config);
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        let config = Arc::make_mut(&mut self.config);
+        config.limits = limits;
+        self.hot_max = hot_max(config);
         self.short_max = short_max(self.hot_max);
-        self.config = config;
     }
 
     /// The next message if it is the common kind: one whole plain frame in the slab.

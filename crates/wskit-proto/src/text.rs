@@ -9,6 +9,7 @@
 
 use core::borrow::Borrow;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use wskit_frame::is_utf8;
 /// assert_eq!(&*text, "grüße");
 /// assert_eq!(text.len(), 7);
 /// ```
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Utf8Bytes(Bytes);
 
 impl Utf8Bytes {
@@ -92,6 +93,13 @@ impl AsRef<[u8]> for Utf8Bytes {
 impl Borrow<str> for Utf8Bytes {
     fn borrow(&self) -> &str {
         self
+    }
+}
+
+// Not derived: `Borrow` promises that a text hashes as its `str`, which bytes do not.
+impl Hash for Utf8Bytes {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 

@@ -1,3 +1,8 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "positions within the slab and bytes that are queued, all in memory: the hot path"
+)]
+
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::IoSlice;

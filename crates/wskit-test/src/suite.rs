@@ -10,14 +10,21 @@ pub mod control;
 pub mod corking;
 pub mod deadlines;
 pub mod dial;
+pub mod dropped;
 pub mod echo;
 pub mod endings;
 pub mod faults;
 pub mod handshake;
+pub mod keepalive;
+pub mod lane_company;
+pub mod lane_faults;
+pub mod lanes;
 pub mod pressure;
 pub mod proxies;
+pub mod reconnect;
 pub mod redirects;
 mod scene;
+pub mod shutdown;
 pub mod split;
 pub mod streaming;
 pub mod streaming_faults;
@@ -147,6 +154,52 @@ macro_rules! suite {
             cut_reads_and_writes_lose_nothing
             byte_stream_with_every_operation_failing
         });
+        $crate::scenarios!($harness, lanes: {
+            push_is_written_at_once
+            urgent_goes_before_what_waits
+            pong_goes_before_what_waits_in_lanes
+            lanes_take_turns
+            plain_writers_and_lanes_take_turns
+            full_lane_waits_or_refuses
+            lane_is_bounded_in_bytes
+            full_lane_drops_its_oldest
+            lane_keeps_only_its_latest
+            slow_peer_is_disconnected
+        });
+        $crate::scenarios!($harness, lane_company: {
+            own_close_goes_after_what_waits
+            waiting_reader_writes_for_lanes
+            lanes_wait_for_a_message_in_pieces
+            permits_and_lanes_do_not_meet
+            dropped_lane_leaves_nothing_behind
+            lanes_read_when_the_reader_is_gone
+        });
+        $crate::scenarios!($harness, lane_faults: {
+            cut_lane_sends_are_whole_or_nothing
+            lanes_with_every_operation_failing
+        });
+        $crate::scenarios!($harness, shutdown: {
+            tracked_connection_closes_and_its_loop_ends
+            what_the_peer_still_sends_is_received
+            connection_that_joins_late_is_told_at_once
+            shutdown_reports_how_each_ended
+            shutdown_gives_up_those_who_are_left
+            waiting_sender_is_told_of_a_shutdown
+            answer_is_finished_before_a_shutdown_closes
+            lanes_leave_before_the_close_of_a_shutdown
+            flood_does_not_hide_a_shutdown
+            accepting_ends_with_the_request
+            cut_finish_goes_on
+            shutdown_with_every_operation_failing
+        });
+        $crate::scenarios!($harness, keepalive: {
+            owner_that_only_sends_measures_the_round_trip
+            writers_know_the_round_trip
+            writer_without_a_reader_gives_up_a_silent_peer
+            owner_that_only_sends_gives_up_a_silent_peer
+            idle_halves_are_closed_with_1001
+            sending_alone_is_not_idle
+        });
         $crate::scenarios!($harness, endings: {
             end_of_stream_at_every_byte_is_told_once
             reset_at_every_byte_is_told_once
@@ -223,11 +276,32 @@ macro_rules! suite {
             redirects_share_one_deadline
             own_dialler_supplies_the_stream
         });
+        $crate::scenarios!($harness, reconnect: {
+            delays_are_random_and_grow
+            close_codes_decide_what_comes_next
+            broken_connection_is_replaced
+            refusal_decides_what_comes_next
+            hook_runs_before_the_messages_of_each_connection
+            hook_that_fails_is_an_attempt_that_failed
+            good_connection_begins_the_delays_anew
+            retries_are_bounded
+            caller_decides_what_a_loss_is
+            cut_next_goes_on_where_it_was
+            send_needs_a_connection
+            failed_send_leaves_the_reason_to_next
+            close_ends_it_in_every_state
+            connector_comes_back
+        });
         $crate::scenarios!($harness, faults: {
             session_with_every_operation_failing_at_the_client
             session_with_every_operation_failing_at_the_server
             split_session_with_every_operation_failing_at_the_client
             split_session_with_every_operation_failing_at_the_server
+        });
+        $crate::scenarios!($harness, dropped: {
+            dropped_handshakes_leave_nothing
+            dropped_dials_leave_nothing
+            dial_with_every_operation_failing
         });
         $crate::scenarios!($harness, cancel: {
             cut_receives_lose_nothing
@@ -272,6 +346,11 @@ mod tests {
             include_str!("suite/pressure.rs"),
             include_str!("suite/close.rs"),
             include_str!("suite/split.rs"),
+            include_str!("suite/lanes.rs"),
+            include_str!("suite/lane_company.rs"),
+            include_str!("suite/lane_faults.rs"),
+            include_str!("suite/shutdown.rs"),
+            include_str!("suite/keepalive.rs"),
             include_str!("suite/streaming.rs"),
             include_str!("suite/streaming_faults.rs"),
             include_str!("suite/byte_stream.rs"),
@@ -282,8 +361,10 @@ mod tests {
             include_str!("suite/dial.rs"),
             include_str!("suite/proxies.rs"),
             include_str!("suite/redirects.rs"),
+            include_str!("suite/reconnect.rs"),
             include_str!("suite/faults.rs"),
             include_str!("suite/cancel.rs"),
+            include_str!("suite/dropped.rs"),
         ];
         let scenarios = sources
             .iter()

@@ -2,40 +2,14 @@
 #![cfg(feature = "rustls-ring")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::date_time_ymd;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{CloseCode, Message};
+use wskit_test::sockets::Authority;
 use wskit_tokio::tls::{Acceptor, BadCertificate};
 use wskit_tokio::{Connector, Error, Server, tls};
-
-struct Authority {
-    pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap();
-        Self {
-            pem: certificate.pem(),
-            issuer: Issuer::new(params, key),
-        }
-    }
-
-    /// An acceptor with a certificate for `name`, changed by `change`.
-    fn acceptor(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Acceptor {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        change(&mut params);
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Acceptor::from_pem(certificate.pem(), key.serialize_pem()).unwrap()
-    }
-}
 
 /// An echo server behind `acceptor`; gives its port. What each connection came to is sent back.
 async fn serve(
@@ -91,7 +65,7 @@ fn bad(error: &Error) -> Option<BadCertificate> {
 async fn client_and_server_echo_over_tls_and_the_server_sees_the_name() {
     let authority = Authority::new();
     let (port, mut results) = serve(authority.acceptor("localhost", |_| ())).await;
-    let connector = Connector::new().tls(tls::Connector::trusting(&authority.pem).unwrap());
+    let connector = Connector::new().tls(tls::Connector::trusting(authority.pem()).unwrap());
     let (mut ws, _) = connector
         .connect(format!("wss://localhost:{port}/"))
         .await
@@ -112,7 +86,7 @@ async fn client_and_server_echo_over_tls_and_the_server_sees_the_name() {
 async fn client_sends_no_name_for_an_address() {
     let authority = Authority::new();
     let (port, mut results) = serve(authority.acceptor("127.0.0.1", |_| ())).await;
-    let connector = Connector::new().tls(tls::Connector::trusting(&authority.pem).unwrap());
+    let connector = Connector::new().tls(tls::Connector::trusting(authority.pem()).unwrap());
     let (mut ws, _) = connector
         .connect(format!("wss://127.0.0.1:{port}/"))
         .await
@@ -126,7 +100,7 @@ async fn client_sends_no_name_for_an_address() {
 async fn client_splits_a_tls_connection() {
     let authority = Authority::new();
     let (port, _results) = serve(authority.acceptor("localhost", |_| ())).await;
-    let connector = Connector::new().tls(tls::Connector::trusting(&authority.pem).unwrap());
+    let connector = Connector::new().tls(tls::Connector::trusting(authority.pem()).unwrap());
     let (ws, _) = connector
         .connect(format!("wss://localhost:{port}/"))
         .await
@@ -155,7 +129,7 @@ async fn client_splits_a_tls_connection() {
 async fn client_refuses_a_certificate_for_another_name() {
     let authority = Authority::new();
     let acceptor = authority.acceptor("elsewhere.example", |_| ());
-    let error = refused(acceptor, &authority.pem, "localhost").await;
+    let error = refused(acceptor, &authority.pem(), "localhost").await;
     assert_eq!(bad(&error), Some(BadCertificate::WrongName));
 }
 
@@ -166,7 +140,7 @@ async fn client_refuses_an_expired_certificate() {
     let acceptor = authority.acceptor("localhost", |params| {
         params.not_after = date_time_ymd(2020, 1, 1);
     });
-    let error = refused(acceptor, &authority.pem, "localhost").await;
+    let error = refused(acceptor, &authority.pem(), "localhost").await;
     assert_eq!(bad(&error), Some(BadCertificate::Expired));
 }
 
@@ -177,7 +151,7 @@ async fn client_refuses_a_certificate_of_the_future() {
     let acceptor = authority.acceptor("localhost", |params| {
         params.not_before = date_time_ymd(3000, 1, 1);
     });
-    let error = refused(acceptor, &authority.pem, "localhost").await;
+    let error = refused(acceptor, &authority.pem(), "localhost").await;
     assert_eq!(bad(&error), Some(BadCertificate::NotYetValid));
 }
 
@@ -185,7 +159,7 @@ async fn client_refuses_a_certificate_of_the_future() {
 #[tokio::test]
 async fn client_refuses_an_issuer_it_does_not_know() {
     let acceptor = Authority::new().acceptor("localhost", |_| ());
-    let error = refused(acceptor, &Authority::new().pem, "localhost").await;
+    let error = refused(acceptor, &Authority::new().pem(), "localhost").await;
     assert_eq!(bad(&error), Some(BadCertificate::UnknownIssuer));
 }
 
@@ -223,7 +197,7 @@ async fn server_answers_a_plain_request_on_its_tls_port_with_no_http() {
 #[tokio::test(start_paused = true)]
 async fn server_gives_up_a_tls_handshake_that_does_not_come() {
     let (ours, _theirs) = tokio::io::duplex(1024);
-    let acceptor = Authority::new().acceptor("localhost", |_| ());
+    let acceptor: Acceptor = Authority::new().acceptor("localhost", |_| ());
     let error = acceptor
         .timeout(std::time::Duration::from_secs(3))
         .accept(ours)

@@ -1,7 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-pub use wskit_driver::{Error, Event, RedirectError, dial};
+pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report};
+pub use wskit_driver::{Error, Event, RedirectError, dial, reconnect};
 pub use wskit_handshake::{
     Accept, ClientRequest, HandshakeError, HeadLimits, OriginPolicy as Origin, Rejection,
     UpgradeRequest,
@@ -18,8 +19,8 @@ pub use wskit_tokio as tokio;
 
 #[cfg(feature = "tokio")]
 pub use wskit_tokio::{
-    ByteStream, Client, ClientStream, Connector, HttpRequest, MessageWriter, Reader, Request,
-    Server, Upgrade, WebSocket, Writer, connect, from_parts,
+    ByteStream, Client, ClientStream, Connector, HttpRequest, Lane, MessageWriter, Reader,
+    Reconnect, Request, Server, Shutdown, Upgrade, WebSocket, Writer, connect, from_parts,
 };
 
 /// The binding to async-std and smol. Its types are also at the root of this crate where the feature
@@ -29,13 +30,17 @@ pub use wskit_async_std as async_std;
 
 #[cfg(all(feature = "async-std", not(feature = "tokio")))]
 pub use wskit_async_std::{
-    ByteStream, Client, ClientStream, Connector, HttpRequest, MessageWriter, Reader, Request,
-    Server, Upgrade, WebSocket, Writer, connect, from_parts,
+    ByteStream, Client, ClientStream, Connector, HttpRequest, Lane, MessageWriter, Reader,
+    Reconnect, Request, Server, Shutdown, Upgrade, WebSocket, Writer, connect, from_parts,
 };
 
 /// Compression: its settings, and what can be agreed on.
 #[cfg(feature = "deflate")]
 pub use wskit_proto::deflate;
+
+/// Counters of connections, and who is told of them.
+#[cfg(feature = "metrics")]
+pub use wskit_driver::{Counters, Ended, Metrics, Observed, Observer, Traffic};
 
 /// TLS for `wss://`.
 #[cfg(all(
@@ -53,3 +58,18 @@ pub use wskit_tokio::tls;
 
 /// The layers below, for those who build on them.
 pub use {wskit_driver as driver, wskit_handshake as handshake, wskit_proto as proto};
+
+/// The pages of the guide compile, and what they assert is so.
+#[cfg(doctest)]
+mod guide {
+    macro_rules! pages {
+        ($($name:ident)*) => {$(
+            #[doc = include_str!(concat!("../../../docs/guide/", stringify!($name), ".md"))]
+            mod $name {}
+        )*};
+    }
+    pages!(
+        authenticate connect errors migrate observe reconnect scale send serve shutdown
+        streaming test tune tunnel
+    );
+}

@@ -1,19 +1,30 @@
 // Headless Chromium: windows on a page, and pictures of them.
-import { mkdirSync } from 'node:fs';
+import { createHash, X509Certificate } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { chromium } from '../peers/packages.mjs';
 
 const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
 const pictures = process.env.INTEROP_SCREENSHOTS ?? 'target/interop/screenshots';
 mkdirSync(pictures, { recursive: true });
 
+// Believes this one certificate, by the hash of its key, and no other that it cannot check.
+function believed(pem) {
+  const key = new X509Certificate(readFileSync(pem)).publicKey.export({ type: 'spki', format: 'der' });
+  return `--ignore-certificate-errors-spki-list=${createHash('sha256').update(key).digest('base64')}`;
+}
+const trusted = process.env.INTEROP_TRUST ? [believed(process.env.INTEROP_TRUST)] : [];
+
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    '--disable-background-networking', '--disable-component-update', '--disable-sync', ...trusted],
 });
 
-/** A window of its own: no storage is shared with another one. `size` is `desktop` or `phone`. */
-export async function openWindow(url, size, colorScheme) {
+/**
+ * A window of its own: no storage is shared with another one. `size` is `desktop` or `phone`; its
+ * WebSockets go to `elsewhere` (HOST:PORT), if that is given, instead of to where the page asks.
+ */
+export async function openWindow(url, size, colorScheme, elsewhere) {
   const phone = size === 'phone';
   const context = await browser.newContext({
     viewport: SIZES[size], colorScheme, isMobile: phone, hasTouch: phone, deviceScaleFactor: phone ? 2 : 1,
@@ -26,15 +37,17 @@ export async function openWindow(url, size, colorScheme) {
   page.foreign = [];
   page.on('request', (request) => { if (!request.isNavigationRequest() && !request.url().startsWith('data:')) page.foreign.push(request.url()); });
   // What the page's connections agreed on can only be read off themselves.
-  await page.addInitScript(() => {
+  await page.addInitScript((elsewhere) => {
     window.sockets = [];
     window.WebSocket = class extends WebSocket {
-      constructor(...args) {
-        super(...args);
+      constructor(url, ...args) {
+        const to = new URL(url);
+        if (elsewhere) to.host = elsewhere;
+        super(to, ...args);
         window.sockets.push(this);
       }
     };
-  });
+  }, elsewhere);
   await page.goto(url);
   return page;
 }

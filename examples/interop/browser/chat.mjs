@@ -1,23 +1,24 @@
 // The chat page in Chromium, with node and Python in the same room:
-//   chat.mjs ws://HOST:PORT PYTHON
+//   chat.mjs ws://HOST:PORT PYTHON [PICTURES]     pictures are named PICTURES-…, chat-… by default
 import { spawn } from 'node:child_process';
 import { check, equal, finish } from '../peers/checks.mjs';
 import { headerParams } from '../peers/deflate.mjs';
 import { closeBrowser, extensions, openWindow, picture } from './browser.mjs';
 import { cuttableProxy } from './cuttable_proxy.mjs';
 
-const [base, python] = process.argv.slice(2);
+const [base, python, pictures = 'chat'] = process.argv.slice(2);
 const address = new URL(base).host;
+const http = base.startsWith('wss:') ? 'https' : 'http';
 const ROOM = '広場 & co';
 const HTML = '<img src=x onerror="window.injected=1"><script>window.injected=1</script><b>bold</b>';
 const peer = (file) => new URL(`../peers/${file}`, import.meta.url).pathname;
 
 async function join(name, size, scheme, host = address) {
-  const page = await openWindow(`http://${host}/#${encodeURIComponent(ROOM)}`, size, scheme);
+  const page = await openWindow(`${http}://${host}/#${encodeURIComponent(ROOM)}`, size, scheme);
   equal(await page.inputValue('#room'), ROOM, 'room taken from the address');
   await page.fill('#name', name);
-  if (size === 'desktop' && scheme === 'light') await picture(page, 'chat-join-desktop');
-  if (size === 'phone' && scheme === 'dark') await picture(page, 'chat-join-phone-dark');
+  if (size === 'desktop' && scheme === 'light') await picture(page, `${pictures}-join-desktop`);
+  if (size === 'phone' && scheme === 'dark') await picture(page, `${pictures}-join-phone-dark`);
   await page.press('#name', 'Enter');
   await page.waitForSelector('#status[data-state=open]');
   return page;
@@ -57,6 +58,12 @@ await check('two tabs join the same room', async () => {
   await seesEvent(ada, 'joined', 'Bob');
   await seesMembers(ada, 'Ada', 'Bob');
   await seesMembers(bob, 'Ada', 'Bob');
+});
+await check('the connection is as safe as the page', async () => {
+  for (const page of [ada, bob]) {
+    equal(await page.evaluate(() => new URL(window.sockets.at(-1).url).origin), base, 'where to');
+    equal(await page.evaluate(() => window.isSecureContext && window.origin), `${http}://${address}`, 'page');
+  }
 });
 await check('compression is agreed on', async () => {
   headerParams(await extensions(ada));
@@ -137,7 +144,7 @@ await check('a taken name is made unique', async () => {
   await say(twin, 'I am another one');
   equal((await seesSaid(ada, 'Ada 2', 'I am another one')).own, 'false', 'own');
   await twin.click('#people');
-  await picture(twin, 'chat-people-phone');
+  await picture(twin, `${pictures}-people-phone`);
   await twin.click('#leave');
   await seesEvent(ada, 'left', 'Ada 2');
   await twin.context().close();
@@ -174,14 +181,14 @@ await check('a cut connection comes back, nothing is shown twice', async () => {
   await seesEvent(ada, 'left', 'Dan');
 });
 await check('a closed tab has left', async () => {
-  await picture(late, 'chat-desktop-dark');
+  await picture(late, `${pictures}-desktop-dark`);
   await late.context().close();
   await seesEvent(ada, 'left', '千');
   for (const page of [ada, bob]) await seesMembers(page, 'Ada', 'Bob');
 });
 await check('the page raises no error and loads nothing else', async () => {
-  await picture(ada, 'chat-desktop-light');
-  await picture(bob, 'chat-phone-dark');
+  await picture(ada, `${pictures}-desktop-light`);
+  await picture(bob, `${pictures}-phone-dark`);
   for (const page of [ada, bob]) {
     equal(page.errors.join(), '', 'errors');
     equal(page.foreign.join(), '', 'requests');

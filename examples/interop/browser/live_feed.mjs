@@ -1,10 +1,12 @@
-// The live-feed page in Chromium: live_feed.mjs ws://HOST:PORT
+// The live-feed page in Chromium: live_feed.mjs ws://HOST:PORT [PICTURES]
 import { check, equal, finish } from '../peers/checks.mjs';
 import { headerParams } from '../peers/deflate.mjs';
 import { closeBrowser, extensions, openWindow, picture } from './browser.mjs';
 import { cuttableProxy } from './cuttable_proxy.mjs';
 
-const address = new URL(process.argv[2]).host;
+const [base, pictures = 'live-feed'] = process.argv.slice(2);
+const address = new URL(base).host;
+const http = base.startsWith('wss:') ? 'https' : 'http';
 const proxy = await cuttableProxy(address);
 
 const received = (page) => page.$eval('#count', (count) => Number(count.dataset.count));
@@ -14,7 +16,7 @@ async function receives(page, more) {
 }
 const drawn = (page) => page.$eval('#chart', (chart) => chart.toDataURL());
 
-const page = await openWindow(`http://${proxy.address}/`, 'desktop', 'light');
+const page = await openWindow(`${http}://${proxy.address}/`, 'desktop', 'light');
 await check('the feed names its three series', async () => {
   await page.waitForFunction(() => document.querySelectorAll('#legend li').length === 3);
 });
@@ -60,11 +62,11 @@ await check('a cut connection comes back', async () => {
   await receives(page, 10);
 });
 await check('two more windows receive too', async () => {
-  const windows = await Promise.all([openWindow(`http://${address}/`, 'phone', 'light'), openWindow(`http://${address}/`, 'phone', 'dark')]);
+  const windows = await Promise.all([openWindow(`${http}://${address}/`, 'phone', 'light'), openWindow(`${http}://${address}/`, 'phone', 'dark')]);
   for (const window of windows) await receives(window, 100);
-  await picture(windows[0], 'live-feed-phone-light');
-  await picture(windows[1], 'live-feed-phone-dark');
-  await picture(page, 'live-feed-desktop-light');
+  await picture(windows[0], `${pictures}-phone-light`);
+  await picture(windows[1], `${pictures}-phone-dark`);
+  await picture(page, `${pictures}-desktop-light`);
 });
 await check('the page raises no error and loads nothing else', async () => {
   equal(page.errors.join(), '', 'errors');

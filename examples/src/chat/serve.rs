@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::Receiver;
 use wskit::driver::{Request, Runtime, Server, Transport, WebSocket};
+use wskit::handshake::OriginError;
 use wskit::{CloseCode, Config, Error, Message, Origin, PreparedMessage, Rejection, deflate};
 
 use super::{Refused, Rooms, Seat, Wish, refusal};
@@ -9,12 +10,22 @@ use super::{Refused, Rooms, Seat, Wish, refusal};
 const PAGE: &str = include_str!("../../chat/index.html");
 
 /// The chat's server.
-#[must_use]
-pub fn server<R>() -> Server<R> {
-    // Only the page that we serve may talk to us from a browser.
-    Server::new(Origin::SameOrigin)
+///
+/// # Errors
+/// An `--origin=` among the arguments is none.
+pub fn server<R>() -> Result<Server<R>, OriginError> {
+    let named: Vec<_> = std::env::args()
+        .filter_map(|argument| argument.strip_prefix("--origin=").map(str::to_owned))
+        .collect();
+    // Only the page that we serve may talk to us from a browser, unless others are named.
+    let origin = if named.is_empty() {
+        Origin::SameOrigin
+    } else {
+        Origin::list(named)?
+    };
+    Ok(Server::new(origin)
         .config(Config::new().max_message_size(64 << 10))
-        .deflate(deflate::Config::server())
+        .deflate(deflate::Config::server()))
 }
 
 /// Answers a request: the page, or a seat in the chat.

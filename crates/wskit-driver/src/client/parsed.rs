@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::extensions::Extensions;
 use crate::keys::nonce;
 use crate::opening::Opening;
+use crate::watch::Watcher;
 
 impl<R> Client<R> {
     /// Makes a request for an HTTP library to send, with the path as its URI and the host in `Host`.
@@ -32,6 +33,7 @@ impl<R> Client<R> {
             check,
             config: self.config.clone(),
             extensions: self.extensions.clone(),
+            watcher: self.watcher.clone(),
         };
         Ok((request, handshake))
     }
@@ -42,6 +44,7 @@ pub struct HttpHandshake {
     check: ResponseCheck,
     config: Arc<Config>,
     extensions: Extensions,
+    watcher: Watcher,
 }
 
 impl HttpHandshake {
@@ -51,14 +54,21 @@ impl HttpHandshake {
     /// [`Error::Handshake`] when the server refuses (its body is left in `response`) or breaks the
     /// rules, also those of compression.
     pub fn confirm<B>(self, response: &Response<B>) -> Result<Opening, Error> {
-        let accepted = self.check.check(response)?;
-        let agreed = self.extensions.confirm(&accepted.extensions)?;
+        let confirmed = self.check.check(response).map_err(Error::from);
+        let confirmed = confirmed.and_then(|accepted| {
+            let agreed = self.extensions.confirm(&accepted.extensions)?;
+            Ok((accepted, agreed))
+        });
+        let (accepted, agreed) = confirmed.inspect_err(|error| {
+            self.watcher.refused(Role::Client, error);
+        })?;
         Ok(Opening {
             role: Role::Client,
             config: self.config,
             extensions: self.extensions,
             agreed,
             protocol: accepted.protocol,
+            watcher: self.watcher,
         })
     }
 }

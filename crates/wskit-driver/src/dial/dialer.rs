@@ -13,6 +13,7 @@ use crate::handshake::{read, write_all};
 use crate::net::Net;
 #[cfg(feature = "rustls")]
 use crate::tls;
+use crate::watch::step;
 
 /// Dials as everybody does: name lookup, TCP, perhaps by way of a proxy, and TLS for `wss://`.
 ///
@@ -83,8 +84,10 @@ impl<R: Net> Dialer<R> {
         stage: &Stage,
     ) -> Result<R::Stream, Error> {
         let Some(server) = self.proxy.server_for(request) else {
+            step("dialling", request.host(), request.port());
             return race::connect::<R>(request.host(), request.port(), self.from).await;
         };
+        step("dialling the proxy", &server.host, server.port);
         stage.enter_proxy();
         let stream = self.through(server, request).await?;
         stage.leave_proxy();
@@ -104,6 +107,7 @@ impl<R: Net> Dialer<R> {
             Error::Tls(error) => ProxyError::Tls(error).into(),
             other => other,
         })?;
+        step("asking the proxy", request.host(), request.port());
         let mut io = R::wrap(stream);
         let mut buf = [0; 32];
         loop {
@@ -166,6 +170,7 @@ impl<R: Net> Dial for Dialer<R> {
         }
         let tls = self.tls_connector()?;
         let tcp = self.tcp_in_stages(request, stage).await?;
+        step("TLS handshake", request.host(), request.port());
         R::secure(&tls, request.host(), tcp).await
     }
 

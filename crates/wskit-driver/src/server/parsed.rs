@@ -69,6 +69,7 @@ impl HttpUpgrade {
             extensions: settings.extensions.clone(),
             agreed,
             protocol: accepted.protocol,
+            watcher: settings.watcher.clone(),
         };
         Ok((accepted.response, opening))
     }

@@ -4,7 +4,8 @@ use std::task::{Context, Poll, ready};
 use wskit_proto::{Outbox, SendError};
 
 use super::flushing::Flushing;
-use super::shared::{Place, Shared, Tx};
+use super::shared::{Place, Shared};
+use super::tx::Tx;
 use super::writer::Writer;
 use crate::error::Error;
 use crate::transport::Transport;

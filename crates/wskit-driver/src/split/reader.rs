@@ -12,6 +12,8 @@ use super::writer::Writer;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::event::Event;
+use crate::link::Link;
+use crate::shutdown::Shutdown;
 use crate::sync::Arc;
 use crate::transport::Transport;
 
@@ -99,6 +101,13 @@ impl<T: Transport> Reader<T> {
         ReaderPiece { reader: Some(self) }
     }
 
+    /// Has this connection follow a shutdown from now on, instead of the one before if there was one.
+    pub fn track<C>(&mut self, shutdown: &Shutdown<C>) {
+        if let Some(engine) = self.engine.as_mut() {
+            engine.track(shutdown);
+        }
+    }
+
     /// Another writer for this connection, also when all others are gone.
     #[must_use]
     pub fn writer(&self) -> Writer<T> {
@@ -151,9 +160,18 @@ impl<T: Transport> Reader<T> {
         let before = self.shared.state();
         let polled = poll(engine, cx, &mut link);
         if polled.is_pending() {
+            self.shared.set_round_trip(engine.inbound.round_trip());
             self.shared.wait_as_reader(cx.waker());
-            // A writer may have started the end between the poll and the line above.
-            if self.shared.state() != before {
+            // A writer may have started the end between the poll and the line above, or left something
+            // to be written by us.
+            let again = self.shared.state() != before
+                || (self.shared.is_unwritten()
+                    && match link.poll_write_out(cx) {
+                        Poll::Ready(Ok(())) => before != State::Open,
+                        Poll::Ready(Err(_)) => true,
+                        Poll::Pending => false,
+                    });
+            if again {
                 return poll(engine, cx, &mut link);
             }
         }

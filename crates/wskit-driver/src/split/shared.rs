@@ -1,17 +1,17 @@
-use std::collections::VecDeque;
 use std::io;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use wskit_proto::{
-    Delivery, Ending, Outbox, Outcome, Outgoing, SendError, Spare, State, WithOutbox,
+    CloseFrame, Delivery, Ending, Outbox, Outcome, SendError, Spare, State, WithOutbox,
 };
 
 use super::flushing::Target;
+use super::tx::{CLOSED, CLOSING, DUE, LANES, OVER, PERMIT, Tx, UNFLUSHED};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::fan_out::FanOut;
-use crate::link::{Link, poll_write_out, uninterrupted};
+use crate::link::{Link, uninterrupted};
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock};
 use crate::transport::{PollRead, PollWrite, Transport};
 
@@ -30,41 +30,14 @@ pub(crate) struct Shared<T: Transport> {
     timer: Mutex<T::Timer>,
     protocol: Option<Box<str>>,
     close_timeout: Duration,
-}
-
-/// The sending half.
-pub(crate) struct Tx<W> {
-    pub(crate) outbox: Outbox,
-    io: W,
-    dirty: bool,
-    /// Bytes written since the split.
-    written: u64,
-    /// Bytes of control frames queued since the split, which may go before data queued earlier.
-    jumped: u64,
-    /// Those who wait for room, in the order in which they came.
-    line: VecDeque<u64>,
-    next_in_line: u64,
-    permits: usize,
-    /// Somebody sends a message in pieces: §5.4 lets no other message go between them.
-    claimed: bool,
+    /// The latest round trip of a keepalive ping, in microseconds; 0 before the first.
+    round_trip: AtomicUsize,
 }
 
 pub(crate) struct Parked<T: Transport> {
     pub(crate) engine: Engine<T::Timer>,
     pub(crate) read: T::Read,
 }
-
-/// Something is queued or not flushed.
-const UNFLUSHED: usize = 1;
-/// The queue is over its high-water mark.
-const OVER: usize = 2;
-/// Not open any more.
-const CLOSING: usize = 4;
-/// Over.
-const CLOSED: usize = 8;
-
-/// What a permit counts for until its message is known.
-const PERMIT: usize = 4 << 10;
 
 /// A place in the line for room. Left when it is dropped.
 pub(crate) struct Place<'a, T: Transport> {
@@ -84,7 +57,8 @@ impl<'a, T: Transport> Place<'a, T> {
 impl<T: Transport> Drop for Place<'_, T> {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            lock(&self.shared.tx).line.retain(|other| *other != number);
+            self.shared
+                .with_tx(|tx| tx.line.retain(|other| *other != number));
             // It may have been this one's turn.
             self.shared.waiting.wake_all();
         }
@@ -101,17 +75,7 @@ impl<T: Transport> Shared<T> {
     ) -> Self {
         let waiting = Arc::new(FanOut::new());
         let close_timeout = outbox.close_deadline();
-        let tx = Tx {
-            outbox,
-            io,
-            dirty,
-            written: 0,
-            jumped: 0,
-            line: VecDeque::new(),
-            next_in_line: 0,
-            permits: 0,
-            claimed: false,
-        };
+        let tx = Tx::new(outbox, io, dirty);
         let flags = AtomicUsize::new(tx.flags());
         Self {
             tx: Mutex::new(tx),
@@ -123,6 +87,7 @@ impl<T: Transport> Shared<T> {
             timer: Mutex::new(timer),
             protocol,
             close_timeout,
+            round_trip: AtomicUsize::new(0),
         }
     }
 
@@ -130,14 +95,22 @@ impl<T: Transport> Shared<T> {
     pub(crate) fn with_tx<R>(&self, f: impl FnOnce(&mut Tx<T::Write>) -> R) -> R {
         let mut tx = lock(&self.tx);
         let result = f(&mut tx);
-        let flags = tx.flags();
+        let mut flags = tx.flags();
+        let mut moved = false;
+        if tx.lanes.is_some() {
+            (flags, moved) = tx.settle_lanes(flags);
+        }
         let before = self.flags.swap(flags, Ordering::AcqRel);
         drop(tx);
         if (before ^ flags) & (CLOSING | CLOSED) != 0 {
             // The reader has a deadline to arm, or an end to tell.
             self.wake_reader();
             self.waiting.wake_all();
-        } else if before & !flags & (UNFLUSHED | OVER) != 0 {
+        } else if flags & !before & DUE != 0 {
+            // Somebody has to write, and the reader can.
+            self.wake_reader();
+            self.waiting.wake_all();
+        } else if moved || before & !flags & (UNFLUSHED | OVER) != 0 {
             self.waiting.wake_all();
         }
         result
@@ -167,6 +140,43 @@ impl<T: Transport> Shared<T> {
         self.close_timeout
     }
 
+    /// To be asked before a poll that may end in [`wait`](Shared::wait).
+    pub(super) fn ticket(&self) -> usize {
+        self.waiting.ticket()
+    }
+
+    /// Has `waker` woken when the socket takes bytes, when there is room, and at the end.
+    pub(super) fn wait(&self, ticket: usize, waker: &Waker) {
+        self.waiting.wait(ticket, waker);
+    }
+
+    /// The waker that the transport is to be polled with.
+    pub(super) fn waker(&self) -> &Waker {
+        &self.waiting_waker
+    }
+
+    /// Whether something waits for the socket, encoded or not.
+    pub(crate) fn is_unwritten(&self) -> bool {
+        self.flags.load(Ordering::Acquire) & (UNFLUSHED | LANES) != 0
+    }
+
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        match self.round_trip.load(Ordering::Relaxed) {
+            0 => lock(&self.parked)
+                .as_ref()
+                .and_then(|parked| parked.engine.inbound.round_trip()),
+            micros => Some(Duration::from_micros(micros as u64)),
+        }
+    }
+
+    /// Tells the writers what the reader has measured.
+    pub(crate) fn set_round_trip(&self, time: Option<Duration>) {
+        if let Some(time) = time {
+            let micros = usize::try_from(time.as_micros()).unwrap_or(usize::MAX);
+            self.round_trip.store(micros.max(1), Ordering::Relaxed);
+        }
+    }
+
     pub(crate) fn wake_waiting(&self) {
         self.waiting.wake_all();
     }
@@ -194,7 +204,7 @@ impl<T: Transport> Shared<T> {
 
     /// Writes all that is queued; whoever is woken for it does so for everybody.
     pub(crate) fn poll_write_out(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.flags.load(Ordering::Acquire) & UNFLUSHED == 0 {
+        if !self.is_unwritten() {
             return Poll::Ready(Ok(()));
         }
         let ticket = self.waiting.ticket();
@@ -250,6 +260,9 @@ impl<T: Transport> Shared<T> {
                 tx.line.pop_front();
                 others_wait = !tx.line.is_empty();
             }
+            if let Some(lanes) = &mut tx.lanes {
+                lanes.line_entered();
+            }
             Poll::Ready(enter(tx).map_err(Error::from))
         });
         match polled {
@@ -298,11 +311,7 @@ impl<T: Transport> Shared<T> {
 
     /// How many bytes must have been written for everything queued now to be out.
     pub(crate) fn flush_target(&self) -> Target {
-        let tx = lock(&self.tx);
-        Target {
-            written: tx.written + tx.outbox.queued() as u64,
-            jumped: tx.jumped,
-        }
+        lock(&self.tx).flush_target()
     }
 
     pub(crate) fn poll_flush(
@@ -367,7 +376,7 @@ impl<T: Transport> Shared<T> {
 
     /// With the reader gone, control frames are still answered and messages thrown away, by whoever
     /// calls; everybody who waits is woken when more comes.
-    fn drive_parked(&self) {
+    pub(super) fn drive_parked(&self) {
         let mut parked = lock(&self.parked);
         let Some(Parked { engine, read }) = parked.as_mut() else {
             return;
@@ -377,84 +386,7 @@ impl<T: Transport> Shared<T> {
         let mut link = ReadSide { read, shared: self };
         let mut cx = Context::from_waker(&self.waiting_waker);
         while let Poll::Ready(Ok(Some(_))) = engine.poll_ready(&mut cx, &mut link) {}
-    }
-}
-
-impl<W: PollWrite> Tx<W> {
-    fn flags(&self) -> usize {
-        let mut flags = 0;
-        if !self.outbox.is_empty() || self.dirty {
-            flags |= UNFLUSHED;
-        }
-        if self.outbox.is_over_high_water() {
-            flags |= OVER;
-        }
-        match self.outbox.state() {
-            State::Open => {}
-            State::Closing => flags |= CLOSING,
-            State::Closed => flags |= CLOSING | CLOSED,
-        }
-        flags
-    }
-
-    fn may_enter(&self, number: Option<u64>) -> bool {
-        let its_turn = self.line.is_empty() || self.line.front().copied() == number;
-        its_turn && !self.claimed && self.outbox.has_room(self.permits * PERMIT)
-    }
-
-    fn has_written(&self, target: Target) -> bool {
-        self.written >= target.written + (self.jumped - target.jumped)
-    }
-
-    /// Calls `f`, which may queue control frames.
-    pub(crate) fn control<R>(&mut self, f: impl FnOnce(&mut Outbox) -> R) -> R {
-        let before = self.outbox.queued();
-        let result = f(&mut self.outbox);
-        // One that took another's place is counted as well: then a flush waits a little longer.
-        self.jumped += self.outbox.queued().saturating_sub(before) as u64;
-        result
-    }
-
-    fn poll_write_out(&mut self, waker: &Waker) -> Poll<io::Result<()>> {
-        let before = self.outbox.queued();
-        let mut cx = Context::from_waker(waker);
-        let polled = poll_write_out(&mut self.io, &mut self.outbox, &mut self.dirty, &mut cx);
-        self.written += (before - self.outbox.queued()) as u64;
-        polled
-    }
-
-    pub(crate) fn feed(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
-        self.outbox.feed(message)
-    }
-
-    pub(crate) fn try_feed(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
-        self.outbox.check()?;
-        if self.may_enter(None) {
-            self.outbox.feed(message)
-        } else {
-            Err(SendError::QueueFull)
-        }
-    }
-
-    /// Keeps all others from queueing data until it is given up.
-    pub(crate) fn claim(&mut self) -> Result<(), SendError> {
-        self.outbox.check()?;
-        self.claimed = true;
-        Ok(())
-    }
-
-    pub(crate) fn give_up_claim(&mut self) {
-        self.claimed = false;
-    }
-
-    pub(crate) fn take_permit(&mut self) -> Result<(), SendError> {
-        self.outbox.check()?;
-        self.permits += 1;
-        Ok(())
-    }
-
-    pub(crate) fn return_permit(&mut self) {
-        self.permits -= 1;
+        self.set_round_trip(engine.inbound.round_trip());
     }
 }
 
@@ -507,5 +439,9 @@ impl<T: Transport> Link for ReadSide<'_, T> {
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.shared.poll_shutdown(cx)
+    }
+
+    fn close(&mut self, close: CloseFrame) {
+        let _ = self.shared.with_tx(|tx| tx.close(close));
     }
 }

@@ -2,6 +2,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_sink::Sink;
 use wskit_proto::{
@@ -9,7 +10,8 @@ use wskit_proto::{
 };
 
 use super::flushing::{Flushing, Target};
-use super::shared::{Place, Shared, Tx};
+use super::shared::{Place, Shared};
+use super::tx::Tx;
 use crate::error::Error;
 use crate::sync::Arc;
 use crate::transport::{Timer, Transport};
@@ -140,7 +142,7 @@ impl<T: Transport> Writer<T> {
         reason: impl Into<Utf8Bytes>,
     ) -> Result<Outcome, Error> {
         let close = CloseFrame::new(code, reason);
-        self.shared.with_tx(|tx| tx.outbox.close(Some(close)))?;
+        self.shared.with_tx(|tx| tx.close(close))?;
         let mut timer = self.shared.timer();
         // A limit beyond the clock's range is none.
         let deadline = timer.now().checked_add(self.shared.close_timeout());
@@ -170,10 +172,16 @@ impl<T: Transport> Writer<T> {
     /// As [`close`](Writer::close).
     pub fn start_close(&self, code: CloseCode, reason: impl Into<Utf8Bytes>) -> Result<(), Error> {
         let close = CloseFrame::new(code, reason);
-        Ok(self.shared.with_tx(|tx| tx.outbox.close(Some(close)))?)
+        Ok(self.shared.with_tx(|tx| tx.close(close))?)
     }
 
-    /// Bytes queued and not yet written.
+    /// The latest round trip of a keepalive ping; see [`Reader::round_trip`](crate::Reader::round_trip).
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.shared.round_trip()
+    }
+
+    /// Bytes encoded and not yet written; what waits in lanes is in [`buffered`](Writer::buffered).
     #[must_use]
     pub fn queued(&self) -> usize {
         self.shared.with_tx(|tx| tx.outbox.queued())
@@ -242,10 +250,8 @@ impl<T: Transport> Sink<Message> for Writer<T> {
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared.with_tx(|tx| {
-            tx.outbox
-                .close(Some(CloseFrame::new(CloseCode::NORMAL, "")))
-        })?;
+        self.shared
+            .with_tx(|tx| tx.close(CloseFrame::new(CloseCode::NORMAL, "")))?;
         self.shared.poll_end(cx).map(|_| Ok(()))
     }
 }

@@ -5,6 +5,10 @@
 //! word of a piece are masked as a whole and overlap what lies between them, as
 //! short frames decide most loads and would spend more time in such loops than in
 //! all the rest.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "positions within a slice, and remainders below a constant"
+)]
 
 /// Pieces of fewer bytes are masked where they are, longer ones by a function
 /// that may be compiled for a better CPU.

@@ -1,4 +1,8 @@
 //! Which memory received bytes lie in, and when it is given back.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "positions within buffers; what is taken was compared with what is there"
+)]
 
 use super::payload::check;
 use super::{BLOCK, FIRST, Frame, Item, LARGE, NOTHING, ReadBuf, Receiver, SURPLUS, Spare, State};
@@ -53,6 +57,7 @@ impl Receiver {
     #[inline]
     pub(crate) fn filled(&mut self, n: usize) {
         self.heard |= n > 0;
+        self.tally.received_bytes(n);
         self.drained = false;
         let end = (self.end as usize + n).min(self.slab.len());
         self.end = end as u32;
@@ -83,6 +88,7 @@ impl Receiver {
         let end = self.own_done.saturating_add(n).min(self.own.len());
         let new = self.own.get_mut(self.own_done..end).unwrap_or_default();
         self.heard |= !new.is_empty();
+        self.tally.received_bytes(new.len());
         let came = (new.len() as u64).min(frame.remaining);
         // Behind the end of this frame begins the next.
         let (new, surplus) = new.split_at_mut(came as usize);

@@ -1,4 +1,8 @@
 //! The full parser: headers, control frames, and the rules of fragmentation.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "positions within the slab; lengths are at most 2^63 - 1, so that the sum of two fits"
+)]
 
 use wskit_frame::{
     ClosePayload, FrameHeader, HeaderRules, Mask, Masking, OpCode, Parsed, Utf8Check,
@@ -19,7 +23,10 @@ impl Receiver {
         }
         if self.own_lent {
             // What was lent has been used, taken or is not wanted: an idle connection holds nothing.
-            pool::give_large(core::mem::take(&mut self.own));
+            let own = core::mem::take(&mut self.own);
+            if self.expected > 0 {
+                pool::give_large(own);
+            }
             self.own_lent = false;
             self.lent = NOTHING;
         }
@@ -63,6 +70,7 @@ impl Receiver {
             return self.control(header, size);
         }
         self.begin(&header)?;
+        self.tally.received_frame();
         self.start += size as u32;
         self.frame = Some(Frame {
             mask: header.mask.map(Mask::new),
@@ -88,6 +96,7 @@ impl Receiver {
         let Some(payload) = bytes.get(size..whole) else {
             return Ok(Progress::Wait);
         };
+        self.tally.received_frame();
         let mut payload = ControlPayload::new(payload);
         self.start += whole as u32;
         if let Some(key) = header.mask {

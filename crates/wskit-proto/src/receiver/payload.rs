@@ -1,4 +1,8 @@
 //! The payload of data frames: unmasked, checked, put together or handed out in pieces.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "positions within buffers; what is taken was compared with what is there"
+)]
 
 use wskit_frame::{Mask, Utf8Check};
 
@@ -175,6 +179,8 @@ impl Receiver {
                 return Err(ProtocolError::Compression);
             }
         };
+        #[cfg(feature = "deflate")]
+        self.tally.inflated((size - message.size) as usize, used);
         self.start += used as u32;
         let remaining = frame.remaining - used as u64;
         let plain = (came - used) as u32;
@@ -206,6 +212,7 @@ impl Receiver {
             }
             self.own_lent = true;
             let item = self.own_item(message.kind);
+            self.expected = 0;
             return Ok(Progress::Item(Step::Piece {
                 item,
                 first: message.first,
@@ -219,7 +226,10 @@ impl Receiver {
             return Ok(Progress::Next);
         }
         self.finish(message.kind)?;
-        Ok(Progress::Item(Step::Message(self.own_item(message.kind))))
+        let item = self.own_item(message.kind);
+        // What it unpacks to says nothing about what will come.
+        self.expected = 0;
+        Ok(Progress::Item(Step::Message(item)))
     }
 
     /// The message is whole. §5.6: text is valid UTF-8 as a whole.

@@ -1,3 +1,8 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "positions within one buffer"
+)]
+
 use bytes::BufMut;
 
 /// Room to read into, behind what has come of a large message.

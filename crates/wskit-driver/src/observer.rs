@@ -1,0 +1,58 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use wskit_proto::{Counters, Metrics, Outcome, Role};
+
+use crate::error::Error;
+
+/// Is told of what becomes of connections, to make metrics of it: of many connections, in one place.
+///
+/// Given to [`Connector::observer`](crate::Connector::observer),
+/// [`Client::observer`](crate::Client::observer), [`Server::observer`](crate::Server::observer) or
+/// [`WebSocket::observer`](crate::WebSocket::observer). It is called at rare moments, never for a
+/// message, in the task of the connection: it should be quick, and must not panic. Numbers of a
+/// connection that goes on are in its [`Counters`].
+pub trait Observer: Send + Sync {
+    /// A connection is open.
+    fn opened(&self, connection: &Observed<'_>) {
+        let _ = connection;
+    }
+
+    /// There will be no connection: an opening handshake failed, or never began because nobody
+    /// could be reached.
+    fn refused(&self, role: Role, error: &Error) {
+        let _ = (role, error);
+    }
+
+    /// A keepalive ping was answered.
+    fn round_trip(&self, connection: &Observed<'_>, time: Duration) {
+        let _ = (connection, time);
+    }
+
+    /// A connection has ended. Told once of each that was opened.
+    fn ended(&self, connection: &Observed<'_>, end: &Ended<'_>) {
+        let _ = (connection, end);
+    }
+}
+
+/// A connection, to those who observe it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Observed<'a> {
+    /// Which end this is.
+    pub role: Role,
+    /// What has gone through it. Keep a clone to read it while the connection runs.
+    pub counters: &'a Arc<Counters>,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Ended<'a> {
+    /// The outcome; `None` when it was dropped before it had one.
+    pub outcome: Option<&'a Outcome>,
+    /// How long it was open.
+    pub lasted: Duration,
+    /// All that has gone through it.
+    pub metrics: Metrics,
+}

@@ -1,0 +1,196 @@
+mod member;
+mod report;
+
+pub(crate) use member::{Member, Told};
+pub use report::Report;
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::transport::Timer;
+use member::Members;
+
+/// Ends many connections in good order: no new ones, a Close with 1001 (going away, RFC 6455 §7.4.1)
+/// to each that is open, time for them to finish, and a report.
+///
+/// Clones are the same shutdown. Connections join with [`WebSocket::track`](crate::WebSocket::track)
+/// (also before a split) or [`Reader::track`](crate::Reader::track).
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use wskit_driver::{Error, Runtime, Server, Shutdown, Timer, Transport};
+/// # async fn accept<S>() -> S { unimplemented!() }
+/// # fn spawn(task: impl Future) {}
+/// # async fn doc<S, R: Runtime<S>, C: Timer + Default>(server: Server<R>) -> Result<(), Error> {
+/// let shutdown = Shutdown::<C>::new();
+/// let accepting = async {
+///     // Ends when the shutdown is requested.
+///     while let Some(stream) = shutdown.until_requested(accept::<S>()).await {
+///         let (server, shutdown) = (server.clone(), shutdown.clone());
+///         spawn(async move {
+///             let mut ws = server.accept(stream).await?;
+///             ws.track(&shutdown);
+///             while let Some(message) = ws.recv().await? {
+///                 match ws.send(message).await {
+///                     Err(error) if error.is_closed() => {} // too late for an answer
+///                     sent => sent?,
+///                 }
+///             }
+///             Ok::<_, Error>(())
+///         });
+///     }
+/// };
+/// // Elsewhere, when it is time:
+/// let report = shutdown.finish(Duration::from_secs(10)).await;
+/// println!("{}", report?);
+/// # accepting.await;
+/// # Ok(()) }
+/// ```
+///
+/// # What a connection notices
+/// When it next waits to receive, it queues the Close by itself, after what is queued and what waits
+/// in its [`Lane`](crate::Lane)s. What the peer still sends is received, then `None` comes, so a loop
+/// that receives ends by itself. Sending fails with `Closed` from the Close on
+/// ([`Error::is_closed`]): a loop that answers may take that for its end, but only one that goes on
+/// receiving until `None` sees the closing handshake through.
+///
+/// An owner that only sends is told when it flushes; one that answers what it receives is let finish
+/// its answer. `Config::close_timeout` counts as for any Close. A connection of which nobody awaits
+/// anything notices nothing.
+///
+/// One that joins after the request is told at once.
+///
+/// # Runtimes
+/// `C` is the runtime's alarm; the bindings have a `Shutdown` with theirs.
+pub struct Shutdown<C> {
+    members: Arc<Members>,
+    timer: C,
+}
+
+impl<C: Timer + Default> Shutdown<C> {
+    /// A shutdown that nobody has requested yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_timer(C::default())
+    }
+}
+
+impl<C: Timer + Default> Default for Shutdown<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C: Timer> Shutdown<C> {
+    /// The same, with an alarm of the caller's.
+    #[must_use]
+    pub fn with_timer(timer: C) -> Self {
+        Self {
+            members: Arc::default(),
+            timer,
+        }
+    }
+
+    /// Requests the shutdown and waits, at most so long, until every connection that was tracked then
+    /// has ended. Those that are left are given up: their calls end with `Timeout(Close)`.
+    ///
+    /// # Errors
+    /// [`Error::NoTimer`].
+    ///
+    /// # Cancel safety
+    /// Safe: the shutdown stays requested, and calling again goes on waiting.
+    pub async fn finish(&self, within: Duration) -> Result<Report, Error> {
+        self.request();
+        let mut timer = self.timer.clone();
+        // A limit beyond the clock's range is none.
+        let deadline = timer.now().checked_add(within);
+        let waiting = self.members.join(false);
+        poll_fn(move |cx| {
+            waiting.listen(cx);
+            if let Some(report) = self.members.report_if_over() {
+                return Poll::Ready(Ok(report));
+            }
+            let Some(deadline) = deadline else {
+                return Poll::Pending;
+            };
+            match timer.poll_until(cx, deadline) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Ok(())) => Poll::Ready(Ok(self.members.give_up())),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(Error::NoTimer(error))),
+            }
+        })
+        .await
+    }
+}
+
+impl<C> Shutdown<C> {
+    /// Requests the shutdown, and returns: every tracked connection is told.
+    pub fn request(&self) {
+        self.members.request();
+    }
+
+    /// Whether it has been requested.
+    #[must_use]
+    pub fn is_requested(&self) -> bool {
+        self.members.is_requested()
+    }
+
+    /// Waits until the shutdown is requested.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn requested(&self) {
+        let mut waiting = self.members.join(false);
+        poll_fn(|cx| waiting.poll_requested(cx)).await;
+    }
+
+    /// Waits for `future`, but only until the shutdown is requested: `None` then, and the future is
+    /// dropped. For whoever accepts connections.
+    ///
+    /// # Cancel safety
+    /// As that of `future`.
+    pub async fn until_requested<F: Future>(&self, future: F) -> Option<F::Output> {
+        let mut waiting = self.members.join(false);
+        let mut future = pin!(future);
+        poll_fn(|cx: &mut Context<'_>| {
+            if waiting.poll_requested(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            future.as_mut().poll(cx).map(Some)
+        })
+        .await
+    }
+
+    /// Connections that are tracked and have not ended.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.members.connections()
+    }
+
+    pub(crate) fn member(&self) -> Member {
+        self.members.join(true)
+    }
+}
+
+impl<C: Clone> Clone for Shutdown<C> {
+    fn clone(&self) -> Self {
+        Self {
+            members: self.members.clone(),
+            timer: self.timer.clone(),
+        }
+    }
+}
+
+impl<C> fmt::Debug for Shutdown<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shutdown")
+            .field("requested", &self.is_requested())
+            .field("connections", &self.connections())
+            .finish_non_exhaustive()
+    }
+}

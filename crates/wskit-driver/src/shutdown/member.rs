@@ -1,0 +1,190 @@
+use std::task::{Context, Poll, Waker};
+
+use wskit_proto::Outcome;
+
+use super::report::Report;
+use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock};
+
+/// Everybody who has to hear of a shutdown, and how far it has come.
+#[derive(Default)]
+pub(crate) struct Members {
+    stage: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    wakers: Vec<Option<Arc<Slot>>>,
+    free: Vec<usize>,
+    connections: usize,
+    report: Report,
+    /// The report that was given when time was up.
+    given: Option<Report>,
+}
+
+/// The task to wake, each behind a lock of its own: connections that wait do not meet.
+#[derive(Default)]
+struct Slot(Mutex<Option<Waker>>);
+
+/// A place among the members. Left when it is dropped.
+pub(crate) struct Member {
+    members: Arc<Members>,
+    slot: Arc<Slot>,
+    index: usize,
+    /// Counted among the connections until its end is known.
+    counts: bool,
+    heard: usize,
+}
+
+/// What a connection has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Close.
+    Close,
+    /// Give up.
+    GiveUp,
+}
+
+const REQUESTED: usize = 1;
+const GIVEN_UP: usize = 2;
+
+impl Members {
+    pub(super) fn join(self: &Arc<Self>, counts: bool) -> Member {
+        let slot = Arc::<Slot>::default();
+        let mut state = lock(&self.state);
+        state.connections += usize::from(counts);
+        let entry = Some(slot.clone());
+        let index = match state.free.pop() {
+            Some(index) => {
+                if let Some(free) = state.wakers.get_mut(index) {
+                    *free = entry;
+                }
+                index
+            }
+            None => {
+                state.wakers.push(entry);
+                state.wakers.len() - 1
+            }
+        };
+        drop(state);
+        Member {
+            members: self.clone(),
+            slot,
+            index,
+            counts,
+            heard: 0,
+        }
+    }
+
+    pub(super) fn request(&self) {
+        if self.stage.fetch_max(REQUESTED, Ordering::AcqRel) < REQUESTED {
+            self.wake_all();
+        }
+    }
+
+    pub(super) fn is_requested(&self) -> bool {
+        self.stage.load(Ordering::Acquire) >= REQUESTED
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        lock(&self.state).connections
+    }
+
+    pub(super) fn report_if_over(&self) -> Option<Report> {
+        let state = lock(&self.state);
+        state
+            .given
+            .or((state.connections == 0).then_some(state.report))
+    }
+
+    /// Time is up for those who are left.
+    pub(super) fn give_up(&self) -> Report {
+        let mut state = lock(&self.state);
+        let mut report = state.report;
+        report.timed_out += state.connections;
+        let report = *state.given.get_or_insert(report);
+        drop(state);
+        if self.stage.swap(GIVEN_UP, Ordering::AcqRel) < GIVEN_UP {
+            self.wake_all();
+        }
+        report
+    }
+
+    fn wake_all(&self) {
+        let slots: Vec<_> = lock(&self.state).wakers.iter().flatten().cloned().collect();
+        for slot in slots {
+            let waker = lock(&slot.0).take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    fn ended(&self, outcome: Option<&Outcome>) {
+        let mut state = lock(&self.state);
+        state.connections -= 1;
+        let is_requested = self.is_requested();
+        if is_requested {
+            state.report.count(outcome);
+        }
+        let is_last = is_requested && state.connections == 0;
+        drop(state);
+        if is_last {
+            self.wake_all();
+        }
+    }
+}
+
+impl Member {
+    /// What has not been done yet; otherwise this task is woken when there is something. To close is
+    /// told only to those who may.
+    pub(crate) fn poll_told(&mut self, may_close: bool, cx: &Context<'_>) -> Option<Told> {
+        self.listen(cx);
+        // After the waker is there: either this sees the stage, or who sets it sees the waker.
+        let stage = self.members.stage.load(Ordering::Acquire);
+        if stage <= self.heard || (stage == REQUESTED && !may_close) {
+            return None;
+        }
+        self.heard = stage;
+        Some(if stage == REQUESTED {
+            Told::Close
+        } else {
+            Told::GiveUp
+        })
+    }
+
+    pub(super) fn poll_requested(&mut self, cx: &Context<'_>) -> Poll<()> {
+        self.listen(cx);
+        if self.members.is_requested() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    pub(super) fn listen(&self, cx: &Context<'_>) {
+        let mut waker = lock(&self.slot.0);
+        match waker.as_ref() {
+            Some(known) if known.will_wake(cx.waker()) => {}
+            _ => *waker = Some(cx.waker().clone()),
+        }
+    }
+
+    /// The connection has ended.
+    pub(crate) fn ended(&mut self, outcome: Option<&Outcome>) {
+        if core::mem::take(&mut self.counts) {
+            self.members.ended(outcome);
+        }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.ended(None);
+        let mut state = lock(&self.members.state);
+        if let Some(slot) = state.wakers.get_mut(self.index) {
+            *slot = None;
+        }
+        state.free.push(self.index);
+    }
+}

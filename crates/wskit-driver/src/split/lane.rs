@@ -1,0 +1,314 @@
+use std::fmt;
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
+
+use wskit_proto::{Deferred, Outgoing, SendError, State};
+
+use super::flushing::Target;
+use super::lane_config::LaneConfig;
+use super::lanes::LaneId;
+use super::shared::Shared;
+use super::writer::Writer;
+use crate::error::Error;
+use crate::sync::Arc;
+use crate::transport::Transport;
+
+/// A queue of one sender's own, with a priority, a bound, and a rule for what does not fit. From
+/// [`Writer::lane`].
+///
+/// ```
+/// # use wskit_driver::{Error, LaneConfig, Overflow, Priority, Transport, Writer};
+/// # async fn doc<T: Transport>(writer: Writer<T>) -> Result<(), Error> {
+/// let mut alarms = writer.lane(LaneConfig::new().priority(Priority::Urgent));
+/// let mut prices = writer.lane(LaneConfig::new().overflow(Overflow::LatestOnly));
+/// prices.push("41")?; // never waits
+/// prices.push("42")?; // takes the place of 41 if that has not left yet
+/// alarms.send("fire").await?;
+/// # Ok(()) }
+/// ```
+///
+/// Messages wait here neither encoded nor compressed. They are encoded when the socket takes bytes,
+/// the most urgent first, and only while less than 32 KiB are encoded: that much, and what the
+/// operating system buffers, an urgent message finds before it.
+///
+/// # Who writes?
+/// [`push`](Lane::push) tries at once; [`send`](Lane::send) and [`flush`](Lane::flush) go on until it
+/// is done. What is left, and what [`feed`](Lane::feed) queued, is written by a
+/// [`Reader`](crate::Reader) that waits (it is woken for it), and by every call of a writer or lane
+/// that writes. A connection of which nobody reads and nobody awaits anything stands still.
+///
+/// # The end
+/// A Close from this side goes after what waits in the lanes. With the peer's Close, and when the
+/// connection fails, what waits is dropped, and counts as [`dropped`](Lane::dropped).
+///
+/// # Dropping
+/// What waits in a lane that is dropped still leaves, in its turn.
+pub struct Lane<T: Transport> {
+    shared: Arc<Shared<T>>,
+    id: LaneId,
+}
+
+/// What became of the message that was pushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pushed {
+    /// It waits or has left.
+    Queued,
+    /// The same, and so many older messages of the lane were dropped for it.
+    Displaced(usize),
+}
+
+/// What waits to be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Buffered {
+    /// Messages that wait in lanes.
+    pub messages: usize,
+    /// Bytes: payload of what waits in lanes, and for a whole connection also what is encoded and
+    /// not written yet.
+    pub bytes: usize,
+}
+
+impl<T: Transport> Writer<T> {
+    /// Opens a queue of its own beside the one that plain calls share. Any number may be open.
+    #[must_use]
+    pub fn lane(&self, config: LaneConfig) -> Lane<T> {
+        Lane {
+            shared: self.shared.clone(),
+            id: self.shared.with_tx(|tx| tx.lanes().open(config)),
+        }
+    }
+
+    /// What waits to be sent on this connection, in its lanes and for the socket: what browsers call
+    /// `bufferedAmount`.
+    #[must_use]
+    pub fn buffered(&self) -> Buffered {
+        self.shared.with_tx(|tx| {
+            let mut buffered = tx
+                .lanes
+                .as_ref()
+                .map_or_else(Buffered::default, |lanes| lanes.buffered());
+            buffered.bytes += tx.outbox.queued();
+            buffered
+        })
+    }
+}
+
+impl<T: Transport> Lane<T> {
+    /// Queues a message and writes what the socket takes at once. Never waits: callable from
+    /// anywhere, under a lock too.
+    ///
+    /// # Errors
+    /// [`SendError::QueueFull`] when there is no room: the message is not queued, and if the lane's
+    /// rule is [`Overflow::Disconnect`](crate::Overflow::Disconnect) the connection closes with 1013
+    /// now. [`SendError::Closed`].
+    pub fn push<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<Pushed, SendError> {
+        let mut message = Some(Deferred::from(message.into()));
+        self.shared.push(self.id, &mut message)
+    }
+
+    /// Queues a message; waits for room where the lane is one that waits. A
+    /// [`Reader`](crate::Reader) that waits is woken to write it; else it leaves with the next call
+    /// that writes.
+    ///
+    /// # Errors
+    /// As [`push`](Lane::push), but [`SendError::QueueFull`] only with
+    /// [`Overflow::Disconnect`](crate::Overflow::Disconnect); [`Error::Io`] when the transport failed.
+    ///
+    /// # Cancel safety
+    /// Of a message whose `feed` was dropped nothing is sent.
+    pub async fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
+        let mut message = Some(Deferred::from(message.into()));
+        poll_fn(|cx| self.shared.poll_push(cx, self.id, &mut message)).await
+    }
+
+    /// Queues a message, and writes until everything of this lane has left.
+    ///
+    /// # Errors
+    /// As [`feed`](Lane::feed).
+    ///
+    /// # Cancel safety
+    /// A dropped `send` has queued its message wholly or not at all; what is queued leaves as after a
+    /// [`feed`](Lane::feed).
+    pub async fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
+        self.feed(message).await?;
+        self.flush().await
+    }
+
+    /// Writes until everything that waits in this lane has left (or was displaced by newer messages).
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] when the connection ended before, [`Error::Io`].
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        let mut flushing = LaneFlush::new(&self.shared, self.id);
+        poll_fn(move |cx| flushing.poll(cx)).await
+    }
+
+    /// What waits in this lane.
+    #[must_use]
+    pub fn buffered(&self) -> Buffered {
+        self.shared.with_tx(|tx| tx.lanes().buffered_in(self.id))
+    }
+
+    /// Messages of this lane that were dropped so far: displaced by newer ones, or still waiting when
+    /// the connection ended.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.shared.with_tx(|tx| tx.lanes().dropped(self.id))
+    }
+}
+
+impl<T: Transport> Drop for Lane<T> {
+    fn drop(&mut self) {
+        self.shared.with_tx(|tx| tx.lanes().release(self.id));
+    }
+}
+
+impl<T: Transport> fmt::Debug for Lane<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lane")
+            .field("buffered", &self.buffered())
+            .field("dropped", &self.dropped())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A flush in progress. If it is dropped, the rest is left to a reader that waits.
+struct LaneFlush<'a, T: Transport> {
+    shared: &'a Shared<T>,
+    id: LaneId,
+    /// So many messages of the lane have to have gone.
+    entered: u64,
+    /// They have, and this has to be written.
+    target: Option<Target>,
+    done: bool,
+}
+
+impl<'a, T: Transport> LaneFlush<'a, T> {
+    fn new(shared: &'a Shared<T>, id: LaneId) -> Self {
+        Self {
+            shared,
+            id,
+            entered: shared.with_tx(|tx| tx.lanes().entered(id)),
+            target: None,
+            done: false,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let polled = self.poll_undone(cx);
+        self.done = polled.is_ready();
+        polled
+    }
+
+    fn poll_undone(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let target = match self.target {
+            Some(target) => target,
+            None => ready!(self.shared.poll_gone(cx, self.id, self.entered))?,
+        };
+        self.target = Some(target);
+        self.shared.poll_flush(cx, target)
+    }
+}
+
+impl<T: Transport> Drop for LaneFlush<'_, T> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.shared.wake_reader();
+        }
+    }
+}
+
+impl<T: Transport> Shared<T> {
+    fn push(&self, lane: LaneId, message: &mut Option<Deferred>) -> Result<Pushed, SendError> {
+        let ticket = self.ticket();
+        let mut refused = false;
+        let pushed = self.with_tx(|tx| {
+            if tx.refused == Some(ticket) {
+                // The socket has taken nothing since, or whoever waits for it would have been told.
+                let pushed = tx.push(lane, message);
+                tx.drain_lanes();
+                return pushed;
+            }
+            tx.refused = None;
+            // A failure is told below, as the end that it is.
+            let _ = tx.make_room(lane, message.as_ref(), self.waker());
+            let pushed = tx.push(lane, message);
+            match tx.poll_write_out(self.waker()) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => tx.outbox.transport_failed(error.kind()),
+                Poll::Pending => {
+                    tx.refused = Some(ticket);
+                    refused = true;
+                }
+            }
+            pushed
+        });
+        self.drive_parked();
+        if refused {
+            // To wait for the socket in our place.
+            self.wake_reader();
+        }
+        pushed
+    }
+
+    fn poll_push(
+        &self,
+        cx: &mut Context<'_>,
+        lane: LaneId,
+        message: &mut Option<Deferred>,
+    ) -> Poll<Result<(), Error>> {
+        let ticket = self.ticket();
+        let polled = self.with_tx(|tx| {
+            if let Err(error) = tx.make_room(lane, message.as_ref(), self.waker()) {
+                return Poll::Ready(Err(error.into()));
+            }
+            match tx.push(lane, message) {
+                Ok(_) => Poll::Ready(Ok(())),
+                Err(SendError::QueueFull) if message.is_some() && tx.waits_for_room(lane) => {
+                    Poll::Pending
+                }
+                Err(error) => Poll::Ready(Err(error.into())),
+            }
+        });
+        if polled.is_pending() {
+            self.drive_parked();
+            self.wait(ticket, cx.waker());
+        }
+        polled
+    }
+
+    /// Ready once so many messages of a lane have gone; says what has to be written then.
+    fn poll_gone(
+        &self,
+        cx: &mut Context<'_>,
+        lane: LaneId,
+        entered: u64,
+    ) -> Poll<Result<Target, Error>> {
+        let ticket = self.ticket();
+        let polled = self.with_tx(|tx| {
+            if !tx.lanes().have_gone(lane, entered) {
+                if let Poll::Ready(Err(error)) = tx.poll_write_out(self.waker()) {
+                    tx.outbox.transport_failed(error.kind());
+                    return Poll::Ready(Err(error.into()));
+                }
+            }
+            if tx.lanes().have_gone(lane, entered) {
+                return Poll::Ready(Ok(tx.flush_target()));
+            }
+            if tx.outbox.state() == State::Open {
+                Poll::Pending
+            } else {
+                Poll::Ready(Err(SendError::Closed.into()))
+            }
+        });
+        if polled.is_pending() {
+            self.drive_parked();
+            self.wait(ticket, cx.waker());
+        }
+        polled
+    }
+}

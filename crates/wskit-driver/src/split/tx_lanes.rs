@@ -1,0 +1,111 @@
+//! What the sending half has to do with lanes.
+
+use std::io;
+use std::task::{Poll, Waker};
+
+use wskit_proto::{CloseCode, CloseFrame, Deferred, SendError, State};
+
+use super::lane::Pushed;
+use super::lane_config::Overflow;
+use super::lanes::{LaneId, Lanes};
+use super::tx::{DUE, LANES, PERMIT, Tx};
+use crate::transport::PollWrite;
+
+impl<W> Tx<W> {
+    /// The lanes, which are there from the first time on.
+    pub(super) fn lanes(&mut self) -> &mut Lanes {
+        self.lanes.get_or_insert_default()
+    }
+
+    /// Writes if a lane has no room for this message: what it displaces, or is refused for, must not
+    /// be what the socket would have taken.
+    pub(super) fn make_room(
+        &mut self,
+        lane: LaneId,
+        message: Option<&Deferred>,
+        waker: &Waker,
+    ) -> io::Result<()>
+    where
+        W: PollWrite,
+    {
+        let len = message.map_or(0, Deferred::len);
+        if !self.lanes().has_room(lane, len) {
+            if let Poll::Ready(Err(error)) = self.poll_write_out(waker) {
+                self.outbox.transport_failed(error.kind());
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a message into a lane, or closes the connection if the lane has it so.
+    pub(super) fn push(
+        &mut self,
+        lane: LaneId,
+        message: &mut Option<Deferred>,
+    ) -> Result<Pushed, SendError> {
+        if self.outbox.state() != State::Open {
+            return Err(SendError::Closed);
+        }
+        let lanes = self.lanes();
+        let pushed = lanes.push(lane, message);
+        if pushed == Err(SendError::QueueFull) && lanes.policy(lane) == Overflow::Disconnect {
+            lanes.clear();
+            // Neither the code nor the reason can be refused.
+            let _ = self.outbox.close(Some(CloseFrame::new(
+                CloseCode::TRY_AGAIN_LATER,
+                "too slow",
+            )));
+        }
+        pushed
+    }
+
+    pub(super) fn waits_for_room(&mut self, lane: LaneId) -> bool {
+        self.lanes().policy(lane) == Overflow::Wait
+    }
+
+    /// Whether messages of the lanes may be encoded now.
+    pub(super) fn is_due(&self) -> bool {
+        self.lanes.as_ref().is_some_and(|lanes| {
+            lanes.is_due(self.outbox.queued())
+                && !self.claimed
+                && self.outbox.has_room(self.permits * PERMIT)
+                && self.outbox.check().is_ok()
+        })
+    }
+
+    /// The next message that waits in a lane, if it may go before those who stand in the line.
+    pub(super) fn next_in_lanes(&mut self) -> Option<Deferred> {
+        let line_waits = !self.line.is_empty();
+        self.lanes.as_mut()?.next(line_waits)
+    }
+
+    /// Encodes what is next while little is encoded.
+    pub(super) fn drain_lanes(&mut self) {
+        while self.is_due() {
+            let Some(mut message) = self.next_in_lanes() else {
+                return;
+            };
+            // There is room, and no message is open.
+            let _ = self.outbox.feed_reserved(message.outgoing());
+        }
+    }
+
+    /// The flags, and whether those who wait should look again.
+    #[cold]
+    pub(super) fn settle_lanes(&mut self, mut flags: usize) -> (usize, bool) {
+        let is_due = self.is_due();
+        let is_open = self.outbox.state() == State::Open;
+        let Some(lanes) = &mut self.lanes else {
+            return (flags, false);
+        };
+        if !lanes.is_empty() {
+            if is_open {
+                flags |= LANES | if is_due { DUE } else { 0 };
+            } else {
+                lanes.clear();
+            }
+        }
+        (flags, lanes.take_moved())
+    }
+}

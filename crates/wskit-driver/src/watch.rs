@@ -1,0 +1,234 @@
+//! What is told to observers and to `tracing`: nothing, in no room, without these features.
+
+#[cfg(feature = "metrics")]
+use std::sync::Arc;
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+use std::time::Instant;
+
+use wskit_proto::{Inbound, Outcome, Role};
+
+use crate::error::Error;
+#[cfg(feature = "metrics")]
+use crate::observer::{Ended, Observed, Observer};
+use crate::transport::Timer;
+
+/// Who is told, if anybody: part of the settings.
+#[derive(Clone, Default)]
+pub(crate) struct Watcher {
+    #[cfg(feature = "metrics")]
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+}
+
+#[allow(
+    unused_variables,
+    clippy::unused_self,
+    reason = "there is something to do only with the features `metrics` and `tracing`"
+)]
+impl Watcher {
+    /// An opening handshake came to nothing.
+    #[cold]
+    pub(crate) fn refused(&self, role: Role, error: &Error) {
+        #[cfg(feature = "metrics")]
+        if let Some(observer) = &self.observer {
+            observer.refused(role, error);
+        }
+        #[cfg(feature = "tracing")]
+        tracing::info!(target: TARGET, ?role, %error, "handshake refused");
+    }
+}
+
+impl std::fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watcher")
+    }
+}
+
+/// Looks after one connection.
+pub(crate) struct Watch<C> {
+    #[cfg(feature = "metrics")]
+    watcher: Watcher,
+    #[cfg(feature = "metrics")]
+    counters: Arc<wskit_proto::Counters>,
+    #[cfg(feature = "metrics")]
+    round_trips: u64,
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    open: Option<(Role, Instant)>,
+    /// The clock, for the time of a drop.
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    now: fn(&C) -> Instant,
+    #[cfg(not(any(feature = "metrics", feature = "tracing")))]
+    clock: std::marker::PhantomData<fn() -> C>,
+}
+
+#[allow(
+    unused_variables,
+    clippy::unused_self,
+    clippy::needless_pass_by_ref_mut,
+    reason = "there is something to do only with the features `metrics` and `tracing`"
+)]
+impl<C: Timer> Watch<C> {
+    pub(crate) fn new(inbound: &Inbound) -> Self {
+        Self {
+            #[cfg(feature = "metrics")]
+            watcher: Watcher::default(),
+            #[cfg(feature = "metrics")]
+            counters: inbound.counters().clone(),
+            #[cfg(feature = "metrics")]
+            round_trips: 0,
+            #[cfg(any(feature = "metrics", feature = "tracing"))]
+            open: None,
+            #[cfg(any(feature = "metrics", feature = "tracing"))]
+            now: C::now,
+            #[cfg(not(any(feature = "metrics", feature = "tracing")))]
+            clock: std::marker::PhantomData,
+        }
+    }
+
+    /// The connection is open.
+    pub(crate) fn opened(
+        &mut self,
+        watcher: &Watcher,
+        role: Role,
+        protocol: Option<&str>,
+        compressed: bool,
+        timer: &C,
+    ) {
+        #[cfg(any(feature = "metrics", feature = "tracing"))]
+        {
+            self.open = Some((role, timer.now()));
+        }
+        #[cfg(feature = "tracing")]
+        tracing::debug!(target: TARGET, ?role, protocol, compressed, "connection opened");
+        #[cfg(feature = "metrics")]
+        {
+            self.watcher = watcher.clone();
+            self.tell(role, |observer, connection| observer.opened(connection));
+        }
+    }
+
+    /// There is nothing more to parse: has a pong come?
+    #[inline(always)]
+    pub(crate) fn look(&mut self) {
+        #[cfg(feature = "metrics")]
+        if self.watcher.observer.is_some() {
+            let metrics = self.counters.read();
+            if let (true, Some(time), Some((role, _))) = (
+                metrics.round_trips != self.round_trips,
+                metrics.round_trip,
+                self.open,
+            ) {
+                self.round_trips = metrics.round_trips;
+                self.tell(role, |observer, connection| {
+                    observer.round_trip(connection, time);
+                });
+            }
+        }
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(crate) fn counters(&self) -> &Arc<wskit_proto::Counters> {
+        &self.counters
+    }
+}
+
+#[allow(
+    unused_variables,
+    clippy::unused_self,
+    clippy::needless_pass_by_ref_mut,
+    reason = "there is something to do only with the features `metrics` and `tracing`"
+)]
+impl<C> Watch<C> {
+    /// The connection is over: told once.
+    #[cold]
+    pub(crate) fn ended(&mut self, outcome: Option<&Outcome>, timer: &C) {
+        #[cfg(any(feature = "metrics", feature = "tracing"))]
+        if let Some((role, since)) = self.open.take() {
+            let lasted = (self.now)(timer).saturating_duration_since(since);
+            #[cfg(feature = "tracing")]
+            self.trace_end(role, outcome, lasted);
+            #[cfg(feature = "metrics")]
+            {
+                let metrics = self.counters.read();
+                let end = Ended {
+                    outcome,
+                    lasted,
+                    metrics,
+                };
+                self.tell(role, |observer, connection| {
+                    observer.ended(connection, &end);
+                });
+            }
+        }
+    }
+
+    #[cfg(feature = "metrics")]
+    fn tell(&self, role: Role, tell: impl FnOnce(&dyn Observer, &Observed<'_>)) {
+        if let Some(observer) = &self.watcher.observer {
+            let counters = &self.counters;
+            tell(&**observer, &Observed { role, counters });
+        }
+    }
+
+    /// The reason in a Close is the peer's, and may be anything: it is left out.
+    #[cfg(feature = "tracing")]
+    fn trace_end(&self, role: Role, outcome: Option<&Outcome>, lasted: std::time::Duration) {
+        use wskit_proto::Cause;
+
+        #[cfg(feature = "metrics")]
+        {
+            let metrics = self.counters.read();
+            let (received, sent) = (metrics.received, metrics.sent);
+            tracing::debug!(
+                target: TARGET,
+                ?role,
+                messages_in = received.messages,
+                messages_out = sent.messages,
+                bytes_in = received.wire_bytes,
+                bytes_out = sent.wire_bytes,
+                "connection totals"
+            );
+        }
+        let Some(outcome) = outcome else {
+            tracing::debug!(target: TARGET, ?role, ?lasted, "connection dropped");
+            return;
+        };
+        let code = outcome.code().get();
+        match &outcome.cause {
+            Cause::Closed => {
+                let initiator = outcome.initiator;
+                tracing::debug!(target: TARGET, ?role, code, ?initiator, ?lasted, "connection closed");
+            }
+            Cause::Protocol(error) => {
+                tracing::warn!(target: TARGET, ?role, %error, ?lasted, "protocol error");
+            }
+            Cause::Timeout(kind) => {
+                tracing::info!(target: TARGET, ?role, timeout = %kind, ?lasted, "connection timed out");
+            }
+            cause => {
+                tracing::info!(target: TARGET, ?role, code, ?cause, ?lasted, "connection lost");
+            }
+        }
+    }
+}
+
+/// A step of a connection that is being opened.
+#[inline(always)]
+pub(crate) fn step(what: &'static str, host: &str, port: u16) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: TARGET, host, port, "{what}");
+    #[cfg(not(feature = "tracing"))]
+    let _ = (what, host, port);
+}
+
+/// The application has refused a request.
+#[inline(always)]
+pub(crate) fn rejected(status: http::StatusCode) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(target: TARGET, role = ?Role::Server, %status, "handshake refused by the application");
+    #[cfg(not(feature = "tracing"))]
+    let _ = status;
+}
+
+/// Whom `tracing` filters by.
+#[cfg(feature = "tracing")]
+pub(crate) const TARGET: &str = "wskit";

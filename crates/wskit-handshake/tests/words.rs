@@ -1,0 +1,258 @@
+//! What errors say, to whoever reads a log and in the answer to a client.
+
+use std::error::Error;
+
+use http::{HeaderName, StatusCode};
+use wskit_handshake::{
+    BuildError, ClientRequest, ExtensionError, HandshakeError, HeadFault, HeadLimits, HeaderError,
+    OriginList, OriginPolicy, Rejection, RequestError,
+};
+
+#[test]
+fn handshake_error_says_what_the_peer_did() {
+    for (error, words) in [
+        (
+            HandshakeError::HeadTooLong { limit: 9 },
+            "head longer than 9 bytes",
+        ),
+        (
+            HandshakeError::Malformed(HeadFault::BareLf),
+            "malformed HTTP head: line feed without carriage return",
+        ),
+        (
+            HandshakeError::DuplicateHeader("Host"),
+            "more than one Host header",
+        ),
+        (
+            HandshakeError::UnexpectedEof { received: 0 },
+            "connection closed before the handshake",
+        ),
+        (
+            HandshakeError::UnexpectedEof { received: 1 },
+            "connection closed during the handshake",
+        ),
+        (HandshakeError::Finished, "the handshake is already over"),
+        (
+            HandshakeError::TooManyInterimResponses { limit: 8 },
+            "more than 8 interim responses",
+        ),
+        (
+            HandshakeError::MissingAccept,
+            "no Sec-WebSocket-Accept header",
+        ),
+        (
+            HandshakeError::InvalidAccept,
+            "the Sec-WebSocket-Accept header does not belong to our key",
+        ),
+        (
+            HandshakeError::ProtocolNotOffered,
+            "the server chose a subprotocol that was not offered",
+        ),
+        (
+            HandshakeError::ExtensionNotOffered,
+            "the server chose an extension that was not offered",
+        ),
+        (
+            HandshakeError::ExtensionRepeated,
+            "the server named one extension twice",
+        ),
+        (
+            HandshakeError::ResponseBody,
+            "the 101 response announces a body",
+        ),
+    ] {
+        assert_eq!(error.to_string(), words);
+        assert!(error.source().is_none());
+        // Only a server answers, and only what a client asked for.
+        let answered = matches!(
+            error,
+            HandshakeError::HeadTooLong { .. }
+                | HandshakeError::Malformed(_)
+                | HandshakeError::DuplicateHeader(_)
+        );
+        assert_eq!(error.rejection().is_some(), answered, "{error}");
+    }
+    let error = HandshakeError::InvalidExtensions(ExtensionError::UnclosedQuote);
+    let source = error.source().expect("the list's own error");
+    assert_eq!(source.to_string(), "quoted value without an end");
+}
+
+#[test]
+fn every_answer_explains_itself_in_its_body() {
+    for error in [
+        HandshakeError::StartLineTooLong { limit: 9 },
+        HandshakeError::HeaderLineTooLong { limit: 9 },
+        HandshakeError::TooManyHeaders { limit: 9 },
+        HandshakeError::HttpVersion,
+        HandshakeError::MissingUpgrade,
+        HandshakeError::InvalidUpgrade,
+        HandshakeError::MissingConnection,
+        HandshakeError::InvalidConnection,
+        HandshakeError::InvalidExtensions(ExtensionError::Name),
+        HandshakeError::Method,
+        HandshakeError::InvalidTarget,
+        HandshakeError::MissingHost,
+        HandshakeError::InvalidHost,
+        HandshakeError::MissingKey,
+        HandshakeError::InvalidKey,
+        HandshakeError::MissingVersion,
+        HandshakeError::UnsupportedVersion,
+        HandshakeError::InvalidProtocols,
+        HandshakeError::RequestBody,
+    ] {
+        let rejection = error.rejection().expect("there is somebody to answer");
+        let bytes = String::from_utf8(rejection.to_bytes()).unwrap();
+        assert!(bytes.contains(&error.to_string()), "{bytes}");
+    }
+}
+
+#[test]
+fn request_error_says_what_the_caller_asked_for() {
+    for (error, words) in [
+        (
+            RequestError::Scheme,
+            "the URL must begin with ws:// or wss://",
+        ),
+        (RequestError::EmptyHost, "the URL has no host"),
+        (RequestError::InvalidHost, "invalid host in the URL"),
+        (
+            RequestError::NonAsciiHost,
+            "the host is not ASCII; give its IDNA form",
+        ),
+        (RequestError::InvalidPort, "invalid port in the URL"),
+        (
+            RequestError::Fragment,
+            "a WebSocket URL has no fragment; write # as %23",
+        ),
+        (
+            RequestError::InvalidCharacter,
+            "invalid character in the URL",
+        ),
+        (
+            RequestError::InvalidCredentials,
+            "basic authentication cannot carry these credentials",
+        ),
+        (RequestError::Method, "a WebSocket is opened with GET"),
+        (RequestError::Version, "a WebSocket is opened over HTTP/1.1"),
+        (HeaderError::InvalidName.into(), "invalid header name"),
+        (
+            RequestError::InvalidProtocol,
+            "a subprotocol must be a token",
+        ),
+        (
+            RequestError::RepeatedProtocol,
+            "a subprotocol is offered twice",
+        ),
+        (
+            ExtensionError::ParamValue.into(),
+            "invalid extension offer: invalid parameter value",
+        ),
+        (
+            RequestError::InsecureRedirect,
+            "refusing to go from wss to ws",
+        ),
+    ] {
+        let error: Box<dyn Error> = error.into();
+        assert_eq!(error.to_string(), words);
+    }
+}
+
+#[test]
+fn build_error_says_what_cannot_be_answered() {
+    for (error, words) in [
+        (HeaderError::InvalidValue.into(), "invalid header value"),
+        (
+            HeaderError::Reserved(HeaderName::from_static("upgrade")).into(),
+            "the header upgrade is written by the handshake",
+        ),
+        (
+            BuildError::ProtocolNotOffered,
+            "the client did not offer this subprotocol",
+        ),
+        (
+            BuildError::ExtensionNotOffered,
+            "the client did not offer this extension",
+        ),
+        (
+            BuildError::ExtensionRepeated,
+            "the extension is already in the answer",
+        ),
+        (
+            ExtensionError::Separator.into(),
+            "invalid extension: a comma or semicolon is missing",
+        ),
+        (
+            BuildError::InterimStatus,
+            "a refusal needs a final status, 200 or above",
+        ),
+    ] {
+        let error: Box<dyn Error> = BuildError::into(error);
+        assert_eq!(error.to_string(), words);
+    }
+}
+
+#[test]
+fn wrong_entry_of_an_origin_list_is_named() {
+    let error = OriginList::new(["https://chat.example", "chat.example"]).unwrap_err();
+    assert_eq!(error.entry(), "chat.example");
+    assert_eq!(
+        error.to_string(),
+        "\"chat.example\" is not an origin; write scheme://host or scheme://host:port"
+    );
+    let policy = OriginPolicy::SameOrigin;
+    assert_eq!(format!("{policy:?}"), "SameOrigin");
+    let list = OriginPolicy::List(OriginList::new(["https://chat.example"]).unwrap());
+    assert!(format!("{list:?}").contains("chat.example"), "{list:?}");
+    assert_eq!(format!("{:?}", OriginPolicy::Any), "Any");
+}
+
+#[test]
+fn url_of_any_kind_makes_a_request() {
+    let url = "ws://chat.example/room?a=b";
+    let uri: http::Uri = url.parse().unwrap();
+    for request in [
+        ClientRequest::try_from(url),
+        ClientRequest::try_from(url.to_owned()),
+        ClientRequest::try_from(&url.to_owned()),
+        ClientRequest::try_from(uri),
+    ] {
+        let request = request.unwrap();
+        assert_eq!((request.host(), request.port()), ("chat.example", 80));
+        assert_eq!(request.url(), url);
+    }
+}
+
+#[test]
+fn credentials_are_not_shown() {
+    let request = ClientRequest::new("ws://user:geheim@chat.example/").unwrap();
+    assert!(!format!("{request:?}").contains("geheim"));
+    for broken in ["%", "%4", "%g1", "%1g"] {
+        let url = format!("ws://{broken}@chat.example/");
+        let error = ClientRequest::new(&url).unwrap_err();
+        assert_eq!(error, RequestError::InvalidCharacter, "{url}");
+    }
+}
+
+#[test]
+fn ready_made_rejections_have_their_status() {
+    for (rejection, head) in [
+        (Rejection::bad_request(), "HTTP/1.1 400 Bad Request\r\n"),
+        (
+            Rejection::unavailable(),
+            "HTTP/1.1 503 Service Unavailable\r\n",
+        ),
+        (Rejection::forbidden(), "HTTP/1.1 403 Forbidden\r\n"),
+        (Rejection::not_found(), "HTTP/1.1 404 Not Found\r\n"),
+    ] {
+        assert!(rejection.to_bytes().starts_with(head.as_bytes()));
+    }
+    let error = Rejection::new(StatusCode::SWITCHING_PROTOCOLS).unwrap_err();
+    assert_eq!(error, BuildError::InterimStatus);
+}
+
+#[test]
+fn limit_of_interim_responses_is_kept() {
+    assert_eq!(HeadLimits::default().max_interim_responses, 8);
+    let limits = HeadLimits::default().max_interim_responses(2);
+    assert_eq!(limits.max_interim_responses, 2);
+}

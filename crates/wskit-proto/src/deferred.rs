@@ -1,0 +1,78 @@
+use bytes::Bytes;
+
+use crate::message::MessageKind;
+use crate::outgoing::{Data, Outgoing};
+use crate::prepared::PreparedMessage;
+
+/// A message that is to be sent later: owned, neither encoded nor compressed.
+///
+/// Whoever keeps messages before they go into an [`Outbox`](crate::Outbox), to reorder them or to
+/// drop some, keeps them like this: encoded frames cannot be reordered (a compressed one refers to
+/// those before it, RFC 7692 §7.1.1), and nothing is lost on one that is dropped.
+///
+/// ```
+/// use wskit_proto::{Deferred, Outgoing};
+/// let mut later = Deferred::from(Outgoing::from("tick"));
+/// assert_eq!(later.len(), 4);
+/// assert_eq!(later.outgoing().len(), 4);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Deferred {
+    kind: MessageKind,
+    data: Kept,
+    compress: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Kept {
+    Shared(Bytes),
+    Prepared(PreparedMessage),
+}
+
+impl Deferred {
+    /// Bytes of payload.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.data {
+            Kept::Shared(bytes) => bytes.len(),
+            Kept::Prepared(prepared) => prepared.len(),
+        }
+    }
+
+    /// Whether the payload is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The message, to feed it: what was kept is moved out, and an empty message stays here.
+    pub fn outgoing(&mut self) -> Outgoing<'_> {
+        let data = match &mut self.data {
+            // Moved, not shared: a client masks in place what nobody else holds.
+            Kept::Shared(bytes) => Data::Shared(core::mem::take(bytes)),
+            Kept::Prepared(prepared) => Data::Prepared(prepared),
+        };
+        Outgoing {
+            kind: self.kind,
+            data,
+            compress: self.compress,
+        }
+    }
+}
+
+/// Borrowed data is copied; everything else is kept as it is, prepared messages by reference.
+impl From<Outgoing<'_>> for Deferred {
+    fn from(message: Outgoing<'_>) -> Self {
+        let data = match message.data {
+            Data::Lent(bytes) => Kept::Shared(Bytes::copy_from_slice(bytes)),
+            Data::Shared(bytes) => Kept::Shared(bytes),
+            Data::Own(bytes) => Kept::Shared(bytes.into()),
+            Data::Prepared(prepared) => Kept::Prepared(prepared.clone()),
+        };
+        Self {
+            kind: message.kind,
+            data,
+            compress: message.compress,
+        }
+    }
+}

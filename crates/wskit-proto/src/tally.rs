@@ -1,0 +1,70 @@
+#[cfg(feature = "metrics")]
+use core::time::Duration;
+#[cfg(feature = "metrics")]
+use std::sync::Arc;
+
+#[cfg(feature = "metrics")]
+use crate::counters::Counters;
+
+/// Counts what goes through a connection with the feature `metrics`; without it, nothing, in no room.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    #[cfg(feature = "metrics")]
+    counters: Arc<Counters>,
+}
+
+/// Without the feature, a body that is empty.
+macro_rules! tallies {
+    ($($(#[$attr:meta])* $name:ident($($arg:ident),*) $tally:ident => $body:expr;)*) => {
+        #[allow(
+            unused_variables,
+            clippy::unused_self,
+            reason = "they count only with the feature `metrics`"
+        )]
+        impl Tally {
+            $(
+                $(#[$attr])*
+                #[inline(always)]
+                pub(crate) fn $name(&self $(, $arg: usize)*) {
+                    #[cfg(feature = "metrics")]
+                    {
+                        let $tally = &*self.counters;
+                        $body;
+                    }
+                }
+            )*
+        }
+    };
+}
+
+tallies! {
+    /// A whole message in one frame, plain.
+    received_plain(len) counters => { counters.received.frame(); counters.received.message(len) };
+    received_frame() counters => counters.received.frame();
+    received_message(len) counters => counters.received.message(len);
+    received_part(len) counters => counters.received.part(len);
+    received_bytes(n) counters => counters.received.wire(n);
+    sent_plain(len) counters => { counters.sent.frame(); counters.sent.message(len) };
+    sent_frame() counters => counters.sent.frame();
+    sent_message(len) counters => counters.sent.message(len);
+    sent_part(len) counters => counters.sent.part(len);
+    sent_bytes(n) counters => counters.sent.wire(n);
+    queued(n) counters => counters.queued(n);
+}
+
+#[cfg(feature = "deflate")]
+tallies! {
+    inflated(inflated, deflated) counters => counters.received.compression(inflated, deflated);
+    deflated(inflated, deflated) counters => counters.sent.compression(inflated, deflated);
+}
+
+#[cfg(feature = "metrics")]
+impl Tally {
+    pub(crate) fn round_trip(&self, time: Option<Duration>) {
+        self.counters.round_trip(time);
+    }
+
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+}

@@ -1,0 +1,217 @@
+//! Signs of life for owners who send and never receive.
+
+use std::time::Duration;
+
+use wskit_driver::{Error, LaneConfig};
+use wskit_frame::OpCode;
+use wskit_proto::{Config, Keepalive, Message, TimeoutKind};
+
+use super::scene::{ROLES, config, facing, facing_through};
+use crate::harness::{Harness, now, run_timed, sleep};
+use crate::join::{join, once};
+use crate::script::Script;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn keepalive() -> Config {
+    Config::new().keepalive(Some(Keepalive {
+        every: SECOND * 20,
+        answer_within: SECOND * 20,
+    }))
+}
+
+/// Answers each ping after two seconds, until so many messages have come.
+async fn pongs<H: Harness>(peer: &mut Script, messages: usize) -> usize {
+    let (mut seen, mut pings) = (0, 0);
+    while seen < messages {
+        let frame = peer.frame().await;
+        match frame.opcode {
+            OpCode::Ping => {
+                pings += 1;
+                sleep::<H>(SECOND * 2).await;
+                peer.send(peer.frames().pong(&frame.payload)).await;
+            }
+            OpCode::Text => seen += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    pings
+}
+
+/// The pings of an owner that sends every three seconds leave when they are due, and the pong is found
+/// by the next send.
+///
+/// Proves: X-io-2
+pub fn owner_that_only_sends_measures_the_round_trip<H: Harness>() {
+    for role in ROLES {
+        run_timed::<H>(async {
+            let (mut ws, mut peer, _) = facing::<H>(role, keepalive());
+            let send = async {
+                for _ in 0..40 {
+                    ws.send("tick").await.unwrap();
+                    sleep::<H>(SECOND * 3).await;
+                }
+            };
+            let ((), pings) = join(send, pongs::<H>(&mut peer, 40)).await;
+            assert!((4..=6).contains(&pings), "{pings} pings in 120 s");
+            let trip = ws.round_trip().expect("a round trip");
+            // Two seconds on the way, at most three until somebody looked.
+            assert!(trip >= SECOND * 2 && trip <= SECOND * 5, "{trip:?}");
+        });
+    }
+}
+
+/// Whether the reader waits or has gone: then whoever sends measures.
+///
+/// Proves: X-io-2
+pub fn writers_know_the_round_trip<H: Harness>() {
+    for role in ROLES {
+        for (with_reader, with_lane) in [(true, false), (false, false), (false, true)] {
+            run_timed::<H>(async {
+                let (ws, mut peer, _) = facing::<H>(role, keepalive());
+                let (mut reader, writer) = ws.split();
+                assert_eq!(writer.round_trip(), None);
+                let send = async {
+                    let mut lane = writer.lane(LaneConfig::new());
+                    for _ in 0..40 {
+                        if with_lane {
+                            lane.push("tick").unwrap();
+                        } else {
+                            writer.send("tick").await.unwrap();
+                        }
+                        sleep::<H>(SECOND * 3).await;
+                    }
+                };
+                let read = async {
+                    if with_reader {
+                        assert_eq!(reader.recv().await.unwrap(), Some(Message::text("end")));
+                    } else {
+                        drop(reader);
+                    }
+                };
+                let script = async {
+                    let pings = pongs::<H>(&mut peer, 40).await;
+                    peer.send(peer.frames().text("end")).await;
+                    pings
+                };
+                let (((), ()), pings) = join(join(send, read), script).await;
+                assert!((4..=6).contains(&pings), "{pings} pings in 120 s");
+                let trip = writer.round_trip().expect("a round trip");
+                let most = if with_reader { 2 } else { 5 };
+                assert!(
+                    trip >= SECOND * 2 && trip <= SECOND * most + SECOND / 10,
+                    "{trip:?}"
+                );
+            });
+        }
+    }
+}
+
+/// The socket takes everything, but the peer says nothing more.
+///
+/// Proves: X-io-2
+pub fn writer_without_a_reader_gives_up_a_silent_peer<H: Harness>() {
+    for role in ROLES {
+        for with_lane in [false, true] {
+            run_timed::<H>(async {
+                let (ws, _peer, _) = facing_through::<H>(role, keepalive(), 1 << 20);
+                let (reader, writer) = ws.split();
+                drop(reader);
+                let mut lane = writer.lane(LaneConfig::new());
+                let start = now::<H>();
+                loop {
+                    let sent = if with_lane {
+                        lane.push("tick").map(drop).map_err(Error::from)
+                    } else {
+                        writer.send("tick").await
+                    };
+                    if let Err(error) = sent {
+                        assert!(error.is_closed(), "{error:?}");
+                        break;
+                    }
+                    sleep::<H>(SECOND * 3).await;
+                    assert!(now::<H>() - start < SECOND * 50, "not given up");
+                }
+                let outcome = writer.outcome().unwrap();
+                assert_eq!(
+                    outcome.cause,
+                    wskit_proto::Cause::Timeout(TimeoutKind::Keepalive)
+                );
+            });
+        }
+    }
+}
+
+/// Proves: X-io-2
+pub fn owner_that_only_sends_gives_up_a_silent_peer<H: Harness>() {
+    for role in ROLES {
+        run_timed::<H>(async {
+            let (mut ws, _peer, _) = facing_through::<H>(role, keepalive(), 1 << 20);
+            let start = now::<H>();
+            let error = loop {
+                if let Err(error) = ws.send("tick").await {
+                    break error;
+                }
+                sleep::<H>(SECOND * 3).await;
+                assert!(now::<H>() - start < SECOND * 50, "not given up");
+            };
+            assert!(
+                matches!(error, Error::Timeout(TimeoutKind::Keepalive)),
+                "{error:?}"
+            );
+        });
+    }
+}
+
+/// Proves: X-io-2
+pub fn idle_halves_are_closed_with_1001<H: Harness>() {
+    for role in ROLES {
+        for with_reader in [true, false] {
+            run_timed::<H>(async {
+                let config = config().idle_timeout(Some(SECOND * 60));
+                let (ws, mut peer, _) = facing::<H>(role, config);
+                let (mut reader, writer) = ws.split();
+                let start = now::<H>();
+                let own = async {
+                    if with_reader {
+                        assert_eq!(reader.recv().await.unwrap(), None);
+                    } else {
+                        drop(reader);
+                        // Seen as soon as somebody calls.
+                        sleep::<H>(SECOND * 80).await;
+                        writer.flush().await.unwrap();
+                    }
+                };
+                let script = async {
+                    peer.expect_close(1001).await;
+                    let passed = now::<H>() - start;
+                    assert!(passed >= SECOND * 60, "{passed:?}");
+                    peer.send(peer.frames().close(1001, "")).await;
+                    peer.finish().await;
+                };
+                join(own, script).await;
+            });
+        }
+    }
+}
+
+/// Messages that only go one way keep a connection from being idle.
+///
+/// Proves: X-io-2
+pub fn sending_alone_is_not_idle<H: Harness>() {
+    for role in ROLES {
+        run_timed::<H>(async {
+            let config = config().idle_timeout(Some(SECOND * 60));
+            let (mut ws, mut peer, _) = facing::<H>(role, config);
+            for _ in 0..10 {
+                ws.send("tick").await.unwrap();
+                peer.expect(OpCode::Text, "tick").await;
+                sleep::<H>(SECOND * 50).await;
+            }
+            // And none closes it, as soon as somebody looks.
+            sleep::<H>(SECOND * 80).await;
+            assert!(once(ws.recv()).await.is_none());
+            peer.expect_close(1001).await;
+        });
+    }
+}

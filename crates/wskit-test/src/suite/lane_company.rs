@@ -1,0 +1,197 @@
+//! Lanes and the rest of a connection: its reader, its closing, messages in pieces, permits.
+
+use wskit_driver::{LaneConfig, Priority};
+use wskit_frame::{CloseCode, OpCode};
+use wskit_proto::{Message, Role, SendError};
+
+use super::lanes::{PIPE, fill, halves, numbered, order};
+use super::scene::{ROLES, config, facing_through};
+use crate::frames::Frame;
+use crate::harness::{Harness, run};
+use crate::join::{join, once, pause};
+
+/// A Close of ours goes after what waits in lanes; one of the peer's ends them.
+///
+/// Proves: R6455-5.5.1-e
+pub fn own_close_goes_after_what_waits<H: Harness>() {
+    for role in ROLES {
+        run::<H>(async {
+            let (_reader, writer, mut peer, _) = halves::<H>(role);
+            let mut lane = writer.lane(LaneConfig::new());
+            fill::<H>(&mut lane, b'l', 50);
+            assert!(writer.start_close(CloseCode::NO_STATUS, "").is_err());
+            assert!(lane.buffered().messages > 0, "nothing was closed");
+            writer.start_close(CloseCode::NORMAL, "").unwrap();
+            assert_eq!(lane.push("late"), Err(SendError::Closed));
+            let script = async {
+                for number in 0..50 {
+                    peer.expect(OpCode::Binary, numbered(b'l', number)).await;
+                }
+                peer.expect_close(1000).await;
+            };
+            let (flushed, ()) = join(writer.flush(), script).await;
+            flushed.unwrap();
+            assert_eq!(lane.dropped(), 0);
+        });
+        run::<H>(async {
+            let (mut reader, writer, mut peer, _) = halves::<H>(role);
+            let mut lane = writer.lane(LaneConfig::new());
+            fill::<H>(&mut lane, b'l', 50);
+            let waiting = lane.buffered().messages as u64;
+            peer.send(peer.frames().close(1000, "")).await;
+            assert!(once(reader.recv()).await.is_none());
+            assert!(lane.flush().await.unwrap_err().is_closed());
+            assert_eq!(lane.dropped(), waiting);
+            assert!(waiting > 0);
+        });
+    }
+}
+
+/// A reader that sleeps wakes up to write what was fed, or what a push had to leave.
+pub fn waiting_reader_writes_for_lanes<H: Harness>() {
+    for role in ROLES {
+        for push in [false, true] {
+            run::<H>(async {
+                let (mut reader, writer, mut peer, _) = halves::<H>(role);
+                let mut lane = writer.lane(LaneConfig::new());
+                let talk = async {
+                    pause().await;
+                    if push {
+                        fill::<H>(&mut lane, b'l', 50);
+                    } else {
+                        for number in 0..50 {
+                            lane.feed(numbered(b'l', number)).await.unwrap();
+                        }
+                    }
+                    for number in 0..50 {
+                        peer.expect(OpCode::Binary, numbered(b'l', number)).await;
+                    }
+                    peer.send(peer.frames().text("all there")).await;
+                };
+                let (received, ()) = join(reader.recv(), talk).await;
+                assert_eq!(received.unwrap(), Some(Message::text("all there")));
+            });
+        }
+    }
+}
+
+/// Lanes wait while another sends a message in pieces, and go on by themselves after it.
+///
+/// Proves: R6455-5.4-g
+pub fn lanes_wait_for_a_message_in_pieces<H: Harness>() {
+    for role in ROLES {
+        for finish in [true, false] {
+            run::<H>(async {
+                let (mut reader, writer, mut peer, _) = halves::<H>(role);
+                let mut lane = writer.lane(LaneConfig::new().priority(Priority::Urgent));
+                let talk = async {
+                    let mut message = writer.begin(wskit_proto::MessageKind::Text).await.unwrap();
+                    if finish {
+                        message.write("a").await.unwrap();
+                    }
+                    lane.push("lane").unwrap();
+                    assert_eq!(lane.buffered().messages, 1);
+                    for _ in 0..5 {
+                        pause().await;
+                    }
+                    if finish {
+                        message.finish().await.unwrap();
+                        peer.expect_part(OpCode::Text, "a").await;
+                        peer.expect(OpCode::Continuation, "").await;
+                    } else {
+                        drop(message);
+                    }
+                    peer.expect(OpCode::Text, "lane").await;
+                    peer.send(peer.frames().text("done")).await;
+                };
+                let (received, ()) = join(reader.recv(), talk).await;
+                assert_eq!(received.unwrap(), Some(Message::text("done")));
+            });
+        }
+    }
+}
+
+/// A permit is room for certain, whatever waits in lanes; and held, it does not stop them.
+pub fn permits_and_lanes_do_not_meet<H: Harness>() {
+    run::<H>(async {
+        let (ws, mut peer, _) =
+            facing_through::<H>(Role::Client, config().write_high_water(16 << 10), PIPE);
+        let (_reader, writer) = ws.split();
+        let permit = writer.reserve().await.unwrap();
+        let mut lane = writer.lane(LaneConfig::new());
+        fill::<H>(&mut lane, b'l', 100);
+        permit.send(numbered(b'p', 0));
+        let (flushed, order) = join(lane.flush(), order(&mut peer, 101)).await;
+        flushed.unwrap();
+        let at = order.iter().position(|who| *who == b'p').unwrap();
+        assert!(at < 99, "behind all");
+    });
+}
+
+/// What waits in a lane that is dropped still leaves, and its place serves the next lane.
+pub fn dropped_lane_leaves_nothing_behind<H: Harness>() {
+    run::<H>(async {
+        let (_reader, writer, mut peer, _) = halves::<H>(Role::Server);
+        let mut first = writer.lane(LaneConfig::new());
+        fill::<H>(&mut first, 1, 30);
+        drop(first);
+        assert!(writer.buffered().messages > 0);
+        let mut second = writer.lane(LaneConfig::new());
+        fill::<H>(&mut second, 2, 1);
+        let order = async {
+            let order = order(&mut peer, 31).await;
+            let last = order.iter().position(|who| *who == 2);
+            assert!(last.is_some_and(|at| at < 30), "{order:?}");
+        };
+        let flush = async {
+            // The others are written by whoever waits for something.
+            writer
+                .lane(LaneConfig::new().priority(Priority::Bulk))
+                .send("x")
+                .await
+                .unwrap();
+        };
+        join(flush, order).await;
+        peer.expect(OpCode::Text, "x").await;
+        second.push("y").unwrap();
+        peer.expect(OpCode::Text, "y").await;
+        assert_eq!((second.dropped(), second.buffered().messages), (0, 0));
+    });
+}
+
+/// With the reader gone a lane reads in its place: pings are answered, by pushes too.
+///
+/// Proves: R6455-5.5.2-b
+pub fn lanes_read_when_the_reader_is_gone<H: Harness>() {
+    for role in ROLES {
+        run::<H>(async {
+            let (reader, writer, mut peer, _) = halves::<H>(role);
+            drop(reader);
+            let mut lane = writer.lane(LaneConfig::new());
+            peer.send(peer.frames().ping(b"1")).await;
+            lane.push("pushed").unwrap();
+            lane.push("pushed").unwrap();
+            let mut opcodes = Vec::new();
+            for _ in 0..3 {
+                opcodes.push(peer.frame().await.opcode);
+            }
+            assert!(opcodes.contains(&OpCode::Pong), "{opcodes:?}");
+            fill::<H>(&mut lane, b'l', 50);
+            let script = async {
+                peer.send(peer.frames().text("thrown away")).await;
+                peer.send(peer.frames().ping(b"2")).await;
+                let mut frames: Vec<Frame> = Vec::new();
+                for _ in 0..51 {
+                    frames.push(peer.frame().await);
+                }
+                assert!(
+                    frames.contains(&Frame::new(OpCode::Pong, "2")),
+                    "{frames:?}"
+                );
+                peer.expect(OpCode::Binary, numbered(b'l', 50)).await;
+            };
+            let (sent, ()) = join(lane.send(numbered(b'l', 50)), script).await;
+            sent.unwrap();
+        });
+    }
+}

@@ -1,0 +1,55 @@
+//! A client that stays: stop its server and start it again.
+//!
+//! ```sh
+//! cargo run --example echo-server-tokio -- 127.0.0.1:9001   # stop it, start it, as you like
+//! cargo run --example reconnect -- ws://127.0.0.1:9001
+//! ```
+//!
+//! It sends a line a second, prints what comes back and what happens in between, and closes in order
+//! when it is interrupted.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use wskit::reconnect::{Backoff, Event};
+use wskit::{ClientRequest, CloseCode, Connector, Error};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let url = std::env::args().nth(1);
+    let url = url.unwrap_or_else(|| "ws://127.0.0.1:9001".into());
+    // Soon, because somebody is watching. The defaults are kinder to a server with many clients.
+    let soon = Backoff::new()
+        .first(Duration::from_secs(1))
+        .most(Duration::from_secs(8));
+    let mut client = Connector::new()
+        .reconnect(ClientRequest::new(&url)?)
+        .on_open(async |ws| ws.send("I am back").await)
+        .backoff(soon);
+
+    let mut clock = interval(Duration::from_secs(1));
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut sent = 0;
+    loop {
+        tokio::select! {
+            event = client.next() => match event? {
+                Some(Event::Opened) => println!("connected"),
+                Some(Event::Message(message)) => println!("< {}", message.as_text().unwrap_or("(binary)")),
+                Some(Event::Lost { loss, retry_in }) => println!("{loss}; again in {retry_in:.1?}"),
+                Some(_) => {}
+                None => return Ok(()),
+            },
+            _ = clock.tick() => match client.send(&format!("line {sent}")).await {
+                Ok(()) => sent += 1,
+                // It stays the next one to send.
+                Err(Error::NotConnected) => {}
+                Err(error) => return Err(error.into()),
+            },
+            _ = tokio::signal::ctrl_c() => {
+                let outcome = client.close(CloseCode::NORMAL, "interrupted").await?;
+                println!("{}", outcome.map_or("no connection".into(), |outcome| outcome.to_string()));
+                return Ok(());
+            }
+        }
+    }
+}
