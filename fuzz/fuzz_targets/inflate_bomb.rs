@@ -231,7 +231,7 @@ const LIMITS: [usize; 4] = [1 << 20, 1000, 20_000, 200_000];
 const RATIO: usize = 1040;
 /// A read buffer (32 KiB), a stream (46 KiB), the history (32 KiB), a block (16 KiB), and a write buffer for the
 /// Close (64 KiB).
-const CONSTANT: usize = 192 << 10;
+const CONSTANT: usize = 256 << 10;
 /// Read buffers and streams that the thread keeps for the next connection.
-const POOLED: usize = 160 << 10;
+const POOLED: usize = 224 << 10;
 const MOST: usize = 40 << 10;

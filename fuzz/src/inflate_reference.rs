@@ -274,7 +274,9 @@ impl Reader<'_> {
         let code = Code::new(&of_lengths);
         if code.longest == 0 {
             // Without a code each length is one bit that says 0, and in the end there are none.
-            self.bits(lengths as u32 + distances as u32)?;
+            for _ in 0..lengths + distances {
+                self.bit()?;
+            }
         }
         if code.longest == 0 || code.is_wrong(false) {
             return Err(Stop::Corrupt);
