@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub enum Server {
     /// wskit over TCP, `recv_ref` + `feed`.
     Lent,
-    /// wskit over TCP, `recv` + `send`.
+    /// wskit over TCP, `recv` + `feed`.
     Owned,
     /// TCP echo on tokio without WebSocket: what the runtime and the kernel's interface cost.
     Raw,

@@ -12,11 +12,11 @@ pub async fn lent(stream: TcpStream) -> Result<(), Error> {
     Ok(())
 }
 
-/// `recv` + `send`.
+/// `recv` + `feed`.
 pub async fn owned(stream: TcpStream) -> Result<(), Error> {
     let mut ws = Server::new(Origin::Any).accept(stream).await?;
     while let Some(message) = ws.recv().await? {
-        ws.send(message).await?;
+        ws.feed(message).await?;
     }
     Ok(())
 }

@@ -126,7 +126,7 @@ fn exchange(sockets: &[TcpStream], traffic: &Traffic, sent: &[usize]) -> io::Res
     let mut poll = Poll::new()?;
     let mut states: Vec<(usize, Reader)> = sent
         .iter()
-        .map(|&sent| (sent, Reader::new(traffic)))
+        .map(|&sent| (sent, Reader::midway(traffic)))
         .collect();
     for (token, socket) in sockets.iter().enumerate() {
         poll.add(socket, token)?;

@@ -18,6 +18,10 @@ pub struct Reader {
     control: bool,
     body: Vec<u8>,
     compressed: bool,
+    /// Whether the frame is its message's last; compressed messages may come in several.
+    last: bool,
+    /// Whether a message has begun and not ended.
+    within: bool,
     inflate: Option<Decompressor>,
     /// Windows whose content is compared; then every 256th.
     windows: u64,
@@ -43,12 +47,24 @@ impl Reader {
             control: false,
             body: Vec::new(),
             compressed: false,
+            last: true,
+            within: false,
             inflate: traffic.deflate.map(|agreed| agreed.decompressor()),
             windows: 0,
             in_window: 0,
             sampled: true,
             bytes: 0,
             answers: Vec::new(),
+        }
+    }
+
+    /// For a connection that compressed messages have come from, whose history nobody kept: their content
+    /// is not looked at.
+    #[must_use]
+    pub fn midway(traffic: &Traffic) -> Self {
+        Self {
+            inflate: None,
+            ..Self::new(traffic)
         }
     }
 
@@ -73,7 +89,7 @@ impl Reader {
             self.left -= n;
             if self.left == 0 {
                 self.in_payload = false;
-                ended.0 += usize::from(!self.control);
+                ended.0 += usize::from(!self.control && self.last);
                 ended.1 += usize::from(self.end_frame(traffic)?);
             }
         }
@@ -116,7 +132,8 @@ impl Reader {
         let compressed = first & 0x40 != 0;
         let right = match traffic.deflate {
             None => self.header[..held] == wanted.header[..],
-            Some(_) => first & !0x40 == wanted.header[0],
+            Some(_) if self.within => first & !0x80 == 0,
+            Some(_) => first & !0xC0 == wanted.header[0] & !0x80,
         };
         if !right {
             let header = &self.header[..held];
@@ -125,10 +142,21 @@ impl Reader {
                 wanted.header
             )));
         }
-        if traffic.deflate.is_some() && !compressed && length != wanted.payload.len() {
+        let (last, within) = (first & 0x80 != 0, self.within);
+        if !compressed && !within && last && length != wanted.payload.len() {
             return Err(io::Error::other("a reply of another length"));
         }
-        self.begin(length, false, compressed);
+        let body = std::mem::take(&mut self.body);
+        self.begin(
+            length,
+            false,
+            if within { self.compressed } else { compressed },
+        );
+        self.last = last;
+        self.within = !last;
+        if within {
+            self.body = body;
+        }
         Ok(used)
     }
 
@@ -152,6 +180,7 @@ impl Reader {
         self.length = length;
         self.control = control;
         self.compressed = compressed;
+        self.last = true;
         self.body.clear();
     }
 
@@ -177,6 +206,9 @@ impl Reader {
                 let pong = crate::traffic::frame(10, 0x80, &self.body);
                 self.answers.extend_from_slice(&pong);
             }
+            return Ok(false);
+        }
+        if !self.last {
             return Ok(false);
         }
         if let Some(inflate) = &mut self.inflate {

@@ -14,7 +14,8 @@ use crate::settings::Settings;
 use crate::table::Table;
 
 /// Runs `--cells` for `--servers`; `--only syscalls,allocations,instructions` does less; `--keep DIR`
-/// keeps callgrind's files, for `callgrind_annotate`.
+/// keeps callgrind's files, for `callgrind_annotate`; `--messages N` counts instructions over so many
+/// (10,000; 2,000 of more than 4 KiB).
 ///
 /// # Errors
 /// The command line. A count that fails is missing.
@@ -31,8 +32,14 @@ pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std
     if let Some(keep) = &keep {
         std::fs::create_dir_all(keep)?;
     }
+    let usual: u64 = arguments.value("messages", 0)?;
     settings.print(&machine::facts());
     for cell in &cells {
+        let messages = match usual {
+            0 if cell.size > 4096 => 2_000,
+            0 => 10_000,
+            given => given,
+        };
         let mut table = Table::new([
             "server",
             "reads",
@@ -57,7 +64,8 @@ pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std
                 .then(|| allocations(settings, entry, cell));
             row.extend(shown(heap, 2, 2));
             let count = only.contains("instructions").then(|| {
-                instructions(settings, entry, cell, keep.as_deref()).map(|count| vec![count])
+                instructions(settings, entry, cell, messages, keep.as_deref())
+                    .map(|count| vec![count])
             });
             row.extend(shown(count, 1, 0));
             table.row(row);
@@ -132,7 +140,11 @@ fn syscalls(settings: &Settings, entry: &Entry, cell: &Cell) -> std::io::Result<
         sent?;
         let text = std::fs::read_to_string(&file)?;
         let _ = std::fs::remove_file(&file);
-        Ok(strace_calls(&text))
+        let calls = strace_calls(&text);
+        if calls.is_empty() {
+            return Err(std::io::Error::other("strace counted nothing"));
+        }
+        Ok(calls)
     };
     let (few, many) = (count(windows.0)?, count(windows.1)?);
     let mut sums = [0.0; 4];
@@ -194,9 +206,10 @@ fn instructions(
     settings: &Settings,
     entry: &Entry,
     cell: &Cell,
+    messages: u64,
     keep: Option<&Path>,
 ) -> std::io::Result<f64> {
-    let windows = windows(cell, if cell.size > 4096 { 2_000 } else { 10_000 });
+    let windows = windows(cell, messages);
     let file = keep.map(|keep| {
         let Cell {
             size,
