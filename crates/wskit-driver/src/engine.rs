@@ -497,6 +497,8 @@ impl<C: Timer> Engine<C> {
         // whole messages next, while a whole message suits every way. (Who has said that he takes
         // pieces only is not made to hold a message.)
         self.inbound.set_delivery(self.behind);
+        // What is set aside comes first: the short way, which does not look, is closed until then.
+        self.short = None;
         while self
             .stash
             .as_ref()
@@ -506,15 +508,12 @@ impl<C: Timer> Engine<C> {
             let timer = &self.timer;
             match self.inbound.next(link, || timer.now()) {
                 Ok(Some(ready @ (Ready::Message(_) | Ready::Piece(_)))) => {
-                    self.short = None;
                     self.stash.get_or_insert_default().first = Some(ready);
                 }
                 Ok(Some(ready @ Ready::Ping(_))) if !self.auto_pong => {
-                    self.short = None;
                     self.stash.get_or_insert_default().first = Some(ready);
                 }
                 Ok(Some(ready @ Ready::Pong(_))) => {
-                    self.short = None;
                     self.stash.get_or_insert_default().pong = Some(ready);
                 }
                 // The queue has the reply, and the state the rest.

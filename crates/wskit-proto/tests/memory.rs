@@ -128,6 +128,26 @@ fn announced_length_allocates_nothing_and_growth_follows_what_came() {
     }
 }
 
+/// Room that a large message has earned for the next is taken away from a peer that then stalls.
+///
+/// Proves: X-mem-2
+#[test]
+fn room_after_a_large_message_is_given_up_when_the_next_stalls() {
+    const LARGE: usize = 1 << 20;
+    let now = Instant::now();
+    for role in ROLES {
+        let frame = to(role, FIN | BINARY, &vec![7; LARGE]);
+        let mut end = open(role, Config::new());
+        assert_eq!(pump(&mut end, &frame, now, false), 1);
+        assert_eq!(pump(&mut end, &frame[..2000], now, false), 0);
+        assert!(end.held() >= LARGE, "room for as much as before");
+        end.release();
+        assert!(end.held() <= 4000, "{} bytes for 2000", end.held());
+        // Nothing is lost by it.
+        assert_eq!(pump(&mut end, &frame[2000..], now, false), 1);
+    }
+}
+
 /// Proves: X-mem-1, R6455-10.4-b
 #[test]
 fn flood_of_one_byte_fragments_holds_the_limit_at_most() {
