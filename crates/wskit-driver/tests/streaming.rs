@@ -276,8 +276,9 @@ fn size(steps: &[Step]) -> usize {
 }
 
 /// Takes the steps, then reads until `expected` bytes have come; what was written and read. It reads
-/// while it waits, as two who both only write would wait for each other.
-async fn drive(ws: Socket, steps: &[Step], expected: usize) -> (Vec<u8>, Vec<u8>) {
+/// while it waits, as two who both only write would wait for each other. The stream is given back, so
+/// that whoever is done first does not hang up on the other.
+async fn drive(ws: Socket, steps: &[Step], expected: usize) -> (Vec<u8>, Vec<u8>, impl Sized) {
     let mut stream = ByteStream::new(ws);
     let (mut sent, mut got) = (Vec::new(), Vec::new());
     let mut buf = vec![0; 20_000];
@@ -336,5 +337,5 @@ async fn drive(ws: Socket, steps: &[Step], expected: usize) -> (Vec<u8>, Vec<u8>
     })
     .await
     .unwrap();
-    (sent, got)
+    (sent, got, stream)
 }
