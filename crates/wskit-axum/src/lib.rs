@@ -7,12 +7,14 @@ mod rejection;
 pub use extractor::WebSocketUpgrade;
 pub use rejection::WebSocketUpgradeRejection;
 
+#[cfg(feature = "metrics")]
+pub use wskit_driver::{Counters, Ended, Metrics, Observed, Observer, Traffic};
 pub use wskit_handshake::{OriginPolicy as Origin, UpgradeRequest};
 pub use wskit_hyper::{Error, Event, Io, Reader, Server, WebSocket, Writer};
 /// Compression: its settings, and what can be agreed on.
 #[cfg(feature = "deflate")]
 pub use wskit_proto::deflate;
-pub use wskit_proto::{CloseCode, Config, Message, Outcome, Utf8Bytes};
+pub use wskit_proto::{CloseCode, Config, Message, Outcome, Role, Utf8Bytes};
 
 /// The layers below, for those who build on them.
 pub use {wskit_driver as driver, wskit_handshake as handshake, wskit_proto as proto};

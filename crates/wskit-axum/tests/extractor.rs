@@ -1,6 +1,7 @@
 //! The extractor behind `axum::serve`, against wskit's own client and bare sockets.
 
 use std::future::Future;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -14,8 +15,8 @@ use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 use wskit_axum::handshake::{ClientRequest, HandshakeError};
 use wskit_axum::{
-    CloseCode, Config, Error, Origin, Server, WebSocket, WebSocketUpgrade,
-    WebSocketUpgradeRejection, deflate,
+    CloseCode, Config, Ended, Error, Observed, Observer, Origin, Role, Server, WebSocket,
+    WebSocketUpgrade, WebSocketUpgradeRejection, deflate,
 };
 
 async fn bounded<F: Future>(future: F) -> F::Output {
@@ -122,6 +123,52 @@ async fn handler_takes_settings_from_state() {
             matches!(&bad, Err(Error::Handshake(HandshakeError::Refused(refusal)))
                 if refusal.status == 403),
             "{bad:?}"
+        );
+    })
+    .await;
+}
+
+/// Connections of a handler are counted like any: opened, ended, and those that were not let in.
+#[tokio::test]
+async fn handler_tells_the_observer_of_its_server() {
+    #[derive(Default)]
+    struct Told(Mutex<Vec<String>>);
+    impl Observer for Told {
+        fn opened(&self, connection: &Observed<'_>) {
+            let told = format!("opened {:?}", connection.role);
+            self.0.lock().unwrap().push(told);
+        }
+        fn refused(&self, _: Role, error: &Error) {
+            self.0.lock().unwrap().push(format!("refused: {error}"));
+        }
+        fn ended(&self, _: &Observed<'_>, end: &Ended<'_>) {
+            let told = format!("ended after {}", end.metrics.received.messages);
+            self.0.lock().unwrap().push(told);
+        }
+    }
+    bounded(async {
+        async fn handler(ws: WebSocketUpgrade, State(server): State<Server>) -> Response {
+            ws.server(server).on_upgrade(echo)
+        }
+        let told = Arc::new(Told::default());
+        let server = Server::new(Origin::SameOrigin).observer(told.clone());
+        let app = Router::new().route("/ws", get(handler)).with_state(server);
+        let url = serve(app).await;
+        let (answer, _) =
+            exchange(&url, request("Origin: https://evil.example\r\n").as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+        let mut ws = wskit_tokio::connect(url).await.unwrap();
+        ws.send("one").await.unwrap();
+        ws.recv().await.unwrap();
+        ws.close(CloseCode::NORMAL, "").await.unwrap();
+        while told.0.lock().unwrap().len() < 3 {
+            tokio::task::yield_now().await;
+        }
+        let told = told.0.lock().unwrap().join("; ");
+        let refused = Error::OriginRefused;
+        assert_eq!(
+            told,
+            format!("refused: {refused}; opened Server; ended after 1")
         );
     })
     .await;

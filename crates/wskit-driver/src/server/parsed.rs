@@ -11,6 +11,7 @@ use wskit_handshake::{
 use wskit_proto::Role;
 
 use super::{Server, Settings};
+use crate::error::Error;
 use crate::opening::Opening;
 
 impl<R> Server<R> {
@@ -27,10 +28,17 @@ impl<R> Server<R> {
     /// # Errors
     /// The 403 to answer with, when the origin is not let in.
     pub fn upgrade(&self, request: UpgradeRequest) -> Result<HttpUpgrade, Rejection> {
-        Ok(HttpUpgrade {
-            request: request.check(&self.settings.origin)?,
-            settings: self.settings.clone(),
-        })
+        match request.check(&self.settings.origin) {
+            Ok(request) => Ok(HttpUpgrade {
+                request,
+                settings: self.settings.clone(),
+            }),
+            Err(rejection) => {
+                let watcher = &self.settings.watcher;
+                watcher.refused(Role::Server, &Error::OriginRefused);
+                Err(rejection)
+            }
+        }
     }
 }
 
