@@ -1,11 +1,8 @@
 //! What stands in front of the servers of pages: TLS with a certificate made on the spot, or nothing.
 
 use std::error::Error;
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 /// The door, as the command line asks for it: `--tls` among the arguments is TLS.
@@ -61,49 +58,16 @@ impl Door {
         stream.set_nodelay(true)?; // nobody can see behind the box that this is TCP
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
-            return Ok(Stream(Box::new(tls.accept(stream).await?)));
+            return Ok(Box::new(tls.accept(stream).await?));
         }
-        Ok(Stream(Box::new(stream)))
+        Ok(Box::new(stream))
     }
 }
 
 /// A connection that was let in, inside TLS or not.
-pub struct Stream(Box<dyn Both>);
+pub type Stream = Box<dyn Bytes>;
 
-trait Both: AsyncRead + AsyncWrite + Send + Unpin {}
+/// What a connection runs over.
+pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Both for S {}
-
-impl std::fmt::Debug for Stream {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Stream")
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Bytes for S {}

@@ -27,7 +27,7 @@ pub fn server<R>() -> Result<Server<R>, String> {
 ///
 /// # Errors
 /// How it ended, if not cleanly.
-pub async fn echo<R: Runtime<S>, S>(server: &Server<R>, stream: S) -> Result<(), Error> {
+pub async fn echo<R: Runtime<S>, S: 'static>(server: &Server<R>, stream: S) -> Result<(), Error> {
     let mut ws = server.accept(stream).await?;
     // The fast loop: what is fed leaves when there is nothing more to receive for now, so a burst of
     // messages costs one read and one write.

@@ -1,4 +1,5 @@
 use std::any::Any;
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -17,8 +18,12 @@ use crate::tls::{client, server};
 
 /// Any futures-io stream as a transport. Users rarely meet it: `WebSocket<S>` is short for a connection
 /// over `Io<S>`.
-#[derive(Debug)]
-pub struct Io<S>(pub(crate) S);
+pub struct Io<S> {
+    stream: S,
+    /// How to find out what `stream` is, for the places where `S` need not be `'static`: there a
+    /// stream may be a trait object.
+    socket: fn(&S) -> Socket<'_>,
+}
 
 /// The reading half of a split connection's stream.
 pub type IoRead<S> = Half<Io<TcpStream>, Locked<Io<S>>>;
@@ -29,38 +34,47 @@ pub type IoWrite<S> = Half<Io<TcpStream>, Locked<Io<S>>>;
 #[derive(Clone, Copy, Debug)]
 pub enum AsyncStd {}
 
-impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Runtime<S> for AsyncStd {
+impl<S: AsyncRead + AsyncWrite + Unpin> Runtime<S> for AsyncStd {
     type Transport = Io<S>;
 
-    fn wrap(stream: S) -> Io<S> {
-        if let Some(tcp) = tcp(&stream) {
+    fn wrap(stream: S) -> Io<S>
+    where
+        S: 'static,
+    {
+        if let Socket::Tcp(tcp) = socket(&stream) {
             // Messages are written whole; waiting for more would only delay them. A socket that
             // refuses will say why at the first read.
             let _ = tcp.set_nodelay(true);
         }
-        Io(stream)
+        Io::from(stream)
     }
 }
 
-impl<S> From<S> for Io<S> {
+impl<S: 'static> From<S> for Io<S> {
     fn from(stream: S) -> Self {
-        Self(stream)
+        Self { stream, socket }
     }
 }
 
 impl<S> Io<S> {
     /// The stream.
     pub fn into_inner(self) -> S {
-        self.0
+        self.stream
     }
 
     /// The stream.
     pub fn get_ref(&self) -> &S {
-        &self.0
+        &self.stream
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Transport for Io<S> {
+impl<S: fmt::Debug> fmt::Debug for Io<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Io").field(&self.stream).finish()
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Io<S> {
     type Read = IoRead<S>;
     type Write = IoWrite<S>;
     type Timer = AsyncStdTimer;
@@ -69,15 +83,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Transport for Io<S> {
         AsyncStdTimer::default()
     }
 
-    fn into_split(self) -> (IoRead<S>, IoWrite<S>) {
-        match into_tcp(self.0) {
+    fn into_split(self) -> (IoRead<S>, IoWrite<S>)
+    where
+        S: 'static,
+    {
+        match into_tcp(self.stream) {
             // TCP comes apart without a lock; anything else needs one.
             Ok(tcp) => {
                 let (read, write) = (tcp.clone(), tcp);
-                (Half::Apart(Io(read)), Half::Apart(Io(write)))
+                (Half::Apart(read.into()), Half::Apart(write.into()))
             }
             Err(stream) => {
-                let both = Locked::new(Io(stream));
+                let both = Locked::new(Io::from(stream));
                 (Half::Together(both.clone()), Half::Together(both))
             }
         }
@@ -87,11 +104,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Transport for Io<S> {
 impl<S: AsyncRead + Unpin> PollRead for Io<S> {
     #[inline]
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
-impl<S: AsyncWrite + Unpin + 'static> PollWrite for Io<S> {
+impl<S: AsyncWrite + Unpin> PollWrite for Io<S> {
     #[inline]
     fn poll_write(
         &mut self,
@@ -99,8 +116,8 @@ impl<S: AsyncWrite + Unpin + 'static> PollWrite for Io<S> {
         chunks: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         // futures-io does not tell who takes several at once: those do that are known here.
-        let vectored = chunks.len() > 1 && tcp(&self.0).is_some();
-        let stream = Pin::new(&mut self.0);
+        let vectored = chunks.len() > 1 && matches!((self.socket)(&self.stream), Socket::Tcp(_));
+        let stream = Pin::new(&mut self.stream);
         match chunks {
             [_, ..] if vectored => stream.poll_write_vectored(cx, chunks),
             [first, ..] => stream.poll_write(cx, first),
@@ -110,14 +127,20 @@ impl<S: AsyncWrite + Unpin + 'static> PollWrite for Io<S> {
 
     #[inline]
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Closing is not enough for async-std: its sockets do no more than flush then, and the peer
         // would wait for the end of the stream until the socket is dropped.
-        let closed = ready!(Pin::new(&mut self.0).poll_close(cx));
-        match closed.and_then(|()| half_close(&self.0)) {
+        let closed = ready!(Pin::new(&mut self.stream).poll_close(cx));
+        let closed = closed.and_then(|()| match (self.socket)(&self.stream) {
+            Socket::Tcp(tcp) => tcp.shutdown(Shutdown::Write),
+            #[cfg(unix)]
+            Socket::Unix(unix) => unix.shutdown(Shutdown::Write),
+            Socket::Unknown => Ok(()),
+        });
+        match closed {
             // The peer is gone altogether: it is shut down.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
             closed => Poll::Ready(closed),
@@ -125,33 +148,32 @@ impl<S: AsyncWrite + Unpin + 'static> PollWrite for Io<S> {
     }
 }
 
-fn half_close<S: 'static>(stream: &S) -> io::Result<()> {
+/// The socket that a stream is, or runs over.
+enum Socket<'a> {
+    Tcp(&'a TcpStream),
     #[cfg(unix)]
-    {
-        let any: &dyn Any = stream;
-        if let Some(unix) = any.downcast_ref::<UnixStream>() {
-            return unix.shutdown(Shutdown::Write);
-        }
-    }
-    tcp(stream).map_or(Ok(()), |tcp| tcp.shutdown(Shutdown::Write))
+    Unix(&'a UnixStream),
+    Unknown,
 }
 
-/// The TCP connection that `stream` is, or runs over.
-#[inline]
-fn tcp<S: 'static>(stream: &S) -> Option<&TcpStream> {
+fn socket<S: 'static>(stream: &S) -> Socket<'_> {
     let any: &dyn Any = stream;
+    #[cfg(unix)]
+    if let Some(unix) = any.downcast_ref() {
+        return Socket::Unix(unix);
+    }
     #[cfg(feature = "rustls")]
     if let Some(tls) = any.downcast_ref::<client::TlsStream<TcpStream>>() {
-        return Some(tls.get_ref().0);
+        return Socket::Tcp(tls.get_ref().0);
     }
     #[cfg(feature = "rustls")]
     if let Some(tls) = any.downcast_ref::<server::TlsStream<TcpStream>>() {
-        return Some(tls.get_ref().0);
+        return Socket::Tcp(tls.get_ref().0);
     }
-    match any.downcast_ref::<ClientStream>() {
-        Some(client) => Some(client.tcp()),
-        None => any.downcast_ref(),
+    if let Some(client) = any.downcast_ref::<ClientStream>() {
+        return Socket::Tcp(client.tcp());
     }
+    any.downcast_ref().map_or(Socket::Unknown, Socket::Tcp)
 }
 
 fn into_tcp<S: 'static>(stream: S) -> Result<TcpStream, S> {

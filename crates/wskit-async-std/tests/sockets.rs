@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 
 use async_std::net::{TcpListener, TcpStream};
 use async_std::task::block_on;
-use wskit_async_std::AsyncStd;
 use wskit_async_std::tls::server::TlsStream;
+use wskit_async_std::{AsyncStd, Io};
 use wskit_test::sockets::Sockets;
 
 struct OnSockets;
@@ -17,6 +17,8 @@ impl Sockets for OnSockets {
     type Net = AsyncStd;
     type Tcp = TcpStream;
     type Tls = TlsStream<TcpStream>;
+    type TcpIo = Io<TcpStream>;
+    type TlsIo = Io<TlsStream<TcpStream>>;
     type Listener = TcpListener;
 
     fn run(test: impl Future<Output = ()>) {

@@ -15,6 +15,7 @@ struct OnAsyncStd;
 impl Harness for OnAsyncStd {
     type Stream = Pipe;
     type Runtime = Self;
+    type Transport = Paused;
 
     fn stream(end: PipeEnd) -> Pipe {
         Pipe(end)

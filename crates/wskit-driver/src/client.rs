@@ -102,6 +102,7 @@ impl<R> Client<R> {
     ) -> Result<(WebSocket<R::Transport>, Response<()>), Error>
     where
         R: Runtime<S>,
+        S: 'static,
         Q: TryInto<ClientRequest>,
         RequestError: From<Q::Error>,
     {
@@ -118,6 +119,7 @@ impl<R> Client<R> {
     ) -> Result<(WebSocket<R::Transport>, Response<()>), Error>
     where
         R: Runtime<S>,
+        S: 'static,
     {
         let request = self.extensions.offer(request)?;
         let mut io = R::wrap(stream);

@@ -36,7 +36,7 @@ pub use tls_dialer::{TlsDialer, TlsLayer};
 /// The future of `Connector::connect` can be sent between threads if this one's can.
 pub trait Dial {
     /// What the connection will run over.
-    type Stream;
+    type Stream: 'static;
 
     /// Opens a stream on which the opening handshake for `request` can begin at once: for a request
     /// that [is secure](ClientRequest::is_secure) that is one inside TLS.

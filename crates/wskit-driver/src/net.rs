@@ -12,9 +12,9 @@ use crate::transport::{Timer, Transport};
 /// [`Connector`](crate::Connector).
 pub trait Net: Runtime<<Self as Net>::Stream, Transport = <Self as Net>::Io> {
     /// What a client's connection runs over: TCP, or TLS over it.
-    type Stream;
+    type Stream: 'static;
     /// Such a stream as a transport.
-    type Io: Transport;
+    type Io: Transport + 'static;
     /// The clock. The default is an alarm that is not armed.
     type Timer: Timer + Default;
 

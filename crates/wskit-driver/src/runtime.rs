@@ -15,7 +15,12 @@ pub trait Runtime<S> {
     type Transport: Transport;
 
     /// Wraps the stream.
-    fn wrap(stream: S) -> Self::Transport;
+    ///
+    /// `S: 'static` stands here rather than at the implementation: bound there, a future over a
+    /// `Box<dyn ...>` could not be shown to be `Send`, and not be spawned.
+    fn wrap(stream: S) -> Self::Transport
+    where
+        S: 'static;
 }
 
 /// Runs `future` for at most `limit`.

@@ -111,6 +111,7 @@ impl<R> Server<R> {
     pub async fn accept<S>(&self, stream: S) -> Result<WebSocket<R::Transport>, Error>
     where
         R: Runtime<S>,
+        S: 'static,
     {
         // Boxed: a task that accepts and then lives with its connection would carry the state of the
         // handshake, some 2 KiB, for as long.
@@ -121,6 +122,7 @@ impl<R> Server<R> {
     async fn accept_here<S>(&self, stream: S) -> Result<WebSocket<R::Transport>, Error>
     where
         R: Runtime<S>,
+        S: 'static,
     {
         match self.receive_here(stream).await? {
             Request::WebSocket(upgrade) => upgrade.accept().await,
@@ -149,6 +151,7 @@ impl<R> Server<R> {
     pub async fn receive<S>(&self, stream: S) -> Result<Request<R::Transport>, Error>
     where
         R: Runtime<S>,
+        S: 'static,
     {
         let received = Box::pin(self.receive_here(stream)).await;
         received.inspect_err(|error| self.settings.watcher.refused(Role::Server, error))
@@ -157,6 +160,7 @@ impl<R> Server<R> {
     async fn receive_here<S>(&self, stream: S) -> Result<Request<R::Transport>, Error>
     where
         R: Runtime<S>,
+        S: 'static,
     {
         let settings = &self.settings;
         let mut io = R::wrap(stream);

@@ -26,7 +26,7 @@ use member::Members;
 /// # use wskit_driver::{Error, Runtime, Server, Shutdown, Timer, Transport};
 /// # async fn accept<S>() -> S { unimplemented!() }
 /// # fn spawn(task: impl Future) {}
-/// # async fn doc<S, R: Runtime<S>, C: Timer + Default>(server: Server<R>) -> Result<(), Error> {
+/// # async fn doc<S: 'static, R: Runtime<S>, C: Timer + Default>(server: Server<R>) -> Result<(), Error> {
 /// let shutdown = Shutdown::<C>::new();
 /// let accepting = async {
 ///     // Ends when the shutdown is requested.

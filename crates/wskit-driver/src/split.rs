@@ -23,7 +23,7 @@ use crate::sync::Arc;
 use crate::transport::Transport;
 use shared::Shared;
 
-pub(crate) fn split<T: Transport>(
+pub(crate) fn split<T: Transport + 'static>(
     mut engine: Engine<T::Timer>,
     link: Whole<T>,
     protocol: Option<Box<str>>,

@@ -83,6 +83,9 @@ pub trait Transport: PollRead + PollWrite {
     /// An alarm that is not armed.
     fn timer(&self) -> Self::Timer;
 
-    /// Takes the transport apart, so that two tasks can use it; without a lock where it can.
-    fn into_split(self) -> (Self::Read, Self::Write);
+    /// Takes the transport apart, so that two tasks can use it; without a lock where it can. Only here
+    /// it has to be `'static`: what else a binding may know of a stream, it finds out by its type.
+    fn into_split(self) -> (Self::Read, Self::Write)
+    where
+        Self: 'static;
 }

@@ -448,7 +448,10 @@ impl<T: Transport> WebSocket<T> {
     /// Takes the connection apart: a [`Reader`](crate::Reader) for one task and a
     /// [`Writer`](crate::Writer) for many. What is queued or received already is kept.
     #[must_use]
-    pub fn split(self) -> (crate::Reader<T>, crate::Writer<T>) {
+    pub fn split(self) -> (crate::Reader<T>, crate::Writer<T>)
+    where
+        T: 'static,
+    {
         let protocol = self.terms.and_then(|terms| terms.protocol);
         crate::split::split(self.engine, self.link, protocol)
     }

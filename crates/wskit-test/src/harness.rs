@@ -12,9 +12,11 @@ use crate::pipe::{PipeEnd, PipeRead, PipeWrite, pipe};
 /// All that differs between the runtimes, for the [`suite!`](crate::suite!).
 pub trait Harness {
     /// A [`PipeEnd`] as a stream that the runtime can read and write.
-    type Stream;
+    type Stream: 'static;
     /// The binding under test.
-    type Runtime: Runtime<Self::Stream>;
+    type Runtime: Runtime<Self::Stream, Transport = Self::Transport>;
+    /// What it makes of the stream.
+    type Transport: Transport + 'static;
 
     /// Dresses an end of a pipe in the runtime's traits.
     fn stream(end: PipeEnd) -> Self::Stream;
@@ -25,7 +27,7 @@ pub trait Harness {
 }
 
 /// The transport that a harness makes.
-pub type Io<H> = <<H as Harness>::Runtime as Runtime<<H as Harness>::Stream>>::Transport;
+pub type Io<H> = <H as Harness>::Transport;
 
 /// The alarm of a harness's runtime.
 pub type TimerOf<H> = <Io<H> as Transport>::Timer;
@@ -84,6 +86,7 @@ pub struct Simulated;
 impl Harness for Simulated {
     type Stream = PipeEnd;
     type Runtime = Self;
+    type Transport = SimulatedIo;
 
     fn stream(end: PipeEnd) -> PipeEnd {
         end

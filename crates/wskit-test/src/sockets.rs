@@ -11,7 +11,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 
 use wskit_driver::tls::Rustls;
-use wskit_driver::{Net, Runtime};
+use wskit_driver::{Net, Runtime, Transport};
 
 pub use authority::Authority;
 pub use proxy::{Kind, Proxies};
@@ -19,11 +19,18 @@ pub use proxy::{Kind, Proxies};
 /// All that differs between the runtimes, for the [`socket_suite!`](crate::socket_suite!).
 pub trait Sockets: Sized {
     /// The binding under test.
-    type Net: Net + Runtime<Self::Tcp> + Runtime<Self::Tls> + Rustls<Self::Tcp, Server = Self::Tls>;
+    type Net: Net
+        + Runtime<Self::Tcp, Transport = Self::TcpIo>
+        + Runtime<Self::Tls, Transport = Self::TlsIo>
+        + Rustls<Self::Tcp, Server = Self::Tls>;
     /// A connection that was accepted.
-    type Tcp;
+    type Tcp: 'static;
     /// The same inside TLS.
-    type Tls;
+    type Tls: 'static;
+    /// The first as a transport.
+    type TcpIo: Transport + 'static;
+    /// The second as a transport.
+    type TlsIo: Transport + 'static;
     /// What accepts.
     type Listener;
 

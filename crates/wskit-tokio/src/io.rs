@@ -25,10 +25,13 @@ pub type IoWrite<S> = Half<Io<OwnedWriteHalf>, Locked<Io<S>>>;
 #[derive(Clone, Copy, Debug)]
 pub enum Tokio {}
 
-impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Runtime<S> for Tokio {
+impl<S: AsyncRead + AsyncWrite + Unpin> Runtime<S> for Tokio {
     type Transport = Io<S>;
 
-    fn wrap(stream: S) -> Io<S> {
+    fn wrap(stream: S) -> Io<S>
+    where
+        S: 'static,
+    {
         if let Some(tcp) = tcp(&stream) {
             // Messages are written whole; waiting for more would only delay them. A socket that
             // refuses will say why at the first read.
@@ -56,7 +59,7 @@ impl<S> Io<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Transport for Io<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Io<S> {
     type Read = IoRead<S>;
     type Write = IoWrite<S>;
     type Timer = TokioTimer;
@@ -65,7 +68,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Transport for Io<S> {
         TokioTimer::default()
     }
 
-    fn into_split(self) -> (IoRead<S>, IoWrite<S>) {
+    fn into_split(self) -> (IoRead<S>, IoWrite<S>)
+    where
+        S: 'static,
+    {
         match into_tcp(self.0) {
             // TCP comes apart without a lock; anything else needs one.
             Ok(tcp) => {

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use wskit_test::sockets::Sockets;
-use wskit_tokio::Tokio;
 use wskit_tokio::tls::server::TlsStream;
+use wskit_tokio::{Io, Tokio};
 
 struct OnSockets;
 
@@ -17,6 +17,8 @@ impl Sockets for OnSockets {
     type Net = Tokio;
     type Tcp = TcpStream;
     type Tls = TlsStream<TcpStream>;
+    type TcpIo = Io<TcpStream>;
+    type TlsIo = Io<TlsStream<TcpStream>>;
     type Listener = TcpListener;
 
     fn run(test: impl Future<Output = ()>) {

@@ -10,13 +10,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 use wskit_test::{Harness, PipeEnd};
-use wskit_tokio::Tokio;
+use wskit_tokio::{Io, Tokio};
 
 struct OnTokio;
 
 impl Harness for OnTokio {
     type Stream = Pipe;
     type Runtime = Tokio;
+    type Transport = Io<Pipe>;
 
     fn stream(end: PipeEnd) -> Pipe {
         Pipe(end)

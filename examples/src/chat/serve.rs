@@ -32,7 +32,7 @@ pub fn server<R>() -> Result<Server<R>, OriginError> {
 ///
 /// # Errors
 /// How it ended, if not cleanly.
-pub async fn serve<R: Runtime<S>, S>(
+pub async fn serve<R: Runtime<S>, S: 'static>(
     server: &Server<R>,
     rooms: &Arc<Rooms>,
     stream: S,

@@ -10,7 +10,7 @@ use crate::net::Net;
 /// A TLS library, as the client of a stream of type `S`.
 pub trait TlsLayer<S> {
     /// The stream inside TLS.
-    type Stream;
+    type Stream: 'static;
 
     /// Performs the TLS handshake with `host`, whose certificate it must check.
     ///

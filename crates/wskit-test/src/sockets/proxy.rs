@@ -59,7 +59,7 @@ impl<S: Sockets> Proxies<S> {
         };
     }
 
-    async fn http<T: Transport>(&self, mut io: T) -> io::Result<()> {
+    async fn http<T: Transport + 'static>(&self, mut io: T) -> io::Result<()> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.extend(read(&mut io, 1).await?);
@@ -75,7 +75,7 @@ impl<S: Sockets> Proxies<S> {
         self.tunnel(io, port, b"HTTP/1.1 200 OK\r\n\r\n").await
     }
 
-    async fn socks<T: Transport>(&self, mut io: T) -> io::Result<()> {
+    async fn socks<T: Transport + 'static>(&self, mut io: T) -> io::Result<()> {
         assert_eq!(read(&mut io, 4).await?, b"\x05\x02\x00\x02");
         write(&mut io, b"\x05\x02").await?;
         assert_eq!(read(&mut io, 13).await?, b"\x01\x04user\x06secret");
@@ -90,7 +90,12 @@ impl<S: Sockets> Proxies<S> {
         self.tunnel(io, port, b"\x05\x00\x00\x01\0\0\0\0\0\0").await
     }
 
-    async fn tunnel<T: Transport>(&self, mut io: T, port: u16, yes: &[u8]) -> io::Result<()> {
+    async fn tunnel<T: Transport + 'static>(
+        &self,
+        mut io: T,
+        port: u16,
+        yes: &[u8],
+    ) -> io::Result<()> {
         let server = S::Net::connect_tcp((Ipv4Addr::LOCALHOST, port).into(), None).await?;
         write(&mut io, yes).await?;
         let (from_client, to_client) = io.into_split();
