@@ -1,8 +1,9 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+
+use crate::sync::{Arc, Mutex, MutexGuard, lock};
 
 /// Lets so many in at a time; the others stand in a line.
 #[derive(Clone)]
@@ -61,7 +62,7 @@ impl Turns {
     }
 
     fn lock(&self) -> MutexGuard<'_, Line> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -142,6 +142,31 @@ fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
+/// The turn of the line has come when the only one in it gives up: it goes back to the lanes.
+///
+/// Proves: X-io-4
+#[test]
+fn lane_goes_on_when_the_line_gives_up() {
+    let (near, _far) = pipe(1000);
+    let io = SimulatedIo::new(near, Clock::new());
+    let (_reader, writer) = WebSocket::from_parts(io, Role::Server, Bytes::new(), config()).split();
+    let mut cx = Context::from_waker(Waker::noop());
+    let room = block_on(writer.reserve()).unwrap();
+    let mut lane = writer.lane(LaneConfig::new());
+    block_on(lane.feed("a")).unwrap();
+    block_on(lane.feed("b")).unwrap();
+    let mut in_line = Box::pin(writer.feed("x"));
+    assert!(in_line.as_mut().poll(&mut cx).is_pending());
+    drop(room);
+    {
+        let mut flush = pin!(lane.flush());
+        assert!(flush.as_mut().poll(&mut cx).is_pending(), "it is x's turn");
+    }
+    assert_eq!(lane.buffered().messages, 1);
+    drop(in_line);
+    assert!(pin!(lane.flush()).poll(&mut cx).is_ready());
+}
+
 /// Each lane on a thread of its own, pushing without awaiting the socket until the end.
 ///
 /// Proves: X-io-3

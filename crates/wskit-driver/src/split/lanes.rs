@@ -309,7 +309,8 @@ impl Lanes {
         }
     }
 
-    fn leave_line(&mut self) {
+    /// Nobody stands in the line, or one has entered: if its turn had come, it is the lanes' now.
+    pub(crate) fn leave_line(&mut self) {
         self.stopped = false;
         if core::mem::take(&mut self.line) {
             self.normal().retain(|turn| *turn != Turn::Line);

@@ -57,8 +57,7 @@ impl<'a, T: Transport> Place<'a, T> {
 impl<T: Transport> Drop for Place<'_, T> {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            self.shared
-                .with_tx(|tx| tx.line.retain(|other| *other != number));
+            self.shared.with_tx(|tx| tx.leave_line(number));
             // It may have been this one's turn.
             self.shared.waiting.wake_all();
         }

@@ -74,6 +74,16 @@ impl<W> Tx<W> {
         })
     }
 
+    /// Gives up a place in the line.
+    pub(super) fn leave_line(&mut self, number: u64) {
+        self.line.retain(|other| *other != number);
+        if self.line.is_empty() {
+            if let Some(lanes) = &mut self.lanes {
+                lanes.leave_line();
+            }
+        }
+    }
+
     /// The next message that waits in a lane, if it may go before those who stand in the line.
     pub(super) fn next_in_lanes(&mut self) -> Option<Deferred> {
         let line_waits = !self.line.is_empty();

@@ -1,0 +1,111 @@
+//! The end of a connection: whoever waits is told, and whoever has to do something for it is woken.
+
+use loom::thread;
+use wskit_proto::CloseCode;
+
+use super::executor::block_on;
+use super::socket::{Clock, fill, split, split_in};
+use super::{join, model};
+
+/// A writer starts to close while the reader waits or is about to: the reader is woken, arms the
+/// deadline, and tells the end, though the peer says nothing more ever.
+///
+/// Proves: R6455-7.1.2-a
+#[test]
+fn close_of_a_writer_wakes_the_reader() {
+    model(4, || {
+        let (mut reader, writer, _) = split_in(Clock::leaping(), usize::MAX);
+        let closing = thread::spawn(move || writer.start_close(CloseCode::NORMAL, "").unwrap());
+        let end = block_on(reader.recv());
+        assert!(matches!(end, Ok(None) | Err(_)), "{end:?}");
+        assert!(reader.outcome().is_some());
+        join([closing]);
+    });
+}
+
+/// A writer closes and another one sends, while the reader receives: both Closes go, and all three end.
+#[test]
+fn everybody_learns_of_a_close() {
+    model(1, || {
+        let (mut reader, writer, socket) = split(usize::MAX);
+        socket.answer_close();
+        let closing = {
+            let writer = writer.clone();
+            thread::spawn(move || {
+                let outcome = block_on(writer.close(CloseCode::NORMAL, "")).unwrap();
+                assert!(outcome.is_clean(), "{outcome:?}");
+            })
+        };
+        let sending = thread::spawn(move || {
+            if let Err(error) = block_on(writer.send(&b"late"[..])) {
+                assert!(error.is_closed(), "{error:?}");
+            }
+        });
+        assert!(block_on(reader.recv()).unwrap().is_none());
+        join([closing, sending]);
+    });
+}
+
+/// A writer waits for room, or is about to, in a socket that never takes anything more; another one
+/// closes.
+#[test]
+fn close_of_a_writer_wakes_another_that_waits_for_room() {
+    model(3, || {
+        let (reader, writer, _) = split(0);
+        fill(&writer);
+        let waiting = {
+            let writer = writer.clone();
+            thread::spawn(move || block_on(writer.feed(&b"x"[..])).unwrap_err())
+        };
+        writer.start_close(CloseCode::NORMAL, "").unwrap();
+        for error in join([waiting]) {
+            assert!(error.is_closed(), "{error:?}");
+        }
+        drop((reader, writer));
+    });
+}
+
+/// The reader goes while a writer closes: the writer reads in its place.
+#[test]
+fn writer_that_closes_outlives_the_reader() {
+    model(3, || {
+        let (reader, writer, socket) = split(usize::MAX);
+        socket.answer_close();
+        let going = thread::spawn(move || drop(reader));
+        let outcome = block_on(writer.close(CloseCode::NORMAL, "")).unwrap();
+        assert!(outcome.is_clean(), "{outcome:?}");
+        join([going]);
+    });
+}
+
+/// The reader is gone, and the transport takes its time to end: the writer that closes sees to it.
+#[test]
+fn writer_that_closes_waits_for_the_transport() {
+    model(3, || {
+        let (reader, writer, socket) = split(usize::MAX);
+        socket.answer_close();
+        socket.linger();
+        drop(reader);
+        let closing = thread::spawn(move || {
+            let outcome = block_on(writer.close(CloseCode::NORMAL, "")).unwrap();
+            assert!(outcome.is_clean(), "{outcome:?}");
+        });
+        socket.let_go();
+        join([closing]);
+    });
+}
+
+/// The same with a reader that sees to it.
+#[test]
+fn reader_waits_for_the_transport() {
+    model(3, || {
+        let (mut reader, writer, socket) = split(usize::MAX);
+        socket.answer_close();
+        socket.linger();
+        writer.start_close(CloseCode::NORMAL, "").unwrap();
+        let reading = thread::spawn(move || assert!(block_on(reader.recv()).unwrap().is_none()));
+        socket.let_go();
+        join([reading]);
+        assert!(writer.outcome().unwrap().is_clean());
+    });
+}

@@ -1,0 +1,286 @@
+//! Lanes: whoever waits for one is woken, nothing is lost, and what is dropped is counted.
+
+use std::pin::pin;
+
+use loom::thread;
+use wskit_proto::{Message, MessageKind, SendError, State};
+
+use super::executor::{block_on, poll_once};
+use super::socket::{Clock, FILL, fill, split, split_in};
+use super::{join, model};
+use crate::{LaneConfig, Overflow, Priority, Pushed};
+
+/// A lane with room for one message is full; the socket takes what was before it.
+///
+/// Proves: X-io-3
+#[test]
+fn full_lane_lets_its_sender_on_when_the_socket_takes() {
+    model(3, || {
+        let (reader, writer, socket) = split(0);
+        fill(&writer);
+        let mut lane = writer.lane(LaneConfig::new().max_messages(1));
+        let sending = thread::spawn(move || {
+            block_on(async {
+                lane.feed(&b"a"[..]).await.unwrap();
+                lane.feed(&b"b"[..]).await.unwrap();
+                lane.send(&b"c"[..]).await.unwrap();
+            });
+            assert_eq!(lane.dropped(), 0);
+        });
+        socket.take(usize::MAX);
+        join([sending]);
+        let messages: [&[u8]; 4] = [FILL, &[0x82, 1, b'a'], &[0x82, 1, b'b'], &[0x82, 1, b'c']];
+        assert_eq!(socket.written(), messages.concat());
+        drop((reader, writer));
+    });
+}
+
+/// Somebody feeds a lane and drops it, and does not write: a reader that waits, or is about to, is
+/// woken and does.
+#[test]
+fn reader_writes_what_a_dropped_lane_was_fed() {
+    model(3, || {
+        let (mut reader, writer, socket) = split(usize::MAX);
+        socket.answer_message();
+        let feeding = thread::spawn(move || {
+            let mut lane = writer.lane(LaneConfig::new());
+            block_on(lane.feed(&b"a"[..])).unwrap();
+        });
+        let message = block_on(reader.recv()).unwrap();
+        assert_eq!(message, Some(Message::binary(&b"!"[..])));
+        join([feeding]);
+        assert_eq!(socket.written(), [0x82, 1, b'a']);
+    });
+}
+
+/// A push that the socket refuses leaves it to the reader to wait for it; so does the next, which the
+/// socket might have taken.
+#[test]
+fn reader_writes_what_was_pushed_and_refused() {
+    model(2, || {
+        let (mut reader, writer, socket) = split(0);
+        socket.answer_message();
+        let pushing = {
+            let writer = writer.clone();
+            thread::spawn(move || {
+                let mut lane = writer.lane(LaneConfig::new());
+                assert_eq!(lane.push(&b"b"[..]), Ok(Pushed::Queued));
+                assert_eq!(lane.push(&b"a"[..]), Ok(Pushed::Queued));
+            })
+        };
+        let opening = {
+            let socket = socket.clone();
+            thread::spawn(move || socket.take(usize::MAX))
+        };
+        let message = block_on(reader.recv()).unwrap();
+        assert_eq!(message, Some(Message::binary(&b"!"[..])));
+        join([pushing, opening]);
+        assert_eq!(socket.written(), [0x82, 1, b'b', 0x82, 1, b'a']);
+        drop(writer);
+    });
+}
+
+/// A lane's send is dropped behind a queue that nobody was woken for: the reader finishes both.
+///
+/// Proves: X-io-4
+#[test]
+fn reader_finishes_a_dropped_send_of_a_lane() {
+    model(2, || {
+        let (mut reader, writer, socket) = split(0);
+        socket.answer_message();
+        let sending = {
+            let writer = writer.clone();
+            thread::spawn(move || {
+                fill(&writer);
+                let mut lane = writer.lane(LaneConfig::new());
+                let _ = poll_once(pin!(lane.send(&b"a"[..])));
+            })
+        };
+        let opening = {
+            let socket = socket.clone();
+            thread::spawn(move || socket.take(usize::MAX))
+        };
+        let message = block_on(reader.recv()).unwrap();
+        assert_eq!(message, Some(Message::binary(&b"!"[..])));
+        join([sending, opening]);
+        assert_eq!(socket.written(), [FILL, &[0x82, 1, b'a']].concat());
+        drop(writer);
+    });
+}
+
+/// Of a lane for the newest only, the newest leaves, and the others as far as they did not have to
+/// wait.
+///
+/// Proves: X-io-3
+#[test]
+fn newest_message_of_a_lane_leaves() {
+    model(3, || displace(Overflow::LatestOnly, 1));
+}
+
+/// Of a lane that drops its oldest, those that it has room for leave.
+///
+/// Proves: X-io-3
+#[test]
+fn newest_messages_of_a_lane_leave() {
+    model(3, || displace(Overflow::DropOldest, 2));
+}
+
+/// Pushes three messages while the socket begins to take; so many must leave.
+fn displace(overflow: Overflow, kept: usize) {
+    let (reader, writer, socket) = split(0);
+    fill(&writer);
+    let config = LaneConfig::new().overflow(overflow).max_messages(2);
+    let mut lane = writer.lane(config);
+    let pushing = thread::spawn(move || {
+        let mut displaced = 0;
+        for message in [b"1", b"2", b"3"] {
+            match lane.push(&message[..]).unwrap() {
+                Pushed::Queued => {}
+                Pushed::Displaced(count) => displaced += count,
+            }
+        }
+        block_on(lane.flush()).unwrap();
+        assert_eq!(lane.dropped(), displaced as u64);
+        displaced
+    });
+    socket.take(usize::MAX);
+    let displaced: usize = join([pushing]).into_iter().sum();
+    assert!(displaced <= 3 - kept, "{displaced}");
+    let written = socket.written();
+    let left: Vec<_> = written[FILL.len()..].chunks(3).map(|one| one[2]).collect();
+    assert_eq!(left.len(), 3 - displaced);
+    assert!(left.is_sorted() && left.ends_with(&b"123"[3 - kept..]));
+    drop((reader, writer));
+}
+
+/// A lane for peers that keep up overflows in a socket that never takes anything more: the connection
+/// closes, whoever waits for room in another lane is told, and the reader keeps the deadline.
+///
+/// Proves: X-io-3
+#[test]
+fn lane_that_disconnects_wakes_everybody() {
+    model(1, || {
+        let (mut reader, writer, _) = split_in(Clock::leaping(), 0);
+        fill(&writer);
+        let mut full = writer.lane(LaneConfig::new().max_messages(1));
+        let waiting = thread::spawn(move || {
+            let fed = block_on(async {
+                full.feed(&b"1"[..]).await?;
+                full.feed(&b"2"[..]).await
+            });
+            assert!(fed.unwrap_err().is_closed());
+        });
+        let config = LaneConfig::new().overflow(Overflow::Disconnect);
+        let mut strict = writer.lane(config.max_messages(1));
+        let overflowing = thread::spawn(move || {
+            strict.push(&b"x"[..]).unwrap();
+            assert_eq!(strict.push(&b"y"[..]), Err(SendError::QueueFull));
+            assert_eq!(strict.dropped(), 1);
+            assert_ne!(writer.state(), State::Open);
+        });
+        let end = block_on(reader.recv());
+        assert!(end.is_err(), "{end:?}");
+        join([waiting, overflowing]);
+    });
+}
+
+/// A plain writer and a full lane wait for each other's turns, and nobody reads: both go on.
+#[test]
+fn line_and_lane_take_turns() {
+    model(3, || {
+        let (reader, writer, socket) = split(0);
+        fill(&writer);
+        let mut lane = writer.lane(LaneConfig::new().max_messages(1));
+        let sending = thread::spawn(move || {
+            block_on(async {
+                lane.feed(&b"a"[..]).await.unwrap();
+                lane.send(&b"b"[..]).await.unwrap();
+            });
+        });
+        let feeding = {
+            let writer = writer.clone();
+            // Over the mark, so that nothing is due after it, and not written by its writer.
+            thread::spawn(move || block_on(writer.feed(&FILL[2..])).unwrap())
+        };
+        socket.take(usize::MAX);
+        join([sending, feeding]);
+        drop((reader, writer));
+    });
+}
+
+/// The turn of the line has come when the only one in it gives up: the lane goes on, and nobody else
+/// has to come for it.
+///
+/// Proves: X-io-4
+#[test]
+fn lane_goes_on_when_the_line_gives_up() {
+    model(2, || {
+        let (reader, writer, socket) = split(0);
+        fill(&writer);
+        let mut in_line = Box::pin({
+            let writer = writer.clone();
+            async move { writer.feed(&b"x"[..]).await }
+        });
+        assert!(poll_once(in_line.as_mut()).is_pending());
+        let mut lane = writer.lane(LaneConfig::new());
+        let sending = thread::spawn(move || {
+            block_on(async {
+                lane.feed(&b"a"[..]).await.unwrap();
+                lane.send(&b"b"[..]).await.unwrap();
+            });
+        });
+        let giving_up = thread::spawn(move || drop(in_line));
+        socket.take(usize::MAX);
+        join([sending]);
+        join([giving_up]);
+        let messages: [&[u8]; 3] = [FILL, &[0x82, 1, b'a'], &[0x82, 1, b'b']];
+        assert_eq!(socket.written(), messages.concat());
+        drop((reader, writer));
+    });
+}
+
+/// What is urgent leaves first, whichever came first.
+#[test]
+fn urgent_message_leaves_first() {
+    model(2, || {
+        let (mut reader, writer, socket) = split(0);
+        fill(&writer);
+        socket.answer_message();
+        let feeding =
+            [(b"u", Priority::Urgent), (b"a", Priority::Normal)].map(|(text, priority)| {
+                let mut lane = writer.lane(LaneConfig::new().priority(priority));
+                thread::spawn(move || block_on(lane.feed(&text[..])).unwrap())
+            });
+        join(feeding);
+        let reading = thread::spawn(move || block_on(reader.recv()).unwrap());
+        socket.take(usize::MAX);
+        join([reading]);
+        let messages: [&[u8]; 3] = [FILL, &[0x82, 1, b'u'], &[0x82, 1, b'a']];
+        assert_eq!(socket.written(), messages.concat());
+        drop(writer);
+    });
+}
+
+/// A message in pieces keeps the lanes waiting until it is finished, and then they go on.
+#[test]
+fn claim_keeps_a_lane_out_and_lets_it_in() {
+    model(2, || {
+        let (reader, writer, socket) = split(usize::MAX);
+        let mut lane = writer.lane(LaneConfig::new());
+        let sending = thread::spawn(move || block_on(lane.send(&b"w"[..])).unwrap());
+        block_on(async {
+            let mut message = writer.begin(MessageKind::Binary).await.unwrap();
+            message.write(b"p").await.unwrap();
+            message.flush().await.unwrap();
+            message.finish().await.unwrap();
+        });
+        join([sending]);
+        let (pieces, whole) = ([2, 1, b'p', 0x80, 0], [0x82, 1, b'w']);
+        let written = socket.written();
+        assert!(
+            written == [&pieces[..], &whole].concat() || written == [&whole[..], &pieces].concat(),
+            "{written:02x?}"
+        );
+        drop((reader, writer));
+    });
+}

@@ -1,0 +1,141 @@
+//! A shutdown: everybody is told, and it ends exactly when the last one has gone.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use loom::thread;
+
+use super::executor::block_on;
+use super::socket::{Clock, fill, split};
+use super::{join, model};
+use crate::Shutdown;
+use crate::shutdown::{Member, Told};
+
+/// Two connections are dropped while the shutdown is requested and waits, without a deadline. Those
+/// that go before the request do not count, those that go after it do.
+#[test]
+fn finish_ends_when_the_last_connection_has_gone() {
+    model(3, || {
+        let shutdown = Shutdown::with_timer(Clock::still());
+        let leaving = [(); 2].map(|()| {
+            let (shutdown, member) = (shutdown.clone(), shutdown.member());
+            thread::spawn(move || {
+                let before = shutdown.is_requested();
+                drop(member);
+                (before, shutdown.is_requested())
+            })
+        });
+        let report = block_on(shutdown.finish(Duration::MAX)).unwrap();
+        assert_eq!(shutdown.connections(), 0);
+        let left = join(leaving);
+        let least = left.iter().filter(|(before, _)| *before).count();
+        let most = left.iter().filter(|(_, after)| *after).count();
+        assert!((least..=most).contains(&report.dropped), "{report}");
+        assert_eq!(report.total(), report.dropped);
+    });
+}
+
+/// One joins while the shutdown is requested: it is told, whenever it comes, and counts.
+#[test]
+fn connection_that_joins_late_is_told() {
+    model(3, || {
+        let shutdown = Shutdown::with_timer(Clock::still());
+        let joining = {
+            let shutdown = shutdown.clone();
+            thread::spawn(move || {
+                let mut member = shutdown.member();
+                wait_for(&mut member, Told::Close);
+            })
+        };
+        let first = block_on(shutdown.finish(Duration::MAX)).unwrap();
+        join([joining]);
+        let last = block_on(shutdown.finish(Duration::MAX)).unwrap();
+        assert!(first.dropped <= 1, "{first}");
+        assert_eq!((last.dropped, last.total()), (1, 1));
+    });
+}
+
+/// Time is up for one finish, while another one waits for ever, one connection stays until it is given
+/// up, and one goes: both finishes end, and say the same.
+#[test]
+fn finishes_end_when_one_gives_up() {
+    model(2, || {
+        let shutdown = Shutdown::with_timer(Clock::leaping());
+        let mut stays = shutdown.member();
+        let staying = thread::spawn(move || wait_for(&mut stays, Told::GiveUp));
+        let goes = shutdown.member();
+        let going = thread::spawn(move || drop(goes));
+        let waiting = {
+            let shutdown = shutdown.clone();
+            thread::spawn(move || block_on(shutdown.finish(Duration::MAX)).unwrap())
+        };
+        let report = block_on(shutdown.finish(Duration::ZERO)).unwrap();
+        assert_eq!(join([waiting]), [report]);
+        join([staying, going]);
+        assert!(report.timed_out == 1 || report.timed_out == 2, "{report}");
+        assert!(report.total() <= 2, "{report}");
+    });
+}
+
+/// Whoever waits for the request hears it, though others come and go in the places beside.
+#[test]
+fn request_reaches_those_who_wait_for_it() {
+    model(3, || {
+        let shutdown = Shutdown::with_timer(Clock::still());
+        let waiting = {
+            let shutdown = shutdown.clone();
+            thread::spawn(move || block_on(shutdown.requested()))
+        };
+        let passing = {
+            let shutdown = shutdown.clone();
+            thread::spawn(move || drop(shutdown.member()))
+        };
+        shutdown.request();
+        join([waiting, passing]);
+    });
+}
+
+/// A reader that waits, or is about to, closes with 1001 and sees the peer's answer.
+#[test]
+fn shutdown_closes_a_connection_that_waits() {
+    model(3, || {
+        let (mut reader, writer, socket) = split(usize::MAX);
+        socket.answer_going_away();
+        let shutdown = Shutdown::with_timer(Clock::still());
+        reader.track(&shutdown);
+        let reading = thread::spawn(move || assert!(block_on(reader.recv()).unwrap().is_none()));
+        let report = block_on(shutdown.finish(Duration::MAX)).unwrap();
+        assert_eq!((report.clean, report.total()), (1, 1));
+        join([reading]);
+        assert!(writer.outcome().unwrap().is_clean());
+    });
+}
+
+/// The reader is gone, and a writer waits for room that never comes: the shutdown reaches it.
+#[test]
+fn shutdown_reaches_a_writer_without_a_reader() {
+    model(3, || {
+        let (mut reader, writer, _) = split(0);
+        let shutdown = Shutdown::with_timer(Clock::still());
+        reader.track(&shutdown);
+        drop(reader);
+        fill(&writer);
+        let waiting = thread::spawn(move || block_on(writer.feed(&b"x"[..])).unwrap_err());
+        shutdown.request();
+        for error in join([waiting]) {
+            assert!(error.is_closed(), "{error:?}");
+        }
+    });
+}
+
+fn wait_for(member: &mut Member, told: Told) {
+    block_on(poll_fn(|cx| {
+        while let Some(now) = member.poll_told(true, cx) {
+            if now == told {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    }));
+}
