@@ -306,6 +306,38 @@ fn failed_write_before_the_close_is_out_ends_the_connection() {
     }
 }
 
+/// Only a Close that is out and a connection that is not over excuse it.
+#[test]
+fn failed_write_is_a_failure_without_a_close_and_after_the_end() {
+    let (_, mut outbox) = halves(Config::new());
+    outbox.transport_shut_down();
+    assert!(outbox.write_failed(ErrorKind::BrokenPipe));
+    let cause = outbox.outcome().unwrap().cause;
+    assert_eq!(cause, Cause::Transport(ErrorKind::BrokenPipe));
+
+    let (_, mut outbox) = halves(Config::new());
+    outbox.close(None).unwrap();
+    assert!(!written(&mut outbox).is_empty());
+    outbox.transport_failed(ErrorKind::ConnectionReset);
+    assert!(outbox.write_failed(ErrorKind::BrokenPipe));
+    let cause = outbox.outcome().unwrap().cause;
+    assert_eq!(cause, Cause::Transport(ErrorKind::ConnectionReset));
+}
+
+/// The writing half knows of the failure, the reading half does not yet.
+#[test]
+fn ping_is_not_answered_once_the_transport_has_failed() {
+    let (mut inbound, mut outbox) = halves(Config::new());
+    give(&mut inbound, &masked(FIN | PING, b"?"));
+    outbox.transport_failed(ErrorKind::BrokenPipe);
+    assert!(matches!(
+        next(&mut inbound, &mut outbox),
+        Some(Ready::Ping(_))
+    ));
+    assert!(outbox.is_empty(), "nothing more can leave");
+    assert_eq!(outbox.held(), 0);
+}
+
 #[test]
 fn message_kept_for_later_is_the_message() {
     let prepared = PreparedMessage::text("hi");

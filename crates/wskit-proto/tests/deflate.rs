@@ -5,7 +5,7 @@ mod wire;
 
 use std::time::Instant;
 
-use counting::rise;
+use counting::{live, rise};
 use wire::*;
 use wskit_proto::deflate::{self, Params, Window, compress_prepared};
 use wskit_proto::{
@@ -372,6 +372,53 @@ fn messages_that_stall_are_counted_against_the_budget() {
     assert_eq!(feed(&mut fourth, &stalled), []);
     drop((held, fourth));
     assert_eq!(budget.used(), 0);
+}
+
+/// Proves: X-mem-2
+#[test]
+fn blocks_of_nothing_leave_no_room_behind() {
+    let held_after = |blocks: usize| {
+        let mut server = compressed(Role::Server, Config::new(), true);
+        let mut payload = [0, 0, 0, 0xff, 0xff].repeat(blocks);
+        payload.extend(compress_prepared(1, 15, b"at last"));
+        let frame = masked(FIN | TEXT | RSV1, &payload);
+        let cut = frame.len() - payload.len() + 5 * blocks;
+        assert_eq!(feed(&mut server, &frame[..cut]), []);
+        server.release();
+        let held = server.held();
+        assert_eq!(feed(&mut server, &frame[cut..]), [said("at last")]);
+        held
+    };
+    let (few, many) = (held_after(1), held_after(1000));
+    assert!(many < few + 1000, "{many} bytes, not {few}");
+}
+
+/// What a message expands to says nothing about the next: its buffer goes back to the system.
+///
+/// Proves: X-mem-1
+#[test]
+fn buffer_of_an_expanded_message_is_not_kept() {
+    let mut server = compressed(Role::Server, Config::new(), false);
+    let now = Instant::now();
+    let mut live_after = |size| {
+        let frame = masked(
+            FIN | BINARY | RSV1,
+            &compress_prepared(1, 15, &vec![7; size]),
+        );
+        assert_eq!(server.receive(&frame), frame.len());
+        match server.poll_event(now).unwrap() {
+            Some(Event::Message(message)) => assert_eq!(message.len(), size),
+            other => panic!("{other:?}"),
+        }
+        assert!(server.poll_event(now).unwrap().is_none());
+        server.release();
+        assert_eq!(server.held(), 0);
+        drop(frame);
+        live()
+    };
+    // The streams and the read buffer of this thread's pools are made once and stay.
+    let (small, large) = (live_after(10), live_after(100_000));
+    assert!(large - small < 10_000, "{} bytes more", large - small);
 }
 
 #[test]

@@ -197,10 +197,12 @@ fn flood_of_empty_fragments_holds_nothing() {
         let mut end = open(role, Config::new());
         let empty = to(role, CONTINUATION, b"");
         let _ = pump(&mut end, &to(role, TEXT, b""), now, false);
+        let limit = Config::new().limits().max_fragments;
         let base = live();
         let mut refused = None;
         let mut frames = 1;
         while refused.is_none() {
+            assert!(frames <= limit, "{frames} fragments and no end");
             let _ = end.receive(&empty);
             frames += 1;
             refused = end.poll_event(now).err();
@@ -211,7 +213,6 @@ fn flood_of_empty_fragments_holds_nothing() {
                 live() - base
             );
         }
-        let limit = Config::new().limits().max_fragments;
         assert_eq!(refused, Some(ProtocolError::TooManyFragments { limit }));
         assert_eq!(frames, limit + 1);
     }

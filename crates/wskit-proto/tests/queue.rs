@@ -308,6 +308,27 @@ fn queue_is_bounded_and_refuses_whole_messages() {
 
 /// Proves: X-mem-1
 #[test]
+fn queue_is_full_at_the_limit_to_the_byte() {
+    for role in ROLES {
+        for (len, full) in [(995, false), (996, true), (997, true)] {
+            // The high-water mark lies above the limit and does not matter then.
+            let mut end = open(role, Config::new().write_queue_limit(1000));
+            let header = to(other(role), FIN | BINARY, &[0; 995]).len() - 995;
+            let len = len + 4 - header;
+            end.feed(&vec![1; len]).unwrap();
+            let expected = if full {
+                Err(SendError::QueueFull)
+            } else {
+                Ok(())
+            };
+            assert_eq!(end.outbox().check(), expected);
+            assert_eq!(end.feed("x"), expected, "{role:?}, {len} bytes");
+        }
+    }
+}
+
+/// Proves: X-mem-1
+#[test]
 fn pings_of_the_application_are_bounded() {
     let mut server = server();
     let mut queued = 0;

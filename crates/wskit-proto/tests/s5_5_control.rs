@@ -278,3 +278,25 @@ fn pong_of_the_application_takes_no_answers_place() {
         .collect();
     assert_eq!(pongs, [&b"asked"[..], b"unasked", b"unasked"]);
 }
+
+/// The answer that the application gives goes the way of the automatic ones.
+///
+/// Proves: R6455-5.5.2-a, R6455-5.5.3-b
+#[test]
+fn pong_of_the_application_is_the_answer_where_pings_are_left_to_it() {
+    let mut server = open(Role::Server, Config::new().auto_pong(false));
+    server.outbox().set_blocked(true);
+    server.outbox().pong(b"first").unwrap();
+    server.outbox().pong(b"latest").unwrap();
+    assert_eq!(sent(&mut server), [(FIN | PONG, b"latest".to_vec())]);
+
+    // However much waits, the latest ping can be answered.
+    while server.outbox().ping(&[0; 125]).is_ok() {}
+    server.outbox().pong(b"first").unwrap();
+    server.outbox().pong(b"latest").unwrap();
+    let pongs: Vec<_> = sent(&mut server)
+        .into_iter()
+        .filter(|(first, _)| *first == FIN | PONG)
+        .collect();
+    assert_eq!(pongs, [(FIN | PONG, b"latest".to_vec())]);
+}

@@ -200,6 +200,22 @@ fn echo_gives_back_what_came() {
 
 /// Proves: R6455-6.1-b
 #[test]
+fn message_that_lies_ready_is_answered_by_the_short_way() {
+    for role in ROLES {
+        let mut end = open(role, Config::new());
+        let frame = to(role, FIN | TEXT, b"hi");
+        assert!(end.poll_message().is_none(), "nothing came");
+        assert_eq!(end.receive(&frame), frame.len());
+        let (message, outbox) = end.poll_message().unwrap();
+        assert_eq!(message.as_text(), Some("hi"));
+        outbox.feed(message).unwrap();
+        assert!(end.poll_message().is_none(), "handed out once");
+        assert_eq!(end.take_output(), to(other(role), FIN | TEXT, b"hi"));
+    }
+}
+
+/// Proves: R6455-6.1-b
+#[test]
 fn everything_that_can_be_sent_converts() {
     fn kind_and_len<'a>(message: impl Into<Outgoing<'a>>) -> (bool, usize) {
         let message = message.into();

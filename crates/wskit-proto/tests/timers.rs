@@ -9,7 +9,9 @@ mod wire;
 use std::time::{Duration, Instant};
 
 use wire::*;
-use wskit_proto::{Cause, Config, Connection, Ending, Keepalive, Role, State, TimeoutKind};
+use wskit_proto::{
+    Cause, Config, Connection, Ending, Keepalive, ReadBuf, Role, State, TimeoutKind,
+};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -144,6 +146,33 @@ fn any_sign_of_life_counts_as_an_answer() {
     }
 }
 
+/// Bytes of a large message are a sign of life wherever they are read to; a read that brings none is not.
+#[test]
+fn read_counts_as_an_answer_by_what_it_brings() {
+    let frame = masked(FIN | BINARY, &vec![7; 500_000]);
+    for (begun, amount) in [(0, 0), (0, 1000), (40_000, 0), (40_000, 1000)] {
+        let t0 = Instant::now();
+        let mut end = open_at(Role::Server, keepalive(20, 10), t0);
+        assert_eq!(feed(&mut end, &frame[..begun]), []);
+        end.handle_timeout(t0 + secs(20)).unwrap();
+        let large = match end.read_buf() {
+            ReadBuf::Slab(slab) => {
+                slab[..amount].copy_from_slice(&frame[begun..begun + amount]);
+                end.filled(amount);
+                false
+            }
+            ReadBuf::Large(mut spare) => {
+                assert_eq!(spare.copy_from(&frame[begun..begun + amount]), amount);
+                end.filled_large(amount);
+                true
+            }
+        };
+        assert_eq!(large, begun > 0);
+        let outcome = end.handle_timeout(t0 + secs(30));
+        assert_eq!(outcome.is_ok(), amount > 0, "{amount} behind {begun}");
+    }
+}
+
 /// Proves: X-mem-1
 #[test]
 fn pings_of_the_keepalive_do_not_pile_up() {
@@ -155,6 +184,43 @@ fn pings_of_the_keepalive_do_not_pile_up() {
         end.handle_timeout(t0 + secs(20 * round + 10)).unwrap();
     }
     assert!(end.outbox().queued() < 5000, "{}", end.outbox().queued());
+}
+
+/// Proves: R6455-7.1.7-a
+#[test]
+fn write_of_nothing_is_no_sign_of_life() {
+    let t0 = Instant::now();
+    let mut end = open_at(Role::Server, keepalive(20, 10), t0);
+    end.handle_timeout(t0 + secs(20)).unwrap();
+    end.outbox().set_blocked(true);
+    end.advance(0);
+    assert_eq!(
+        end.handle_timeout(t0 + secs(30)),
+        Err(TimeoutKind::Keepalive)
+    );
+}
+
+/// Proves: R6455-5.5.2-c
+#[test]
+fn one_ping_is_out_however_long_its_answer_may_take() {
+    let t0 = Instant::now();
+    let config = Config::new().keepalive(Some(Keepalive {
+        every: secs(20),
+        answer_within: Duration::MAX,
+    }));
+    let mut end = open_at(Role::Server, config, t0);
+    end.handle_timeout(t0 + secs(20)).unwrap();
+    let payload = ping_sent(&mut end);
+    for round in 2..5 {
+        end.handle_timeout(t0 + secs(20 * round)).unwrap();
+        assert_eq!(sent(&mut end), [], "round {round}");
+    }
+    // The late answer is one, and the next ping goes.
+    let _ = end.receive(&masked(FIN | PONG, &payload));
+    assert_eq!(poll_at(&mut end, t0 + secs(90)), []);
+    assert_eq!(end.round_trip(), Some(secs(70)));
+    end.handle_timeout(t0 + secs(100)).unwrap();
+    assert_ne!(ping_sent(&mut end), payload);
 }
 
 /// Proves: R6455-7.1.2-a
@@ -237,6 +303,24 @@ fn close_that_is_not_answered_ends_at_its_deadline() {
         end.release();
         assert_eq!(end.held(), 0, "nothing is left of it");
     }
+}
+
+/// Proves: R6455-7.1.7-a
+#[test]
+fn close_deadline_is_set_once_however_far_it_is() {
+    let t0 = Instant::now();
+    let config = Config::new().close_timeout(Duration::MAX);
+    let (mut inbound, mut outbox) = open_at(Role::Server, config, t0).split();
+    outbox.close(None).unwrap();
+    let asked = std::cell::Cell::new(0);
+    let clock = || {
+        asked.set(asked.get() + 1);
+        t0
+    };
+    let due = inbound.next_timeout(outbox.state(), clock);
+    assert!(due.is_some_and(|due| due > t0 + secs(500 * 365 * 86_400)));
+    assert_eq!(inbound.next_timeout(outbox.state(), clock), due);
+    assert_eq!(asked.get(), 1);
 }
 
 /// Proves: R6455-7.1.4-a

@@ -84,6 +84,30 @@ fn message_keeps_kind_and_payload() {
 }
 
 #[test]
+fn lent_message_is_what_it_is_kept_as() {
+    for (first, payload, kind) in [
+        (TEXT, "hi", MessageKind::Text),
+        (TEXT, "", MessageKind::Text),
+        (BINARY, "hi", MessageKind::Binary),
+        (BINARY, "", MessageKind::Binary),
+    ] {
+        let frame = masked(FIN | first, payload.as_bytes());
+        let mut server = open(Role::Server, Config::new());
+        assert_eq!(server.receive(&frame), frame.len());
+        let (message, _) = server.poll_message().unwrap();
+        let text = (kind == MessageKind::Text).then_some(payload);
+        assert_eq!((message.kind(), message.as_text()), (kind, text));
+        assert_eq!(message.is_text(), text.is_some());
+        assert_eq!(message.len(), payload.len());
+        assert_eq!(message.is_empty(), payload.is_empty());
+        let shown = (format!("{message}"), format!("{message:?}"));
+        let owned = message.into_owned();
+        assert_eq!((format!("{owned}"), format!("{owned:?}")), shown);
+        assert_eq!((owned.kind(), owned.as_bytes()), (kind, payload.as_bytes()));
+    }
+}
+
+#[test]
 fn what_is_sent_keeps_kind_and_payload() {
     let owned = "hi".to_owned();
     let prepared = PreparedMessage::text("hi");

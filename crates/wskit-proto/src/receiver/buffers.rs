@@ -4,6 +4,8 @@
     reason = "positions within buffers; what is taken was compared with what is there"
 )]
 
+use wskit_frame::{CONTROL_MAX, FrameHeader};
+
 use super::payload::check;
 use super::{BLOCK, FIRST, Frame, Item, LARGE, NOTHING, ReadBuf, Receiver, SURPLUS, Spare, State};
 use crate::pool::{self, READ_SLAB};
@@ -40,10 +42,6 @@ impl Receiver {
             self.end = 0;
         } else if self.start > 0 && self.end as usize > self.slab.len() / 2 {
             self.compact();
-        }
-        if !self.carry.is_empty() {
-            // More was kept than fits: it comes before anything that is still to be read.
-            return ReadBuf::Slab(&mut []);
         }
         let end = self.end as usize;
         let room = self.slab.get_mut(end..).unwrap_or_default();
@@ -120,7 +118,7 @@ impl Receiver {
     /// middle of a frame holds no more than it has sent. A slab that may hold more events stays.
     #[inline(always)]
     pub(crate) fn release(&mut self) {
-        if self.own_done > 0 && self.message.is_some() {
+        if self.message.is_some() {
             self.release_own();
         }
         if self.slab.is_empty() {
@@ -162,6 +160,9 @@ impl Receiver {
             self.own_done = self.own.len();
             message.in_slab = false;
         } else {
+            // When the parser waits it has taken all payload of data frames: this is part of a header or
+            // of a control frame (§5.5).
+            debug_assert!(rest.len() < FrameHeader::MAX_SIZE + CONTROL_MAX);
             self.carry.extend_from_slice(rest);
         }
     }
@@ -199,7 +200,7 @@ impl Receiver {
     }
 
     #[inline]
-    pub(super) fn acquire(&mut self) {
+    fn acquire(&mut self) {
         self.slab = if self.bulk {
             pool::take_bulk()
         } else {
@@ -225,35 +226,15 @@ impl Receiver {
         pool::give_read(core::mem::replace(&mut self.slab, slab));
     }
 
+    /// Brings back what was kept aside, which always fits.
     #[cold]
-    pub(super) fn take_carry(&mut self) {
-        let room = self.slab.get_mut(self.end as usize..).unwrap_or_default();
-        let n = copy(&self.carry, room);
-        self.carry.drain(..n as usize);
-        self.end += n;
-        if self.carry.is_empty() {
-            self.carry = Vec::new();
-        }
-    }
-
-    /// Brings back what was kept aside; says whether the parser has something new to look at.
-    pub(super) fn refill(&mut self) -> bool {
-        // What a drained slab left behind is known to be unfinished: that takes no slab.
-        if self.carry.is_empty() || (self.slab.is_empty() && self.drained) {
-            return false;
-        }
-        if self.slab.is_empty() {
-            self.acquire();
-            return true;
-        }
-        self.compact();
-        let before = self.end;
-        self.take_carry();
-        self.end > before
+    fn take_carry(&mut self) {
+        self.end = copy(&self.carry, &mut self.slab);
+        self.carry = Vec::new();
     }
 
     #[cold]
-    pub(super) fn compact(&mut self) {
+    fn compact(&mut self) {
         self.slab
             .copy_within(self.start as usize..self.end as usize, 0);
         self.end -= self.start;

@@ -42,7 +42,6 @@ impl Receiver {
             };
             match progress {
                 Progress::Item(step) => return Ok(Some(step)),
-                Progress::Wait if self.refill() => {}
                 Progress::Wait => return Ok(None),
                 Progress::Next => {}
             }

@@ -94,8 +94,10 @@ impl Receiver {
         }
 
         self.own.truncate(self.own_done);
-        // What will be read straight into the buffer is made room for at once, not by moving it.
-        let direct = remaining >= LARGE as u64 && (raw.len() >= LARGE || self.expected > 0);
+        // What will be read straight into the buffer is made room for at once, not by moving it; but for a
+        // header alone there is none.
+        let direct = remaining >= LARGE as u64
+            && (raw.len() >= LARGE || (self.expected > 0 && !raw.is_empty()));
         let more = if direct {
             ahead(raw.len(), remaining, self.expected)
         } else {
