@@ -70,6 +70,9 @@ struct Stash {
 
 /// After this many bytes in one go a connection lets other tasks run, however fast its peer is.
 const BUDGET: u32 = 256 << 10;
+/// So many bytes of a large message count as one: much data and little work. To leave off inside would
+/// keep the buffers of many messages busy at once, and each would have left the caches by its next turn.
+const LARGE: usize = 32;
 
 type Next = Poll<Result<Option<Ready>, Error>>;
 
@@ -558,9 +561,7 @@ impl<C: Timer> Engine<C> {
                 Poll::Ready(Ok((n, large))) => {
                     if large {
                         self.inbound.filled_large(n);
-                        // Much data and little work; to leave off inside would keep the buffers of many
-                        // messages busy at once.
-                        self.budget = self.budget.saturating_add((n / 8) as u32);
+                        self.budget = self.budget.saturating_add((n / LARGE) as u32);
                     } else {
                         self.inbound.filled(n);
                         self.budget += n as u32;
