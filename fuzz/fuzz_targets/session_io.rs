@@ -7,7 +7,7 @@
 //! operations: a byte for who and what, one for when it is dropped (low half) and its size.
 #![no_main]
 
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 use core::future::{Future, poll_fn};
 use core::num::NonZeroUsize;
 use core::pin::pin;
@@ -19,7 +19,7 @@ use libfuzzer_sys::fuzz_target;
 use wskit_driver::{Error, Event, Reader, WebSocket, Writer};
 use wskit_fuzz::Input;
 use wskit_proto::deflate::{Config as DeflateConfig, Params, Role as DeflateRole, Window};
-use wskit_proto::{Cause, CloseCode, Config, MessageKind, Outcome, Outgoing, Role};
+use wskit_proto::{CloseCode, Config, MessageKind, Outcome, Outgoing, Role};
 use wskit_test::{Clock, Executor, Fault, Faults, PipeEnd, SimulatedIo, join, pause, pipe};
 
 fuzz_target!(|bytes: &[u8]| {

@@ -305,6 +305,58 @@ for client in (0, 1):
     seed("diff_tungstenite", f"{end}_script", client | 2, ODD, bytes([0x81, 200, 0, 0x06, 5, 0, 0x82, 30, 1]))
     seed("diff_tungstenite", f"{end}_writes", client | 16, ODD, bytes([9, 0, 200, 2, 150, 4, 9, 5, 125, 2, 255]))
 
+# Flags, cuts, then a head; or changes of one (what, which line, how, more), then what follows it; or, to answer
+# each other, which subprotocol, how much follows, and a path.
+for name, cuts, wire in [
+    ("browser", BYTES, BROWSER),
+    ("with_frame", ODD, SHORT + frame(0x81, b"Hello", KEY, True)),
+    ("unfinished", ODD, BROWSER[:-2]),
+    ("plain", WHOLE, PLAIN),
+    ("bare_lf", ODD, SHORT.replace(CRLF, b"\n")),
+    ("one_bare_lf", ODD, SHORT.replace(b"websocket\r", b"websocket")),
+    ("blank_line_before", ODD, CRLF + SHORT),
+    ("old_version", ODD, SHORT.replace(b": 13", b": 8")),
+    ("two_versions", ODD, SHORT.replace(b": 13", b": 13\r\nSec-WebSocket-Version: 8")),
+    ("bad_key", ODD, SHORT.replace(b"AA==", b"AB==")),
+    ("padding_within_a_key", ODD, SHORT.replace(b"AAAAAAAAAAAAAAAAAAAAAA==", b"AAAAAAAAAAAAAAAAAAA=AAA=")),
+    ("no_host", ODD, SHORT.replace(b"Host: a\r\n", b"")),
+    ("absolute", ODD, SHORT.replace(b"GET /", b"GET http://a/x?y")),
+    ("other_host", ODD, SHORT.replace(b"GET /", b"GET http://b/x")),
+    ("asterisk", ODD, SHORT.replace(b"GET /", b"GET *")),
+    ("fragment", ODD, SHORT.replace(b"GET /", b"GET /x#y")),
+    ("list_of_protocols", ODD, SHORT.replace(b"Upgrade: ", b"Upgrade: h2c, ")),
+    ("blanks_for_commas", ODD, SHORT.replace(b"n: Upgrade", b"n: keep-alive Upgrade")),
+    ("two_connections", ODD, SHORT.replace(b"Connection", b"Connection: close\r\nConnection")),
+    ("length", ODD, SHORT.replace(b"Host", b"Content-Length: 5\r\nHost") + b"hello"),
+    ("bad_lists", ODD, SHORT.replace(b"Host", b"Sec-WebSocket-Protocol: a b\r\nSec-WebSocket-Extensions: ;\r\nHost")),
+]:
+    seed("diff_handshake", f"server_{name}", 0, cuts, wire)
+for flags in (0, 4, 8, 12):
+    for name, cuts, wire in [
+        ("switch", BYTES, SWITCH),
+        ("switch_with_frame", ODD, SWITCH + frame(0x81, b"Hello")),
+        ("agreed", ODD, SWITCH[:-2] + b"Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
+        ("twice", ODD, AGREED.replace(b"x-test", b"permessage-deflate")),
+        ("interim", THREES, b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + SWITCH),
+        ("wrong_accept", ODD, SWITCH.replace(b"CdXS", b"cdXS")),
+        ("two_accepts", ODD, SWITCH.replace(b"Sec-", b"Sec-WebSocket-Accept: CdXSYUsvsaMthlEXWDNURGWA/1o=\r\nSec-")),
+        ("two_upgrades", ODD, SWITCH.replace(b"Connection", b"Upgrade: h2c\r\nConnection")),
+        ("empty_upgrade", ODD, SWITCH.replace(b"Upgrade: w", b"Upgrade:\r\nUpgrade: w")),
+        ("list_of_connections", ODD, SWITCH.replace(b"n: U", b"n: keep-alive, U")),
+        ("length", ODD, SWITCH.replace(b"Connection", b"Content-Length: 0\r\nConnection")),
+        ("refused", BYTES, b"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nno!!!and more"),
+        ("redirect", ODD, b"HTTP/1.1 307 x\r\nLocation: wss://b/\r\nContent-Length: 0\r\n\r\n"),
+        ("old_http", ODD, SWITCH.replace(b"1.1", b"1.0")),
+    ]:
+        seed("diff_handshake", f"client_{name}_{flags}", 1 | flags, cuts, wire)
+    for what in range(16):
+        for which in range(2):
+            seed("diff_handshake", f"client_script_{what}_{which}_{flags}", 3 | flags, ODD, bytes([2, what, which + 1, 9, 5, 7, 2, 17 + which, 9]), b"and more")
+    seed("diff_handshake", f"answers_{flags}", 16 | flags, ODD, bytes([1, 9, 0, 1, 5, 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]))
+for what in range(16):
+    for which in range(4):
+        seed("diff_handshake", f"server_script_{what}_{which}", 2, ODD, bytes([2, what, which, 17 + which, 5, 9, 3, 33, 2, 1]), b"and more")
+
 
 def io(who, what, polls=15, size=1, text=0):
     return bytes([who | what << 1, polls | size << 5 | text << 4])

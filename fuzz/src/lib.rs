@@ -9,6 +9,8 @@ mod cuts;
 mod deflate_script;
 mod extension_reference;
 mod frame_script;
+mod head_rules;
+mod head_script;
 mod header_reference;
 mod http_oracle;
 mod inflate_reference;
@@ -23,6 +25,8 @@ pub use cuts::Cuts;
 pub use deflate_script::{deflate_bomb, deflate_script};
 pub use extension_reference::{Element, read_extensions};
 pub use frame_script::frame_script;
+pub use head_rules::{authority_of, is_plain_host, is_plain_target, is_token_list, list_names};
+pub use head_script::{request_script, response_script};
 pub use header_reference::{HeaderReading, read_header};
 pub use http_oracle::{
     HeadReading, assert_final_response, end_of_head, read_request, read_response,
