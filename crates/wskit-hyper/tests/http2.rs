@@ -9,39 +9,50 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::{SendRequest, handshake as http2};
 use hyper::ext::Protocol;
 use hyper::service::service_fn;
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use net::bounded;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use wskit_handshake::OriginPolicy;
-use wskit_hyper::{Io, Server, WebSocket, upgrade};
+use wskit_hyper::{Error, Io, Server, WebSocket, upgrade};
 use wskit_proto::{CloseCode, Config, Role};
+
+type Sender = mpsc::UnboundedSender<Result<(), Error>>;
 
 /// A connection to a server that echoes.
 async fn connect() -> SendRequest<Empty<Bytes>> {
+    connect_telling(mpsc::unbounded_channel().0).await
+}
+
+/// The same; how each echo ended goes into the channel.
+async fn connect_telling(ended: Sender) -> SendRequest<Empty<Bytes>> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (tcp, _) = listener.accept().await.unwrap();
-        let service = service_fn(|mut request: Request<Incoming>| async move {
-            if request.uri().path() == "/page" {
-                return Ok(Response::new(String::from("a page")));
+        let service = service_fn(|mut request: Request<Incoming>| {
+            let ended = ended.clone();
+            async move {
+                if request.uri().path() == "/page" {
+                    return Ok(Response::new(String::from("a page")));
+                }
+                let server = Server::new(OriginPolicy::SameOrigin).protocols(["chat"]);
+                Ok::<_, std::convert::Infallible>(match upgrade(&mut request, &server) {
+                    Ok((response, opening)) => {
+                        tokio::spawn(async move {
+                            let ws = opening.open().await.unwrap();
+                            let _ = ended.send(echo(ws).await);
+                        });
+                        response.map(|()| String::new())
+                    }
+                    Err(refused) => {
+                        let body = |body: Bytes| String::from_utf8(body.to_vec()).unwrap();
+                        refused.into_response().map(body)
+                    }
+                })
             }
-            let server = Server::new(OriginPolicy::SameOrigin).protocols(["chat"]);
-            Ok::<_, std::convert::Infallible>(match upgrade(&mut request, &server) {
-                Ok((response, opening)) => {
-                    tokio::spawn(async move {
-                        let mut ws = opening.open().await.unwrap();
-                        while let Some((message, out)) = ws.recv_ref().await.unwrap() {
-                            out.feed(message).unwrap();
-                        }
-                    });
-                    response.map(|()| String::new())
-                }
-                Err(refused) => {
-                    let body = |body: Bytes| String::from_utf8(body.to_vec()).unwrap();
-                    refused.into_response().map(body)
-                }
-            })
         });
         let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         server.enable_connect_protocol();
@@ -56,6 +67,13 @@ async fn connect() -> SendRequest<Empty<Bytes>> {
     let page = request(Method::GET, "/page", None);
     assert_eq!(sender.send_request(page).await.unwrap().status(), 200);
     sender
+}
+
+async fn echo(mut ws: WebSocket) -> Result<(), Error> {
+    while let Some((message, out)) = ws.recv_ref().await? {
+        out.feed(message)?;
+    }
+    Ok(())
 }
 
 fn request(method: Method, path: &str, protocol: Option<&'static str>) -> Request<Empty<Bytes>> {
@@ -120,6 +138,78 @@ async fn server_refuses_over_http2() {
             assert_eq!(response.status(), status);
             assert!(!response.headers().contains_key("connection"));
         }
+    })
+    .await;
+}
+
+/// The stream of a CONNECT, as hyper's client has it.
+async fn tunnel(sender: &mut SendRequest<Empty<Bytes>>) -> Upgraded {
+    let connect = request(Method::CONNECT, "/chat", Some("websocket"));
+    let mut response = sender.send_request(connect).await.unwrap();
+    hyper::upgrade::on(&mut response).await.unwrap()
+}
+
+/// END_STREAM is the end of the transport, RST_STREAM its failure; neither is a Close.
+///
+/// Proves: R8441-5-i
+#[tokio::test]
+async fn end_of_the_stream_without_a_close_is_an_error() {
+    bounded(async {
+        let (ended, mut told) = mpsc::unbounded_channel();
+        let mut sender = connect_telling(ended).await;
+
+        let mut ended_in_order = TokioIo::new(tunnel(&mut sender).await);
+        ended_in_order.shutdown().await.unwrap();
+        let error = told.recv().await.unwrap().unwrap_err();
+        assert!(matches!(error, Error::Disconnected { .. }), "{error:?}");
+
+        // hyper's client resets a stream that is dropped.
+        drop(tunnel(&mut sender).await);
+        let error = told.recv().await.unwrap().unwrap_err();
+        assert!(error.is_disconnect(), "{error:?}");
+    })
+    .await;
+}
+
+/// What RFC 6455 asks for the sake of security holds over HTTP/2 as over TCP: a frame that is not masked
+/// fails the connection, and so does a message above the limit.
+///
+/// Proves: R8441-8-a
+#[tokio::test]
+async fn rules_of_security_hold_over_http2() {
+    bounded(async {
+        for (frames, code) in [
+            // Text "a", not masked: 1002.
+            (&b"\x81\x01a"[..], 1002_u16),
+            // A masked binary of 2^40 bytes: 1009, by its header.
+            (b"\x82\xff\0\0\x01\0\0\0\0\0\0\0\0\0", 1009),
+        ] {
+            let (ended, mut told) = mpsc::unbounded_channel();
+            let mut sender = connect_telling(ended).await;
+            let mut io = TokioIo::new(tunnel(&mut sender).await);
+            io.write_all(frames).await.unwrap();
+            let [high, low] = code.to_be_bytes();
+            let mut answer = [0; 4];
+            io.read_exact(&mut answer).await.unwrap();
+            assert_eq!(answer, [0x88, 2, high, low]);
+            drop(io);
+            assert!(told.recv().await.unwrap().is_err());
+        }
+    })
+    .await;
+}
+
+/// A CONNECT without `:protocol` asks for a tunnel to its authority: it gets none.
+///
+/// Proves: R8441-4-c
+#[tokio::test]
+async fn server_opens_no_tunnel_to_an_authority() {
+    bounded(async {
+        let mut sender = connect().await;
+        let mut plain = request(Method::CONNECT, "", None);
+        *plain.uri_mut() = "127.0.0.1:1".parse().unwrap();
+        let response = sender.send_request(plain).await.unwrap();
+        assert!(!response.status().is_success(), "{}", response.status());
     })
     .await;
 }
