@@ -1,0 +1,171 @@
+//! The line of those who wait for room in a split connection: who came first is let in first, and whoever
+//! leaves it, this way or that, wakes the next.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use bytes::Bytes;
+use wskit_driver::{Error, Reader, WebSocket, WritePermit, Writer};
+use wskit_proto::{Config, Role, SendError};
+use wskit_test::{Clock, PipeEnd, SimulatedIo, pipe};
+
+/// A future that is polled when the test says so, and not when it is woken.
+struct Waiting<'a, T> {
+    future: Pin<Box<dyn Future<Output = T> + 'a>>,
+    woken: Arc<Woken>,
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl<'a, T> Waiting<'a, T> {
+    fn new(future: impl Future<Output = T> + 'a) -> Self {
+        Self {
+            future: Box::pin(future),
+            woken: Arc::default(),
+        }
+    }
+
+    /// Polls once; it is not woken any more.
+    fn poll(&mut self) -> Option<T> {
+        self.woken.0.store(false, Ordering::Relaxed);
+        let waker = Waker::from(self.woken.clone());
+        match self.future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        }
+    }
+
+    fn is_woken(&self) -> bool {
+        self.woken.0.load(Ordering::Relaxed)
+    }
+}
+
+type Permit<'a> = WritePermit<'a, SimulatedIo>;
+
+/// Halves with room for two permits of 4 KiB, and the other end, which does nothing.
+fn halves() -> (Reader<SimulatedIo>, Writer<SimulatedIo>, PipeEnd) {
+    let (near, far) = pipe(64 << 10);
+    let config = Config::new().keepalive(None).write_high_water(6 << 10);
+    let io = SimulatedIo::new(near, Clock::new());
+    let (reader, writer) = WebSocket::from_parts(io, Role::Server, Bytes::new(), config).split();
+    (reader, writer, far)
+}
+
+/// All the room there is.
+fn take_room(writer: &Writer<SimulatedIo>) -> [Permit<'_>; 2] {
+    [(); 2].map(|()| Waiting::new(writer.reserve()).poll().unwrap().unwrap())
+}
+
+/// So many who wait in this order.
+fn waiting(
+    writer: &Writer<SimulatedIo>,
+    count: usize,
+) -> Vec<Waiting<'_, Result<Permit<'_>, Error>>> {
+    let mut line: Vec<_> = (0..count).map(|_| Waiting::new(writer.reserve())).collect();
+    for each in &mut line {
+        assert!(each.poll().is_none(), "there is no room");
+    }
+    line
+}
+
+/// Whoever is polled first when there is room, only the first in the line is let in: not those behind
+/// him, nor anybody new.
+///
+/// Proves: X-io-3
+#[test]
+fn writers_are_let_in_in_the_order_in_which_they_came() {
+    let (_reader, writer, _far) = halves();
+    let room = take_room(&writer);
+    let mut line = waiting(&writer, 3);
+    drop(room);
+    let mut late = Waiting::new(writer.feed("late"));
+    assert!(late.poll().is_none(), "three wait before him");
+    assert_eq!(writer.try_feed("later"), Err(SendError::QueueFull));
+    let mut in_turn = Vec::new();
+    while !line.is_empty() {
+        for each in line.iter_mut().skip(1).rev() {
+            assert!(each.poll().is_none(), "it is not his turn");
+        }
+        in_turn.push(line.remove(0).poll().unwrap().unwrap());
+        if in_turn.len() == 2 {
+            drop(in_turn.remove(0));
+        }
+    }
+    assert!(late.poll().unwrap().is_ok());
+    drop(in_turn);
+    assert_eq!(writer.try_feed("later"), Ok(()), "nobody waits any more");
+}
+
+/// All were woken for the room; the second looked first, in vain. When the first goes in, the second is
+/// woken again.
+///
+/// Proves: X-io-4
+#[test]
+fn writer_that_goes_in_wakes_the_next() {
+    let (_reader, writer, _far) = halves();
+    let room = take_room(&writer);
+    let mut line = waiting(&writer, 2);
+    drop(room);
+    assert!(line[1].poll().is_none() && !line[1].is_woken());
+    let first = line[0].poll().unwrap().unwrap();
+    assert!(line[1].is_woken(), "there is room for him too");
+    let second = line[1].poll().unwrap().unwrap();
+    drop((first, second));
+}
+
+/// The same when the first gives up instead.
+///
+/// Proves: X-io-4
+#[test]
+fn writer_that_gives_up_wakes_the_next() {
+    let (_reader, writer, _far) = halves();
+    let room = take_room(&writer);
+    let mut line = waiting(&writer, 2);
+    drop(room);
+    assert!(line[1].poll().is_none() && !line[1].is_woken());
+    drop(line.remove(0));
+    assert!(line[0].is_woken(), "his turn has come");
+    assert!(line[0].poll().unwrap().is_ok());
+}
+
+/// Giving up from the middle of the line leaves no gap in it.
+///
+/// Proves: X-io-4
+#[test]
+fn writer_that_gives_up_in_the_middle_holds_nobody_up() {
+    let (_reader, writer, _far) = halves();
+    let room = take_room(&writer);
+    let mut line = waiting(&writer, 3);
+    drop(line.remove(1));
+    drop(room);
+    assert!(line[1].poll().is_none(), "one is still before him");
+    let first = line[0].poll().unwrap().unwrap();
+    assert!(line[1].is_woken());
+    let third = line[1].poll().unwrap().unwrap();
+    drop((first, third));
+}
+
+/// A permit that is given back wakes those who wait for its room.
+///
+/// Proves: X-io-4
+#[test]
+fn permit_that_is_given_back_wakes_the_line() {
+    let (_reader, writer, _far) = halves();
+    let [one, two] = take_room(&writer);
+    let mut line = waiting(&writer, 1);
+    drop(one);
+    assert!(line[0].is_woken());
+    let third = line[0].poll().unwrap().unwrap();
+    drop((two, third));
+}
