@@ -153,7 +153,7 @@ async fn answered(extensions: &str, offer: Option<Config>) -> Error {
     opened.unwrap_err()
 }
 
-/// Proves: R7692-5-c, R7692-7-e, R7692-7-f, R7692-7-g, R7692-7-h
+/// Proves: R7692-5-c, R7692-5-d, R7692-7-e, R7692-7-f, R7692-7-g, R7692-7-h
 #[test]
 fn client_fails_over_an_answer_it_cannot_live_with() {
     Executor::new().block_on(async {

@@ -263,6 +263,8 @@ pub fn connections_are_opened_so_many_at_a_time<H: Harness>() {
 }
 
 /// Whoever leaves the line, or is woken and then dropped, makes way for the next.
+///
+/// Proves: R6455-4.1-b
 pub fn dropped_turn_is_passed_on<H: Harness>() {
     run::<H>(async {
         let network = Network::new().at("192.0.2.1:80", Answer::Accept(AT_ONCE));

@@ -227,6 +227,8 @@ pub fn refusal_is_reported_although_nobody_hears_it<H: Harness>() {
 }
 
 /// The application looks at the request for as long as it takes, then accepts or refuses.
+///
+/// Proves: R6455-4.2.2-f
 pub fn server_decides_later<H: Harness>() {
     for accept in [true, false] {
         run_timed::<H>(async {

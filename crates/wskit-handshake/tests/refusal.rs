@@ -1,0 +1,96 @@
+//! RFC 6455 §4.1: a server's no, in the types of the `http` crate, and where it leads.
+
+mod wire;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use wire::client;
+use wskit_handshake::{ClientRequest, HandshakeError, Refusal, RequestError};
+
+fn refused(response: &[u8]) -> Refusal {
+    match client().receive(response) {
+        Err(HandshakeError::Refused(refusal)) => *refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Proves: R6455-4.1-x
+#[test]
+fn refusal_becomes_a_response_with_all_that_came() {
+    let refusal = refused(
+        b"HTTP/1.1 401 Who?\r\nWWW-Authenticate: Basic realm=\"x\"\r\nSet-Cookie: a=1\r\n\
+          Set-Cookie: b=2\r\nContent-Length: 5\r\n\r\nhello",
+    );
+    assert_eq!(
+        HandshakeError::Refused(Box::new(refusal.clone())).to_string(),
+        "the server answered 401 Unauthorized"
+    );
+    let (parts, body) = refusal.into_http().into_parts();
+    assert_eq!(parts.status, 401);
+    assert_eq!(parts.version, http::Version::HTTP_11);
+    assert_eq!(parts.headers["www-authenticate"], "Basic realm=\"x\"");
+    let cookies: Vec<_> = parts.headers.get_all("set-cookie").iter().collect();
+    assert_eq!(cookies, ["a=1", "b=2"]);
+    assert_eq!(parts.headers.len(), 4);
+    assert_eq!(body, "hello");
+
+    // Without the framing that the body came in.
+    let chunked = refused(
+        b"HTTP/1.1 503 x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;a=b\r\nllo\r\n0\r\n\r\n",
+    );
+    assert_eq!(chunked.into_http().into_body(), Bytes::from("hello"));
+}
+
+/// Bytes that are no chunks end the body there, whatever stands behind them.
+///
+/// Proves: R6455-4.1-x
+#[test]
+fn body_ends_where_its_chunks_break() {
+    let refusal = refused(
+        b"HTTP/1.1 500 x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\nzz\r\n5\r\nworld\r\n0\r\n\r\n",
+    );
+    assert_eq!(
+        (&refusal.body[..], refusal.body_is_complete),
+        (&b"he"[..], false)
+    );
+}
+
+fn authorization(request: &ClientRequest) -> Option<String> {
+    let value = request.headers().get("authorization")?;
+    assert!(value.is_sensitive());
+    let pair = value.to_str().unwrap().strip_prefix("Basic ").unwrap();
+    Some(String::from_utf8(STANDARD.decode(pair).unwrap()).unwrap())
+}
+
+/// Credentials that the redirect itself names are for the place that it names; those of the first URL, and
+/// what the caller has set, are not.
+///
+/// Proves: X-http-7
+#[test]
+fn credentials_of_a_redirect_go_where_it_leads() {
+    let first = ClientRequest::new("wss://ada:secret@a.example/x")
+        .and_then(|request| request.header("cookie", "id=1"))
+        .unwrap();
+    for (location, pair, cookie) in [
+        ("wss://eve:own@b.example/", Some("eve:own"), false),
+        ("https://eve:own@b.example/", Some("eve:own"), false),
+        ("https://eve@b.example/", Some("eve:"), false),
+        // The same place: its credentials win over those of the first URL.
+        ("wss://eve:own@a.example/y", Some("eve:own"), true),
+        ("wss://a.example/y", Some("ada:secret"), true),
+        ("wss://b.example/", None, false),
+    ] {
+        let next = first.redirected_to(location).unwrap();
+        assert_eq!(authorization(&next).as_deref(), pair, "{location}");
+        assert_eq!(next.headers().contains_key("cookie"), cookie, "{location}");
+        assert!(!next.url().contains('@'), "{location}");
+        // And on to a third place, without any of them.
+        let third = next.redirected_to("wss://c.example/").unwrap();
+        assert_eq!(authorization(&third), None, "{location}");
+    }
+    assert_eq!(
+        first.redirected_to("wss://a%3Ab:c@b.example/").unwrap_err(),
+        RequestError::InvalidCredentials
+    );
+}
