@@ -370,10 +370,17 @@ for flags in (0, 1, 2, 3, 4, 7, 8, 20, 31):
     for at in (3, 9, 30):
         seed("session_io", f"reset_{flags}_{at}", flags, 20, bytes([RESET, at]), NONE, io(0, 0, 9, 3), io(1, 0, 9, 3), io(1, 11, 9))
         seed("session_io", f"eof_{flags}_{at}", flags, 90, NONE, bytes([EOF | 0x80, at]), io(1, 9, 1), io(0, 3, 9, 4), io(0, 12, 9, 2), io(1, 4, 2, 5, 1))
-for name, found in {
-    "pong_after_close": "JKS/gQp6Ly4=",
-    "pong_after_close_loses": "++v3MAB/9/vr9w==",
-    "stashed_message_emptied": "tvTKFP8IJDoKgAqAcw==",
-    "dropped_recv_piece": "MiR6P/8EsgIr",
-}.items():
-    seed("session_io", name, base64.b64decode(found))
+for target, name, found in (
+    ("session_io", "pong_after_close", "JKS/gQp6Ly4="),
+    ("session_io", "pong_after_close_loses", "++v3MAB/9/vr9w=="),
+    ("session_io", "stashed_message_emptied", "tvTKFP8IJDoKgAqAcw=="),
+    ("session_io", "dropped_recv_piece", "MiR6P/8EsgIr"),
+    ("session_io", "lent_queue_is_full", "+pbo//zExMQoxsTExMTExMTExDMzM/QzMzP//8QAANY="),
+    ("connection_ops", "large_message_in_fragments", "+c3Y+gX/ygE="),
+    (
+        "connection",
+        "byte_of_another_connection",
+        "RkdHR0ZHIUdH" + "e3t7" * 21 + "hYSEiwAAAAAABUDIgcgBAogAgi0AAA==",
+    ),
+):
+    seed(target, name, base64.b64decode(found))

@@ -1,5 +1,8 @@
 //! Plain messages in, compressed ones out (RFC 7692 §7.2.1).
 
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::budget::{Budget, Charge};
 use crate::config::Config;
 use crate::deflater::Deflater;
@@ -25,6 +28,8 @@ pub struct Compressor {
     threshold: u32,
     history: History,
     stream: Option<Box<Deflater>>,
+    /// Tells the streams that it has used from those that others have.
+    id: NonZeroU64,
     charge: Option<Charge>,
     budget: Budget,
 }
@@ -53,6 +58,7 @@ impl Compressor {
             },
             history: History::new(if takeover && !dedicated { history } else { 0 }),
             stream: None,
+            id: next_id(),
             charge: None,
             budget: config.budget.clone(),
         }
@@ -185,8 +191,16 @@ impl Compressor {
         if self.dedicated {
             return Box::new(Deflater::new(self.level, self.window_bits));
         }
-        let mut stream = pool::take_deflater(self.level, self.window_bits);
+        let mut stream = pool::take_deflater(self.level, self.window_bits, Some(self.id));
         let (first, second) = self.history.parts();
+        if first.is_empty() && second.is_empty() {
+            // The memory behind this message stays what others made it.
+            stream.disown();
+            return stream;
+        }
+        if !stream.is_of(self.id) {
+            stream.blank(self.id, self.history.max());
+        }
         if stream
             .prime(first)
             .and_then(|()| stream.prime(second))
@@ -197,4 +211,10 @@ impl Compressor {
         }
         stream
     }
+}
+
+/// A number that no other compressor of this process has.
+fn next_id() -> NonZeroU64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NonZeroU64::new(NEXT.fetch_add(1, Ordering::Relaxed)).unwrap_or(NonZeroU64::MAX)
 }

@@ -24,6 +24,11 @@ impl History {
         }
     }
 
+    /// The most that it holds.
+    pub(crate) fn max(&self) -> usize {
+        self.max as usize
+    }
+
     pub(crate) fn push(&mut self, plain: &[u8]) {
         let max = self.max as usize;
         // Only the tail of it can stay.

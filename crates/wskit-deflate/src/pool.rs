@@ -1,17 +1,23 @@
 //! Streams that wait for the next message on their thread.
 
 use std::cell::RefCell;
+use std::num::NonZeroU64;
 
 use crate::deflater::Deflater;
 use crate::inflater::Inflater;
 
-/// A compressing stream with an empty window.
-pub(crate) fn take_deflater(level: u8, window_bits: u8) -> Box<Deflater> {
+/// A compressing stream with an empty window, if possible the one that `owner` had before.
+pub(crate) fn take_deflater(
+    level: u8,
+    window_bits: u8,
+    owner: Option<NonZeroU64>,
+) -> Box<Deflater> {
     let idle = with_pool(|pool| {
-        let at = pool
-            .deflaters
-            .iter()
-            .rposition(|idle| idle.is(level, window_bits))?;
+        let fits = |idle: &Deflater| idle.is(level, window_bits);
+        let own = |idle: &Deflater| owner.is_some_and(|owner| idle.is_of(owner));
+        let idle = &pool.deflaters;
+        let at = idle.iter().rposition(|idle| fits(idle) && own(idle));
+        let at = at.or_else(|| idle.iter().rposition(|idle| fits(idle)))?;
         Some(pool.deflaters.remove(at))
     });
     match idle.flatten() {

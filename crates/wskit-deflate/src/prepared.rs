@@ -30,7 +30,8 @@ use crate::progress::Progress;
 /// `level` is 1 to 9 and `window_bits` 9 to 15; values outside count as the
 /// nearest.
 pub fn compress_prepared(level: u8, window_bits: u8, plain: &[u8]) -> Vec<u8> {
-    let mut stream = pool::take_deflater(level.clamp(1, 9), window_bits.clamp(9, 15));
+    let mut stream = pool::take_deflater(level.clamp(1, 9), window_bits.clamp(9, 15), None);
+    stream.disown();
     let mut rest = plain;
     let mut payload = Vec::new();
     loop {
