@@ -43,6 +43,8 @@ struct Pair {
     peer: Option<MinizDeflate>,
     client: bool,
     pieces: bool,
+    /// What we send goes in fragments.
+    fragmented: bool,
     /// What the peer has written and the connection not read.
     incoming: Vec<u8>,
     came: usize,
@@ -118,6 +120,7 @@ impl Pair {
             peer: terms.map(|terms| MinizDeflate::new(6, terms.no_context_takeover)),
             client,
             pieces,
+            fragmented: fragment.is_some(),
             incoming: Vec::new(),
             came: 0,
             partial: Vec::new(),
@@ -267,6 +270,8 @@ impl Pair {
     }
 
     fn feed(&mut self, kind: MessageKind, how: u8, len: usize) {
+        // Of a message in fragments the reference reads all again at each.
+        let len = if self.fragmented { len.min(3000) } else { len };
         let data = self.payload(len);
         let text = core::str::from_utf8(&data).expect("it is ASCII");
         let prepared = match kind {
