@@ -305,7 +305,8 @@ impl Pair {
             let expected = self.model.begin(kind);
             assert_eq!(self.connection.outbox().begin(kind), expected);
         }
-        let mut data = self.payload(len.min(2000));
+        let most = if self.terms.is_some() { 300 } else { 2000 };
+        let mut data = self.payload(len.min(most));
         if how & 4 != 0 {
             // Half a character, or a wrong one when it follows another half.
             data.insert(0, 0xa9);

@@ -331,7 +331,8 @@ pub fn flood_does_not_hide_a_shutdown<H: Harness>() {
             let mut received = 0;
             while probe.written().is_empty() {
                 received += usize::from(once(ws.recv()).await.is_some());
-                assert!(received < 100, "not told after {received} messages");
+                // 8 MiB of large messages are a turn.
+                assert!(received < 150, "not told after {received} messages");
             }
             peer.expect_close(1001).await;
         });
