@@ -73,6 +73,8 @@ const BUDGET: u32 = 256 << 10;
 /// So many bytes of a large message count as one: much data and little work. To leave off inside would
 /// keep the buffers of many messages busy at once, and each would have left the caches by its next turn.
 const LARGE: usize = 32;
+/// A read of a large message counts for this much at least, however little it brings.
+const READ: usize = 64;
 
 type Next = Poll<Result<Option<Ready>, Error>>;
 
@@ -561,7 +563,7 @@ impl<C: Timer> Engine<C> {
                 Poll::Ready(Ok((n, large))) => {
                     if large {
                         self.inbound.filled_large(n);
-                        self.budget = self.budget.saturating_add((n / LARGE) as u32);
+                        self.budget = self.budget.saturating_add((n / LARGE).max(READ) as u32);
                     } else {
                         self.inbound.filled(n);
                         self.budget += n as u32;

@@ -361,3 +361,32 @@ fn unfinished_message_holds_just_what_has_come() {
         }
     }
 }
+
+/// Zeroed once a message: a peer that sends a byte at a time would have all the room zeroed for each.
+///
+/// Proves: X-cpu-1
+#[test]
+fn room_that_was_made_ready_stays_ready() {
+    let mut end = open(Role::Client, Config::new());
+    let large = to(Role::Client, FIN | BINARY, &vec![7; 1 << 20]);
+    assert_eq!(feed(&mut end, &large[..100_000]), []);
+    let mut reads = 0;
+    for byte in &large[100_000..100_100] {
+        let ReadBuf::Large(mut spare) = end.read_buf() else {
+            panic!("the rest of a large message is read where it will stay");
+        };
+        let ready = spare.init();
+        if reads > 0 {
+            assert_eq!(ready[ready.len() - 1], 0xaa, "zeroed again");
+        }
+        ready[0] = *byte;
+        *ready.last_mut().unwrap() = 0xaa;
+        end.filled_large(1);
+        reads += 1;
+        assert!(end.poll_event(Instant::now()).unwrap().is_none());
+    }
+    assert_eq!(
+        feed(&mut end, &large[100_100..]),
+        [Got::Binary(vec![7; 1 << 20])]
+    );
+}

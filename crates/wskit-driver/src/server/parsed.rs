@@ -23,7 +23,8 @@ impl<R> Server<R> {
     }
 
     /// Takes on a request that an HTTP library has read: [`UpgradeRequest::from_http`] checks it, and
-    /// this its origin. No time is kept: until the transport is handed over it is the library's.
+    /// this its origin; the observer is told of one that is not let in. No time is kept: until the
+    /// transport is handed over it is the library's.
     ///
     /// # Errors
     /// The 403 to answer with, when the origin is not let in.

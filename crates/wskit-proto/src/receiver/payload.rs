@@ -93,11 +93,13 @@ impl Receiver {
             }));
         }
 
+        // For a header alone there is no room, and what has been made ready for reading stays ready.
+        if came == 0 && !ended {
+            return Ok(Progress::Wait);
+        }
         self.own.truncate(self.own_done);
-        // What will be read straight into the buffer is made room for at once, not by moving it; but for a
-        // header alone there is none.
-        let direct = remaining >= LARGE as u64
-            && (raw.len() >= LARGE || (self.expected > 0 && !raw.is_empty()));
+        // What will be read straight into the buffer is made room for at once, not by moving it.
+        let direct = remaining >= LARGE as u64 && (raw.len() >= LARGE || self.expected > 0);
         let more = if direct {
             ahead(raw.len(), remaining, self.expected)
         } else {
