@@ -370,8 +370,7 @@ fn room_that_was_made_ready_stays_ready() {
     let mut end = open(Role::Client, Config::new());
     let large = to(Role::Client, FIN | BINARY, &vec![7; 1 << 20]);
     assert_eq!(feed(&mut end, &large[..100_000]), []);
-    let mut reads = 0;
-    for byte in &large[100_000..100_100] {
+    for (reads, byte) in large[100_000..100_100].iter().enumerate() {
         let ReadBuf::Large(mut spare) = end.read_buf() else {
             panic!("the rest of a large message is read where it will stay");
         };
@@ -382,7 +381,6 @@ fn room_that_was_made_ready_stays_ready() {
         ready[0] = *byte;
         *ready.last_mut().unwrap() = 0xaa;
         end.filled_large(1);
-        reads += 1;
         assert!(end.poll_event(Instant::now()).unwrap().is_none());
     }
     assert_eq!(

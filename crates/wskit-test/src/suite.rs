@@ -90,6 +90,7 @@ macro_rules! suite {
             split_writers_that_wait_learn_of_the_end
             flood_lets_other_tasks_run
             large_message_lets_other_tasks_run
+            large_message_in_single_bytes_lets_other_tasks_run
         });
         $crate::scenarios!($harness, close: {
             close_completes_from_either_end

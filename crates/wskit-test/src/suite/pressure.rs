@@ -5,6 +5,7 @@ use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Message, Role, SendError};
 
 use super::scene::{ROLES, config, echo, facing_through, pair, pattern};
+use crate::faults::Faults;
 use crate::frames::Frame;
 use crate::harness::{Harness, run};
 use crate::join::{Boxed, join, join_all, once, pause};
@@ -437,6 +438,26 @@ pub fn large_message_lets_other_tasks_run<H: Harness>() {
         assert!(
             once(ws.recv()).await.is_none(),
             "12 MB were read without a pause"
+        );
+        let message = ws.recv().await.unwrap().unwrap();
+        assert!(*message.as_bytes() == *large);
+    });
+}
+
+/// However little each read brings.
+pub fn large_message_in_single_bytes_lets_other_tasks_run<H: Harness>() {
+    run::<H>(async {
+        let (mut ws, mut peer, probe) = facing_through::<H>(Role::Server, config(), 1 << 20);
+        let large = pattern(200_000);
+        let frame = peer.frames().binary(&large);
+        peer.send(frame).await;
+        probe.set_faults(Faults {
+            one_byte_reads: true,
+            ..Faults::none()
+        });
+        assert!(
+            once(ws.recv()).await.is_none(),
+            "200,000 reads without a pause"
         );
         let message = ws.recv().await.unwrap().unwrap();
         assert!(*message.as_bytes() == *large);
