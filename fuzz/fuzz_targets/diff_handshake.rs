@@ -303,6 +303,11 @@ fn why_we_take(error: &Error, read: &HeadReading, offers: Offers) -> Option<Diff
                 Difference::NoProtocol,
             )
         }
+        // An interim answer of HTTP/1.0 is skipped like any; the final one has to be of HTTP/1.1.
+        Error::Protocol(ProtocolError::WrongHttpVersion) => (
+            read.start.0.starts_with('1') && read.start.0 != "101",
+            Difference::Interim,
+        ),
         Error::Http(response) => {
             let interim = response.status().is_informational() && response.status() != 101;
             (

@@ -371,6 +371,14 @@ for flags in (0, 1, 2, 3, 4, 7, 8, 20, 31):
         seed("session_io", f"reset_{flags}_{at}", flags, 20, bytes([RESET, at]), NONE, io(0, 0, 9, 3), io(1, 0, 9, 3), io(1, 11, 9))
         seed("session_io", f"eof_{flags}_{at}", flags, 90, NONE, bytes([EOF | 0x80, at]), io(1, 9, 1), io(0, 3, 9, 4), io(0, 12, 9, 2), io(1, 4, 2, 5, 1))
 for target, name, found in (
+    (
+        "diff_handshake",
+        "interim_of_http_1_0",
+        "DQMDAwMDAwMDSFRUUC8xLjAgMTAzIEVhcmx5IEhpbnRzDQpMaTpuayA8L3g+DQoNCkhUVFAvMS4x"
+        "IDEwMSBTd2l0Y2hpbmcgUHJvdG9jb2xzDQpVcGdyYWRlOiB3ZWJzb2NrZXQNCkNvbm5lY3Rpb246"
+        "IFVwZ3JhZGUNClNlYy1XZWJTb2NrZXQtQWNjZXB0OiBDZFhTWVVzdnNhTXRobEVYV0ROVVJHV0Ev"
+        "MW89DQoNCg==",
+    ),
     ("session_io", "pong_after_close", "JKS/gQp6Ly4="),
     ("session_io", "pong_after_close_loses", "++v3MAB/9/vr9w=="),
     ("session_io", "stashed_message_emptied", "tvTKFP8IJDoKgAqAcw=="),
