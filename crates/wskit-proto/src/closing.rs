@@ -55,6 +55,10 @@ pub(crate) struct Closing {
     initiator: Option<Initiator>,
     /// What ended it if not two Closes. The first cause stays.
     failed: Option<Cause>,
+    /// Nothing can be sent any more; what the peer had sent before is still received.
+    write_failed: bool,
+    /// The peer's Close, or the end of its stream, came inside a message.
+    mid_message: bool,
     shut_down: bool,
     /// The peer's stream has ended.
     ended: bool,
@@ -74,14 +78,23 @@ impl Closing {
         self.over
     }
 
+    pub(crate) fn has_write_failed(&self) -> bool {
+        self.write_failed
+    }
+
     pub(crate) fn send(&mut self, code: Option<CloseCode>) {
         self.sent = Some(code);
         self.initiator.get_or_insert(Initiator::Local);
     }
 
-    pub(crate) fn receive(&mut self, close: Option<CloseFrame>) {
+    pub(crate) fn receive(&mut self, close: Option<CloseFrame>, mid_message: bool) {
         self.initiator.get_or_insert(Initiator::Peer);
-        self.received.get_or_insert(close);
+        if self.received.is_none() {
+            self.received = Some(close);
+            self.mid_message = mid_message;
+        }
+        // It cannot be answered any more.
+        self.over |= self.write_failed;
     }
 
     pub(crate) fn fail(&mut self, error: ProtocolError) {
@@ -96,12 +109,13 @@ impl Closing {
         self.over = true;
     }
 
-    pub(crate) fn end_of_stream(&mut self) {
+    pub(crate) fn end_of_stream(&mut self, mid_message: bool) {
         self.ended = true;
         // After the peer's Close our own answer is still owed, and our end of the stream to be shut
         // down; without one there is nothing left to do.
         if self.received.is_none() {
             self.failed.get_or_insert(Cause::Disconnected);
+            self.mid_message |= mid_message;
         }
         self.over |= self.failed.is_some();
     }
@@ -114,6 +128,20 @@ impl Closing {
         self.over = true;
     }
 
+    /// The transport failed, inside a message or not.
+    pub(crate) fn cut(&mut self, mid_message: bool) {
+        if self.received.is_none() {
+            self.mid_message |= mid_message;
+        }
+    }
+
+    /// Nothing more can be sent. Over only if there is nothing left to receive either.
+    pub(crate) fn write_failed(&mut self, kind: io::ErrorKind) {
+        self.failed.get_or_insert(Cause::Transport(kind));
+        self.write_failed = true;
+        self.over |= self.received.is_some() || self.ended || self.shut_down;
+    }
+
     pub(crate) fn shut_down(&mut self) {
         self.shut_down = true;
         // §7.1.1: who ends the stream after a clean close has either waited or need not.
@@ -123,6 +151,9 @@ impl Closing {
     pub(crate) fn ending(&self, role: Role, all_written: bool) -> Ending {
         if self.over {
             return Ending::Done;
+        }
+        if self.write_failed {
+            return Ending::NotYet;
         }
         let failed = self.failed.is_some();
         if !(self.is_exchanged() || failed) || !all_written {
@@ -144,6 +175,7 @@ impl Closing {
             initiator: self.initiator,
             received: self.received.clone(),
             sent: self.sent,
+            mid_message: self.mid_message,
         }
     }
 

@@ -115,8 +115,7 @@ impl Connection {
 
     /// Says that the transport failed.
     pub fn transport_failed(&mut self, kind: io::ErrorKind) {
-        self.inbound.stop();
-        self.outbox.transport_failed(kind);
+        self.inbound.transport_failed(&mut self.outbox, kind);
     }
 
     /// The next event that the bytes given so far hold, lent until the next call; `None` when more

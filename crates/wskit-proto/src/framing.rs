@@ -45,6 +45,9 @@ impl Outbox {
                 .is_some_and(|most| len > most.get())
         {
             self.frames(begun, message.as_bytes(), true);
+            if let Data::Shared(bytes) = message.data {
+                self.queue.retire(bytes);
+            }
             return;
         }
         self.tally.sent_frame();
@@ -79,14 +82,19 @@ impl Outbox {
         let mask = self.next_key();
         if bytes.len() <= COPIED {
             self.queue.push_copy(true, false, opcode, mask, &bytes);
+            self.queue.retire(bytes);
             return;
         }
         let payload = match mask {
             None => Payload::Shared(bytes),
-            // Masked in place if nobody else holds it, else in a copy.
+            // Masked in place if there is no other reference to it, else in a copy.
             Some(_) => match bytes.try_into_mut() {
                 Ok(bytes) => Payload::Own(bytes.into()),
-                Err(bytes) => Payload::Own(bytes.to_vec()),
+                Err(bytes) => {
+                    let copy = bytes.to_vec();
+                    self.queue.retire(bytes);
+                    Payload::Own(copy)
+                }
             },
         };
         self.push_large(opcode, mask, payload);

@@ -4,12 +4,13 @@
 )]
 
 use core::time::Duration;
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::closing::State;
 use crate::config::{Config, Limits};
-use crate::error::ProtocolError;
+use crate::error::{ProtocolError, SendError};
 use crate::event::{CloseFrame, ControlPayload, Piece};
 use crate::message::{MessageKind, MessageRef, Payload};
 use crate::outbox::{IDLE, Outbox};
@@ -29,12 +30,38 @@ pub struct Inbound {
     /// A message was delivered since this was last cleared.
     active: bool,
     timers: Timers,
+    /// When the last ping left, this many bytes had been acknowledged in all, and these were not yet.
+    unacknowledged: Option<(u64, u32)>,
 }
 
 /// Access to the sending half: directly, or through a lock that is held for the call.
 pub trait WithOutbox {
     /// Calls `f` with the sending half.
     fn with_outbox<R>(&mut self, f: impl FnOnce(&mut Outbox) -> R) -> R;
+
+    /// Starts the closing handshake, after everything that waits to be sent.
+    ///
+    /// # Errors
+    /// As [`Outbox::close`].
+    fn close(&mut self, close: CloseFrame) -> Result<(), SendError> {
+        self.with_outbox(|outbox| outbox.close(Some(close)))
+    }
+
+    /// Whether messages wait to be sent, encoded or not.
+    fn waits_to_send(&mut self) -> bool {
+        self.with_outbox(|outbox| outbox.has_unsent())
+    }
+}
+
+/// What a driver knows when a deadline is judged, beyond the bytes that came and went.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Circumstances {
+    /// Nothing is read at the moment because a message waits to be received: an answer to a ping could
+    /// not be seen.
+    pub reading_suspended: bool,
+    /// Bytes that the transport has taken and the peer's host has not acknowledged, if the transport
+    /// can tell (TCP on Linux can).
+    pub unacknowledged: Option<usize>,
 }
 
 impl WithOutbox for Outbox {
@@ -101,6 +128,7 @@ impl Inbound {
             rx: Receiver::new(role, config, tally),
             delivery: Delivery::Whole,
             active: false,
+            unacknowledged: None,
         }
     }
 
@@ -212,7 +240,8 @@ impl Inbound {
                     Ready::Pong(payload)
                 }
                 Some(Step::Close(close)) => {
-                    outbox.with_outbox(|outbox| outbox.answer_close(close.clone()));
+                    let mid_message = self.rx.is_message_open();
+                    outbox.with_outbox(|outbox| outbox.answer_close(close.clone(), mid_message));
                     Ready::Close(close)
                 }
             }));
@@ -323,11 +352,19 @@ impl Inbound {
 
     /// Says that the peer's stream has ended.
     pub fn receive_eof<O: WithOutbox>(&mut self, outbox: &mut O) {
+        let mid_message = self.rx.is_mid_message();
         self.rx.end();
-        outbox.with_outbox(Outbox::end_of_stream);
+        outbox.with_outbox(|outbox| outbox.end_of_stream(mid_message));
     }
 
-    /// Reads no more: the transport has failed.
+    /// Says that a read failed: nothing more can be received or sent.
+    pub fn transport_failed<O: WithOutbox>(&mut self, outbox: &mut O, kind: io::ErrorKind) {
+        let mid_message = self.rx.is_mid_message();
+        self.stop();
+        outbox.with_outbox(|outbox| outbox.failed_mid_message(kind, mid_message));
+    }
+
+    /// Reads no more: the connection is over.
     pub fn stop(&mut self) {
         self.rx.end();
         self.timers.stop();
@@ -356,8 +393,8 @@ impl Inbound {
     }
 
     /// Does what is due by `now`: queues a keepalive ping, closes an idle connection, or gives the
-    /// connection up. Call it only after a read has come back empty: otherwise a handler that was
-    /// busy for a minute would make a healthy peer look dead.
+    /// connection up. Call it after a read has come back empty, or after much has been read at once:
+    /// otherwise a handler that was busy for a minute would make a healthy peer look dead.
     ///
     /// # Errors
     /// The peer ran out of time; the connection is over. (Not when both Closes were through and only
@@ -367,31 +404,64 @@ impl Inbound {
         outbox: &mut O,
         now: Instant,
     ) -> Result<(), TimeoutKind> {
+        self.handle_timeout_in(outbox, now, Circumstances::default())
+    }
+
+    /// Does what is due by `now`, as [`handle_timeout`](Inbound::handle_timeout), with what else the
+    /// driver knows.
+    ///
+    /// # Errors
+    /// As [`handle_timeout`](Inbound::handle_timeout).
+    pub fn handle_timeout_in<O: WithOutbox>(
+        &mut self,
+        outbox: &mut O,
+        now: Instant,
+        circumstances: Circumstances,
+    ) -> Result<(), TimeoutKind> {
         while let Some(due) = self.timers.due(now, self.rx.config()) {
             match due {
                 Due::Close => return self.give_up(outbox, TimeoutKind::Close),
                 Due::Ping(payload) => {
                     self.rx.heard = false;
-                    outbox.with_outbox(|outbox| {
+                    let acknowledged = outbox.with_outbox(|outbox| {
                         outbox.progressed = false;
                         outbox.keepalive_ping(&payload);
+                        outbox.acknowledged(circumstances.unacknowledged)
                     });
+                    self.unacknowledged = acknowledged
+                        .zip(circumstances.unacknowledged)
+                        .map(|(bytes, waiting)| (bytes, u32::try_from(waiting).unwrap_or(u32::MAX)));
                 }
                 Due::Answer => {
                     let heard = core::mem::take(&mut self.rx.heard);
-                    let progressed =
-                        outbox.with_outbox(|outbox| core::mem::take(&mut outbox.progressed));
-                    if !heard && !progressed {
+                    let (progressed, acknowledged, blocked) = outbox.with_outbox(|outbox| {
+                        let progressed = core::mem::take(&mut outbox.progressed);
+                        let acknowledged = outbox.acknowledged(circumstances.unacknowledged);
+                        (progressed, acknowledged, outbox.is_blocked())
+                    });
+                    // Data from before the ping is still on its way, and its way goes on.
+                    let acknowledges = matches!(
+                        (self.unacknowledged, acknowledged),
+                        (Some((before, 1..)), Some(now)) if now > before
+                    );
+                    if heard || progressed || acknowledges {
+                        continue;
+                    }
+                    if !circumstances.reading_suspended {
                         return self.give_up(outbox, TimeoutKind::Keepalive);
                     }
+                    if blocked {
+                        return self.give_up(outbox, TimeoutKind::Stalled);
+                    }
+                    self.timers.postpone_answer(now, self.rx.config());
                 }
                 Due::Idle => {
                     let received = core::mem::take(&mut self.active);
                     let sent = outbox.with_outbox(|outbox| core::mem::take(&mut outbox.active));
-                    if self.timers.is_idle(received || sent, now, self.rx.config()) {
-                        let close = CloseFrame::new(IDLE, "idle");
+                    let active = received || sent || outbox.waits_to_send();
+                    if self.timers.is_idle(active, now, self.rx.config()) {
                         // Neither the code nor the reason can be refused.
-                        let _ = outbox.with_outbox(|outbox| outbox.close(Some(close)));
+                        let _ = outbox.close(CloseFrame::new(IDLE, "idle"));
                     }
                 }
             }

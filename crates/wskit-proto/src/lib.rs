@@ -44,7 +44,7 @@ pub use counters::{Counters, Metrics, Traffic};
 pub use deferred::Deferred;
 pub use error::{ProtocolError, SendError};
 pub use event::{CloseFrame, ControlPayload, Event, Piece};
-pub use inbound::{Inbound, PieceItem, Ready, WithOutbox};
+pub use inbound::{Circumstances, Inbound, PieceItem, Ready, WithOutbox};
 pub use keys::MaskKeys;
 pub use message::{Message, MessageKind, MessageRef};
 pub use outbox::Outbox;

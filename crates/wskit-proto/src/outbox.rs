@@ -45,6 +45,8 @@ pub struct Outbox {
     pub(crate) active: bool,
     /// The peer took bytes since this was last cleared: the keepalive's evidence.
     pub(crate) progressed: bool,
+    /// Bytes that the transport has taken.
+    pub(crate) taken: u64,
     control: Option<Box<ControlQueue>>,
     closing: Option<Box<Closing>>,
     streamed: Option<Streamed>,
@@ -75,6 +77,7 @@ impl Outbox {
             blocked: false,
             active: false,
             progressed: false,
+            taken: 0,
             control: None,
             closing: None,
             streamed: None,
@@ -256,15 +259,55 @@ impl Outbox {
     /// [`SendError::ReasonTooLong`] above 123 bytes; the connection stays open then.
     pub fn close(&mut self, close: Option<CloseFrame>) -> Result<(), SendError> {
         if let Some(close) = &close {
-            if !close.code.is_sendable() {
-                return Err(SendError::InvalidCloseCode(close.code));
-            }
-            if close.reason.len() > ClosePayload::MAX_REASON {
-                return Err(SendError::ReasonTooLong);
-            }
+            Self::check_close(close)?;
         }
         self.push_close(close);
         Ok(())
+    }
+
+    /// Checks whether a Close may be sent.
+    ///
+    /// # Errors
+    /// As [`close`](Outbox::close).
+    pub fn check_close(close: &CloseFrame) -> Result<(), SendError> {
+        if !close.code.is_sendable() {
+            return Err(SendError::InvalidCloseCode(close.code));
+        }
+        if close.reason.len() > ClosePayload::MAX_REASON {
+            return Err(SendError::ReasonTooLong);
+        }
+        Ok(())
+    }
+
+    /// Whether (parts of) messages are queued, not counting pings and pongs.
+    #[must_use]
+    pub fn has_unsent(&self) -> bool {
+        self.queue.queued() > 0
+    }
+
+    /// Whether the transport refused the last write.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    /// Whether a message is being sent in pieces and has not ended.
+    #[must_use]
+    pub fn is_message_open(&self) -> bool {
+        self.streamed.is_some()
+    }
+
+    /// Keeps shared payloads ([`Bytes`](bytes::Bytes)) that are done with, instead of dropping them,
+    /// until [`take_spent`](Outbox::take_spent): for callers that hold a lock, because dropping the last
+    /// reference to a payload may run code of its owner's.
+    pub fn keep_spent(&mut self) {
+        self.queue.keep_spent();
+    }
+
+    /// Takes the payloads that were kept since the last call ([`keep_spent`](Outbox::keep_spent)).
+    #[inline]
+    pub fn take_spent(&mut self) -> Vec<bytes::Bytes> {
+        self.queue.take_spent()
     }
 
     /// Bytes queued and not yet written, headers included.
@@ -391,6 +434,7 @@ impl Outbox {
         // A write that is taken at once proves only that there was room in a buffer of this machine; one
         // that had to wait proves that the peer has made room.
         self.progressed |= self.blocked && n > 0;
+        self.taken = self.taken.wrapping_add(n as u64);
         self.tally.sent_bytes(n);
         let masked = self.keys.is_some();
         if self.control.is_none() {
@@ -446,9 +490,12 @@ impl Outbox {
         self.closing.get_or_insert_default().shut_down();
     }
 
-    /// Says that a write failed. Mostly the [transport has failed](Outbox::transport_failed) then, and
-    /// this says so. But once our Close is out only answers to pings are lost with it, and the peer's
-    /// Close may still be there to be read (§7.1.4): then this is no failure.
+    /// Says that a write failed: nothing more can be sent, and what is queued is dropped. What the peer
+    /// had sent before, its Close included, may still be there to be read: the connection is over with
+    /// the peer's Close, the end of its stream, a failed read or the close deadline.
+    ///
+    /// Returns whether anything is lost by it. Once our Close is out only answers to pings are, and the
+    /// ending may still be clean (§7.1.4).
     pub fn write_failed(&mut self, kind: io::ErrorKind) -> bool {
         let close_is_out = self.queue.queued() == 0
             && self
@@ -458,7 +505,9 @@ impl Outbox {
         if close_is_out {
             self.control = None;
         } else {
-            self.transport_failed(kind);
+            self.plain = false;
+            self.closing.get_or_insert_default().write_failed(kind);
+            self.drop_queue();
         }
         !close_is_out
     }
@@ -471,6 +520,18 @@ impl Outbox {
             .get_or_insert_default()
             .transport_failed(kind, all_written);
         self.drop_queue();
+    }
+
+    pub(crate) fn failed_mid_message(&mut self, kind: io::ErrorKind, mid_message: bool) {
+        self.transport_failed(kind);
+        if let Some(closing) = &mut self.closing {
+            closing.cut(mid_message);
+        }
+    }
+
+    /// Bytes that the peer's host has acknowledged in all, given those it has not.
+    pub(crate) fn acknowledged(&self, unacknowledged: Option<usize>) -> Option<u64> {
+        self.taken.checked_sub(unacknowledged? as u64)
     }
 
     /// Bytes of heap held now, borrowed buffers included; a shared payload counts in full.
@@ -525,11 +586,13 @@ impl Outbox {
 
     /// §5.5.1: the peer's Close is answered with the same code; the reason goes back too, as node's
     /// and Python's peers do it.
-    pub(crate) fn answer_close(&mut self, close: Option<CloseFrame>) {
+    pub(crate) fn answer_close(&mut self, close: Option<CloseFrame>, mid_message: bool) {
         let echo = close.clone();
         self.plain = false;
         self.streamed = None;
-        self.closing.get_or_insert_default().receive(close);
+        self.closing
+            .get_or_insert_default()
+            .receive(close, mid_message);
         // Pongs still owed need not be sent any more.
         if self
             .control
@@ -557,9 +620,11 @@ impl Outbox {
         self.drop_queue();
     }
 
-    pub(crate) fn end_of_stream(&mut self) {
+    pub(crate) fn end_of_stream(&mut self, mid_message: bool) {
         self.plain = false;
-        self.closing.get_or_insert_default().end_of_stream();
+        self.closing
+            .get_or_insert_default()
+            .end_of_stream(mid_message);
         if self.state() == State::Closed {
             self.drop_queue();
         }
@@ -569,7 +634,7 @@ impl Outbox {
         let closing = self.closing.get_or_insert_default();
         self.plain = false;
         self.streamed = None;
-        if closing.is_sent() || closing.is_over() {
+        if closing.is_sent() || closing.is_over() || closing.has_write_failed() {
             return;
         }
         closing.send(close.as_ref().map(|close| close.code));
@@ -644,6 +709,9 @@ impl Outbox {
             self.active = true;
             self.tally.sent_plain(payload.len());
             self.push_small(message.kind, payload);
+            if let Data::Shared(bytes) = message.data {
+                self.queue.retire(bytes);
+            }
             return Ok(());
         }
         self.push_message(message);

@@ -18,6 +18,9 @@ pub struct Outcome {
     pub received: Option<Option<CloseFrame>>,
     /// The code of our Close, if one was sent: `Some(None)` is a Close without a code.
     pub sent: Option<Option<CloseCode>>,
+    /// Whether the peer's Close, or the end of its stream, came inside a message: what had come of that
+    /// message is not all of it, even if the closing handshake was completed.
+    pub mid_message: bool,
 }
 
 /// One end of a connection, seen from here.
@@ -53,6 +56,10 @@ pub enum TimeoutKind {
     Keepalive,
     /// The closing handshake was not completed (`Config::close_timeout`).
     Close,
+    /// The peer took nothing of what waits to be sent for as long as a ping may wait for its answer
+    /// (`Config::keepalive`), while a message of its own waits here to be received. Mostly both ends
+    /// send and neither receives.
+    Stalled,
 }
 
 impl Outcome {
@@ -110,6 +117,10 @@ impl fmt::Display for TimeoutKind {
         f.write_str(match self {
             Self::Keepalive => "the peer did not answer a ping in time",
             Self::Close => "the peer did not complete the closing handshake in time",
+            Self::Stalled => {
+                "the peer took nothing of what is being sent, while a message of its own waits here; \
+                 receive while sending, from another task after a split"
+            }
         })
     }
 }

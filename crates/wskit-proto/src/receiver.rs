@@ -388,6 +388,11 @@ impl Receiver {
         }
     }
 
+    /// Whether a message has begun and its last frame has not come.
+    pub(crate) fn is_message_open(&self) -> bool {
+        self.message.is_some()
+    }
+
     /// Whether bytes of an unfinished frame or message have come: an end of stream now cuts it.
     pub(crate) fn is_mid_message(&self) -> bool {
         self.frame.is_some()

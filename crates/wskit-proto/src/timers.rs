@@ -126,6 +126,16 @@ impl Timers {
         answers
     }
 
+    /// Asks for the answer that is due again after as long as a ping may wait for it.
+    pub(crate) fn postpone_answer(&mut self, now: Instant, config: &Config) {
+        if let Some(keepalive) = config.keepalive {
+            // Never at once, so that looking comes to an end.
+            let within = nanos(keepalive.answer_within).max(1_000_000);
+            self.answer_by = self.ticks(now).saturating_add(within).min(NEVER - 1);
+            self.find_next();
+        }
+    }
+
     /// Whether no message has gone for the idle timeout, given whether one has since the last check.
     pub(crate) fn is_idle(&mut self, active: bool, now: Instant, config: &Config) -> bool {
         let now = self.ticks(now);

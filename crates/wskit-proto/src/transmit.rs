@@ -28,6 +28,8 @@ pub(crate) struct Transmit {
     /// Bytes from the front to the next border between frames. Kept only while part of the queue
     /// has been written; found by walking the headers, so whole writes cost nothing.
     rest: usize,
+    /// Shared payloads that are done with, where they must not be dropped here.
+    spent: Option<Box<Vec<Bytes>>>,
 }
 
 /// What goes before the newest bytes, once a large payload or a full slab has come in between.
@@ -158,6 +160,26 @@ impl Transmit {
         self.tail += size as u32;
         self.queued += size;
         self.push_segment(payload);
+    }
+
+    /// Keeps shared payloads that are done with until [`take_spent`](Transmit::take_spent).
+    pub(crate) fn keep_spent(&mut self) {
+        self.spent.get_or_insert_default();
+    }
+
+    #[inline]
+    pub(crate) fn take_spent(&mut self) -> Vec<Bytes> {
+        self.spent
+            .as_deref_mut()
+            .map_or_else(Vec::new, core::mem::take)
+    }
+
+    /// Drops a payload, or keeps it for [`take_spent`](Transmit::take_spent).
+    #[inline]
+    pub(crate) fn retire(&mut self, payload: Bytes) {
+        if let Some(spent) = &mut self.spent {
+            spent.push(payload);
+        }
     }
 
     /// Appends whole frames that were encoded elsewhere.
@@ -350,9 +372,7 @@ impl Transmit {
     fn clear_older(&mut self) {
         if let Some(mut older) = self.older.take() {
             for segment in older.segments.drain(..) {
-                if let Segment::Own { data, .. } = segment {
-                    pool::give_large(data);
-                }
+                retire(segment, self.spent.as_deref_mut());
             }
             for slab in older.retired.drain(..) {
                 pool::give_write(slab);
@@ -379,7 +399,7 @@ impl Transmit {
 
         let mut left = n;
         if let Some(older) = self.older.as_deref_mut() {
-            left = older.drop_front(left);
+            left = older.drop_front(left, self.spent.as_deref_mut());
             if older.segments.is_empty() {
                 self.clear_older();
             }
@@ -454,7 +474,7 @@ impl Older {
     }
 
     /// Drops `n` bytes from the front; says how many lie beyond.
-    fn drop_front(&mut self, n: usize) -> usize {
+    fn drop_front(&mut self, n: usize, mut spent: Option<&mut Vec<Bytes>>) -> usize {
         let mut left = n;
         while let Some(segment) = self.segments.front_mut() {
             let len = match segment {
@@ -472,8 +492,8 @@ impl Older {
                 break;
             }
             left -= len;
-            if let Some(Segment::Own { data, .. }) = self.segments.pop_front() {
-                pool::give_large(data);
+            if let Some(segment) = self.segments.pop_front() {
+                retire(segment, spent.as_deref_mut());
             }
         }
         self.release();
@@ -497,6 +517,15 @@ impl Older {
             pool::give_write(slab);
             self.first = self.first.wrapping_add(1);
         }
+    }
+}
+
+/// Drops a segment that is done with; a shared payload is kept where there is a place for it.
+fn retire(segment: Segment, spent: Option<&mut Vec<Bytes>>) {
+    match (segment, spent) {
+        (Segment::Own { data, .. }, _) => pool::give_large(data),
+        (Segment::Shared(data), Some(spent)) => spent.push(data),
+        _ => {}
     }
 }
 

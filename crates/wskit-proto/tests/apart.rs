@@ -5,6 +5,7 @@ mod wire;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use wire::*;
 use wskit_proto::{
     Cause, CloseCode, CloseFrame, Config, Deferred, Delivery, Ending, Inbound, Message,
@@ -291,18 +292,76 @@ fn failed_write_is_no_failure_once_the_close_is_out() {
 }
 
 #[test]
-fn failed_write_before_the_close_is_out_ends_the_connection() {
+fn failed_write_before_the_close_is_out_ends_the_sending_only() {
     for close in [false, true] {
-        let (_, mut outbox) = halves(Config::new());
+        let (mut inbound, mut outbox) = halves(Config::new());
+        give(&mut inbound, &masked(FIN | BINARY, b"kept"));
+        give(&mut inbound, &close_to(Role::Server, 1008));
         outbox.feed("lost").unwrap();
         if close {
             outbox.close(None).unwrap();
         }
         assert!(outbox.write_failed(ErrorKind::BrokenPipe));
-        assert_eq!(outbox.state(), State::Closed);
+        assert!(outbox.is_empty(), "nothing more can leave");
+        assert_eq!(outbox.feed("late"), Err(SendError::Closed));
+        assert_eq!(
+            (outbox.state(), outbox.ending()),
+            (State::Closing, Ending::NotYet)
+        );
+        let Some(Ready::Message(item)) = next(&mut inbound, &mut outbox) else {
+            panic!("what had come before is still a message");
+        };
+        assert_eq!(inbound.message(item).as_bytes(), b"kept");
+        assert!(matches!(
+            next(&mut inbound, &mut outbox),
+            Some(Ready::Close(_))
+        ));
+        assert!(outbox.is_empty(), "the Close cannot be answered");
+        let outcome = outbox.outcome().unwrap();
+        assert_eq!(outcome.cause, Cause::Transport(ErrorKind::BrokenPipe));
+        assert_eq!(outcome.code().get(), 1008);
+    }
+}
+
+/// Without a Close of the peer's, the end of its stream or the close deadline is the end.
+#[test]
+fn failed_write_is_followed_by_reading_until_the_end_of_the_stream_or_the_deadline() {
+    for eof in [false, true] {
+        let now = Instant::now();
+        let (mut inbound, mut outbox) = halves(Config::new());
+        outbox.feed("lost").unwrap();
+        assert!(outbox.write_failed(ErrorKind::BrokenPipe));
+        if eof {
+            inbound.receive_eof(&mut outbox);
+        } else {
+            let deadline = inbound.next_timeout(outbox.state(), || now).unwrap();
+            assert!(deadline - now >= outbox.close_deadline());
+            inbound.handle_timeout(&mut outbox, deadline).unwrap_err();
+        }
+        assert_eq!(outbox.ending(), Ending::Done);
         let cause = outbox.outcome().unwrap().cause;
         assert_eq!(cause, Cause::Transport(ErrorKind::BrokenPipe));
-        assert!(outbox.is_empty(), "nothing more can leave");
+    }
+}
+
+/// A payload's owner may run code when it is dropped.
+#[test]
+fn shared_payloads_that_are_done_with_are_kept_until_they_are_taken() {
+    for size in [1, 100, 20_000] {
+        let payload = Bytes::from(vec![7; size]);
+        let (_, mut outbox) = halves(Config::new());
+        outbox.keep_spent();
+        outbox.feed(payload.clone()).unwrap();
+        outbox.feed(payload.clone()).unwrap();
+        let written = written(&mut outbox);
+        assert!(written.len() > 2 * size);
+        assert!(!payload.is_unique(), "{size}");
+        assert_eq!(outbox.take_spent().len(), 2, "{size}");
+        assert!(payload.is_unique(), "{size}");
+        outbox.feed(payload.clone()).unwrap();
+        outbox.transport_failed(ErrorKind::BrokenPipe);
+        assert_eq!(outbox.take_spent().len(), 1, "{size}");
+        assert!(outbox.take_spent().is_empty());
     }
 }
 
