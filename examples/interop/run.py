@@ -7,7 +7,10 @@ ends otherwise, is too slow, or checks nothing counts as a failed check itself.
 import functools
 import http.server
 import os
+import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,9 +20,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 WORK = Path(sys.argv[1]).resolve()
-PARTS = sys.argv[2:] or ["echo", "client", "chat", "live-feed", "chat-async-std", "browser-tls", "origin", "deflate"]
 OURS = Path(os.environ["INTEROP_EXAMPLES"]).resolve()
 PYTHON = str(WORK / "venv/bin/python")
+NGINX = shutil.which("nginx") or "/usr/sbin/nginx"  # Debian keeps it where only root looks
 TLS = WORK / "tls"
 LOGS = WORK / "logs"
 START_LIMIT, RUN_LIMIT, WHOLE_LIMIT = 20, 180, 900  # seconds
@@ -291,13 +294,68 @@ def check_origin():
         elsewhere.shutdown()
 
 
+def check_accept():
+    """A server that runs out of file descriptors goes on, and serves again when others have gone."""
+    for runtime in ("tokio", "async-std", "smol"):
+        limited = ["sh", "-c", 'ulimit -n 40 && exec "$@"', "sh", OURS / f"echo-server-{runtime}", "127.0.0.1:0"]
+        with Server(f"echo-server-{runtime} with 40 descriptors", *limited) as server:
+            run(f"60 clients, {server.title}", "node", HERE / "peers/node_many.mjs", server.url, 60, server.log_path)
+
+
+def check_nginx():
+    with Server("chat behind nginx", OURS / "chat", "127.0.0.1:0") as server, Nginx(server.url) as proxy:
+        run("nginx by the guide’s recipe", "node", HERE / "browser/proxied.mjs", proxy.url)
+
+
+class Nginx:
+    """nginx with the recipe of the guide's page, word for word, on a port that no URL leaves out."""
+
+    def __init__(self, backend):
+        self.backend = backend.replace("ws://", "http://")
+
+    def __enter__(self):
+        page = (HERE.parents[1] / "docs/guide/serve.md").read_text()
+        [recipe] = re.findall(r"^```nginx\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.address = free.getsockname()
+        self.url = f"http://127.0.0.1:{self.address[1]}"
+        prefix = WORK / "nginx"
+        prefix.mkdir(exist_ok=True)
+        temporary = "".join(f"{kind}_temp_path {kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (prefix / "nginx.conf").write_text(
+            f"daemon off; pid nginx.pid; error_log stderr; events {{}}\n"
+            f"http {{ access_log off; {temporary}\n"
+            f"server {{ listen 127.0.0.1:{self.address[1]}; location / {{ proxy_pass {self.backend};\n{recipe}}}}}}}\n"
+        )
+        self.log_path = LOGS / "nginx.log"
+        with open(self.log_path, "w") as log:
+            try:
+                self.process = start([NGINX, "-e", "stderr", "-p", prefix, "-c", "nginx.conf"], log)
+            except OSError as error:
+                raise NotStarted(f"nginx: {error}") from error
+        until = time.monotonic() + START_LIMIT
+        while self.process.poll() is None and time.monotonic() < until:
+            try:
+                socket.create_connection(self.address).close()
+                return self
+            except OSError:
+                time.sleep(0.05)
+        end(self.process)
+        print_tail(self.log_path)
+        raise NotStarted("nginx: it does not listen")
+
+    def __exit__(self, *_):
+        end(self.process)
+
+
 class QuietPages(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
 
 CHECKS = {"echo": check_our_echo_server, "client": check_our_client, "chat": check_chat, "live-feed": check_live_feed,
-          "chat-async-std": check_chat_on_async_std, "browser-tls": check_pages_by_tls, "origin": check_origin, "deflate": check_deflate}
+          "chat-async-std": check_chat_on_async_std, "browser-tls": check_pages_by_tls, "origin": check_origin, "accept": check_accept, "nginx": check_nginx, "deflate": check_deflate}
+PARTS = sys.argv[2:] or list(CHECKS)
 
 
 def main():

@@ -1,27 +1,11 @@
 // A page of another origin and the chat's server: origin.mjs ws://HOST:PORT http://PAGE:PORT refused|accepted
 // The page is the chat's own, from another port; its WebSocket goes to the server all the same.
-import http from 'node:http';
 import { check, equal, finish } from '../peers/checks.mjs';
+import { status } from '../peers/upgrade.mjs';
 import { closeBrowser, openWindow, picture } from './browser.mjs';
 
 const [server, origin, expected] = process.argv.slice(2);
 const address = new URL(server).host;
-
-/** The status that the server answers an upgrade with, for a page of `origin`. */
-function status(origin) {
-  return new Promise((resolve, reject) => {
-    const request = http.get({
-      host: '127.0.0.1', port: new URL(server).port, path: '/ws',
-      headers: {
-        Connection: 'Upgrade', Upgrade: 'websocket', Origin: origin,
-        'Sec-WebSocket-Version': 13, 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
-      },
-    });
-    request.on('upgrade', (response, socket) => { socket.destroy(); resolve(response.statusCode); });
-    request.on('response', (response) => { response.resume(); resolve(response.statusCode); });
-    request.on('error', reject);
-  });
-}
 
 async function join(url, elsewhere) {
   const page = await openWindow(`${url}/#room`, 'desktop', 'light', elsewhere);
@@ -37,8 +21,8 @@ const seen = (page) => page.evaluate(() => {
 
 if (expected === 'refused') {
   await check('the page of another origin is told 403', async () => {
-    equal(await status(origin), 403, 'status');
-    equal(await status('null'), 403, 'status for a sandboxed frame');
+    equal(await status(server, origin), 403, 'status');
+    equal(await status(server, 'null'), 403, 'status for a sandboxed frame');
   });
   await check('it shows that it cannot connect, and tries again', async () => {
     const page = await join(origin, address);
@@ -55,7 +39,7 @@ if (expected === 'refused') {
   });
 } else {
   await check('the page of another origin is told 101', async () => {
-    equal(await status(origin), 101, 'status');
+    equal(await status(server, origin), 101, 'status');
   });
   await check('it talks', async () => {
     const page = await join(origin, address);
@@ -67,8 +51,8 @@ if (expected === 'refused') {
     await picture(page, 'chat-origin-accepted');
   });
   await check('an origin that is not named is told 403, the server’s own too', async () => {
-    equal(await status('http://127.0.0.1:1'), 403, 'status for a stranger');
-    equal(await status(server.replace(/^ws/, 'http')), 403, 'status for its own page');
+    equal(await status(server, 'http://127.0.0.1:1'), 403, 'status for a stranger');
+    equal(await status(server, server.replace(/^ws/, 'http')), 403, 'status for its own page');
   });
 }
 await closeBrowser();
