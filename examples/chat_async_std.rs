@@ -4,6 +4,7 @@
 //! `chat/PROTOCOL.md`, the rooms are in `src/chat.rs`, one person is served in `src/chat/serve.rs`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_std::net::TcpListener;
 use async_std::task;
@@ -24,7 +25,15 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let server: Server = chat::server()?;
     let rooms = Arc::new(Rooms::default());
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Too many open files, for example: it passes when others have gone.
+                eprintln!("accept: {error}");
+                task::sleep(Duration::from_millis(10)).await;
+                continue;
+            }
+        };
         let (server, rooms) = (server.clone(), rooms.clone());
         task::spawn(async move {
             echo::report(peer, chat::serve(&server, &rooms, stream).await);

@@ -4,6 +4,8 @@
 //! compression. With `--features async-std,tls` and `--tls` it speaks `wss://`, with a certificate made on the
 //! spot.
 
+use std::time::Duration;
+
 use async_std::net::TcpListener;
 use async_std::task;
 use wskit::async_std::Server;
@@ -26,7 +28,15 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
     println!("listening on {scheme}://{}", listener.local_addr()?);
 
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Too many open files, for example: it passes when others have gone.
+                eprintln!("accept: {error}");
+                task::sleep(Duration::from_millis(10)).await;
+                continue;
+            }
+        };
         let server = server.clone();
         #[cfg(feature = "tls")]
         let tls = tls.clone();

@@ -5,6 +5,8 @@
 //! compression. With `--features async-std,tls` and `--tls` it speaks `wss://`, with a certificate made on the
 //! spot.
 
+use std::time::Duration;
+
 use smol::net::TcpListener;
 use wskit::async_std::Server;
 use wskit_examples::echo;
@@ -26,8 +28,17 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
     println!("listening on {scheme}://{}", listener.local_addr()?);
 
     loop {
-        let (stream, peer) = listener.accept().await?;
-        stream.set_nodelay(true)?;
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Too many open files, for example: it passes when others have gone.
+                eprintln!("accept: {error}");
+                smol::Timer::after(Duration::from_millis(10)).await;
+                continue;
+            }
+        };
+        // The binding sets it on async-std's sockets. It fails only if the client has gone already.
+        let _ = stream.set_nodelay(true);
         let server = server.clone();
         #[cfg(feature = "tls")]
         let tls = tls.clone();

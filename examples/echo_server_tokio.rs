@@ -4,6 +4,8 @@
 //! compression. With `--features tls` and `--tls` it speaks `wss://`, with a certificate made on the
 //! spot.
 
+use std::time::Duration;
+
 use tokio::net::TcpListener;
 use wskit::Server;
 use wskit_examples::echo;
@@ -22,7 +24,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("listening on {scheme}://{}", listener.local_addr()?);
 
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Too many open files, for example: it passes when others have gone.
+                eprintln!("accept: {error}");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            }
+        };
         let server = server.clone();
         #[cfg(feature = "tls")]
         let tls = tls.clone();

@@ -36,10 +36,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn accept(listener: TcpListener, server: Server, shutdown: Shutdown) {
     // The request ends the loop, and with the listener the port is free for the next process.
     while let Some(accepted) = shutdown.until_requested(listener.accept()).await {
-        let Ok((stream, peer)) = accepted else {
-            // Out of file descriptors, most likely: others have to close first.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Too many open files, for example: it passes when others have gone.
+                eprintln!("accept: {error}");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            }
         };
         let (server, shutdown) = (server.clone(), shutdown.clone());
         tokio::spawn(async move {

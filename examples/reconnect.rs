@@ -30,6 +30,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut clock = interval(Duration::from_secs(1));
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut sent = 0;
+    // Made once: a future made anew in each turn of the loop would miss a signal that comes in between.
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
         tokio::select! {
             event = client.next() => match event? {
@@ -45,7 +47,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 Err(Error::NotConnected) => {}
                 Err(error) => return Err(error.into()),
             },
-            _ = tokio::signal::ctrl_c() => {
+            _ = &mut interrupted => {
                 let outcome = client.close(CloseCode::NORMAL, "interrupted").await?;
                 println!("{}", outcome.map_or("no connection".into(), |outcome| outcome.to_string()));
                 return Ok(());

@@ -94,7 +94,15 @@ where
     let places = Arc::new(Semaphore::new(MOST));
     loop {
         let place = places.clone().acquire_owned().await?;
-        let (stream, peer) = listener.accept().await?;
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Too many open files, for example: it passes when others have gone.
+                eprintln!("accept: {error}");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            }
+        };
         let served = serve(stream);
         tokio::spawn(async move {
             match served.await {

@@ -7,6 +7,7 @@
 //! ```
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::fs::File;
@@ -41,7 +42,15 @@ async fn serve(address: &str) -> Result<()> {
     let listener = TcpListener::bind(address).await?;
     println!("listening on ws://{}", listener.local_addr()?);
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Too many open files, for example: it passes when others have gone.
+                eprintln!("accept: {error}");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            }
+        };
         let server = server.clone();
         tokio::spawn(async move {
             match receive(&server, stream).await {

@@ -5,6 +5,7 @@
 //! and `--tls` it is served by `https://` and `wss://`, with a certificate made on the spot.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use wskit::Server;
@@ -21,7 +22,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let rooms = Arc::new(Rooms::default());
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Too many open files, for example: it passes when others have gone.
+                eprintln!("accept: {error}");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            }
+        };
         let (door, server, rooms) = (door.clone(), server.clone(), rooms.clone());
         tokio::spawn(async move {
             let served = async {

@@ -26,7 +26,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (feed, _) = broadcast::channel(64);
     tokio::spawn(measure(feed.clone()));
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Too many open files, for example: it passes when others have gone.
+                eprintln!("accept: {error}");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            }
+        };
         let (door, server, feed) = (door.clone(), server.clone(), feed.subscribe());
         tokio::spawn(async move {
             let served = async { serve(&server, feed, door.enter(stream).await?).await };
