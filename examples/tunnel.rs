@@ -7,7 +7,7 @@
 //! ```
 //!
 //! (`cargo run --release --example tunnel -- listen …`; with `--features tls` it connects to `wss://`.)
-//! Whoever reaches the listening end reaches the service: let a proxy in front of it do TLS and ask who
+//! All who reach the listening end reach the service: let a proxy in front of it do TLS and ask who
 //! is there.
 
 use std::io;

@@ -54,8 +54,8 @@ async fn serve(address: &str) -> Result<()> {
         let server = server.clone();
         tokio::spawn(async move {
             match receive(&server, stream).await {
-                Ok(()) => {}
-                Err(error) => eprintln!("{peer}: {error}"),
+                Err(error) if !error.is_disconnect() => eprintln!("{peer}: {error}"),
+                _ => {} // it closed, or went away
             }
         });
     }

@@ -62,7 +62,7 @@ async fn measure(feed: broadcast::Sender<PreparedMessage>) {
             r#"{{"t":{},"v":[{tide:.2},{wind:.2},{noise:.2}]}}"#,
             now.as_millis()
         );
-        // Nobody may be watching.
+        // It fails when no page is watching.
         let _ = feed.send(PreparedMessage::text(&sample));
     }
 }

@@ -192,7 +192,7 @@ impl Drop for Seat {
 impl Room {
     fn tell(&mut self, message: &Value) {
         let message = prepare(message);
-        // Whoever is too slow loses the mailbox; its connection notices and leaves.
+        // One who is too slow loses the mailbox; the connection notices and leaves.
         for person in &mut self.people {
             if person.mailbox.try_send(message.clone()).is_err() {
                 person.mailbox = mpsc::channel(1).0;

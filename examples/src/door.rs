@@ -55,7 +55,7 @@ impl Door {
         allow(clippy::unused_async, reason = "only TLS waits")
     )]
     pub async fn enter(&self, stream: TcpStream) -> Result<Stream, wskit::Error> {
-        stream.set_nodelay(true)?; // nobody can see behind the box that this is TCP
+        stream.set_nodelay(true)?; // from outside the box it cannot be seen that this is TCP
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
             return Ok(Box::new(tls.accept(stream).await?));
