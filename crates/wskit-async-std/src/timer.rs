@@ -24,8 +24,8 @@ impl Alarm for AsyncStdAlarm {
         Ok(())
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.0).poll(cx).map(drop)
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll(cx).map(|_| Ok(()))
     }
 }
 

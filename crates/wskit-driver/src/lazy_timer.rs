@@ -17,7 +17,10 @@ pub trait Alarm: Default {
     fn set(&mut self, deadline: Instant) -> io::Result<()>;
 
     /// Ready once what it was last set for has passed.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+    ///
+    /// # Errors
+    /// The runtime has no timer any more.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
     /// Whether another [`poll`](Alarm::poll) would change nothing: it has not gone off yet, and the task
     /// of `cx` is the one it will wake. `false` is always right.
@@ -63,7 +66,7 @@ impl<A: Alarm> LazyTimer<A> {
                 }
             };
             self.set = Some(set);
-            ready!(self.alarm.poll(cx));
+            ready!(self.alarm.poll(cx))?;
             self.set = None;
             if set >= deadline {
                 return Poll::Ready(Ok(()));

@@ -34,15 +34,26 @@ impl Alarm for TokioAlarm {
         Ok(())
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(sleep) = &mut self.sleep else {
             return Poll::Pending;
         };
+        // An alarm goes off too early only when its runtime has ended. A connection over a stream in
+        // memory may live on in another one, whose alarm it gets then.
+        if sleep.is_elapsed() && sleep.deadline() > TokioInstant::now() {
+            *sleep = start(sleep.deadline())?;
+        }
         // A task that has used up its budget is sent away before the alarm takes note of it.
         let heard = has_budget_remaining();
-        let polled = sleep.as_mut().poll(cx);
+        let polled = match try_poll(sleep, cx) {
+            Ok(polled) => polled,
+            Err(_) => {
+                *sleep = start(sleep.deadline())?;
+                try_poll(sleep, cx)?
+            }
+        };
         self.waker = (heard && polled.is_pending()).then(|| cx.waker().clone());
-        polled
+        polled.map(Ok)
     }
 
     fn is_waiting(&self, cx: &Context<'_>) -> bool {
@@ -50,6 +61,12 @@ impl Alarm for TokioAlarm {
         self.waker.as_ref().is_some_and(wakes)
             && self.sleep.as_ref().is_some_and(|sleep| !sleep.is_elapsed())
     }
+}
+
+/// tokio panics when the runtime of an alarm has ended.
+fn try_poll(sleep: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
+    catch_unwind(AssertUnwindSafe(|| sleep.as_mut().poll(cx)))
+        .map_err(|_| io::Error::other("the tokio runtime of this timer has ended"))
 }
 
 /// tokio panics when a runtime has no timer, and offers no way to ask first. A library must not take

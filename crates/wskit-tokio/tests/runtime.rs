@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use wskit_handshake::OriginPolicy;
-use wskit_proto::{CloseCode, Config, Message, Role};
+use wskit_proto::{CloseCode, Config, Message, Role, TimeoutKind};
 use wskit_tokio::{Connector, Error, Server, connect, from_parts};
 
 #[test]
@@ -31,6 +31,64 @@ fn a_runtime_without_a_timer_is_a_typed_error() {
             .await
             .unwrap();
         assert_eq!(ws.recv().await.unwrap().unwrap(), Message::text("x"));
+    });
+}
+
+/// A stream in memory needs no reactor, so the connection can outlive the runtime that it waited in.
+///
+/// Proves: X-io-1
+#[test]
+fn a_connection_outlives_its_runtime() {
+    let runtime = || {
+        let mut builder = Builder::new_current_thread();
+        builder.enable_time().start_paused(true).build().unwrap()
+    };
+    let (ours, mut theirs) = duplex(1024);
+    let mut ws = from_parts(ours, Role::Server, Bytes::new(), Config::new());
+    let first = runtime();
+    first.block_on(async {
+        tokio::select! {
+            biased;
+            received = ws.recv() => panic!("{received:?}"),
+            () = tokio::task::yield_now() => {}
+        }
+    });
+    drop(first);
+    runtime().block_on(async {
+        // It is received, pinged, and given up for silence, all by the second runtime's clock.
+        theirs
+            .write_all(&[0x81, 0x81, 0, 0, 0, 0, b'x'])
+            .await
+            .unwrap();
+        assert_eq!(ws.recv().await.unwrap().unwrap(), Message::text("x"));
+        let error = ws.recv().await.unwrap_err();
+        assert!(
+            matches!(error, Error::Timeout(TimeoutKind::Keepalive)),
+            "{error:?}"
+        );
+        let mut ping = [0; 2];
+        theirs.read_exact(&mut ping).await.unwrap();
+        assert_eq!(ping[0], 0x89);
+    });
+}
+
+/// The same without another runtime's timer: an error, and no panic.
+#[test]
+fn a_connection_that_outlives_its_runtime_without_another_timer_is_a_typed_error() {
+    let (ours, _theirs) = duplex(1024);
+    let mut ws = from_parts(ours, Role::Server, Bytes::new(), Config::new());
+    let first = Builder::new_current_thread().enable_time().build().unwrap();
+    first.block_on(async {
+        tokio::select! {
+            biased;
+            received = ws.recv() => panic!("{received:?}"),
+            () = tokio::task::yield_now() => {}
+        }
+    });
+    drop(first);
+    let second = Builder::new_current_thread().build().unwrap();
+    second.block_on(async {
+        assert!(matches!(ws.recv().await, Err(Error::NoTimer(_))));
     });
 }
 
