@@ -63,21 +63,14 @@ pub enum Error {
 
 impl Error {
     /// Whether the peer or the network simply went away: what a server that logs errors may skip.
+    /// A host or network that cannot be reached (any more) is among it.
     #[must_use]
     pub fn is_disconnect(&self) -> bool {
         match self {
             Self::Disconnected { .. }
             | Self::Timeout(TimeoutKind::Keepalive)
             | Self::Handshake(HandshakeError::UnexpectedEof { .. }) => true,
-            Self::Io(error) => matches!(
-                error.kind(),
-                io::ErrorKind::ConnectionReset
-                    | io::ErrorKind::ConnectionAborted
-                    | io::ErrorKind::BrokenPipe
-                    | io::ErrorKind::NotConnected
-                    | io::ErrorKind::TimedOut
-                    | io::ErrorKind::UnexpectedEof
-            ),
+            Self::Io(error) => is_lost(error),
             _ => false,
         }
     }
@@ -88,6 +81,54 @@ impl Error {
         matches!(self, Self::Send(SendError::Closed))
     }
 }
+
+/// Whether the peer, or the network on the way to it, has gone.
+fn is_lost(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::TimedOut
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+    ) || error
+        .raw_os_error()
+        .is_some_and(|code| LOST.contains(&code))
+}
+
+/// ENETRESET and EHOSTDOWN, for which there is no [`io::ErrorKind`], as numbers of the systems on which
+/// they are known. Elsewhere such an error is an ordinary one.
+const LOST: &[i32] = if cfg!(windows) {
+    &[10_052, 10_064]
+} else if cfg!(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+)) {
+    &[52, 64]
+} else if cfg!(all(
+    any(target_os = "linux", target_os = "android"),
+    any(
+        target_arch = "x86",
+        target_arch = "x86_64",
+        target_arch = "arm",
+        target_arch = "aarch64",
+        target_arch = "riscv64",
+        target_arch = "powerpc64",
+        target_arch = "s390x",
+        target_arch = "loongarch64"
+    )
+)) {
+    &[102, 112]
+} else {
+    &[]
+};
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -207,5 +248,36 @@ impl From<ProxyUrlError> for Error {
 impl From<BuildError> for Error {
     fn from(error: BuildError) -> Self {
         Self::Response(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a read answers when the Wi-Fi, the route or the host goes: in order ENETDOWN, ENETUNREACH,
+    /// ENETRESET, EHOSTDOWN and EHOSTUNREACH.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn lost_network_is_a_disconnect() {
+        for errno in [100, 101, 102, 112, 113] {
+            let error = Error::from(io::Error::from_raw_os_error(errno));
+            assert!(error.is_disconnect(), "{error}");
+        }
+        for errno in [1, 13, 24, 111] {
+            let error = Error::from(io::Error::from_raw_os_error(errno));
+            assert!(!error.is_disconnect(), "{error}");
+        }
+    }
+
+    #[test]
+    fn lost_network_is_a_disconnect_by_its_kind_too() {
+        for kind in [
+            io::ErrorKind::HostUnreachable,
+            io::ErrorKind::NetworkUnreachable,
+            io::ErrorKind::NetworkDown,
+        ] {
+            assert!(Error::from(io::Error::from(kind)).is_disconnect(), "{kind}");
+        }
     }
 }
