@@ -33,7 +33,10 @@ impl Watcher {
             observer.refused(role, error);
         }
         #[cfg(feature = "tracing")]
-        tracing::info!(target: TARGET, ?role, %error, "handshake refused");
+        {
+            let what = what_failed(role, error);
+            tracing::info!(target: TARGET, ?role, %error, "{what}");
+        }
     }
 }
 
@@ -208,6 +211,24 @@ impl<C> Watch<C> {
                 tracing::info!(target: TARGET, ?role, code, ?cause, ?lasted, "connection lost");
             }
         }
+    }
+}
+
+/// What came to nothing, by whether one of the two has said no.
+#[cfg(feature = "tracing")]
+fn what_failed(role: Role, error: &Error) -> &'static str {
+    use wskit_handshake::HandshakeError;
+
+    match (role, error) {
+        (Role::Client, Error::Handshake(HandshakeError::Refused(_)))
+        | (Role::Server, Error::OriginRefused) => "handshake refused",
+        (Role::Client, _) => "connection attempt failed",
+        (Role::Server, Error::Handshake(error))
+            if !matches!(error, HandshakeError::UnexpectedEof { .. }) =>
+        {
+            "handshake refused"
+        }
+        (Role::Server, _) => "handshake failed",
     }
 }
 

@@ -127,6 +127,47 @@ fn connect_is_told_step_by_step_without_secrets() {
     );
 }
 
+/// A port on which nothing listens refuses no handshake.
+#[test]
+fn failed_dial_is_not_told_as_a_refused_handshake() {
+    let lines = heard(async {
+        let _network = Network::new().at("192.0.2.1:80", Answer::Refuse(Duration::ZERO));
+        let connector: Connector<OnNetwork<Simulated>> = Connector::new().config(config());
+        assert!(connector.connect("ws://192.0.2.1/").await.is_err());
+        assert!(connector.connect("ws://unknown.example/").await.is_err());
+    });
+    assert_lines(
+        &lines,
+        &[
+            "[connect]",
+            "dialling",
+            "INFO connection attempt failed role=Client error=",
+            "[connect]",
+            "dialling",
+            "INFO connection attempt failed role=Client error=",
+        ],
+    );
+}
+
+/// A peer that goes in the middle of its request was not refused either.
+#[test]
+fn request_that_does_not_come_is_not_told_as_refused() {
+    let server = Server::<Simulated>::new(OriginPolicy::SameOrigin).config(config());
+    for (request, told) in [
+        ("GET / HTTP/1.1\r\n", "INFO handshake failed role=Server"),
+        ("GET /\r\n\r\n", "INFO handshake refused role=Server"),
+    ] {
+        let lines = heard(async {
+            let (near, far) = pipe(1 << 20);
+            let mut peer = Script::new(far, Role::Client);
+            peer.send(request).await;
+            peer.finish().await;
+            assert!(server.accept(near).await.is_err());
+        });
+        assert_lines(&lines, &[told]);
+    }
+}
+
 #[test]
 fn connections_are_told_when_they_open_and_end() {
     let server = Server::<Simulated>::new(OriginPolicy::SameOrigin).config(config());
