@@ -11,6 +11,7 @@ mod race;
 mod socks5;
 mod stage;
 mod tls_dialer;
+mod zone;
 
 use std::future::Future;
 
@@ -25,6 +26,8 @@ pub use proxy_handshake::ProxyHandshake;
 #[doc(hidden)]
 pub use stage::Stage;
 pub use tls_dialer::{TlsDialer, TlsLayer};
+#[cfg(feature = "rustls")]
+pub(crate) use zone::split_zone;
 
 /// Supplies the stream of a connection: anything that a runtime can read and write.
 ///

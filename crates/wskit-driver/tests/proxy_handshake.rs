@@ -1,8 +1,10 @@
 //! What is said to a proxy (RFC 9110 §9.3.6, RFC 1928, RFC 1929), without I/O.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 use wskit_driver::dial::{ProxyError, ProxyHandshake, SocksFailure};
+use wskit_handshake::{HeaderError, RequestError};
 
 fn http() -> ProxyHandshake {
     let mut handshake = ProxyHandshake::connect("example.com", 443, None).unwrap();
@@ -39,6 +41,58 @@ fn feed(
 
 fn http_error(answer: &str) -> ProxyError {
     http().receive(answer.as_bytes()).unwrap_err()
+}
+
+/// What an HTTP proxy is asked with.
+fn asked(credentials: Option<(&str, &str)>, headers: &[(&str, &str)]) -> String {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+    }
+    let mut handshake = ProxyHandshake::connect_with_headers("a", 443, credentials, &map).unwrap();
+    String::from_utf8(handshake.take_output()).unwrap()
+}
+
+#[test]
+fn http_proxy_is_told_what_the_caller_wants_to_tell() {
+    assert_eq!(
+        asked(None, &[("user-agent", "x/1"), ("X-Token", "t")]),
+        "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\nUser-Agent: x/1\r\nX-Token: t\r\n\r\n"
+    );
+    // One word about who asks.
+    assert_eq!(
+        asked(Some(("u", "p")), &[("Proxy-Authorization", "Bearer t")]),
+        "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\nProxy-Authorization: Bearer t\r\n\r\n"
+    );
+    assert_eq!(
+        asked(Some(("u", "p")), &[("User-Agent", "x")]),
+        "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\nProxy-Authorization: Basic dTpw\r\n\
+         User-Agent: x\r\n\r\n"
+    );
+}
+
+#[test]
+fn headers_that_are_not_the_callers_are_refused() {
+    for name in ["host", "content-length", "transfer-encoding"] {
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static("1"));
+        let refused = ProxyHandshake::connect_with_headers("a", 443, None, &headers).unwrap_err();
+        assert!(
+            matches!(refused, RequestError::Header(HeaderError::Reserved(_))),
+            "{name}: {refused:?}"
+        );
+    }
+}
+
+/// An interface of this machine: what would a proxy make of it?
+#[test]
+fn proxies_are_not_asked_for_an_address_with_a_zone() {
+    let http = ProxyHandshake::connect("fe80::1%lo", 80, None).unwrap_err();
+    let socks = ProxyHandshake::socks5("fe80::1%lo", 80, None).unwrap_err();
+    assert_eq!(
+        (http, socks),
+        (RequestError::InvalidHost, RequestError::InvalidHost)
+    );
 }
 
 /// Proves: R6455-4.1-d, R8441-6-a

@@ -3,10 +3,14 @@
 use std::net::Ipv6Addr;
 
 use http::StatusCode;
-use http::header::AUTHORIZATION;
-use wskit_handshake::{ClientRequest, RequestError};
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION,
+    TRANSFER_ENCODING,
+};
+use wskit_handshake::{ClientRequest, HeaderError, RequestError};
 
 use super::error::ProxyError;
+use super::zone::split_zone;
 
 /// Asks an HTTP proxy for a way to a server and reads its answer.
 pub(super) struct Connect {
@@ -24,7 +28,12 @@ impl Connect {
         host: &str,
         port: u16,
         credentials: Option<(&str, &str)>,
+        headers: &HeaderMap,
     ) -> Result<Self, RequestError> {
+        // An interface of this machine means nothing to a proxy.
+        if split_zone(host).1.is_some() {
+            return Err(RequestError::InvalidHost);
+        }
         let place = match host.parse::<Ipv6Addr>() {
             Ok(_) => format!("[{host}]:{port}"),
             Err(_) => format!("{host}:{port}"),
@@ -35,20 +44,23 @@ impl Connect {
             return Err(RequestError::InvalidHost);
         }
         let mut output = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n").into_bytes();
-        if let Some((user, password)) = credentials {
+        let has_own = headers.contains_key(PROXY_AUTHORIZATION);
+        if let (Some((user, password)), false) = (credentials, has_own) {
             checked = checked.basic_auth(user, password)?;
             if let Some(basic) = checked.headers().get(AUTHORIZATION) {
-                output.extend_from_slice(b"Proxy-Authorization: ");
-                output.extend_from_slice(basic.as_bytes());
-                output.extend_from_slice(b"\r\n");
+                push_header(&mut output, &PROXY_AUTHORIZATION, basic);
             }
+        }
+        for (name, value) in headers {
+            check_header(name)?;
+            push_header(&mut output, name, value);
         }
         output.extend_from_slice(b"\r\n");
         Ok(Self {
             output,
             head: Vec::new(),
             before: 0,
-            has_credentials: credentials.is_some(),
+            has_credentials: has_own || credentials.is_some(),
             is_done: false,
         })
     }
@@ -120,6 +132,30 @@ impl Connect {
             .filter(|_| ends)
             .ok_or(ProxyError::Malformed("no HTTP status came"))
     }
+}
+
+/// Refuses headers that would say something else than the request: its place, or that it has a body.
+pub(super) fn check_header(name: &HeaderName) -> Result<(), HeaderError> {
+    if [HOST, CONTENT_LENGTH, TRANSFER_ENCODING].contains(name) {
+        return Err(HeaderError::Reserved(name.clone()));
+    }
+    Ok(())
+}
+
+/// Appends a line, the words of its name with capitals: some proxies know no other.
+fn push_header(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
+    let mut begins = true;
+    for byte in name.as_str().bytes() {
+        out.push(if begins {
+            byte.to_ascii_uppercase()
+        } else {
+            byte
+        });
+        begins = byte == b'-';
+    }
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value.as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 const END: &[u8] = b"\r\n\r\n";

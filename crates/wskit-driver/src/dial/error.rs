@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::fmt;
 use std::io;
 
@@ -67,7 +68,7 @@ pub enum SocksFailure {
     Other(u8),
 }
 
-/// A URL that names no proxy. Holds no credentials.
+/// A URL that names no proxy, or an environment variable that cannot be read. Holds no credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyUrlError {
     pub(super) variable: Option<String>,
@@ -143,27 +144,28 @@ impl fmt::Display for SocksFailure {
 impl fmt::Display for ProxyUrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.variable {
-            Some(name) => write!(f, "the variable {name} names no proxy: {}", self.fault),
+            Some(name) => write!(f, "the variable {name} cannot be used: {}", self.fault),
             None => write!(f, "the proxy's URL cannot be used: {}", self.fault),
         }
     }
 }
 
-impl std::error::Error for ProxyError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+/// The cause is in the text already, so what comes next is the cause's own.
+impl Error for ProxyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Url(error) => Some(error),
-            Self::Host(error) => Some(error),
-            Self::Unreachable(error) | Self::Io(error) => Some(error),
+            Self::Url(error) => error.source(),
+            Self::Host(error) => error.source(),
+            Self::Unreachable(error) | Self::Io(error) => error.source(),
             #[cfg(feature = "rustls")]
-            Self::Tls(error) => Some(error),
+            Self::Tls(error) => error.source(),
             _ => None,
         }
     }
 }
 
-impl std::error::Error for ProxyUrlError {}
-impl std::error::Error for SocksFailure {}
+impl Error for ProxyUrlError {}
+impl Error for SocksFailure {}
 
 impl From<ProxyUrlError> for ProxyError {
     fn from(error: ProxyUrlError) -> Self {

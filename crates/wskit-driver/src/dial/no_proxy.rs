@@ -1,5 +1,7 @@
 use std::net::IpAddr;
 
+use super::zone::split_zone;
+
 /// The destinations that no proxy is asked for: the contents of `NO_PROXY`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct NoProxy {
@@ -43,6 +45,7 @@ impl NoProxy {
 
     /// Whether `host` (without brackets) is reached directly.
     pub(super) fn holds(&self, host: &str, port: u16) -> bool {
+        let (host, _) = split_zone(host);
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let address = host
             .parse()

@@ -1,9 +1,12 @@
 use std::env;
+use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 
-use wskit_handshake::{ClientRequest, RequestError};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use wskit_handshake::{ClientRequest, HeaderError, RequestError};
 
+use super::connect::check_header;
 use super::error::{ProxyError, ProxyUrlError};
 use super::no_proxy::NoProxy;
 use super::proxy_handshake::ProxyHandshake;
@@ -63,37 +66,42 @@ impl Proxy {
     /// For `wss://` the first of `WSS_PROXY`, `HTTPS_PROXY` and `ALL_PROXY` that is set and not empty;
     /// for `ws://` the first of `WS_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`: RFC 6455 §4.1
     /// prefers the proxy for HTTPS to the one for HTTP, because that is sure to know CONNECT. The name
-    /// in lower case goes first. `HTTP_PROXY` in upper case is not looked at in a CGI program, where a
-    /// client of the web server could have set it.
+    /// in lower case goes first. `HTTP_PROXY` is not looked at in a CGI program (one with a variable
+    /// `REQUEST_METHOD`), where a client of the web server could have set it; in lower case neither,
+    /// as names of variables ignore case on some systems.
     ///
     /// `NO_PROXY` lists what is reached directly; this machine (`localhost` and loopback addresses)
     /// always is.
     ///
     /// # Errors
-    /// A variable is set and names no proxy. Going on without one would tell the network what the
-    /// proxy was to hide.
+    /// A variable is set and names no proxy, or is not UTF-8. Going on without one would tell the
+    /// network what the proxy was to hide.
     pub fn from_env() -> Result<Self, ProxyUrlError> {
-        Self::from_vars(|name| env::var(name).ok())
+        Self::from_vars(|name| env::var_os(name))
     }
 
     /// As [`from_env`](Proxy::from_env), with variables from elsewhere.
     ///
     /// # Errors
     /// As [`from_env`](Proxy::from_env).
-    pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> Result<Self, ProxyUrlError> {
-        let first = |names: &[&str]| match names.iter().find_map(|name| variable(&get, name)) {
-            None => Ok(None),
-            Some((name, url)) => match ProxyServer::parse(&url) {
+    pub fn from_vars<V>(get: impl Fn(&str) -> Option<V>) -> Result<Self, ProxyUrlError>
+    where
+        V: Into<OsString>,
+    {
+        let first = |names: &[&str]| {
+            let set = names.iter().find_map(|name| variable(&get, name));
+            let Some(variable) = set else {
+                return Ok(None);
+            };
+            let server = ProxyServer::parse(variable.text()?);
+            match server {
                 Ok(server) => Ok(Some(Arc::new(server))),
-                Err(fault) => Err(ProxyUrlError {
-                    variable: Some(name),
-                    fault,
-                }),
-            },
+                Err(fault) => Err(variable.error(fault)),
+            }
         };
         let mut except = NoProxy::loopback();
-        if let Some((_, list)) = variable(&get, "no_proxy") {
-            except.add(&list);
+        if let Some(variable) = variable(&get, "no_proxy") {
+            except.add(variable.text()?);
         }
         Ok(Self {
             plain: first(&["ws_proxy", "https_proxy", "http_proxy", "all_proxy"])?,
@@ -107,19 +115,46 @@ impl Proxy {
     /// # Errors
     /// HTTP: a colon in the user name, or a control character. SOCKS5: more than 255 bytes.
     pub fn credentials(mut self, user: &str, password: &str) -> Result<Self, ProxyUrlError> {
-        for server in [&mut self.plain, &mut self.secure].into_iter().flatten() {
-            let mut with = ProxyServer::clone(server);
-            with.credentials = Some(Credentials {
+        for server in self.servers() {
+            server.credentials = Some(Credentials {
                 user: user.to_owned(),
                 password: password.to_owned(),
             });
-            with.check().map_err(|fault| ProxyUrlError {
+            server.check().map_err(|fault| ProxyUrlError {
                 variable: None,
                 fault,
             })?;
-            *server = Arc::new(with);
         }
         Ok(self)
+    }
+
+    /// Adds a header to what an HTTP proxy is asked with (CONNECT): a `User-Agent`, a token. A SOCKS5
+    /// proxy gets none. The server sees none of them; its own are those of the [`ClientRequest`].
+    ///
+    /// A name that is given again replaces its value. `Proxy-Authorization` replaces user name and
+    /// password, for schemes other than Basic. `Debug` shows no values.
+    ///
+    /// # Errors
+    /// [`RequestError::Header`]: the name is not a token, the value has control characters, or the header
+    /// is not the caller's: `Host`, `Content-Length` and `Transfer-Encoding`.
+    pub fn header<N, V>(mut self, name: N, value: V) -> Result<Self, RequestError>
+    where
+        N: TryInto<HeaderName>,
+        V: TryInto<HeaderValue>,
+    {
+        let name = name.try_into().map_err(|_| HeaderError::InvalidName)?;
+        let mut value = value.try_into().map_err(|_| HeaderError::InvalidValue)?;
+        check_header(&name)?;
+        value.set_sensitive(true);
+        for server in self.servers() {
+            server.headers.insert(name.clone(), value.clone());
+        }
+        Ok(self)
+    }
+
+    fn servers(&mut self) -> impl Iterator<Item = &mut ProxyServer> {
+        let servers = [&mut self.plain, &mut self.secure];
+        servers.into_iter().flatten().map(Arc::make_mut)
     }
 
     /// Adds servers that are reached directly, as `NO_PROXY` lists them: names (with all below them),
@@ -161,6 +196,7 @@ pub(super) struct ProxyServer {
     pub(super) host: String,
     pub(super) port: u16,
     credentials: Option<Credentials>,
+    headers: HeaderMap,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,6 +252,7 @@ impl ProxyServer {
                 default_port
             },
             credentials: userinfo.map(Credentials::parse).transpose()?,
+            headers: HeaderMap::new(),
         };
         server.check()?;
         Ok(server)
@@ -232,7 +269,9 @@ impl ProxyServer {
             .as_ref()
             .map(|own| (own.user.as_str(), own.password.as_str()));
         match self.protocol {
-            Protocol::Http | Protocol::Https => ProxyHandshake::connect(host, port, credentials),
+            Protocol::Http | Protocol::Https => {
+                ProxyHandshake::connect_with_headers(host, port, credentials, &self.headers)
+            }
             Protocol::Socks5 => ProxyHandshake::socks5(host, port, credentials),
         }
         .map_err(ProxyError::Host)
@@ -257,21 +296,39 @@ impl Credentials {
     }
 }
 
-/// The value of a variable, in lower case or else in upper case, and its name. Empty is not set.
-fn variable(get: &impl Fn(&str) -> Option<String>, name: &str) -> Option<(String, String)> {
-    let value = |name: String| {
-        get(&name)
-            .filter(|value| !value.trim().is_empty())
-            .map(|value| (name, value))
-    };
-    // CVE-2016-5385: a web server gives the header `Proxy` to a CGI program as HTTP_PROXY.
-    let is_forged = || name == "http_proxy" && get("REQUEST_METHOD").is_some();
-    value(name.to_owned()).or_else(|| {
-        if is_forged() {
-            return None;
+/// A variable of the environment that is set.
+struct Variable {
+    name: String,
+    value: OsString,
+}
+
+impl Variable {
+    fn text(&self) -> Result<&str, ProxyUrlError> {
+        let text = self.value.to_str();
+        text.ok_or_else(|| self.error("it is not UTF-8"))
+    }
+
+    fn error(&self, fault: &'static str) -> ProxyUrlError {
+        ProxyUrlError {
+            variable: Some(self.name.clone()),
+            fault,
         }
-        value(name.to_ascii_uppercase())
-    })
+    }
+}
+
+/// A variable in lower case or else in upper case. Empty is not set.
+fn variable<V: Into<OsString>>(get: &impl Fn(&str) -> Option<V>, name: &str) -> Option<Variable> {
+    // CVE-2016-5385: a web server gives the header `Proxy` to a CGI program as HTTP_PROXY. On Windows that
+    // is `http_proxy` too.
+    if name == "http_proxy" && get("REQUEST_METHOD").is_some() {
+        return None;
+    }
+    let value = |name: String| {
+        let value = get(&name)?.into();
+        let is_empty = value.to_str().is_some_and(|text| text.trim().is_empty());
+        (!is_empty).then_some(Variable { name, value })
+    };
+    value(name.to_owned()).or_else(|| value(name.to_ascii_uppercase()))
 }
 
 fn percent_decode(text: &str) -> Result<String, &'static str> {
@@ -280,6 +337,10 @@ fn percent_decode(text: &str) -> Result<String, &'static str> {
     let mut rest = text.as_bytes();
     while let [byte, tail @ ..] = rest {
         rest = tail;
+        // Some readers of URLs end the host here, and not at the `@`.
+        if *byte == b'\\' {
+            return Err(FAULT);
+        }
         if *byte != b'%' {
             decoded.push(*byte);
             continue;

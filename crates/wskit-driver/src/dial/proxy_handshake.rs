@@ -1,5 +1,6 @@
 use std::fmt;
 
+use http::HeaderMap;
 use wskit_handshake::RequestError;
 
 use super::connect::Connect;
@@ -41,7 +42,23 @@ impl ProxyHandshake {
         port: u16,
         credentials: Option<(&str, &str)>,
     ) -> Result<Self, RequestError> {
-        Ok(Self(Inner::Connect(Connect::new(host, port, credentials)?)))
+        Self::connect_with_headers(host, port, credentials, &HeaderMap::new())
+    }
+
+    /// As [`connect`](ProxyHandshake::connect), with headers for the proxy: a `User-Agent`, for instance.
+    /// `Proxy-Authorization` among them replaces the credentials.
+    ///
+    /// # Errors
+    /// The host or the credentials cannot stand in a request; one of the headers is `Host`,
+    /// `Content-Length` or `Transfer-Encoding`.
+    pub fn connect_with_headers(
+        host: &str,
+        port: u16,
+        credentials: Option<(&str, &str)>,
+        headers: &HeaderMap,
+    ) -> Result<Self, RequestError> {
+        let connect = Connect::new(host, port, credentials, headers)?;
+        Ok(Self(Inner::Connect(connect)))
     }
 
     /// SOCKS5 (RFC 1928), with a user name and a password (RFC 1929), or without. A name is looked up

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use wskit_handshake::RequestError;
 
 use super::error::{ProxyError, SocksFailure};
+use super::zone::split_zone;
 
 /// Asks a SOCKS5 proxy for a way to a server and reads its answers.
 pub(super) struct Socks5 {
@@ -34,6 +35,10 @@ impl Socks5 {
         port: u16,
         credentials: Option<(&str, &str)>,
     ) -> Result<Self, RequestError> {
+        // An interface of this machine means nothing to a proxy.
+        if split_zone(host).1.is_some() {
+            return Err(RequestError::InvalidHost);
+        }
         // RFC 1928 §4: CONNECT, and an address or a name of at most 255 bytes.
         let mut request = vec![VERSION, CONNECT, 0];
         match host.parse() {

@@ -160,6 +160,30 @@ pub fn proxies_get_their_credentials_and_nobody_else<H: Harness>() {
     });
 }
 
+/// A `User-Agent`, or whatever else a proxy wants of its clients; the server is not told.
+pub fn http_proxy_gets_headers_and_nobody_else<H: Harness>() {
+    run::<H>(async {
+        let network = network();
+        let proxy = http().header("User-Agent", "old").unwrap();
+        let proxy = proxy.header("user-agent", "feed/1").unwrap();
+        let connector = connector::<H>().proxy(proxy);
+        let (connected, ()) = join(connector.connect("ws://example.com/"), async {
+            let mut script = server(&network).await;
+            let expected = format!("{CONNECT}User-Agent: feed/1\r\n\r\n");
+            assert_eq!(script.head().await, expected);
+            script.send(OPEN).await;
+            let head = welcome(&mut script).await;
+            assert!(!head.contains("feed/1"), "{head}");
+        })
+        .await;
+        assert!(connected.is_ok());
+        // A refused token is a refused credential.
+        let token = http().header("Proxy-Authorization", "Bearer t").unwrap();
+        let error = told::<H>(token, b"HTTP/1.1 407 x\r\n\r\n").await;
+        assert!(matches!(error, ProxyError::CredentialsRefused), "{error:?}");
+    });
+}
+
 /// Proves: R6455-4.1-e
 pub fn proxy_that_refuses_is_told_as_such<H: Harness>() {
     run::<H>(async {
@@ -347,6 +371,19 @@ pub fn environment_chooses_the_proxy<H: Harness>() {
             (
                 &[("HTTP_PROXY", "192.0.2.9:1"), ("REQUEST_METHOD", "GET")],
                 "192.0.2.1:80",
+            ),
+            // Where names of variables ignore case, this may be the same one.
+            (
+                &[("http_proxy", "192.0.2.9:1"), ("REQUEST_METHOD", "")],
+                "192.0.2.1:80",
+            ),
+            (
+                &[
+                    ("http_proxy", "192.0.2.9:1"),
+                    ("ALL_PROXY", "192.0.2.9:2"),
+                    ("REQUEST_METHOD", "GET"),
+                ],
+                "192.0.2.9:2",
             ),
             (
                 &[("ws_proxy", "192.0.2.9:1"), ("NO_PROXY", "x, .example.com")],
