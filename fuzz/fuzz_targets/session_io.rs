@@ -465,6 +465,7 @@ fn faults(input: &mut Input<'_>) -> Faults {
         one_byte_reads: kind & 32 != 0,
         one_byte_writes: kind & 64 != 0,
         pending_first: kind & 128 != 0,
+        abrupt_end: kind & 16 != 0,
     }
 }
 

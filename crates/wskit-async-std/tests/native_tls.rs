@@ -53,3 +53,31 @@ fn client_trusts_whom_the_library_trusts() {
         }
     }));
 }
+
+/// The process is killed: TCP ends, and TLS says no goodbye.
+#[test]
+fn server_that_dies_inside_tls_is_a_disconnect() {
+    block_on(Box::pin(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let authority = Authority::new();
+        let acceptor: tls::Acceptor = authority.acceptor("localhost", |_| ());
+        let root = Certificate::from_pem(authority.pem().as_bytes()).unwrap();
+        let connector = Connector::new().tls_layer(TlsConnector::new().add_root_certificate(root));
+        let client = async {
+            let url = format!("wss://localhost:{port}/");
+            let mut ws = connector.connect(url).await.unwrap().0;
+            ws.recv().await
+        };
+        let server = Box::pin(async {
+            let tls = acceptor.accept(listener.accept().await.unwrap().0).await;
+            let server = Server::new(OriginPolicy::Any);
+            drop(server.accept(tls.unwrap()).await.unwrap());
+        });
+        let (received, ()) = join(client, server).await;
+        assert!(
+            matches!(received, Err(Error::Disconnected { mid_message: false })),
+            "{received:?}"
+        );
+    }));
+}

@@ -571,7 +571,13 @@ impl<C: Timer> Engine<C> {
                     return Poll::Ready(true);
                 }
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Some TLS stacks report an end without their own goodbye as an error.
+                // TLS libraries tell an end without a `close_notify` as an error.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    self.eof = true;
+                    self.cut = self.inbound.is_mid_message();
+                    self.inbound.receive_eof(link);
+                    return Poll::Ready(false);
+                }
                 Poll::Ready(Err(error)) => {
                     self.eof = true;
                     self.transport_failed(error, link);

@@ -79,6 +79,8 @@ pub(crate) async fn read<T: PollRead>(io: &mut T, buf: &mut [u8]) -> io::Result<
     loop {
         match poll_fn(|cx| io.poll_read(cx, buf)).await {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // TLS libraries tell an end without a `close_notify` as an error.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
             read => return read,
         }
     }

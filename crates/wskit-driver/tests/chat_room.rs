@@ -340,6 +340,7 @@ impl Random {
             one_byte_reads: self.below(8) == 0,
             one_byte_writes: self.below(8) == 0,
             pending_first: self.below(3) == 0,
+            abrupt_end: self.below(4) == 0,
         }
     }
 }

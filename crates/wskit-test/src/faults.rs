@@ -14,6 +14,9 @@ pub struct Faults {
     pub one_byte_writes: bool,
     /// Every operation waits once before it is done.
     pub pending_first: bool,
+    /// A read at the end of the stream fails with `UnexpectedEof`, as TLS libraries have it when the
+    /// peer went without a `close_notify`.
+    pub abrupt_end: bool,
 }
 
 /// One way in which an operation can fail.
@@ -69,6 +72,7 @@ impl Faults {
             one_byte_reads: false,
             one_byte_writes: false,
             pending_first: false,
+            abrupt_end: false,
         }
     }
 
@@ -89,6 +93,16 @@ impl Faults {
             one_byte_reads: true,
             one_byte_writes: true,
             pending_first: true,
+            abrupt_end: false,
+        }
+    }
+
+    /// The end of the stream is told as an error.
+    #[must_use]
+    pub const fn abrupt_end() -> Self {
+        Self {
+            abrupt_end: true,
+            ..Self::none()
         }
     }
 

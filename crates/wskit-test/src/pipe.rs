@@ -97,7 +97,7 @@ impl PipeRead {
             return polled;
         }
         if me.ended {
-            return Poll::Ready(Ok(0));
+            return Poll::Ready(me.end());
         }
         if peer.buffer.is_empty() {
             if peer.reset_after {
@@ -106,7 +106,7 @@ impl PipeRead {
             }
             if peer.shut_down || peer.dropped {
                 me.ended = true;
-                return Poll::Ready(Ok(0));
+                return Poll::Ready(me.end());
             }
             me.reader = Some(cx.waker().clone());
             return Poll::Pending;
@@ -312,6 +312,14 @@ impl Side {
             shutdowns: 0,
             written: Vec::new(),
         }
+    }
+
+    /// What a read at the end of the stream answers.
+    fn end(&self) -> io::Result<usize> {
+        if self.faults.abrupt_end {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(0)
     }
 
     /// Counts an operation; what it ends in if it does not take its ordinary way.

@@ -5,6 +5,7 @@ use wskit_driver::{Error, WebSocket};
 use wskit_proto::{Cause, Message, Role};
 
 use super::scene::{ROLES, config, facing, pattern};
+use crate::faults::Faults;
 use crate::frames::{Frames, opposite};
 use crate::harness::{Harness, Io, run, wrap};
 use crate::join::join;
@@ -15,6 +16,8 @@ use crate::script::Script;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gone {
     End,
+    /// As TLS libraries tell the end of a stream without a `close_notify`: by an error.
+    AbruptEnd,
     Reset,
 }
 
@@ -36,6 +39,19 @@ pub fn split_end_of_stream_at_every_byte_is_told_once<H: Harness>() {
 /// Proves: R6455-7.2.1-a, X-io-5
 pub fn split_reset_at_every_byte_is_told_once<H: Harness>() {
     every_byte::<H>(Gone::Reset, true);
+}
+
+/// A process that is killed sends no `close_notify`. That is the end of the stream, not a failure of
+/// the transport.
+///
+/// Proves: R6455-7.2.1-a, R6455-7.1.5-a, X-io-5
+pub fn abrupt_end_at_every_byte_is_told_once<H: Harness>() {
+    every_byte::<H>(Gone::AbruptEnd, false);
+}
+
+/// Proves: R6455-7.2.1-a, X-io-5
+pub fn split_abrupt_end_at_every_byte_is_told_once<H: Harness>() {
+    every_byte::<H>(Gone::AbruptEnd, true);
 }
 
 fn session(frames: Frames) -> Vec<u8> {
@@ -62,10 +78,13 @@ fn every_byte<H: Harness>(gone: Gone, split: bool) {
             run::<H>(async {
                 let (ws, mut peer, probe) = facing::<H>(role, config());
                 let session = &session;
+                if gone == Gone::AbruptEnd {
+                    probe.set_faults(Faults::abrupt_end());
+                }
                 let script = async {
                     peer.send(&session[..cut]).await;
                     match gone {
-                        Gone::End => peer.finish().await,
+                        Gone::End | Gone::AbruptEnd => peer.finish().await,
                         Gone::Reset => peer.probe().reset(),
                     }
                     // What the other end still writes must have somewhere to go.
@@ -91,7 +110,11 @@ fn every_byte<H: Harness>(gone: Gone, split: bool) {
                 let whole = cut == session.len();
                 match (gone, whole, &error) {
                     (_, true, None) => assert_eq!(cause, Cause::Closed),
-                    (Gone::End, false, Some(Error::Disconnected { mid_message: _ })) => {
+                    (
+                        Gone::End | Gone::AbruptEnd,
+                        false,
+                        Some(Error::Disconnected { mid_message: _ }),
+                    ) => {
                         assert_eq!(cause, Cause::Disconnected);
                     }
                     (Gone::Reset, _, Some(Error::Io(error))) => {
