@@ -67,6 +67,14 @@ impl Net for AsyncStd {
             tls.connect(host, stream).await?,
         )))
     }
+
+    #[cfg(feature = "rustls")]
+    fn alpn(stream: &ClientStream) -> Option<&[u8]> {
+        match stream {
+            ClientStream::Tcp(_) => None,
+            ClientStream::Tls(tls) => tls.get_ref().1.alpn_protocol(),
+        }
+    }
 }
 
 /// async-std itself binds only those that listen.

@@ -276,3 +276,18 @@ fn keepalive_gives_up_a_silent_peer_without_a_runtime() {
         assert_eq!(ping, [0x89]);
     });
 }
+
+/// The operating system knows the number of the interface that a zone names.
+#[cfg(target_os = "linux")]
+#[test]
+fn zone_of_an_address_is_looked_up() {
+    use std::net::SocketAddr;
+    use wskit_driver::Net;
+
+    let found = block_on(wskit_async_std::AsyncStd::lookup("fe80::1%lo", 80)).unwrap();
+    let [SocketAddr::V6(address)] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!(address.ip().to_string(), "fe80::1");
+    assert_ne!(address.scope_id(), 0);
+}

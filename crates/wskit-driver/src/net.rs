@@ -18,7 +18,8 @@ pub trait Net: Runtime<<Self as Net>::Stream, Transport = <Self as Net>::Io> {
     /// The clock. The default is an alarm that is not armed.
     type Timer: Timer + Default;
 
-    /// The addresses of a name, best first (RFC 6724). Never asked about literal addresses.
+    /// The addresses of a name, best first (RFC 6724). Never asked about literal addresses, but those
+    /// with a zone (`fe80::1%eth0`), whose number the operating system knows.
     ///
     /// # Errors
     /// What the resolver says.
@@ -59,5 +60,12 @@ pub trait Net: Runtime<<Self as Net>::Stream, Transport = <Self as Net>::Io> {
         Self: Sized,
     {
         std::future::ready(Err(crate::Error::TlsUnavailable))
+    }
+
+    /// What the server chose in the TLS handshake (ALPN), if the stream is inside TLS and the server
+    /// chose anything. [`Dialer`](crate::dial::Dialer) refuses HTTP/2, as it speaks HTTP/1.1.
+    #[cfg(feature = "rustls")]
+    fn alpn(_: &Self::Stream) -> Option<&[u8]> {
+        None
     }
 }

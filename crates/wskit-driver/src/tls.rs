@@ -5,6 +5,7 @@
 
 mod acceptor;
 mod connector;
+mod given;
 
 use std::fmt;
 use std::io;
@@ -14,10 +15,11 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{
-    CertificateError, ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier,
+    AlertDescription, CertificateError, ClientConfig, ConfigBuilder, ServerConfig, WantsVerifier,
 };
 
 use crate::error::Error;
+use given::{GivenCertificates, is_of_an_authority};
 
 pub use acceptor::Acceptor;
 pub use connector::{Connector, Rustls};
@@ -53,6 +55,9 @@ pub enum BadCertificate {
     UnknownIssuer,
     /// It was revoked.
     Revoked,
+    /// It is one of an authority (`CA:TRUE`), shown as a server's, as `openssl req -x509` makes them.
+    /// To trust it give it to [`Connector::trusting`]; or make it with `basicConstraints=CA:FALSE`.
+    OfAnAuthority,
     /// Anything else; the error's text says more.
     Other,
 }
@@ -60,27 +65,80 @@ pub enum BadCertificate {
 /// A failed TLS handshake.
 #[derive(Debug)]
 pub struct TlsError {
-    certificate: Option<BadCertificate>,
+    fault: Fault,
     error: io::Error,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Certificate(BadCertificate),
+    Http2,
+    /// One that may be gone at the next attempt.
+    Passing,
+    Other,
 }
 
 impl TlsError {
     /// What was wrong with the certificate, if it was that.
     #[must_use]
     pub fn bad_certificate(&self) -> Option<BadCertificate> {
-        self.certificate
+        match self.fault {
+            Fault::Certificate(bad) => Some(bad),
+            _ => None,
+        }
+    }
+
+    /// Whether the server chose HTTP/2 (`h2` by ALPN) where HTTP/1.1 is spoken: it was offered by a rustls
+    /// configuration of the caller's, whose `alpn_protocols` should be `http/1.1` alone.
+    #[must_use]
+    pub fn chose_http2(&self) -> bool {
+        self.fault == Fault::Http2
+    }
+
+    /// Whether the next handshake may succeed with the same settings.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(
+            self.fault,
+            Fault::Passing | Fault::Certificate(BadCertificate::NotYetValid)
+        )
+    }
+
+    /// Looks at what the server has chosen by ALPN: HTTP/1.1 is what will be spoken. A protocol of
+    /// another name than HTTP/2's says nothing against that.
+    pub(crate) fn check_alpn(chosen: Option<&[u8]>) -> Result<(), Error> {
+        if chosen != Some(b"h2") {
+            return Ok(());
+        }
+        Err(Error::Tls(Self {
+            fault: Fault::Http2,
+            error: io::ErrorKind::Unsupported.into(),
+        }))
     }
 }
 
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
+        match self.fault {
+            Fault::Http2 => f.write_str(
+                "the server chose h2 (HTTP/2), and HTTP/1.1 is spoken here: offer http/1.1 alone \
+                 in the rustls configuration",
+            ),
+            Fault::Certificate(BadCertificate::OfAnAuthority) => f.write_str(
+                "the certificate is one of an authority (CA:TRUE) and not trusted as a server's: \
+                 give it to tls::Connector::trusting, or make it with basicConstraints=CA:FALSE",
+            ),
+            _ => self.error.fmt(f),
+        }
     }
 }
 
 impl std::error::Error for TlsError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
+        match self.fault {
+            // The text is ours.
+            Fault::Certificate(BadCertificate::OfAnAuthority) => Some(&self.error),
+            _ => self.error.source(),
+        }
     }
 }
 
@@ -113,28 +171,35 @@ pub fn handshake_error(error: io::Error) -> Error {
     let inner = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let certificate = match inner {
-        Some(rustls::Error::InvalidCertificate(certificate)) => Some(match certificate {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                BadCertificate::Expired
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                BadCertificate::NotYetValid
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                BadCertificate::WrongName
-            }
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                BadCertificate::UnknownIssuer
-            }
-            CertificateError::Revoked => BadCertificate::Revoked,
-            _ => BadCertificate::Other,
-        }),
+    let fault = match inner {
+        Some(rustls::Error::InvalidCertificate(certificate)) => {
+            Fault::Certificate(BadCertificate::of(certificate))
+        }
+        // RFC 8446 §6.2: an error that has nothing to do with the peer or with the protocol.
+        Some(rustls::Error::AlertReceived(AlertDescription::InternalError)) => Fault::Passing,
         // Not TLS's error but the transport's.
         None if error.kind() != io::ErrorKind::InvalidData => return Error::Io(error),
-        _ => None,
+        _ => Fault::Other,
     };
-    Error::Tls(TlsError { certificate, error })
+    Error::Tls(TlsError { fault, error })
+}
+
+impl BadCertificate {
+    fn of(error: &CertificateError) -> Self {
+        match error {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                Self::NotYetValid
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                Self::WrongName
+            }
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownIssuer,
+            CertificateError::Revoked => Self::Revoked,
+            error if is_of_an_authority(error) => Self::OfAnAuthority,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// Settings of a client that trusts whom the compiled-in feature says: the operating system
@@ -148,20 +213,21 @@ pub fn client_config() -> Result<ClientConfig, TlsConfigError> {
     Ok(http1(with_default_trust(builder)?))
 }
 
-/// Settings of a client that trusts these certificates (PEM text, one or many) and nobody else: for
-/// a private authority or a self-signed server.
+/// Settings of a client that trusts these certificates (PEM text, one or many) and no others: those of
+/// a private authority, or a server's own. See [`Connector::trusting`].
 ///
 /// # Errors
 /// [`TlsConfigError::NoProvider`] and [`TlsConfigError::Pem`].
 pub fn client_config_trusting(pem: &[u8]) -> Result<ClientConfig, TlsConfigError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(pem)? {
-        roots.add(certificate)?;
-    }
+    let provider = provider()?;
+    let verifier = GivenCertificates::new(certificates(pem)?, provider.clone())?;
     let builder =
-        ClientConfig::builder_with_provider(provider()?).with_safe_default_protocol_versions()?;
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(http1(
-        builder.with_root_certificates(roots).with_no_client_auth(),
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth(),
     ))
 }
 
@@ -194,7 +260,7 @@ fn with_default_trust(builder: Untrusting) -> Result<ClientConfig, TlsConfigErro
     reason = "the other versions of it can fail"
 )]
 fn with_default_trust(builder: Untrusting) -> Result<ClientConfig, TlsConfigError> {
-    let roots = RootCertStore {
+    let roots = rustls::RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
     Ok(builder.with_root_certificates(roots).with_no_client_auth())

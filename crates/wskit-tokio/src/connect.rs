@@ -68,6 +68,14 @@ impl Net for Tokio {
             tls.connect(host, stream).await?,
         )))
     }
+
+    #[cfg(feature = "rustls")]
+    fn alpn(stream: &ClientStream) -> Option<&[u8]> {
+        match stream {
+            ClientStream::Tcp(_) => None,
+            ClientStream::Tls(tls) => tls.get_ref().1.alpn_protocol(),
+        }
+    }
 }
 
 /// What a client's connection runs over.

@@ -223,3 +223,18 @@ async fn halves_of_tcp_work_from_two_threads() {
     assert!(reader.recv().await.unwrap().is_none());
     assert!(closing.await.unwrap().is_clean());
 }
+
+/// The operating system knows the number of the interface that a zone names.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn zone_of_an_address_is_looked_up() {
+    use std::net::SocketAddr;
+    use wskit_driver::Net;
+
+    let found = wskit_tokio::Tokio::lookup("fe80::1%lo", 80).await.unwrap();
+    let [SocketAddr::V6(address)] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!(address.ip().to_string(), "fe80::1");
+    assert_ne!(address.scope_id(), 0);
+}

@@ -214,3 +214,62 @@ fn pem_that_is_none_is_a_typed_error() {
     ));
     assert!(Acceptor::from_pem("", "").is_err());
 }
+
+/// The zone of a link-local address is for this machine: the certificate is for the address.
+#[tokio::test]
+async fn zone_of_an_address_is_not_told_to_the_server() {
+    let authority = Authority::new();
+    let acceptor: Acceptor = authority.acceptor("fe80::1", |_| ());
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let connector: tls::Connector = authority.connector();
+    let client = tokio::spawn(async move { connector.connect("fe80::1%lo", ours).await });
+    let server = acceptor.accept(theirs).await.unwrap();
+    assert_eq!(server.get_ref().1.server_name(), None);
+    client.await.unwrap().unwrap();
+}
+
+/// What the guide says: the certificate that the program makes by default, trusted by itself.
+#[tokio::test]
+async fn certificate_made_by_openssl_is_trusted_by_itself() {
+    let dir = std::env::temp_dir().join(format!("wskit-openssl-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let (chain, key) = (dir.join("chain.pem"), dir.join("key.pem"));
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+        ])
+        .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=DNS:localhost"])
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&chain)
+        .output();
+    let made = made.is_ok_and(|output| output.status.success());
+    let pem = made.then(|| (std::fs::read(&chain).unwrap(), std::fs::read(&key).unwrap()));
+    std::fs::remove_dir_all(&dir).unwrap();
+    let Some((chain, key)) = pem else {
+        println!("there is no program openssl here");
+        return;
+    };
+    let (port, _results) = serve(Acceptor::from_pem(&chain, &key).unwrap()).await;
+    let connector = Connector::new().tls(tls::Connector::trusting(&chain).unwrap());
+    let (mut ws, _) = connector
+        .connect(format!("wss://localhost:{port}/"))
+        .await
+        .unwrap();
+    ws.send("hello").await.unwrap();
+    assert_eq!(ws.recv().await.unwrap(), Some(Message::text("hello")));
+    assert!(ws.close(CloseCode::NORMAL, "").await.unwrap().is_clean());
+    // It is for this name only.
+    let error = connector
+        .connect(format!("wss://127.0.0.1:{port}/"))
+        .await
+        .unwrap_err();
+    assert_eq!(bad(&error), Some(BadCertificate::WrongName));
+}

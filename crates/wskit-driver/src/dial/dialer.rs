@@ -136,10 +136,23 @@ impl<R: Net> Dialer<R> {
         {
             let tls = self.tls_connector()?;
             let stream = race::connect::<R>(&server.host, server.port, self.from).await?;
-            R::secure(&tls, &server.host, stream).await
+            self.secure(&tls, &server.host, stream).await
         }
         #[cfg(not(feature = "rustls"))]
         Err(Error::TlsUnavailable)
+    }
+
+    /// Puts a stream inside TLS for HTTP/1.1.
+    #[cfg(feature = "rustls")]
+    async fn secure(
+        &self,
+        tls: &tls::Connector<R>,
+        host: &str,
+        stream: R::Stream,
+    ) -> Result<R::Stream, Error> {
+        let secured = R::secure(tls, host, stream).await?;
+        tls::TlsError::check_alpn(R::alpn(&secured))?;
+        Ok(secured)
     }
 
     /// Asked for before anything is dialled: settings that cannot work are no reason to bother anybody.
@@ -171,7 +184,7 @@ impl<R: Net> Dial for Dialer<R> {
         let tls = self.tls_connector()?;
         let tcp = self.tcp_in_stages(request, stage).await?;
         step("TLS handshake", request.host(), request.port());
-        R::secure(&tls, request.host(), tcp).await
+        self.secure(&tls, request.host(), tcp).await
     }
 
     #[cfg(not(feature = "rustls"))]

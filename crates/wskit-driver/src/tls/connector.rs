@@ -9,6 +9,7 @@ use rustls::{ClientConfig, ServerConfig};
 use wskit_handshake::RequestError;
 
 use super::{TlsConfigError, client_config, client_config_trusting, handshake_error};
+use crate::dial::split_zone;
 use crate::error::Error;
 
 /// A runtime's way to put a stream of type `S` inside TLS.
@@ -54,7 +55,10 @@ impl<R> Connector<R> {
         Ok(Self::from_config(client_config()?))
     }
 
-    /// Trusts these certificates (PEM text) and nobody else.
+    /// Trusts these certificates (PEM text) and no others: each as that of an authority, for the servers
+    /// whose certificates it has signed, and as that of a server itself. The second is for
+    /// certificates that signed themselves, whether or not they are marked as an authority's
+    /// (`CA:TRUE`), as `openssl req -x509` marks them. Names and dates are checked all the same.
     ///
     /// # Errors
     /// No crypto provider was compiled in, or the text holds no certificate.
@@ -72,7 +76,7 @@ impl<R> Connector<R> {
     }
 
     /// Performs the TLS handshake as a client of `host`, which is sent as the server name
-    /// (RFC 6455 §4.1 item 5).
+    /// (RFC 6455 §4.1 item 5). The zone of an address (`fe80::1%eth0`) is left out.
     ///
     /// # Errors
     /// [`Error::Tls`], with what was wrong with the certificate; [`Error::Io`]; [`Error::Request`] if
@@ -84,6 +88,8 @@ impl<R> Connector<R> {
     where
         R: Rustls<S>,
     {
+        // No certificate knows the interfaces of this machine.
+        let (host, _) = split_zone(host);
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| Error::Request(RequestError::InvalidHost))?;
         R::connect(self.config.clone(), name, stream)

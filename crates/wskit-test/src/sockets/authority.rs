@@ -1,7 +1,10 @@
 use std::fmt;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use wskit_driver::tls::{Acceptor, Connector};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+};
+use wskit_driver::tls::rustls::ServerConfig;
+use wskit_driver::tls::{self, Acceptor, Connector};
 
 /// A certificate authority that a test trusts.
 pub struct Authority {
@@ -48,6 +51,60 @@ impl Authority {
     #[must_use]
     pub fn connector<R>(&self) -> Connector<R> {
         Connector::trusting(&self.pem).expect("settings")
+    }
+}
+
+/// A certificate that signed itself.
+pub struct SelfSigned {
+    pem: String,
+    key: String,
+}
+
+impl SelfSigned {
+    /// One for `name`, changed by `change`. As `openssl req -x509` makes it by default it is one of an
+    /// authority: `CA:TRUE`.
+    pub fn new(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(&mut params);
+        let certificate = params.self_signed(&key).expect("a certificate");
+        Self {
+            pem: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+
+    /// The certificate, as PEM text.
+    #[must_use]
+    pub fn pem(&self) -> String {
+        self.pem.clone()
+    }
+
+    /// The settings of a server that shows it, and that speaks these protocols by ALPN.
+    ///
+    /// # Panics
+    /// Where no crypto provider was compiled in.
+    #[must_use]
+    pub fn server_config(&self, alpn: &[&str]) -> ServerConfig {
+        let pem = (self.pem.as_bytes(), self.key.as_bytes());
+        let mut config = tls::server_config(pem.0, pem.1).expect("settings");
+        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        config
+    }
+
+    /// The settings of a server that shows it.
+    #[must_use]
+    pub fn acceptor<R>(&self) -> Acceptor<R> {
+        Acceptor::from_pem(&self.pem, &self.key).expect("settings")
+    }
+}
+
+impl fmt::Debug for SelfSigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SelfSigned")
     }
 }
 

@@ -1,5 +1,9 @@
 //! The scenarios, each for every harness.
 
+mod tls;
+
+pub use tls::*;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
