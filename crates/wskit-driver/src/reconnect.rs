@@ -189,7 +189,8 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
         self
     }
 
-    /// Decides what a loss is; for what it leaves alone there is [`Verdict::of`].
+    /// Decides what a loss is; for what it leaves alone there is [`Verdict::of`]. Where a Close with 1000
+    /// is no goodbye: `classify(Verdict::never_done)`.
     ///
     /// ```no_run
     /// # fn doc<O: wskit_driver::reconnect::Open, C: wskit_driver::Timer>(feed: wskit_driver::Reconnect<O, C>) {
@@ -208,7 +209,7 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
     }
 
     /// What happens next: opens connections, waits between attempts, receives messages. `None` after
-    /// [`close`](Reconnect::close), and after the peer has closed with 1000 or without a code.
+    /// [`close`](Reconnect::close), and after the peer has closed with 1000.
     ///
     /// # Errors
     /// [`GaveUp`], once; then `None`.

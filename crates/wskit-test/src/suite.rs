@@ -207,6 +207,8 @@ macro_rules! suite {
             reset_at_every_byte_is_told_once
             split_end_of_stream_at_every_byte_is_told_once
             split_reset_at_every_byte_is_told_once
+            abrupt_end_at_every_byte_is_told_once
+            split_abrupt_end_at_every_byte_is_told_once
             cut_message_is_told_as_such
             sender_learns_of_the_end
             last_words_outlive_a_failed_send
@@ -260,6 +262,7 @@ macro_rules! suite {
             http_proxy_opens_the_way
             socks_proxy_opens_the_way
             proxies_get_their_credentials_and_nobody_else
+            http_proxy_gets_headers_and_nobody_else
             proxy_that_refuses_is_told_as_such
             what_is_no_proxy_is_told_as_such
             proxy_that_goes_away_is_told_at_every_byte
@@ -282,6 +285,7 @@ macro_rules! suite {
             delays_are_random_and_grow
             close_codes_decide_what_comes_next
             broken_connection_is_replaced
+            normal_close_may_be_a_loss_too
             refusal_decides_what_comes_next
             hook_runs_before_the_messages_of_each_connection
             hook_that_fails_is_an_attempt_that_failed

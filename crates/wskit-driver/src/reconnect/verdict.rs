@@ -1,10 +1,10 @@
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use http::header::{HeaderMap, RETRY_AFTER};
 use wskit_handshake::HandshakeError;
-use wskit_proto::{Cause, CloseCode, Outcome, SendError};
+use wskit_proto::{Cause, CloseCode, Outcome, ProtocolError, SendError};
 
 use super::loss::Loss;
 use crate::dial::{ProxyError, SocksFailure};
@@ -29,47 +29,87 @@ impl Verdict {
     ///
     /// | what happened | verdict |
     /// |---|---|
-    /// | closed with 1000 or without a code | done |
-    /// | closed with 1001, 1011, 1012, 1013, 1014, or a code that says nothing to us | retry |
+    /// | closed with 1000 | done |
+    /// | closed with 1001, 1011, 1012, 1013, 1014, without a code, or with a code that says nothing to us | retry |
     /// | closed with 1002, 1003, 1007, 1008, 1009, 1010, 3000, 3003 | give up |
-    /// | the peer broke a rule | as closed with the code that it was told |
+    /// | what came was no WebSocket frame, not UTF-8, or did not decompress | retry |
+    /// | a message was larger than `Config` allows, or had more fragments | give up |
     /// | gone without a Close (1006), silent, the transport failed | retry |
-    /// | no name, no route, refused, reset, no answer in time | retry |
-    /// | refused with 408, 425, 429, 5xx | retry, after `Retry-After` (in seconds; an hour at most) |
+    /// | no name, no route, forbidden, refused, reset, no answer in time | retry |
+    /// | refused with any status and `Retry-After` | retry, after that time (an hour at most) |
+    /// | refused with 408, 425, 429, 5xx but 501 | retry |
     /// | refused with any other status; not a WebSocket server | give up |
     /// | the proxy refuses: 5xx, or a failure of the network behind it | retry |
     /// | the proxy refuses for any other reason | give up |
-    /// | the TLS handshake failed, most often over a certificate | give up |
+    /// | a certificate is not yet valid (or the clock of this machine is not yet set) | retry |
+    /// | the TLS peer reports an internal error | retry |
+    /// | the TLS handshake failed for any other reason, most often over a certificate | give up |
     /// | the request, the TLS settings, the redirect cannot be used; no timer | give up |
     #[must_use]
     pub fn of(loss: &Loss) -> Self {
-        match loss {
-            Loss::Closed(outcome) => of_outcome(outcome),
-            Loss::NotOpened(error) | Loss::Broken(error) => of_error(error),
+        of_loss(loss, SystemTime::now())
+    }
+
+    /// As [`of`](Verdict::of), and a Close with 1000 is a reason to try again too: for a feed that has no
+    /// end of its own, behind proxies that end idle connections that way.
+    ///
+    /// ```no_run
+    /// # fn doc<O: wskit_driver::reconnect::Open, C: wskit_driver::Timer>(feed: wskit_driver::Reconnect<O, C>) {
+    /// use wskit_driver::reconnect::Verdict;
+    ///
+    /// let feed = feed.classify(Verdict::never_done);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn never_done(loss: &Loss) -> Self {
+        match Self::of(loss) {
+            Self::Done => Self::Retry,
+            other => other,
         }
+    }
+}
+
+/// `now` is for dates in `Retry-After`.
+fn of_loss(loss: &Loss, now: SystemTime) -> Verdict {
+    match loss {
+        Loss::Closed(outcome) => of_outcome(outcome),
+        Loss::NotOpened(error) | Loss::Broken(error) => of_error(error, now),
     }
 }
 
 fn of_outcome(outcome: &Outcome) -> Verdict {
     match &outcome.cause {
         Cause::Closed => of_code(outcome.code()),
-        Cause::Protocol(error) => of_code(error.close_code()),
+        Cause::Protocol(error) => of_broken_rule(error),
         _ => Verdict::Retry,
     }
 }
 
 fn of_code(code: CloseCode) -> Verdict {
     match code.get() {
-        1000 | 1005 => Verdict::Done,
+        1000 => Verdict::Done,
         // What was sent is wrong, or we are not wanted (3000 and 3003: unauthorized and forbidden,
         // IANA registry): the next connection would end the same way.
         1002 | 1003 | 1007..=1010 | 3000 | 3003 => Verdict::GiveUp,
-        // 3xxx and 4xxx are the application's: only it knows better.
+        // An empty Close (1005) is what proxies and servers that restart send. 3xxx and 4xxx are the
+        // application's: only it knows better.
         _ => Verdict::Retry,
     }
 }
 
-fn of_error(error: &Error) -> Verdict {
+/// The connection had been open, so the server speaks the protocol: what broke it was most often something
+/// on the way, as a proxy that writes its error page into the stream. What is over a limit of ours
+/// comes from the server, and will come again.
+fn of_broken_rule(error: &ProtocolError) -> Verdict {
+    match error {
+        ProtocolError::MessageTooBig { .. } | ProtocolError::TooManyFragments { .. } => {
+            Verdict::GiveUp
+        }
+        _ => Verdict::Retry,
+    }
+}
+
+fn of_error(error: &Error, now: SystemTime) -> Verdict {
     match error {
         Error::Disconnected { .. }
         | Error::Timeout(_)
@@ -92,11 +132,18 @@ fn of_error(error: &Error) -> Verdict {
             ),
         ) => Verdict::Retry,
         Error::Io(error) => of_io(error),
-        Error::Protocol(error) => of_code(error.close_code()),
+        Error::Protocol(error) => of_broken_rule(error),
         Error::Handshake(HandshakeError::Refused(refusal)) => {
-            of_status(refusal.status, Some(&refusal.headers))
+            match retry_after(&refusal.headers, now) {
+                Some(time) => Verdict::RetryAfter(time),
+                None => of_status(refusal.status),
+            }
         }
-        Error::Proxy(ProxyError::Status(status)) => of_status(*status, None),
+        Error::Proxy(ProxyError::Status(status)) => of_status(*status),
+        #[cfg(feature = "rustls")]
+        Error::Tls(error) | Error::Proxy(ProxyError::Tls(error)) if error.may_pass() => {
+            Verdict::Retry
+        }
         _ => Verdict::GiveUp,
     }
 }
@@ -104,40 +151,46 @@ fn of_error(error: &Error) -> Verdict {
 fn of_io(error: &io::Error) -> Verdict {
     match error.kind() {
         // Nothing went wrong outside: what was asked for cannot be done.
-        io::ErrorKind::InvalidInput
-        | io::ErrorKind::Unsupported
-        | io::ErrorKind::PermissionDenied => Verdict::GiveUp,
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => Verdict::GiveUp,
+        // Also EACCES and EPERM: firewalls, and systems while a VPN is switched.
         _ => Verdict::Retry,
     }
 }
 
-fn of_status(status: StatusCode, headers: Option<&HeaderMap>) -> Verdict {
+fn of_status(status: StatusCode) -> Verdict {
     let may_pass = matches!(
         status,
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
     ) || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED);
-    if !may_pass {
-        return Verdict::GiveUp;
-    }
-    match headers.and_then(retry_after) {
-        Some(time) => Verdict::RetryAfter(time),
-        None => Verdict::Retry,
+    if may_pass {
+        Verdict::Retry
+    } else {
+        Verdict::GiveUp
     }
 }
 
-/// RFC 9110 §10.2.3, where it is a number. A server's word, so only up to [`MOST`].
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+/// RFC 9110 §10.2.3: seconds, or a date (one that has passed is no delay). A server's word, so only up
+/// to [`MOST`].
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-    // So many digits that they do not fit are a long time too.
-    is_number.then(|| Duration::from_secs(value.parse().unwrap_or(u64::MAX)).min(MOST))
+    let time = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // So many digits that they do not fit are a long time too.
+        Duration::from_secs(value.parse().unwrap_or(u64::MAX))
+    } else {
+        let date = httpdate::parse_http_date(value).ok()?;
+        date.duration_since(now).unwrap_or_default()
+    };
+    Some(time.min(MOST))
 }
 
-/// Whoever says to come back in ten years is not obeyed.
+/// A server that says to come back in ten years is not obeyed.
 const MOST: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+    use wskit_frame::FrameError;
     use wskit_proto::TimeoutKind;
 
     use super::*;
@@ -145,10 +198,9 @@ mod tests {
     /// Proves: R6455-7.2.3-a
     #[test]
     fn codes_are_told_apart() {
-        for code in [1000, 1005] {
-            assert_eq!(of_code(code.into()), Verdict::Done, "{code}");
-        }
-        for code in [1001, 1006, 1011, 1012, 1013, 1014, 3008, 4000, 4999] {
+        assert_eq!(of_code(CloseCode::NORMAL), Verdict::Done);
+        // 1005, an empty Close, is what proxies and servers that restart send.
+        for code in [1001, 1005, 1006, 1011, 1012, 1013, 1014, 3008, 4000, 4999] {
             assert_eq!(of_code(code.into()), Verdict::Retry, "{code}");
         }
         for code in [1002, 1003, 1007, 1008, 1009, 1010, 3000, 3003] {
@@ -158,30 +210,72 @@ mod tests {
 
     #[test]
     fn statuses_are_told_apart() {
-        let status = |status: u16| of_status(StatusCode::from_u16(status).unwrap(), None);
+        let status = |status: u16| of_status(StatusCode::from_u16(status).unwrap());
         for may_pass in [408, 425, 429, 500, 502, 503, 504, 520] {
             assert_eq!(status(may_pass), Verdict::Retry, "{may_pass}");
         }
-        for will_not in [200, 301, 307, 400, 401, 403, 404, 407, 410, 426, 501] {
+        for will_not in [200, 301, 307, 400, 401, 403, 404, 407, 410, 418, 426, 501] {
             assert_eq!(status(will_not), Verdict::GiveUp, "{will_not}");
         }
     }
 
+    /// In seconds, on 28 November 2026 at 02:18:05 GMT.
+    fn after(value: &str) -> Option<u64> {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_832_285);
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, value.parse().unwrap());
+        retry_after(&headers, now).map(|time| time.as_secs())
+    }
+
     #[test]
     fn retry_after_is_obeyed_for_an_hour_at_most() {
-        let after = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, value.parse().unwrap());
-            of_status(StatusCode::SERVICE_UNAVAILABLE, Some(&headers))
-        };
-        let secs = |secs| Verdict::RetryAfter(Duration::from_secs(secs));
-        assert_eq!(after("120"), secs(120));
-        assert_eq!(after("0"), secs(0));
-        assert_eq!(after("99999999999999999999999"), secs(3600));
-        assert_eq!(after("315360000"), secs(3600));
-        for other in ["Wed, 21 Oct 2026 07:28:00 GMT", "-1", "+5", "1.5", ""] {
-            assert_eq!(after(other), Verdict::Retry, "{other}");
+        assert_eq!(after("120"), Some(120));
+        assert_eq!(after("0"), Some(0));
+        assert_eq!(after("99999999999999999999999"), Some(3600));
+        assert_eq!(after("315360000"), Some(3600));
+        for other in ["-1", "+5", "1.5", "", "soon", "Sat, 28 Nov 2026"] {
+            assert_eq!(after(other), None, "{other}");
         }
+    }
+
+    /// RFC 9110 section 5.6.7: three forms, of which two are history.
+    #[test]
+    fn retry_after_may_be_a_date() {
+        assert_eq!(after("Sat, 28 Nov 2026 02:28:05 GMT"), Some(600));
+        assert_eq!(after("Saturday, 28-Nov-26 02:28:05 GMT"), Some(600));
+        assert_eq!(after("Sat Nov 28 02:28:05 2026"), Some(600));
+        assert_eq!(after("Sat, 28 Nov 2026 02:18:04 GMT"), Some(0));
+        assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(0));
+        assert_eq!(after("Fri, 31 Dec 9999 23:59:59 GMT"), Some(3600));
+    }
+
+    proptest! {
+        /// It is the server's: anything may come.
+        #[test]
+        fn retry_after_is_never_more_than_an_hour(value in "\\PC{0,40}") {
+            if HeaderValue::from_str(&value).is_ok() {
+                prop_assert!(after(&value).is_none_or(|secs| secs <= 3600));
+            }
+        }
+    }
+
+    /// `HTTP/1.1 502 ...` in the middle of the stream says nothing about the next connection. What is
+    /// over a limit of ours would come again.
+    #[test]
+    fn broken_rule_on_a_connection_that_was_open_may_pass() {
+        let verdict = |error: ProtocolError| {
+            let error = Error::Protocol(error);
+            Verdict::of(&Loss::Broken(error))
+        };
+        let reserved_bit = ProtocolError::Frame(FrameError::ReservedBits);
+        assert_eq!(verdict(reserved_bit), Verdict::Retry);
+        assert_eq!(
+            verdict(ProtocolError::UnexpectedContinuation),
+            Verdict::Retry
+        );
+        assert_eq!(verdict(ProtocolError::InvalidUtf8), Verdict::Retry);
+        let too_big = ProtocolError::MessageTooBig { limit: 1 << 20 };
+        assert_eq!(verdict(too_big), Verdict::GiveUp);
     }
 
     #[test]
@@ -194,6 +288,8 @@ mod tests {
             io(io::ErrorKind::NotFound),
             io(io::ErrorKind::ConnectionRefused),
             io(io::ErrorKind::ConnectionReset),
+            // A firewall, or a VPN that is just being switched.
+            io(io::ErrorKind::PermissionDenied),
             Error::Handshake(HandshakeError::UnexpectedEof { received: 0 }),
             ProxyError::Timeout.into(),
             ProxyError::Status(StatusCode::BAD_GATEWAY).into(),
@@ -229,10 +325,27 @@ mod tests {
 
     #[cfg(feature = "rustls")]
     #[test]
-    fn certificate_that_is_refused_is_no_reason_to_try_again() {
-        use rustls::{CertificateError, Error as Tls};
-        let tls = Tls::InvalidCertificate(CertificateError::Expired);
-        let error = crate::tls::handshake_error(io::Error::new(io::ErrorKind::InvalidData, tls));
-        assert_eq!(Verdict::of(&Loss::NotOpened(error)), Verdict::GiveUp);
+    fn tls_failures_are_told_apart() {
+        use rustls::{AlertDescription, CertificateError, Error as Tls};
+        for (error, verdict) in [
+            (CertificateError::Expired.into(), Verdict::GiveUp),
+            (CertificateError::UnknownIssuer.into(), Verdict::GiveUp),
+            // A device without a clock of its own has not yet asked for the time.
+            (CertificateError::NotValidYet.into(), Verdict::Retry),
+            // RFC 8446 section 6.2: an internal error has nothing to do with the peer.
+            (
+                Tls::AlertReceived(AlertDescription::InternalError),
+                Verdict::Retry,
+            ),
+            (
+                Tls::AlertReceived(AlertDescription::HandshakeFailure),
+                Verdict::GiveUp,
+            ),
+        ] {
+            let told = format!("{error:?}");
+            let failed = |error: Tls| io::Error::new(io::ErrorKind::InvalidData, error);
+            let server = crate::tls::handshake_error(failed(error));
+            assert_eq!(Verdict::of(&Loss::NotOpened(server)), verdict, "{told}");
+        }
     }
 }

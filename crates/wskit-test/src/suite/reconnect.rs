@@ -147,10 +147,10 @@ pub fn delays_are_random_and_grow<H: Harness>() {
     assert_ne!(firsts.first(), firsts.last(), "not random");
 }
 
-/// 1000: done. 1001, 1011 to 1014: again. What was our own fault: given up.
+/// 1000: done. 1001, 1005 (none), 1011 to 1014: again. What was our own fault: given up.
 pub fn close_codes_decide_what_comes_next<H: Harness>() {
     for code in [
-        1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 4000,
+        1000, 1001, 1002, 1003, 1005, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 4000,
     ] {
         run_timed::<H>(async {
             let attempts = Attempts::default();
@@ -160,9 +160,14 @@ pub fn close_codes_decide_what_comes_next<H: Harness>() {
             let told = async {
                 let hello = server.frames().text("hello");
                 server.send(hello).await;
-                let close = server.frames().close(code, "because");
-                server.send(close).await;
-                server.expect_close(code).await;
+                let frames = server.frames();
+                if code == 1005 {
+                    server.send(frames.close_empty()).await;
+                    server.expect(OpCode::Close, "").await;
+                } else {
+                    server.send(frames.close(code, "because")).await;
+                    server.expect_close(code).await;
+                }
                 server.hang_up();
             };
             let ((first, second), ()) =
@@ -170,11 +175,12 @@ pub fn close_codes_decide_what_comes_next<H: Harness>() {
             assert_eq!(message(first), "hello");
             match code {
                 1000 => assert!(matches!(second, Ok(None)), "{second:?}"),
-                1001 | 1011..=1014 | 4000 => {
+                1001 | 1005 | 1011..=1014 | 4000 => {
                     let Loss::Closed(outcome) = lost(second).0 else {
                         panic!("not by a Close");
                     };
-                    assert_eq!((outcome.code().get(), outcome.reason()), (code, "because"));
+                    let reason = if code == 1005 { "" } else { "because" };
+                    assert_eq!((outcome.code().get(), outcome.reason()), (code, reason));
                 }
                 _ => {
                     let gave_up = second.unwrap_err();
@@ -182,7 +188,7 @@ pub fn close_codes_decide_what_comes_next<H: Harness>() {
                     assert!(gave_up.to_string().contains(&code.to_string()), "{gave_up}");
                 }
             }
-            if !matches!(code, 1001 | 1011..=1014 | 4000) {
+            if !matches!(code, 1001 | 1005 | 1011..=1014 | 4000) {
                 // Told once, and then it is over.
                 assert!(matches!(client.next().await, Ok(None)));
                 assert_eq!(client.outcome().unwrap().code().get(), code);
@@ -198,6 +204,7 @@ pub fn broken_connection_is_replaced<H: Harness>() {
         let mut first = attempts.succeed();
         let mut second = attempts.succeed();
         let mut third = attempts.succeed();
+        let mut fourth = attempts.succeed();
         let mut client = attempts.client::<H>();
         assert!(is_opened(client.next().await));
         first.hang_up();
@@ -216,11 +223,39 @@ pub fn broken_connection_is_replaced<H: Harness>() {
             "the second in a row"
         );
         assert!(is_opened(client.next().await));
-        // A peer that breaks the rules would break them again.
-        third.send(b"\xff\x00").await;
+        // Something on the way has spoken: nothing is known about the next connection by that.
+        third
+            .send(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+            .await;
+        let (loss, _) = lost(client.next().await);
+        assert!(matches!(loss, Loss::Broken(Error::Protocol(_))), "{loss:?}");
+        assert!(is_opened(client.next().await));
+        // What is larger than we allow would come again.
+        fourth.send(b"\x82\x7f\0\0\x7f\0\0\0\0\0").await;
         let gave_up = client.next().await.unwrap_err();
         assert!(matches!(gave_up.loss, Loss::Broken(Error::Protocol(_))));
         assert!(matches!(client.next().await, Ok(None)));
+    });
+}
+
+/// A feed without an end, behind a proxy that ends idle connections with 1000.
+pub fn normal_close_may_be_a_loss_too<H: Harness>() {
+    run_timed::<H>(async {
+        let attempts = Attempts::default();
+        let mut servers = [attempts.succeed(), attempts.succeed()];
+        let mut client = attempts.client::<H>().classify(Verdict::never_done);
+        for (server, code) in servers.iter_mut().zip([1000, 1008]) {
+            assert!(is_opened(client.next().await));
+            let close = server.frames().close(code, "");
+            server.send(close).await;
+            server.finish().await;
+            if code == 1000 {
+                assert!(matches!(lost(client.next().await).0, Loss::Closed(_)));
+            } else {
+                // All else is as it was.
+                assert!(client.next().await.is_err());
+            }
+        }
     });
 }
 
@@ -232,6 +267,15 @@ pub fn refusal_decides_what_comes_next<H: Harness>() {
         ("503 x\r\n", Some(AT_ONCE)),
         ("429 x\r\nRetry-After: 90\r\n", Some(secs(90))),
         ("503 x\r\nRetry-After: 999999\r\n", Some(secs(3600))),
+        ("418 x\r\nRetry-After: 30\r\n", Some(secs(30))),
+        (
+            "429 x\r\nRetry-After: Fri, 31 Dec 9999 23:59:59 GMT\r\n",
+            Some(secs(3600)),
+        ),
+        (
+            "429 x\r\nRetry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+            Some(AT_ONCE),
+        ),
     ] {
         run_timed::<H>(async {
             let network = Network::new().at("192.0.2.1:80", Answer::Accept(AT_ONCE));
@@ -310,7 +354,7 @@ pub fn hook_that_fails_is_an_attempt_that_failed<H: Harness>() {
         let mut client = attempts
             .client::<H>()
             .on_open(async |ws| match ws.recv().await? {
-                Some(_) => Err(io::Error::from(io::ErrorKind::PermissionDenied).into()),
+                Some(_) => Err(io::Error::from(io::ErrorKind::Unsupported).into()),
                 None => Err(Error::Send(SendError::Closed)),
             });
         first.hang_up();
