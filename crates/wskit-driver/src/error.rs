@@ -169,23 +169,24 @@ impl fmt::Display for Error {
     }
 }
 
+/// The cause is in the text already, so what comes next is the cause's own.
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Protocol(error) => Some(error),
-            Self::Send(error) => Some(error),
-            Self::Io(error) | Self::NoTimer(error) => Some(error),
+            Self::Protocol(error) => error.source(),
+            Self::Send(error) => error.source(),
+            Self::Io(error) | Self::NoTimer(error) => error.source(),
             #[cfg(feature = "rustls")]
-            Self::Tls(error) => Some(error),
+            Self::Tls(error) => error.source(),
             #[cfg(feature = "rustls")]
-            Self::TlsConfig(error) => Some(error),
+            Self::TlsConfig(error) => error.source(),
             #[cfg(feature = "deflate")]
-            Self::Deflate(error) => Some(error),
-            Self::Handshake(error) => Some(error),
-            Self::Request(error) => Some(error),
-            Self::Response(error) => Some(error),
-            Self::Proxy(error) => Some(error),
-            Self::Redirect(error) => Some(error),
+            Self::Deflate(error) => error.source(),
+            Self::Handshake(error) => error.source(),
+            Self::Request(error) => error.source(),
+            Self::Response(error) => error.source(),
+            Self::Proxy(error) => error.source(),
+            Self::Redirect(error) => error.source(),
             Self::Disconnected { .. }
             | Self::Timeout(_)
             | Self::HandshakeTimeout
@@ -254,6 +255,42 @@ impl From<BuildError> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reconnect::{GaveUp, Loss};
+
+    /// A log that prints the whole chain says everything once.
+    #[test]
+    fn no_text_is_told_again_by_its_source() {
+        let refused = || io::Error::new(io::ErrorKind::ConnectionRefused, "the port is closed");
+        let errors = [
+            Error::Io(refused()),
+            Error::NoTimer(refused()),
+            ProxyError::Unreachable(refused()).into(),
+            ProxyError::Io(refused()).into(),
+            ProxyError::Host(RequestError::InvalidHost).into(),
+            Error::Request(RequestError::InvalidHost),
+            Error::Protocol(ProtocolError::InvalidUtf8),
+            Error::Send(SendError::Closed),
+            Error::Handshake(HandshakeError::UnexpectedEof { received: 0 }),
+        ];
+        for error in errors {
+            let error = GaveUp {
+                loss: Loss::NotOpened(error),
+                exhausted: true,
+            };
+            let mut texts = vec![error.to_string()];
+            let mut next = std::error::Error::source(&error);
+            while let Some(source) = next {
+                texts.push(source.to_string());
+                next = source.source();
+            }
+            for (at, text) in texts.iter().enumerate() {
+                assert!(
+                    !texts[..at].iter().any(|told| told.contains(text)),
+                    "{texts:?}"
+                );
+            }
+        }
+    }
 
     /// What a read answers when the Wi-Fi, the route or the host goes: in order ENETDOWN, ENETUNREACH,
     /// ENETRESET, EHOSTDOWN and EHOSTUNREACH.

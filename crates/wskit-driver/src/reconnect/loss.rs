@@ -59,9 +59,7 @@ impl fmt::Display for GaveUp {
 
 impl std::error::Error for GaveUp {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self.loss.error() {
-            Some(error) => Some(error),
-            None => None,
-        }
+        // The error itself is in the text.
+        self.loss.error().and_then(std::error::Error::source)
     }
 }
