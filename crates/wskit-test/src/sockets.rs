@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use wskit_driver::tls::Rustls;
 use wskit_driver::{Net, Runtime, Transport};
 
-pub use authority::{Authority, SelfSigned};
+pub use authority::{Authority, Identity};
 pub use proxy::{Kind, Proxies};
 
 /// All that differs between the runtimes, for the [`socket_suite!`](crate::socket_suite!).
@@ -60,6 +60,7 @@ macro_rules! socket_suite {
             split_connection_in_two_layers_of_tls_works
             certificate_of_an_authority_is_trusted_as_a_servers_if_it_is_given
             certificate_that_is_given_is_still_checked
+            certificate_that_is_given_needs_no_issuer
             certificate_of_an_authority_is_refused_as_a_servers_with_a_reason
             server_that_chooses_http2_is_told_as_such
             server_that_dies_inside_tls_is_a_disconnect

@@ -56,8 +56,8 @@ impl<R> Connector<R> {
     }
 
     /// Trusts these certificates (PEM text) and no others: each as that of an authority, for the servers
-    /// whose certificates it has signed, and as that of a server itself. The second is for
-    /// certificates that signed themselves, whether or not they are marked as an authority's
+    /// whose certificates it has signed, and as that of a server itself, whatever has signed it. The
+    /// second is for certificates that signed themselves, also if they are marked as an authority's
     /// (`CA:TRUE`), as `openssl req -x509` marks them. Names and dates are checked all the same.
     ///
     /// # Errors

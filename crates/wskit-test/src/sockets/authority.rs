@@ -1,7 +1,8 @@
 use std::fmt;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+    BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, IsCa, Issuer,
+    KeyPair,
 };
 use wskit_driver::tls::rustls::ServerConfig;
 use wskit_driver::tls::{self, Acceptor, Connector};
@@ -38,13 +39,18 @@ impl Authority {
         name: &str,
         change: impl FnOnce(&mut CertificateParams),
     ) -> Acceptor<R> {
+        self.identity(name, change).acceptor()
+    }
+
+    /// A certificate for `name`, changed by `change`, and its key.
+    pub fn identity(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
         // Without a name of its own it would have its issuer's, and pass for self-signed.
         params.distinguished_name.push(DnType::CommonName, name);
         change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        Acceptor::from_pem(certificate.pem(), key.serialize_pem()).expect("settings")
+        Identity::new(&certificate, &key)
     }
 
     /// A client's settings that trust this authority.
@@ -54,16 +60,23 @@ impl Authority {
     }
 }
 
-/// A certificate that signed itself.
-pub struct SelfSigned {
+/// A server's certificate and its key.
+pub struct Identity {
     pem: String,
     key: String,
 }
 
-impl SelfSigned {
-    /// One for `name`, changed by `change`. As `openssl req -x509` makes it by default it is one of an
-    /// authority: `CA:TRUE`.
-    pub fn new(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+impl Identity {
+    fn new(certificate: &Certificate, key: &KeyPair) -> Self {
+        Self {
+            pem: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+
+    /// A certificate for `name` that signed itself, changed by `change`. As `openssl req -x509` makes it
+    /// by default it is one of an authority: `CA:TRUE`.
+    pub fn self_signed(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
         params.distinguished_name = DistinguishedName::new();
@@ -71,10 +84,7 @@ impl SelfSigned {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         change(&mut params);
         let certificate = params.self_signed(&key).expect("a certificate");
-        Self {
-            pem: certificate.pem(),
-            key: key.serialize_pem(),
-        }
+        Self::new(&certificate, &key)
     }
 
     /// The certificate, as PEM text.
@@ -102,9 +112,9 @@ impl SelfSigned {
     }
 }
 
-impl fmt::Debug for SelfSigned {
+impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SelfSigned")
+        f.write_str("Identity")
     }
 }
 

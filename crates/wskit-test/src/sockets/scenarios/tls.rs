@@ -7,11 +7,11 @@ use wskit_handshake::{HandshakeError, OriginPolicy};
 
 use super::{run, serve, talk};
 use crate::join::join;
-use crate::sockets::{Authority, SelfSigned, Sockets};
+use crate::sockets::{Authority, Identity, Sockets};
 
 /// What is wrong with `shown`, the server's certificate for a client of `wss://localhost` that trusts
 /// `trusted`; `None` if the two have talked.
-async fn verdict<S: Sockets>(shown: &SelfSigned, trusted: &str) -> Option<BadCertificate> {
+async fn verdict<S: Sockets>(shown: &Identity, trusted: &str) -> Option<BadCertificate> {
     let (listener, port) = S::listen().await;
     let acceptor = shown.acceptor();
     let connector =
@@ -22,10 +22,7 @@ async fn verdict<S: Sockets>(shown: &SelfSigned, trusted: &str) -> Option<BadCer
                 talk(ws).await;
                 None
             }
-            Err(Error::Tls(error)) => {
-                println!("{error}");
-                Some(error.bad_certificate().expect("a bad certificate"))
-            }
+            Err(Error::Tls(error)) => Some(error.bad_certificate().expect("a bad certificate")),
             Err(error) => panic!("{error:?}"),
         }
     };
@@ -39,13 +36,13 @@ async fn verdict<S: Sockets>(shown: &SelfSigned, trusted: &str) -> Option<BadCer
 /// Proves: R6455-4.1-f
 pub fn certificate_of_an_authority_is_trusted_as_a_servers_if_it_is_given<S: Sockets>() {
     run::<S>(async {
-        let own = SelfSigned::new("localhost", |_| ());
+        let own = Identity::self_signed("localhost", |_| ());
         assert_eq!(verdict::<S>(&own, &own.pem()).await, None);
         // Among others, and without the mark too.
-        let other = SelfSigned::new("other.test", |_| ());
+        let other = Identity::self_signed("other.test", |_| ());
         let both = format!("{}{}", other.pem(), own.pem());
         assert_eq!(verdict::<S>(&own, &both).await, None);
-        let plain = SelfSigned::new("localhost", |params| params.is_ca = rcgen::IsCa::NoCa);
+        let plain = Identity::self_signed("localhost", |params| params.is_ca = rcgen::IsCa::NoCa);
         assert_eq!(verdict::<S>(&plain, &plain.pem()).await, None);
     });
 }
@@ -70,10 +67,40 @@ pub fn certificate_that_is_given_is_still_checked<S: Sockets>() {
     ];
     for (name, change, bad) in cases {
         run::<S>(async {
-            let own = SelfSigned::new(name, change);
+            let own = Identity::self_signed(name, change);
             assert_eq!(verdict::<S>(&own, &own.pem()).await, Some(bad));
         });
     }
+}
+
+/// The server's own certificate is all that is known of its authority. What the server shows behind it, here
+/// nothing, does not matter.
+///
+/// Proves: R6455-4.1-f
+pub fn certificate_that_is_given_needs_no_issuer<S: Sockets>() {
+    for (expired, bad) in [(false, None), (true, Some(BadCertificate::Expired))] {
+        run::<S>(async {
+            let own = Authority::new().identity("localhost", |params| {
+                if expired {
+                    params.not_after = date_time_ymd(2020, 1, 1);
+                }
+            });
+            assert_eq!(verdict::<S>(&own, &own.pem()).await, bad);
+        });
+    }
+    run::<S>(async {
+        let authority = Authority::new();
+        let [shown, given] = [(); 2].map(|()| authority.identity("localhost", |_| ()));
+        assert_eq!(
+            verdict::<S>(&shown, &given.pem()).await,
+            Some(BadCertificate::UnknownIssuer)
+        );
+        let elsewhere = authority.identity("other.test", |_| ());
+        assert_eq!(
+            verdict::<S>(&elsewhere, &elsewhere.pem()).await,
+            Some(BadCertificate::WrongName)
+        );
+    });
 }
 
 /// One that was not given, for the right name, signed by itself or by an authority that is trusted.
@@ -81,8 +108,8 @@ pub fn certificate_that_is_given_is_still_checked<S: Sockets>() {
 /// Proves: R6455-4.1-f
 pub fn certificate_of_an_authority_is_refused_as_a_servers_with_a_reason<S: Sockets>() {
     run::<S>(async {
-        let own = SelfSigned::new("localhost", |_| ());
-        let same_name = SelfSigned::new("localhost", |_| ());
+        let own = Identity::self_signed("localhost", |_| ());
+        let same_name = Identity::self_signed("localhost", |_| ());
         assert_eq!(
             verdict::<S>(&own, &same_name.pem()).await,
             Some(BadCertificate::OfAnAuthority)
@@ -118,7 +145,7 @@ pub fn server_that_chooses_http2_is_told_as_such<S: Sockets>() {
         .chain(http1.map(|speaks| (speaks, false)))
     {
         run::<S>(async {
-            let own = SelfSigned::new("localhost", |_| ());
+            let own = Identity::self_signed("localhost", |_| ());
             let (listener, port) = S::listen().await;
             let acceptor = tls::Acceptor::from_config(own.server_config(speaks));
             let mut config = tls::client_config_trusting(own.pem().as_bytes()).unwrap();
