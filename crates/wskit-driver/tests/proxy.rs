@@ -125,6 +125,6 @@ fn headers_for_a_proxy_are_checked_and_not_shown() {
         let error = proxy().header(name, value).unwrap_err();
         assert!(matches!(error, RequestError::Header(_)), "{name}: {error}");
     }
-    // Where no proxy is asked there is nobody to tell.
+    // Where no proxy is asked the header goes nowhere.
     assert!(Proxy::default().header("User-Agent", "x").is_ok());
 }
