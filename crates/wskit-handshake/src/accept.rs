@@ -10,9 +10,10 @@ use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue, SET_COOKIE};
 
 use crate::accept_key::accept_key;
-use crate::client_request::{checked_header, write_header};
+use crate::client_request::checked_header;
 use crate::error::BuildError;
 use crate::extensions::{ExtensionList, write_extension};
+use crate::header_line::write_header;
 use crate::rejection::Rejection;
 use crate::upgrade::UpgradeRequest;
 

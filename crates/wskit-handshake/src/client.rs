@@ -12,7 +12,7 @@ use crate::body::Body;
 use crate::client_request::ClientRequest;
 use crate::error::{HandshakeError, HeadFault};
 use crate::extensions::ExtensionList;
-use crate::head::{Head, HeadBuffer, header_map, parse_error};
+use crate::head::{Head, HeadBuffer, Kind, header_map, parse_error};
 use crate::limits::HeadLimits;
 use crate::refusal::Refusal;
 use crate::response_check::{Agreement, Offers};
@@ -66,7 +66,7 @@ impl ClientHandshake {
                 extensions,
             },
             limits,
-            head: HeadBuffer::default(),
+            head: HeadBuffer::new(Kind::Response),
             interim: 0,
             refusal: None,
             end: None,
@@ -82,7 +82,7 @@ impl ClientHandshake {
     ///
     /// Bytes behind a 101 come back as `leftover`. Another final answer is an
     /// error, [`HandshakeError::Refused`], as soon as its body is complete or
-    /// longer than is kept. After an error every further call returns the same
+    /// longer than is kept; [`refusal`](Self::refusal) tells of it before. After an error every further call returns the same
     /// error; after `Done`, it is [`HandshakeError::Finished`].
     pub fn receive(&mut self, bytes: &[u8]) -> Result<Progress<ClientAccepted>, HandshakeError> {
         if let Some(end) = &self.end {
@@ -95,6 +95,26 @@ impl ClientHandshake {
             Err(error) => self.end = Some(error.clone()),
         }
         outcome
+    }
+
+    /// Returns the refusal whose body is still to come, in whole or in part: its
+    /// head is in, its `body` empty so far. `None` before, and at the end.
+    ///
+    /// A body may never end. Wait a moment for it, or not at all, then call
+    /// [`cut_refusal`](Self::cut_refusal).
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.refusal.as_ref().map(|refusal| &refusal.0)
+    }
+
+    /// Ends a [`refusal`](Self::refusal) here: the error with the body as far as
+    /// it has come, [`body_is_complete`](Refusal::body_is_complete) false. To be
+    /// called when the body is not waited for any longer, and when reading fails.
+    /// `None` when there is no such refusal; then the handshake goes on.
+    pub fn cut_refusal(&mut self) -> Option<HandshakeError> {
+        let refusal = self.refusal.take()?;
+        let end = refused(*refusal, false);
+        self.end = Some(end.clone());
+        Some(end)
     }
 
     /// Says that the server has closed its side. Always an error:

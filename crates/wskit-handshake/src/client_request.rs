@@ -1,19 +1,22 @@
 //! What a client asks for.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
-    AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, ORIGIN, PROXY_AUTHORIZATION,
+    AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, PROXY_AUTHORIZATION,
 };
 use http::{Method, Uri, Version};
 
 use crate::accept_key::encode_key;
 use crate::error::{HeaderError, RequestError};
 use crate::extensions::{ExtensionError, ExtensionList, write_extension};
+use crate::header_line::write_header;
+use crate::location::resolve;
 use crate::token::{is_token, list_names};
-use crate::url::{Credentials, Target};
+use crate::url::{Credentials, Target, split_host};
 
 /// The request of a client, built from a URL.
 ///
@@ -36,10 +39,15 @@ use crate::url::{Credentials, Target};
 ///   among them, are percent-encoded. Blanks and control characters are
 ///   refused, and so is a fragment. An empty query is dropped.
 /// - User name and password become an `Authorization` header and never appear
-///   on the request line.
+///   on the request line. They are made of the characters of RFC 3986 §3.2.1,
+///   others percent-encoded.
+/// - A link-local IPv6 address may name its network as RFC 6874 has it:
+///   `ws://[fe80::1%25eth0]/`. The zone is dialled with and never sent.
 #[derive(Debug, Clone)]
 pub struct ClientRequest {
     target: Target,
+    /// The host with its zone, without brackets.
+    dialled: String,
     protocols: Vec<String>,
     /// A header value, written by [`write_extension`] or parsed.
     extensions: String,
@@ -49,10 +57,19 @@ pub struct ClientRequest {
 impl ClientRequest {
     /// Reads a URL.
     pub fn new(url: &str) -> Result<Self, RequestError> {
-        let mut target = Target::parse(url)?;
+        Ok(Self::to(Target::parse(url)?))
+    }
+
+    fn to(mut target: Target) -> Self {
         let credentials = target.credentials.take();
+        let address = target.host.trim_matches(['[', ']']);
+        let dialled = match &target.zone {
+            Some(zone) => format!("{address}%{zone}"),
+            None => address.to_owned(),
+        };
         let mut request = Self {
             target,
+            dialled,
             protocols: Vec::new(),
             extensions: String::new(),
             headers: HeaderMap::new(),
@@ -60,7 +77,7 @@ impl ClientRequest {
         if let Some(credentials) = credentials {
             request.authorize(&credentials);
         }
-        Ok(request)
+        request
     }
 
     /// Takes a URL that was parsed elsewhere, under the same rules.
@@ -71,9 +88,10 @@ impl ClientRequest {
 
     /// Takes over the URL and the headers of a request.
     ///
-    /// Headers of the handshake need not be there. If they are: `Host`,
-    /// `Upgrade`, `Connection` and `Sec-WebSocket-Version` must say what this
-    /// crate writes, `Sec-WebSocket-Protocol` and `Sec-WebSocket-Extensions`
+    /// Headers of the handshake need not be there. If they are: a `Host` is sent
+    /// as by [`header`](Self::header), `Upgrade`, `Connection` and
+    /// `Sec-WebSocket-Version` must say what this crate writes,
+    /// `Sec-WebSocket-Protocol` and `Sec-WebSocket-Extensions`
     /// become offers, and a `Sec-WebSocket-Key` is replaced by one made from
     /// the nonce of the handshake. Other reserved headers are refused. Method
     /// and version must be GET and HTTP/1.1.
@@ -89,7 +107,6 @@ impl ClientRequest {
         for (name, value) in request.headers() {
             let bytes = value.as_bytes();
             let agrees = match name.as_str() {
-                "host" => bytes.eq_ignore_ascii_case(built.target.authority().as_bytes()),
                 "upgrade" => bytes.eq_ignore_ascii_case(b"websocket"),
                 "connection" => list_names(bytes, b"upgrade"),
                 "sec-websocket-version" => bytes == b"13",
@@ -117,23 +134,45 @@ impl ClientRequest {
     }
 
     /// Adds a header: a cookie, a token, whatever the server wants to know.
-    /// Headers are sent in the order of their names' first appearance.
-    /// `Authorization` and `Origin` replace what was there, others add up.
-    /// `Debug` does not show credentials and cookies.
     ///
-    /// Refused are names that are not tokens, values with control characters,
-    /// and the headers that the handshake writes itself: `Host`, `Upgrade`,
-    /// `Connection`, all of `Sec-WebSocket-*`, and those that frame a body.
+    /// Headers are sent in the order of their names' first appearance, with the
+    /// first letters of the words in capitals (`X-Api-Key`), as some servers look
+    /// for them. `Authorization` and `Origin` replace what was there, cookies are
+    /// joined into one line (RFC 6265 §5.4), others add up. `Debug` does not show
+    /// credentials and cookies.
+    ///
+    /// `Host`, a host with an optional port, is sent in place of the URL's: for a
+    /// server that is reached by another name or address than its own. What is
+    /// dialled, and what TLS asks for, stays that of the URL.
+    ///
+    /// # Errors
+    /// [`RequestError::Header`] for names that are not tokens, for values with
+    /// control characters, for a `Host` that is none, and for the headers that
+    /// the handshake writes itself: `Upgrade`, `Connection`, all of
+    /// `Sec-WebSocket-*`, and those that frame a body.
     pub fn header<N, V>(mut self, name: N, value: V) -> Result<Self, RequestError>
     where
         N: TryInto<HeaderName>,
         V: TryInto<HeaderValue>,
     {
-        let (name, mut value) = checked_header(name, value)?;
+        let (name, mut value) = header_parts(name, value)?;
+        if name == HOST {
+            value
+                .to_str()
+                .ok()
+                .and_then(split_host)
+                .ok_or(HeaderError::InvalidValue)?;
+        } else {
+            check_name(&name)?;
+        }
+        if let Some(before) = self.headers.get(&name).filter(|_| name == COOKIE) {
+            let both = [before.as_bytes(), b"; ", value.as_bytes()].concat();
+            value = HeaderValue::try_from(both).map_err(|_| HeaderError::InvalidValue)?;
+        }
         if CREDENTIALS.contains(&name) {
             value.set_sensitive(true);
         }
-        if name == AUTHORIZATION || name == ORIGIN {
+        if [AUTHORIZATION, COOKIE, HOST, ORIGIN].contains(&name) {
             self.headers.insert(name, value);
         } else {
             self.headers
@@ -201,50 +240,47 @@ impl ClientRequest {
         Ok(self)
     }
 
-    /// The same request for the place that a redirect names: an absolute ws,
-    /// wss, http or https URL, or a path on the same server.
+    /// Returns the same request for the place that a redirect names: a reference
+    /// that is resolved against the URL of this request (RFC 3986 §5.2), such as
+    /// `/there`, `there`, `?x=1`, `//example.com/there` or an absolute ws, wss,
+    /// http or https URL. A fragment is dropped.
     ///
-    /// No redirect is ever followed unasked. `Authorization`, `Cookie` and
-    /// `Proxy-Authorization` do not go to another scheme, host or port. A way
-    /// from wss to ws is refused.
+    /// No redirect is ever followed unasked. Another scheme, host or port gets
+    /// nothing that the caller has set but the offered extensions: no header, as
+    /// any of them may carry a token, and no sub-protocol, as some services put
+    /// tokens there. Set on the result what that server is to have.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new); [`RequestError::InsecureRedirect`] for a way
+    /// from wss to ws; [`RequestError::InvalidCharacter`] for a backslash, which
+    /// browsers read as a slash.
     pub fn redirected_to(&self, location: &str) -> Result<Self, RequestError> {
-        // RFC 9110 §10.2.2: a fragment is for the user agent, not the server.
-        let (location, _) = location.split_once('#').unwrap_or((location, ""));
-        let lower = location.to_ascii_lowercase();
-        let url = if location.starts_with('/') && !location.starts_with("//") {
-            let base = Target {
-                resource: String::new(),
-                ..self.target.clone()
-            };
-            format!("{}{location}", base.to_url())
-        } else if lower.starts_with("http") {
-            format!("ws{}", location.get(4..).unwrap_or_default())
-        } else {
-            location.to_owned()
-        };
-        let mut next = Self::new(&url)?;
+        let mut next = Self::to(resolve(&self.target, location)?);
         if self.target.secure && !next.target.secure {
             return Err(RequestError::InsecureRedirect);
         }
-        let same = (&next.target.host, next.target.port, next.target.secure)
-            == (&self.target.host, self.target.port, self.target.secure);
-        let own = next.headers.remove(AUTHORIZATION);
-        next.headers = self.headers.clone();
-        if !same {
-            for name in CREDENTIALS {
-                next.headers.remove(name);
+        if self.target.is_same_origin(&next.target) {
+            let own = next.headers.remove(AUTHORIZATION);
+            next.headers = self.headers.clone();
+            if let Some(own) = own {
+                next.headers.insert(AUTHORIZATION, own);
             }
+            next.protocols.clone_from(&self.protocols);
         }
-        if let Some(own) = own {
-            next.headers.insert(AUTHORIZATION, own);
-        }
-        next.protocols.clone_from(&self.protocols);
         next.extensions.clone_from(&self.extensions);
         Ok(next)
     }
 
-    /// The host to dial, without the brackets of an IPv6 literal.
+    /// Returns the host to dial, without the brackets of an IPv6 literal. An
+    /// IPv6 address with a zone is written as name lookups of operating systems
+    /// take it: `fe80::1%eth0`.
     pub fn host(&self) -> &str {
+        &self.dialled
+    }
+
+    /// Returns the host as the server knows it: [`host`](Self::host) without the
+    /// zone of an IPv6 address. It is what a certificate is checked for.
+    pub fn server_name(&self) -> &str {
         self.target.host.trim_matches(['[', ']'])
     }
 
@@ -285,7 +321,7 @@ impl ClientRequest {
             "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\n",
             self.target.resource,
-            self.target.authority(),
+            self.host_field(),
             String::from_utf8_lossy(&key),
         );
         if !self.protocols.is_empty() {
@@ -296,11 +332,19 @@ impl ClientRequest {
             let _ = write!(text, "Sec-WebSocket-Extensions: {}\r\n", self.extensions);
         }
         let mut bytes = text.into_bytes();
-        for (name, value) in &self.headers {
+        for (name, value) in self.headers.iter().filter(|(name, _)| **name != HOST) {
             write_header(&mut bytes, name, value);
         }
         bytes.extend_from_slice(b"\r\n");
         (bytes, key)
+    }
+
+    /// The value of `Host`: the caller's, or host and port of the URL.
+    fn host_field(&self) -> Cow<'_, str> {
+        match self.headers.get(HOST).map(HeaderValue::to_str) {
+            Some(Ok(host)) => host.into(),
+            _ => self.target.authority().into(),
+        }
     }
 
     /// The offers, which the answer is checked against.
@@ -371,24 +415,35 @@ where
     N: TryInto<HeaderName>,
     V: TryInto<HeaderValue>,
 {
+    let (name, value) = header_parts(name, value)?;
+    check_name(&name)?;
+    Ok((name, value))
+}
+
+pub(crate) fn header_parts<N, V>(
+    name: N,
+    value: V,
+) -> Result<(HeaderName, HeaderValue), HeaderError>
+where
+    N: TryInto<HeaderName>,
+    V: TryInto<HeaderValue>,
+{
     let name = name.try_into().map_err(|_| HeaderError::InvalidName)?;
     let value = value.try_into().map_err(|_| HeaderError::InvalidValue)?;
+    Ok((name, value))
+}
+
+/// Refuses the headers that are not the caller's to set.
+fn check_name(name: &HeaderName) -> Result<(), HeaderError> {
     let reserved = matches!(
         name.as_str(),
         "host" | "upgrade" | "connection" | "content-length" | "transfer-encoding" | "trailer"
     ) || name.as_str().starts_with("sec-websocket-");
     if reserved {
-        return Err(HeaderError::Reserved(name));
+        return Err(HeaderError::Reserved(name.clone()));
     }
-    Ok((name, value))
+    Ok(())
 }
 
-pub(crate) fn write_header(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
-    out.extend_from_slice(name.as_str().as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value.as_bytes());
-    out.extend_from_slice(b"\r\n");
-}
-
-/// Headers that are for one server only.
+/// Headers whose values are not shown.
 const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];

@@ -11,6 +11,7 @@ use http::StatusCode;
 use http::header::HeaderName;
 
 use crate::extensions::ExtensionError;
+use crate::not_http::NotHttp;
 use crate::refusal::Refusal;
 use crate::rejection::Rejection;
 
@@ -24,18 +25,6 @@ pub enum HandshakeError {
     /// The head is longer than
     /// [`max_head_bytes`](crate::HeadLimits::max_head_bytes).
     HeadTooLong {
-        /// The limit in bytes.
-        limit: usize,
-    },
-    /// The request line or status line is longer than
-    /// [`max_line_bytes`](crate::HeadLimits::max_line_bytes).
-    StartLineTooLong {
-        /// The limit in bytes.
-        limit: usize,
-    },
-    /// A header line is longer than
-    /// [`max_line_bytes`](crate::HeadLimits::max_line_bytes).
-    HeaderLineTooLong {
         /// The limit in bytes.
         limit: usize,
     },
@@ -82,7 +71,8 @@ pub enum HandshakeError {
     InvalidHost,
     /// Server: no `Sec-WebSocket-Key` header (§4.2.1 item 5).
     MissingKey,
-    /// Server: the key is not the base64 form of 16 bytes.
+    /// Server: the key is not 22 characters of base64 and `==`, the form of 16
+    /// bytes.
     InvalidKey,
     /// Server: no `Sec-WebSocket-Version` header (§4.2.1 item 6).
     MissingVersion,
@@ -94,6 +84,9 @@ pub enum HandshakeError {
     /// request smuggling.
     RequestBody,
 
+    /// Client: the server does not speak HTTP. Inside is what it answered: the URL
+    /// has the wrong port, or `ws` for `wss`.
+    NotHttp(NotHttp),
     /// Client: the server answered with another status than 101. Status,
     /// headers and the beginning of the body are inside.
     Refused(Box<Refusal>),
@@ -115,21 +108,20 @@ pub enum HandshakeError {
     ExtensionNotOffered,
     /// Client: the server named one extension twice.
     ExtensionRepeated,
-    /// Client: the 101 announces a body.
+    /// Client: the 101 announces a body by a `Content-Length` other than 0.
     ResponseBody,
 }
 
 impl HandshakeError {
-    /// What a server should answer, ready to be written: 400, 405, 414, 426,
-    /// 431 or 505 with a line of explanation. `None` when there is nobody to
+    /// What a server should answer, ready to be written: 400, 405, 426, 431 or
+    /// 505 with a line of explanation. `None` when there is nobody to
     /// answer: the errors of a client, the end of the stream, and
     /// [`Finished`](Self::Finished).
     pub fn rejection(&self) -> Option<Rejection> {
         let status = match self {
-            Self::HeadTooLong { .. }
-            | Self::HeaderLineTooLong { .. }
-            | Self::TooManyHeaders { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::StartLineTooLong { .. } => StatusCode::URI_TOO_LONG,
+            Self::HeadTooLong { .. } | Self::TooManyHeaders { .. } => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
             Self::HttpVersion => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             // §4.2.2, §4.4: name the version that would have been welcome.
@@ -151,6 +143,7 @@ impl HandshakeError {
             | Self::RequestBody => StatusCode::BAD_REQUEST,
             Self::UnexpectedEof { .. }
             | Self::Finished
+            | Self::NotHttp(_)
             | Self::Refused(_)
             | Self::TooManyInterimResponses { .. }
             | Self::MissingAccept
@@ -168,10 +161,6 @@ impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HeadTooLong { limit } => write!(f, "head longer than {limit} bytes"),
-            Self::StartLineTooLong { limit } => write!(f, "first line longer than {limit} bytes"),
-            Self::HeaderLineTooLong { limit } => {
-                write!(f, "header line longer than {limit} bytes")
-            }
             Self::TooManyHeaders { limit } => write!(f, "more than {limit} header lines"),
             Self::Malformed(fault) => write!(f, "malformed HTTP head: {fault}"),
             Self::HttpVersion => f.write_str("an upgrade needs HTTP/1.1"),
@@ -207,6 +196,7 @@ impl fmt::Display for HandshakeError {
             }
             Self::InvalidProtocols => f.write_str("malformed Sec-WebSocket-Protocol header"),
             Self::RequestBody => f.write_str("an upgrade request must not have a body"),
+            Self::NotHttp(answer) => write!(f, "the server does not speak HTTP: {answer}"),
             Self::Refused(refusal) => write!(f, "the server answered {}", refusal.status),
             Self::TooManyInterimResponses { limit } => {
                 write!(f, "more than {limit} interim responses")
@@ -241,8 +231,8 @@ impl Error for HandshakeError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeadFault {
-    /// The first byte cannot begin an HTTP message; 0x16 is the TLS handshake
-    /// of a peer that dialled the plain port.
+    /// Server: the first byte cannot begin a request; 0x16 is the TLS handshake
+    /// of a client that dialled the plain port.
     NotHttp,
     /// A blank line before the first line.
     LeadingBlankLine,
@@ -276,7 +266,8 @@ impl fmt::Display for HeadFault {
 pub enum HeaderError {
     /// The name is not a token.
     InvalidName,
-    /// The value holds CR, LF, NUL or another control character.
+    /// The value holds CR, LF, NUL or another control character, or that of
+    /// `Host` is not a host with an optional port.
     InvalidValue,
     /// The handshake writes this header itself; where there is a choice, it has
     /// a method of its own.
@@ -312,7 +303,9 @@ pub enum RequestError {
     /// The URL has a fragment, which a WebSocket URL never has (§3). A literal
     /// `#` is written `%23`.
     Fragment,
-    /// A blank, a control character, or a `%` without two hexadecimal digits.
+    /// A blank, a control character, a `%` without two hexadecimal digits, a
+    /// character in the user name or password that must be percent-encoded there,
+    /// or a backslash in a `Location`.
     InvalidCharacter,
     /// The user name holds a colon or a control character, or the password a
     /// control character: HTTP basic authentication cannot carry them.

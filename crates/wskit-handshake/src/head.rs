@@ -16,11 +16,13 @@ use httparse::Header;
 
 use crate::error::{HandshakeError, HeadFault};
 use crate::limits::HeadLimits;
+use crate::not_http::NotHttp;
 use crate::token::{is_token_byte, trim_blanks};
 
 /// The bytes of an unfinished head and where the search for its end stands.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct HeadBuffer {
+    kind: Kind,
     bytes: Vec<u8>,
     /// Where the unfinished line begins.
     line_start: usize,
@@ -28,6 +30,13 @@ pub(crate) struct HeadBuffer {
     lines: usize,
     /// Bytes looked at, for the tests.
     work: u64,
+}
+
+/// Whose head it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Request,
+    Response,
 }
 
 /// A head with its blank line, and how many header lines it has.
@@ -41,6 +50,16 @@ pub(crate) struct Head {
 pub(crate) type Complete = Option<(Head, usize)>;
 
 impl HeadBuffer {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            bytes: Vec::new(),
+            line_start: 0,
+            lines: 0,
+            work: 0,
+        }
+    }
+
     /// Takes what belongs to the head. `Some` holds the head and how many of
     /// `input`'s bytes it took; the others are left to the caller. After a head
     /// the buffer is ready for the next one.
@@ -49,9 +68,7 @@ impl HeadBuffer {
         input: &[u8],
         limits: &HeadLimits,
     ) -> Result<Complete, HandshakeError> {
-        if let (true, Some(&first)) = (self.bytes.is_empty(), input.first()) {
-            check_first_byte(first)?;
-        }
+        self.check_start(input)?;
         let room = limits.head_bytes().saturating_sub(self.bytes.len());
         let window = input.get(..room).unwrap_or(input);
         self.work += window.len() as u64;
@@ -67,11 +84,6 @@ impl HeadBuffer {
             self.line_start = 0;
             self.lines = 0;
             return Ok(Some((Head { bytes, headers }, end)));
-        }
-        let received = self.bytes.len() + window.len();
-        // The line's CR may be here already, its LF not.
-        if received - self.line_start > limits.max_line_bytes.saturating_add(1) {
-            return Err(self.line_too_long(limits));
         }
         if window.len() < input.len() {
             return Err(HandshakeError::HeadTooLong {
@@ -135,9 +147,6 @@ impl HeadBuffer {
     ) -> Result<bool, HandshakeError> {
         let end = self.bytes.len() + lf;
         let length = end - self.line_start;
-        if length > limits.max_line_bytes.saturating_add(1) {
-            return Err(self.line_too_long(limits));
-        }
         let before = match lf.checked_sub(1) {
             Some(before) => window.get(before),
             None => self.bytes.last(),
@@ -161,11 +170,29 @@ impl HeadBuffer {
         Ok(false)
     }
 
-    fn line_too_long(&self, limits: &HeadLimits) -> HandshakeError {
-        let limit = limits.max_line_bytes;
-        match self.lines {
-            0 => HandshakeError::StartLineTooLong { limit },
-            _ => HandshakeError::HeaderLineTooLong { limit },
+    /// Refuses what cannot begin a head, at its first wrong byte: a peer that
+    /// speaks another protocol may never send a blank line.
+    fn check_start(&self, input: &[u8]) -> Result<(), HandshakeError> {
+        let at = self.bytes.len();
+        if let (0, Some(&first)) = (at, input.first()) {
+            match first {
+                b'\r' => return Err(HandshakeError::Malformed(HeadFault::LeadingBlankLine)),
+                b'\n' => return Err(HandshakeError::Malformed(HeadFault::BareLf)),
+                _ if self.kind == Kind::Request && !is_token_byte(first) => {
+                    return Err(HandshakeError::Malformed(HeadFault::NotHttp));
+                }
+                _ => {}
+            }
+        }
+        if self.kind == Kind::Request {
+            return Ok(());
+        }
+        let expected = START.iter().enumerate().skip(at);
+        match expected.zip(input).find(|((_, start), byte)| start != byte) {
+            None => Ok(()),
+            // Another version of HTTP.
+            Some(((at, _), _)) if at >= NAME => Err(HandshakeError::HttpVersion),
+            Some(_) => Err(HandshakeError::NotHttp(NotHttp::new(&self.bytes, input))),
         }
     }
 }
@@ -292,15 +319,6 @@ pub(crate) fn parse_error(error: httparse::Error) -> HandshakeError {
     })
 }
 
-fn check_first_byte(first: u8) -> Result<(), HandshakeError> {
-    match first {
-        b'\r' => Err(HandshakeError::Malformed(HeadFault::LeadingBlankLine)),
-        b'\n' => Err(HandshakeError::Malformed(HeadFault::BareLf)),
-        _ if !is_token_byte(first) => Err(HandshakeError::Malformed(HeadFault::NotHttp)),
-        _ => Ok(()),
-    }
-}
-
 /// Sets the top bit of every byte that is LF, exactly: no bit for another byte.
 #[inline]
 fn line_feeds(word: u64) -> u64 {
@@ -310,3 +328,8 @@ fn line_feeds(word: u64) -> u64 {
 }
 
 const ON_STACK: usize = 32;
+
+/// What every response of HTTP/1 begins with.
+const START: &[u8] = b"HTTP/1.";
+/// The length of what every response of HTTP begins with.
+const NAME: usize = "HTTP/".len();

@@ -19,7 +19,10 @@ mod client_request;
 mod error;
 mod extensions;
 mod head;
+mod header_line;
 mod limits;
+mod location;
+mod not_http;
 mod ordinary;
 mod origin;
 mod parsed_request;
@@ -42,6 +45,7 @@ pub use extensions::{
     Extension, ExtensionError, ExtensionList, ExtensionParams, Extensions, write_extension,
 };
 pub use limits::HeadLimits;
+pub use not_http::NotHttp;
 pub use origin::{
     OriginError, OriginList, OriginPolicy, OriginPredicate, RequestOrigin, WebOrigin,
 };

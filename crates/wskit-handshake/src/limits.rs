@@ -5,18 +5,16 @@
 /// ```
 /// use wskit_handshake::HeadLimits;
 /// let limits = HeadLimits::default().max_head_bytes(8 * 1024).max_headers(64);
-/// assert_eq!(limits.max_line_bytes, 8 * 1024);
+/// assert_eq!(limits.max_body_bytes, 16 * 1024);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeadLimits {
-    /// Bytes of a whole head, from the first byte to the blank line. 16 KiB by
-    /// default, 4 GiB at most. A request above it is answered with 431.
+    /// Bytes of a whole head, from the first byte to the blank line. 32 KiB by
+    /// default, 4 GiB at most. A request above it is answered with 431. One line
+    /// may take all of it: a login can make cookies of 16 KiB.
     pub max_head_bytes: usize,
-    /// Bytes of one line without its CR LF. 8 KiB by default. A request line
-    /// above it is answered with 414, a header line with 431.
-    pub max_line_bytes: usize,
-    /// Header lines, repeated names counted each time. 100 by default, 16,384
+    /// Header lines, repeated names counted each time. 128 by default, 16,384
     /// at most. A request above it is answered with 431.
     pub max_headers: usize,
     /// Client only: bytes kept of the body of a refusal. 16 KiB by default; a
@@ -31,13 +29,6 @@ impl HeadLimits {
     #[must_use]
     pub fn max_head_bytes(mut self, bytes: usize) -> Self {
         self.max_head_bytes = bytes;
-        self
-    }
-
-    /// Sets the bytes of one line.
-    #[must_use]
-    pub fn max_line_bytes(mut self, bytes: usize) -> Self {
-        self.max_line_bytes = bytes;
         self
     }
 
@@ -76,9 +67,8 @@ impl HeadLimits {
 impl Default for HeadLimits {
     fn default() -> Self {
         Self {
-            max_head_bytes: 16 * 1024,
-            max_line_bytes: 8 * 1024,
-            max_headers: 100,
+            max_head_bytes: 32 * 1024,
+            max_headers: 128,
             max_body_bytes: 16 * 1024,
             max_interim_responses: 8,
         }

@@ -32,14 +32,14 @@ pub(crate) fn read(bytes: &[u8], limits: &HeadLimits) -> Result<Ordinary, usize>
 
 fn read_lines(lines: &mut Lines<'_>, limits: &HeadLimits) -> Option<Ordinary> {
     // §4.2.1 item 1: GET, HTTP/1.1, a target, here in origin-form.
-    let line = lines.next(limits)?;
+    let line = lines.next()?;
     let target = line.strip_prefix(b"GET ")?.strip_suffix(b" HTTP/1.1")?;
     if !target.starts_with(b"/") || target.len() > MAX_TARGET || !TARGET.holds_all(target) {
         return None;
     }
     let mut fields = Fields::default();
     for _ in 0..=limits.headers() {
-        let line = lines.next(limits)?;
+        let line = lines.next()?;
         if line.is_empty() {
             let length = lines.at;
             let parts = fields.check(target, lines.bytes.get(..length)?)?;
@@ -61,11 +61,11 @@ impl<'a> Lines<'a> {
     /// The next line without its CR LF, if it holds no other control character.
     /// (A tab would be allowed in a value, but nobody sends one.)
     #[inline]
-    fn next(&mut self, limits: &HeadLimits) -> Option<&'a [u8]> {
+    fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.bytes.get(self.at..)?;
         let length = find(rest, controls)?;
         let (line, rest) = rest.split_at_checked(length)?;
-        if !rest.starts_with(b"\r\n") || length > limits.max_line_bytes {
+        if !rest.starts_with(b"\r\n") {
             return None;
         }
         self.at += length + 2;

@@ -54,7 +54,8 @@ pub type OriginPredicate = Arc<dyn Fn(&UpgradeRequest) -> bool + Send + Sync>;
 
 impl OriginPolicy {
     /// A list such as `["https://example.com", "https://example.com:8443"]`.
-    /// `"null"` may be among them. No path, not even a final slash.
+    /// `"null"` may be among them, and `"file://"`, which some apps that are made
+    /// of local pages send. No path, not even a final slash.
     pub fn list<I>(origins: I) -> Result<Self, OriginError>
     where
         I: IntoIterator,
@@ -190,7 +191,8 @@ pub struct WebOrigin<'a> {
 
 impl<'a> WebOrigin<'a> {
     /// Reads `scheme "://" host [ ":" port ]` and nothing else: no user info,
-    /// no path, no character beyond ASCII (a browser sends the IDNA form).
+    /// no path, no character beyond ASCII (a browser sends the IDNA form). Only
+    /// `file://` may have no host.
     pub fn parse(text: &'a str) -> Option<Self> {
         // A scheme holds no colon, so the first one ends it.
         let (scheme, rest) = text.split_at_checked(text.bytes().position(|byte| byte == b':')?)?;
@@ -203,7 +205,10 @@ impl<'a> WebOrigin<'a> {
         {
             return None;
         }
-        let (host, port) = split_host(rest)?;
+        let (host, port) = match rest {
+            "" if scheme.eq_ignore_ascii_case("file") => ("", None),
+            rest => split_host(rest)?,
+        };
         Some(Self { scheme, host, port })
     }
 

@@ -11,18 +11,20 @@ use bytes::Bytes;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, SEC_WEBSOCKET_KEY, UPGRADE,
 };
+use http::uri::Scheme;
 use http::{Method, Request, Response, StatusCode, Uri, Version, request};
 
 use crate::Progress;
 use crate::accept::Accept;
-use crate::client_request::write_header;
 use crate::error::{HandshakeError, HeadFault};
 use crate::extensions::ExtensionList;
+use crate::header_line::write_plain_header;
 use crate::limits::HeadLimits;
 use crate::rejection::Rejection;
 use crate::server::{Incoming, ServerHandshake};
 use crate::token::list_names;
 use crate::upgrade::{Headers, UpgradeRequest};
+use crate::url::{default_port, is_same_place};
 
 impl UpgradeRequest {
     /// Checks a request that an HTTP library has parsed, by the very rules of
@@ -101,8 +103,9 @@ impl UpgradeRequest {
         // RFC 9113 §8.3.1: `:authority` stands for Host. One that says something
         // else is a second Host, which the rules refuse.
         if let Some(authority) = head.uri.authority().map(http::uri::Authority::as_str) {
-            let host = headers.get(HOST).map(HeaderValue::as_bytes);
-            let agrees = |host: &[u8]| host.eq_ignore_ascii_case(authority.as_bytes());
+            let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+            let default = default_port(head.uri.scheme() == Some(&Scheme::HTTPS));
+            let agrees = |host: &str| is_same_place(host, authority, default);
             if let (false, Ok(value)) = (host.is_some_and(agrees), authority.try_into()) {
                 // Full maps are for nobody.
                 let _ = headers.try_append(HOST, value);
@@ -222,14 +225,13 @@ fn upgrade(
 ) -> Result<UpgradeRequest, HandshakeError> {
     let limits = HeadLimits::default()
         .max_head_bytes(usize::MAX)
-        .max_line_bytes(usize::MAX)
         .max_headers(usize::MAX);
     let mut head = String::with_capacity(1024);
     // Writing to a String does not fail.
     let _ = write!(head, "{method} {uri} {version:?}\r\n");
     let mut head = head.into_bytes();
     for (name, value) in headers {
-        write_header(&mut head, name, value);
+        write_plain_header(&mut head, name, value);
     }
     head.extend_from_slice(b"\r\n");
     match ServerHandshake::new(limits).receive(&head)? {

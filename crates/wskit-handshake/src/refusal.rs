@@ -19,7 +19,8 @@ pub struct Refusal {
     /// The body as far as it has come, without its chunked encoding, up to
     /// [`max_body_bytes`](crate::HeadLimits::max_body_bytes).
     pub body: Bytes,
-    /// Whether `body` is the whole of it.
+    /// Whether `body` is the whole of it. Not so if it is longer than what is
+    /// kept, if the connection broke, or if it was no longer waited for.
     pub body_is_complete: bool,
 }
 

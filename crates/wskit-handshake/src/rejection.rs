@@ -8,8 +8,9 @@ use http::header::{
     ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
 };
 
-use crate::client_request::write_header;
+use crate::client_request::header_parts;
 use crate::error::{BuildError, HeaderError};
+use crate::header_line::write_header;
 
 /// An answer that refuses an upgrade: a final status, headers and a body.
 ///
@@ -73,8 +74,7 @@ impl Rejection {
         N: TryInto<HeaderName>,
         V: TryInto<HeaderValue>,
     {
-        let name = name.try_into().map_err(|_| HeaderError::InvalidName)?;
-        let value = value.try_into().map_err(|_| HeaderError::InvalidValue)?;
+        let (name, value) = header_parts(name, value)?;
         if is_framing(&name) || matches!(name.as_str(), "trailer" | "sec-websocket-accept") {
             return Err(HeaderError::Reserved(name).into());
         }

@@ -7,7 +7,7 @@ use crate::ExtensionList;
 use crate::error::HandshakeError;
 use crate::extensions::ExtensionError;
 use crate::head::Field;
-use crate::token::list_names;
+use crate::token::{list_names, trim_blanks};
 
 /// What the client has asked for, and the proof it expects.
 #[derive(Debug)]
@@ -50,9 +50,12 @@ impl Offers {
             Some(accept) if accept == self.accept => {}
             Some(_) => return Err(HandshakeError::InvalidAccept),
         }
-        // RFC 9112 §6: a 101 has no body; one that says otherwise would make a
-        // proxy and us disagree on where the frames begin.
-        if fields.content_length.is_present() || fields.transfer_encoding.is_present() {
+        // RFC 9112 §6.3 item 1: a 1xx ends at its blank line, whatever it says. A
+        // length that is not 0 could make a proxy take frames for a body.
+        let mut lengths = headers
+            .iter()
+            .filter(|header| header.name.eq_ignore_ascii_case("content-length"));
+        if lengths.any(|header| trim_blanks(header.value) != b"0") {
             return Err(HandshakeError::ResponseBody);
         }
         Ok(Agreement {
@@ -109,8 +112,6 @@ struct Fields<'a> {
     upgrade: Field<'a>,
     connection: Field<'a>,
     accept: Field<'a>,
-    content_length: Field<'a>,
-    transfer_encoding: Field<'a>,
     protocol: Field<'a>,
     extensions: Field<'a>,
 }
@@ -123,8 +124,6 @@ impl<'a> Fields<'a> {
             let field = match header.name.len() {
                 7 if is("upgrade") => &mut fields.upgrade,
                 10 if is("connection") => &mut fields.connection,
-                14 if is("content-length") => &mut fields.content_length,
-                17 if is("transfer-encoding") => &mut fields.transfer_encoding,
                 20 if is("sec-websocket-accept") => &mut fields.accept,
                 22 if is("sec-websocket-protocol") => &mut fields.protocol,
                 24 if is("sec-websocket-extensions") => &mut fields.extensions,

@@ -7,13 +7,13 @@ use httparse::{Header, Status};
 
 use crate::error::{HandshakeError, HeadFault};
 use crate::extensions::unquote;
-use crate::head::{Field, Head, HeadBuffer, Span, parse_error};
+use crate::head::{Field, Head, HeadBuffer, Kind, Span, parse_error};
 use crate::limits::HeadLimits;
 use crate::ordinary::Ordinary;
 use crate::plain::PlainRequest;
 use crate::token::{is_token_list, list_names};
 use crate::upgrade::{ListText, Parts, UpgradeRequest};
-use crate::url::{is_host_and_port, is_resource_byte, split_host};
+use crate::url::{default_port, is_host_and_port, is_resource_byte, is_same_place, split_host};
 use crate::{Progress, accept_key::is_key, ordinary};
 
 /// Reads the request of one client.
@@ -54,7 +54,7 @@ impl ServerHandshake {
     pub fn new(limits: HeadLimits) -> Self {
         Self {
             limits,
-            head: HeadBuffer::default(),
+            head: HeadBuffer::new(Kind::Request),
             end: None,
         }
     }
@@ -321,11 +321,15 @@ fn resource_of<'a>(target: &'a str, host: &[u8]) -> Result<&'a str, HandshakeErr
         return Ok(target);
     }
     let (scheme, rest) = target.split_once("://").ok_or(invalid.clone())?;
-    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
-        return Err(invalid);
-    }
+    let secure = match () {
+        () if scheme.eq_ignore_ascii_case("http") => false,
+        () if scheme.eq_ignore_ascii_case("https") => true,
+        () => return Err(invalid),
+    };
     let (authority, resource) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    if !authority.as_bytes().eq_ignore_ascii_case(host) {
+    // RFC 9112 §3.2.2 has the target's host count, so Host must mean the same.
+    let host = str::from_utf8(host).unwrap_or_default();
+    if !is_same_place(authority, host, default_port(secure)) {
         return Err(HandshakeError::InvalidHost);
     }
     Ok(resource)

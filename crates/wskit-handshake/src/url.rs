@@ -13,8 +13,10 @@ use crate::token::ByteSet;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) secure: bool,
-    /// Lower case; an IPv6 literal keeps its brackets.
+    /// Lower case; an IPv6 literal keeps its brackets, and has no zone.
     pub(crate) host: String,
+    /// RFC 6874: the network that a link-local address is on, by name or number.
+    pub(crate) zone: Option<String>,
     pub(crate) port: u16,
     /// §3: path, and query when there is one.
     pub(crate) resource: String,
@@ -58,34 +60,62 @@ impl Target {
             Some((userinfo, host_port)) => (Some(Credentials::parse(userinfo)?), host_port),
             None => (None, authority),
         };
-        let (host, port) = host_and_port(host_port)?;
+        let (host, zone, port) = split_authority(host_port)?;
         Ok(Self {
             secure,
             host,
+            zone,
             port: port.unwrap_or(default_port(secure)),
             resource: resource_name(resource)?,
             credentials,
         })
     }
 
-    /// §4.1 item 4: host, and the port unless it is the default one.
+    /// §4.1 item 4: host, and the port unless it is the default one. The zone of an
+    /// IPv6 address means nothing to the server and stays here (RFC 6874 §1).
     pub(crate) fn authority(&self) -> String {
-        if self.port == default_port(self.secure) {
-            self.host.clone()
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+        format!("{}{}", self.host, self.written_port())
     }
 
     /// The URL without credentials, written in one way only.
     pub(crate) fn to_url(&self) -> String {
-        let scheme = if self.secure { "wss" } else { "ws" };
-        format!("{scheme}://{}{}", self.authority(), self.resource)
+        format!("{}{}", self.origin_url(), self.resource)
+    }
+
+    /// The URL up to its path.
+    pub(crate) fn origin_url(&self) -> String {
+        let (scheme, port) = (self.scheme(), self.written_port());
+        match (&self.zone, self.host.strip_suffix(']')) {
+            (Some(zone), Some(host)) => format!("{scheme}://{host}%25{zone}]{port}"),
+            _ => format!("{scheme}://{}{port}", self.host),
+        }
+    }
+
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.secure { "wss" } else { "ws" }
+    }
+
+    /// Whether both lead to one server by one way.
+    pub(crate) fn is_same_origin(&self, other: &Self) -> bool {
+        let place = |target: &Self| (target.secure, target.port);
+        place(self) == place(other) && self.host == other.host && self.zone == other.zone
+    }
+
+    fn written_port(&self) -> String {
+        match self.port {
+            port if port == default_port(self.secure) => String::new(),
+            port => format!(":{port}"),
+        }
     }
 }
 
 impl Credentials {
     fn parse(userinfo: &str) -> Result<Self, RequestError> {
+        // Other characters make other parsers find another host: to browsers a
+        // backslash ends the authority.
+        if !USERINFO.holds_all(userinfo.as_bytes()) {
+            return Err(RequestError::InvalidCharacter);
+        }
         let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
         Self::new(percent_decode(user)?, percent_decode(password)?)
     }
@@ -101,24 +131,32 @@ impl Credentials {
 }
 
 /// Splits and checks `host[:port]`; an empty port means the default one
-/// (RFC 3986 §3.2.3).
-fn host_and_port(text: &str) -> Result<(String, Option<u16>), RequestError> {
+/// (RFC 3986 §3.2.3). The zone of an IPv6 address stands apart.
+fn split_authority(text: &str) -> Result<(String, Option<String>, Option<u16>), RequestError> {
     // §11.1 asks for the IDNA form; turning a name into it needs tables that
     // this crate does not carry, and sending it raw is forbidden.
     if !text.is_ascii() {
         return Err(RequestError::NonAsciiHost);
     }
-    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+    let (host, zone, port) = if let Some(rest) = text.strip_prefix('[') {
         let (literal, port) = rest.split_once(']').ok_or(RequestError::InvalidHost)?;
-        let _: Ipv6Addr = literal.parse().map_err(|_| RequestError::InvalidHost)?;
-        (format!("[{literal}]").to_ascii_lowercase(), port)
+        // RFC 6874 §2. Names of interfaces with other characters have a number.
+        let (address, zone) = match literal.split_once("%25") {
+            Some((_, zone)) if zone.is_empty() || !HOST.holds_all(zone.as_bytes()) => {
+                return Err(RequestError::InvalidHost);
+            }
+            Some((address, zone)) => (address, Some(zone.to_owned())),
+            None => (literal, None),
+        };
+        let _: Ipv6Addr = address.parse().map_err(|_| RequestError::InvalidHost)?;
+        (format!("[{address}]"), zone, port)
     } else {
         let end = text.find(':').unwrap_or(text.len());
         let (host, port) = text.split_at(end);
-        if !host.bytes().all(|byte| HOST.holds(byte)) {
+        if !HOST.holds_all(host.as_bytes()) {
             return Err(RequestError::InvalidHost);
         }
-        (host.to_ascii_lowercase(), port)
+        (host.to_owned(), None, port)
     };
     if host.is_empty() {
         return Err(RequestError::EmptyHost);
@@ -129,10 +167,11 @@ fn host_and_port(text: &str) -> Result<(String, Option<u16>), RequestError> {
         Some("") => None,
         Some(digits) => Some(parse_port(digits).ok_or(RequestError::InvalidPort)?),
     };
-    Ok((host, port))
+    Ok((host.to_ascii_lowercase(), zone, port))
 }
 
-/// Splits `host [ ":" port ]`. The host is not empty.
+/// Splits `host [ ":" port ]`. The host is not empty; a port may be, which says
+/// the same as none (RFC 3986 §3.2.3).
 pub(crate) fn split_host(text: &str) -> Option<(&str, Option<u16>)> {
     let end = match text.strip_prefix('[') {
         Some(rest) => rest.find(']')? + 2,
@@ -150,9 +189,21 @@ pub(crate) fn split_host(text: &str) -> Option<(&str, Option<u16>)> {
     let port = match port.strip_prefix(':') {
         None if port.is_empty() => None,
         None => return None,
+        Some("") => None,
         Some(digits) => Some(parse_port(digits)?),
     };
     valid.then_some((host, port))
+}
+
+/// Whether both name one host and, where `default` stands for no port, one port.
+pub(crate) fn is_same_place(one: &str, other: &str, default: u16) -> bool {
+    let split = |text| split_host(text).map(|(host, port)| (host, port.unwrap_or(default)));
+    match (split(one), split(other)) {
+        (Some((host, port)), Some((other, other_port))) => {
+            host.eq_ignore_ascii_case(other) && port == other_port
+        }
+        _ => false,
+    }
 }
 
 /// Whether `text` is `host [ ":" port ]` with a name or an IPv4 address for a
@@ -160,7 +211,7 @@ pub(crate) fn split_host(text: &str) -> Option<(&str, Option<u16>)> {
 pub(crate) fn is_host_and_port(text: &[u8]) -> bool {
     let end = text.iter().position(|&byte| !HOST.holds(byte));
     match text.split_at_checked(end.unwrap_or(text.len())) {
-        Some(([_, ..], [])) => true,
+        Some(([_, ..], [] | [b':'])) => true,
         Some(([_, ..], [b':', port @ ..])) => {
             let value = || {
                 port.iter()
@@ -255,12 +306,15 @@ fn hex_digit(value: u8) -> char {
 }
 
 /// §3: 80 for ws, 443 for wss.
-fn default_port(secure: bool) -> u16 {
+pub(crate) fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
 
 /// What a registered name is made of in practice: RFC 3986's unreserved set.
 /// Percent-encoding and `!$&'()*+,;=` have no meaning to DNS.
 pub(crate) static HOST: ByteSet = ByteSet::alphanumeric_and(b"-._~");
+
+/// RFC 3986 §3.2.1; a percent sign is looked at when it is decoded.
+static USERINFO: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=:%");
 
 static RESOURCE: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=:@/?");

@@ -63,11 +63,10 @@ fn client_writes_everything_it_was_given_in_order() {
          Sec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Protocol: b, a\r\n\
          Sec-WebSocket-Extensions: x; p; q=1, y; z=2\r\n\
-         authorization: Basic dTpw\r\n\
-         origin: https://page.example\r\n\
-         cookie: a=1\r\n\
-         cookie: b=2\r\n\
-         x-thing: t\r\n\
+         Authorization: Basic dTpw\r\n\
+         Origin: https://page.example\r\n\
+         Cookie: a=1; b=2\r\n\
+         X-Thing: t\r\n\
          \r\n"
     );
 }
@@ -191,7 +190,6 @@ fn client_keeps_the_brackets_of_ipv6() {
         "ws://[]/",
         "ws://[1.2.3.4]/",
         "ws://[::1]9/",
-        "ws://[fe80::1%25eth0]/",
         "ws://::1/",
     ] {
         let error = error(url);
@@ -246,14 +244,14 @@ fn client_moves_credentials_into_a_header() {
         ("ws://user:pass@h/", "dXNlcjpwYXNz"),
         ("ws://user@h/", "dXNlcjo="),
         ("ws://us%40er:p%3Aa%3As@h/", "dXNAZXI6cDphOnM="),
-        ("ws://a:b@c@h/", "YTpiQGM="),
+        ("ws://a!$&'()*+,;=:b%40c@h/", "YSEkJicoKSorLDs9OmJAYw=="),
     ] {
         let request = new(url);
         assert!(!request.url().contains('@'), "{url}");
         assert!(!format!("{request:?}").contains(pair), "{request:?}");
         let bytes = bytes(request);
         assert!(
-            bytes.contains(&format!("\r\nauthorization: Basic {pair}\r\n")),
+            bytes.contains(&format!("\r\nAuthorization: Basic {pair}\r\n")),
             "{bytes}"
         );
         assert!(
@@ -265,7 +263,7 @@ fn client_moves_credentials_into_a_header() {
     assert_eq!(error("ws://a:b%0D%0A@h/"), RequestError::InvalidCredentials);
     let chosen = new("ws://user:pass@h/").basic_auth("a", "b").unwrap();
     let bytes = bytes(chosen);
-    assert!(bytes.contains("Basic YTpi\r\n") && bytes.matches("authorization").count() == 1);
+    assert!(bytes.contains("Basic YTpi\r\n") && bytes.matches("Authorization").count() == 1);
 }
 
 /// Proves: R6455-4.1-t
@@ -295,7 +293,6 @@ fn client_writes_no_empty_lists() {
 #[test]
 fn client_keeps_reserved_headers_to_itself() {
     for name in [
-        "Host",
         "upgrade",
         "CONNECTION",
         "Sec-WebSocket-Key",
@@ -340,7 +337,7 @@ fn client_completes_a_request_of_the_http_crate() {
         .unwrap();
     let bytes = bytes(bare.try_into().unwrap());
     assert!(
-        bytes.contains("authorization: Bearer t\r\n\r\n") && !bytes.contains("Basic"),
+        bytes.contains("Authorization: Bearer t\r\n\r\n") && !bytes.contains("Basic"),
         "{bytes}"
     );
 }
@@ -350,7 +347,6 @@ fn client_completes_a_request_of_the_http_crate() {
 fn client_refuses_a_request_of_the_http_crate_that_disagrees() {
     let request = || http::Request::get("ws://h/");
     for (name, value) in [
-        ("host", "other"),
         ("upgrade", "h2c"),
         ("connection", "close"),
         ("sec-websocket-version", "8"),
@@ -411,26 +407,20 @@ fn client_keeps_credentials_from_other_origins() {
         ("wss://a.example:444/", "wss://a.example:444/", false),
         ("https://b.example/", "wss://b.example/", false),
         ("wss://a.example.evil/", "wss://a.example.evil/", false),
+        ("//b.example/", "wss://b.example/", false),
     ] {
         let next = request.redirected_to(location).unwrap();
         assert_eq!(next.url(), url);
-        assert_eq!(
-            next.headers().contains_key("authorization"),
-            kept,
-            "{location}"
-        );
-        assert_eq!(next.headers().contains_key("cookie"), kept, "{location}");
-        assert!(next.headers().contains_key("x-own"));
-        assert!(bytes(next).contains("Sec-WebSocket-Protocol: chat\r\n"));
+        for name in ["authorization", "cookie", "x-own"] {
+            assert_eq!(next.headers().contains_key(name), kept, "{location}");
+        }
+        let offered = bytes(next).contains("Sec-WebSocket-Protocol: chat\r\n");
+        assert_eq!(offered, kept, "{location}");
     }
     for location in ["ws://a.example/", "http://a.example/"] {
         let error = request.redirected_to(location).unwrap_err();
         assert_eq!(error, RequestError::InsecureRedirect);
     }
-    assert_eq!(
-        request.redirected_to("//b.example/").unwrap_err(),
-        RequestError::Scheme
-    );
 }
 
 /// Proves: R6455-4.1-pac

@@ -128,7 +128,6 @@ fn server_keeps_the_same_limits_in_one_piece_and_in_two() {
         for bound in 0..request.len() + 2 {
             let limits = HeadLimits::default();
             both_ways_agree(limits.max_head_bytes(bound), &request);
-            both_ways_agree(limits.max_line_bytes(bound), &request);
             both_ways_agree(limits.max_headers(bound), &request);
         }
     }

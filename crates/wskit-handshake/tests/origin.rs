@@ -15,7 +15,7 @@ fn passes(policy: &OriginPolicy, request: UpgradeRequest) -> bool {
 }
 
 /// Origins that are not https://good.example, however much they look like it.
-const TRICKS: [&str; 23] = [
+const TRICKS: [&str; 22] = [
     "https://good.example.evil",
     "https://evilgood.example",
     "https://good.example:444",
@@ -28,7 +28,6 @@ const TRICKS: [&str; 23] = [
     "https://good.example/path",
     "https://good.example#evil",
     "https://good.example?evil",
-    "https://good.example:",
     "https://good.example:+443",
     "https://good.example:443:443",
     "https://good.example, https://evil.example",
@@ -50,6 +49,7 @@ fn server_list_compares_whole_origins() {
         "https://GOOD.example",
         "HTTPS://good.EXAMPLE",
         "https://good.example:443",
+        "https://good.example:",
         "http://localhost:3000",
     ] {
         assert!(passes(&policy, from(good)), "{good}");
@@ -146,6 +146,42 @@ fn server_allows_null_only_by_name() {
     ));
 }
 
+/// Apps made of local pages send this.
+/// Proves: R6455-10.2-a, R6455-4.2.2-c
+#[test]
+fn server_list_may_name_file() {
+    let policy = OriginPolicy::list(["file://"]).unwrap();
+    for good in ["file://", "FILE://"] {
+        assert!(passes(&policy, from(good)), "{good}");
+        assert!(!passes(&OriginPolicy::SameOrigin, from(good)), "{good}");
+    }
+    for bad in [
+        "file:",
+        "file:/",
+        "file:///",
+        "file:///x",
+        "file://:",
+        "file://h",
+        "null",
+    ] {
+        assert!(!passes(&policy, from(bad)), "{bad}");
+    }
+    let other = OriginPolicy::list(["https://good.example", "null"]).unwrap();
+    assert!(!passes(&other, from("file://")));
+    let request = from("file://");
+    let RequestOrigin::Site(site) = request.origin() else {
+        panic!()
+    };
+    assert_eq!(
+        (site.scheme(), site.host(), site.port()),
+        ("file", "", None)
+    );
+    assert_eq!(site.to_string(), "file://");
+    for entry in ["http://", "app://", "file:///", "file://:1"] {
+        assert!(OriginPolicy::list([entry]).is_err(), "{entry}");
+    }
+}
+
 /// Proves: R6455-4.2.2-c
 #[test]
 fn server_asks_a_predicate() {
@@ -169,7 +205,7 @@ fn server_refuses_with_403() {
     assert_eq!(
         rejection.to_bytes().escape_ascii().to_string(),
         b"HTTP/1.1 403 Forbidden\r\n\
-          content-type: text/plain; charset=utf-8\r\n\
+          Content-Type: text/plain; charset=utf-8\r\n\
           Content-Length: 19\r\n\
           Connection: close\r\n\
           \r\n\

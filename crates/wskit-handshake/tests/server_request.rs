@@ -99,6 +99,38 @@ fn server_takes_absolute_targets_that_agree_with_host() {
     }
 }
 
+/// RFC 9112 §3.2.2: the host of the target counts, so it is compared by what it means.
+/// Proves: R6455-4.2.1-b, R6455-4.2.1-c
+#[test]
+fn server_compares_absolute_targets_by_value() {
+    for (target, host) in [
+        ("http://example.com:80/x", "example.com"),
+        ("http://example.com/x", "example.com:80"),
+        ("http://example.com/x", "EXAMPLE.com:"),
+        ("http://example.com:/x", "example.com"),
+        ("https://example.com:443/x", "example.com"),
+        ("https://[::1]:443/x", "[::1]"),
+        ("http://example.com:8080/x", "example.com:8080"),
+    ] {
+        let request = with_line(REQUEST, "Host", &format!("Host: {host}"));
+        let request = upgrade(request.replace("/chat", target));
+        assert_eq!((request.path(), request.host()), ("/x", host), "{target}");
+    }
+    for (target, host) in [
+        ("http://example.com:443/x", "example.com"),
+        ("https://example.com:80/x", "example.com"),
+        ("https://example.com/x", "example.com:80"),
+        ("http://example.com./x", "example.com"),
+        ("http://u@example.com/x", "example.com"),
+        ("http://example.com:99999/x", "example.com"),
+        ("http:///x", "example.com"),
+    ] {
+        let request = with_line(REQUEST, "Host", &format!("Host: {host}"));
+        let (_, status) = refused(request.replace("/chat", target));
+        assert_eq!(status, 400, "{target} {host}");
+    }
+}
+
 /// Proves: R6455-4.2.1-a, R6455-4.2.1-b
 #[test]
 fn server_refuses_odd_targets() {
@@ -223,7 +255,6 @@ fn server_wants_a_key_of_16_bytes() {
         "AAAAAAAAAAAAAAAAAAAAAAA=", // 17 bytes
         "dGhlIHNhbXBsZSBub25jZQ",   // no padding
         "dGhlIHNhbXBsZSBub25jZQ=",  // half of it
-        "dGhlIHNhbXBsZSBub25jZR==", // bits that mean nothing
         "dGhlIHNhbXBsZSBu-25jZQ==", // the alphabet of URLs
         "dGhlIHNhbXBs ZSBub25jZQ==",
         "dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ==",
@@ -238,6 +269,52 @@ fn server_wants_a_key_of_16_bytes() {
         line(twice),
         (HandshakeError::DuplicateHeader("Sec-WebSocket-Key"), 400)
     );
+}
+
+/// The last character carries bits that mean nothing: the key is not decoded (§4.2.2), so they do no harm.
+/// Proves: R6455-4.2.1-f
+#[test]
+fn server_takes_any_22_characters_for_a_key() {
+    // The example of §4.1 item 7.
+    let mut keys = vec!["AQIDBAUGBwgJCgsMDQ4PEC==".to_owned()];
+    let alphabet = (b'A'..=b'Z').chain(b'a'..=b'z').chain(b'0'..=b'9');
+    for last in alphabet.chain(*b"+/") {
+        keys.push(format!("dGhlIHNhbXBsZSBub25jZ{}==", char::from(last)));
+    }
+    for key in keys {
+        let line = format!("Sec-WebSocket-Key: {key}");
+        let request = upgrade(with_line(REQUEST, "Sec-WebSocket-Key", &line));
+        let accepted = request.check(&OriginPolicy::Any).unwrap().accept().finish();
+        let accept = wskit_handshake::accept_key(key.as_bytes());
+        let accept = String::from_utf8(accept.to_vec()).unwrap();
+        let response = String::from_utf8(accepted.response).unwrap();
+        assert!(response.contains(&accept), "{key}: {response}");
+    }
+}
+
+/// RFC 3986 §3.2.3: a port is `*DIGIT`.
+/// Proves: R6455-4.2.1-c
+#[test]
+fn server_takes_an_empty_port_for_the_default_one() {
+    for host in ["h:", "127.0.0.1:", "[::1]:"] {
+        for request in [
+            with_line(REQUEST, "Host", &format!("Host: {host}")),
+            with_line(REQUEST, "Host", &format!("HOST:{host}\t")),
+        ] {
+            let name = host.trim_end_matches(':');
+            let page = with_more(&request, &format!("Origin: https://{name}"));
+            assert_eq!(upgrade(&page).host(), host);
+            assert!(upgrade(&page).check(&OriginPolicy::SameOrigin).is_ok());
+            let page = with_more(&request, &format!("Origin: http://{name}:"));
+            assert!(upgrade(&page).check(&OriginPolicy::SameOrigin).is_ok());
+            let page = with_more(&request, &format!("Origin: http://{name}:81"));
+            assert!(upgrade(&page).check(&OriginPolicy::SameOrigin).is_err());
+        }
+    }
+    for host in [":", "[]:", "h::", "h:+", "h: 80"] {
+        let request = with_line(REQUEST, "Host", &format!("Host: {host}"));
+        assert_matches!(refused(request), (HandshakeError::InvalidHost, 400));
+    }
 }
 
 /// Proves: R6455-4.2.1-g, R6455-4.2.2-e, R6455-4.3-c, R6455-4.4-a, R6455-11.3.5-a

@@ -55,8 +55,8 @@ fn server_writes_everything_it_was_given() {
          Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
          Sec-WebSocket-Protocol: superchat\r\n\
          Sec-WebSocket-Extensions: x-echo, permessage-deflate; a; b=9\r\n\
-         x-server: wskit\r\n\
-         set-cookie: id=1; HttpOnly\r\n\
+         X-Server: wskit\r\n\
+         Set-Cookie: id=1; HttpOnly\r\n\
          \r\n"
     );
     assert_eq!(accepted.protocol.as_deref(), Some("superchat"));
@@ -144,8 +144,8 @@ fn server_writes_refusals() {
     assert_eq!(
         text(checked.reject(&challenge)),
         "HTTP/1.1 401 Unauthorized\r\n\
-         www-authenticate: Basic realm=\"x\"\r\n\
-         content-type: text/plain\r\n\
+         WWW-Authenticate: Basic realm=\"x\"\r\n\
+         Content-Type: text/plain\r\n\
          Content-Length: 4\r\n\
          Connection: close\r\n\
          \r\n\
@@ -157,7 +157,7 @@ fn server_writes_refusals() {
         .unwrap();
     assert_eq!(
         text(redirect.to_bytes()),
-        "HTTP/1.1 302 Found\r\nlocation: /x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     );
     let empty = Rejection::new(StatusCode::NO_CONTENT)
         .unwrap()
@@ -200,7 +200,7 @@ fn server_refuses_with_any_http_response() {
         .unwrap();
     assert_eq!(
         text(Rejection::try_from(response).unwrap().to_bytes()),
-        "HTTP/1.1 418 I'm a teapot\r\nx-a: 1\r\nContent-Length: 15\r\nConnection: close\r\n\r\nshort and stout"
+        "HTTP/1.1 418 I'm a teapot\r\nX-A: 1\r\nContent-Length: 15\r\nConnection: close\r\n\r\nshort and stout"
     );
 }
 
@@ -216,9 +216,9 @@ fn server_names_its_version() {
     assert_eq!(
         text(error.rejection().unwrap().to_bytes()),
         "HTTP/1.1 426 Upgrade Required\r\n\
-         upgrade: websocket\r\n\
-         sec-websocket-version: 13\r\n\
-         content-type: text/plain; charset=utf-8\r\n\
+         Upgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\n\
+         Content-Type: text/plain; charset=utf-8\r\n\
          Content-Length: 50\r\n\
          Connection: close, Upgrade\r\n\
          \r\n\
@@ -231,7 +231,7 @@ fn server_names_its_version() {
 fn server_names_its_method() {
     let (error, _) = refused(REQUEST.replacen("GET", "POST", 1));
     let bytes = text(error.rejection().unwrap().to_bytes());
-    assert!(bytes.contains("\r\nallow: GET\r\n"), "{bytes}");
+    assert!(bytes.contains("\r\nAllow: GET\r\n"), "{bytes}");
 }
 
 /// Proves: R6455-4.2.2-k
@@ -270,7 +270,7 @@ fn server_answers_plain_requests() {
         .header("transfer-encoding", "chunked")
         .body("<p>")
         .unwrap();
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nContent-Length: 3\r\nConnection: close\r\n\r\n";
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 3\r\nConnection: close\r\n\r\n";
     let get = plain("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_eq!(text(get.respond(&page).unwrap()), format!("{head}<p>"));
     let ask = plain("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");

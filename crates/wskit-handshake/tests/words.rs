@@ -4,8 +4,8 @@ use std::error::Error;
 
 use http::{HeaderName, StatusCode};
 use wskit_handshake::{
-    BuildError, ClientRequest, ExtensionError, HandshakeError, HeadFault, HeadLimits, HeaderError,
-    OriginList, OriginPolicy, Rejection, RequestError,
+    BuildError, ClientHandshake, ClientRequest, ExtensionError, HandshakeError, HeadFault,
+    HeadLimits, HeaderError, OriginList, OriginPolicy, Rejection, RequestError,
 };
 
 #[test]
@@ -78,10 +78,46 @@ fn handshake_error_says_what_the_peer_did() {
 }
 
 #[test]
+fn server_without_http_is_told_by_its_answer() {
+    for (answer, words) in [
+        (
+            &b"SSH-2.0-OpenSSH_9.6\r\n"[..],
+            "the server does not speak HTTP: its answer begins with \"SSH-2.0-OpenSSH_9.6\", which \
+             looks like SSH",
+        ),
+        (
+            b"220 mail.example ESMTP\r\n",
+            "the server does not speak HTTP: its answer begins with \"220 mail.example ESMTP\", \
+             which looks like SMTP or FTP",
+        ),
+        (
+            b"\x15\x03\x01\x00\x02\x02\x46",
+            "the server does not speak HTTP: its answer begins with \
+             \"\\x15\\x03\\x01\\x00\\x02\\x02F\", which looks like TLS",
+        ),
+        (
+            b"RFB 003.008\n",
+            "the server does not speak HTTP: its answer begins with \"RFB 003.008\"",
+        ),
+    ] {
+        let request = ClientRequest::new("ws://h/").unwrap();
+        let mut handshake = ClientHandshake::new(request, [7; 16], HeadLimits::default());
+        let error = handshake.receive(answer).unwrap_err();
+        assert_eq!(error.to_string(), words);
+        assert!(error.source().is_none() && error.rejection().is_none());
+    }
+    let request = ClientRequest::new("ws://h/").unwrap();
+    let mut handshake = ClientHandshake::new(request, [7; 16], HeadLimits::default());
+    let error = handshake.receive(&[0; 500]).unwrap_err();
+    let HandshakeError::NotHttp(answer) = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!((answer.bytes(), answer.looks_like()), (&[0; 64][..], None));
+}
+
+#[test]
 fn every_answer_explains_itself_in_its_body() {
     for error in [
-        HandshakeError::StartLineTooLong { limit: 9 },
-        HandshakeError::HeaderLineTooLong { limit: 9 },
         HandshakeError::TooManyHeaders { limit: 9 },
         HandshakeError::HttpVersion,
         HandshakeError::MissingUpgrade,
