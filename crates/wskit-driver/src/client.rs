@@ -5,19 +5,19 @@ pub use parsed::HttpHandshake;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Response;
-use wskit_handshake::{ClientHandshake, ClientRequest, HeadLimits, Progress, RequestError};
+use wskit_handshake::{ClientHandshake, ClientRequest, HeadLimits, Refusal, RequestError};
 #[cfg(feature = "deflate")]
 use wskit_proto::deflate;
 use wskit_proto::{Config, Role};
 
 use crate::error::Error;
 use crate::extensions::Extensions;
-use crate::handshake::{read_until, write_all};
+use crate::handshake::ask;
 use crate::keys::nonce;
-use crate::runtime::{Runtime, within};
-use crate::transport::Transport;
+use crate::runtime::Runtime;
 use crate::watch::Watcher;
 use crate::websocket::WebSocket;
 
@@ -89,9 +89,12 @@ impl<R> Client<R> {
     /// at most `Config::handshake_timeout`. Nothing is sent before the answer has been read
     /// (RFC 6455 §4.1).
     ///
+    /// A refusal is told half a second after its head at the latest, with as much of its body as has
+    /// come: a body may never end.
+    ///
     /// # Errors
-    /// [`Error::Handshake`] when the server refuses or breaks the rules, [`Error::HandshakeTimeout`],
-    /// [`Error::Io`].
+    /// [`Error::Handshake`] when the server refuses, breaks the rules or does not speak HTTP,
+    /// [`Error::HandshakeTimeout`], [`Error::Io`].
     ///
     /// # Cancel safety
     /// A dropped handshake drops the stream.
@@ -107,15 +110,19 @@ impl<R> Client<R> {
         RequestError: From<Q::Error>,
     {
         let request = request.try_into().map_err(RequestError::from)?;
-        let opened = self.shake_hands(stream, request).await;
+        let limit = self.config.handshake_deadline();
+        let opened = self.shake_hands(stream, request, limit, |_| true).await;
         opened.inspect_err(|error| self.watcher.refused(Role::Client, error))
     }
 
-    /// The same without telling of a failure.
+    /// The same within `limit`, without telling of a failure. `wants_body` says whether the body of a
+    /// refusal is worth waiting for.
     pub(crate) async fn shake_hands<S>(
         &self,
         stream: S,
         request: ClientRequest,
+        limit: Duration,
+        wants_body: impl Fn(&Refusal) -> bool,
     ) -> Result<(WebSocket<R::Transport>, Response<()>), Error>
     where
         R: Runtime<S>,
@@ -123,21 +130,8 @@ impl<R> Client<R> {
     {
         let request = self.extensions.offer(request)?;
         let mut io = R::wrap(stream);
-        let timer = io.timer();
         let mut handshake = ClientHandshake::new(request, nonce()?, self.limits);
-        let accepted = within(timer, self.config.handshake_deadline(), async {
-            write_all(&mut io, handshake.request_bytes()).await?;
-            read_until(&mut io, |bytes| {
-                match bytes.map(|bytes| handshake.receive(bytes)) {
-                    Some(Ok(Progress::NeedMore)) => None,
-                    Some(Ok(Progress::Done(accepted))) => Some(Ok(accepted)),
-                    Some(Err(error)) => Some(Err(error.into())),
-                    None => Some(Err(handshake.receive_eof().into())),
-                }
-            })
-            .await
-        })
-        .await??;
+        let accepted = ask(&mut io, &mut handshake, limit, wants_body).await?;
         let agreed = self.extensions.confirm(&accepted.extensions)?;
         let config = self.config.clone();
         let ws = WebSocket::build(io, Role::Client, accepted.leftover, config, |connection| {

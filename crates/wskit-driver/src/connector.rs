@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::Response;
-use wskit_handshake::{ClientRequest, HeadLimits, RequestError};
+use wskit_handshake::{ClientRequest, HeadLimits, Refusal, RequestError};
 #[cfg(feature = "deflate")]
 use wskit_proto::deflate;
 use wskit_proto::{Config, Role};
@@ -13,10 +13,11 @@ use crate::dial::{Dial, Dialer, Proxy, ProxyError, Stage, TlsDialer};
 use crate::error::Error;
 use crate::net::Net;
 use crate::reconnect::{Open, Reconnect};
-use crate::redirect::follow;
+use crate::redirect::{follow, location};
 use crate::runtime::{Runtime, within};
 #[cfg(feature = "rustls")]
 use crate::tls;
+use crate::transport::Timer;
 use crate::turns::Turns;
 #[cfg(feature = "tracing")]
 use crate::watch::TARGET;
@@ -113,8 +114,9 @@ impl<R: Net, D> Connector<R, D> {
     /// Follows so many redirects at most (301, 302, 303, 307, 308), within the same deadline. Default 0:
     /// a redirect is a refusal, with the `Location` in it.
     ///
-    /// `Authorization`, `Cookie` and `Proxy-Authorization` do not go to another scheme, host or port,
-    /// and no way leads from `wss://` to `ws://`: see [`ClientRequest::redirected_to`].
+    /// Another scheme, host or port gets none of the headers and sub-protocols that the request was given,
+    /// and no way leads from `wss://` to `ws://`: see [`ClientRequest::redirected_to`]. The body of a
+    /// redirect is not waited for.
     #[must_use]
     pub fn redirects(mut self, limit: usize) -> Self {
         self.redirects = limit;
@@ -182,15 +184,27 @@ impl<R: Net, D> Connector<R, D> {
             secure = request.is_secure(),
         );
         let limit = self.client.settings().handshake_deadline();
+        let now = || <R as Net>::Timer::default().now();
+        let begun = now();
+        let left = || limit.saturating_sub(now().saturating_duration_since(begun));
         let stage = Stage::default();
-        let connecting = within(R::Timer::default(), limit, async {
+        let connecting = async {
             let mut followed = 0;
             loop {
-                let stream = self.dialer.dial_in_stages(&request, &stage).await?;
+                let dialling = self.dialer.dial_in_stages(&request, &stage);
+                let stream = match within(<R as Net>::Timer::default(), left(), dialling).await {
+                    Err(Error::HandshakeTimeout) if stage.is_proxy() => {
+                        return Err(ProxyError::Timeout.into());
+                    }
+                    dialled => dialled??,
+                };
                 step("opening handshake", request.host(), request.port());
+                let wants_body =
+                    |refusal: &Refusal| self.redirects == 0 || location(refusal).is_none();
+                // It keeps the time itself: a refusal whose body is not whole by then is told.
                 let opening = self
                     .client
-                    .shake_hands::<D::Stream>(stream, request.clone());
+                    .shake_hands(stream, request.clone(), left(), wants_body);
                 match opening.await {
                     Ok(opened) => return Ok(opened),
                     Err(error) => request = follow(&request, error, followed, self.redirects)?,
@@ -198,14 +212,11 @@ impl<R: Net, D> Connector<R, D> {
                 step("redirected", request.host(), request.port());
                 followed += 1;
             }
-        });
+        };
         #[cfg(feature = "tracing")]
         let connecting = tracing::Instrument::instrument(connecting, span);
         // Boxed: whoever lives with the connection afterwards would carry all this state for as long.
-        let connected = match Box::pin(connecting).await {
-            Err(Error::HandshakeTimeout) if stage.is_proxy() => Err(ProxyError::Timeout.into()),
-            connected => connected.and_then(|connected| connected),
-        };
+        let connected = Box::pin(connecting).await;
         connected.inspect_err(|error| self.client.watcher().refused(Role::Client, error))
     }
 }

@@ -1,18 +1,98 @@
 //! The opening handshake over a transport: moves bytes, keeps time, decides nothing.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
+
+use wskit_handshake::{ClientAccepted, ClientHandshake, Progress, Refusal};
+use wskit_proto::Config;
 
 use crate::error::Error;
 use crate::link::uninterrupted;
 use crate::runtime::within;
-use crate::transport::{PollRead, PollWrite, Transport};
+use crate::transport::{PollRead, PollWrite, Timer, Transport};
 
 /// Read at once during a handshake. On the heap, and gone before the connection idles.
 const READ: usize = 4 << 10;
+/// Waited for the body of a refusal once its head is in: most are there by then, and some never end.
+const BODY_WAIT: Duration = Duration::from_millis(500);
+/// So much of an answer must be taken within one handshake deadline.
+const ANSWER_PART: usize = 64 << 10;
 /// Thrown away after a refusal, at most, to let the refusal arrive.
 const DISCARD: usize = 64 << 10;
+
+/// Sends a client's request and reads the answer, in at most `limit`. The body of a refusal is read for
+/// a moment, if it is wanted at all.
+pub(crate) async fn ask<T: Transport>(
+    io: &mut T,
+    handshake: &mut ClientHandshake,
+    limit: Duration,
+    wants_body: impl Fn(&Refusal) -> bool,
+) -> Result<ClientAccepted, Error> {
+    let timer = io.timer();
+    let begun = timer.now();
+    let asked = within(timer.clone(), limit, async {
+        let written = write_all(io, handshake.request_bytes()).await;
+        let answer = read_until(io, |bytes| receive(handshake, bytes, Until::Head));
+        match written {
+            Ok(()) => answer.await,
+            // A server that has hung up may have said why before it did.
+            Err(error) => at_once(answer).await.unwrap_or(Err(error.into())),
+        }
+    });
+    if let Some(accepted) = asked.await?? {
+        return Ok(accepted);
+    }
+    if handshake.refusal().is_some_and(wants_body) {
+        let left = limit.saturating_sub(timer.now().saturating_duration_since(begun));
+        let body = read_until(io, |bytes| receive(handshake, bytes, Until::End));
+        if let Ok(Err(error @ Error::Handshake(_))) = within(timer, left.min(BODY_WAIT), body).await
+        {
+            return Err(error);
+        }
+    }
+    // The time is up or the transport has failed: what is known is told.
+    let end = handshake.cut_refusal();
+    Err(end.unwrap_or_else(|| handshake.receive_eof()).into())
+}
+
+/// What the answer is read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    Head,
+    End,
+}
+
+/// What has come of the answer: `Some(Ok(None))` for the head of a refusal.
+fn receive(
+    handshake: &mut ClientHandshake,
+    bytes: Option<&[u8]>,
+    until: Until,
+) -> Option<Result<Option<ClientAccepted>, Error>> {
+    let Some(bytes) = bytes else {
+        return Some(Err(handshake.receive_eof().into()));
+    };
+    match handshake.receive(bytes) {
+        Ok(Progress::NeedMore) if until == Until::Head && handshake.refusal().is_some() => {
+            Some(Ok(None))
+        }
+        Ok(Progress::NeedMore) => None,
+        Ok(Progress::Done(accepted)) => Some(Ok(Some(accepted))),
+        Err(error) => Some(Err(error.into())),
+    }
+}
+
+/// What comes of a future that must not wait.
+async fn at_once<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
 
 /// Reads until `receive` has made something of it. `None` to `receive` is the end of the stream,
 /// which it must make something of.
@@ -48,31 +128,43 @@ pub(crate) async fn write_all<T: PollWrite>(io: &mut T, mut bytes: &[u8]) -> io:
 
 /// Sends a final answer and ends the transport: the peer must be able to read the answer, so what it
 /// still sends is thrown away for a while (RFC 9112 §9.6).
+///
+/// An answer that was cut is an error. Its time is counted anew with each part that the peer takes, so
+/// that a large one may take long and none takes for ever.
 pub(crate) async fn answer_and_close<T: Transport>(
     mut io: T,
     answer: &[u8],
-    limit: Duration,
+    config: &Config,
 ) -> Result<(), Error> {
     let timer = io.timer();
-    let done = within(timer, limit, async {
-        write_all(&mut io, answer).await?;
-        poll_fn(|cx| uninterrupted(|| io.poll_shutdown(cx))).await?;
-        let mut buf = vec![0; READ];
-        let mut left = DISCARD;
-        while left > 0 {
-            match read(&mut io, &mut buf).await? {
-                0 => break,
-                n => left = left.saturating_sub(n),
-            }
-        }
-        io::Result::Ok(())
-    })
-    .await;
-    match done {
+    let limit = config.handshake_deadline();
+    for part in answer.chunks(ANSWER_PART) {
+        within(timer.clone(), limit, write_all(&mut io, part)).await??;
+    }
+    let shutdown = poll_fn(|cx| uninterrupted(|| io.poll_shutdown(cx)));
+    within(timer.clone(), limit, shutdown).await??;
+    match within(timer, config.close_deadline(), discard(&mut io)).await {
+        Ok(discarded) => Ok(discarded?),
         // The answer is out; that the peer does not hang up is its own affair.
-        Ok(_) | Err(Error::HandshakeTimeout) => Ok(()),
+        Err(Error::HandshakeTimeout) => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Reads to the end of the stream, or as much as is thrown away.
+async fn discard<T: PollRead>(io: &mut T) -> io::Result<()> {
+    let mut buf = vec![0; READ];
+    let mut left = DISCARD;
+    while left > 0 {
+        match read(io, &mut buf).await {
+            Ok(0) => break,
+            // A TLS stream that ends without its last word.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            Ok(n) => left = left.saturating_sub(n),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 pub(crate) async fn read<T: PollRead>(io: &mut T, buf: &mut [u8]) -> io::Result<usize> {

@@ -63,7 +63,7 @@ pub(crate) fn follow(
 }
 
 /// Where it leads, if it is a redirect and says so.
-fn location(refusal: &Refusal) -> Option<&str> {
+pub(crate) fn location(refusal: &Refusal) -> Option<&str> {
     match refusal.status {
         StatusCode::MOVED_PERMANENTLY
         | StatusCode::FOUND

@@ -132,7 +132,8 @@ impl<R> Server<R> {
                     .rejection()
                     .map(|rejection| rejection.to_bytes())
                     .unwrap_or_default();
-                answer_and_close(http.io, &answer, self.settings.config.close_deadline()).await?;
+                // Whether or not the client hears it: this is what it did.
+                let _ = answer_and_close(http.io, &answer, &self.settings.config).await;
                 Err(error.into())
             }
         }
@@ -187,8 +188,7 @@ impl<R> Server<R> {
                     settings: settings.clone(),
                 })),
                 Err(rejection) => {
-                    answer_and_close(io, &rejection.to_bytes(), settings.config.close_deadline())
-                        .await?;
+                    let _ = answer_and_close(io, &rejection.to_bytes(), &settings.config).await;
                     Err(Error::OriginRefused)
                 }
             },
@@ -199,8 +199,7 @@ impl<R> Server<R> {
             })),
             Err(Error::Handshake(error)) => {
                 if let Some(rejection) = error.rejection() {
-                    answer_and_close(io, &rejection.to_bytes(), settings.config.close_deadline())
-                        .await?;
+                    let _ = answer_and_close(io, &rejection.to_bytes(), &settings.config).await;
                 }
                 Err(error.into())
             }
@@ -297,14 +296,14 @@ impl<T: Transport> Upgrade<T> {
     /// Refuses: answers with any status but 101 and ends the connection.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// As [`HttpRequest::respond`].
     ///
     /// # Cancel safety
     /// A dropped refusal drops the stream.
     pub async fn reject(self, rejection: &Rejection) -> Result<(), Error> {
         rejected(rejection.status());
         let answer = self.request.reject(rejection);
-        answer_and_close(self.io, &answer, self.settings.config.close_deadline()).await
+        answer_and_close(self.io, &answer, &self.settings.config).await
     }
 
     /// The transport.
@@ -346,14 +345,19 @@ impl<T: Transport> HttpRequest<T> {
     /// Answers and ends the connection. `Content-Length` and `Connection: close` are added; the body
     /// is left out in answer to HEAD.
     ///
+    /// The client is given `Config::handshake_timeout` for each 64 KiB of the answer. Then up to 64 KiB
+    /// of what it still sends are thrown away, for at most `Config::close_timeout`, so that it can read
+    /// the answer; if it has not hung up by then, that is no error.
+    ///
     /// # Errors
-    /// [`Error::Response`] for a 1xx status, [`Error::Io`].
+    /// [`Error::Response`] for a 1xx status. When the answer was cut: [`Error::HandshakeTimeout`] if the
+    /// client does not take it in time, [`Error::Io`] if the transport fails.
     ///
     /// # Cancel safety
     /// A dropped answer drops the stream.
     pub async fn respond<B: AsRef<[u8]>>(self, response: &http::Response<B>) -> Result<(), Error> {
         let answer = self.request.respond(response)?;
-        answer_and_close(self.io, &answer, self.settings.config.close_deadline()).await
+        answer_and_close(self.io, &answer, &self.settings.config).await
     }
 
     /// The transport and the bytes that followed the head, for another HTTP server.

@@ -23,6 +23,7 @@ pub mod pressure;
 pub mod proxies;
 pub mod reconnect;
 pub mod redirects;
+pub mod refusals;
 mod scene;
 pub mod shutdown;
 pub mod split;
@@ -245,6 +246,17 @@ macro_rules! suite {
             server_hands_over_ordinary_http
             client_is_refused
             handshake_cut_at_every_byte_is_an_error
+            slow_client_gets_the_whole_answer
+            answer_that_is_cut_is_an_error
+        });
+        $crate::scenarios!($harness, refusals: {
+            refusal_without_an_end_is_told_soon
+            refusal_that_is_cut_is_told_at_once
+            body_that_ends_in_time_is_whole
+            refusal_is_told_at_the_handshake_deadline
+            unfinished_refusal_decides_what_comes_next
+            server_of_another_protocol_is_told_at_once
+            answer_before_the_request_is_heard
         });
         $crate::scenarios!($harness, dial: {
             first_address_that_answers_wins
@@ -275,6 +287,7 @@ macro_rules! suite {
             redirect_is_a_refusal_unless_asked_for
             redirect_within_an_origin_keeps_everything
             redirect_to_another_origin_leaves_credentials_behind
+            redirect_is_followed_before_its_body
             redirect_loop_ends
             redirect_to_nowhere_is_told_as_such
             other_refusals_are_not_followed
@@ -367,6 +380,7 @@ mod tests {
             include_str!("suite/dial.rs"),
             include_str!("suite/proxies.rs"),
             include_str!("suite/redirects.rs"),
+            include_str!("suite/refusals.rs"),
             include_str!("suite/reconnect.rs"),
             include_str!("suite/faults.rs"),
             include_str!("suite/cancel.rs"),

@@ -184,7 +184,7 @@ impl<R: Net> Dial for Dialer<R> {
         let tls = self.tls_connector()?;
         let tcp = self.tcp_in_stages(request, stage).await?;
         step("TLS handshake", request.host(), request.port());
-        self.secure(&tls, request.host(), tcp).await
+        self.secure(&tls, request.server_name(), tcp).await
     }
 
     #[cfg(not(feature = "rustls"))]

@@ -3,7 +3,6 @@ use std::io;
 
 use wskit_handshake::ClientRequest;
 
-use super::zone::split_zone;
 use super::{Dial, Dialer, Stage};
 use crate::error::Error;
 use crate::net::Net;
@@ -54,6 +53,6 @@ impl<R: Net, L: TlsLayer<R::Stream>> Dial for TlsDialer<R, L> {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, error).into());
         }
         let tcp = self.dialer.tcp_in_stages(request, stage).await?;
-        self.layer.secure(split_zone(request.host()).0, tcp).await
+        self.layer.secure(request.server_name(), tcp).await
     }
 }

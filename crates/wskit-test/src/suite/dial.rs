@@ -38,7 +38,7 @@ pub(super) async fn welcome(script: &mut Script) -> String {
     head
 }
 
-pub(super) fn millis(millis: u64) -> Duration {
+pub(super) const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 

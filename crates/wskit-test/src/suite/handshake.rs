@@ -10,9 +10,9 @@ use wskit_proto::{Message, Role};
 use super::scene::{CAPACITY, config};
 use crate::faults::Faults;
 use crate::frames::Frames;
-use crate::harness::{Harness, run, run_timed, sleep};
+use crate::harness::{Harness, now, run, run_timed, sleep};
 use crate::join::{join, once};
-use crate::pipe::pipe;
+use crate::pipe::{PipeEnd, pipe};
 use crate::script::Script;
 
 /// The request of RFC 6455 §1.3, with a body of the caller's lines.
@@ -388,5 +388,66 @@ pub fn handshake_cut_at_every_byte_is_an_error<H: Harness>() {
                 }
             });
         }
+    }
+}
+
+/// A page as large as this, to a client that takes 40 KB a second.
+const PAGE: usize = 300_000;
+
+async fn serve_page<H: Harness>(end: PipeEnd) -> Result<(), Error> {
+    let Request::Http(http) = server::<H>().receive(H::stream(end)).await? else {
+        panic!("no WebSocket was asked for")
+    };
+    http.respond(&http::Response::new(vec![b'x'; PAGE])).await
+}
+
+/// Proves: X-io-1
+pub fn slow_client_gets_the_whole_answer<H: Harness>() {
+    run_timed::<H>(async {
+        let (near, far) = pipe(CAPACITY);
+        let mut peer = Script::new(far, Role::Client);
+        let script = async {
+            peer.send("GET /page HTTP/1.1\r\nHost: example.com\r\n\r\n")
+                .await;
+            while peer.read().await.unwrap() > 0 {
+                sleep::<H>(Duration::from_millis(100)).await;
+            }
+            peer.head().await;
+            let page = peer.rest().await;
+            assert!(page.len() == PAGE, "{} bytes came", page.len());
+            peer.hang_up();
+        };
+        let (answered, ()) = join(serve_page::<H>(near), script).await;
+        answered.unwrap();
+    });
+}
+
+/// Proves: X-io-1
+pub fn answer_that_is_cut_is_an_error<H: Harness>() {
+    for (taken, reset) in [(0, false), (100_000, false), (100_000, true)] {
+        run_timed::<H>(async {
+            let (near, far) = pipe(CAPACITY);
+            let mut peer = Script::new(far, Role::Client);
+            let script = async {
+                peer.send("GET /page HTTP/1.1\r\nHost: example.com\r\n\r\n")
+                    .await;
+                let mut left: usize = taken;
+                while left > 0 {
+                    left = left.saturating_sub(peer.read().await.unwrap());
+                }
+                if reset {
+                    peer.hang_up();
+                }
+            };
+            let begun = now::<H>();
+            let (answered, ()) = join(serve_page::<H>(near), script).await;
+            match answered {
+                Err(Error::Io(_)) => assert!(reset),
+                Err(Error::HandshakeTimeout) => assert!(!reset),
+                other => panic!("{taken} taken, reset {reset}: {other:?}"),
+            }
+            // It is bounded, too.
+            assert!(now::<H>() - begun < Duration::from_secs(60));
+        });
     }
 }
