@@ -18,7 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
     let limits = match input.byte() % 4 {
         0 => HeadLimits::default(),
         1 => HeadLimits::default().max_head_bytes(300),
-        2 => HeadLimits::default().max_line_bytes(60),
+        2 => HeadLimits::default().max_head_bytes(60),
         _ => HeadLimits::default().max_headers(6),
     };
     let (one, other) = (Cuts::new(&mut input), Cuts::new(&mut input));
@@ -159,11 +159,6 @@ fn answer(run: Run, wire: &[u8], limits: HeadLimits) {
     let head = &wire[..taken];
     assert!(taken <= limits.max_head_bytes);
     let lines: Vec<&[u8]> = head[..taken - 4].split(|byte| *byte == b'\n').collect();
-    assert!(
-        lines
-            .iter()
-            .all(|line| line.strip_suffix(b"\r").unwrap_or(line).len() <= limits.max_line_bytes)
-    );
     assert!(lines.len() - 1 <= limits.max_headers);
     let read = read_request(head).expect("what is accepted is HTTP");
     assert_eq!((read.size, read.headers.len()), (taken, lines.len() - 1));

@@ -1,8 +1,8 @@
 //! A client's side of the opening handshake: any two cuttings give the same result, no byte is lost,
 //! the work is linear, and nothing is agreed on that was not offered.
 //!
-//! Input: flags (bits 0 and 1: which limits, bit 2: the stream ends), two times cuts (8), then what
-//! the server sends. The key belongs to a nonce of sixteen times 7.
+//! Input: flags (bits 0 and 1: which limits, bit 2: the stream ends, bit 3: a refusal is cut where it is), two
+//! times cuts (8), then what the server sends. The key belongs to a nonce of sixteen times 7.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -19,18 +19,30 @@ fuzz_target!(|bytes: &[u8]| {
         1 => HeadLimits::default()
             .max_head_bytes(250)
             .max_interim_responses(1),
-        2 => HeadLimits::default().max_line_bytes(60).max_headers(6),
+        2 => HeadLimits::default().max_headers(6),
         _ => HeadLimits::default().max_body_bytes(20),
     };
     let (one, other) = (Cuts::new(&mut input), Cuts::new(&mut input));
     let wire = input.rest();
-    let eof = flags & 4 != 0;
-    let (first, second) = (run(wire, one, limits, eof), run(wire, other, limits, eof));
+    let last = match flags & 12 {
+        0 => Last::Waits,
+        4 => Last::Ends,
+        _ => Last::IsCut,
+    };
+    let (first, second) = (run(wire, one, limits, last), run(wire, other, limits, last));
     assert_eq!(first, second, "the verdict depends on the cuts");
 });
 
+/// What comes behind the last byte.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Waits,
+    Ends,
+    IsCut,
+}
+
 /// The verdict as text, and the bytes of all heads if the answer is yes.
-fn run(wire: &[u8], cuts: Cuts, limits: HeadLimits, eof: bool) -> (String, Option<usize>) {
+fn run(wire: &[u8], cuts: Cuts, limits: HeadLimits, last: Last) -> (String, Option<usize>) {
     let request = ClientRequest::new("ws://example.com/chat")
         .and_then(|request| request.protocols(PROTOCOLS))
         .and_then(|request| {
@@ -61,11 +73,25 @@ fn run(wire: &[u8], cuts: Cuts, limits: HeadLimits, eof: bool) -> (String, Optio
     );
     if end.is_none() {
         assert_eq!(given, wire.len());
-        if !eof {
-            return ("more".into(), None);
+        match last {
+            Last::Waits => return ("more".into(), None),
+            Last::Ends => end = Some(Err(handshake.receive_eof())),
+            Last::IsCut => {
+                let known = handshake.refusal().map(|refusal| refusal.status);
+                let Some(cut) = handshake.cut_refusal() else {
+                    assert_eq!(known, None, "a refusal can be cut");
+                    return ("more".into(), None);
+                };
+                let HandshakeError::Refused(refusal) = &cut else {
+                    panic!("{cut:?}");
+                };
+                assert_eq!(Some(refusal.status), known);
+                assert!(!refusal.body_is_complete);
+                end = Some(Err(cut));
+            }
         }
     }
-    match end.unwrap_or_else(|| Err(handshake.receive_eof())) {
+    match end.expect("one of them was set") {
         Ok(accepted) => {
             let after = handshake.receive(b"x").expect_err("it is over");
             assert!(matches!(after, HandshakeError::Finished));
@@ -92,7 +118,17 @@ fn run(wire: &[u8], cuts: Cuts, limits: HeadLimits, eof: bool) -> (String, Optio
             );
             assert_eq!(format!("{:?}", handshake.receive_eof()), told);
             match &error {
-                HandshakeError::Refused(refusal) => check_refusal(refusal, wire, limits, eof),
+                HandshakeError::Refused(refusal) => {
+                    check_refusal(refusal, wire, limits, last == Last::Ends);
+                }
+                // How much of it came at once is not the verdict.
+                HandshakeError::NotHttp(answer) => {
+                    let start = answer.bytes();
+                    assert!((1..=64).contains(&start.len()));
+                    assert!(!b"HTTP/1.".starts_with(start) && !start.starts_with(b"HTTP/1."));
+                    assert!(wire[last_head(wire)..].starts_with(start));
+                    return ("not HTTP".into(), None);
+                }
                 // Bytes of the last head; those before were interim.
                 HandshakeError::UnexpectedEof { received } => assert!(*received <= wire.len()),
                 _ => {}
