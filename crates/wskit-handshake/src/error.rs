@@ -114,8 +114,8 @@ pub enum HandshakeError {
 
 impl HandshakeError {
     /// What a server should answer, ready to be written: 400, 405, 426, 431 or
-    /// 505 with a line of explanation. `None` when there is nobody to
-    /// answer: the errors of a client, the end of the stream, and
+    /// 505 with a line of explanation. `None` where there is nothing to answer:
+    /// the errors of a client, the end of the stream, and
     /// [`Finished`](Self::Finished).
     pub fn rejection(&self) -> Option<Rejection> {
         let status = match self {

@@ -391,7 +391,14 @@ fn server_refuses_bad_extended_connect() {
         header("connection", "upgrade"),
         Err(HandshakeError::Malformed(_))
     );
-    assert_matches!(header("host", "EXAMPLE.com"), Ok(_));
+    // RFC 9113 §8.3.1: a Host that means the same host does no harm.
+    for same in ["EXAMPLE.com", "example.com:443", "example.com:"] {
+        assert_matches!(header("host", same), Ok(_));
+    }
+    assert_matches!(
+        header("host", "example.com:80"),
+        Err(HandshakeError::DuplicateHeader("Host"))
+    );
     assert_matches!(
         header("host", "other.example"),
         Err(HandshakeError::DuplicateHeader("Host"))
