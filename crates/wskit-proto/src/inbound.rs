@@ -12,7 +12,7 @@ use crate::closing::State;
 use crate::config::{Config, Limits};
 use crate::error::{ProtocolError, SendError};
 use crate::event::{CloseFrame, ControlPayload, Piece};
-use crate::message::{MessageKind, MessageRef, Payload};
+use crate::message::{MessageKind, MessageRef};
 use crate::outbox::{IDLE, Outbox};
 use crate::outcome::TimeoutKind;
 use crate::receiver::{Delivery, Item, ReadBuf, Receiver, Step};
@@ -72,7 +72,7 @@ impl WithOutbox for Outbox {
 }
 
 /// Something came in. A token without a reference; [`Inbound::message`] and [`Inbound::piece`] lend
-/// what it stands for, until the next call that reads or parses.
+/// what it stands for, until the next call that reads or parses; from then on it stands for nothing.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Ready {
@@ -172,13 +172,11 @@ impl Inbound {
         self.rx.is_dry()
     }
 
-    /// Lends the message that [`next_plain`](Inbound::next_plain) has just answered.
+    /// Lends the message that [`next_plain`](Inbound::next_plain) has just answered; as
+    /// [`message`](Inbound::message), but without the right to take a buffer along.
     #[inline]
     pub fn plain(&self, item: Item) -> MessageRef<'_> {
-        if item.kind == MessageKind::Text && !self.rx.is_lent(item) {
-            return MessageRef::new(item.kind, Payload::Lent(&[]));
-        }
-        MessageRef::new(item.kind, Payload::Lent(self.rx.bytes(item)))
+        self.rx.plain(item)
     }
 
     /// The next event if it is of the commonest kind, a whole plain message in the read buffer;
@@ -211,12 +209,12 @@ impl Inbound {
             return Ok(Some(match step {
                 None => return Ok(None),
                 Some(Step::Message(item)) => {
-                    self.rx.tally.received_message(self.rx.bytes(item).len());
+                    self.rx.tally.received_message(self.rx.piece(item).len());
                     self.active = true;
                     Ready::Message(item)
                 }
                 Some(Step::Piece { item, first, last }) => {
-                    let len = self.rx.bytes(item).len();
+                    let len = self.rx.piece(item).len();
                     if last {
                         self.rx.tally.received_message(len);
                     } else {
@@ -248,29 +246,21 @@ impl Inbound {
         }
     }
 
-    /// Lends a message. A token that is not the latest, or from before the latest read, stands for
-    /// bytes that are gone: a text is empty then, binary data is whatever lies there now.
+    /// Lends a message: the one handed out last, until bytes are read or parsed. A token that was kept
+    /// longer stands for nothing, so that the message is empty.
     #[inline]
     pub fn message(&mut self, item: Item) -> MessageRef<'_> {
-        // A token kept too long stands for nothing: its bytes may be others now, and no text.
-        if item.kind == MessageKind::Text && !self.rx.is_lent(item) {
-            return MessageRef::new(item.kind, Payload::Lent(&[]));
-        }
-        if item.own {
-            MessageRef::new(item.kind, Payload::Own(self.rx.own_mut()))
-        } else {
-            MessageRef::new(item.kind, Payload::Lent(self.rx.bytes(item)))
-        }
+        self.rx.message(item)
     }
 
-    /// Lends a piece.
+    /// Lends a piece, under the same condition as a [`message`](Inbound::message).
     pub fn piece(&self, piece: PieceItem) -> Piece<'_> {
         let PieceItem { item, first, last } = piece;
         Piece {
             kind: item.kind,
             first,
             last,
-            data: self.rx.bytes(item),
+            data: self.rx.piece(item),
         }
     }
 

@@ -4,6 +4,7 @@
 )]
 
 mod buffers;
+mod memory;
 mod parse;
 mod payload;
 mod spare;
@@ -19,9 +20,10 @@ use crate::config::{Config, Limits};
 use crate::error::ProtocolError;
 use crate::event::{CloseFrame, ControlPayload};
 use crate::message::MessageKind;
-use crate::pool::{self, Slab};
+use crate::pool;
 use crate::role::Role;
 use crate::tally::Tally;
+use memory::Memory;
 
 /// Bytes in, messages and control frames out: the receiving half of a connection.
 ///
@@ -32,7 +34,10 @@ use crate::tally::Tally;
 /// frame that lies in the buffer) and inlines into the caller; [`step`](Receiver::step) takes
 /// everything, and alone knows errors, fragments and control frames.
 pub(crate) struct Receiver {
-    slab: Slab,
+    /// The slab, and `own`, where a message is put together that cannot be lent from the slab:
+    /// `own[..own_done]`, unmasked and checked. What lies behind it is room for reading that has been
+    /// initialised.
+    memory: Memory,
     /// Unparsed bytes are `slab[start..end]`.
     start: u32,
     end: u32,
@@ -53,9 +58,6 @@ pub(crate) struct Receiver {
     frame: Option<Frame>,
     message: Option<Open>,
     utf8: Utf8Check,
-    /// Where a message is put together that cannot be lent from the slab: `own[..own_done]`, unmasked
-    /// and checked. What lies behind it is room for reading that has been initialised.
-    own: Vec<u8>,
     own_done: usize,
     own_lent: bool,
     /// How large the latest message was that was read into a buffer of its own: the next may be as
@@ -67,8 +69,6 @@ pub(crate) struct Receiver {
     bulk: bool,
     /// Bytes of an unfinished header or control frame while no slab is held.
     carry: Vec<u8>,
-    /// The text that may be lent: its bytes have been validated and still lie where they were.
-    lent: Item,
     error: Option<ProtocolError>,
     decoder: Option<Box<Decoder>>,
     pub(crate) tally: Tally,
@@ -171,7 +171,7 @@ impl Receiver {
     pub(crate) fn new(role: Role, config: Arc<Config>, tally: Tally) -> Self {
         let hot_max = hot_max(&config);
         Self {
-            slab: Slab::default(),
+            memory: Memory::default(),
             start: 0,
             end: 0,
             hot: true,
@@ -185,14 +185,12 @@ impl Receiver {
             frame: None,
             message: None,
             utf8: Utf8Check::new(),
-            own: Vec::new(),
             own_done: 0,
             own_lent: false,
             expected: 0,
             tried: false,
             bulk: false,
             carry: Vec::new(),
-            lent: NOTHING,
             error: None,
             decoder: None,
             tally,
@@ -224,7 +222,10 @@ impl Receiver {
         if !(self.hot & self.masked) {
             return self.hot_any();
         }
-        let bytes = self.slab.get_mut(self.start as usize..self.end as usize)?;
+        let bytes = self
+            .memory
+            .slab_mut()
+            .get_mut(self.start as usize..self.end as usize)?;
         // What servers mostly get: a masked frame with a 7-bit length. With the bits turned that must
         // be set, FIN and text or binary is 1 or 2, and the second byte is the length (§5.2).
         let Some(word) = bytes.first_chunk() else {
@@ -254,12 +255,12 @@ impl Receiver {
             mask.apply(payload);
         } else {
             item.kind = MessageKind::Text;
-            self.lent = item;
             if !mask.apply_ascii(payload) && !is_utf8(payload) {
                 self.no_text();
                 return None;
             }
         }
+        self.memory.lend(item);
         Some(item)
     }
 
@@ -276,7 +277,10 @@ impl Receiver {
         if !self.hot {
             return None;
         }
-        let bytes = self.slab.get_mut(self.start as usize..self.end as usize)?;
+        let bytes = self
+            .memory
+            .slab_mut()
+            .get_mut(self.start as usize..self.end as usize)?;
         // The longest header of such a frame is 8 bytes: they are looked at as one number, the first
         // byte lowest. What a shorter frame lacks is seen when its payload is taken.
         let word = match bytes.first_chunk() {
@@ -328,12 +332,13 @@ impl Receiver {
                     mask.apply(payload);
                 }
             }
-            MessageKind::Text if is_text(mask, payload) => self.lent = item,
+            MessageKind::Text if is_text(mask, payload) => {}
             MessageKind::Text => {
                 self.no_text();
                 return None;
             }
         }
+        self.memory.lend(item);
         Some(item)
     }
 
@@ -353,8 +358,10 @@ impl Receiver {
             Err(_) | Ok(Some(Step::Close(_))) => self.end(),
             Ok(step) => {
                 self.drained = step.is_none();
-                if let Some(Step::Message(item)) = step {
-                    self.lent = *item;
+                match step {
+                    Some(Step::Message(item)) => self.memory.lend(*item),
+                    Some(Step::Piece { item, .. }) => self.memory.lend_piece(*item),
+                    _ => {}
                 }
                 self.hot = self.frame.is_none()
                     && self.message.is_none()
@@ -373,7 +380,7 @@ impl Receiver {
         self.message = None;
         // What has been handed out, or waits to be, stays until the next look at the input.
         if !self.own_lent {
-            self.own = Vec::new();
+            *self.memory.own_mut() = Vec::new();
         }
         self.carry = Vec::new();
         self.error = None;
@@ -404,8 +411,8 @@ impl Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        if !self.slab.is_empty() {
-            pool::give_read(core::mem::take(&mut self.slab));
+        if !self.memory.slab().is_empty() {
+            pool::give_read(core::mem::take(self.memory.slab_mut()));
         }
     }
 }
@@ -434,11 +441,3 @@ fn few(bytes: &[u8]) -> u64 {
     }
     u64::from_le_bytes(word)
 }
-
-/// No item: a range that is none.
-const NOTHING: Item = Item {
-    from: 1,
-    to: 0,
-    kind: MessageKind::Binary,
-    own: false,
-};

@@ -7,7 +7,8 @@
 use wskit_frame::{CONTROL_MAX, FrameHeader};
 
 use super::payload::check;
-use super::{BLOCK, FIRST, Frame, Item, LARGE, NOTHING, ReadBuf, Receiver, SURPLUS, Spare, State};
+use super::{BLOCK, FIRST, Frame, Item, LARGE, ReadBuf, Receiver, SURPLUS, Spare, State};
+use crate::message::MessageRef;
 use crate::pool::{self, READ_SLAB};
 
 impl Receiver {
@@ -16,35 +17,34 @@ impl Receiver {
     pub(crate) fn read_buf(&mut self) -> ReadBuf<'_> {
         // Between messages, with nothing left over: the buffer from its start.
         if self.is_dry() && !self.bulk && self.expected == 0 {
-            self.lent = NOTHING;
-            if self.slab.is_empty() {
-                self.slab = pool::take_read();
-            }
             self.start = 0;
             self.end = 0;
-            return ReadBuf::Slab(&mut self.slab);
+            let slab = self.memory.slab_mut();
+            if slab.is_empty() {
+                *slab = pool::take_read();
+            }
+            return ReadBuf::Slab(slab);
         }
         self.read_buf_within()
     }
 
     #[inline(never)]
     fn read_buf_within(&mut self) -> ReadBuf<'_> {
-        self.lent = NOTHING;
         if self.reads_large() {
             return self.large();
         }
-        if self.slab.is_empty() {
+        if self.memory.slab().is_empty() {
             self.acquire();
-        } else if self.bulk && self.slab.len() == READ_SLAB {
+        } else if self.bulk && self.memory.slab().len() == READ_SLAB {
             self.enlarge();
         } else if self.start == self.end {
             self.start = 0;
             self.end = 0;
-        } else if self.start > 0 && self.end as usize > self.slab.len() / 2 {
+        } else if self.start > 0 && self.end as usize > self.memory.slab().len() / 2 {
             self.compact();
         }
         let end = self.end as usize;
-        let room = self.slab.get_mut(end..).unwrap_or_default();
+        let room = self.memory.slab_mut().get_mut(end..).unwrap_or_default();
         if self.expected > 0 && self.hot && room.len() > FIRST {
             return ReadBuf::Slab(room.get_mut(..FIRST).unwrap_or_default());
         }
@@ -54,16 +54,19 @@ impl Receiver {
     /// Says how many bytes were read into the slab.
     #[inline]
     pub(crate) fn filled(&mut self, n: usize) {
+        // More than there was room for is the caller's mistake: what does not fit has not come.
+        let len = self.memory.slab().len();
+        let n = n.min(len.saturating_sub(self.end as usize));
         self.heard |= n > 0;
         self.tally.received_bytes(n);
         self.drained = false;
-        let end = (self.end as usize + n).min(self.slab.len());
+        let end = self.end as usize + n;
         self.end = end as u32;
         if self.expected > 0 && self.hot && core::mem::replace(&mut self.tried, true) {
             // The first read after a large message found no other.
             self.expected = 0;
         }
-        if end == self.slab.len() {
+        if end == len {
             self.bulk = true;
         } else if self.bulk && end <= READ_SLAB {
             self.bulk = false;
@@ -83,19 +86,20 @@ impl Receiver {
             return;
         }
         self.drained = false;
-        let end = self.own_done.saturating_add(n).min(self.own.len());
-        let new = self.own.get_mut(self.own_done..end).unwrap_or_default();
+        let (slab, own) = self.memory.both_mut();
+        let end = self.own_done.saturating_add(n).min(own.len());
+        let new = own.get_mut(self.own_done..end).unwrap_or_default();
         self.heard |= !new.is_empty();
         self.tally.received_bytes(new.len());
         let came = (new.len() as u64).min(frame.remaining);
         // Behind the end of this frame begins the next.
         let (new, surplus) = new.split_at_mut(came as usize);
         if !surplus.is_empty() {
-            if self.slab.is_empty() {
-                self.slab = pool::take_read();
+            if slab.is_empty() {
+                *slab = pool::take_read();
             }
             self.start = 0;
-            self.end = copy(surplus, &mut self.slab);
+            self.end = copy(surplus, slab);
         }
         let mut mask = frame.mask;
         for block in new.chunks_mut(BLOCK) {
@@ -121,7 +125,7 @@ impl Receiver {
         if self.message.is_some() {
             self.release_own();
         }
-        if self.slab.is_empty() {
+        if self.memory.slab().is_empty() {
             return;
         }
         if self.start != self.end {
@@ -132,32 +136,32 @@ impl Receiver {
         }
         self.start = 0;
         self.end = 0;
-        self.lent = NOTHING;
-        pool::give_read(core::mem::take(&mut self.slab));
+        pool::give_read(core::mem::take(self.memory.slab_mut()));
     }
 
     /// Room that was made because a large message was expected is given up by a peer that has sent
     /// next to nothing of it.
     #[cold]
     fn release_own(&mut self) {
-        if self.own.capacity() / 16 > self.own_done {
-            self.own.truncate(self.own_done);
-            self.own.shrink_to(self.own_done);
+        if self.memory.own().capacity() / 16 > self.own_done {
+            let own = self.memory.own_mut();
+            own.truncate(self.own_done);
+            own.shrink_to(self.own_done);
             self.expected = 0;
         }
     }
 
     #[cold]
     pub(super) fn set_aside(&mut self) {
-        let rest = self
-            .slab
+        let (slab, own) = self.memory.both_mut();
+        let rest = slab
             .get(self.start as usize..self.end as usize)
             .unwrap_or_default();
         if let Some(message) = self.message.as_mut().filter(|message| message.in_slab) {
             // All of `rest` is payload that has been unmasked and checked.
-            self.own.truncate(self.own_done);
-            self.own.extend_from_slice(rest);
-            self.own_done = self.own.len();
+            own.truncate(self.own_done);
+            own.extend_from_slice(rest);
+            self.own_done = own.len();
             message.in_slab = false;
         } else {
             // When the parser waits it has taken all payload of data frames: this is part of a header or
@@ -170,7 +174,7 @@ impl Receiver {
     /// Bytes of heap that this connection holds now, a borrowed slab included.
     pub(crate) fn held(&self) -> usize {
         let decoder = self.decoder.as_ref().map_or(0, |decoder| decoder.held());
-        self.slab.len() + self.own.capacity() + self.carry.capacity() + decoder
+        self.memory.slab().len() + self.memory.own().capacity() + self.carry.capacity() + decoder
     }
 
     pub(super) fn reads_large(&self) -> bool {
@@ -188,20 +192,20 @@ impl Receiver {
     #[cold]
     pub(super) fn large(&mut self) -> ReadBuf<'_> {
         let remaining = self.frame.map_or(0, |frame| frame.remaining);
-        if self.own.capacity() - self.own_done < LARGE {
+        let own = self.memory.own_mut();
+        if own.capacity() - self.own_done < LARGE {
             // Growing copies what has come, so room that was initialised is not kept.
-            self.own.truncate(self.own_done);
-            self.own
-                .reserve_exact(ahead(self.own_done, remaining, self.expected));
+            own.truncate(self.own_done);
+            own.reserve_exact(ahead(self.own_done, remaining, self.expected));
         }
-        let spare = self.own.capacity() - self.own_done;
+        let spare = own.capacity() - self.own_done;
         let limit = remaining.saturating_add(SURPLUS as u64).min(spare as u64) as usize;
-        ReadBuf::Large(Spare::new(&mut self.own, self.own_done, limit))
+        ReadBuf::Large(Spare::new(own, self.own_done, limit))
     }
 
     #[inline]
     fn acquire(&mut self) {
-        self.slab = if self.bulk {
+        *self.memory.slab_mut() = if self.bulk {
             pool::take_bulk()
         } else {
             pool::take_read()
@@ -217,50 +221,47 @@ impl Receiver {
     #[cold]
     fn enlarge(&mut self) {
         let mut slab = pool::take_bulk();
-        let rest = self
-            .slab
+        let old = self.memory.slab_mut();
+        let rest = old
             .get(self.start as usize..self.end as usize)
             .unwrap_or_default();
         self.start = 0;
         self.end = copy(rest, &mut slab);
-        pool::give_read(core::mem::replace(&mut self.slab, slab));
+        pool::give_read(core::mem::replace(old, slab));
     }
 
     /// Brings back what was kept aside, which always fits.
     #[cold]
     fn take_carry(&mut self) {
-        self.end = copy(&self.carry, &mut self.slab);
+        self.end = copy(&self.carry, self.memory.slab_mut());
         self.carry = Vec::new();
     }
 
     #[cold]
     fn compact(&mut self) {
-        self.slab
+        self.memory
+            .slab_mut()
             .copy_within(self.start as usize..self.end as usize, 0);
         self.end -= self.start;
         self.start = 0;
     }
 
-    /// Whether the item is the text handed out last, and nothing has been read or parsed since.
+    /// Lends a message that the hot parser has found.
     #[inline]
-    pub(crate) fn is_lent(&self, text: Item) -> bool {
-        self.lent == text
+    pub(crate) fn plain(&self, item: Item) -> MessageRef<'_> {
+        self.memory.plain(item)
     }
 
-    /// The bytes of an item.
+    /// Lends a message.
     #[inline]
-    pub(crate) fn bytes(&self, item: Item) -> &[u8] {
-        if item.own {
-            &self.own
-        } else {
-            self.slab
-                .get(item.from as usize..item.to as usize)
-                .unwrap_or_default()
-        }
+    pub(crate) fn message(&mut self, item: Item) -> MessageRef<'_> {
+        self.memory.message(item)
     }
 
-    pub(crate) fn own_mut(&mut self) -> &mut Vec<u8> {
-        &mut self.own
+    /// Lends a piece, or the bytes of a message.
+    #[inline]
+    pub(crate) fn piece(&self, item: Item) -> &[u8] {
+        self.memory.piece(item)
     }
 }
 

@@ -9,7 +9,7 @@ use wskit_frame::{
 };
 
 use super::payload::Progress;
-use super::{Delivery, Frame, NOTHING, Open, Receiver, State, Step};
+use super::{Delivery, Frame, Open, Receiver, State, Step};
 use crate::error::ProtocolError;
 use crate::event::{CloseFrame, ControlPayload};
 use crate::message::MessageKind;
@@ -23,12 +23,11 @@ impl Receiver {
         }
         if self.own_lent {
             // What was lent has been used, taken or is not wanted: an idle connection holds nothing.
-            let own = core::mem::take(&mut self.own);
+            let own = core::mem::take(self.memory.own_mut());
             if self.expected > 0 {
                 pool::give_large(own);
             }
             self.own_lent = false;
-            self.lent = NOTHING;
         }
         if self.state == State::Ended {
             self.start = 0;
@@ -51,7 +50,8 @@ impl Receiver {
     /// Parses the next frame's header, and the whole frame if it is a control frame.
     pub(super) fn header(&mut self) -> Result<Progress, ProtocolError> {
         let bytes = self
-            .slab
+            .memory
+            .slab()
             .get(self.start as usize..self.end as usize)
             .unwrap_or_default();
         let rules = HeaderRules {
@@ -87,7 +87,8 @@ impl Receiver {
         size: usize,
     ) -> Result<Progress, ProtocolError> {
         let bytes = self
-            .slab
+            .memory
+            .slab()
             .get(self.start as usize..self.end as usize)
             .unwrap_or_default();
         // At most 125, says the header parser.
@@ -146,7 +147,7 @@ impl Receiver {
 
     pub(super) fn opened(&mut self, kind: MessageKind, header: &FrameHeader) -> Open {
         self.utf8 = Utf8Check::new();
-        self.own.clear();
+        self.memory.own_mut().clear();
         self.own_done = 0;
         Open {
             kind,

@@ -33,8 +33,8 @@ impl Receiver {
         let from = (self.start + skip).min(self.end);
         let came = u64::from(self.end - from).min(frame.remaining) as u32;
         let remaining = frame.remaining - u64::from(came);
-        let raw = self
-            .slab
+        let (slab, own) = self.memory.both_mut();
+        let raw = slab
             .get_mut(from as usize..(from + came) as usize)
             .unwrap_or_default();
         let mut mask = frame.mask;
@@ -97,7 +97,7 @@ impl Receiver {
         if came == 0 && !ended {
             return Ok(Progress::Wait);
         }
-        self.own.truncate(self.own_done);
+        own.truncate(self.own_done);
         // What will be read straight into the buffer is made room for at once, not by moving it.
         let direct = remaining >= LARGE as u64 && (raw.len() >= LARGE || self.expected > 0);
         let more = if direct {
@@ -105,16 +105,16 @@ impl Receiver {
         } else {
             0
         };
-        if self.own.capacity() == 0 && more > 0 {
-            self.own = pool::take_large(raw.len() + more);
+        if own.capacity() == 0 && more > 0 {
+            *own = pool::take_large(raw.len() + more);
         }
         make_room(
-            &mut self.own,
+            own,
             raw.len() + more,
             self.config.limits.max_message_size.saturating_add(SURPLUS),
         );
-        self.own.extend_from_slice(raw);
-        self.own_done = self.own.len();
+        own.extend_from_slice(raw);
+        self.own_done = own.len();
         self.start += came;
         if !ended {
             return Ok(Progress::Wait);
@@ -140,14 +140,15 @@ impl Receiver {
         let pieces = message.pieces;
         let came = u64::from(self.end - self.start).min(frame.remaining) as usize;
         let from = self.start as usize;
-        let raw = self.slab.get_mut(from..from + came).unwrap_or_default();
+        let (slab, own) = self.memory.both_mut();
+        let raw = slab.get_mut(from..from + came).unwrap_or_default();
         let mut mask = frame.mask;
         if let (Some(mask), Some(masked)) = (mask.as_mut(), raw.get_mut(frame.plain as usize..)) {
             mask.apply(masked);
         }
         let last_input = frame.fin && came as u64 == frame.remaining;
         if pieces {
-            self.own.clear();
+            own.clear();
         }
         let mut used = 0;
         let mut size = message.size;
@@ -156,24 +157,24 @@ impl Receiver {
             // would cost more than expanding it.
             let likely = raw.len().saturating_mul(8).clamp(LEAST, BLOCK);
             let room = limit.saturating_sub(size as usize).min(likely);
-            if pieces && !self.own.is_empty() {
+            if pieces && !own.is_empty() {
                 break false;
             }
-            let at = self.own.len();
+            let at = own.len();
             // One byte of room more than the limit leaves: it shows whether there is more to come,
             // and is never handed out.
-            make_room(&mut self.own, room.max(1), limit.saturating_add(1));
-            self.own.resize(at + room.max(1), 0);
-            let out = self.own.get_mut(at..).unwrap_or_default();
+            make_room(own, room.max(1), limit.saturating_add(1));
+            own.resize(at + room.max(1), 0);
+            let out = own.get_mut(at..).unwrap_or_default();
             let progress = decoder.decode(raw.get(used..).unwrap_or_default(), last_input, out)?;
-            self.own.truncate(at + progress.produced);
+            own.truncate(at + progress.produced);
             used += progress.consumed;
             size += progress.produced as u64;
             if size > limit as u64 {
                 return Err(ProtocolError::MessageTooBig { limit });
             }
             if message.kind == MessageKind::Text {
-                self.utf8.push(self.own.get(at..).unwrap_or_default())?;
+                self.utf8.push(own.get(at..).unwrap_or_default())?;
             }
             if progress.done {
                 break true;
@@ -196,12 +197,13 @@ impl Receiver {
             plain,
             ..frame
         });
-        self.own_done = self.own.len();
+        self.own_done = own.len();
+        let is_empty = own.is_empty();
         self.message = Some(Open { size, ..message });
         if pieces {
             if last {
                 self.finish(message.kind)?;
-            } else if self.own.is_empty() {
+            } else if is_empty {
                 return Ok(if ended {
                     Progress::Next
                 } else {
@@ -247,7 +249,7 @@ impl Receiver {
     }
 
     pub(super) fn own_item(&mut self, kind: MessageKind) -> Item {
-        self.own.truncate(self.own_done);
+        self.memory.own_mut().truncate(self.own_done);
         self.tried = false;
         self.expected = if self.own_done > READ_SLAB {
             (self.own_done + SURPLUS).min(EXPECTED_MAX) as u32
