@@ -72,7 +72,7 @@ impl WithOutbox for Outbox {
 }
 
 /// Something came in. A token without a reference; [`Inbound::message`] and [`Inbound::piece`] lend
-/// what it stands for, until the next call that reads or parses; from then on it stands for nothing.
+/// what it stands for, until the next call that reads or parses.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Ready {
@@ -209,12 +209,12 @@ impl Inbound {
             return Ok(Some(match step {
                 None => return Ok(None),
                 Some(Step::Message(item)) => {
-                    self.rx.tally.received_message(self.rx.piece(item).len());
+                    self.rx.tally.received_message(self.rx.bytes(item).len());
                     self.active = true;
                     Ready::Message(item)
                 }
                 Some(Step::Piece { item, first, last }) => {
-                    let len = self.rx.piece(item).len();
+                    let len = self.rx.bytes(item).len();
                     if last {
                         self.rx.tally.received_message(len);
                     } else {
@@ -247,20 +247,22 @@ impl Inbound {
     }
 
     /// Lends a message: the one handed out last, until bytes are read or parsed. A token that was kept
-    /// longer stands for nothing, so that the message is empty.
+    /// longer stands for bytes that are gone: a text, or a message that had a buffer of its own, is
+    /// empty then, and other binary data is whatever lies there now.
     #[inline]
     pub fn message(&mut self, item: Item) -> MessageRef<'_> {
         self.rx.message(item)
     }
 
-    /// Lends a piece, under the same condition as a [`message`](Inbound::message).
+    /// Lends a piece: the one handed out last, until bytes are read or parsed. What a token shows that
+    /// was kept longer is whatever lies there now.
     pub fn piece(&self, piece: PieceItem) -> Piece<'_> {
         let PieceItem { item, first, last } = piece;
         Piece {
             kind: item.kind,
             first,
             last,
-            data: self.rx.piece(item),
+            data: self.rx.bytes(item),
         }
     }
 

@@ -259,8 +259,8 @@ impl Receiver {
                 self.no_text();
                 return None;
             }
+            self.memory.lend_text(item);
         }
-        self.memory.lend(item);
         Some(item)
     }
 
@@ -332,13 +332,12 @@ impl Receiver {
                     mask.apply(payload);
                 }
             }
-            MessageKind::Text if is_text(mask, payload) => {}
+            MessageKind::Text if is_text(mask, payload) => self.memory.lend_text(item),
             MessageKind::Text => {
                 self.no_text();
                 return None;
             }
         }
-        self.memory.lend(item);
         Some(item)
     }
 
@@ -358,10 +357,8 @@ impl Receiver {
             Err(_) | Ok(Some(Step::Close(_))) => self.end(),
             Ok(step) => {
                 self.drained = step.is_none();
-                match step {
-                    Some(Step::Message(item)) => self.memory.lend(*item),
-                    Some(Step::Piece { item, .. }) => self.memory.lend_piece(*item),
-                    _ => {}
+                if let Some(Step::Message(item)) = step {
+                    self.memory.lend(*item);
                 }
                 self.hot = self.frame.is_none()
                     && self.message.is_none()

@@ -247,7 +247,7 @@ impl Receiver {
     }
 
     /// Lends a message that the hot parser has found.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn plain(&self, item: Item) -> MessageRef<'_> {
         self.memory.plain(item)
     }
@@ -258,10 +258,10 @@ impl Receiver {
         self.memory.message(item)
     }
 
-    /// Lends a piece, or the bytes of a message.
+    /// The bytes at the place of a token.
     #[inline]
-    pub(crate) fn piece(&self, item: Item) -> &[u8] {
-        self.memory.piece(item)
+    pub(crate) fn bytes(&self, item: Item) -> &[u8] {
+        self.memory.bytes(item)
     }
 }
 

@@ -1,8 +1,9 @@
-//! The memory that received bytes lie in, and what of it may be lent.
+//! The memory that received bytes lie in, and what of it may be lent as text.
 //!
-//! The one place that says which bytes a token stands for. Every way to write to a buffer takes back
-//! what was lent of it first, and lending ends every borrow that could write: so a token shows the
-//! bytes that were checked, or none.
+//! The one place that says so. Every way to write to a buffer takes back what was lent of it first,
+//! and lending ends every borrow that could write: a text that is lent is the bytes that were checked.
+
+use wskit_frame::is_utf8;
 
 use super::Item;
 use crate::message::{MessageKind, MessageRef, Payload};
@@ -13,15 +14,22 @@ use crate::pool::Slab;
 pub(super) struct Memory {
     slab: Slab,
     own: Vec<u8>,
-    /// What was handed out last, while its bytes still lie where they were.
-    lent: Option<Lent>,
+    /// The message handed out last, while its bytes still lie where they were; binary data in the slab
+    /// is not looked at.
+    lent: Lent,
+    /// Where in the slab that lies.
+    place: (u32, u32),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Lent {
-    item: Item,
-    /// A whole message: if it is text, its bytes have been validated as a whole.
-    whole: bool,
+/// Which message is lent. One byte, as it is written for each.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Lent {
+    #[default]
+    Nothing,
+    /// Text in the slab.
+    Slab,
+    /// All of the own buffer.
+    Own(MessageKind),
 }
 
 impl Memory {
@@ -33,7 +41,7 @@ impl Memory {
     /// The slab to write to, or to replace.
     #[inline(always)]
     pub(super) fn slab_mut(&mut self) -> &mut Slab {
-        self.lent = None;
+        self.lent = Lent::Nothing;
         &mut self.slab
     }
 
@@ -43,75 +51,70 @@ impl Memory {
 
     /// The own buffer to write to, or to replace. What is lent from the slab stays.
     pub(super) fn own_mut(&mut self) -> &mut Vec<u8> {
-        if self.lent.is_some_and(|lent| lent.item.own) {
-            self.lent = None;
+        if matches!(self.lent, Lent::Own(_)) {
+            self.lent = Lent::Nothing;
         }
         &mut self.own
     }
 
     /// Both buffers to write to.
     pub(super) fn both_mut(&mut self) -> (&mut Slab, &mut Vec<u8>) {
-        self.lent = None;
+        self.lent = Lent::Nothing;
         (&mut self.slab, &mut self.own)
     }
 
-    /// From now on this token stands for its bytes: a whole message, which has been validated if it is
-    /// text.
+    /// From now on this token stands for its bytes: a text in the slab, which has been validated.
     #[inline(always)]
+    pub(super) fn lend_text(&mut self, item: Item) {
+        self.lent = Lent::Slab;
+        self.place = (item.from, item.to);
+        debug_assert!(!item.own && is_utf8(self.bytes(item)));
+    }
+
+    /// The same for any message, which has been validated if it is text.
     pub(super) fn lend(&mut self, item: Item) {
-        self.lent = Some(Lent { item, whole: true });
-        debug_assert!(item.kind == MessageKind::Binary || wskit_frame::is_utf8(self.bytes(item)));
+        if item.own {
+            self.lent = Lent::Own(item.kind);
+            debug_assert!(item.kind == MessageKind::Binary || is_utf8(&self.own));
+        } else if item.kind == MessageKind::Text {
+            self.lend_text(item);
+        }
     }
 
-    /// The same for a piece, which need not be text by itself.
-    pub(super) fn lend_piece(&mut self, item: Item) {
-        self.lent = Some(Lent { item, whole: false });
-    }
-
-    /// The message that a token stands for; empty if it is not the latest, or bytes have been read or
-    /// parsed since.
-    #[inline]
+    /// The message that a token stands for. What is lent no more is empty, except binary data in the
+    /// slab, which is whatever lies there.
     pub(super) fn message(&mut self, item: Item) -> MessageRef<'_> {
-        if item.own && self.is_lent(item) {
-            // Taking the buffer leaves an empty text.
+        if item.own && self.lent == Lent::Own(item.kind) {
+            // Who takes the buffer along leaves an empty one, which is a text as well.
             return MessageRef::new(item.kind, Payload::Own(&mut self.own));
         }
         self.plain(item)
     }
 
-    /// The same without the right to take the own buffer.
-    #[inline]
+    /// The same, for a message in the slab only.
+    #[inline(always)]
     pub(super) fn plain(&self, item: Item) -> MessageRef<'_> {
-        let bytes = if self.is_lent(item) {
-            self.bytes(item)
-        } else {
-            &[]
+        let is_lent = match item.kind {
+            MessageKind::Text => self.lent == Lent::Slab && self.place == (item.from, item.to),
+            MessageKind::Binary => true,
         };
+        let bytes = if is_lent { self.in_slab(item) } else { &[] };
         MessageRef::new(item.kind, Payload::Lent(bytes))
     }
 
-    /// The bytes that a token stands for, as a message or a piece.
-    pub(super) fn piece(&self, item: Item) -> &[u8] {
-        if self.lent.is_some_and(|lent| lent.item == item) {
-            self.bytes(item)
-        } else {
-            &[]
-        }
-    }
-
-    #[inline]
-    fn is_lent(&self, item: Item) -> bool {
-        self.lent == Some(Lent { item, whole: true })
-    }
-
-    #[inline]
-    fn bytes(&self, item: Item) -> &[u8] {
+    /// The bytes at the place of a token, of a message or of a piece. They need not be text.
+    pub(super) fn bytes(&self, item: Item) -> &[u8] {
         if item.own {
             &self.own
         } else {
-            self.slab
-                .get(item.from as usize..item.to as usize)
-                .unwrap_or_default()
+            self.in_slab(item)
         }
+    }
+
+    #[inline(always)]
+    fn in_slab(&self, item: Item) -> &[u8] {
+        self.slab
+            .get(item.from as usize..item.to as usize)
+            .unwrap_or_default()
     }
 }
