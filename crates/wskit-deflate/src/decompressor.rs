@@ -110,6 +110,13 @@ impl Decompressor {
         self.history.held().saturating_add(stream)
     }
 
+    /// Bytes of plain text that the stream of the next message is primed with: work beside that of its
+    /// own bytes.
+    pub fn primes(&self) -> usize {
+        let (first, second) = self.history.parts();
+        first.len().saturating_add(second.len())
+    }
+
     fn step(
         &mut self,
         input: &[u8],

@@ -52,6 +52,16 @@ impl Decoder {
         }
     }
 
+    /// Bytes of earlier messages that have to be told to the stream of the next one.
+    pub(crate) fn primes(&self) -> usize {
+        match *self {
+            #[cfg(feature = "deflate")]
+            Self::Deflate(ref decompressor) => decompressor.primes(),
+            #[cfg(test)]
+            Self::Spike(_) => 0,
+        }
+    }
+
     /// Bytes of heap held for this connection now.
     pub(crate) fn held(&self) -> usize {
         match *self {

@@ -172,6 +172,18 @@ impl Inbound {
         self.rx.is_dry()
     }
 
+    /// Takes how much has been decompressed since this was last called, in bytes: what compressed
+    /// messages have unpacked to, thrown away or not. Each counts for at least 128, and one more for
+    /// every 32 bytes of earlier messages that it may refer to, which is about the time that a small
+    /// one takes. 0 where nothing is compressed.
+    ///
+    /// A few bytes of the wire can become a thousand times as many: whoever shares a thread between
+    /// connections limits what one does in a row by this, beside the bytes read.
+    #[inline]
+    pub fn take_inflated(&mut self) -> usize {
+        core::mem::take(&mut self.rx.inflated)
+    }
+
     /// Lends the message that [`next_plain`](Inbound::next_plain) has just answered; as
     /// [`message`](Inbound::message), but without the right to take a buffer along.
     #[inline]

@@ -71,6 +71,8 @@ pub(crate) struct Receiver {
     carry: Vec<u8>,
     error: Option<ProtocolError>,
     decoder: Option<Box<Decoder>>,
+    /// Work done to decompress since this was last taken: see [`Inbound::take_inflated`](crate::Inbound::take_inflated).
+    pub(crate) inflated: usize,
     pub(crate) tally: Tally,
     config: Arc<Config>,
 }
@@ -164,6 +166,11 @@ const SHORT_HEAD: usize = 6;
 const FIRST: usize = 1 << 10;
 /// The most room that is made because the message before was so large.
 const EXPECTED_MAX: usize = 1 << 20;
+/// What a compressed message counts for beside the bytes that it unpacks to: the stream is fetched and
+/// put back, which takes as long as so many bytes of ordinary text.
+const FETCH: usize = 128;
+/// Copying this many bytes into a stream's window takes as long as unpacking one.
+const PRIMES_A_BYTE: usize = 32;
 /// Text is validated, and compressed data expanded, in blocks that stay in L1.
 const BLOCK: usize = 16 << 10;
 
@@ -193,6 +200,7 @@ impl Receiver {
             carry: Vec::new(),
             error: None,
             decoder: None,
+            inflated: 0,
             tally,
             config,
         }

@@ -9,7 +9,7 @@ use wskit_frame::{
 };
 
 use super::payload::Progress;
-use super::{Delivery, Frame, Open, Receiver, State, Step};
+use super::{Delivery, FETCH, Frame, Open, PRIMES_A_BYTE, Receiver, State, Step};
 use crate::error::ProtocolError;
 use crate::event::{CloseFrame, ControlPayload};
 use crate::message::MessageKind;
@@ -146,6 +146,10 @@ impl Receiver {
     }
 
     pub(super) fn opened(&mut self, kind: MessageKind, header: &FrameHeader) -> Open {
+        if let (true, Some(decoder)) = (header.rsv1, &self.decoder) {
+            let fetch = FETCH + decoder.primes() / PRIMES_A_BYTE;
+            self.inflated = self.inflated.saturating_add(fetch);
+        }
         self.utf8 = Utf8Check::new();
         self.memory.own_mut().clear();
         self.own_done = 0;

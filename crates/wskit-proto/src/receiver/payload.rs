@@ -170,6 +170,7 @@ impl Receiver {
             own.truncate(at + progress.produced);
             used += progress.consumed;
             size += progress.produced as u64;
+            self.inflated = self.inflated.saturating_add(progress.produced);
             if size > limit as u64 {
                 return Err(ProtocolError::MessageTooBig { limit });
             }
