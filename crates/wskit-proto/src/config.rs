@@ -39,10 +39,11 @@ pub struct Limits {
 /// Pings that this end sends of its own accord, to notice a peer that has gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keepalive {
-    /// A ping is sent this often, whatever else is on the wire; it also measures the round trip.
+    /// A ping is sent this often, whatever else is on the wire; it also measures the round trip. Less
+    /// than a millisecond counts as one.
     pub every: Duration,
     /// If nothing at all has come from the peer (nor any byte been taken by it) for this long
-    /// after a ping, the connection is given up.
+    /// after a ping, the connection is given up. Less than a millisecond counts as one.
     pub answer_within: Duration,
 }
 
@@ -98,8 +99,8 @@ impl Config {
     }
 
     /// Close with 1001 when no message has gone either way for this long. Checked every quarter of
-    /// it, so the close comes between `timeout` and 1.25 × `timeout` after the last message.
-    /// Default: none.
+    /// it (at most once a millisecond), so the close comes between `timeout` and 1.25 × `timeout` after
+    /// the last message. Less than a millisecond counts as one. Default: none.
     #[must_use]
     pub const fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.idle_timeout = timeout;
@@ -107,7 +108,7 @@ impl Config {
     }
 
     /// How long the closing handshake and the end of the transport may take, from our Close on
-    /// (RFC 6455 §7.1.1). Default 5 s.
+    /// (RFC 6455 §7.1.1). With 0 the peer's answer is not waited for. Default 5 s.
     #[must_use]
     pub const fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
@@ -130,18 +131,19 @@ impl Config {
     }
 
     /// Queued bytes from which on sending waits for the socket, and receiving too, so that a peer
-    /// that does not read cannot make us hold its answers. Default 256 KiB.
+    /// that does not read cannot make us hold its answers. At least 1: an empty queue has room for a
+    /// message of any size. Default 256 KiB.
     #[must_use]
     pub const fn write_high_water(mut self, bytes: usize) -> Self {
-        self.high_water = bytes;
+        self.high_water = if bytes == 0 { 1 } else { bytes };
         self
     }
 
     /// Queued bytes from which on the synchronous [`Outbox::feed`](crate::Outbox::feed) refuses.
-    /// A message is accepted whole while the queue is below it. Default 1 MiB.
+    /// A message is accepted whole while the queue is below it. At least 1. Default 1 MiB.
     #[must_use]
     pub const fn write_queue_limit(mut self, bytes: usize) -> Self {
-        self.queue_limit = bytes;
+        self.queue_limit = if bytes == 0 { 1 } else { bytes };
         self
     }
 

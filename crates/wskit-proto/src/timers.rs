@@ -34,6 +34,8 @@ pub(crate) enum Due {
 }
 
 const NEVER: u64 = u64::MAX;
+/// The shortest time until something is due again, in nanoseconds.
+const LEAST: u64 = 1_000_000;
 
 impl Timers {
     pub(crate) fn new(config: &Config, now: Instant) -> Self {
@@ -41,7 +43,7 @@ impl Timers {
             epoch: now,
             next_ping: config
                 .keepalive
-                .map_or(NEVER, |keepalive| nanos(keepalive.every)),
+                .map_or(NEVER, |keepalive| floored(keepalive.every)),
             answer_by: NEVER,
             ping_at: NEVER,
             ping_id: 0,
@@ -97,10 +99,10 @@ impl Timers {
                 self.next_ping = NEVER;
                 return None;
             };
-            self.next_ping = now.saturating_add(nanos(keepalive.every).max(1));
+            self.next_ping = now.saturating_add(floored(keepalive.every));
             if self.answer_by == NEVER {
                 self.answer_by = now
-                    .saturating_add(nanos(keepalive.answer_within))
+                    .saturating_add(floored(keepalive.answer_within))
                     .min(NEVER - 1);
                 self.ping_at = now;
                 self.ping_id = self.ping_id.wrapping_add(1);
@@ -144,7 +146,7 @@ impl Timers {
         }
         config
             .idle_timeout
-            .is_some_and(|timeout| now.saturating_sub(self.last_active) >= nanos(timeout))
+            .is_some_and(|timeout| now.saturating_sub(self.last_active) >= floored(timeout))
     }
 
     /// From our Close on only its own deadline counts.
@@ -179,9 +181,15 @@ impl Timers {
     }
 }
 
-/// How often the idle timeout is looked at. Never 0, so that looking comes to an end.
+/// How often the idle timeout is looked at.
 fn quarter(timeout: Duration) -> u64 {
-    (nanos(timeout) / 4).max(1)
+    (nanos(timeout) / 4).max(LEAST)
+}
+
+/// What is due again and again is due at most once a millisecond: sooner, a driver that does what is
+/// due before it waits would never wait.
+fn floored(duration: Duration) -> u64 {
+    nanos(duration).max(LEAST)
 }
 
 /// 584 years fit.

@@ -88,6 +88,7 @@ macro_rules! suite {
             split_writer_that_gives_up_lets_the_next_in
             split_line_moves_on_by_itself
             split_permit_is_room_for_certain
+            writers_and_lanes_send_with_a_mark_of_0
             split_writers_that_wait_learn_of_the_end
             flood_lets_other_tasks_run
             large_message_lets_other_tasks_run

@@ -1,6 +1,6 @@
 //! A peer that does not read, or reads slowly: everybody waits, nothing grows.
 
-use wskit_driver::Error;
+use wskit_driver::{Error, LaneConfig};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Message, Role, SendError};
 
@@ -258,6 +258,36 @@ pub fn split_writers_wait_while_the_peer_does_not_read<H: Harness>() {
             flushed.unwrap();
             assert_eq!(writer.queued(), 0);
         });
+    }
+}
+
+/// However low the mark is, an empty queue has room.
+///
+/// Proves: X-io-3
+pub fn writers_and_lanes_send_with_a_mark_of_0<H: Harness>() {
+    for role in ROLES {
+        for config in [config().write_high_water(0), config().write_queue_limit(0)] {
+            run::<H>(async {
+                let (ws, mut peer, _) = facing_through::<H>(role, config, 64);
+                let (_reader, writer) = ws.split();
+                let mut lane = writer.lane(LaneConfig::new());
+                let data = pattern(100);
+                let send = async {
+                    for _ in 0..3 {
+                        writer.send(&data).await.unwrap();
+                        lane.send(&data).await.unwrap();
+                        writer.reserve().await.unwrap().send(&data);
+                        writer.flush().await.unwrap();
+                    }
+                };
+                let script = async {
+                    for _ in 0..9 {
+                        peer.expect(OpCode::Binary, &data).await;
+                    }
+                };
+                join(send, script).await;
+            });
+        }
     }
 }
 
