@@ -34,16 +34,11 @@ impl Outbox {
         };
         #[cfg(feature = "deflate")]
         if let (true, Data::Prepared(prepared)) = (compressed, &message.data) {
-            if self.whole_deflated(begun.opcode, prepared) {
+            if self.push_deflated(begun, prepared) {
                 return;
             }
         }
-        if compressed
-            || self
-                .config
-                .fragment_size
-                .is_some_and(|most| len > most.get())
-        {
+        if compressed || self.is_to_be_cut(len) {
             self.frames(begun, message.as_bytes(), true);
             if let Data::Shared(bytes) = message.data {
                 self.queue.retire(bytes);
@@ -114,7 +109,7 @@ impl Outbox {
     /// Sends what was compressed once for all connections with such a window. The history of this
     /// one takes the plain text, as the peer's does.
     #[cfg(feature = "deflate")]
-    fn whole_deflated(&mut self, opcode: OpCode, prepared: &PreparedMessage) -> bool {
+    fn push_deflated(&mut self, mut begun: Begun, prepared: &PreparedMessage) -> bool {
         let Some(crate::compression::Encoder::Deflate(compressor)) = self.encoder.as_deref_mut()
         else {
             return false;
@@ -124,8 +119,13 @@ impl Outbox {
         };
         compressor.note_plain(prepared.as_bytes());
         let payload = deflated.as_bytes();
-        self.tally.sent_frame();
         self.tally.deflated(prepared.len(), payload.len());
+        if self.is_to_be_cut(payload.len()) {
+            self.cut(&mut begun, payload, true);
+            return true;
+        }
+        let opcode = begun.opcode;
+        self.tally.sent_frame();
         match self.next_key() {
             mask if payload.len() <= COPIED => {
                 self.queue.push_copy(true, true, opcode, mask, payload);
@@ -182,32 +182,43 @@ impl Outbox {
             self.push_large_fragment(&mut begun, last, data.to_vec());
             return begun;
         }
-        let most = self
-            .config
-            .fragment_size
-            .map_or(COPIED, |most| most.get().min(COPIED));
         if begun.compressed {
-            return self.frames_compressed(begun, data, last, most);
+            return self.frames_compressed(begun, data, last);
         }
-        let mut rest = data;
+        self.cut(&mut begun, data, last);
+        begun
+    }
+
+    /// Whether `Config::fragment_size` wants more than one frame for such a payload.
+    fn is_to_be_cut(&self, len: usize) -> bool {
+        self.config
+            .fragment_size
+            .is_some_and(|most| len > most.get())
+    }
+
+    /// The most payload of a frame that is copied.
+    fn most(&self) -> usize {
+        self.config
+            .fragment_size
+            .map_or(COPIED, |most| most.get().min(COPIED))
+    }
+
+    /// Queues what goes on the wire as it is, in frames of at most [`most`](Outbox::most).
+    fn cut(&mut self, begun: &mut Begun, payload: &[u8], last: bool) {
+        let most = self.most();
+        let mut rest = payload;
         loop {
             let (frame, after) = rest.split_at(rest.len().min(most));
             rest = after;
-            let fin = last && rest.is_empty();
-            self.push_fragment(&mut begun, fin, frame);
+            self.push_fragment(begun, last && rest.is_empty(), frame);
             if rest.is_empty() {
-                return begun;
+                return;
             }
         }
     }
 
-    fn frames_compressed(
-        &mut self,
-        mut begun: Begun,
-        data: &[u8],
-        last: bool,
-        most: usize,
-    ) -> Begun {
+    fn frames_compressed(&mut self, mut begun: Begun, data: &[u8], last: bool) -> Begun {
+        let most = self.most();
         let Some(mut encoder) = self.encoder.take() else {
             return begun;
         };

@@ -223,6 +223,7 @@ macro_rules! suite {
             close_that_is_not_answered_ends_by_its_deadline
             close_behind_a_stuck_queue_ends_by_its_deadline
             endless_deadlines_are_none
+            deadlines_of_zero_end
             client_ends_the_transport_by_the_deadline
             chatter_does_not_put_off_the_close_deadline
             split_close_ends_by_its_deadline

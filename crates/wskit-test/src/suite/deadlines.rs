@@ -5,7 +5,7 @@ use std::time::Duration;
 use wskit_driver::{Client, Error, Server};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_handshake::OriginPolicy;
-use wskit_proto::{Config, Keepalive, Message, TimeoutKind};
+use wskit_proto::{Cause, Config, Keepalive, Message, TimeoutKind};
 
 use super::scene::{ROLES, config, echo, facing, facing_through, pattern};
 use crate::harness::{Harness, now, run_timed, sleep};
@@ -162,6 +162,40 @@ pub fn endless_deadlines_are_none<H: Harness>() {
         assert!(outcome.unwrap().is_clean());
         assert_eq!(end.unwrap(), None);
     });
+}
+
+/// What is due at once is done, and the connection waits or ends.
+///
+/// Proves: X-io-1, X-io-2
+pub fn deadlines_of_zero_end<H: Harness>() {
+    for role in ROLES {
+        run_timed::<H>(async {
+            let zero = Keepalive {
+                every: Duration::ZERO,
+                answer_within: Duration::ZERO,
+            };
+            let (mut ws, _peer, _) = facing::<H>(role, Config::new().keepalive(Some(zero)));
+            assert!(matches!(
+                ws.recv().await,
+                Err(Error::Timeout(TimeoutKind::Keepalive))
+            ));
+
+            let idle = config()
+                .idle_timeout(Some(Duration::ZERO))
+                .close_timeout(Duration::ZERO);
+            let (mut ws, mut peer, _) = facing::<H>(role, idle);
+            assert!(matches!(
+                ws.recv().await,
+                Err(Error::Timeout(TimeoutKind::Close))
+            ));
+            peer.expect_close(1001).await;
+
+            let (mut ws, mut peer, _) = facing::<H>(role, config().close_timeout(Duration::ZERO));
+            let outcome = ws.close(CloseCode::NORMAL, "").await.unwrap();
+            assert_eq!(outcome.cause, Cause::Timeout(TimeoutKind::Close));
+            peer.expect_close(1000).await;
+        });
+    }
 }
 
 /// The client got its Close, but the server does not end TCP.
