@@ -1,5 +1,6 @@
 //! A whole connection and a slow reference model, side by side: whatever is done to both, in whatever
-//! order, events, errors, state, what is left to do and every byte written are the same.
+//! order, events, errors, state, what is left to do and every byte written are the same. Tokens of messages and
+//! pieces are kept and used at any time: what they show as text is text, and nothing changes by it.
 //!
 //! Input: flags (bit 0: client, 1: pieces, 2: no automatic pongs, 3: fragmented output, 4: a small queue,
 //! 5 and 6: limits), compression (as in `connection`), then one operation after another: a byte for what and how,
@@ -18,8 +19,9 @@ use wskit_fuzz::{
 };
 use wskit_proto::deflate::{Config as DeflateConfig, Params, Role, Window};
 use wskit_proto::{
-    Cause, CloseCode, CloseFrame, Config, Connection, Delivery, Ending, Event, Initiator,
-    MessageKind, Outgoing, PreparedMessage, ProtocolError, SendError, State,
+    Cause, CloseCode, CloseFrame, Config, Connection, Delivery, Ending, Inbound, Initiator, Item,
+    MessageKind, MessageRef, Outbox, Outgoing, PieceItem, PreparedMessage, ProtocolError, Ready,
+    SendError, State,
 };
 
 fuzz_target!(|bytes: &[u8]| {
@@ -37,7 +39,12 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 struct Pair {
-    connection: Connection,
+    inbound: Inbound,
+    outbox: Outbox,
+    /// Tokens of messages and pieces that are gone, and where the next one replaces one.
+    messages: Vec<Item>,
+    tokens: Vec<PieceItem>,
+    kept: usize,
     model: ConnectionModel,
     terms: Option<Terms>,
     peer: Option<MinizDeflate>,
@@ -68,7 +75,7 @@ impl Pair {
         } else {
             1 << 30
         };
-        let fragment = (flags & 8 != 0).then_some(40);
+        let fragment = (flags & 8 != 0).then_some(FRAGMENT);
         let pongs = flags & 4 == 0;
         let config = Config::new()
             .max_message_size(max_message_size)
@@ -96,9 +103,10 @@ impl Pair {
                     .threshold(20),
             );
         }
+        let (mut inbound, outbox) = connection.split();
         let pieces = flags & 2 != 0;
         if pieces {
-            connection.set_delivery(Delivery::Pieces);
+            inbound.set_delivery(Delivery::Pieces);
         }
         let rules = Rules {
             masked: !client,
@@ -114,7 +122,11 @@ impl Pair {
             queue_limit,
         };
         Self {
-            connection,
+            inbound,
+            outbox,
+            messages: Vec::new(),
+            tokens: Vec::new(),
+            kept: 0,
             model: ConnectionModel::new(settings),
             terms,
             peer: terms.map(|terms| MinizDeflate::new(6, terms.no_context_takeover)),
@@ -158,10 +170,10 @@ impl Pair {
                 let payload = self.payload(usize::from(input.byte()) % 130);
                 if how & 1 == 0 {
                     let expected = self.model.ping(&payload);
-                    assert_eq!(self.connection.outbox().ping(&payload), expected);
+                    assert_eq!(self.outbox.ping(&payload), expected);
                 } else {
                     let expected = self.model.pong(&payload);
-                    assert_eq!(self.connection.outbox().pong(&payload), expected);
+                    assert_eq!(self.outbox.pong(&payload), expected);
                 }
             }
             9 => self.close(input),
@@ -169,11 +181,11 @@ impl Pair {
             11 => self.write(usize::MAX, how),
             12 => {
                 self.model.set_blocked(how & 1 != 0);
-                self.connection.outbox().set_blocked(how & 1 != 0);
+                self.outbox.set_blocked(how & 1 != 0);
             }
             13 => self.transport(how),
             14 => {
-                let due = self.connection.next_timeout(self.now);
+                let due = self.inbound.next_timeout(self.outbox.state(), || self.now);
                 if self.model.state() == State::Closing {
                     self.deadline.get_or_insert(self.now + CLOSE);
                 }
@@ -191,14 +203,49 @@ impl Pair {
                     .outcome()
                     .is_none_or(|(cause, ..)| cause == ModelCause::Closed);
                 assert_eq!(
-                    self.connection.handle_timeout(self.now).is_ok(),
+                    self.inbound
+                        .handle_timeout(&mut self.outbox, self.now)
+                        .is_ok(),
                     !late || clean
                 );
             }
             _ => {
-                self.connection.release();
-                self.connection.advance(0);
+                self.inbound.release();
+                self.outbox.advance(0);
+                self.take_stale(how.into());
             }
+        }
+        self.look_at_stale();
+    }
+
+    /// Keeps a token, in the place of an older one.
+    fn keep<T>(all: &mut Vec<T>, kept: &mut usize, token: T) {
+        if all.len() < KEPT {
+            all.push(token);
+        } else {
+            *kept += 1;
+            all[*kept % KEPT] = token;
+        }
+    }
+
+    /// What old tokens show as text is text.
+    fn look_at_stale(&mut self) {
+        for item in &self.messages {
+            check_text(&self.inbound.plain(*item));
+            check_text(&self.inbound.message(*item));
+        }
+        for piece in &self.tokens {
+            // No text, but bytes that can be read.
+            let _ = self.inbound.piece(*piece).data.to_vec();
+        }
+    }
+
+    /// An old token takes along what it stands for.
+    fn take_stale(&mut self, which: usize) {
+        if let Some(item) = self.messages.get(which) {
+            let message = self.inbound.message(*item);
+            check_text(&message);
+            let _ = message.into_owned();
         }
     }
 
@@ -216,7 +263,7 @@ impl Pair {
             } else {
                 given.len().min(7)
             };
-            let taken = self.connection.receive(&given[..most]);
+            let taken = self.inbound.receive(&given[..most]);
             given = &given[taken..];
             self.poll(&mut events, &mut failed, how);
             if given.is_empty() {
@@ -233,39 +280,51 @@ impl Pair {
 
     fn poll(&mut self, events: &mut Vec<Seen>, failed: &mut Option<ProtocolError>, how: u8) {
         loop {
-            if how & 2 != 0 {
-                while let Some((message, _)) = self.connection.poll_message() {
-                    events.push(Seen::Message(message.kind(), message.as_bytes().to_vec()));
-                }
+            while how & 2 != 0 && !self.pieces {
+                let Some(item) = self.inbound.next_plain() else {
+                    break;
+                };
+                let message = self.inbound.plain(item);
+                check_text(&message);
+                events.push(Seen::Message(message.kind(), message.as_bytes().to_vec()));
+                Self::keep(&mut self.messages, &mut self.kept, item);
             }
-            let event = match self.connection.poll_event(self.now) {
+            let ready = match self.inbound.next(&mut self.outbox, || self.now) {
                 Ok(None) => return,
-                Ok(Some(event)) => event,
+                Ok(Some(ready)) => ready,
                 Err(error) => {
+                    self.look_at_stale();
                     assert_eq!(failed.replace(error), None, "an error is told once");
                     continue;
                 }
             };
             assert_eq!(*failed, None, "nothing follows an error");
-            events.push(match event {
-                Event::Message(message) => {
+            events.push(match ready {
+                Ready::Message(item) => {
                     assert!(!self.pieces);
-                    Seen::Message(message.kind(), message.as_bytes().to_vec())
+                    let message = self.inbound.message(item);
+                    check_text(&message);
+                    let seen = Seen::Message(message.kind(), message.as_bytes().to_vec());
+                    Self::keep(&mut self.messages, &mut self.kept, item);
+                    seen
                 }
-                Event::Piece(piece) => {
+                Ready::Piece(token) => {
+                    Self::keep(&mut self.tokens, &mut self.kept, token);
+                    let piece = self.inbound.piece(token);
                     self.partial.extend_from_slice(piece.data);
                     if !piece.last {
                         continue;
                     }
                     Seen::Message(piece.kind, core::mem::take(&mut self.partial))
                 }
-                Event::Ping(payload) => Seen::Ping(payload.to_vec()),
-                Event::Pong(payload) => Seen::Pong(payload.to_vec()),
-                Event::Close(close) => Seen::Close(
+                Ready::Ping(payload) => Seen::Ping(payload.to_vec()),
+                Ready::Pong(payload) => Seen::Pong(payload.to_vec()),
+                Ready::Close(close) => Seen::Close(
                     close.map(|close| (close.code.get(), close.reason.as_str().to_owned())),
                 ),
                 _ => unreachable!("no other event exists"),
             });
+            self.look_at_stale();
         }
     }
 
@@ -292,7 +351,7 @@ impl Pair {
             outgoing.uncompressed()
         };
         let expected = self.model.feed(kind, &data);
-        assert_eq!(self.connection.feed(outgoing), expected);
+        assert_eq!(self.outbox.feed(outgoing), expected);
     }
 
     fn stream(&mut self, how: u8, len: usize) {
@@ -303,7 +362,7 @@ impl Pair {
         };
         if how & 8 != 0 {
             let expected = self.model.begin(kind);
-            assert_eq!(self.connection.outbox().begin(kind), expected);
+            assert_eq!(self.outbox.begin(kind), expected);
         }
         let most = if self.terms.is_some() { 300 } else { 2000 };
         let mut data = self.payload(len.min(most));
@@ -317,7 +376,7 @@ impl Pair {
         }
         let last = how & 2 != 0;
         let expected = self.model.piece(&data, last);
-        assert_eq!(self.connection.outbox().piece(&data, last), expected);
+        assert_eq!(self.outbox.piece(&data, last), expected);
     }
 
     fn close(&mut self, input: &mut Input<'_>) {
@@ -345,23 +404,28 @@ impl Pair {
                 Ok(())
             }
         };
-        assert_eq!(self.connection.close(close), expected);
+        assert_eq!(self.outbox.close(close), expected);
     }
 
     fn write(&mut self, most: usize, how: u8) {
         if self.terms.is_some() {
             // Frames have other sizes: only all of it can be compared, at the end.
-            self.output.extend(self.connection.take_output());
+            while !self.outbox.is_empty() {
+                let chunk = self.outbox.chunk();
+                let n = chunk.len();
+                self.output.extend_from_slice(chunk);
+                self.outbox.advance(n);
+            }
             self.expected.extend(self.model.write(usize::MAX));
             return;
         }
-        let mut left = most.min(self.connection.outbox().queued());
+        let mut left = most.min(self.outbox.queued());
         let expected = self.model.write(left);
         let from = self.output.len();
         while left > 0 {
             let mut chunks = [std::io::IoSlice::new(&[]); 4];
             let slices = 1 + usize::from(how) % 4;
-            let used = self.connection.chunks(&mut chunks[..slices]);
+            let used = self.outbox.chunks(&mut chunks[..slices]);
             let bytes: Vec<u8> = chunks[..used]
                 .iter()
                 .flat_map(|chunk| chunk.to_vec())
@@ -369,7 +433,7 @@ impl Pair {
             let n = bytes.len().min(left);
             assert!(n > 0, "there is something to write");
             self.output.extend_from_slice(&bytes[..n]);
-            self.connection.advance(n);
+            self.outbox.advance(n);
             left -= n;
         }
         assert!(self.output[from..] == expected, "other bytes are written");
@@ -378,19 +442,20 @@ impl Pair {
     fn transport(&mut self, how: u8) {
         match how {
             0..6 => {
-                if self.connection.ending() == Ending::ShutDown {
-                    self.connection.transport_shut_down();
+                if self.outbox.ending() == Ending::ShutDown {
+                    self.outbox.transport_shut_down();
                     self.model.shut_down();
                 }
             }
             6..12 => {
                 self.incoming.clear();
-                self.connection.receive_eof();
+                self.inbound.receive_eof(&mut self.outbox);
                 self.model.end_of_stream();
             }
             _ => {
                 self.incoming.clear();
-                self.connection
+                self.inbound.stop();
+                self.outbox
                     .transport_failed(std::io::ErrorKind::ConnectionReset);
                 self.model.give_up(true);
             }
@@ -398,17 +463,14 @@ impl Pair {
     }
 
     fn compare(&mut self) {
-        assert_eq!(self.connection.state(), self.model.state());
-        assert_eq!(self.connection.ending(), self.model.ending());
-        assert_eq!(self.connection.outbox().check(), self.model.check());
-        assert_eq!(
-            self.connection.outbox().is_control_full(),
-            self.model.is_control_full()
-        );
+        assert_eq!(self.outbox.state(), self.model.state());
+        assert_eq!(self.outbox.ending(), self.model.ending());
+        assert_eq!(self.outbox.check(), self.model.check());
+        assert_eq!(self.outbox.is_control_full(), self.model.is_control_full());
         if self.terms.is_none() {
-            assert_eq!(self.connection.outbox().queued(), self.model.queued());
+            assert_eq!(self.outbox.queued(), self.model.queued());
         }
-        let outcome = self.connection.outcome().map(|outcome| {
+        let outcome = self.outbox.outcome().map(|outcome| {
             let cause = match outcome.cause {
                 Cause::Closed => ModelCause::Closed,
                 Cause::Protocol(error) => ModelCause::Protocol(plain_error(error)),
@@ -441,6 +503,9 @@ impl Pair {
         self.write(usize::MAX, 3);
         self.compare();
         let Some(terms) = self.terms else { return };
+        if self.fragmented {
+            assert!(largest_frame(&self.output) <= FRAGMENT);
+        }
         // What the peer reads of it. An encoder may hold back part of a message that has not ended.
         let rules = |deflate| Rules {
             masked: self.client,
@@ -465,6 +530,31 @@ impl Pair {
     }
 }
 
+/// Text as bytes, looked at by another library: `as_text` makes a `str` of them without a look.
+fn check_text(message: &MessageRef<'_>) {
+    if message.is_text() {
+        assert!(core::str::from_utf8(message.as_bytes()).is_ok(), "no text");
+    }
+}
+
+/// The most payload of a frame of data.
+fn largest_frame(mut bytes: &[u8]) -> usize {
+    let mut largest = 0;
+    while let [first, second, rest @ ..] = bytes {
+        let (len, size) = match (second & 0x7f, rest) {
+            (126, [high, low, ..]) => (usize::from(u16::from_be_bytes([*high, *low])), 2),
+            (127, _) => return usize::MAX,
+            (len, _) => (len.into(), 0),
+        };
+        if first & 8 == 0 {
+            largest = largest.max(len);
+        }
+        let head = size + if second & 0x80 == 0 { 0 } else { 4 };
+        bytes = rest.get(head + len..).unwrap_or_default();
+    }
+    largest
+}
+
 fn terms(choice: u8) -> Option<Terms> {
     let no_context_takeover = choice & 16 != 0;
     (choice & 1 != 0).then_some(Terms {
@@ -486,5 +576,9 @@ fn plain_error(error: ProtocolError) -> ProtocolError {
 }
 
 const OPERATIONS: usize = 100;
+/// The most payload of a frame of data, where messages are cut.
+const FRAGMENT: usize = 40;
+/// Old tokens of either kind.
+const KEPT: usize = 8;
 const MOST: usize = 60 << 10;
 const CLOSE: Duration = Duration::from_secs(5);

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use counting::*;
 use wire::*;
-use wskit_proto::{Config, Connection, ReadBuf, Role};
+use wskit_proto::{Config, Connection, Event, ReadBuf, Role};
 
 /// The usual read buffer, and the one for a peer that sends more at once.
 const USUAL: usize = 32 << 10;
@@ -387,4 +387,30 @@ fn room_that_was_made_ready_stays_ready() {
         feed(&mut end, &large[100_100..]),
         [Got::Binary(vec![7; 1 << 20])]
     );
+}
+
+/// A reader that says more than it was given room for: what fits counts as come, and nothing panics.
+#[test]
+fn more_bytes_than_there_was_room_for_are_clipped() {
+    for role in ROLES {
+        let mut end = open(role, Config::new());
+        let frame = to(role, FIN | BINARY, b"whole");
+        assert_eq!(end.receive(&frame[..3]), 3);
+        let ReadBuf::Slab(slab) = end.read_buf() else {
+            panic!("no large message has begun");
+        };
+        // What lies behind the frame counts as come.
+        slab.fill(0);
+        slab[..frame.len() - 3].copy_from_slice(&frame[3..]);
+        end.filled(usize::MAX);
+        let now = Instant::now();
+        let Ok(Some(Event::Message(message))) = end.poll_event(now) else {
+            panic!("a message");
+        };
+        assert_eq!(message.as_bytes(), b"whole");
+        assert!(end.poll_event(now).is_err(), "zeros are no message");
+        end.filled(usize::MAX);
+        end.filled_large(usize::MAX);
+        assert!(end.poll_event(now).unwrap().is_none());
+    }
 }

@@ -79,7 +79,7 @@ fn bomb_that_is_refused_counts() {
 /// The stream is told what came before: of seven bytes that is most of the work.
 #[test]
 fn tiny_messages_count_for_the_history_they_are_primed_with() {
-    let letters: Vec<u8> = (0..40_000_u32).map(|n| (n * n >> 7) as u8).collect();
+    let letters: Vec<u8> = (0..40_000_u32).map(|n| ((n * n) >> 7) as u8).collect();
     for (bits, dedicated, fetch) in [
         (15, false, 128 + (32 << 10) / 32),
         (12, false, 128 + (4 << 10) / 32),

@@ -357,9 +357,12 @@ fn pick<T: Copy>(all: &[T], which: usize) -> Option<T> {
 }
 
 fn run(role: Role, compressed: bool, parts: &[Part], ops: &[Op]) {
-    let connection = || match compressed {
-        true => deflating(role),
-        false => open(role, Config::new()),
+    let connection = || {
+        if compressed {
+            deflating(role)
+        } else {
+            open(role, Config::new())
+        }
     };
     let mut peer = compressed.then(|| deflating(other(role)));
     let wire = wire_of(role, parts, peer.as_mut());

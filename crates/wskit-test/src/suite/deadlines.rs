@@ -99,10 +99,7 @@ pub fn close_that_is_not_answered_ends_by_its_deadline<H: Harness>() {
             let (mut ws, peer, _) = facing::<H>(role, config());
             let start = now::<H>();
             let outcome = ws.close(CloseCode::NORMAL, "").await.unwrap();
-            assert_eq!(
-                outcome.cause,
-                wskit_proto::Cause::Timeout(TimeoutKind::Close)
-            );
+            assert_eq!(outcome.cause, Cause::Timeout(TimeoutKind::Close));
             passed::<H>(start, SECOND * 5);
             drop(peer);
         });
@@ -126,7 +123,7 @@ pub fn close_behind_a_stuck_queue_ends_by_its_deadline<H: Harness>() {
                     ws.close(CloseCode::NORMAL, "").await
                 };
                 let cause = outcome.unwrap().cause;
-                assert_eq!(cause, wskit_proto::Cause::Timeout(TimeoutKind::Close));
+                assert_eq!(cause, Cause::Timeout(TimeoutKind::Close));
                 passed::<H>(start, SECOND * 5);
             });
         }
@@ -253,10 +250,7 @@ pub fn split_close_ends_by_its_deadline<H: Harness>() {
                 let start = now::<H>();
                 let close = async {
                     let outcome = writer.close(CloseCode::NORMAL, "").await.unwrap();
-                    assert_eq!(
-                        outcome.cause,
-                        wskit_proto::Cause::Timeout(TimeoutKind::Close)
-                    );
+                    assert_eq!(outcome.cause, Cause::Timeout(TimeoutKind::Close));
                     passed::<H>(start, SECOND * 5);
                 };
                 let read = async {
