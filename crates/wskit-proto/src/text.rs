@@ -61,12 +61,14 @@ impl Utf8Bytes {
 }
 
 /// The text of bytes that the receiver has validated as they came. Crate-internal: the one caller
-/// is `MessageRef`, whose text is only ever made by the receiver after its check has passed.
+/// is `MessageRef`, whose text is only ever made in `receiver/memory.rs`, where every way to write to
+/// a buffer takes back first what was lent of it.
 #[inline]
 pub(crate) fn validated_str(bytes: &[u8]) -> &str {
     debug_assert!(is_utf8(bytes));
-    // SAFETY: the receiver hands out text only after `is_utf8` or `Utf8Check::finish` accepted
-    // exactly these bytes, and nothing writes to them while they are lent.
+    // SAFETY: the receiver lends text only after `is_utf8` or `Utf8Check::finish` accepted exactly
+    // these bytes (`Memory::lend`), and `Memory` gives nobody a buffer to write to without revoking
+    // that; a token that was revoked stands for the empty text.
     unsafe { core::str::from_utf8_unchecked(bytes) }
 }
 
