@@ -1,12 +1,11 @@
 use std::fmt;
 use std::io;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use wskit_proto::{CloseCode, Delivery, MessageKind, PieceItem, SendError};
 
 use crate::error::Error;
-use crate::fan_out::FanOut;
-use crate::sync::Arc;
+use crate::tasks::{Side, Tasks};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -56,9 +55,7 @@ pub struct ByteStream<T: Transport> {
     /// An error stays one: it must not look like an end on the second look.
     failed: Option<io::ErrorKind>,
     closing: bool,
-    /// Everybody who waits. The connection knows one waker, and two tasks may use it.
-    tasks: Arc<FanOut>,
-    waker: Waker,
+    tasks: Tasks,
 }
 
 /// The largest message made of what is written: its header is one in four thousand then, and it
@@ -75,7 +72,6 @@ impl<T: Transport> ByteStream<T> {
         limits.max_message_size = usize::MAX;
         limits.max_fragments = u32::MAX;
         engine.inbound.set_limits(limits);
-        let tasks = Arc::new(FanOut::new());
         Self {
             ws,
             piece: None,
@@ -84,8 +80,7 @@ impl<T: Transport> ByteStream<T> {
             ended: false,
             failed: None,
             closing: false,
-            waker: tasks.clone().into(),
-            tasks,
+            tasks: Tasks::default(),
         }
     }
 
@@ -103,7 +98,7 @@ impl<T: Transport> ByteStream<T> {
     /// fails again if it is called again.
     pub fn poll_fill_buf(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         if self.available().is_empty() {
-            ready!(self.poll_with(cx, Self::poll_next))?;
+            ready!(self.poll_side(Side::Receive, cx, Self::poll_next))?;
         }
         Poll::Ready(Ok(self.available()))
     }
@@ -139,7 +134,7 @@ impl<T: Transport> ByteStream<T> {
             return Poll::Ready(Ok(0));
         }
         self.settle();
-        ready!(self.poll_with(cx, |stream, cx| stream.ws.poll_room(cx)))
+        ready!(self.poll_side(Side::Send, cx, |stream, cx| stream.ws.poll_room(cx)))
             .map_err(|error| self.fail(error))?;
         let was_empty = self.ws.outbox().is_empty();
         let mut written = 0;
@@ -162,7 +157,7 @@ impl<T: Transport> ByteStream<T> {
         }
         if was_empty && written > 0 {
             // A reader that waits flushes first, and this one may have begun to wait before.
-            self.tasks.wake_all();
+            self.tasks.wake_other(Side::Send);
         }
         Poll::Ready(Ok(written))
     }
@@ -173,7 +168,7 @@ impl<T: Transport> ByteStream<T> {
     /// How the connection ended, if it has and not cleanly.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.settle();
-        let flushed = ready!(self.poll_with(cx, |stream, cx| stream.ws.poll_flush(cx)));
+        let flushed = ready!(self.poll_side(Side::Send, cx, |stream, cx| stream.ws.poll_flush(cx)));
         Poll::Ready(flushed.map_err(|error| self.fail(error)))
     }
 
@@ -189,7 +184,10 @@ impl<T: Transport> ByteStream<T> {
             let _ = self.ws.start_close(CloseCode::NORMAL, "");
         }
         ready!(self.poll_flush(cx))?;
-        self.poll_fill_buf(cx).map_ok(drop)
+        if self.available().is_empty() {
+            ready!(self.poll_side(Side::Send, cx, Self::poll_next))?;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn available(&self) -> &[u8] {
@@ -259,7 +257,12 @@ impl<T: Transport> ByteStream<T> {
 
     /// What a Close says that is no ordinary end.
     fn abandoned(&self) -> Option<io::Error> {
-        let close = self.ws.outcome()?.received??;
+        let outcome = self.ws.outcome()?;
+        if outcome.mid_message {
+            let told = "the peer closed the connection inside a message";
+            return Some(io::Error::new(io::ErrorKind::UnexpectedEof, told));
+        }
+        let close = outcome.received??;
         let ordinary = [CloseCode::NORMAL, CloseCode::GOING_AWAY];
         (!ordinary.contains(&close.code)).then(|| {
             let told = format!("the peer gave the stream up: {close}");
@@ -277,17 +280,19 @@ impl<T: Transport> ByteStream<T> {
         error
     }
 
-    /// Polls the connection on behalf of all tasks.
-    fn poll_with<R>(
+    /// Polls the connection for one of the two tasks that may use it.
+    fn poll_side<R>(
         &mut self,
+        side: Side,
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
-        let ticket = self.tasks.ticket();
-        let waker = self.waker.clone();
-        let polled = poll(self, &mut Context::from_waker(&waker));
-        if polled.is_pending() {
-            self.tasks.wait(ticket, cx.waker());
+        let before = self.ws.signs();
+        let mut tasks = core::mem::take(&mut self.tasks);
+        let polled = tasks.poll(side, cx, |cx| poll(self, cx));
+        self.tasks = tasks;
+        if self.ws.signs() != before {
+            self.tasks.wake_other(side);
         }
         polled
     }

@@ -3,8 +3,8 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use wskit_proto::{
-    Cause, CloseCode, CloseFrame, Delivery, Ending, Inbound, Item, Outbox, Outcome, PieceItem,
-    ReadBuf, Ready, SendError, State, TimeoutKind,
+    Circumstances, CloseCode, CloseFrame, Delivery, Ending, Inbound, Item, Outbox, Outcome,
+    PieceItem, ReadBuf, Ready, SendError, State, TimeoutKind,
 };
 
 use crate::error::Error;
@@ -26,9 +26,15 @@ pub(crate) struct Engine<C> {
     leftover: Option<Box<Bytes>>,
     /// Bytes read since this task last waited.
     budget: u32,
+    /// Bytes decompressed since this task last waited.
+    inflated: usize,
     eof: bool,
-    cut: bool,
+    /// The end has been reached.
     reported: bool,
+    /// What went wrong was told to a caller who was sending.
+    told: bool,
+    /// Observers are not told now: the caller may hold a lock of its own.
+    pub(crate) quiet: bool,
     /// The owner has received since it last sent, so sending need not look after the reading.
     receiving: bool,
     /// Messages are lent together with the outbox: the queue must have room for an answer first.
@@ -70,6 +76,8 @@ struct Stash {
 
 /// After this many bytes in one go a connection lets other tasks run, however fast its peer is.
 const BUDGET: u32 = 256 << 10;
+/// As many bytes may be decompressed in one go: reading them off the wire says little about the work.
+const INFLATED: usize = 1 << 20;
 /// So many bytes of a large message count as one: much data and little work. To leave off inside would
 /// keep the buffers of many messages busy at once, and each would have left the caches by its next turn.
 const LARGE: usize = 32;
@@ -87,9 +95,11 @@ impl<C: Timer> Engine<C> {
             stash: None,
             leftover: (!leftover.is_empty()).then(|| Box::new(leftover)),
             budget: 0,
+            inflated: 0,
             eof: false,
-            cut: false,
             reported: false,
+            told: false,
+            quiet: false,
             receiving: false,
             answering: false,
             earlier: 0,
@@ -154,7 +164,7 @@ impl<C: Timer> Engine<C> {
                 Poll::Pending => {
                     self.inbound.release();
                     if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
-                        self.write_error(error, link);
+                        self.write_error(cx, error, link);
                     } else if !self.follow_shutdown(true, cx, link)
                         && !self.poll_timers(cx, link)?
                     {
@@ -259,7 +269,7 @@ impl<C: Timer> Engine<C> {
         loop {
             if self.answering && link.is_over_high_water() {
                 match link.poll_write_out(cx) {
-                    Poll::Ready(Err(error)) => self.write_error(error, link),
+                    Poll::Ready(Err(error)) => self.write_error(cx, error, link),
                     // The peer must take its answers before it gets more of them.
                     Poll::Pending if self.owes_answers(link) => {
                         if self.follow_shutdown(true, cx, link) || self.poll_timers(cx, link)? {
@@ -272,8 +282,16 @@ impl<C: Timer> Engine<C> {
                 }
             }
 
+            if self.inflated >= INFLATED {
+                match self.end_turn(cx, link) {
+                    Poll::Ready(()) => continue,
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
             let timer = &self.timer;
-            match self.inbound.next(link, || timer.now()) {
+            let next = self.inbound.next(link, || timer.now());
+            self.inflated += self.inbound.take_inflated();
+            match next {
                 // Told by the outcome; the reply is queued. What is left is to end the transport.
                 Ok(Some(Ready::Close(_))) | Err(_) => continue,
                 Ok(Some(ready)) => {
@@ -282,17 +300,19 @@ impl<C: Timer> Engine<C> {
                     {
                         // Try to get the pongs out before they have to be coalesced.
                         if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
-                            self.write_error(error, link);
+                            self.write_error(cx, error, link);
                         }
                     }
                     return Poll::Ready(Ok(Some(ready)));
                 }
+                Ok(None) if self.quiet => {}
                 Ok(None) => self.watch.look(),
             }
 
             // Read first: only then is it known that there is nothing to do but to wait.
             let mut shutting_down = false;
             match link.ending() {
+                Ending::Done if self.quiet => return Poll::Pending,
                 Ending::Done => return Poll::Ready(self.finish(link)),
                 Ending::ShutDown => {
                     // An error here changes nothing: the transport is being ended.
@@ -306,13 +326,10 @@ impl<C: Timer> Engine<C> {
                 // What has been read is handed out first, so that a large message is not kept waiting
                 // beside those of all other connections.
                 Ending::NotYet | Ending::Drain if self.budget >= BUDGET => {
-                    self.follow_shutdown(true, cx, link);
-                    if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
-                        self.write_error(error, link);
+                    match self.end_turn(cx, link) {
+                        Poll::Ready(()) => continue,
+                        Poll::Pending => return Poll::Pending,
                     }
-                    self.budget = 0;
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
                 }
                 Ending::NotYet | Ending::Drain => match self.poll_fill(cx, link) {
                     Poll::Ready(_) => continue,
@@ -330,17 +347,42 @@ impl<C: Timer> Engine<C> {
                     continue;
                 }
                 Poll::Ready(Err(error)) => {
-                    self.write_error(error, link);
+                    self.write_error(cx, error, link);
                     continue;
                 }
                 _ => {}
+            }
+            if link.state() == State::Closing {
+                self.tell_that_nothing_more_comes(cx, link);
             }
             if self.follow_shutdown(true, cx, link) || self.poll_timers(cx, link)? {
                 continue;
             }
             self.budget = 0;
+            self.inflated = 0;
             return Poll::Pending;
         }
+    }
+
+    /// Lets others run after much has been read, though there may be more. Deadlines are compared with
+    /// the clock: a peer that never stops must not keep the connection from ending. Ready if one has
+    /// passed and something was done about it.
+    #[cold]
+    fn end_turn<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Poll<()> {
+        self.budget = 0;
+        self.inflated = 0;
+        self.follow_shutdown(true, cx, link);
+        if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
+            self.write_error(cx, error, link);
+        }
+        let timer = &self.timer;
+        let deadline = self.inbound.next_timeout(link.state(), || timer.now());
+        if deadline.is_some_and(|deadline| timer.now() >= deadline) {
+            self.handle_timeout(link);
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Ready once the queue has room. Control frames are handled meanwhile.
@@ -354,7 +396,11 @@ impl<C: Timer> Engine<C> {
         while link.is_over_high_water() {
             match link.poll_write_out(cx) {
                 Poll::Ready(Ok(())) => break,
-                Poll::Ready(Err(error)) => self.write_failed(cx, error, link),
+                Poll::Ready(Err(error)) => {
+                    if let Some(error) = self.sending_failed(cx, error, link) {
+                        return Poll::Ready(Err(error));
+                    }
+                }
                 Poll::Pending if !link.is_over_high_water() => break,
                 Poll::Pending => {
                     self.poll_behind(cx, link);
@@ -385,7 +431,7 @@ impl<C: Timer> Engine<C> {
                         self.poll_behind(cx, link);
                         // A pong or the answer to a Close may have come of it.
                         if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
-                            self.write_error(error, link);
+                            self.write_error(cx, error, link);
                             continue;
                         }
                         // Keepalive pings of an owner that only sends; it does not wait for them to be
@@ -398,7 +444,11 @@ impl<C: Timer> Engine<C> {
                     self.receiving = false;
                     return Poll::Ready(Ok(()));
                 }
-                Poll::Ready(Err(error)) => self.write_failed(cx, error, link),
+                Poll::Ready(Err(error)) => {
+                    if let Some(error) = self.sending_failed(cx, error, link) {
+                        return Poll::Ready(Err(error));
+                    }
+                }
                 Poll::Pending => {
                     self.poll_behind(cx, link);
                     let told = self.follow_shutdown(!self.receiving, cx, link);
@@ -431,6 +481,63 @@ impl<C: Timer> Engine<C> {
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// Closes as a sink does: ready once everything is written and the connection is over, or a message
+    /// has come that is to be received first. An ending that is not clean is an error.
+    pub(crate) fn poll_close<L: Link>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &mut L,
+    ) -> Poll<Result<(), Error>> {
+        self.stop_answering();
+        loop {
+            if link.state() == State::Closed {
+                // It is told here, each time.
+                let told = self.finish(link).err();
+                let outcome = link.with_outbox(|outbox| outbox.outcome());
+                let error = told.or_else(|| outcome.as_ref().and_then(Error::of_outcome));
+                return Poll::Ready(error.map_or(Ok(()), Err));
+            }
+            let mut is_written = false;
+            match link.poll_write_out(cx) {
+                Poll::Ready(Err(error)) => {
+                    if let Some(error) = self.sending_failed(cx, error, link) {
+                        return Poll::Ready(Err(error));
+                    }
+                    continue;
+                }
+                Poll::Ready(Ok(())) => {
+                    is_written = true;
+                    if link.ending() == Ending::ShutDown && link.poll_shutdown(cx).is_ready() {
+                        link.with_outbox(Outbox::transport_shut_down);
+                        continue;
+                    }
+                }
+                Poll::Pending => {}
+            }
+            self.poll_behind(cx, link);
+            if link.with_outbox(|outbox| outbox.has_write_failed()) {
+                return Poll::Ready(Err(SendError::Closed.into()));
+            }
+            if is_written && self.has_message() {
+                return Poll::Ready(Ok(()));
+            }
+            let goes_on = link.state() == State::Closed
+                || (is_written && link.ending() == Ending::ShutDown)
+                || link.with_outbox(|outbox| is_written && !outbox.is_empty());
+            if goes_on || self.poll_timers(cx, link)? {
+                continue;
+            }
+            return Poll::Pending;
+        }
+    }
+
+    /// Whether a message waits to be received, and nothing is read before.
+    pub(crate) fn has_message(&self) -> bool {
+        self.stash
+            .as_ref()
+            .is_some_and(|stash| stash.first.is_some())
     }
 
     /// Messages are lent with the outbox from now on: what is queued already is no answer to them.
@@ -504,12 +611,7 @@ impl<C: Timer> Engine<C> {
         self.inbound.set_delivery(self.behind);
         // What is set aside comes first: the short way, which does not look, is closed until then.
         self.short = None;
-        while self
-            .stash
-            .as_ref()
-            .is_none_or(|stash| stash.first.is_none())
-            && !self.eof
-        {
+        while !self.has_message() && !self.eof {
             let timer = &self.timer;
             match self.inbound.next(link, || timer.now()) {
                 Ok(Some(ready @ (Ready::Message(_) | Ready::Piece(_)))) => {
@@ -555,9 +657,7 @@ impl<C: Timer> Engine<C> {
             };
             match polled {
                 Poll::Ready(Ok((0, _))) => {
-                    self.eof = true;
-                    self.cut = self.inbound.is_mid_message();
-                    self.inbound.receive_eof(link);
+                    self.end_of_stream(cx, link);
                     return Poll::Ready(false);
                 }
                 Poll::Ready(Ok((n, large))) => {
@@ -573,14 +673,13 @@ impl<C: Timer> Engine<C> {
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 // TLS libraries tell an end without a `close_notify` as an error.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    self.eof = true;
-                    self.cut = self.inbound.is_mid_message();
-                    self.inbound.receive_eof(link);
+                    self.end_of_stream(cx, link);
                     return Poll::Ready(false);
                 }
                 Poll::Ready(Err(error)) => {
                     self.eof = true;
-                    self.transport_failed(error, link);
+                    self.inbound.transport_failed(link, error.kind());
+                    self.failure.get_or_insert_with(|| Box::new(error));
                     return Poll::Ready(false);
                 }
                 Poll::Pending => return Poll::Pending,
@@ -612,12 +711,31 @@ impl<C: Timer> Engine<C> {
             Poll::Pending => Ok(false),
             Poll::Ready(Err(error)) => Err(Error::NoTimer(error)),
             Poll::Ready(Ok(())) => {
-                let now = self.timer.now();
-                // That time is up is in the outcome, and the loop comes by there.
-                let _ = self.inbound.handle_timeout(link, now);
+                self.handle_timeout(link);
                 Ok(true)
             }
         }
+    }
+
+    /// Does something about a deadline that has passed.
+    #[cold]
+    fn handle_timeout<L: Link>(&mut self, link: &mut L) {
+        let circumstances = Circumstances {
+            reading_suspended: self.has_message(),
+            unacknowledged: link.unacknowledged(),
+        };
+        let now = self.timer.now();
+        // That time is up is in the outcome, and the loop comes by there.
+        let _ = self.inbound.handle_timeout_in(link, now, circumstances);
+    }
+
+    /// A peer that has half-closed the stream without a Close may still read: what was answered by then
+    /// is written, once.
+    #[cold]
+    fn end_of_stream<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) {
+        self.eof = true;
+        let _ = link.poll_write_out(cx);
+        self.inbound.receive_eof(link);
     }
 
     /// Does what a shutdown asks for; true if it has asked. `may_close` is whether a Close suits the
@@ -639,13 +757,18 @@ impl<C: Timer> Engine<C> {
         cx: &mut Context<'_>,
         link: &mut L,
     ) -> bool {
+        // A message that is being sent in pieces is finished first.
+        let may_close = may_close && !link.is_message_open();
         let told = self
             .member
             .as_mut()
             .and_then(|member| member.poll_told(may_close, cx));
         match told {
             None => return false,
-            Some(Told::Close) => link.close(CloseFrame::new(CloseCode::GOING_AWAY, "")),
+            Some(Told::Close) => {
+                // Neither the code nor the reason can be refused.
+                let _ = link.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
+            }
             Some(Told::GiveUp) => {
                 link.with_outbox(|outbox| outbox.time_out(TimeoutKind::Close));
             }
@@ -653,26 +776,46 @@ impl<C: Timer> Engine<C> {
         true
     }
 
-    /// A peer that has gone may have said why before: what lies there is read first.
+    /// A write failed for a caller who sends; gives the error to tell, if anything is lost. A peer that
+    /// has gone may have said why before: what lies there is read first.
     #[cold]
-    fn write_failed<L: Link>(&mut self, cx: &mut Context<'_>, error: io::Error, link: &mut L) {
+    fn sending_failed<L: Link>(
+        &mut self,
+        cx: &mut Context<'_>,
+        error: io::Error,
+        link: &mut L,
+    ) -> Option<Error> {
         self.poll_behind(cx, link);
-        self.write_error(error, link);
+        if !link.with_outbox(|outbox| outbox.write_failed(error.kind())) {
+            return None;
+        }
+        if link.state() == State::Closed {
+            self.failure.get_or_insert_with(|| Box::new(error));
+            return Some(
+                self.closed_error(link)
+                    .unwrap_or_else(|| SendError::Closed.into()),
+            );
+        }
+        self.tell_that_nothing_more_comes(cx, link);
+        // What the peer had sent is still received; this is not told again at the end of it.
+        self.told = true;
+        Some(error.into())
     }
 
-    /// A write failed. Once our Close is out that only ends our sending: what the peer had sent before
-    /// it went is still to be read, its Close at the end.
+    /// A write failed. That ends the sending only: what the peer had sent before is still to be read.
     #[cold]
-    fn write_error<L: Link>(&mut self, error: io::Error, link: &mut L) {
+    fn write_error<L: Link>(&mut self, cx: &mut Context<'_>, error: io::Error, link: &mut L) {
         if link.with_outbox(|outbox| outbox.write_failed(error.kind())) {
             self.failure.get_or_insert_with(|| Box::new(error));
+            self.tell_that_nothing_more_comes(cx, link);
         }
     }
 
-    #[cold]
-    fn transport_failed<L: Link>(&mut self, error: io::Error, link: &mut L) {
-        link.with_outbox(|outbox| outbox.transport_failed(error.kind()));
-        self.failure.get_or_insert_with(|| Box::new(error));
+    /// After a failed write: shuts the transport's write side down, beside a reading that goes on.
+    fn tell_that_nothing_more_comes<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) {
+        if link.with_outbox(|outbox| outbox.owes_shutdown()) && link.poll_shutdown(cx).is_ready() {
+            link.with_outbox(Outbox::transport_shut_down);
+        }
     }
 
     #[cold]
@@ -688,23 +831,18 @@ impl<C: Timer> Engine<C> {
             member.ended(Some(&outcome));
         }
         self.watch.ended(Some(&outcome), &self.timer);
-        match outcome.cause {
-            Cause::Protocol(error) => Err(error.into()),
-            Cause::Timeout(kind) => Err(Error::Timeout(kind)),
-            Cause::Disconnected => Err(Error::Disconnected {
-                mid_message: self.cut,
-            }),
-            Cause::Transport(kind) => Err(Error::Io(
-                self.failure
-                    .take()
-                    .map_or_else(|| kind.into(), |error| *error),
-            )),
-            _ => Ok(None),
+        if self.told {
+            return Ok(None);
+        }
+        match (Error::of_outcome(&outcome), self.failure.take()) {
+            (None, _) => Ok(None),
+            (Some(Error::Io(_)), Some(failure)) => Err(Error::Io(*failure)),
+            (Some(error), _) => Err(error),
         }
     }
 }
 
-/// Whoever watches learns of a connection that is dropped, too.
+/// Observers learn of a connection that is dropped, too.
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 impl<C> Drop for Engine<C> {
     fn drop(&mut self) {

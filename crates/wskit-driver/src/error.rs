@@ -2,7 +2,7 @@ use std::fmt;
 use std::io;
 
 use wskit_handshake::{BuildError, HandshakeError, RequestError};
-use wskit_proto::{ProtocolError, SendError, TimeoutKind};
+use wskit_proto::{Cause, Outcome, ProtocolError, SendError, TimeoutKind};
 
 use crate::dial::{ProxyError, ProxyUrlError};
 use crate::redirect::RedirectError;
@@ -72,6 +72,19 @@ impl Error {
             | Self::Handshake(HandshakeError::UnexpectedEof { .. }) => true,
             Self::Io(error) => is_lost(error),
             _ => false,
+        }
+    }
+
+    /// What an ending that is not clean is called; `None` for a clean one.
+    pub(crate) fn of_outcome(outcome: &Outcome) -> Option<Self> {
+        match &outcome.cause {
+            Cause::Protocol(error) => Some(error.clone().into()),
+            Cause::Timeout(kind) => Some(Self::Timeout(*kind)),
+            Cause::Disconnected => Some(Self::Disconnected {
+                mid_message: outcome.mid_message,
+            }),
+            Cause::Transport(kind) => Some(Self::Io((*kind).into())),
+            _ => None,
         }
     }
 

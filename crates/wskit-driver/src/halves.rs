@@ -109,6 +109,13 @@ impl<A: PollWrite, B: PollWrite> PollWrite for Half<A, B> {
         }
     }
 
+    fn unacknowledged(&self) -> Option<usize> {
+        match self {
+            Self::Apart(half) => half.unacknowledged(),
+            Self::Together(half) => half.unacknowledged(),
+        }
+    }
+
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Apart(half) => half.poll_shutdown(cx),
@@ -142,6 +149,10 @@ impl<T: PollWrite> PollWrite for Locked<T> {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.lock().poll_flush(cx)
+    }
+
+    fn unacknowledged(&self) -> Option<usize> {
+        self.lock().unacknowledged()
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

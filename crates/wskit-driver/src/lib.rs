@@ -17,7 +17,6 @@ mod engine;
 mod error;
 mod event;
 mod extensions;
-mod fan_out;
 #[cfg(feature = "futures-io")]
 mod futures_io;
 mod halves;
@@ -40,6 +39,7 @@ mod shutdown;
 mod split;
 mod stream;
 mod sync;
+mod tasks;
 #[cfg(feature = "rustls")]
 pub mod tls;
 #[cfg(feature = "tokio-io")]
@@ -69,7 +69,7 @@ pub use server::{HttpRequest, HttpUpgrade, Request, Server, Upgrade};
 pub use shutdown::{Report, Shutdown};
 pub use split::{
     Buffered, Lane, LaneConfig, Overflow, Priority, Pushed, ReadRef, Reader, ReaderPiece,
-    WritePermit, Writer,
+    WeakWriter, WritePermit, Writer,
 };
 pub use transport::{PollRead, PollWrite, Timer, Transport};
 pub use websocket::{Permit, RecvPiece, RecvRef, WebSocket};

@@ -1,7 +1,7 @@
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 
-use wskit_proto::{CloseFrame, Ending, Outbox, Spare, State, WithOutbox};
+use wskit_proto::{Ending, Outbox, Spare, State, WithOutbox};
 
 use crate::transport::{PollRead, PollWrite};
 
@@ -16,8 +16,10 @@ pub(crate) trait Link: WithOutbox + PollRead {
     /// Writes all that is queued and flushes the transport.
     fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
-    /// Queues a Close that may be sent, after everything that waits.
-    fn close(&mut self, close: CloseFrame);
+    /// Whether a message is being sent in pieces.
+    fn is_message_open(&self) -> bool;
+    /// See [`PollWrite::unacknowledged`].
+    fn unacknowledged(&mut self) -> Option<usize>;
 }
 
 /// A transport and the sending half in one hand.
@@ -75,8 +77,12 @@ impl<T: PollRead + PollWrite> Link for Whole<T> {
         uninterrupted(|| self.io.poll_shutdown(cx))
     }
 
-    fn close(&mut self, close: CloseFrame) {
-        let _ = self.outbox.close(Some(close));
+    fn is_message_open(&self) -> bool {
+        self.outbox.is_message_open()
+    }
+
+    fn unacknowledged(&mut self) -> Option<usize> {
+        self.io.unacknowledged()
     }
 }
 

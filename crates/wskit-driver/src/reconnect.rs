@@ -24,6 +24,7 @@ pub use backoff::Backoff;
 pub use loss::{GaveUp, Loss};
 pub use open::{Attempts, Open};
 pub use verdict::Verdict;
+use verdict::says_why;
 
 use open::Prepared;
 
@@ -244,12 +245,19 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
                 },
                 State::Open { ws, .. } => match ready!(ws.poll_recv(cx)) {
                     Ok(Some(message)) => return Poll::Ready(Ok(Some(Event::Message(message)))),
-                    Err(error) => Loss::Broken(error),
-                    Ok(None) => match (self.learned.take(), ws.outcome()) {
-                        (Some(error), _) => Loss::Broken(error),
-                        (None, Some(outcome)) => Loss::Closed(outcome),
-                        (None, None) => Loss::Broken(Error::Disconnected { mid_message: false }),
-                    },
+                    ended => {
+                        let error = ended.err().or_else(|| self.learned.take());
+                        let told = ws.outcome().filter(says_why);
+                        match (told, error, ws.outcome()) {
+                            (Some(outcome), _, _) | (None, None, Some(outcome)) => {
+                                Loss::Closed(outcome)
+                            }
+                            (None, Some(error), _) => Loss::Broken(error),
+                            (None, None, None) => {
+                                Loss::Broken(Error::Disconnected { mid_message: false })
+                            }
+                        }
+                    }
                 },
                 State::Waiting(until) => {
                     let Some(until) = *until else {
@@ -286,7 +294,7 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
             return Err(Error::NotConnected);
         };
         match ws.send(message).await {
-            Err(error) if ws.is_over() && !error.is_closed() => {
+            Err(error) if ws.state() != wskit_proto::State::Open && !error.is_closed() => {
                 self.learned = Some(error);
                 Err(Error::NotConnected)
             }

@@ -1,20 +1,25 @@
 //! A connection in two hands: one [`Reader`], many [`Writer`]s.
 
 mod claim;
-mod flushing;
 mod lane;
 mod lane_config;
 mod lanes;
+mod parked;
 mod reader;
 mod shared;
+mod sink;
+mod socket_waker;
 mod tx;
 mod tx_lanes;
+mod waiting;
+mod weak;
 mod writer;
 
 pub(crate) use claim::Claim;
 pub use lane::{Buffered, Lane, Pushed};
 pub use lane_config::{LaneConfig, Overflow, Priority};
 pub use reader::{ReadRef, Reader, ReaderPiece};
+pub use weak::WeakWriter;
 pub use writer::{WritePermit, Writer};
 
 use crate::engine::Engine;
@@ -40,6 +45,6 @@ pub(crate) fn split<T: Transport + 'static>(
     ));
     (
         Reader::new(engine, read, shared.clone()),
-        Writer::new(shared),
+        Writer::counted(shared),
     )
 }

@@ -5,9 +5,10 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::stream::{FusedStream, Stream};
 use futures_sink::Sink;
-use wskit_proto::{Message, State};
+use wskit_proto::{CloseCode, Message, State};
 
 use crate::error::Error;
+use crate::tasks::Side;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -20,7 +21,8 @@ where
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(ready!(self.get_mut().poll_recv(cx)).transpose())
+        let polled = self.get_mut().poll_side(Side::Receive, cx, Self::poll_recv);
+        Poll::Ready(ready!(polled).transpose())
     }
 }
 
@@ -33,8 +35,14 @@ where
     }
 }
 
-/// `start_send` queues; `poll_ready` waits while the queue is over its mark; `poll_close` performs
-/// the closing handshake with code 1000.
+/// `start_send` queues; `poll_ready` waits while the queue is over its mark; `poll_flush` is ready when
+/// everything has been written.
+///
+/// `poll_close` starts the closing handshake with code 1000. It is ready when the connection is over, or
+/// when everything has been written and a message has come: what the peer still sends is for the
+/// `Stream`, up to its end. An ending that is not clean is an error.
+///
+/// One task may use the `Stream` and another the `Sink`, as `futures::StreamExt::split` has it.
 impl<T: Transport + Unpin> Sink<Message> for WebSocket<T>
 where
     T::Timer: Unpin,
@@ -42,12 +50,15 @@ where
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let ws = self.get_mut();
-        ready!(ws.poll_room(cx))?;
-        Poll::Ready(if ws.state() == State::Open {
-            Ok(())
-        } else {
-            Err(ws.closed_error())
+        self.get_mut().poll_side(Side::Send, cx, |ws, cx| {
+            if ws.state() == State::Open {
+                ready!(ws.poll_room(cx))?;
+            }
+            Poll::Ready(if ws.state() == State::Open {
+                Ok(())
+            } else {
+                Err(ws.closed_error())
+            })
         })
     }
 
@@ -56,10 +67,15 @@ where
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.get_mut().poll_flush(cx)
+        self.get_mut().poll_side(Side::Send, cx, Self::poll_flush)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Ready(ready!(self.get_mut().poll_close(cx)).map(drop))
+        let ws = self.get_mut();
+        ws.start_close(CloseCode::NORMAL, "")?;
+        ws.poll_side(Side::Send, cx, |ws, cx| {
+            let (engine, link) = ws.parts();
+            engine.poll_close(cx, link)
+        })
     }
 }

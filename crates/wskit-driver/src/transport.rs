@@ -51,6 +51,12 @@ pub trait PollWrite {
     /// What the transport reports.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// Returns how many bytes of those taken the peer's host has not acknowledged yet, if the transport
+    /// can tell without waiting (TCP on Linux can). A slow download is told from a dead peer by it.
+    fn unacknowledged(&self) -> Option<usize> {
+        None
+    }
+
     /// Shuts the write side down, after a flush: the peer sees the end of the stream.
     ///
     /// # Errors

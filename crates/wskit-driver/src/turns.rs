@@ -12,7 +12,8 @@ pub(crate) struct Turns(Arc<Mutex<Line>>);
 struct Line {
     free: usize,
     next_ticket: u64,
-    waiting: VecDeque<(u64, Waker)>,
+    /// A waker leaves its place when it is woken.
+    waiting: VecDeque<(u64, Option<Waker>)>,
 }
 
 impl Turns {
@@ -32,30 +33,34 @@ impl Turns {
         };
         // Borrowed, not moved: a closure would take the number alone, and the place would not be left.
         poll_fn(|cx| {
+            // Wakers are foreign code: they are cloned, woken and dropped without the lock.
+            let waker = cx.waker().clone();
             let mut line = self.lock();
             let first = line.waiting.front().map(|(ticket, _)| *ticket);
             if line.free > 0 && first == place.ticket {
                 line.free -= 1;
-                if place.ticket.take().is_some() {
-                    line.waiting.pop_front();
-                }
-                line.wake_first();
+                let left = place.ticket.take().and_then(|_| line.waiting.pop_front());
+                let next = line.take_first();
+                drop(line);
+                drop(left);
+                next.into_iter().for_each(Waker::wake);
                 return Poll::Ready(Turn(self));
             }
-            match place.ticket {
+            let before = match place.ticket {
                 Some(mine) => {
                     let own = line.waiting.iter_mut().find(|(ticket, _)| *ticket == mine);
-                    if let Some((_, waker)) = own {
-                        waker.clone_from(cx.waker());
-                    }
+                    own.and_then(|(_, own)| own.replace(waker))
                 }
                 None => {
                     let ticket = line.next_ticket;
                     line.next_ticket += 1;
-                    line.waiting.push_back((ticket, cx.waker().clone()));
+                    line.waiting.push_back((ticket, Some(waker)));
                     place.ticket = Some(ticket);
+                    None
                 }
-            }
+            };
+            drop(line);
+            drop(before);
             Poll::Pending
         })
         .await
@@ -67,11 +72,12 @@ impl Turns {
 }
 
 impl Line {
-    /// If there is room for him.
-    fn wake_first(&self) {
-        if let Some((_, waker)) = self.waiting.front().filter(|_| self.free > 0) {
-            waker.wake_by_ref();
+    /// The first one's waker, if there is room for it: to be woken without the lock.
+    fn take_first(&mut self) -> Option<Waker> {
+        if self.free == 0 {
+            return None;
         }
+        self.waiting.front_mut()?.1.take()
     }
 }
 
@@ -93,7 +99,9 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut line = self.0.lock();
         line.free += 1;
-        line.wake_first();
+        let next = line.take_first();
+        drop(line);
+        next.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -107,9 +115,13 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         if let Some(mine) = self.ticket {
             let mut line = self.turns.lock();
-            line.waiting.retain(|(ticket, _)| *ticket != mine);
+            let at = line.waiting.iter().position(|(ticket, _)| *ticket == mine);
+            let own = at.and_then(|at| line.waiting.remove(at));
             // It may have been woken in vain.
-            line.wake_first();
+            let next = line.take_first();
+            drop(line);
+            drop(own);
+            next.into_iter().for_each(Waker::wake);
         }
     }
 }

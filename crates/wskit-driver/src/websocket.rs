@@ -20,6 +20,7 @@ use crate::extensions::Agreed;
 use crate::keys::secure_keys;
 use crate::link::Whole;
 use crate::shutdown::Shutdown;
+use crate::tasks::{Side, Tasks};
 use crate::transport::{Timer, Transport};
 use crate::watch::Watcher;
 
@@ -49,6 +50,8 @@ pub struct WebSocket<T: Transport> {
     link: Whole<T>,
     /// Apart, because most connections agree on nothing, and all of them lie in memory for long.
     terms: Option<Box<Terms>>,
+    /// Who uses it as a `Stream` and as a `Sink`.
+    tasks: Tasks,
 }
 
 /// What the opening handshake came to, beyond the connection.
@@ -113,6 +116,7 @@ impl<T: Transport> WebSocket<T> {
                 dirty: false,
             },
             terms: None,
+            tasks: Tasks::default(),
         }
     }
 
@@ -456,11 +460,33 @@ impl<T: Transport> WebSocket<T> {
         crate::split::split(self.engine, self.link, protocol)
     }
 
-    pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<Outcome, Error>> {
-        self.link
-            .outbox
-            .close(Some(CloseFrame::new(CloseCode::NORMAL, "")))?;
-        self.engine.poll_end(cx, &mut self.link)
+    /// What one of two tasks may change that the other waits for.
+    pub(crate) fn signs(&self) -> (State, [bool; 3]) {
+        let outbox = &self.link.outbox;
+        let signs = [
+            self.engine.has_message(),
+            outbox.is_over_high_water(),
+            outbox.is_empty(),
+        ];
+        (outbox.state(), signs)
+    }
+
+    /// Polls for one of two tasks that use this connection; the other one is woken when something
+    /// changes that it may wait for.
+    pub(crate) fn poll_side<R>(
+        &mut self,
+        side: Side,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        let before = self.signs();
+        let mut tasks = core::mem::take(&mut self.tasks);
+        let polled = tasks.poll(side, cx, |cx| poll(self, cx));
+        self.tasks = tasks;
+        if self.signs() != before {
+            self.tasks.wake_other(side);
+        }
+        polled
     }
 
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -484,10 +510,11 @@ impl<T: Transport> WebSocket<T> {
         self.engine.inbound.piece(item)
     }
 
+    /// Queues a message of a sink that was ready.
     pub(crate) fn feed_now(&mut self, message: Outgoing<'_>) -> Result<(), Error> {
         self.link
             .outbox
-            .feed(message)
+            .feed_reserved(message)
             .map_err(|error| self.send_error(error))
     }
 

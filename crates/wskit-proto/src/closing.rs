@@ -82,6 +82,10 @@ impl Closing {
         self.write_failed
     }
 
+    pub(crate) fn owes_shutdown(&self) -> bool {
+        self.write_failed && !self.shut_down && !self.over
+    }
+
     pub(crate) fn send(&mut self, code: Option<CloseCode>) {
         self.sent = Some(code);
         self.initiator.get_or_insert(Initiator::Local);

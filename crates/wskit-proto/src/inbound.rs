@@ -432,9 +432,12 @@ impl Inbound {
                         outbox.keepalive_ping(&payload);
                         outbox.acknowledged(circumstances.unacknowledged)
                     });
-                    self.unacknowledged = acknowledged
-                        .zip(circumstances.unacknowledged)
-                        .map(|(bytes, waiting)| (bytes, u32::try_from(waiting).unwrap_or(u32::MAX)));
+                    self.unacknowledged =
+                        acknowledged
+                            .zip(circumstances.unacknowledged)
+                            .map(|(bytes, waiting)| {
+                                (bytes, u32::try_from(waiting).unwrap_or(u32::MAX))
+                            });
                 }
                 Due::Answer => {
                     let heard = core::mem::take(&mut self.rx.heard);

@@ -285,6 +285,14 @@ impl Outbox {
         self.queue.queued() > 0
     }
 
+    /// Whether a write has failed, so that nothing more can be sent.
+    #[must_use]
+    pub fn has_write_failed(&self) -> bool {
+        self.closing
+            .as_ref()
+            .is_some_and(|closing| closing.has_write_failed())
+    }
+
     /// Whether the transport refused the last write.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
@@ -497,11 +505,7 @@ impl Outbox {
     /// Returns whether anything is lost by it. Once our Close is out only answers to pings are, and the
     /// ending may still be clean (§7.1.4).
     pub fn write_failed(&mut self, kind: io::ErrorKind) -> bool {
-        let close_is_out = self.queue.queued() == 0
-            && self
-                .closing
-                .as_ref()
-                .is_some_and(|closing| closing.is_sent() && !closing.is_over());
+        let close_is_out = self.is_close_out();
         if close_is_out {
             self.control = None;
         } else {
@@ -510,6 +514,25 @@ impl Outbox {
             self.drop_queue();
         }
         !close_is_out
+    }
+
+    /// Whether a write has failed and the write side of the transport is still to be shut down, beside
+    /// reading on: the peer is told by it that nothing more comes.
+    #[must_use]
+    pub fn owes_shutdown(&self) -> bool {
+        self.closing
+            .as_ref()
+            .is_some_and(|closing| closing.owes_shutdown())
+    }
+
+    /// Whether our Close has been written and the connection is not over.
+    #[must_use]
+    pub fn is_close_out(&self) -> bool {
+        self.queue.queued() == 0
+            && self
+                .closing
+                .as_ref()
+                .is_some_and(|closing| closing.is_sent() && !closing.is_over())
     }
 
     /// Says that the transport failed: nothing more can be sent or received.

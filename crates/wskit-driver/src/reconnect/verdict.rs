@@ -81,8 +81,14 @@ fn of_outcome(outcome: &Outcome) -> Verdict {
     match &outcome.cause {
         Cause::Closed => of_code(outcome.code()),
         Cause::Protocol(error) => of_broken_rule(error),
+        _ if says_why(outcome) => of_code(outcome.code()),
         _ => Verdict::Retry,
     }
+}
+
+/// Whether the peer said why it ended the connection, though a write failed before its Close was read.
+pub(super) fn says_why(outcome: &Outcome) -> bool {
+    matches!(outcome.cause, Cause::Transport(_)) && outcome.received.is_some()
 }
 
 fn of_code(code: CloseCode) -> Verdict {

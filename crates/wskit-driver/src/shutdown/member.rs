@@ -163,10 +163,16 @@ impl Member {
     }
 
     pub(super) fn listen(&self, cx: &Context<'_>) {
-        let mut waker = lock(&self.slot.0);
-        match waker.as_ref() {
-            Some(known) if known.will_wake(cx.waker()) => {}
-            _ => *waker = Some(cx.waker().clone()),
+        let is_known = {
+            let waker = lock(&self.slot.0);
+            let known = waker.as_ref();
+            known.is_some_and(|known| known.will_wake(cx.waker()))
+        };
+        if !is_known {
+            // Cloned and dropped without the lock.
+            let waker = Some(cx.waker().clone());
+            let before = core::mem::replace(&mut *lock(&self.slot.0), waker);
+            drop(before);
         }
     }
 

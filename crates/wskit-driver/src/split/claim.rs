@@ -1,11 +1,11 @@
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
-use wskit_proto::{Outbox, SendError};
+use wskit_proto::{Outbox, SendError, State};
 
-use super::flushing::Flushing;
 use super::shared::{Place, Shared};
 use super::tx::Tx;
+use super::waiting::{Target, Wait};
 use super::writer::Writer;
 use crate::error::Error;
 use crate::transport::Transport;
@@ -14,7 +14,9 @@ use crate::transport::Transport;
 /// the fragments of two messages do not mix). Given up when it is dropped.
 pub(crate) struct Claim<'a, T: Transport> {
     shared: &'a Shared<T>,
-    flushing: Option<Flushing<'a, T>>,
+    place: Place<'a, T>,
+    /// What a flush in progress waits for.
+    target: Option<Target>,
     held: bool,
 }
 
@@ -26,7 +28,8 @@ impl<'a, T: Transport> Claim<'a, T> {
         poll_fn(|cx| shared.poll_enter(cx, &mut place, Tx::claim)).await?;
         let mut claim = Self {
             shared,
-            flushing: None,
+            place,
+            target: None,
             held: true,
         };
         poll_fn(|cx| claim.poll_room(cx)).await?;
@@ -34,7 +37,21 @@ impl<'a, T: Transport> Claim<'a, T> {
     }
 
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared.poll_room(cx, true)
+        self.place.poll(cx, |tx, _| {
+            if !tx.outbox.has_room(0) {
+                if let Poll::Ready(Err(error)) = tx.poll_write_out() {
+                    return Ok(Err(tx.write_failed(error)));
+                }
+            }
+            if tx.outbox.state() != State::Open {
+                return Ok(Err(SendError::Closed.into()));
+            }
+            if tx.has_room_for_claim() {
+                Ok(Ok(()))
+            } else {
+                Err(Wait::Claim)
+            }
+        })
     }
 
     /// Calls `f`, which may queue more: a flush in progress does not wait for that, a later one does.
@@ -42,15 +59,17 @@ impl<'a, T: Transport> Claim<'a, T> {
         &mut self,
         f: impl FnOnce(&mut Outbox) -> Result<(), SendError>,
     ) -> Result<(), Error> {
-        self.flushing = None;
+        self.target = None;
         Ok(self.shared.with_tx(|tx| f(&mut tx.outbox))?)
     }
 
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let shared = self.shared;
-        let flushing = self.flushing.get_or_insert_with(|| Flushing::new(shared));
-        let flushed = ready!(flushing.poll(cx));
-        self.flushing = None;
+        let flushed =
+            ready!(
+                self.shared
+                    .poll_flush(cx, &mut self.place.key, &mut self.target, Wait::Flush)
+            );
+        self.target = None;
         Poll::Ready(flushed)
     }
 
@@ -58,7 +77,6 @@ impl<'a, T: Transport> Claim<'a, T> {
     pub(crate) fn give_up(&mut self) {
         if core::mem::take(&mut self.held) {
             self.shared.with_tx(Tx::give_up_claim);
-            self.shared.wake_waiting();
         }
     }
 }

@@ -1,13 +1,13 @@
 use std::fmt;
 use std::future::poll_fn;
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
 
 use wskit_proto::{Deferred, Outgoing, SendError, State};
 
-use super::flushing::Target;
 use super::lane_config::LaneConfig;
 use super::lanes::LaneId;
-use super::shared::Shared;
+use super::shared::{Place, Shared};
+use super::waiting::{Target, Wait};
 use super::writer::Writer;
 use crate::error::Error;
 use crate::sync::Arc;
@@ -42,7 +42,9 @@ use crate::transport::Transport;
 /// connection fails, what waits is dropped, and counts as [`dropped`](Lane::dropped).
 ///
 /// # Dropping
-/// What waits in a lane that is dropped still leaves, in its turn.
+/// What waits in a lane that is dropped still leaves, in its turn. A lane does not keep the connection:
+/// when the [`Reader`](crate::Reader) and all [`Writer`]s are gone it ends, with a Close of code 1001 if
+/// the transport takes it at once, and a push answers [`SendError::Closed`].
 pub struct Lane<T: Transport> {
     shared: Arc<Shared<T>>,
     id: LaneId,
@@ -119,7 +121,24 @@ impl<T: Transport> Lane<T> {
     /// Of a message whose `feed` was dropped nothing is sent.
     pub async fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         let mut message = Some(Deferred::from(message.into()));
-        poll_fn(|cx| self.shared.poll_push(cx, self.id, &mut message)).await
+        let mut place = Place::new(&self.shared);
+        poll_fn(|cx| {
+            place.poll(cx, |tx, _| {
+                if let Err(error) = tx.make_room(self.id, message.as_ref()) {
+                    return Ok(Err(error));
+                }
+                match tx.push(self.id, &mut message) {
+                    Ok(_) => Ok(Ok(())),
+                    Err(SendError::QueueFull)
+                        if message.is_some() && tx.waits_for_room(self.id) =>
+                    {
+                        Err(Wait::Lane(self.id))
+                    }
+                    Err(error) => Ok(Err(error.into())),
+                }
+            })
+        })
+        .await
     }
 
     /// Queues a message, and writes until everything of this lane has left.
@@ -143,8 +162,36 @@ impl<T: Transport> Lane<T> {
     /// # Cancel safety
     /// Safe.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        let mut flushing = LaneFlush::new(&self.shared, self.id);
-        poll_fn(move |cx| flushing.poll(cx)).await
+        let mut place = Place::new(&self.shared);
+        // So many messages of the lane have to have gone; then this has to be written.
+        let entered = self.shared.with_tx(|tx| tx.lanes().entered(self.id));
+        let mut target: Option<Target> = None;
+        poll_fn(|cx| {
+            let flushed = place.poll(cx, |tx, _| {
+                if target.is_none() {
+                    if !tx.lanes().have_gone(self.id, entered) {
+                        if let Poll::Ready(Err(error)) = tx.poll_write_out() {
+                            return Ok(Err(tx.write_failed(error)));
+                        }
+                    }
+                    if !tx.lanes().have_gone(self.id, entered) {
+                        return if tx.outbox.state() == State::Open {
+                            Err(Wait::Lane(self.id))
+                        } else {
+                            Ok(Err(SendError::Closed.into()))
+                        };
+                    }
+                }
+                let target = *target.get_or_insert_with(|| tx.flush_target());
+                match tx.poll_flush(target) {
+                    Poll::Ready(flushed) => Ok(flushed),
+                    Poll::Pending => Err(Wait::Flush(target)),
+                }
+            });
+            self.shared.drive_parked();
+            flushed
+        })
+        .await
     }
 
     /// What waits in this lane.
@@ -176,139 +223,19 @@ impl<T: Transport> fmt::Debug for Lane<T> {
     }
 }
 
-/// A flush in progress. If it is dropped, the rest is left to a reader that waits.
-struct LaneFlush<'a, T: Transport> {
-    shared: &'a Shared<T>,
-    id: LaneId,
-    /// So many messages of the lane have to have gone.
-    entered: u64,
-    /// They have, and this has to be written.
-    target: Option<Target>,
-    done: bool,
-}
-
-impl<'a, T: Transport> LaneFlush<'a, T> {
-    fn new(shared: &'a Shared<T>, id: LaneId) -> Self {
-        Self {
-            shared,
-            id,
-            entered: shared.with_tx(|tx| tx.lanes().entered(id)),
-            target: None,
-            done: false,
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let polled = self.poll_undone(cx);
-        self.done = polled.is_ready();
-        polled
-    }
-
-    fn poll_undone(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let target = match self.target {
-            Some(target) => target,
-            None => ready!(self.shared.poll_gone(cx, self.id, self.entered))?,
-        };
-        self.target = Some(target);
-        self.shared.poll_flush(cx, target)
-    }
-}
-
-impl<T: Transport> Drop for LaneFlush<'_, T> {
-    fn drop(&mut self) {
-        if !self.done {
-            self.shared.wake_reader();
-        }
-    }
-}
-
 impl<T: Transport> Shared<T> {
+    /// Tells no observer: it may be called with a lock of the caller's held.
     fn push(&self, lane: LaneId, message: &mut Option<Deferred>) -> Result<Pushed, SendError> {
-        let ticket = self.ticket();
-        let mut refused = false;
         let pushed = self.with_tx(|tx| {
-            if tx.refused == Some(ticket) {
-                // The socket has taken nothing since, or whoever waits for it would have been told.
-                let pushed = tx.push(lane, message);
-                tx.drain_lanes();
-                return pushed;
-            }
-            tx.refused = None;
             // A failure is told below, as the end that it is.
-            let _ = tx.make_room(lane, message.as_ref(), self.waker());
+            let _ = tx.make_room(lane, message.as_ref());
             let pushed = tx.push(lane, message);
-            match tx.poll_write_out(self.waker()) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => tx.outbox.transport_failed(error.kind()),
-                Poll::Pending => {
-                    tx.refused = Some(ticket);
-                    refused = true;
-                }
+            if let Poll::Ready(Err(error)) = tx.poll_write_out() {
+                drop(tx.write_failed(error));
             }
             pushed
         });
-        self.drive_parked();
-        if refused {
-            // To wait for the socket in our place.
-            self.wake_reader();
-        }
+        self.drive_parked_quietly();
         pushed
-    }
-
-    fn poll_push(
-        &self,
-        cx: &mut Context<'_>,
-        lane: LaneId,
-        message: &mut Option<Deferred>,
-    ) -> Poll<Result<(), Error>> {
-        let ticket = self.ticket();
-        let polled = self.with_tx(|tx| {
-            if let Err(error) = tx.make_room(lane, message.as_ref(), self.waker()) {
-                return Poll::Ready(Err(error.into()));
-            }
-            match tx.push(lane, message) {
-                Ok(_) => Poll::Ready(Ok(())),
-                Err(SendError::QueueFull) if message.is_some() && tx.waits_for_room(lane) => {
-                    Poll::Pending
-                }
-                Err(error) => Poll::Ready(Err(error.into())),
-            }
-        });
-        if polled.is_pending() {
-            self.drive_parked();
-            self.wait(ticket, cx.waker());
-        }
-        polled
-    }
-
-    /// Ready once so many messages of a lane have gone; says what has to be written then.
-    fn poll_gone(
-        &self,
-        cx: &mut Context<'_>,
-        lane: LaneId,
-        entered: u64,
-    ) -> Poll<Result<Target, Error>> {
-        let ticket = self.ticket();
-        let polled = self.with_tx(|tx| {
-            if !tx.lanes().have_gone(lane, entered) {
-                if let Poll::Ready(Err(error)) = tx.poll_write_out(self.waker()) {
-                    tx.outbox.transport_failed(error.kind());
-                    return Poll::Ready(Err(error.into()));
-                }
-            }
-            if tx.lanes().have_gone(lane, entered) {
-                return Poll::Ready(Ok(tx.flush_target()));
-            }
-            if tx.outbox.state() == State::Open {
-                Poll::Pending
-            } else {
-                Poll::Ready(Err(SendError::Closed.into()))
-            }
-        });
-        if polled.is_pending() {
-            self.drive_parked();
-            self.wait(ticket, cx.waker());
-        }
-        polled
     }
 }

@@ -21,13 +21,19 @@ pub(crate) struct Lanes {
     stopped: bool,
     messages: usize,
     bytes: usize,
-    /// Lanes have got room, or other writers may, since this was last asked.
-    moved: bool,
+    /// Lanes that messages have left since this was last asked, if somebody waits for that.
+    moved: Vec<LaneId>,
 }
 
 /// The number of a lane while it is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LaneId(usize);
+
+impl LaneId {
+    pub(super) const fn index(self) -> usize {
+        self.0
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {
@@ -47,6 +53,8 @@ struct Queue {
     dropped: u64,
     /// Nobody holds it any more; it goes when it is empty.
     orphan: bool,
+    /// Its owner waits for room, or for a message to leave.
+    awaited: bool,
 }
 
 const PRIORITIES: usize = 3;
@@ -83,6 +91,7 @@ impl Lanes {
             gone: 0,
             dropped: 0,
             orphan: false,
+            awaited: false,
         });
         match self.free.pop() {
             Some(at) => {
@@ -108,11 +117,13 @@ impl Lanes {
 
     /// Takes a message in, as the lane's policy has it; leaves it to the caller where it must wait.
     ///
-    /// [`SendError::QueueFull`] from a lane that disconnects asks the caller to do so.
+    /// [`SendError::QueueFull`] from a lane that disconnects asks the caller to do so. What is displaced
+    /// goes to `dropped`.
     pub(crate) fn push(
         &mut self,
         id: LaneId,
         message: &mut Option<Deferred>,
+        displaced: &mut Vec<Deferred>,
     ) -> Result<Pushed, SendError> {
         let len = message.as_ref().map_or(0, Deferred::len);
         let Some(queue) = self.queue(id.0) else {
@@ -128,10 +139,11 @@ impl Lanes {
                 while !queue.has_room(len) {
                     let oldest = queue.messages.pop_front();
                     queue.bytes -= oldest.as_ref().map_or(0, Deferred::len);
+                    displaced.extend(oldest);
                 }
             }
             Overflow::LatestOnly => {
-                queue.messages.clear();
+                displaced.extend(queue.messages.drain(..));
                 queue.bytes = 0;
             }
         }
@@ -170,17 +182,20 @@ impl Lanes {
         let Turn::Lane(at) = turn else {
             // It lasts until one of them has entered.
             self.normal().push_front(turn);
-            self.moved |= !core::mem::replace(&mut self.stopped, true);
+            self.stopped = true;
             return None;
         };
         let queue = self.queue(at)?;
         let message = queue.messages.pop_front()?;
         queue.bytes -= message.len();
         queue.gone += 1;
+        let awaited = core::mem::take(&mut queue.awaited);
         let (is_empty, priority) = (queue.messages.is_empty(), queue.config.priority);
         self.messages -= 1;
         self.bytes -= message.len();
-        self.moved = true;
+        if awaited {
+            self.moved.push(LaneId(at));
+        }
         if is_empty {
             self.remove_orphan(at);
         } else {
@@ -216,16 +231,15 @@ impl Lanes {
     /// A plain writer has queued a message: now it is the lanes' turn.
     pub(crate) fn line_entered(&mut self) {
         self.leave_line();
-        self.moved = true;
     }
 
-    /// Drops everything.
-    pub(crate) fn clear(&mut self) {
+    /// Drops everything, into `dropped`.
+    pub(crate) fn clear(&mut self, dropped: &mut Vec<Deferred>) {
         for at in 0..self.queues.len() {
             if let Some(queue) = self.queue(at) {
                 queue.dropped += queue.messages.len() as u64;
                 // They do not count as gone: who waits for them to leave is told of the end instead.
-                queue.messages = VecDeque::new();
+                dropped.extend(core::mem::take(&mut queue.messages));
                 queue.bytes = 0;
                 self.remove_orphan(at);
             }
@@ -233,15 +247,21 @@ impl Lanes {
         self.turns = Default::default();
         (self.line, self.stopped) = (false, false);
         (self.messages, self.bytes) = (0, 0);
-        self.moved = true;
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.messages == 0
     }
 
-    /// Whether somebody who waits should look again.
-    pub(crate) fn take_moved(&mut self) -> bool {
+    /// Has [`take_moved`](Lanes::take_moved) tell when a message leaves this lane.
+    pub(crate) fn await_lane(&mut self, id: LaneId) {
+        if let Some(queue) = self.queue(id.0) {
+            queue.awaited = true;
+        }
+    }
+
+    /// The awaited lanes that a message has left.
+    pub(crate) fn take_moved(&mut self) -> Vec<LaneId> {
         core::mem::take(&mut self.moved)
     }
 

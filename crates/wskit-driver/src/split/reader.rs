@@ -7,7 +7,8 @@ use std::time::Duration;
 use futures_core::stream::{FusedStream, Stream};
 use wskit_proto::{Message, MessageRef, Outcome, Piece, State};
 
-use super::shared::{Parked, ReadSide, Shared};
+use super::parked::Parked;
+use super::shared::{ReadSide, Shared};
 use super::writer::Writer;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -26,7 +27,7 @@ use crate::transport::Transport;
 /// # Dropping
 /// The connection stays: writers go on sending, and while one of their calls is awaited it reads in
 /// the reader's place, answers control frames and **throws messages away**. When the reader and the
-/// last writer are gone the transport is dropped, without a Close.
+/// last writer are gone the connection ends, without a Close unless a [`Lane`](crate::Lane) is left.
 pub struct Reader<T: Transport> {
     /// Both are there until the drop.
     engine: Option<Engine<T::Timer>>,
@@ -154,11 +155,12 @@ impl<T: Transport> Reader<T> {
             return Poll::Ready(Ok(None));
         };
         let mut link = ReadSide {
-            read,
+            read: Some(read),
             shared: &self.shared,
         };
+        let ticket = self.shared.ticket();
         let before = self.shared.state();
-        let polled = poll(engine, cx, &mut link);
+        let mut polled = poll(engine, cx, &mut link);
         if polled.is_pending() {
             self.shared.set_round_trip(engine.inbound.round_trip());
             self.shared.wait_as_reader(cx.waker());
@@ -172,8 +174,16 @@ impl<T: Transport> Reader<T> {
                         Poll::Pending => false,
                     });
             if again {
-                return poll(engine, cx, &mut link);
+                polled = poll(engine, cx, &mut link);
             }
+            if self.shared.ticket() != ticket {
+                // The transport has woken its writer before this task was there to be woken.
+                cx.waker().wake_by_ref();
+            }
+        }
+        if engine.is_over() {
+            // Nothing is read any more, and the transport need not be kept for it.
+            self.read = None;
         }
         polled
     }
@@ -181,8 +191,12 @@ impl<T: Transport> Reader<T> {
 
 impl<T: Transport> Drop for Reader<T> {
     fn drop(&mut self) {
-        if let (Some(engine), Some(read)) = (self.engine.take(), self.read.take()) {
-            self.shared.park(Parked { engine, read });
+        let parts = self.engine.take().zip(self.read.take());
+        if !self.shared.disown() {
+            if let Some((engine, read)) = parts {
+                let read = Some(read);
+                self.shared.park(Parked { engine, read });
+            }
         }
     }
 }

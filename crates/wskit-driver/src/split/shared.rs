@@ -3,30 +3,29 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use wskit_proto::{
-    CloseFrame, Delivery, Ending, Outbox, Outcome, SendError, Spare, State, WithOutbox,
+    CloseCode, CloseFrame, Ending, Outbox, Outcome, Outgoing, SendError, Spare, State, WithOutbox,
 };
 
-use super::flushing::Target;
-use super::tx::{CLOSED, CLOSING, DUE, LANES, OVER, PERMIT, Tx, UNFLUSHED};
-use crate::engine::Engine;
+use super::parked::Seat;
+use super::socket_waker::SocketWaker;
+use super::tx::{CLAIMED, CLOSED, CLOSING, CONTENDED, LANES, OVER, PARKED, Tx, UNFLUSHED};
+use super::waiting::{Entry, Key, Target, Wait};
 use crate::error::Error;
-use crate::fan_out::FanOut;
-use crate::link::{Link, uninterrupted};
-use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock};
-use crate::transport::{PollRead, PollWrite, Transport};
+use crate::link::Link;
+use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering, lock};
+use crate::transport::{PollRead, Transport};
 
 /// What the halves share: the sending half and the transport's, behind a lock that is never held
 /// across a wait, and flags that say without it whether there is a reason to take it.
 pub(crate) struct Shared<T: Transport> {
     tx: Mutex<Tx<T::Write>>,
     flags: AtomicUsize,
-    /// The task that waits in the reader.
-    reader: Mutex<Option<Waker>>,
-    /// Everybody who waits for the socket to take bytes, for room, or for the end.
-    waiting: Arc<FanOut>,
-    waiting_waker: Waker,
-    /// The reading half, once its owner has dropped it: then whoever writes reads too.
-    parked: Mutex<Option<Parked<T>>>,
+    socket: Arc<SocketWaker>,
+    socket_waker: Waker,
+    /// The reading half, once its owner has dropped it: then those who write read too.
+    pub(super) seat: Mutex<Seat<T>>,
+    /// Readers and writers; lanes and weak writers do not keep a connection.
+    owners: AtomicUsize,
     timer: Mutex<T::Timer>,
     protocol: Option<Box<str>>,
     close_timeout: Duration,
@@ -34,37 +33,35 @@ pub(crate) struct Shared<T: Transport> {
     round_trip: AtomicUsize,
 }
 
-pub(crate) struct Parked<T: Transport> {
-    pub(crate) engine: Engine<T::Timer>,
-    pub(crate) read: T::Read,
-}
-
-/// A place in the line for room. Left when it is dropped.
+/// A place among those who wait. Left when it is dropped.
 pub(crate) struct Place<'a, T: Transport> {
     shared: &'a Shared<T>,
-    number: Option<u64>,
+    pub(super) key: Option<Key>,
 }
 
 impl<'a, T: Transport> Place<'a, T> {
     pub(crate) fn new(shared: &'a Shared<T>) -> Self {
-        Self {
-            shared,
-            number: None,
-        }
+        Self { shared, key: None }
+    }
+
+    /// Polls `attempt` under the lock, and waits for what it says if it cannot go on.
+    pub(super) fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        attempt: impl FnMut(&mut Tx<T::Write>, &mut Option<Key>) -> Result<R, Wait>,
+    ) -> Poll<R> {
+        self.shared.poll_in(cx, &mut self.key, attempt)
     }
 }
 
 impl<T: Transport> Drop for Place<'_, T> {
     fn drop(&mut self) {
-        if let Some(number) = self.number {
-            self.shared.with_tx(|tx| tx.leave_line(number));
-            // It may have been this one's turn.
-            self.shared.waiting.wake_all();
-        }
+        self.shared.give_up(&mut self.key);
     }
 }
 
 impl<T: Transport> Shared<T> {
+    /// Counts a reader and a writer.
     pub(crate) fn new(
         outbox: Outbox,
         io: T::Write,
@@ -72,17 +69,17 @@ impl<T: Transport> Shared<T> {
         timer: T::Timer,
         protocol: Option<Box<str>>,
     ) -> Self {
-        let waiting = Arc::new(FanOut::new());
+        let socket = Arc::new(SocketWaker::new());
         let close_timeout = outbox.close_deadline();
-        let tx = Tx::new(outbox, io, dirty);
-        let flags = AtomicUsize::new(tx.flags());
+        let mut tx = Tx::new(outbox, io, dirty, socket.clone());
+        let flags = AtomicUsize::new(tx.settle());
         Self {
             tx: Mutex::new(tx),
             flags,
-            reader: Mutex::new(None),
-            waiting_waker: waiting.clone().into(),
-            waiting,
-            parked: Mutex::new(None),
+            socket_waker: socket.clone().into(),
+            socket,
+            seat: Mutex::new(Seat::Taken),
+            owners: AtomicUsize::new(2),
             timer: Mutex::new(timer),
             protocol,
             close_timeout,
@@ -94,25 +91,75 @@ impl<T: Transport> Shared<T> {
     pub(crate) fn with_tx<R>(&self, f: impl FnOnce(&mut Tx<T::Write>) -> R) -> R {
         let mut tx = lock(&self.tx);
         let result = f(&mut tx);
-        let mut flags = tx.flags();
-        let mut moved = false;
-        if tx.lanes.is_some() {
-            (flags, moved) = tx.settle_lanes(flags);
-        }
-        let before = self.flags.swap(flags, Ordering::AcqRel);
-        drop(tx);
-        if (before ^ flags) & (CLOSING | CLOSED) != 0 {
-            // The reader has a deadline to arm, or an end to tell.
-            self.wake_reader();
-            self.waiting.wake_all();
-        } else if flags & !before & DUE != 0 {
-            // Somebody has to write, and the reader can.
-            self.wake_reader();
-            self.waiting.wake_all();
-        } else if moved || before & !flags & (UNFLUSHED | OVER) != 0 {
-            self.waiting.wake_all();
-        }
+        self.release(tx);
         result
+    }
+
+    /// Releases the lock, then wakes and drops what is to be woken and dropped.
+    fn release(&self, mut tx: MutexGuard<'_, Tx<T::Write>>) {
+        let flags = tx.settle();
+        self.flags.store(flags, Ordering::Release);
+        let effects = core::mem::take(&mut tx.effects);
+        let io = tx.take_io_if_over();
+        drop(tx);
+        drop(io);
+        effects.run(&self.socket);
+    }
+
+    /// Calls `attempt` under the lock. If it cannot go on, this task is woken when it may.
+    pub(super) fn poll_in<R>(
+        &self,
+        cx: &mut Context<'_>,
+        key: &mut Option<Key>,
+        mut attempt: impl FnMut(&mut Tx<T::Write>, &mut Option<Key>) -> Result<R, Wait>,
+    ) -> Poll<R> {
+        // Wakers are foreign code: they are cloned before the lock is taken, if they may be needed.
+        let is_contended = self.flags.load(Ordering::Relaxed) & (OVER | CONTENDED) != 0;
+        let mut entry = (key.is_some() || is_contended).then(|| Entry::new(cx.waker()));
+        let mut has_polled = false;
+        loop {
+            let mut tx = lock(&self.tx);
+            match attempt(&mut tx, key) {
+                Ok(result) => {
+                    if let Some(key) = key.take() {
+                        tx.leave(key);
+                    }
+                    self.release(tx);
+                    return Poll::Ready(result);
+                }
+                Err(_) if !has_polled && tx.is_to_be_polled() => {
+                    // This task may have been woken for all who wait for the transport.
+                    has_polled = true;
+                    if let Poll::Ready(Err(error)) = tx.poll_write_out() {
+                        drop(tx.write_failed(error));
+                    }
+                    self.release(tx);
+                }
+                Err(wait) => {
+                    let waits = if tx.waiting.holds(*key, wait, cx.waker()) {
+                        true
+                    } else if let Some(entry) = entry.take() {
+                        tx.enter(key, wait, entry);
+                        true
+                    } else {
+                        false
+                    };
+                    self.release(tx);
+                    if waits {
+                        self.drive_parked();
+                        return Poll::Pending;
+                    }
+                    entry = Some(Entry::new(cx.waker()));
+                }
+            }
+        }
+    }
+
+    /// Leaves a place of somebody who no longer waits.
+    pub(super) fn give_up(&self, key: &mut Option<Key>) {
+        if let Some(key) = key.take() {
+            self.with_tx(|tx| tx.give_up(key));
+        }
     }
 
     pub(crate) fn state(&self) -> State {
@@ -139,19 +186,9 @@ impl<T: Transport> Shared<T> {
         self.close_timeout
     }
 
-    /// To be asked before a poll that may end in [`wait`](Shared::wait).
-    pub(super) fn ticket(&self) -> usize {
-        self.waiting.ticket()
-    }
-
-    /// Has `waker` woken when the socket takes bytes, when there is room, and at the end.
-    pub(super) fn wait(&self, ticket: usize, waker: &Waker) {
-        self.waiting.wait(ticket, waker);
-    }
-
-    /// The waker that the transport is to be polled with.
-    pub(super) fn waker(&self) -> &Waker {
-        &self.waiting_waker
+    /// The waker that the transport is to be polled with by those who write.
+    pub(super) fn socket_waker(&self) -> &Waker {
+        &self.socket_waker
     }
 
     /// Whether something waits for the socket, encoded or not.
@@ -161,9 +198,7 @@ impl<T: Transport> Shared<T> {
 
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         match self.round_trip.load(Ordering::Relaxed) {
-            0 => lock(&self.parked)
-                .as_ref()
-                .and_then(|parked| parked.engine.inbound.round_trip()),
+            0 => None,
             micros => Some(Duration::from_micros(micros as u64)),
         }
     }
@@ -176,222 +211,179 @@ impl<T: Transport> Shared<T> {
         }
     }
 
-    pub(crate) fn wake_waiting(&self) {
-        self.waiting.wake_all();
+    /// To be asked before a poll that may end in [`wait_as_reader`](Shared::wait_as_reader): another
+    /// ticket after it says that the transport has woken its writer meanwhile.
+    pub(super) fn ticket(&self) -> usize {
+        self.socket.ticket()
     }
 
     pub(crate) fn wait_as_reader(&self, waker: &Waker) {
-        let mut reader = lock(&self.reader);
-        match reader.as_ref() {
-            Some(known) if known.will_wake(waker) => {}
-            _ => *reader = Some(waker.clone()),
+        self.socket.set_reader(waker);
+    }
+
+    /// Adds a writer beside a reader or a writer.
+    pub(super) fn own(&self) {
+        self.owners.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Adds a writer; false if there is no reader and no writer left.
+    pub(super) fn try_own(&self) -> bool {
+        let mut owners = self.owners.load(Ordering::Acquire);
+        loop {
+            if owners == 0 {
+                return false;
+            }
+            match self.owners.compare_exchange(
+                owners,
+                owners + 1,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return true,
+                Err(now) => owners = now,
+            }
         }
     }
 
-    pub(crate) fn wake_reader(&self) {
-        let waker = lock(&self.reader).take();
-        if let Some(waker) = waker {
-            waker.wake();
+    pub(super) fn is_owned(&self) -> bool {
+        self.owners.load(Ordering::Acquire) > 0
+    }
+
+    /// A reader or a writer has gone. With the last one the connection ends, though lanes may be left:
+    /// there is nobody to read from it. Returns whether it was the last one.
+    pub(super) fn disown(&self) -> bool {
+        let is_last = self.owners.fetch_sub(1, Ordering::AcqRel) == 1;
+        if is_last {
+            let close = CloseFrame::new(CloseCode::GOING_AWAY, "");
+            self.with_tx(|tx| {
+                if tx.lanes.is_some() {
+                    tx.abandon(close);
+                }
+            });
+            self.leave_seat();
         }
+        is_last
     }
 
-    /// Leaves the reading half to those who write.
-    pub(crate) fn park(&self, parked: Parked<T>) {
-        *lock(&self.parked) = Some(parked);
-        self.waiting.wake_all();
+    pub(super) fn is_parked(&self) -> bool {
+        self.flags.load(Ordering::Acquire) & PARKED != 0
     }
 
-    /// Writes all that is queued; whoever is woken for it does so for everybody.
-    pub(crate) fn poll_write_out(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Writes all that is queued; the reader is woken for it if the socket takes nothing for now.
+    pub(crate) fn poll_write_out(&self) -> Poll<io::Result<()>> {
         if !self.is_unwritten() {
             return Poll::Ready(Ok(()));
         }
-        let ticket = self.waiting.ticket();
-        let polled = self.with_tx(|tx| tx.poll_write_out(&self.waiting_waker));
-        if polled.is_pending() {
-            self.waiting.wait(ticket, cx.waker());
-        }
-        polled
+        self.with_tx(Tx::poll_write_out)
     }
 
-    pub(crate) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let ticket = self.waiting.ticket();
-        let polled = self.with_tx(|tx| {
-            let mut cx = Context::from_waker(&self.waiting_waker);
-            uninterrupted(|| tx.io.poll_shutdown(&mut cx))
+    /// Queues a message once there is room and it is this one's turn. With `flush`, goes on until it is
+    /// written.
+    pub(super) fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        place: &mut Place<'_, T>,
+        message: &mut Option<Outgoing<'_>>,
+        target: &mut Option<Target>,
+        flush: bool,
+    ) -> Poll<Result<(), Error>> {
+        let polled = place.poll(cx, |tx, key| {
+            if target.is_none() {
+                match tx.poll_enter(key) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(error)) => return Ok(Err(error)),
+                    Poll::Pending => return Err(Wait::Line),
+                }
+                if let Err(error) = tx.feed(message) {
+                    return Ok(Err(error.into()));
+                }
+                if !flush {
+                    return Ok(Ok(()));
+                }
+            }
+            let target = *target.get_or_insert_with(|| tx.flush_target());
+            match tx.poll_flush(target) {
+                Poll::Ready(flushed) => Ok(flushed),
+                Poll::Pending => Err(Wait::Flush(target)),
+            }
         });
-        if polled.is_pending() {
-            self.waiting.wait(ticket, cx.waker());
+        if flush {
+            self.drive_parked();
         }
         polled
     }
 
     /// Calls `enter` once there is room and it is this one's turn.
-    pub(crate) fn poll_enter<R>(
+    pub(super) fn poll_enter(
         &self,
         cx: &mut Context<'_>,
         place: &mut Place<'_, T>,
-        mut enter: impl FnMut(&mut Tx<T::Write>) -> Result<R, SendError>,
-    ) -> Poll<Result<R, Error>> {
-        let ticket = self.waiting.ticket();
-        let mut others_wait = false;
-        let polled = self.with_tx(|tx| {
-            others_wait = !tx.line.is_empty();
-            if tx.outbox.state() != State::Open {
-                return Poll::Ready(Err(SendError::Closed.into()));
-            }
-            if !tx.may_enter(place.number) {
-                // Room can be made here; a turn has to be waited for.
-                if let Poll::Ready(Err(error)) = tx.poll_write_out(&self.waiting_waker) {
-                    tx.outbox.transport_failed(error.kind());
-                    return Poll::Ready(Err(error.into()));
-                }
-            }
-            if !tx.may_enter(place.number) {
-                if place.number.is_none() {
-                    place.number = Some(tx.next_in_line);
-                    tx.line.push_back(tx.next_in_line);
-                    tx.next_in_line += 1;
-                }
-                return Poll::Pending;
-            }
-            if place.number.take().is_some() {
-                tx.line.pop_front();
-                others_wait = !tx.line.is_empty();
-            }
-            if let Some(lanes) = &mut tx.lanes {
-                lanes.line_entered();
-            }
-            Poll::Ready(enter(tx).map_err(Error::from))
-        });
-        match polled {
-            Poll::Pending => {
-                self.drive_parked();
-                self.waiting.wait(ticket, cx.waker());
-            }
-            // Whoever is next may have room too.
-            Poll::Ready(_) if others_wait => self.waiting.wake_all(),
-            Poll::Ready(_) => {}
-        }
-        polled
+        enter: fn(&mut Tx<T::Write>) -> Result<(), SendError>,
+    ) -> Poll<Result<(), Error>> {
+        place.poll(cx, |tx, key| match tx.poll_enter(key) {
+            Poll::Ready(Ok(())) => Ok(enter(tx).map_err(Error::from)),
+            Poll::Ready(Err(error)) => Ok(Err(error)),
+            Poll::Pending => Err(Wait::Line),
+        })
     }
 
-    /// Ready once there is room, whoever else waits for it: to somebody without a claim while nobody
-    /// has one; to the one who has it once the permits from before are used up.
-    pub(crate) fn poll_room(
+    /// Writes until everything that was queued at the first poll is out. `target` keeps what that is.
+    pub(super) fn poll_flush(
         &self,
         cx: &mut Context<'_>,
-        has_claim: bool,
+        key: &mut Option<Key>,
+        target: &mut Option<Target>,
+        wait: fn(Target) -> Wait,
     ) -> Poll<Result<(), Error>> {
-        let ticket = self.waiting.ticket();
-        let polled = self.with_tx(|tx| {
-            if !tx.outbox.has_room(tx.permits * PERMIT) {
-                if let Poll::Ready(Err(error)) = tx.poll_write_out(&self.waiting_waker) {
-                    tx.outbox.transport_failed(error.kind());
-                    return Poll::Ready(Err(error.into()));
-                }
-            }
-            if tx.outbox.state() != State::Open {
-                return Poll::Ready(Err(SendError::Closed.into()));
-            }
-            let its_turn = tx.claimed == has_claim && !(has_claim && tx.permits > 0);
-            if its_turn && tx.outbox.has_room(tx.permits * PERMIT) {
-                Poll::Ready(Ok(()))
-            } else {
-                Poll::Pending
-            }
-        });
-        if polled.is_pending() {
-            self.drive_parked();
-            self.waiting.wait(ticket, cx.waker());
-        }
-        polled
-    }
-
-    /// How many bytes must have been written for everything queued now to be out.
-    pub(crate) fn flush_target(&self) -> Target {
-        lock(&self.tx).flush_target()
-    }
-
-    pub(crate) fn poll_flush(
-        &self,
-        cx: &mut Context<'_>,
-        target: Target,
-    ) -> Poll<Result<(), Error>> {
-        let ticket = self.waiting.ticket();
-        let polled = self.with_tx(|tx| {
-            if tx.has_written(target) && !tx.dirty {
-                return Poll::Ready(Ok(()));
-            }
-            if tx.outbox.state() == State::Closed {
-                return Poll::Ready(Err(SendError::Closed.into()));
-            }
-            let mut polled = tx.poll_write_out(&self.waiting_waker);
-            if polled.is_pending() && tx.has_written(target) {
-                // Others keep the queue full, and it may never be empty.
-                polled = uninterrupted(|| {
-                    tx.io
-                        .poll_flush(&mut Context::from_waker(&self.waiting_waker))
-                });
-            }
-            match polled {
-                // Once our Close is out there is nothing left to be sent.
-                Poll::Ready(Err(error)) if tx.outbox.write_failed(error.kind()) => {
-                    Poll::Ready(Err(error.into()))
-                }
-                Poll::Ready(_) => Poll::Ready(Ok(())),
-                Poll::Pending => Poll::Pending,
+        let polled = self.poll_in(cx, key, |tx, _| {
+            let target = *target.get_or_insert_with(|| tx.flush_target());
+            match tx.poll_flush(target) {
+                Poll::Ready(flushed) => Ok(flushed),
+                Poll::Pending => Err(wait(target)),
             }
         });
         self.drive_parked();
-        if polled.is_pending() {
-            self.waiting.wait(ticket, cx.waker());
-        }
         polled
     }
 
     /// Ready when the connection is over. Writes, shuts down and, if the reader is gone, reads.
-    pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let ticket = self.waiting.ticket();
+    pub(crate) fn poll_end(&self, cx: &mut Context<'_>, key: &mut Option<Key>) -> Poll<Outcome> {
         self.drive_parked();
-        match self.poll_write_out(cx) {
-            Poll::Ready(Err(error)) => {
-                self.with_tx(|tx| tx.outbox.write_failed(error.kind()));
+        self.poll_in(cx, key, |tx, _| {
+            match tx.poll_write_out() {
+                Poll::Ready(Err(error)) => drop(tx.write_failed(error)),
+                Poll::Ready(Ok(()))
+                    if tx.outbox.ending() == Ending::ShutDown && tx.poll_shutdown().is_ready() =>
+                {
+                    tx.outbox.transport_shut_down();
+                }
+                _ => {}
             }
-            Poll::Ready(Ok(()))
-                if self.with_tx(|tx| tx.outbox.ending()) == Ending::ShutDown
-                    && self.poll_shutdown(cx).is_ready() =>
-            {
-                self.with_tx(|tx| tx.outbox.transport_shut_down());
-            }
-            _ => {}
-        }
-        if let Some(outcome) = self.outcome() {
-            return Poll::Ready(outcome);
-        }
-        self.waiting.wait(ticket, cx.waker());
-        Poll::Pending
+            tx.tell_that_nothing_more_comes();
+            tx.outbox.outcome().ok_or(Wait::End)
+        })
     }
+}
 
-    /// With the reader gone, control frames are still answered and messages thrown away, by whoever
-    /// calls; everybody who waits is woken when more comes.
-    pub(super) fn drive_parked(&self) {
-        let mut parked = lock(&self.parked);
-        let Some(Parked { engine, read }) = parked.as_mut() else {
-            return;
-        };
-        // What is thrown away is not put together first.
-        engine.inbound.set_delivery(Delivery::Pieces);
-        let mut link = ReadSide { read, shared: self };
-        let mut cx = Context::from_waker(&self.waiting_waker);
-        while let Poll::Ready(Ok(Some(_))) = engine.poll_ready(&mut cx, &mut link) {}
-        self.set_round_trip(engine.inbound.round_trip());
+impl<W: crate::transport::PollWrite> Tx<W> {
+    fn enter(&mut self, key: &mut Option<Key>, wait: Wait, entry: Entry) {
+        if key.is_some_and(|key| key.wait() != wait) {
+            if let Some(key) = key.take() {
+                self.leave(key);
+            }
+        }
+        let old = self.waiting.enter(key, wait, entry);
+        self.effects.drop(old);
+        if let (Wait::Lane(lane), Some(lanes)) = (wait, &mut self.lanes) {
+            lanes.await_lane(lane);
+        }
     }
 }
 
 /// The reader's hold on a connection: its half of the transport, and the lock for the rest.
 pub(crate) struct ReadSide<'a, T: Transport> {
-    pub(crate) read: &'a mut T::Read,
+    /// `None` once the connection is over.
+    pub(crate) read: Option<&'a mut T::Read>,
     pub(crate) shared: &'a Shared<T>,
 }
 
@@ -399,12 +391,24 @@ impl<T: Transport> WithOutbox for ReadSide<'_, T> {
     fn with_outbox<R>(&mut self, f: impl FnOnce(&mut Outbox) -> R) -> R {
         self.shared.with_tx(|tx| tx.control(f))
     }
+
+    fn close(&mut self, close: CloseFrame) -> Result<(), SendError> {
+        self.shared.with_tx(|tx| tx.close(close))
+    }
+
+    fn waits_to_send(&mut self) -> bool {
+        self.shared.flags.load(Ordering::Acquire) & LANES != 0
+            || self.with_outbox(|outbox| outbox.has_unsent())
+    }
 }
 
 impl<T: Transport> PollRead for ReadSide<'_, T> {
     #[inline]
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.read.poll_read(cx, buf)
+        match &mut self.read {
+            Some(read) => read.poll_read(cx, buf),
+            None => Poll::Ready(Ok(0)),
+        }
     }
 
     fn poll_read_large(
@@ -412,7 +416,10 @@ impl<T: Transport> PollRead for ReadSide<'_, T> {
         cx: &mut Context<'_>,
         spare: &mut Spare<'_>,
     ) -> Poll<io::Result<usize>> {
-        self.read.poll_read_large(cx, spare)
+        match &mut self.read {
+            Some(read) => read.poll_read_large(cx, spare),
+            None => Poll::Ready(Ok(0)),
+        }
     }
 }
 
@@ -432,15 +439,20 @@ impl<T: Transport> Link for ReadSide<'_, T> {
         self.shared.flags.load(Ordering::Acquire) & OVER != 0
     }
 
-    fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.shared.poll_write_out(cx)
+    fn is_message_open(&self) -> bool {
+        self.shared.flags.load(Ordering::Acquire) & CLAIMED != 0
     }
 
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.shared.poll_shutdown(cx)
+    fn unacknowledged(&mut self) -> Option<usize> {
+        self.shared.with_tx(|tx| tx.unacknowledged())
     }
 
-    fn close(&mut self, close: CloseFrame) {
-        let _ = self.shared.with_tx(|tx| tx.close(close));
+    fn poll_write_out(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The reader is woken with those who write.
+        self.shared.poll_write_out()
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.shared.with_tx(Tx::poll_shutdown)
     }
 }

@@ -1,33 +1,44 @@
-use std::collections::VecDeque;
 use std::io;
 use std::task::{Context, Poll, Waker};
 
 use wskit_proto::{CloseFrame, Outbox, Outgoing, SendError, State};
 
-use super::flushing::Target;
 use super::lanes::Lanes;
-use crate::link::poll_write_out;
+use super::socket_waker::SocketWaker;
+use super::waiting::{Effects, Entry, Key, Target, Wait, Waiting};
+use crate::error::Error;
+use crate::link::{poll_write_out, uninterrupted};
+use crate::sync::Arc;
 use crate::transport::PollWrite;
 
-/// The sending half.
+/// The sending half of a split connection, behind the lock of [`Shared`](super::shared::Shared).
+///
+/// No foreign code runs while the lock is held: what is to be woken or dropped is collected in
+/// `effects` and dealt with after it.
 pub(crate) struct Tx<W> {
     pub(crate) outbox: Outbox,
-    pub(super) io: W,
+    /// The transport's writing half, until the connection is over.
+    pub(super) io: Option<W>,
     pub(super) dirty: bool,
+    /// The transport took nothing more when it was last polled.
+    blocked: bool,
+    socket: Arc<SocketWaker>,
+    socket_waker: Waker,
     /// Bytes written since the split.
-    pub(super) written: u64,
+    written: i64,
     /// Bytes of control frames queued since the split, which may go before data queued earlier.
-    pub(super) jumped: u64,
-    /// Those who wait for room, in the order in which they came.
-    pub(super) line: VecDeque<u64>,
-    pub(super) next_in_line: u64,
+    jumped: i64,
+    pub(super) waiting: Waiting,
     pub(super) permits: usize,
     /// Somebody sends a message in pieces: §5.4 lets no other message go between them.
     pub(super) claimed: bool,
     /// There once a lane has been opened.
     pub(super) lanes: Option<Box<Lanes>>,
-    /// When a push last found that the socket takes nothing, by the ticket of those who wait for it.
-    pub(super) refused: Option<usize>,
+    /// The reader was dropped: those who wait read in its place.
+    pub(super) parked: bool,
+    pub(super) effects: Effects,
+    /// The flags when the lock was last released.
+    seen: usize,
 }
 
 /// Something is queued or not flushed.
@@ -38,29 +49,39 @@ pub(super) const OVER: usize = 2;
 pub(super) const CLOSING: usize = 4;
 /// Over.
 pub(super) const CLOSED: usize = 8;
-
 /// Messages wait in lanes.
 pub(super) const LANES: usize = 16;
 /// Some of them could be encoded now.
 pub(super) const DUE: usize = 32;
+/// A message is being sent in pieces.
+pub(super) const CLAIMED: usize = 64;
+/// The reader was dropped: those who wait read in its place.
+pub(super) const PARKED: usize = 256;
+/// Somebody waits in the line, or for the transport to take bytes.
+pub(super) const CONTENDED: usize = 128;
 
 /// What a permit counts for until its message is known.
 pub(super) const PERMIT: usize = 4 << 10;
 
 impl<W: PollWrite> Tx<W> {
-    pub(super) fn new(outbox: Outbox, io: W, dirty: bool) -> Self {
+    pub(super) fn new(mut outbox: Outbox, io: W, dirty: bool, socket: Arc<SocketWaker>) -> Self {
+        outbox.keep_spent();
         Self {
             outbox,
-            io,
+            io: Some(io),
             dirty,
+            blocked: false,
+            socket_waker: socket.clone().into(),
+            socket,
             written: 0,
             jumped: 0,
-            line: VecDeque::new(),
-            next_in_line: 0,
+            waiting: Waiting::default(),
             permits: 0,
             claimed: false,
             lanes: None,
-            refused: None,
+            parked: false,
+            effects: Effects::default(),
+            seen: 0,
         }
     }
 
@@ -72,6 +93,15 @@ impl<W: PollWrite> Tx<W> {
         if self.outbox.is_over_high_water() {
             flags |= OVER;
         }
+        if self.claimed {
+            flags |= CLAIMED;
+        }
+        if self.parked {
+            flags |= PARKED;
+        }
+        if self.blocked || self.waiting.has_line() {
+            flags |= CONTENDED;
+        }
         match self.outbox.state() {
             State::Open => {}
             State::Closing => flags |= CLOSING,
@@ -80,26 +110,218 @@ impl<W: PollWrite> Tx<W> {
         flags
     }
 
-    pub(super) fn may_enter(&self, number: Option<u64>) -> bool {
-        let its_turn = self.line.is_empty() || self.line.front().copied() == number;
-        its_turn
+    /// Looks what has changed while the lock was held, and whom it concerns. Returns the flags; what is
+    /// to be done after the lock has been released is in `effects`.
+    pub(super) fn settle(&mut self) -> usize {
+        let mut flags = self.flags();
+        if self.lanes.is_some() {
+            flags |= self.settle_lanes();
+        }
+        let before = core::mem::replace(&mut self.seen, flags);
+        let spent = self.outbox.take_spent();
+        if !spent.is_empty() {
+            self.effects.payloads.extend(spent);
+        }
+        if (before ^ flags) & (CLOSING | CLOSED) != 0 {
+            // The reader has a deadline to arm, or an end to tell.
+            self.effects.wake_reader = true;
+            let effects = &mut self.effects;
+            self.waiting.take_all(|entry| effects.wake(entry));
+        } else if before & !flags & CLAIMED != 0 {
+            // A shutdown waits for it.
+            self.effects.wake_reader = true;
+        }
+        if !self.waiting.is_empty() {
+            self.settle_waiting();
+        }
+        if flags & !before & DUE != 0 {
+            self.have_somebody_write();
+        }
+        if (self.blocked || self.parked) && !self.socket.has_writers() {
+            self.socket.add_writers(self.waiting.take_for_socket());
+            // It may have woken before they were there.
+            self.effects.wake_socket |= self.is_to_be_polled();
+        }
+        flags
+    }
+
+    /// Wakes those whose turn has come.
+    fn settle_waiting(&mut self) {
+        if let Some(key) = self.waiting.first_in_line() {
+            if self.may_enter(Some(key)) {
+                let first = self.waiting.take_first_in_line();
+                first.into_iter().for_each(|entry| self.effects.wake(entry));
+            }
+        }
+        let written = self.target_written();
+        while let Some(entry) = self.waiting.take_flushed(written) {
+            self.effects.wake(entry);
+        }
+        if self.waiting.has_claim() && self.has_room_for_claim() {
+            let entry = self.waiting.take_claim();
+            entry.into_iter().for_each(|entry| self.effects.wake(entry));
+        }
+        if self.waiting.has_sinks() && self.has_room_for_sink() {
+            // The next one is woken when this one has sent. It may never be polled again, so all are
+            // when the queue is empty.
+            loop {
+                let Some(entry) = self.waiting.take_sink() else {
+                    break;
+                };
+                self.effects.wake(entry);
+                if !self.outbox.is_empty() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Has the reader, if it waits, and one of those who wait look for what there is to write.
+    fn have_somebody_write(&mut self) {
+        self.socket.signal();
+        self.socket.add_writers(self.waiting.take_for_socket());
+        self.effects.wake_socket = true;
+    }
+
+    /// The reader was dropped: those who wait, one of them to begin with, read in its place.
+    pub(super) fn park(&mut self) {
+        self.parked = true;
+        self.have_somebody_write();
+    }
+
+    /// Whether the transport has refused a write and has woken since.
+    pub(super) fn is_to_be_polled(&self) -> bool {
+        self.blocked && self.socket.is_signalled()
+    }
+
+    /// Leaves the place of a future that was dropped.
+    pub(super) fn give_up(&mut self, key: Key) {
+        let entry = self.leave(key);
+        // It may have been woken in vain, or was to be.
+        let was_woken = entry.is_none_or(|was_waiting| !was_waiting);
+        if self.outbox.has_unsent() || self.dirty || self.parked {
+            if was_woken && self.socket.is_signalled() {
+                self.have_somebody_write();
+            } else if matches!(key.wait(), Wait::Flush(_) | Wait::SinkFlush(_)) {
+                // A message cut in the middle may be all that the peer waits for.
+                self.effects.wake_reader = true;
+            }
+        }
+    }
+
+    /// Leaves a place. Returns whether it was still waiting, `None` if it had none.
+    pub(super) fn leave(&mut self, key: Key) -> Option<bool> {
+        let was_in_line = key.wait() == Wait::Line;
+        let entry = self.waiting.leave(key);
+        let was_waiting = entry.as_ref().map(Entry::is_whole);
+        self.effects.drop(entry);
+        if self.socket.has_writers() {
+            self.effects
+                .wakers
+                .extend(self.socket.remove_writer(key.number));
+        }
+        if was_in_line && !self.waiting.has_line() {
+            if let Some(lanes) = &mut self.lanes {
+                lanes.leave_line();
+            }
+        }
+        was_waiting
+    }
+
+    pub(super) fn may_enter(&self, key: Option<Key>) -> bool {
+        self.waiting.is_first(key)
             && !self.claimed
             && self.outbox.has_room(self.permits * PERMIT)
             && self
                 .lanes
                 .as_ref()
-                .is_none_or(|lanes| lanes.let_in(number.is_some(), self.outbox.queued()))
+                .is_none_or(|lanes| lanes.let_in(key.is_some(), self.outbox.queued()))
     }
 
-    pub(super) fn flush_target(&self) -> Target {
-        Target {
-            written: self.written + self.outbox.queued() as u64,
-            jumped: self.jumped,
+    pub(super) fn has_room_for_sink(&self) -> bool {
+        !self.claimed && self.outbox.has_room(self.permits * PERMIT)
+    }
+
+    pub(super) fn has_room_for_claim(&self) -> bool {
+        self.permits == 0 && self.outbox.has_room(0)
+    }
+
+    /// Enters the queue if it is this one's turn and there is room.
+    pub(super) fn poll_enter(&mut self, key: &mut Option<Key>) -> Poll<Result<(), Error>> {
+        if self.outbox.state() != State::Open {
+            return Poll::Ready(Err(SendError::Closed.into()));
+        }
+        if !self.may_enter(*key) {
+            // Room can be made here; a turn has to be waited for.
+            if let Poll::Ready(Err(error)) = self.poll_write_out() {
+                return Poll::Ready(Err(self.write_failed(error)));
+            }
+            if !self.may_enter(*key) {
+                return Poll::Pending;
+            }
+        }
+        if let Some(key) = key.take() {
+            self.leave(key);
+        }
+        if let Some(lanes) = &mut self.lanes {
+            lanes.line_entered();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Notes that a write failed. Gives the error to tell.
+    pub(super) fn write_failed(&mut self, error: io::Error) -> Error {
+        if self.outbox.write_failed(error.kind()) {
+            self.tell_that_nothing_more_comes();
+        }
+        error.into()
+    }
+
+    /// Shuts down beside a reading that goes on.
+    pub(super) fn tell_that_nothing_more_comes(&mut self) {
+        if self.outbox.owes_shutdown() && self.poll_shutdown().is_ready() {
+            self.outbox.transport_shut_down();
         }
     }
 
-    pub(super) fn has_written(&self, target: Target) -> bool {
-        self.written >= target.written + (self.jumped - target.jumped)
+    /// What has to be written for everything queued now to be out.
+    pub(super) fn flush_target(&self) -> Target {
+        Target(self.written + self.outbox.queued() as i64 - self.jumped)
+    }
+
+    fn target_written(&self) -> Target {
+        Target(self.written - self.jumped)
+    }
+
+    /// Ready once everything up to `target` is written and flushed.
+    pub(super) fn poll_flush(&mut self, target: Target) -> Poll<Result<(), Error>> {
+        if self.target_written() >= target && !self.dirty {
+            return Poll::Ready(Ok(()));
+        }
+        if self.outbox.state() == State::Closed {
+            return Poll::Ready(Err(SendError::Closed.into()));
+        }
+        let mut polled = self.poll_write_out();
+        if polled.is_pending() && self.target_written() >= target {
+            // Others keep the queue full, and it may never be empty.
+            polled = self.poll_transport_flush();
+        }
+        match polled {
+            // Once our Close is out there is nothing left to be sent.
+            Poll::Ready(Err(error)) if !self.outbox.is_close_out() => {
+                Poll::Ready(Err(self.write_failed(error)))
+            }
+            Poll::Ready(Err(error)) => {
+                self.outbox.write_failed(error.kind());
+                Poll::Ready(Ok(()))
+            }
+            // It failed before, and what was queued is lost.
+            Poll::Ready(_) if self.target_written() < target && self.outbox.has_write_failed() => {
+                Poll::Ready(Err(SendError::Closed.into()))
+            }
+            Poll::Ready(_) => Poll::Ready(Ok(())),
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     /// Calls `f`, which may queue control frames.
@@ -107,32 +329,71 @@ impl<W: PollWrite> Tx<W> {
         let before = self.outbox.queued();
         let result = f(&mut self.outbox);
         // One that took another's place is counted as well: then a flush waits a little longer.
-        self.jumped += self.outbox.queued().saturating_sub(before) as u64;
+        self.jumped += self.outbox.queued().saturating_sub(before) as i64;
         result
     }
 
+    /// Flushes the transport while a write waits, whose signal must not be missed.
+    fn poll_transport_flush(&mut self) -> Poll<io::Result<()>> {
+        let Some(io) = &mut self.io else {
+            return Poll::Ready(Ok(()));
+        };
+        self.socket.begin_beside();
+        let mut cx = Context::from_waker(&self.socket_waker);
+        let polled = uninterrupted(|| io.poll_flush(&mut cx));
+        self.effects.wake_socket |= self.socket.end();
+        polled
+    }
+
+    /// Shuts the transport's writing half down, once everything is written.
+    pub(super) fn poll_shutdown(&mut self) -> Poll<io::Result<()>> {
+        let Some(io) = &mut self.io else {
+            return Poll::Ready(Ok(()));
+        };
+        self.socket.begin();
+        let mut cx = Context::from_waker(&self.socket_waker);
+        let polled = uninterrupted(|| io.poll_shutdown(&mut cx));
+        self.effects.wake_socket |= self.socket.end();
+        self.blocked = polled.is_pending();
+        polled
+    }
+
+    /// Writes what the transport takes, of the lanes too.
     #[inline]
-    pub(super) fn poll_write_out(&mut self, waker: &Waker) -> Poll<io::Result<()>> {
+    pub(super) fn poll_write_out(&mut self) -> Poll<io::Result<()>> {
         if self.lanes.is_some() {
-            return self.poll_write_lanes(waker);
+            return self.poll_write_lanes();
         }
-        self.poll_write_queue(waker)
+        self.poll_write_queue()
     }
 
     #[inline]
-    fn poll_write_queue(&mut self, waker: &Waker) -> Poll<io::Result<()>> {
+    fn poll_write_queue(&mut self) -> Poll<io::Result<()>> {
+        if self.outbox.is_empty() && !self.dirty {
+            self.socket.note();
+            return Poll::Ready(Ok(()));
+        }
+        if self.blocked && !self.socket.is_signalled() {
+            return Poll::Pending;
+        }
+        let Some(io) = &mut self.io else {
+            return Poll::Ready(Ok(()));
+        };
         let before = self.outbox.queued();
-        let mut cx = Context::from_waker(waker);
-        let polled = poll_write_out(&mut self.io, &mut self.outbox, &mut self.dirty, &mut cx);
-        self.written += (before - self.outbox.queued()) as u64;
+        self.socket.begin();
+        let mut cx = Context::from_waker(&self.socket_waker);
+        let polled = poll_write_out(io, &mut self.outbox, &mut self.dirty, &mut cx);
+        self.effects.wake_socket |= self.socket.end();
+        self.blocked = polled.is_pending();
+        self.written += (before - self.outbox.queued()) as i64;
         polled
     }
 
     #[cold]
-    fn poll_write_lanes(&mut self, waker: &Waker) -> Poll<io::Result<()>> {
+    fn poll_write_lanes(&mut self) -> Poll<io::Result<()>> {
         loop {
             self.drain_lanes();
-            match self.poll_write_queue(waker) {
+            match self.poll_write_queue() {
                 Poll::Ready(Ok(())) if self.is_due() => {}
                 polled => {
                     // What a refused write has made room for is filled up, so that nothing is due.
@@ -146,7 +407,8 @@ impl<W: PollWrite> Tx<W> {
     /// Starts the closing handshake. What waits in the lanes goes before the Close, as what is queued
     /// does.
     pub(crate) fn close(&mut self, close: CloseFrame) -> Result<(), SendError> {
-        if self.lanes.is_some() && close.code.is_sendable() && !self.claimed {
+        Outbox::check_close(&close)?;
+        if self.lanes.is_some() && !self.claimed {
             while let Some(mut message) = self.lanes.as_mut().and_then(|lanes| lanes.next(false)) {
                 let _ = self.outbox.feed_reserved(message.outgoing());
             }
@@ -154,37 +416,85 @@ impl<W: PollWrite> Tx<W> {
         self.outbox.close(Some(close))
     }
 
-    pub(crate) fn feed(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
-        self.outbox.feed(message)
+    /// Queues a message that is taken out of its place only if it can be: dropping it here might run
+    /// code of its owner's.
+    pub(super) fn feed(&mut self, message: &mut Option<Outgoing<'_>>) -> Result<(), SendError> {
+        self.outbox.check()?;
+        match message.take() {
+            Some(message) => self.outbox.feed(message),
+            None => Ok(()),
+        }
     }
 
-    pub(crate) fn try_feed(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
+    /// As [`feed`](Tx::feed), however much is queued.
+    pub(super) fn feed_reserved(
+        &mut self,
+        message: &mut Option<Outgoing<'_>>,
+    ) -> Result<(), SendError> {
+        match self.outbox.check() {
+            Ok(()) | Err(SendError::QueueFull) => {}
+            Err(error) => return Err(error),
+        }
+        match message.take() {
+            Some(message) => self.outbox.feed_reserved(message),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn try_feed(&mut self, message: &mut Option<Outgoing<'_>>) -> Result<(), SendError> {
         self.outbox.check()?;
         if self.may_enter(None) {
-            self.outbox.feed(message)
+            self.feed(message)
         } else {
             Err(SendError::QueueFull)
         }
     }
 
     /// Keeps all others from queueing data until it is given up.
-    pub(crate) fn claim(&mut self) -> Result<(), SendError> {
+    pub(super) fn claim(&mut self) -> Result<(), SendError> {
         self.outbox.check()?;
         self.claimed = true;
         Ok(())
     }
 
-    pub(crate) fn give_up_claim(&mut self) {
+    pub(super) fn give_up_claim(&mut self) {
         self.claimed = false;
     }
 
-    pub(crate) fn take_permit(&mut self) -> Result<(), SendError> {
+    pub(super) fn take_permit(&mut self) -> Result<(), SendError> {
         self.outbox.check()?;
         self.permits += 1;
         Ok(())
     }
 
-    pub(crate) fn return_permit(&mut self) {
+    pub(super) fn return_permit(&mut self) {
         self.permits -= 1;
+    }
+
+    /// Ends a connection that only lanes are left of: says so to the peer, if the transport takes it.
+    pub(super) fn abandon(&mut self, close: CloseFrame) {
+        if self.outbox.state() == State::Open {
+            let _ = self.close(close);
+        }
+        if matches!(self.poll_write_out(), Poll::Ready(Ok(()))) {
+            let _ = self.poll_shutdown();
+        }
+        self.outbox.transport_failed(io::ErrorKind::NotConnected);
+    }
+
+    /// See [`PollWrite::unacknowledged`].
+    pub(super) fn unacknowledged(&self) -> Option<usize> {
+        self.io.as_ref()?.unacknowledged()
+    }
+
+    /// The transport, once the connection is over.
+    pub(super) fn take_io_if_over(&mut self) -> Option<W> {
+        if self.outbox.state() == State::Closed {
+            self.blocked = false;
+            self.dirty = false;
+            self.io.take()
+        } else {
+            None
+        }
     }
 }

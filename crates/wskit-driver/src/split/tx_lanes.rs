@@ -1,7 +1,6 @@
 //! What the sending half has to do with lanes.
 
-use std::io;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 
 use wskit_proto::{CloseCode, CloseFrame, Deferred, SendError, State};
 
@@ -9,9 +8,10 @@ use super::lane::Pushed;
 use super::lane_config::Overflow;
 use super::lanes::{LaneId, Lanes};
 use super::tx::{DUE, LANES, PERMIT, Tx};
+use crate::error::Error;
 use crate::transport::PollWrite;
 
-impl<W> Tx<W> {
+impl<W: PollWrite> Tx<W> {
     /// The lanes, which are there from the first time on.
     pub(super) fn lanes(&mut self) -> &mut Lanes {
         self.lanes.get_or_insert_default()
@@ -23,16 +23,11 @@ impl<W> Tx<W> {
         &mut self,
         lane: LaneId,
         message: Option<&Deferred>,
-        waker: &Waker,
-    ) -> io::Result<()>
-    where
-        W: PollWrite,
-    {
+    ) -> Result<(), Error> {
         let len = message.map_or(0, Deferred::len);
         if !self.lanes().has_room(lane, len) {
-            if let Poll::Ready(Err(error)) = self.poll_write_out(waker) {
-                self.outbox.transport_failed(error.kind());
-                return Err(error);
+            if let Poll::Ready(Err(error)) = self.poll_write_out() {
+                return Err(self.write_failed(error));
             }
         }
         Ok(())
@@ -47,10 +42,11 @@ impl<W> Tx<W> {
         if self.outbox.state() != State::Open {
             return Err(SendError::Closed);
         }
-        let lanes = self.lanes();
-        let pushed = lanes.push(lane, message);
+        let lanes = self.lanes.get_or_insert_default();
+        let gone = &mut self.effects.messages;
+        let pushed = lanes.push(lane, message, gone);
         if pushed == Err(SendError::QueueFull) && lanes.policy(lane) == Overflow::Disconnect {
-            lanes.clear();
+            lanes.clear(gone);
             // Neither the code nor the reason can be refused.
             let _ = self.outbox.close(Some(CloseFrame::new(
                 CloseCode::TRY_AGAIN_LATER,
@@ -74,19 +70,9 @@ impl<W> Tx<W> {
         })
     }
 
-    /// Gives up a place in the line.
-    pub(super) fn leave_line(&mut self, number: u64) {
-        self.line.retain(|other| *other != number);
-        if self.line.is_empty() {
-            if let Some(lanes) = &mut self.lanes {
-                lanes.leave_line();
-            }
-        }
-    }
-
     /// The next message that waits in a lane, if it may go before those who stand in the line.
     pub(super) fn next_in_lanes(&mut self) -> Option<Deferred> {
-        let line_waits = !self.line.is_empty();
+        let line_waits = self.waiting.has_line();
         self.lanes.as_mut()?.next(line_waits)
     }
 
@@ -101,21 +87,26 @@ impl<W> Tx<W> {
         }
     }
 
-    /// The flags, and whether those who wait should look again.
+    /// What the flags say of the lanes. Wakes those whose messages have left.
     #[cold]
-    pub(super) fn settle_lanes(&mut self, mut flags: usize) -> (usize, bool) {
+    pub(super) fn settle_lanes(&mut self) -> usize {
         let is_due = self.is_due();
         let is_open = self.outbox.state() == State::Open;
         let Some(lanes) = &mut self.lanes else {
-            return (flags, false);
+            return 0;
         };
+        let mut flags = 0;
         if !lanes.is_empty() {
             if is_open {
-                flags |= LANES | if is_due { DUE } else { 0 };
+                flags = LANES | if is_due { DUE } else { 0 };
             } else {
-                lanes.clear();
+                lanes.clear(&mut self.effects.messages);
             }
         }
-        (flags, lanes.take_moved())
+        for lane in lanes.take_moved() {
+            let entry = self.waiting.take_lane(lane);
+            entry.into_iter().for_each(|entry| self.effects.wake(entry));
+        }
+        flags
     }
 }

@@ -1,20 +1,17 @@
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_sink::Sink;
-use wskit_proto::{
-    CloseCode, CloseFrame, Message, Outcome, Outgoing, SendError, State, TimeoutKind, Utf8Bytes,
-};
+use wskit_proto::{CloseCode, CloseFrame, Outcome, Outgoing, SendError, State, Utf8Bytes};
 
-use super::flushing::{Flushing, Target};
 use super::shared::{Place, Shared};
+use super::sink::{Closing, SinkState};
 use super::tx::Tx;
+use super::waiting::Wait;
+use super::weak::WeakWriter;
 use crate::error::Error;
 use crate::sync::Arc;
-use crate::transport::{Timer, Transport};
+use crate::transport::Transport;
 
 /// A sending half of a split connection. Clone it for every task that sends.
 ///
@@ -26,19 +23,33 @@ use crate::transport::{Timer, Transport};
 ///
 /// # Dropping
 /// Dropping a writer changes nothing for the others; dropping the last one neither flushes nor
-/// closes: the reader goes on, and [`Reader::writer`](crate::Reader::writer) makes a new one.
+/// closes: the reader goes on, and [`Reader::writer`](crate::Reader::writer) makes a new one. When the
+/// reader and all writers are gone the connection ends.
+///
+/// A writer keeps the connection, but not its transport: once the connection is over the transport is
+/// dropped. What keeps writers for long, such as a list of a room's members, may keep weak ones
+/// ([`downgrade`](Writer::downgrade)).
 pub struct Writer<T: Transport> {
     pub(super) shared: Arc<Shared<T>>,
-    /// What a [`Sink::poll_flush`] in progress waits for.
-    flushing: Option<Target>,
+    /// There once it is used as a `Sink`.
+    pub(super) sink: Option<Box<SinkState<T::Timer>>>,
 }
 
 impl<T: Transport> Writer<T> {
+    /// A writer that is counted already.
+    pub(super) fn counted(shared: Arc<Shared<T>>) -> Self {
+        Self { shared, sink: None }
+    }
+
     pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
-        Self {
-            shared,
-            flushing: None,
-        }
+        shared.own();
+        Self::counted(shared)
+    }
+
+    /// Returns a handle that does not keep the connection.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakWriter<T> {
+        WeakWriter::new(&self.shared)
     }
 
     /// Queues a message and writes everything queued up to it.
@@ -50,9 +61,25 @@ impl<T: Transport> Writer<T> {
     /// A dropped `send` has queued its message wholly or not at all, and what is queued leaves with
     /// the next call, or at once if the reader is waiting. To know which, use
     /// [`reserve`](Writer::reserve).
+    ///
+    /// A `send` that has been polled and is neither polled on nor dropped holds up those who wait behind
+    /// it, as a waiting lock of `tokio::sync::Mutex` does. Do not await another call of this connection
+    /// in one arm of a `select!` while `&mut send` waits in another. For the same reason do not leak
+    /// (`mem::forget`) these futures.
     pub async fn send<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
-        self.feed(message).await?;
-        self.flush().await
+        self.queue(message.into(), true).await
+    }
+
+    async fn queue(&self, message: Outgoing<'_>, flush: bool) -> Result<(), Error> {
+        let mut message = Some(message);
+        let mut place = Place::new(&self.shared);
+        let mut target = None;
+        // Borrowed, not moved: the place must be left when this is dropped.
+        poll_fn(|cx| {
+            self.shared
+                .poll_send(cx, &mut place, &mut message, &mut target, flush)
+        })
+        .await
     }
 
     /// Queues a message, waiting for room and for those who came before.
@@ -63,16 +90,7 @@ impl<T: Transport> Writer<T> {
     /// # Cancel safety
     /// As [`send`](Writer::send); the place in the line is lost.
     pub async fn feed<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
-        let mut message = Some(message.into());
-        let mut place = Place::new(&self.shared);
-        poll_fn(move |cx| {
-            self.shared
-                .poll_enter(cx, &mut place, |tx| match message.take() {
-                    Some(message) => tx.feed(message),
-                    None => Ok(()),
-                })
-        })
-        .await
+        self.queue(message.into(), false).await
     }
 
     /// Queues a message if there is room now and nobody waits.
@@ -81,8 +99,8 @@ impl<T: Transport> Writer<T> {
     /// [`SendError::QueueFull`] if not, [`SendError::MessageOpen`] while another writer sends a message
     /// in pieces; else as [`send`](Writer::send).
     pub fn try_feed<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
-        let message = message.into();
-        self.shared.with_tx(|tx| tx.try_feed(message))
+        let mut message = Some(message.into());
+        self.shared.with_tx(|tx| tx.try_feed(&mut message))
     }
 
     /// Waits until a message can be queued, then lets it be queued for certain. An unused permit
@@ -95,7 +113,7 @@ impl<T: Transport> Writer<T> {
     /// Safe: nothing is queued before [`WritePermit::send`].
     pub async fn reserve(&self) -> Result<WritePermit<'_, T>, Error> {
         let mut place = Place::new(&self.shared);
-        poll_fn(move |cx| self.shared.poll_enter(cx, &mut place, Tx::take_permit)).await?;
+        poll_fn(|cx| self.shared.poll_enter(cx, &mut place, Tx::take_permit)).await?;
         Ok(WritePermit {
             shared: &self.shared,
         })
@@ -109,8 +127,13 @@ impl<T: Transport> Writer<T> {
     /// # Cancel safety
     /// Safe.
     pub async fn flush(&self) -> Result<(), Error> {
-        let mut flushing = Flushing::new(&self.shared);
-        poll_fn(move |cx| flushing.poll(cx)).await
+        let mut place = Place::new(&self.shared);
+        let mut target = None;
+        poll_fn(|cx| {
+            self.shared
+                .poll_flush(cx, &mut place.key, &mut target, Wait::Flush)
+        })
+        .await
     }
 
     /// Sends a ping of the application's own, with up to 125 bytes.
@@ -143,27 +166,9 @@ impl<T: Transport> Writer<T> {
     ) -> Result<Outcome, Error> {
         let close = CloseFrame::new(code, reason);
         self.shared.with_tx(|tx| tx.close(close))?;
-        let mut timer = self.shared.timer();
-        // A limit beyond the clock's range is none.
-        let deadline = timer.now().checked_add(self.shared.close_timeout());
-        poll_fn(move |cx| {
-            if let Poll::Ready(outcome) = self.shared.poll_end(cx) {
-                return Poll::Ready(Ok(outcome));
-            }
-            let Some(deadline) = deadline else {
-                return Poll::Pending;
-            };
-            match timer.poll_until(cx, deadline) {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(Err(error)) => Poll::Ready(Err(Error::NoTimer(error))),
-                Poll::Ready(Ok(())) => {
-                    self.shared
-                        .with_tx(|tx| tx.outbox.time_out(TimeoutKind::Close));
-                    self.shared.poll_end(cx).map(Ok)
-                }
-            }
-        })
-        .await
+        let mut closing = Closing::new(&self.shared);
+        let mut place = Place::new(&self.shared);
+        poll_fn(|cx| closing.poll(cx, &self.shared, &mut place.key)).await
     }
 
     /// Queues a Close and returns; the reader completes the closing handshake.
@@ -206,6 +211,15 @@ impl<T: Transport> Writer<T> {
     }
 }
 
+impl<T: Transport> Drop for Writer<T> {
+    fn drop(&mut self) {
+        if let Some(sink) = &mut self.sink {
+            self.shared.give_up(sink.key());
+        }
+        self.shared.disown();
+    }
+}
+
 impl<T: Transport> Clone for Writer<T> {
     fn clone(&self) -> Self {
         Self::new(self.shared.clone())
@@ -223,39 +237,6 @@ impl<T: Transport> fmt::Debug for Writer<T> {
 /// Nothing in it is pinned.
 impl<T: Transport> Unpin for Writer<T> {}
 
-/// As on [`WebSocket`](crate::WebSocket); `poll_close` performs the closing handshake with code 1000.
-/// `start_send` fails with [`SendError::MessageOpen`] if another writer has begun a message in pieces
-/// since `poll_ready`.
-impl<T: Transport> Sink<Message> for Writer<T> {
-    type Error = Error;
-
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        // Without a place in the line: a sink has no way to give it up again.
-        self.shared.poll_room(cx, false)
-    }
-
-    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        Ok(self.shared.with_tx(|tx| tx.feed(message.into()))?)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let target = match self.flushing {
-            Some(target) => target,
-            None => self.shared.flush_target(),
-        };
-        self.flushing = Some(target);
-        let polled = ready!(self.shared.poll_flush(cx, target));
-        self.flushing = None;
-        Poll::Ready(polled)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared
-            .with_tx(|tx| tx.close(CloseFrame::new(CloseCode::NORMAL, "")))?;
-        self.shared.poll_end(cx).map(|_| Ok(()))
-    }
-}
-
 /// The right to queue one message, from [`Writer::reserve`].
 #[must_use = "a permit that is dropped sends nothing"]
 pub struct WritePermit<'a, T: Transport> {
@@ -267,16 +248,15 @@ impl<T: Transport> WritePermit<'_, T> {
     /// connection has ended since, the message goes nowhere, as one that was queued a moment before
     /// would have.
     pub fn send<'m>(self, message: impl Into<Outgoing<'m>>) {
-        let message = message.into();
+        let mut message = Some(message.into());
         // Only `Closed` is possible.
-        let _ = self.shared.with_tx(|tx| tx.outbox.feed_reserved(message));
+        let _ = self.shared.with_tx(|tx| tx.feed_reserved(&mut message));
     }
 }
 
 impl<T: Transport> Drop for WritePermit<'_, T> {
     fn drop(&mut self) {
         self.shared.with_tx(Tx::return_permit);
-        self.shared.wake_waiting();
     }
 }
 

@@ -424,7 +424,7 @@ fn session<H: Harness>(split: bool, faults: Faults) -> bool {
         pair.server_probe.set_faults(faults);
         let probe = pair.server_probe.clone();
         pair.server.track(&shutdown);
-        let server = pair.server;
+        let (client, server) = (pair.client, pair.server);
         let tasks: Vec<Boxed<'_, ()>> = vec![
             Box::pin(async {
                 if split {
@@ -440,8 +440,10 @@ fn session<H: Harness>(split: bool, faults: Faults) -> bool {
                 }
             }),
             Box::pin(async {
-                let _ = pair.client.send(pattern(500)).await;
-                while let Ok(Some(_)) = pair.client.recv().await {}
+                // Gone when it is done: a server whose write has failed reads on until then.
+                let mut client = client;
+                let _ = client.send(pattern(500)).await;
+                while let Ok(Some(_)) = client.recv().await {}
             }),
             Box::pin(async {
                 for _ in 0..5 {

@@ -172,7 +172,7 @@ proptest! {
                     let lane = lane % ids.len();
                     let bytes = vec![lane as u8; len];
                     let mut message = Some(Deferred::from(Outgoing::from(&bytes)));
-                    let pushed = lanes.push(ids[lane], &mut message);
+                    let pushed = lanes.push(ids[lane], &mut message, &mut Vec::new());
                     prop_assert_eq!(message.is_none(), pushed.is_ok());
                     prop_assert_eq!(pushed, model.push(lane, len));
                 }
@@ -186,7 +186,7 @@ proptest! {
                     model.line = None;
                 }
                 Step::Clear => {
-                    lanes.clear();
+                    lanes.clear(&mut Vec::new());
                     for lane in 0..model.lanes.len() {
                         model.lanes[lane].dropped += model.of(lane).count() as u64;
                     }
@@ -216,7 +216,7 @@ proptest! {
             let id = lanes.open(LaneConfig::new());
             for _ in 0..count {
                 let mut message = Some(Deferred::from(Outgoing::from("x")));
-                prop_assert_eq!(lanes.push(id, &mut message), Ok(Pushed::Queued));
+                prop_assert_eq!(lanes.push(id, &mut message, &mut Vec::new()), Ok(Pushed::Queued));
             }
             lanes.release(id);
             for _ in 0..count {

@@ -1,0 +1,197 @@
+//! `Sink` for a [`Writer`].
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use futures_sink::Sink;
+use wskit_proto::{
+    CloseCode, CloseFrame, Message, Outcome, Outgoing, SendError, State, TimeoutKind,
+};
+
+use super::shared::Shared;
+use super::tx::Tx;
+use super::waiting::{Key, Target, Wait};
+use super::writer::Writer;
+use crate::error::Error;
+use crate::transport::{PollWrite, Timer, Transport};
+
+/// What a writer remembers between the calls of a `Sink`.
+pub(super) struct SinkState<C> {
+    key: Option<Key>,
+    /// What has to be written for everything fed through this sink to be out.
+    target: Option<Target>,
+    /// A message that came while another writer was sending one in pieces.
+    held: Option<Outgoing<'static>>,
+    closing: Option<Closing<C>>,
+}
+
+impl<C> SinkState<C> {
+    pub(super) fn key(&mut self) -> &mut Option<Key> {
+        &mut self.key
+    }
+
+    /// Queues the message that was held back, if it may go now.
+    fn feed_held<W: PollWrite>(&mut self, tx: &mut Tx<W>) -> Poll<Result<(), SendError>> {
+        if self.held.is_none() {
+            return Poll::Ready(Ok(()));
+        }
+        match tx.feed_reserved(&mut self.held) {
+            Ok(()) => {
+                self.target = Some(tx.flush_target());
+                Poll::Ready(Ok(()))
+            }
+            Err(SendError::MessageOpen) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+}
+
+/// The wait for the end of a connection, at most `Config::close_timeout` from when it began.
+pub(super) struct Closing<C> {
+    timer: C,
+    /// `None` if it is beyond the clock's range, which is no limit.
+    deadline: Option<Instant>,
+}
+
+impl<C: Timer> Closing<C> {
+    pub(super) fn new<T: Transport<Timer = C>>(shared: &Shared<T>) -> Self {
+        let timer = shared.timer();
+        let deadline = timer.now().checked_add(shared.close_timeout());
+        Self { timer, deadline }
+    }
+
+    pub(super) fn poll<T: Transport<Timer = C>>(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Shared<T>,
+        key: &mut Option<Key>,
+    ) -> Poll<Result<Outcome, Error>> {
+        if let Poll::Ready(outcome) = shared.poll_end(cx, key) {
+            return Poll::Ready(Ok(outcome));
+        }
+        let Some(deadline) = self.deadline else {
+            return Poll::Pending;
+        };
+        match self.timer.poll_until(cx, deadline) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Err(Error::NoTimer(error))),
+            Poll::Ready(Ok(())) => {
+                shared.with_tx(|tx| tx.outbox.time_out(TimeoutKind::Close));
+                shared.poll_end(cx, key).map(Ok)
+            }
+        }
+    }
+}
+
+impl<T: Transport> Writer<T> {
+    fn sink(&mut self) -> (&Shared<T>, &mut SinkState<T::Timer>) {
+        let sink = self.sink.get_or_insert_with(|| {
+            Box::new(SinkState {
+                key: None,
+                target: None,
+                held: None,
+                closing: None,
+            })
+        });
+        (&self.shared, sink)
+    }
+
+    /// Queues a message that was held back, once there is room and no message is sent in pieces.
+    fn poll_sink_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let (shared, sink) = self.sink();
+        let mut key = sink.key.take();
+        let polled = shared.poll_in(cx, &mut key, |tx, _| {
+            if tx.outbox.state() != State::Open {
+                return Ok(Err(SendError::Closed.into()));
+            }
+            if !tx.has_room_for_sink() {
+                if let Poll::Ready(Err(error)) = tx.poll_write_out() {
+                    return Ok(Err(tx.write_failed(error)));
+                }
+            }
+            if !tx.has_room_for_sink() {
+                return Err(Wait::SinkRoom);
+            }
+            match sink.feed_held(tx) {
+                Poll::Ready(fed) => Ok(fed.map_err(Error::from)),
+                Poll::Pending => Err(Wait::SinkRoom),
+            }
+        });
+        sink.key = key;
+        polled
+    }
+}
+
+/// `poll_ready` waits while the queue is over its mark or another writer sends a message in pieces;
+/// `start_send` after it fails only when the connection has ended. `poll_flush` is ready when everything
+/// sent through this sink before has been written.
+///
+/// `poll_close` starts the closing handshake with code 1000 and waits for the end of the connection, at
+/// most `Config::close_timeout`; an ending that is not clean is an error. The reader's task must be
+/// receiving meanwhile, and gets what the peer still sends.
+impl<T: Transport> Sink<Message> for Writer<T> {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        // Without a place in the line: a sink that is not polled any more would keep it.
+        self.poll_sink_room(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        let (shared, sink) = self.sink();
+        let mut message = Some(Outgoing::from(message));
+        shared.with_tx(|tx| match tx.feed_reserved(&mut message) {
+            // Another writer has begun one in pieces since `poll_ready`.
+            Err(SendError::MessageOpen) if sink.held.is_none() => {
+                sink.held = message.take();
+                Ok(())
+            }
+            Ok(()) => {
+                sink.target = Some(tx.flush_target());
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        })
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let (shared, sink) = self.sink();
+        let mut key = sink.key.take();
+        let polled = shared.poll_in(cx, &mut key, |tx, _| {
+            match sink.feed_held(tx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Ok(Err(error.into())),
+                Poll::Pending => return Err(Wait::SinkRoom),
+            }
+            let target = *sink.target.get_or_insert_with(|| tx.flush_target());
+            match tx.poll_flush(target) {
+                Poll::Ready(flushed) => Ok(flushed),
+                Poll::Pending => Err(Wait::SinkFlush(target)),
+            }
+        });
+        sink.key = key;
+        if polled.is_ready() {
+            sink.target = None;
+        }
+        shared.drive_parked();
+        polled
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.sink().1.held.is_some() {
+            ready!(self.poll_sink_room(cx))?;
+        }
+        let (shared, sink) = self.sink();
+        let closing = match &mut sink.closing {
+            Some(closing) => closing,
+            none => {
+                let close = CloseFrame::new(CloseCode::NORMAL, "");
+                shared.with_tx(|tx| tx.close(close))?;
+                none.insert(Closing::new(shared))
+            }
+        };
+        let outcome = ready!(closing.poll(cx, shared, &mut sink.key))?;
+        Poll::Ready(Error::of_outcome(&outcome).map_or(Ok(()), Err))
+    }
+}

@@ -1,0 +1,158 @@
+use std::task::{Wake, Waker};
+
+use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock};
+
+/// The waker that a split connection's transport is polled with.
+///
+/// A transport has room for one waker a direction, so it is always given this one. When it goes off, one
+/// task that waits to write is woken, which writes for all, and so is the reader if it waits.
+///
+/// Whoever polls the transport holds the lock of the sending half. A transport may wake inside a poll;
+/// then nobody is woken before that lock has been released: see [`end`](SocketWaker::end).
+pub(crate) struct SocketWaker {
+    state: AtomicUsize,
+    /// How often it has woken.
+    wakes: AtomicUsize,
+    slots: Mutex<Slots>,
+}
+
+#[derive(Default)]
+struct Slots {
+    /// The task that waits in the reader.
+    reader: Option<Waker>,
+    /// The tasks that are to write when the transport takes bytes again, by their numbers.
+    writers: Vec<(u64, Waker)>,
+}
+
+/// The transport is being polled.
+const POLLING: usize = 1;
+/// It has woken since it was last polled.
+const SIGNALLED: usize = 2;
+/// There are tasks that are to write.
+const WRITERS: usize = 4;
+
+impl SocketWaker {
+    pub(super) fn new() -> Self {
+        Self {
+            state: AtomicUsize::new(0),
+            wakes: AtomicUsize::new(0),
+            slots: Mutex::new(Slots::default()),
+        }
+    }
+
+    /// The transport is about to be polled: what it said before no longer counts.
+    pub(super) fn begin(&self) {
+        self.state.fetch_or(POLLING, Ordering::AcqRel);
+        self.state.fetch_and(!SIGNALLED, Ordering::AcqRel);
+    }
+
+    /// As [`begin`](SocketWaker::begin), while another poll of the transport still waits for its signal.
+    pub(super) fn begin_beside(&self) {
+        self.state.fetch_or(POLLING, Ordering::AcqRel);
+    }
+
+    /// The poll is over. Returns whether the transport has woken meanwhile: then call
+    /// [`wake_all`](SocketWaker::wake_all) without a lock.
+    pub(super) fn end(&self) -> bool {
+        self.state.fetch_and(!POLLING, Ordering::AcqRel) & SIGNALLED != 0
+    }
+
+    /// Takes note of what the transport said: there is nothing to write.
+    pub(super) fn note(&self) {
+        if self.is_signalled() {
+            self.state.fetch_and(!SIGNALLED, Ordering::AcqRel);
+        }
+    }
+
+    /// Has somebody poll the transport as if it had woken.
+    pub(super) fn signal(&self) {
+        self.state.fetch_or(SIGNALLED, Ordering::AcqRel);
+    }
+
+    /// Whether the transport has woken since it was last polled.
+    pub(super) fn is_signalled(&self) -> bool {
+        self.state.load(Ordering::Acquire) & SIGNALLED != 0
+    }
+
+    /// Whether there are tasks that are to write.
+    pub(super) fn has_writers(&self) -> bool {
+        self.state.load(Ordering::Acquire) & WRITERS != 0
+    }
+
+    /// Adds tasks that are to write.
+    pub(super) fn add_writers(&self, writers: Vec<(u64, Waker)>) {
+        if !writers.is_empty() {
+            let mut slots = lock(&self.slots);
+            slots.writers.extend(writers);
+            self.state.fetch_or(WRITERS, Ordering::AcqRel);
+        }
+    }
+
+    /// Removes a task that was to write, and gives its waker to drop.
+    pub(super) fn remove_writer(&self, number: u64) -> Option<Waker> {
+        let mut slots = lock(&self.slots);
+        let at = slots.writers.iter().position(|writer| writer.0 == number)?;
+        let (_, waker) = slots.writers.swap_remove(at);
+        if slots.writers.is_empty() {
+            self.state.fetch_and(!WRITERS, Ordering::AcqRel);
+        }
+        Some(waker)
+    }
+
+    /// How often the transport has woken.
+    pub(super) fn ticket(&self) -> usize {
+        self.wakes.load(Ordering::Acquire)
+    }
+
+    /// Sets the task that waits in the reader.
+    pub(super) fn set_reader(&self, waker: &Waker) {
+        let known = |slots: &Slots| {
+            let reader = slots.reader.as_ref();
+            reader.is_some_and(|reader| reader.will_wake(waker))
+        };
+        if known(&lock(&self.slots)) {
+            return;
+        }
+        let waker = Some(waker.clone());
+        let before = core::mem::replace(&mut lock(&self.slots).reader, waker);
+        drop(before);
+    }
+
+    pub(super) fn take_reader(&self) -> Option<Waker> {
+        lock(&self.slots).reader.take()
+    }
+
+    pub(super) fn wake_reader(&self) {
+        if let Some(reader) = self.take_reader() {
+            reader.wake();
+        }
+    }
+
+    /// Wakes those who are to write, and the reader.
+    pub(super) fn wake_all(&self) {
+        let woken = {
+            let mut slots = lock(&self.slots);
+            self.state.fetch_and(!WRITERS, Ordering::AcqRel);
+            core::mem::take(&mut *slots)
+        };
+        for (_, writer) in woken.writers {
+            writer.wake();
+        }
+        if let Some(reader) = woken.reader {
+            reader.wake();
+        }
+    }
+}
+
+impl Wake for SocketWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.wakes.fetch_add(1, Ordering::AcqRel);
+        if self.state.fetch_or(SIGNALLED, Ordering::AcqRel) & POLLING == 0 {
+            self.wake_all();
+        }
+    }
+}

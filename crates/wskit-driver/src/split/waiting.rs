@@ -1,0 +1,287 @@
+use std::collections::BTreeMap;
+use std::task::Waker;
+
+use super::lanes::LaneId;
+
+/// Those who wait for something of the sending half, by what they wait for.
+///
+/// An entry has a number, by which it is removed when its future is dropped. A waker leaves its entry
+/// when it is woken, so each wait wakes once.
+#[derive(Default)]
+pub(super) struct Waiting {
+    next: u64,
+    /// For room and their turn, in the order in which they came.
+    line: BTreeMap<u64, Option<Entry>>,
+    /// For bytes to be written, by how many that takes.
+    flushes: BTreeMap<(Target, u64), Entry>,
+    /// Sinks that wait for room. A sink that is not polled any more says nothing, so it has no turn.
+    sinks: BTreeMap<u64, Entry>,
+    /// For the end of the connection.
+    ends: BTreeMap<u64, Entry>,
+    /// For a message of their lane to leave.
+    lanes: BTreeMap<usize, Entry>,
+    /// For room and the permits of others, with the right to send a message in pieces.
+    claim: Option<Entry>,
+}
+
+/// What a flush waits for: so many bytes of messages and Closes written since the split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Target(pub(super) i64);
+
+/// What somebody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    Line,
+    Flush(Target),
+    /// As `Flush`, by a sink, which may not be polled any more.
+    SinkFlush(Target),
+    SinkRoom,
+    End,
+    Lane(LaneId),
+    Claim,
+}
+
+/// A place among those who wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key {
+    wait: Wait,
+    pub(super) number: u64,
+}
+
+/// A waker, and a clone of it: clones are not made under a lock, and one is lent to the socket's waker.
+pub(super) struct Entry {
+    number: u64,
+    waker: Waker,
+    for_socket: Option<Waker>,
+    /// Its task can be relied on to poll, or to leave when it does not.
+    reliable: bool,
+}
+
+impl Entry {
+    pub(super) fn new(waker: &Waker) -> Self {
+        Self {
+            number: 0,
+            waker: waker.clone(),
+            for_socket: Some(waker.clone()),
+            reliable: true,
+        }
+    }
+}
+
+impl Entry {
+    /// Whether the socket's waker has nothing to do with it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.for_socket.is_some()
+    }
+}
+
+impl Key {
+    pub(super) const fn wait(self) -> Wait {
+        self.wait
+    }
+}
+
+impl Waiting {
+    /// Whether nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.line.is_empty()
+            && self.flushes.is_empty()
+            && self.sinks.is_empty()
+            && self.ends.is_empty()
+            && self.lanes.is_empty()
+            && self.claim.is_none()
+    }
+
+    /// Whether somebody stands in the line.
+    pub(super) fn has_line(&self) -> bool {
+        !self.line.is_empty()
+    }
+
+    /// Whether this one may enter as far as the line is concerned.
+    pub(super) fn is_first(&self, key: Option<Key>) -> bool {
+        self.line
+            .first_key_value()
+            .is_none_or(|(number, _)| key.is_some_and(|key| key.number == *number))
+    }
+
+    /// Whether `key` waits for this and its waker wakes the same task as `waker`.
+    pub(super) fn holds(&self, key: Option<Key>, wait: Wait, waker: &Waker) -> bool {
+        key.filter(|key| key.wait == wait)
+            .and_then(|key| self.get(key))
+            .is_some_and(|entry| entry.for_socket.is_some() && entry.waker.will_wake(waker))
+    }
+
+    fn get(&self, key: Key) -> Option<&Entry> {
+        match key.wait {
+            Wait::Line => self.line.get(&key.number)?.as_ref(),
+            Wait::Flush(target) | Wait::SinkFlush(target) => {
+                self.flushes.get(&(target, key.number))
+            }
+            Wait::SinkRoom => self.sinks.get(&key.number),
+            Wait::End => self.ends.get(&key.number),
+            Wait::Lane(lane) => self.lanes.get(&lane.index()),
+            Wait::Claim => self.claim.as_ref(),
+        }
+    }
+
+    /// Has `entry` wait, in the place of `key` if there is one, which waits for the same. Gives the old
+    /// entry to drop.
+    pub(super) fn enter(
+        &mut self,
+        key: &mut Option<Key>,
+        wait: Wait,
+        mut entry: Entry,
+    ) -> Option<Entry> {
+        let number = key.map_or(self.next, |key| key.number);
+        self.next = self.next.max(number + 1);
+        *key = Some(Key { wait, number });
+        entry.number = number;
+        match wait {
+            Wait::Line => self.line.insert(number, Some(entry)).flatten(),
+            Wait::Flush(target) => self.flushes.insert((target, number), entry),
+            Wait::SinkFlush(target) => {
+                entry.reliable = false;
+                self.flushes.insert((target, number), entry)
+            }
+            Wait::SinkRoom => {
+                entry.reliable = false;
+                self.sinks.insert(number, entry)
+            }
+            Wait::End => self.ends.insert(number, entry),
+            Wait::Lane(lane) => self.lanes.insert(lane.index(), entry),
+            Wait::Claim => self.claim.replace(entry),
+        }
+    }
+
+    /// Removes an entry and gives it to drop. One that is woken in the moment may be gone.
+    pub(super) fn leave(&mut self, key: Key) -> Option<Entry> {
+        match key.wait {
+            Wait::Line => self.line.remove(&key.number).flatten(),
+            Wait::Flush(target) | Wait::SinkFlush(target) => {
+                self.flushes.remove(&(target, key.number))
+            }
+            Wait::SinkRoom => self.sinks.remove(&key.number),
+            Wait::End => self.ends.remove(&key.number),
+            Wait::Lane(lane) => self.lanes.remove(&lane.index()),
+            Wait::Claim => self.claim.take(),
+        }
+    }
+
+    /// The first one in the line, if it has not been woken yet.
+    pub(super) fn first_in_line(&self) -> Option<Key> {
+        let (number, entry) = self.line.first_key_value()?;
+        entry.as_ref()?;
+        Some(Key {
+            wait: Wait::Line,
+            number: *number,
+        })
+    }
+
+    /// The first in the line has been told that it may enter; it keeps its place.
+    pub(super) fn take_first_in_line(&mut self) -> Option<Entry> {
+        self.line.first_entry()?.get_mut().take()
+    }
+
+    /// Somebody whose flush is done when so much has been written.
+    pub(super) fn take_flushed(&mut self, written: Target) -> Option<Entry> {
+        let first = self.flushes.first_entry()?;
+        (first.key().0 <= written).then(|| first.remove())
+    }
+
+    pub(super) fn take_sink(&mut self) -> Option<Entry> {
+        self.sinks.pop_first().map(|(_, entry)| entry)
+    }
+
+    pub(super) fn has_sinks(&self) -> bool {
+        !self.sinks.is_empty()
+    }
+
+    pub(super) fn take_claim(&mut self) -> Option<Entry> {
+        self.claim.take()
+    }
+
+    pub(super) fn has_claim(&self) -> bool {
+        self.claim.is_some()
+    }
+
+    pub(super) fn take_lane(&mut self, lane: LaneId) -> Option<Entry> {
+        self.lanes.remove(&lane.index())
+    }
+
+    /// Everybody; those in the line keep their places.
+    pub(super) fn take_all(&mut self, mut wake: impl FnMut(Entry)) {
+        self.line
+            .values_mut()
+            .filter_map(Option::take)
+            .for_each(&mut wake);
+        core::mem::take(&mut self.flushes)
+            .into_values()
+            .for_each(&mut wake);
+        core::mem::take(&mut self.sinks)
+            .into_values()
+            .for_each(&mut wake);
+        core::mem::take(&mut self.ends)
+            .into_values()
+            .for_each(&mut wake);
+        core::mem::take(&mut self.lanes)
+            .into_values()
+            .for_each(&mut wake);
+        self.claim.take().into_iter().for_each(&mut wake);
+    }
+
+    /// Clones of the wakers of those who are to write when the transport takes bytes again: of one whose
+    /// task can be relied on, else of all others.
+    pub(super) fn take_for_socket(&mut self) -> Vec<(u64, Waker)> {
+        let take = |entry: &mut Entry| Some((entry.number, entry.for_socket.take()?));
+        let one = self.entries().filter(|entry| entry.reliable).find_map(take);
+        match one {
+            Some(one) => vec![one],
+            None => self.entries().filter_map(take).collect(),
+        }
+    }
+
+    fn entries(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.flushes
+            .values_mut()
+            .chain(self.claim.iter_mut())
+            .chain(self.lanes.values_mut())
+            .chain(self.line.values_mut().filter_map(Option::as_mut))
+            .chain(self.ends.values_mut())
+            .chain(self.sinks.values_mut())
+    }
+}
+
+/// What is to be done once the lock of the sending half has been released: foreign code may run then.
+#[derive(Default)]
+pub(super) struct Effects {
+    wake: Vec<Entry>,
+    drop: Vec<Entry>,
+    pub(super) wakers: Vec<Waker>,
+    pub(super) wake_reader: bool,
+    /// Those who are to write, because the transport has woken meanwhile.
+    pub(super) wake_socket: bool,
+    pub(super) payloads: Vec<bytes::Bytes>,
+    pub(super) messages: Vec<wskit_proto::Deferred>,
+}
+
+impl Effects {
+    pub(super) fn wake(&mut self, entry: Entry) {
+        self.wake.push(entry);
+    }
+
+    pub(super) fn drop(&mut self, entry: impl IntoIterator<Item = Entry>) {
+        self.drop.extend(entry);
+    }
+
+    /// Wakes who is to be woken; what is to be dropped is dropped with this.
+    pub(super) fn run(self, socket: &super::socket_waker::SocketWaker) {
+        for entry in self.wake {
+            entry.waker.wake();
+        }
+        if self.wake_socket {
+            socket.wake_all();
+        } else if self.wake_reader {
+            socket.wake_reader();
+        }
+    }
+}

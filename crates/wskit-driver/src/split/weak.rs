@@ -1,0 +1,45 @@
+use std::fmt;
+use std::sync::Weak;
+
+use wskit_proto::State;
+
+use super::shared::Shared;
+use super::writer::Writer;
+use crate::sync::Arc;
+use crate::transport::Transport;
+
+/// A handle to a connection that does not keep it, from [`Writer::downgrade`]: for lists of connections,
+/// such as the members of a room, that must not hold what has ended.
+pub struct WeakWriter<T: Transport> {
+    shared: Weak<Shared<T>>,
+}
+
+impl<T: Transport> WeakWriter<T> {
+    pub(super) fn new(shared: &Arc<Shared<T>>) -> Self {
+        Self {
+            shared: Arc::downgrade(shared),
+        }
+    }
+
+    /// Returns a writer, or `None` if the connection is over, or its reader and all writers are gone.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Writer<T>> {
+        let shared = self.shared.upgrade()?;
+        let is_there = shared.state() != State::Closed && shared.try_own();
+        is_there.then(|| Writer::counted(shared))
+    }
+}
+
+impl<T: Transport> Clone for WeakWriter<T> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+        }
+    }
+}
+
+impl<T: Transport> fmt::Debug for WeakWriter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakWriter")
+    }
+}

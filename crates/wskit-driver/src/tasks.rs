@@ -1,0 +1,124 @@
+use std::task::{Context, Poll, Wake, Waker};
+
+use crate::sync::{Arc, Mutex, lock};
+
+/// The tasks that use one connection through its two sides: one that receives and one that sends, as
+/// after `futures::StreamExt::split` or `tokio::io::split`.
+///
+/// A transport and a timer keep a single waker a direction, and either side may have to use both
+/// directions: the task that polled last would take the other's place, which then sleeps for ever. So
+/// they are polled with a waker that wakes both.
+#[derive(Default)]
+pub(crate) struct Tasks {
+    shared: Option<Box<Shared>>,
+}
+
+struct Shared {
+    both: Arc<Both>,
+    waker: Waker,
+}
+
+/// One of the two sides of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Receive,
+    Send,
+}
+
+struct Both {
+    /// The tasks that wait, by their sides.
+    waiting: Mutex<[Option<Waker>; 2]>,
+}
+
+impl Tasks {
+    /// Polls for one side. If it has to wait, its task is woken with whatever either side waits for.
+    pub(crate) fn poll<R>(
+        &mut self,
+        side: Side,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        let shared = self.shared.get_or_insert_with(|| {
+            let both = Arc::new(Both {
+                waiting: Mutex::new([None, None]),
+            });
+            let waker = both.clone().into();
+            Box::new(Shared { both, waker })
+        });
+        // Before the poll: what happens from then on must find it.
+        shared.both.wait(side, cx.waker());
+        let polled = poll(&mut Context::from_waker(&shared.waker));
+        if polled.is_ready() {
+            shared.both.leave(side);
+        }
+        polled
+    }
+
+    /// Wakes the task of the other side: something has changed that it may wait for.
+    pub(crate) fn wake_other(&self, side: Side) {
+        if let Some(shared) = &self.shared {
+            shared.both.wake_side(side.other());
+        }
+    }
+}
+
+impl Side {
+    const fn other(self) -> Self {
+        match self {
+            Self::Receive => Self::Send,
+            Self::Send => Self::Receive,
+        }
+    }
+
+    const fn index(self) -> usize {
+        match self {
+            Self::Receive => 0,
+            Self::Send => 1,
+        }
+    }
+}
+
+impl Both {
+    fn wait(&self, side: Side, waker: &Waker) {
+        let is_known = {
+            let waiting = lock(&self.waiting);
+            let known = waiting.get(side.index()).and_then(Option::as_ref);
+            known.is_some_and(|known| known.will_wake(waker))
+        };
+        if !is_known {
+            let before = self.replace(side, Some(waker.clone()));
+            drop(before);
+        }
+    }
+
+    fn leave(&self, side: Side) {
+        let before = self.replace(side, None);
+        drop(before);
+    }
+
+    fn wake_side(&self, side: Side) {
+        if let Some(waker) = self.replace(side, None) {
+            waker.wake();
+        }
+    }
+
+    /// Gives the old waker, to wake or to drop without the lock.
+    fn replace(&self, side: Side, waker: Option<Waker>) -> Option<Waker> {
+        let mut waiting = lock(&self.waiting);
+        let place = waiting.get_mut(side.index())?;
+        core::mem::replace(place, waker)
+    }
+}
+
+impl Wake for Both {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let woken = core::mem::take(&mut *lock(&self.waiting));
+        for waker in woken.into_iter().flatten() {
+            waker.wake();
+        }
+    }
+}
