@@ -10,7 +10,7 @@ use wskit_driver::{Error, HttpHandshake, within};
 use wskit_handshake::{ClientRequest, HandshakeError, Refusal, RequestError};
 use wskit_tokio::TokioTimer;
 
-use crate::opening::Opening;
+use crate::opening::{Handover, Opening};
 use crate::{Client, WebSocket};
 
 /// Opens a WebSocket on a connection of hyper's, in at most `Config::handshake_timeout`. Gives the
@@ -72,13 +72,8 @@ pub async fn open(
         }
         Err(error) => return Err(error),
     };
-    let on_upgrade = hyper::upgrade::on(&mut response);
-    Opening {
-        on_upgrade,
-        opening,
-    }
-    .open()
-    .await
+    let handover = Handover::http1(hyper::upgrade::on(&mut response));
+    Opening { handover, opening }.open().await
 }
 
 /// As much of the body as is kept of a refusal that was read by wskit itself.

@@ -9,24 +9,26 @@ use tokio::net::TcpStream;
 use wskit_driver::{Half, PollRead, PollWrite, Runtime, Spare, Transport};
 use wskit_tokio::{Tokio, TokioTimer};
 
+use crate::boxed::{Boxed, Kind};
+#[cfg(feature = "http2")]
+use crate::read_ahead::Ahead;
+
 /// What hyper has handed over, as a transport. Users rarely meet it.
 ///
 /// A plain TCP connection, served or made through `hyper_util::rt::TokioIo`, is taken out of hyper's
 /// box: its `TCP_NODELAY` is set, and it is split without a lock. Anything else (TLS, HTTP/2) stays in
 /// the box.
 #[derive(Debug)]
-pub struct Io(Half<Tcp, Boxed>);
-
-type Tcp = wskit_tokio::Io<TcpStream>;
-type Boxed = wskit_tokio::Io<TokioIo<Upgraded>>;
+pub struct Io(Half<wskit_tokio::Io<TcpStream>, wskit_tokio::Io<Boxed>>);
 
 /// The reading half of a split connection's transport.
-pub type IoRead = Half<wskit_tokio::IoRead<TcpStream>, wskit_tokio::IoRead<TokioIo<Upgraded>>>;
+pub type IoRead = Half<wskit_tokio::IoRead<TcpStream>, wskit_tokio::IoRead<Boxed>>;
 /// The writing half of a split connection's transport.
-pub type IoWrite = Half<wskit_tokio::IoWrite<TcpStream>, wskit_tokio::IoWrite<TokioIo<Upgraded>>>;
+pub type IoWrite = Half<wskit_tokio::IoWrite<TcpStream>, wskit_tokio::IoWrite<Boxed>>;
 
 impl Io {
-    /// The transport, and the peer's bytes that hyper had read already: the start of its frames.
+    /// The transport, and the peer's bytes that hyper had read already: the start of its frames. It is
+    /// read when the application reads; over HTTP/2 [`Opening`](crate::Opening) reads ahead.
     #[must_use]
     pub fn new(upgraded: Upgraded) -> (Self, Bytes) {
         // As hyper's own connections hand it over, then as the ones of hyper-util do that tell HTTP/1
@@ -38,11 +40,24 @@ impl Io {
         match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
             Ok(parts) => (Self::tcp_stream(parts.io), parts.read_buf),
             // What was read already comes out of the box first.
-            Err(upgraded) => {
-                let boxed = Tokio::wrap(TokioIo::new(upgraded));
-                (Self(Half::Together(boxed)), Bytes::new())
-            }
+            Err(upgraded) => (
+                Self::boxed(Kind::Plain(TokioIo::new(upgraded))),
+                Bytes::new(),
+            ),
         }
+    }
+
+    /// A stream of HTTP/2, which a task reads ahead from.
+    ///
+    /// # Errors
+    /// There is no runtime of tokio's for the task.
+    #[cfg(feature = "http2")]
+    pub(crate) fn read_ahead(upgraded: Upgraded, policy: crate::ReadAhead) -> io::Result<Self> {
+        Ahead::spawn(upgraded, policy).map(|ahead| Self::boxed(Kind::Ahead(ahead)))
+    }
+
+    fn boxed(kind: Kind) -> Self {
+        Self(Half::Together(Tokio::wrap(Boxed(kind))))
     }
 
     /// The TCP connection, when it is a plain one: for addresses and socket options.

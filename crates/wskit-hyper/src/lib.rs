@@ -1,13 +1,23 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod boxed;
 mod client;
+#[cfg(feature = "http2")]
+mod http2;
 mod io;
 mod opening;
+#[cfg(feature = "http2")]
+mod read_ahead;
 mod refused;
 mod server;
 
+pub use boxed::Boxed;
 pub use client::{handshake, open};
+#[cfg(feature = "http2")]
+pub use http2::{
+    HTTP2_CONNECTION_WINDOW, HTTP2_STREAM_WINDOW, ReadAhead, ReadAheadFull, http2_settings,
+};
 pub use io::{Io, IoRead, IoWrite};
 pub use opening::Opening;
 pub use refused::Refused;

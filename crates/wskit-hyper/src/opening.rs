@@ -1,10 +1,13 @@
 use std::io;
 
-use hyper::upgrade::OnUpgrade;
+use bytes::Bytes;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use wskit_driver::{Error, within};
 use wskit_tokio::TokioTimer;
 
 use crate::WebSocket;
+#[cfg(feature = "http2")]
+use crate::http2::ReadAhead;
 use crate::io::Io;
 
 /// A connection that is agreed on, and that hyper hands over once the response has been written.
@@ -14,8 +17,35 @@ use crate::io::Io;
 #[derive(Debug)]
 #[must_use = "dropping it drops the connection"]
 pub struct Opening {
-    pub(crate) on_upgrade: OnUpgrade,
+    pub(crate) handover: Handover,
     pub(crate) opening: wskit_driver::Opening,
+}
+
+/// hyper's promise of a connection, and how that is to be read.
+#[derive(Debug)]
+pub(crate) struct Handover {
+    pub(crate) on_upgrade: OnUpgrade,
+    /// Set over HTTP/2.
+    #[cfg(feature = "http2")]
+    pub(crate) read_ahead: Option<ReadAhead>,
+}
+
+impl Handover {
+    pub(crate) fn http1(on_upgrade: OnUpgrade) -> Self {
+        Self {
+            on_upgrade,
+            #[cfg(feature = "http2")]
+            read_ahead: None,
+        }
+    }
+
+    fn take(&self, upgraded: Upgraded) -> io::Result<(Io, Bytes)> {
+        #[cfg(feature = "http2")]
+        if let Some(read_ahead) = self.read_ahead {
+            return Ok((Io::read_ahead(upgraded, read_ahead)?, Bytes::new()));
+        }
+        Ok(Io::new(upgraded))
+    }
 }
 
 impl Opening {
@@ -30,13 +60,29 @@ impl Opening {
     /// serves without upgrades (`Unsupported`; see `with_upgrades` and
     /// `serve_connection_with_upgrades`). [`Error::HandshakeTimeout`], [`Error::NoTimer`].
     ///
+    /// Over HTTP/2 it spawns a task on tokio's runtime ([`ReadAhead`](crate::ReadAhead)), and outside
+    /// such a runtime that is an [`Error::Io`].
+    ///
     /// # Cancel safety
     /// A dropped open drops the connection.
     pub async fn open(self) -> Result<WebSocket, Error> {
         let limit = self.opening.settings().handshake_deadline();
-        let upgraded = within(TokioTimer::default(), limit, self.on_upgrade).await?;
-        let (io, leftover) = Io::new(upgraded.map_err(not_handed_over)?);
-        Ok(self.opening.open(io, leftover))
+        let Self {
+            mut handover,
+            opening,
+        } = self;
+        let upgraded = within(TokioTimer::default(), limit, &mut handover.on_upgrade).await?;
+        let (io, leftover) = handover.take(upgraded.map_err(not_handed_over)?)?;
+        Ok(opening.open(io, leftover))
+    }
+
+    /// Sets what happens over HTTP/2 with messages that come while the application does not receive.
+    #[cfg(feature = "http2")]
+    pub fn read_ahead(mut self, read_ahead: ReadAhead) -> Self {
+        if let Some(set) = &mut self.handover.read_ahead {
+            *set = read_ahead;
+        }
+        self
     }
 
     /// The sub-protocol that was agreed on.

@@ -7,7 +7,9 @@ use wskit_driver::HttpUpgrade;
 use wskit_handshake::{Accept, BuildError, RequestHead, UpgradeRequest};
 
 use crate::Server;
-use crate::opening::Opening;
+#[cfg(feature = "http2")]
+use crate::http2::ReadAhead;
+use crate::opening::{Handover, Opening};
 use crate::refused::Refused;
 
 /// Accepts a request for a WebSocket as `server` says: gives the response to return and the connection
@@ -29,7 +31,7 @@ pub fn upgrade<B>(
 /// [`UpgradeRequest`].
 pub struct Attempt {
     request: UpgradeRequest,
-    on_upgrade: OnUpgrade,
+    handover: Handover,
 }
 
 impl Attempt {
@@ -52,11 +54,18 @@ impl Attempt {
     }
 
     fn new(request: UpgradeRequest, extensions: &mut Extensions) -> Result<Self, Refused> {
+        let on_upgrade = extensions
+            .remove::<OnUpgrade>()
+            .ok_or(Refused::NotUpgradable)?;
         Ok(Self {
             request,
-            on_upgrade: extensions
-                .remove::<OnUpgrade>()
-                .ok_or(Refused::NotUpgradable)?,
+            #[cfg(not(feature = "http2"))]
+            handover: Handover::http1(on_upgrade),
+            #[cfg(feature = "http2")]
+            handover: Handover {
+                on_upgrade,
+                read_ahead: protocol(extensions).map(|_| ReadAhead::default()),
+            },
         })
     }
 
@@ -67,7 +76,7 @@ impl Attempt {
     pub fn check(self, server: &Server) -> Result<Upgrade, Refused> {
         Ok(Upgrade {
             upgrade: server.upgrade(self.request).map_err(Refused::Origin)?,
-            on_upgrade: self.on_upgrade,
+            handover: self.handover,
         })
     }
 }
@@ -76,7 +85,7 @@ impl Attempt {
 /// return any other response. It derefs to the [`UpgradeRequest`].
 pub struct Upgrade {
     upgrade: HttpUpgrade,
-    on_upgrade: OnUpgrade,
+    handover: Handover,
 }
 
 impl Upgrade {
@@ -97,24 +106,18 @@ impl Upgrade {
         with: impl FnOnce(Accept) -> Result<Accept, BuildError>,
     ) -> Result<(Response<()>, Opening), Refused> {
         let (response, opening) = self.upgrade.accept_with(with)?;
-        let on_upgrade = self.on_upgrade;
-        Ok((
-            response,
-            Opening {
-                on_upgrade,
-                opening,
-            },
-        ))
+        let handover = self.handover;
+        Ok((response, Opening { handover, opening }))
     }
 }
 
-/// HTTP/1.1, or HTTP/2 where it is compiled in: hyper tells of extended CONNECT by an extension.
+/// HTTP/1.1, or HTTP/2 where it is compiled in.
 fn read<'a>(
     head: impl Into<RequestHead<'a>>,
     extensions: &Extensions,
 ) -> Result<UpgradeRequest, Refused> {
     #[cfg(feature = "http2")]
-    if let Some(protocol) = extensions.get::<hyper::ext::Protocol>() {
+    if let Some(protocol) = protocol(extensions) {
         return Ok(UpgradeRequest::from_extended_connect(
             head,
             protocol.as_str(),
@@ -123,6 +126,12 @@ fn read<'a>(
     #[cfg(not(feature = "http2"))]
     let _ = extensions;
     Ok(UpgradeRequest::from_http(head)?)
+}
+
+/// hyper tells of extended CONNECT by an extension.
+#[cfg(feature = "http2")]
+fn protocol(extensions: &Extensions) -> Option<&hyper::ext::Protocol> {
+    extensions.get()
 }
 
 impl Deref for Attempt {
