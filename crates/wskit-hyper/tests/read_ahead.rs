@@ -5,11 +5,12 @@ mod flood;
 mod net;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use flood::{Socket, message, number};
+use flood::{CLOSE, Socket, message, number};
+use h2::client::SendRequest;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -17,56 +18,80 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use net::bounded;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
 use wskit_handshake::OriginPolicy;
-use wskit_hyper::{Error, Server, WebSocket, upgrade};
+use wskit_hyper::{Error, ReadAhead, ReadAheadFull, Server, WebSocket, http2_settings, upgrade};
 
-/// What the handler of `/stalled` received after it was released, and how that ended.
+type Builder = auto::Builder<TokioExecutor>;
+
+/// What a busy handler received after it was released, and how that ended.
 type Told = (Vec<u64>, Result<(), Error>);
 
 struct Site {
-    address: SocketAddr,
+    client: SendRequest<Bytes>,
     release: Arc<Notify>,
     told: mpsc::UnboundedReceiver<Told>,
 }
 
 /// hyper-util's server with the windows that it has if nothing is said, as `axum::serve` has them.
-fn own_windows() -> auto::Builder<TokioExecutor> {
+fn own_windows() -> Builder {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http2().enable_connect_protocol();
     builder
 }
 
-async fn site(builder: auto::Builder<TokioExecutor>) -> Site {
+fn set_windows() -> Builder {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    http2_settings(&mut builder);
+    builder
+}
+
+async fn site(builder: Builder, policy: ReadAhead) -> Site {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap());
+    let (client, server) = tokio::join!(client, listener.accept());
+    site_on(client.unwrap(), server.unwrap().0, builder, policy).await
+}
+
+/// `/echo` echoes; `/busy` and `/gone` echo one message and are busy until they are released. Then the
+/// one receives, and the other drops its connection.
+async fn site_on<S>(client: S, server: S, builder: Builder, policy: ReadAhead) -> Site
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let release = Arc::new(Notify::new());
     let (tell, told) = mpsc::unbounded_channel();
     let released = release.clone();
     tokio::spawn(async move {
-        let (tcp, _) = listener.accept().await.unwrap();
         let service = service_fn(move |mut request: Request<Incoming>| {
             let server = Server::new(OriginPolicy::SameOrigin);
             let (response, opening) = upgrade(&mut request, &server).unwrap();
             let (released, tell) = (released.clone(), tell.clone());
             tokio::spawn(async move {
-                let ws = opening.open().await.unwrap();
-                if request.uri().path() == "/stalled" {
-                    let _ = tell.send(stalled(ws, &released).await);
-                } else {
-                    echo(ws).await;
+                let mut ws = opening.read_ahead(policy).open().await.unwrap();
+                if request.uri().path() == "/echo" {
+                    return echo(ws).await;
                 }
+                let first = ws.recv().await.unwrap().unwrap();
+                ws.send(first).await.unwrap();
+                released.notified().await;
+                let told = match request.uri().path() {
+                    "/busy" => receive_all(ws).await,
+                    _ => (Vec::new(), Ok(drop(ws))),
+                };
+                let _ = tell.send(told);
             });
             let response: Response<Full<Bytes>> = response.map(|()| Full::default());
             async { Ok::<_, Infallible>(response) }
         });
         let _ = builder
-            .serve_connection_with_upgrades(TokioIo::new(tcp), service)
+            .serve_connection_with_upgrades(TokioIo::new(server), service)
             .await;
     });
     Site {
-        address,
+        client: flood::connect(client).await,
         release,
         told,
     }
@@ -78,11 +103,7 @@ async fn echo(mut ws: WebSocket) {
     }
 }
 
-/// Echoes the first message, is busy until it is released, and receives all that is there then.
-async fn stalled(mut ws: WebSocket, release: &Notify) -> Told {
-    let first = ws.recv().await.unwrap().unwrap();
-    ws.send(first).await.unwrap();
-    release.notified().await;
+async fn receive_all(mut ws: WebSocket) -> Told {
     let mut numbers = Vec::new();
     let end = loop {
         match ws.recv().await {
@@ -94,30 +115,187 @@ async fn stalled(mut ws: WebSocket, release: &Notify) -> Told {
     (numbers, end)
 }
 
-/// 2,241 messages of 22 bytes that nobody takes out of h2 are the end of a whole connection with the
-/// windows that hyper has.
-#[tokio::test]
-async fn small_messages_for_a_busy_handler_leave_the_neighbour_alone() {
-    bounded(async {
-        let mut site = site(own_windows()).await;
-        let client = flood::connect(site.address).await;
-        let mut busy = Socket::open(&client, "/stalled").await;
-        let mut neighbour = Socket::open(&client, "/echo").await;
-        busy.round_trip(0).await;
-        for number in 0..10_000 {
-            assert!(busy.data(message(number)).await, "ended at {number}");
-            if number % 1000 == 0 {
-                neighbour.round_trip(number).await;
-            }
+/// Sends so many messages. With each 1000th of them the neighbour has to live, and what has been sent
+/// has been read, because its round trip comes behind.
+async fn flood(busy: &mut Socket, neighbour: &mut Socket, count: u64) {
+    for number in 0..count {
+        assert!(busy.data(message(number)).await, "ended at {number}");
+        if number % 1000 == 999 {
+            neighbour.round_trip(number).await;
         }
-        neighbour.round_trip(1).await;
+    }
+}
+
+fn close(socket: &mut Socket) {
+    let close = Bytes::from_static(CLOSE);
+    socket.send.send_data(close, true).unwrap();
+}
+
+/// 2,241 messages of 22 bytes that stay in h2 are the end of the whole connection with the windows that
+/// hyper has.
+#[tokio::test]
+async fn small_messages_wait_for_a_busy_handler() {
+    bounded(async {
+        let mut site = site(own_windows(), ReadAhead::default()).await;
+        let mut busy = Socket::open(&site.client, "/busy").await;
+        let mut neighbour = Socket::open(&site.client, "/echo").await;
+        busy.round_trip(0).await;
+        flood(&mut busy, &mut neighbour, 10_000).await;
         site.release.notify_one();
-        busy.send
-            .send_data(Bytes::from_static(b"\x88\x80\0\0\0\0"), true)
-            .unwrap();
+        close(&mut busy);
         let (numbers, end) = site.told.recv().await.unwrap();
         assert!(end.is_ok(), "{end:?}");
         assert!(numbers.into_iter().eq(0..10_000));
+        neighbour.round_trip(2).await;
+    })
+    .await;
+}
+
+/// What comes after the end is thrown away, without an end of the connection.
+#[tokio::test]
+async fn more_than_is_read_ahead_ends_one_websocket_alone() {
+    bounded(async {
+        let mut site = site(own_windows(), ReadAhead::default()).await;
+        let mut busy = Socket::open(&site.client, "/busy").await;
+        let mut neighbour = Socket::open(&site.client, "/echo").await;
+        busy.round_trip(0).await;
+        flood(&mut busy, &mut neighbour, 200_000).await;
+        // The peer learns of it before the application looks: END_STREAM, and no reset.
+        assert_eq!(busy.read_to_end().await.unwrap(), b"");
+        busy.send.send_data(Bytes::new(), true).unwrap();
+        site.release.notify_one();
+        let (numbers, end) = site.told.recv().await.unwrap();
+        let Err(Error::Io(error)) = end else {
+            panic!("{end:?}");
+        };
+        let full = error.get_ref().unwrap().downcast_ref::<ReadAheadFull>();
+        assert_eq!(full.unwrap().limit, 1 << 20);
+        // 1 MiB in order, and the message that went beyond it.
+        let whole = (1_u64 << 20).div_ceil(22);
+        assert!(numbers.into_iter().eq(0..whole));
+        neighbour.round_trip(1).await;
+    })
+    .await;
+}
+
+/// Sends from a task, as fast as the windows allow, until a hundred round trips of the neighbour have
+/// seen nothing sent.
+async fn held_back(mut busy: Socket, neighbour: &mut Socket, frames: Vec<Bytes>) -> usize {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = sent.clone();
+    tokio::spawn(async move {
+        for frame in frames {
+            assert!(busy.data(frame).await);
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        close(&mut busy);
+        busy.read_to_end().await.unwrap();
+    });
+    let mut quiet = 0;
+    let mut last = 0;
+    while quiet < 100 {
+        neighbour.round_trip(quiet).await;
+        let now = sent.load(Ordering::Relaxed);
+        quiet = if now == last { quiet + 1 } else { 0 };
+        last = now;
+    }
+    last
+}
+
+#[tokio::test]
+async fn windows_hold_a_flood_back_while_the_neighbour_lives() {
+    bounded(async {
+        let mut site = site(set_windows(), ReadAhead::HoldBack).await;
+        let mut busy = Socket::open(&site.client, "/busy").await;
+        let mut neighbour = Socket::open(&site.client, "/echo").await;
+        busy.round_trip(0).await;
+        let sent = held_back(busy, &mut neighbour, (0..10_000).map(message).collect()).await;
+        // 64 KiB read ahead and 64 KiB of window, less what was not given back at once.
+        assert!((4000..6000).contains(&sent), "{sent}");
+        site.release.notify_one();
+        let (numbers, end) = site.told.recv().await.unwrap();
+        assert!(end.is_ok(), "{end:?}");
+        assert!(numbers.into_iter().eq(0..10_000));
+        neighbour.round_trip(1).await;
+    })
+    .await;
+}
+
+/// Messages that are not small are no reason to end anything: the window stops the peer.
+#[tokio::test]
+async fn large_messages_are_held_back() {
+    bounded(async {
+        let mut site = site(set_windows(), ReadAhead::default()).await;
+        let mut busy = Socket::open(&site.client, "/busy").await;
+        let mut neighbour = Socket::open(&site.client, "/echo").await;
+        busy.round_trip(0).await;
+        let large = |number: u64| {
+            let head = &b"\x82\xfe\x3f\x00\0\0\0\0"[..];
+            let body = [0; 0x3f00 - 8];
+            Bytes::from([head, &number.to_be_bytes(), &body].concat())
+        };
+        let sent = held_back(busy, &mut neighbour, (0..200).map(large).collect()).await;
+        assert!((30..50).contains(&sent), "{sent}");
+        site.release.notify_one();
+        let (numbers, end) = site.told.recv().await.unwrap();
+        assert!(end.is_ok(), "{end:?}");
+        assert!(numbers.into_iter().eq(0..200));
+    })
+    .await;
+}
+
+/// h2 charges what comes for a stream that was reset, too, and never gives it back. So the stream of a
+/// connection that is dropped is ended, and read until the peer has ended it as well.
+#[tokio::test]
+async fn small_messages_for_a_dropped_websocket_leave_the_neighbour_alone() {
+    bounded(async {
+        let mut site = site(own_windows(), ReadAhead::default()).await;
+        let mut gone = Socket::open(&site.client, "/gone").await;
+        let mut neighbour = Socket::open(&site.client, "/echo").await;
+        gone.round_trip(0).await;
+        site.release.notify_one();
+        site.told.recv().await.unwrap().1.unwrap();
+        flood(&mut gone, &mut neighbour, 10_000).await;
+        assert_eq!(gone.read_to_end().await.unwrap(), b"");
+        gone.send.send_data(Bytes::new(), true).unwrap();
+        neighbour.round_trip(1).await;
+    })
+    .await;
+}
+
+/// A peer that does not end its side of a stream that was given up is told by a reset.
+#[tokio::test(start_paused = true)]
+async fn dropped_websocket_is_reset_when_its_peer_is_silent() {
+    bounded(async {
+        let (client, server) = tokio::io::duplex(64 << 10);
+        let mut site = site_on(client, server, own_windows(), ReadAhead::default()).await;
+        let mut gone = Socket::open(&site.client, "/gone").await;
+        gone.round_trip(0).await;
+        site.release.notify_one();
+        site.told.recv().await.unwrap().1.unwrap();
+        assert_eq!(gone.read_to_end().await.unwrap(), b"");
+        let reset = std::future::poll_fn(|cx| gone.send.poll_reset(cx)).await;
+        // hyper has sent END_STREAM, and h2 says NO_ERROR then.
+        assert_eq!(reset.unwrap(), h2::Reason::NO_ERROR);
+    })
+    .await;
+}
+
+/// The peer's Close is answered, then comes END_STREAM; no reset overtakes or follows it.
+///
+/// Proves: R8441-5-i
+#[tokio::test]
+async fn clean_close_ends_the_stream_without_a_reset() {
+    bounded(async {
+        let site = site(own_windows(), ReadAhead::default()).await;
+        let mut socket = Socket::open(&site.client, "/echo").await;
+        let mut neighbour = Socket::open(&site.client, "/echo").await;
+        socket.round_trip(0).await;
+        assert!(socket.data(Bytes::from_static(CLOSE)).await);
+        assert_eq!(socket.read_to_end().await.unwrap(), b"\x88\0");
+        neighbour.round_trip(1).await;
+        // Still open for the own END_STREAM.
+        socket.send.send_data(Bytes::new(), true).unwrap();
         neighbour.round_trip(2).await;
     })
     .await;

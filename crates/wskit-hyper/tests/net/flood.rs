@@ -1,32 +1,35 @@
 //! A client over HTTP/2 that sends each small message in a DATA frame of its own.
+#![allow(dead_code, reason = "each test file uses its part")]
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
 
 use bytes::Bytes;
 use h2::client::{Connection, SendRequest};
 use h2::ext::Protocol;
 use h2::{RecvStream, SendStream};
 use http::{Method, Request};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// One HTTP/2 connection, whose server has said that it takes extended CONNECT.
-pub(crate) async fn connect(address: std::net::SocketAddr) -> SendRequest<Bytes> {
-    let tcp = TcpStream::connect(address).await.unwrap();
-    let handshake = h2::client::Builder::new().handshake(tcp);
+pub(crate) async fn connect(
+    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> SendRequest<Bytes> {
+    let handshake = h2::client::Builder::new().handshake(io);
     let (client, mut connection): (_, Connection<_, Bytes>) = handshake.await.unwrap();
-    let mut ready = client.clone();
-    // The settings are read by the connection, which tells nobody.
+    // The settings are read by the connection, which tells nothing about it.
     poll_fn(|cx| {
-        let _ = std::pin::Pin::new(&mut connection).poll(cx);
-        match client.is_extended_connect_protocol_enabled() {
-            true => std::task::Poll::Ready(()),
-            false => std::task::Poll::Pending,
+        assert!(Pin::new(&mut connection).poll(cx).is_pending());
+        if client.is_extended_connect_protocol_enabled() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     })
     .await;
     tokio::spawn(connection);
-    poll_fn(|cx| ready.poll_ready(cx)).await.unwrap();
-    ready
+    client
 }
 
 /// One WebSocket on it.
@@ -106,6 +109,9 @@ pub(crate) fn message(number: u64) -> Bytes {
 fn payload(number: u64) -> Vec<u8> {
     [number.to_be_bytes(), [b'.'; 8]].concat()
 }
+
+/// A masked Close without a code, to which the answer is the same without a mask.
+pub(crate) const CLOSE: &[u8] = b"\x88\x80\0\0\0\0";
 
 /// The number that a message holds.
 pub(crate) fn number(message: &[u8]) -> u64 {
