@@ -8,6 +8,8 @@ use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 use wskit_handshake::{Accept, BuildError, OriginPolicy, UpgradeRequest};
+#[cfg(feature = "http2")]
+use wskit_hyper::ReadAhead;
 use wskit_hyper::{Attempt, Error, Server, WebSocket};
 use wskit_proto::Config;
 #[cfg(feature = "deflate")]
@@ -49,6 +51,8 @@ pub struct WebSocketUpgrade {
     server: Server,
     with: Vec<With>,
     on_failed_upgrade: OnFailed,
+    #[cfg(feature = "http2")]
+    read_ahead: ReadAhead,
 }
 
 type OnFailed = Box<dyn FnOnce(Error) + Send>;
@@ -64,6 +68,8 @@ impl<S: Send + Sync> FromRequestParts<S> for WebSocketUpgrade {
             server: Server::new(OriginPolicy::SameOrigin),
             with: Vec::new(),
             on_failed_upgrade: Box::new(|_| {}),
+            #[cfg(feature = "http2")]
+            read_ahead: ReadAhead::default(),
         })
     }
 }
@@ -138,6 +144,14 @@ impl WebSocketUpgrade {
         self
     }
 
+    /// Sets what happens over HTTP/2 with messages that come while the callback does not receive, in
+    /// place of reading 1 MiB of them ahead. Over HTTP/1.1 it has no effect.
+    #[cfg(feature = "http2")]
+    pub fn read_ahead(mut self, read_ahead: ReadAhead) -> Self {
+        self.read_ahead = read_ahead;
+        self
+    }
+
     /// Accepts: makes the response to return, and runs `callback` with the connection in a task of its
     /// own once the response has been written.
     ///
@@ -159,6 +173,8 @@ impl WebSocketUpgrade {
             server,
             with,
             on_failed_upgrade,
+            #[cfg(feature = "http2")]
+            read_ahead,
         } = self;
         let accepted = attempt.check(&server).and_then(|upgrade| {
             upgrade.accept_with(|accept| {
@@ -170,6 +186,8 @@ impl WebSocketUpgrade {
             Ok(accepted) => accepted,
             Err(refused) => return WebSocketUpgradeRejection(refused).into_response(),
         };
+        #[cfg(feature = "http2")]
+        let opening = opening.read_ahead(read_ahead);
         tokio::spawn(async move {
             match opening.open().await {
                 Ok(ws) => callback(ws).await,

@@ -11,6 +11,10 @@ pub use rejection::WebSocketUpgradeRejection;
 pub use wskit_driver::{Counters, Ended, Metrics, Observed, Observer, Traffic};
 pub use wskit_handshake::{OriginPolicy as Origin, UpgradeRequest};
 pub use wskit_hyper::{Error, Event, Io, Reader, Server, WebSocket, Writer};
+#[cfg(feature = "http2")]
+pub use wskit_hyper::{
+    HTTP2_CONNECTION_WINDOW, HTTP2_STREAM_WINDOW, ReadAhead, ReadAheadFull, http2_settings,
+};
 /// Compression: its settings, and what can be agreed on.
 #[cfg(feature = "deflate")]
 pub use wskit_proto::deflate;

@@ -1,16 +1,23 @@
 //! The extractor over HTTP/2 (RFC 8441), as `axum::serve` speaks it without being told.
 
+#[path = "../../wskit-hyper/tests/net/flood.rs"]
+mod flood;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{Method, Request};
+use axum::response::{IntoResponse as _, Response};
 use axum::{Router, routing::any};
 use bytes::Bytes;
+use flood::{CLOSE, Socket, message, number};
 use http_body_util::Empty;
 use hyper::ext::Protocol;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, mpsc};
 use wskit_axum::proto::{Config, Role};
-use wskit_axum::{CloseCode, Io, WebSocket, WebSocketUpgrade};
+use wskit_axum::{CloseCode, Io, WebSocket, WebSocketUpgrade, WebSocketUpgradeRejection};
 
 /// Proves: R8441-5-a, R8441-5-f, R8441-5-g, R8441-5-h
 #[tokio::test]
@@ -57,6 +64,98 @@ async fn handler_serves_a_websocket_over_http2() {
         assert_eq!(echo.as_text(), Some("over HTTP/2"));
         let outcome = ws.close(CloseCode::NORMAL, "").await.unwrap();
         assert!(outcome.is_clean());
+    };
+    tokio::time::timeout(Duration::from_secs(20), test)
+        .await
+        .expect("in time");
+}
+
+/// What does not ask for a WebSocket is plain HTTP, over HTTP/2 as well.
+#[tokio::test]
+async fn handler_serves_a_page_at_the_same_address_over_http2() {
+    async fn handler(ws: Result<WebSocketUpgrade, WebSocketUpgradeRejection>) -> Response {
+        match ws {
+            Ok(ws) => ws.on_upgrade(|_| async {}),
+            Err(rejection) if rejection.is_plain_http() => "a page".into_response(),
+            Err(rejection) => rejection.into_response(),
+        }
+    }
+    let test = async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = Router::new().route("/ws", any(handler));
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let io = TokioIo::new(TcpStream::connect(address).await.unwrap());
+        let http2 = hyper::client::conn::http2::handshake(TokioExecutor::new(), io);
+        let (mut sender, connection) = http2.await.unwrap();
+        tokio::spawn(connection);
+        for (name, value, status) in [
+            ("accept", "text/html", 200),
+            ("upgrade-insecure-requests", "1", 200),
+            // Asks for one as HTTP/1.1 does.
+            ("sec-websocket-version", "13", 505),
+        ] {
+            let get = Request::get(format!("http://{address}/ws")).header(name, value);
+            let get = get.body(Empty::<Bytes>::new()).unwrap();
+            let response = sender.send_request(get).await.unwrap();
+            assert_eq!(response.status(), status, "{name}");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), test)
+        .await
+        .expect("in time");
+}
+
+/// h2 ends the connection for 2,241 messages of this size that wait to be read, with the windows that
+/// `axum::serve` has.
+#[tokio::test]
+async fn small_messages_wait_for_a_busy_handler_and_its_neighbour_lives() {
+    let test = async {
+        let release = Arc::new(Notify::new());
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let busy = release.clone();
+        let busy = any(move |ws: WebSocketUpgrade| {
+            let (busy, tell) = (busy.clone(), tell.clone());
+            async {
+                ws.on_upgrade(|mut ws| async move {
+                    let first = ws.recv().await.unwrap().unwrap();
+                    ws.send(first).await.unwrap();
+                    busy.notified().await;
+                    let mut numbers = Vec::new();
+                    while let Some(message) = ws.recv().await.unwrap() {
+                        numbers.push(number(message.as_bytes()));
+                    }
+                    let _ = tell.send(numbers);
+                })
+            }
+        });
+        let echo = any(|ws: WebSocketUpgrade| async {
+            ws.on_upgrade(|mut ws| async move {
+                while let Ok(Some((message, out))) = ws.recv_ref().await {
+                    out.feed(message).unwrap();
+                }
+            })
+        });
+        let app = Router::new().route("/busy", busy).route("/echo", echo);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+
+        let client = flood::connect(TcpStream::connect(address).await.unwrap()).await;
+        let mut busy = Socket::open(&client, "/busy").await;
+        let mut neighbour = Socket::open(&client, "/echo").await;
+        busy.round_trip(0).await;
+        for number in 0..10_000 {
+            assert!(busy.data(message(number)).await, "ended at {number}");
+            if number % 1000 == 999 {
+                neighbour.round_trip(number).await;
+            }
+        }
+        release.notify_one();
+        let close = Bytes::from_static(CLOSE);
+        busy.send.send_data(close, true).unwrap();
+        assert!(told.recv().await.unwrap().into_iter().eq(0..10_000));
+        neighbour.round_trip(1).await;
     };
     tokio::time::timeout(Duration::from_secs(20), test)
         .await

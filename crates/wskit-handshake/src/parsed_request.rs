@@ -32,7 +32,7 @@ impl UpgradeRequest {
     ///
     /// A request that does not ask for a WebSocket at all is
     /// [`HandshakeError::MissingUpgrade`]; [`is_attempt`](Self::is_attempt)
-    /// tells it beforehand. One over HTTP/2 or HTTP/3 is
+    /// tells it beforehand. One that does, over HTTP/2 or HTTP/3, is
     /// [`HandshakeError::HttpVersion`]; see
     /// [`from_extended_connect`](Self::from_extended_connect).
     ///
@@ -59,6 +59,10 @@ impl UpgradeRequest {
     /// ```
     pub fn from_http<'a>(request: impl Into<RequestHead<'a>>) -> Result<Self, HandshakeError> {
         let head = request.into();
+        // First: in any version, what does not ask is no fault.
+        if !Self::is_attempt(head.headers) {
+            return Err(HandshakeError::MissingUpgrade);
+        }
         upgrade(head.method, head.uri, head.version, head.headers)
     }
 
