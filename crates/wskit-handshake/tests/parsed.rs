@@ -311,11 +311,13 @@ fn server_tells_upgrade_attempts_from_pages() {
     assert!(with("sec-websocket-key", ""));
     assert!(with("sec-websocket-version", "13"));
     assert!(!with("upgrade", "h2c"));
-    let page = Request::get("/").header("host", "a").body(()).unwrap();
-    assert_matches!(
-        UpgradeRequest::from_http(&page),
-        Err(HandshakeError::MissingUpgrade)
-    );
+    for version in [Version::HTTP_10, Version::HTTP_11, Version::HTTP_2] {
+        let page = Request::get("/").version(version).header("host", "a");
+        assert_matches!(
+            UpgradeRequest::from_http(&page.body(()).unwrap()),
+            Err(HandshakeError::MissingUpgrade)
+        );
+    }
 }
 
 fn extended_connect() -> Request<()> {
