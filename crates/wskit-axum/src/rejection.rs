@@ -10,7 +10,7 @@ use wskit_hyper::Refused;
 /// As a response it is an answer with a line of text; axum sends it when the
 /// [`WebSocketUpgrade`](crate::WebSocketUpgrade) cannot be extracted. Extract a
 /// `Result<WebSocketUpgrade, WebSocketUpgradeRejection>` to answer in another way, for example with a
-/// page to whoever asks for one: [`is_plain_http`](Self::is_plain_http).
+/// page to a request that asks for one: [`is_plain_http`](Self::is_plain_http).
 #[derive(Debug)]
 pub struct WebSocketUpgradeRejection(pub(crate) Refused);
 
@@ -21,7 +21,7 @@ impl WebSocketUpgradeRejection {
         &self.0
     }
 
-    /// Whether the request never asked for a WebSocket.
+    /// Whether the request never asked for a WebSocket, in any version of HTTP.
     #[must_use]
     pub fn is_plain_http(&self) -> bool {
         matches!(

@@ -3,6 +3,7 @@
 #[path = "../../wskit-hyper/tests/net/flood.rs"]
 mod flood;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use flood::{CLOSE, Socket, message, number};
 use http_body_util::Empty;
 use hyper::ext::Protocol;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
 use wskit_axum::proto::{Config, Role};
@@ -106,56 +109,105 @@ async fn handler_serves_a_page_at_the_same_address_over_http2() {
         .expect("in time");
 }
 
+struct Site {
+    listener: TcpListener,
+    app: Router,
+    release: Arc<Notify>,
+    told: mpsc::UnboundedReceiver<Vec<u64>>,
+}
+
+/// `/busy` echoes a message, is busy until it is released, and tells what it receives then. `/echo`
+/// echoes.
+async fn site() -> Site {
+    let release = Arc::new(Notify::new());
+    let (tell, told) = mpsc::unbounded_channel();
+    let released = release.clone();
+    let busy = any(move |ws: WebSocketUpgrade| {
+        let (released, tell) = (released.clone(), tell.clone());
+        async {
+            ws.on_upgrade(|mut ws| async move {
+                let first = ws.recv().await.unwrap().unwrap();
+                ws.send(first).await.unwrap();
+                released.notified().await;
+                let mut numbers = Vec::new();
+                while let Some(message) = ws.recv().await.unwrap() {
+                    numbers.push(number(message.as_bytes()));
+                }
+                let _ = tell.send(numbers);
+            })
+        }
+    });
+    let echo = any(|ws: WebSocketUpgrade| async {
+        ws.on_upgrade(|mut ws| async move {
+            while let Ok(Some((message, out))) = ws.recv_ref().await {
+                out.feed(message).unwrap();
+            }
+        })
+    });
+    Site {
+        listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        app: Router::new().route("/busy", busy).route("/echo", echo),
+        release,
+        told,
+    }
+}
+
+/// Sends 10,000 messages to the busy handler. Between so many of them the connection has to come to
+/// rest, which a round trip of the neighbour shows. Nothing may be lost, and the neighbour has to live.
+async fn flood_busy(
+    address: SocketAddr,
+    release: &Notify,
+    told: &mut mpsc::UnboundedReceiver<Vec<u64>>,
+    rest: u64,
+) {
+    let client = &flood::connect(TcpStream::connect(address).await.unwrap()).await;
+    let mut busy = Socket::open(client, "/busy").await;
+    let mut neighbour = Socket::open(client, "/echo").await;
+    busy.round_trip(0).await;
+    for number in 0..10_000 {
+        assert!(busy.data(message(number)).await, "ended at {number}");
+        if (number + 1) % rest == 0 {
+            neighbour.round_trip(number).await;
+        }
+    }
+    release.notify_one();
+    busy.send
+        .send_data(Bytes::from_static(CLOSE), true)
+        .unwrap();
+    assert!(told.recv().await.unwrap().into_iter().eq(0..10_000));
+    neighbour.round_trip(1).await;
+}
+
 /// h2 ends the connection for 2,241 messages of this size that wait to be read, with the windows that
 /// `axum::serve` has.
 #[tokio::test]
-async fn small_messages_wait_for_a_busy_handler_and_its_neighbour_lives() {
+async fn small_messages_wait_for_a_busy_handler_of_axum_serve() {
     let test = async {
-        let release = Arc::new(Notify::new());
-        let (tell, mut told) = mpsc::unbounded_channel();
-        let busy = release.clone();
-        let busy = any(move |ws: WebSocketUpgrade| {
-            let (busy, tell) = (busy.clone(), tell.clone());
-            async {
-                ws.on_upgrade(|mut ws| async move {
-                    let first = ws.recv().await.unwrap().unwrap();
-                    ws.send(first).await.unwrap();
-                    busy.notified().await;
-                    let mut numbers = Vec::new();
-                    while let Some(message) = ws.recv().await.unwrap() {
-                        numbers.push(number(message.as_bytes()));
-                    }
-                    let _ = tell.send(numbers);
-                })
-            }
-        });
-        let echo = any(|ws: WebSocketUpgrade| async {
-            ws.on_upgrade(|mut ws| async move {
-                while let Ok(Some((message, out))) = ws.recv_ref().await {
-                    out.feed(message).unwrap();
-                }
-            })
-        });
-        let app = Router::new().route("/busy", busy).route("/echo", echo);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, app).await });
+        let mut site = site().await;
+        let address = site.listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(site.listener, site.app).await });
+        flood_busy(address, &site.release, &mut site.told, 1000).await;
+    };
+    tokio::time::timeout(Duration::from_secs(20), test)
+        .await
+        .expect("in time");
+}
 
-        let client = flood::connect(TcpStream::connect(address).await.unwrap()).await;
-        let mut busy = Socket::open(&client, "/busy").await;
-        let mut neighbour = Socket::open(&client, "/echo").await;
-        busy.round_trip(0).await;
-        for number in 0..10_000 {
-            assert!(busy.data(message(number)).await, "ended at {number}");
-            if number % 1000 == 999 {
-                neighbour.round_trip(number).await;
-            }
-        }
-        release.notify_one();
-        let close = Bytes::from_static(CLOSE);
-        busy.send.send_data(close, true).unwrap();
-        assert!(told.recv().await.unwrap().into_iter().eq(0..10_000));
-        neighbour.round_trip(1).await;
+/// As the guide serves: no pause is needed.
+#[tokio::test]
+async fn small_messages_at_once_wait_for_a_busy_handler_with_set_windows() {
+    let test = async {
+        let mut site = site().await;
+        let address = site.listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut builder = auto::Builder::new(TokioExecutor::new());
+            wskit_axum::http2_settings(&mut builder);
+            let (tcp, _) = site.listener.accept().await.unwrap();
+            let app = TowerToHyperService::new(site.app);
+            let io = TokioIo::new(tcp);
+            let _ = builder.serve_connection_with_upgrades(io, app).await;
+        });
+        flood_busy(address, &site.release, &mut site.told, 10_000).await;
     };
     tokio::time::timeout(Duration::from_secs(20), test)
         .await

@@ -1,7 +1,6 @@
 use std::io;
 
-use bytes::Bytes;
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use wskit_driver::{Error, within};
 use wskit_tokio::TokioTimer;
 
@@ -38,14 +37,6 @@ impl Handover {
             read_ahead: None,
         }
     }
-
-    fn take(&self, upgraded: Upgraded) -> io::Result<(Io, Bytes)> {
-        #[cfg(feature = "http2")]
-        if let Some(read_ahead) = self.read_ahead {
-            return Ok((Io::read_ahead(upgraded, read_ahead)?, Bytes::new()));
-        }
-        Ok(Io::new(upgraded))
-    }
 }
 
 impl Opening {
@@ -60,7 +51,7 @@ impl Opening {
     /// serves without upgrades (`Unsupported`; see `with_upgrades` and
     /// `serve_connection_with_upgrades`). [`Error::HandshakeTimeout`], [`Error::NoTimer`].
     ///
-    /// Over HTTP/2 it spawns a task on tokio's runtime ([`ReadAhead`](crate::ReadAhead)), and outside
+    /// Over HTTP/2 it spawns a task on tokio's runtime, which reads ahead (`ReadAhead`), and outside
     /// such a runtime that is an [`Error::Io`].
     ///
     /// # Cancel safety
@@ -72,7 +63,13 @@ impl Opening {
             opening,
         } = self;
         let upgraded = within(TokioTimer::default(), limit, &mut handover.on_upgrade).await?;
-        let (io, leftover) = handover.take(upgraded.map_err(not_handed_over)?)?;
+        let upgraded = upgraded.map_err(not_handed_over)?;
+        #[cfg(feature = "http2")]
+        if let Some(read_ahead) = handover.read_ahead {
+            let io = Io::read_ahead(upgraded, read_ahead)?;
+            return Ok(opening.open(io, bytes::Bytes::new()));
+        }
+        let (io, leftover) = Io::new(upgraded);
         Ok(opening.open(io, leftover))
     }
 

@@ -264,3 +264,40 @@ fn wake(waker: Option<Waker>, guard: MutexGuard<'_, State>) {
         waker.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A connection that has received everything holds no buffer.
+    #[test]
+    fn buffer_is_given_back_when_all_is_received() {
+        let state = State {
+            io: None,
+            ahead: BytesMut::from(&[7; 1000][..]),
+            large: true,
+            cut: false,
+            end: None,
+            over: false,
+            reader: None,
+            task: None,
+        };
+        let ahead = Ahead(Arc::new(Shared {
+            policy: ReadAhead::default(),
+            state: Mutex::new(state),
+        }));
+        let cx = &mut Context::from_waker(Waker::noop());
+        let mut room = [0; 600];
+        for expected in [600, 400] {
+            let mut buf = ReadBuf::new(&mut room);
+            assert!(ahead.poll_read(cx, &mut buf).is_ready());
+            assert_eq!(buf.filled(), &vec![7; expected]);
+        }
+        assert_eq!(ahead.0.lock().ahead.capacity(), 0);
+        assert!(
+            ahead
+                .poll_read(cx, &mut ReadBuf::new(&mut room))
+                .is_pending()
+        );
+    }
+}

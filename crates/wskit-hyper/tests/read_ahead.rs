@@ -77,9 +77,11 @@ where
                 let first = ws.recv().await.unwrap().unwrap();
                 ws.send(first).await.unwrap();
                 released.notified().await;
-                let told = match request.uri().path() {
-                    "/busy" => receive_all(ws).await,
-                    _ => (Vec::new(), Ok(drop(ws))),
+                let told = if request.uri().path() == "/busy" {
+                    receive_all(ws).await
+                } else {
+                    drop(ws);
+                    (Vec::new(), Ok(()))
                 };
                 let _ = tell.send(told);
             });
@@ -147,6 +149,27 @@ async fn small_messages_wait_for_a_busy_handler() {
         assert!(end.is_ok(), "{end:?}");
         assert!(numbers.into_iter().eq(0..10_000));
         neighbour.round_trip(2).await;
+    })
+    .await;
+}
+
+/// A connection reads all of this before anything else runs. `http2_settings` leaves room for it.
+#[tokio::test]
+async fn small_messages_at_once_wait_for_a_busy_handler() {
+    bounded(async {
+        let mut site = site(set_windows(), ReadAhead::default()).await;
+        let mut busy = Socket::open(&site.client, "/busy").await;
+        let mut neighbour = Socket::open(&site.client, "/echo").await;
+        busy.round_trip(0).await;
+        for number in 0..10_000 {
+            assert!(busy.data(message(number)).await, "ended at {number}");
+        }
+        neighbour.round_trip(1).await;
+        site.release.notify_one();
+        close(&mut busy);
+        let (numbers, end) = site.told.recv().await.unwrap();
+        assert!(end.is_ok(), "{end:?}");
+        assert!(numbers.into_iter().eq(0..10_000));
     })
     .await;
 }
