@@ -152,7 +152,7 @@ async fn site() -> Site {
     }
 }
 
-/// Sends 10,000 messages to the busy handler. Between so many of them the connection has to come to
+/// Sends 10,000 messages to the busy handler. After each `rest` of them the connection has to come to
 /// rest, which a round trip of the neighbour shows. Nothing may be lost, and the neighbour has to live.
 async fn flood_busy(
     address: SocketAddr,

@@ -46,7 +46,7 @@ pub fn http2_settings<E>(builder: &mut auto::Builder<E>) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReadAhead {
-    /// Small frames, below 256 bytes, are read ahead until so many bytes are unread; then this
+    /// Small frames, below 256 bytes, are read ahead until this number of bytes is unread; then this
     /// WebSocket ends, with [`ReadAheadFull`] behind what had come, and its neighbours live on. After
     /// frames that are not small, reading ahead stops at half of it, and the stream's window holds the
     /// peer back. At least 64 KiB; the default is 1 MiB.

@@ -26,7 +26,7 @@ pub fn upgrade<B>(
     Attempt::from_request(request)?.check(server)?.accept()
 }
 
-/// A request for a WebSocket that breaks no rule, and whose origin nobody has looked at yet: all that
+/// A request for a WebSocket that breaks no rule, and whose origin has not been looked at yet: all that
 /// can be done with it is to look at it and to [`check`](Self::check) it. It derefs to the
 /// [`UpgradeRequest`].
 pub struct Attempt {

@@ -117,7 +117,7 @@ async fn receive_all(mut ws: WebSocket) -> Told {
     (numbers, end)
 }
 
-/// Sends so many messages. With each 1000th of them the neighbour has to live, and what has been sent
+/// Sends `count` messages. With each 1000th of them the neighbour has to live, and what has been sent
 /// has been read, because its round trip comes behind.
 async fn flood(busy: &mut Socket, neighbour: &mut Socket, count: u64) {
     for number in 0..count {

@@ -69,7 +69,7 @@ impl Socket {
         self.send.send_data(bytes, false).is_ok()
     }
 
-    /// Reads so many bytes.
+    /// Reads `length` bytes.
     pub(crate) async fn read(&mut self, length: usize) -> Vec<u8> {
         while self.got.len() < length {
             let data = self.recv.data().await.expect("more").expect("no error");
