@@ -20,6 +20,14 @@ struct Inner {
     armed: Vec<(Instant, u64, Waker)>,
 }
 
+impl Inner {
+    /// Takes an alarm's waker out, to be dropped without the lock.
+    fn disarm(&mut self, id: u64) -> Option<Waker> {
+        let at = self.armed.iter().position(|(_, other, _)| *other == id)?;
+        Some(self.armed.swap_remove(at).2)
+    }
+}
+
 thread_local! {
     static CURRENT: RefCell<Option<Clock>> = const { RefCell::new(None) };
 }
@@ -141,12 +149,15 @@ impl Timer for Alarm {
     }
 
     fn poll_until(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<io::Result<()>> {
+        // A waker is cloned and dropped without the lock: its code may come back here.
+        let waker = cx.waker().clone();
+        let _before;
         let mut inner = self.clock.lock();
-        inner.armed.retain(|(_, id, _)| *id != self.id);
+        _before = inner.disarm(self.id);
         if inner.now >= deadline {
             return Poll::Ready(Ok(()));
         }
-        inner.armed.push((deadline, self.id, cx.waker().clone()));
+        inner.armed.push((deadline, self.id, waker));
         Poll::Pending
     }
 }
@@ -159,6 +170,7 @@ impl Clone for Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        self.clock.lock().armed.retain(|(_, id, _)| *id != self.id);
+        let disarmed = self.clock.lock().disarm(self.id);
+        drop(disarmed);
     }
 }

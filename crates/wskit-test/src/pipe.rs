@@ -91,6 +91,8 @@ impl PipeRead {
             !buf.is_empty(),
             "a read into nothing cannot be told from the end of the stream"
         );
+        // A waker is cloned and dropped without the lock: its code may come back here.
+        let waker = cx.waker().clone();
         let mut sides = self.hold.lock();
         let [me, peer] = self.hold.order(&mut sides);
         if let Some(polled) = me.gate(Op::Read, cx) {
@@ -108,7 +110,9 @@ impl PipeRead {
                 me.ended = true;
                 return Poll::Ready(me.end());
             }
-            me.reader = Some(cx.waker().clone());
+            let before = me.reader.replace(waker);
+            drop(sides);
+            drop(before);
             return Poll::Pending;
         }
         let most = if me.faults.one_byte_reads {
@@ -139,6 +143,7 @@ impl PipeWrite {
             !chunks.is_empty() && chunks.iter().all(|chunk| !chunk.is_empty()),
             "a write of nothing"
         );
+        let waker = cx.waker().clone();
         let mut sides = self.hold.lock();
         let [me, peer] = self.hold.order(&mut sides);
         if let Some(polled) = me.gate(Op::Write, cx) {
@@ -149,7 +154,9 @@ impl PipeWrite {
         }
         let room = me.capacity - me.buffer.len();
         if room == 0 {
-            me.writer = Some(cx.waker().clone());
+            let before = me.writer.replace(waker);
+            drop(sides);
+            drop(before);
             return Poll::Pending;
         }
         let most = if me.faults.one_byte_writes { 1 } else { room };
