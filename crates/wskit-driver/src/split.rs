@@ -13,6 +13,8 @@ mod tx;
 mod tx_lanes;
 mod waiting;
 mod weak;
+#[cfg(all(test, not(loom)))]
+mod waiting_cost;
 mod writer;
 
 pub(crate) use claim::Claim;
