@@ -1,0 +1,91 @@
+//! A room as the guide has it: a list of lanes behind a lock, pushed into with the lock held.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use wskit_driver::{Ended, Lane, LaneConfig, Observed, Observer, Overflow};
+use wskit_proto::{Config, Role};
+use wskit_test::SimulatedIo;
+
+use super::hook::from_everywhere;
+use super::methods::once;
+use super::scene::{NARROW, Scene, WIDE};
+
+#[derive(Default)]
+struct Room {
+    lanes: Mutex<Vec<Lane<SimulatedIo>>>,
+    ended: AtomicUsize,
+}
+
+impl Room {
+    fn publish(&self) {
+        let mut lanes = self.lanes.lock().unwrap();
+        lanes.retain_mut(|lane| lane.push("news").is_ok());
+    }
+}
+
+/// Looks into the room whenever it is told anything.
+impl Observer for Room {
+    fn ended(&self, _: &Observed<'_>, _: &Ended<'_>) {
+        let lanes = self.lanes.lock().unwrap();
+        drop(lanes);
+        self.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What becomes of the connection that is pushed into.
+type Fate = fn(&mut Scene);
+
+/// A push tells no observer: it is the next call that is awaited, or the drop of the last handle, which
+/// finds out and tells.
+#[test]
+fn push_with_the_list_locked_that_the_observer_locks() {
+    let fates: &[(&'static str, Fate)] = &[
+        ("goes on", |_| {}),
+        ("closed by the peer", |scene| {
+            scene.receive_close();
+            scene.reader = None;
+        }),
+        ("closed by the peer, not yet read", Scene::receive_close),
+        ("gone", |scene| {
+            scene.peer.hang_up();
+            scene.reader = None;
+        }),
+        ("gone, not yet read", |scene| scene.peer.hang_up()),
+        ("reset", |scene| {
+            scene.peer.probe().reset();
+            scene.reader = None;
+        }),
+        ("broken rule", |scene| {
+            scene.receive(b"\xff\x80\x00\x00\x00\x00");
+            scene.reader = None;
+        }),
+        ("too slow", |scene| {
+            let _ = once(scene.writer.send(vec![0; 3_000]));
+            scene.reader = None;
+        }),
+    ];
+    for room_in_pipe in [WIDE, NARROW] {
+        from_everywhere(fates, move |hook, fate| {
+            let room = Arc::new(Room::default());
+            let config = Config::new().keepalive(None).write_high_water(2_000);
+            let observer: Arc<dyn Observer> = room.clone();
+            let mut scene = Scene::with(Role::Server, room_in_pipe, config, Some(observer));
+            let rule = LaneConfig::new().overflow(Overflow::Disconnect);
+            let lane = scene.writer.lane(rule.max_messages(3));
+            room.lanes.lock().unwrap().push(lane);
+            fate(&mut scene);
+            for _ in 0..300 {
+                room.publish();
+            }
+            assert_eq!(room.ended.load(Ordering::Relaxed), 0);
+            // Not while the list is locked.
+            let lanes = std::mem::take(&mut *room.lanes.lock().unwrap());
+            drop(lanes);
+            drop(scene);
+            assert_eq!(room.ended.load(Ordering::Relaxed), 1, "told once");
+            hook.arm(|| {});
+            hook.fire();
+        });
+    }
+}

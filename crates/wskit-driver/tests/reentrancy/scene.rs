@@ -1,0 +1,96 @@
+//! A connection, its peer, and what is needed to reach the places.
+
+use bytes::Bytes;
+use wskit_driver::{Observer, Reader, Shutdown, WebSocket, Writer};
+use wskit_frame::OpCode;
+use wskit_proto::{Config, Role};
+use wskit_test::{Alarm, Clock, Script, SimulatedIo, opposite, pipe};
+
+use super::methods::{Handles, once};
+
+/// A split connection that follows a shutdown, and its peer, on a clock of their own.
+pub(crate) struct Scene {
+    /// Until it is dropped or lent.
+    pub(crate) reader: Option<Reader<SimulatedIo>>,
+    pub(crate) writer: Writer<SimulatedIo>,
+    pub(crate) shutdown: Shutdown<Alarm>,
+    pub(crate) peer: Script,
+    pub(crate) clock: Clock,
+}
+
+/// Room for everything.
+pub(crate) const WIDE: usize = 1 << 20;
+/// Room for hardly anything: whoever writes has to wait.
+pub(crate) const NARROW: usize = 100;
+
+impl Scene {
+    pub(crate) fn new(role: Role, room: usize) -> Self {
+        let config = Config::new().keepalive(None).write_high_water(2_000);
+        Self::with(role, room, config, None)
+    }
+
+    pub(crate) fn with(
+        role: Role,
+        room: usize,
+        config: Config,
+        observer: Option<std::sync::Arc<dyn Observer>>,
+    ) -> Self {
+        let (near, far) = pipe(room);
+        let clock = Clock::new();
+        let io = SimulatedIo::new(near, clock.clone());
+        let mut ws = WebSocket::from_parts(io, role, Bytes::new(), config);
+        if let Some(observer) = observer {
+            ws = ws.observer(observer);
+        }
+        let shutdown = Shutdown::with_timer(clock.alarm());
+        ws.track(&shutdown);
+        let (reader, writer) = ws.split();
+        Self {
+            reader: Some(reader),
+            writer,
+            shutdown,
+            peer: Script::new(far, opposite(role)),
+            clock,
+        }
+    }
+
+    /// Everything that the methods are called on. The reader is among it if it is not needed.
+    pub(crate) fn handles(&mut self, with_reader: bool) -> Handles {
+        let reader = self.reader.take_if(|_| with_reader);
+        Handles::new(&self.writer, reader, &self.shutdown)
+    }
+
+    /// One poll of a receive; whether there is nothing more to come.
+    pub(crate) fn poll_reader(&mut self) -> bool {
+        let reader = self.reader.as_mut().unwrap();
+        once(reader.recv()).is_some_and(|received| !matches!(received, Ok(Some(_))))
+    }
+
+    /// What the peer sends arrives.
+    pub(crate) fn receive(&mut self, bytes: impl AsRef<[u8]>) {
+        assert!(once(self.peer.send(bytes)).is_some(), "the pipe is full");
+    }
+
+    /// The peer closes and sends no more.
+    pub(crate) fn receive_close(&mut self) {
+        let close = self.peer.frames().close(1000, "");
+        self.receive(close);
+        assert!(once(self.peer.finish()).is_some());
+    }
+
+    /// The peer reads all that is there, and lets it be: there is room again.
+    pub(crate) fn make_room(&mut self) {
+        while once(self.peer.read()).is_some_and(|read| read.unwrap() > 0) {}
+        self.peer.forget();
+    }
+
+    /// The pipe takes nothing more, and neither does the queue.
+    pub(crate) fn fill(&self) {
+        assert!(once(self.writer.send(vec![0; 3_000])).is_none());
+    }
+}
+
+/// A frame to send to an end of this role.
+pub(crate) fn pong_to(role: Role, payload: &[u8]) -> Vec<u8> {
+    wskit_test::Frames::to(role).frame(OpCode::Pong, true, payload)
+}
