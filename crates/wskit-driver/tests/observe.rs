@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use wskit_driver::{Client, Ended, Error, Metrics, Observed, Observer, Server, Traffic, WebSocket};
+use wskit_driver::{
+    Client, Ended, Error, LaneConfig, Metrics, Observed, Observer, Server, Traffic, WebSocket,
+};
 use wskit_frame::OpCode;
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{
@@ -410,4 +412,30 @@ fn connection_without_a_handshake_can_be_observed() {
             ]
         );
     });
+}
+
+/// Lanes alone do not keep a connection: it ends with its halves, and that is told then.
+#[test]
+fn connection_that_is_left_to_its_lanes_is_told_to_have_ended() {
+    for reader_first in [true, false] {
+        Executor::new().block_on(async {
+            let log = Arc::new(Log::default());
+            let (near, _far) = pipe(100);
+            let ws = socket(near, Role::Server, Config::new()).observer(log.clone());
+            let (reader, writer) = ws.split();
+            let lane = writer.lane(LaneConfig::new());
+            if reader_first {
+                drop(reader);
+                drop(writer);
+            } else {
+                drop(writer);
+                drop(reader);
+            }
+            let told = log.take();
+            assert_eq!(told.len(), 2, "{told:?}");
+            assert!(told[1].starts_with("Server ended"), "{told:?}");
+            drop(lane);
+            assert!(log.take().is_empty(), "told once");
+        });
+    }
 }

@@ -14,6 +14,7 @@ pub mod dropped;
 pub mod echo;
 pub mod endings;
 pub mod faults;
+pub mod handles;
 pub mod handshake;
 pub mod keepalive;
 pub mod lane_company;
@@ -124,6 +125,17 @@ macro_rules! suite {
             transport_is_dropped_with_the_last_half
             message_kept_before_the_split_reaches_the_reader
             both_halves_learn_of_a_reset
+        });
+        $crate::scenarios!($harness, handles: {
+            transport_goes_with_a_clean_close_although_writers_live
+            transport_goes_with_a_failure_although_writers_live
+            transport_goes_with_a_deadline_although_writers_live
+            transport_goes_when_a_writer_sees_the_end
+            transport_goes_when_a_lane_sees_the_end
+            lanes_alone_do_not_keep_a_connection
+            lanes_that_are_left_alone_leave_first
+            lanes_that_are_left_alone_wait_for_nobody
+            reader_or_writer_keeps_a_connection_for_its_lanes
         });
         $crate::scenarios!($harness, streaming: {
             pieces_leave_as_frames
@@ -367,6 +379,7 @@ mod tests {
             include_str!("suite/pressure.rs"),
             include_str!("suite/close.rs"),
             include_str!("suite/split.rs"),
+            include_str!("suite/handles.rs"),
             include_str!("suite/lanes.rs"),
             include_str!("suite/lane_company.rs"),
             include_str!("suite/lane_faults.rs"),
