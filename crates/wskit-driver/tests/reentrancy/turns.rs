@@ -42,7 +42,7 @@ const METHODS: &[(&str, Method)] = &[
     }),
     ("Connector::fmt", |connector| _ = format!("{connector:?}")),
     ("Connector::clone", |connector| {
-        drop(Connector::clone(connector))
+        drop(Connector::clone(connector));
     }),
 ];
 

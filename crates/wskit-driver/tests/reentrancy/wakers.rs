@@ -95,7 +95,7 @@ fn waits(kind: Kind) {
                 peer_closes,
             };
             from_everywhere(METHODS, move |hook, method| {
-                wait(hook, method, course, kind)
+                wait(hook, method, course, kind);
             });
         }
     }

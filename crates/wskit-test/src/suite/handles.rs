@@ -59,8 +59,12 @@ async fn held<H: Harness>(role: Role, config: Config) -> Held<H> {
 }
 
 /// The transport has gone, and those who hold on to the rest still get their answers.
-async fn assert_over<H: Harness>(held: (Probe, [Writer<Io<H>>; 2], Lane<Io<H>>), is_clean: bool) {
-    let (probe, writers, mut lane) = held;
+async fn assert_over<H: Harness>(
+    probe: Probe,
+    writers: [Writer<Io<H>>; 2],
+    mut lane: Lane<Io<H>>,
+    is_clean: bool,
+) {
     assert!(probe.is_dropped(), "the transport is still there");
     for writer in &writers {
         assert_eq!(writer.state(), State::Closed);
@@ -94,7 +98,7 @@ pub fn transport_goes_with_a_clean_close_although_writers_live<H: Harness>() {
                 let (ours, theirs) = join(held.reader.recv(), held.peer.recv()).await;
                 assert_eq!((ours.unwrap(), theirs.unwrap()), (None, None));
                 drop(held.reader);
-                assert_over::<H>((held.probe, held.writers, held.lane), true).await;
+                assert_over::<H>(held.probe, held.writers, held.lane, true).await;
             });
         }
     }
@@ -120,7 +124,7 @@ pub fn transport_goes_with_a_failure_although_writers_live<H: Harness>() {
                 }
                 held.reader.recv().await.unwrap_err();
                 drop(held.reader);
-                assert_over::<H>((held.probe, held.writers, held.lane), false).await;
+                assert_over::<H>(held.probe, held.writers, held.lane, false).await;
             });
         }
     }
@@ -147,7 +151,7 @@ pub fn transport_goes_with_a_deadline_although_writers_live<H: Harness>() {
                     held.reader.recv().await.unwrap_err();
                 }
                 drop(held.reader);
-                assert_over::<H>((held.probe, held.writers, held.lane), false).await;
+                assert_over::<H>(held.probe, held.writers, held.lane, false).await;
             });
         }
     }
@@ -179,7 +183,7 @@ pub fn transport_goes_when_a_writer_sees_the_end<H: Harness>() {
                     assert!(outcome.unwrap().is_clean());
                     assert_eq!(end.unwrap(), None);
                 }
-                assert_over::<H>((held.probe, held.writers, held.lane), way < 2).await;
+                assert_over::<H>(held.probe, held.writers, held.lane, way < 2).await;
             });
         }
     }
@@ -193,7 +197,7 @@ pub fn transport_goes_when_a_lane_sees_the_end<H: Harness>() {
             drop(held.reader);
             held.peer_probe.reset();
             held.lane.send("x").await.unwrap_err();
-            assert_over::<H>((held.probe, held.writers, held.lane), false).await;
+            assert_over::<H>(held.probe, held.writers, held.lane, false).await;
         });
     }
 }
