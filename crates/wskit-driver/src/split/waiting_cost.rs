@@ -1,4 +1,4 @@
-//! What it costs to wait: wake-ups and locks a message, however many wait. Counted, not timed.
+//! What it costs to wait: wake-ups and locks a thousand messages, however many wait. Counted, not timed.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -137,7 +137,7 @@ fn run(
         .collect();
     let wakes = || tasks.iter().map(|task| task.wakes.load(Ordering::Relaxed));
     let locked = locks();
-    let mut steps = 0;
+    let (mut left, mut steps) = (futures.len(), 0);
     loop {
         loop {
             let next = queue.lock().unwrap().pop_front();
@@ -150,9 +150,10 @@ fn run(
                 .is_some_and(|future| future.as_mut().poll(&mut cx).is_ready());
             if is_over {
                 futures[at] = None;
+                left -= 1;
             }
         }
-        if futures.iter().flatten().count() == endless || wakes().sum::<usize>() > most_wakes {
+        if left == endless || wakes().sum::<usize>() > most_wakes {
             break;
         }
         assert!(steps < 2 * futures.len(), "some were never woken");
@@ -163,6 +164,7 @@ fn run(
 }
 
 const MESSAGE: usize = 32 << 10;
+static PAYLOAD: [u8; MESSAGE] = [b'x'; MESSAGE];
 
 /// How each sender sends its message.
 #[derive(Clone, Copy)]
@@ -172,15 +174,15 @@ enum By {
 }
 
 async fn send(writer: Writer<Drain>, by: By) {
-    let message = Bytes::from_static(&[b'x'; MESSAGE]);
+    let message = Bytes::from_static(&PAYLOAD);
     match by {
         By::Writer => writer.send(message).await.unwrap(),
         By::Lane => writer.lane(LaneConfig::new()).send(message).await.unwrap(),
     }
 }
 
-/// Wake-ups and locks a message of so many senders.
-fn cost(senders: usize, by: By) -> (f64, f64) {
+/// Wake-ups and locks for each thousand messages of so many senders.
+fn cost(senders: usize, by: By) -> (usize, usize) {
     let drain = Drain::default();
     let config = Config::new().keepalive(None);
     let (_reader, writer) =
@@ -192,38 +194,45 @@ fn cost(senders: usize, by: By) -> (f64, f64) {
     // What is far too much need not be counted to its end.
     let (wakes, locked) = run(futures, &drain, 0, 100 * senders);
     let wakes: usize = wakes.iter().sum();
-    (
-        wakes as f64 / senders as f64,
-        locked as f64 / senders as f64,
-    )
+    (wakes * 1_000 / senders, locked * 1_000 / senders)
 }
 
-fn is_flat(few: f64, many: f64) -> bool {
-    (many - few).abs() <= few * 0.1
+/// Within a tenth.
+fn is_flat(few: usize, many: usize) -> bool {
+    many.abs_diff(few) * 10 <= few
 }
 
 #[test]
 fn wake_ups_do_not_grow_with_the_number_of_writers() {
     let (few, _) = cost(1_000, By::Writer);
-    assert!(few <= 4.0, "{few} wake-ups a message");
+    assert!(few <= 4_000, "{few} wake-ups a thousand messages");
     let (many, _) = cost(8_000, By::Writer);
-    assert!(is_flat(few, many), "{few} wake-ups a message, then {many}");
+    assert!(
+        is_flat(few, many),
+        "{few} wake-ups a thousand messages, then {many}"
+    );
 }
 
 #[test]
 fn locks_do_not_grow_with_the_number_of_writers() {
     let (_, few) = cost(1_000, By::Writer);
-    assert!(few <= 4.0, "{few} locks a message");
+    assert!(few <= 4_000, "{few} locks a thousand messages");
     let (_, many) = cost(8_000, By::Writer);
-    assert!(is_flat(few, many), "{few} locks a message, then {many}");
+    assert!(
+        is_flat(few, many),
+        "{few} locks a thousand messages, then {many}"
+    );
 }
 
 #[test]
 fn wake_ups_do_not_grow_with_the_number_of_lanes() {
     let (few, _) = cost(1_000, By::Lane);
-    assert!(few <= 4.0, "{few} wake-ups a message");
+    assert!(few <= 4_000, "{few} wake-ups a thousand messages");
     let (many, _) = cost(8_000, By::Lane);
-    assert!(is_flat(few, many), "{few} wake-ups a message, then {many}");
+    assert!(
+        is_flat(few, many),
+        "{few} wake-ups a thousand messages, then {many}"
+    );
 }
 
 /// A reader that waits writes for the others: that may cost it a wake-up or two a message, and the
