@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use wskit_driver::{Lane, LaneConfig, Overflow, Reader, Shutdown, Writer};
+use wskit_driver::{Lane, LaneConfig, Overflow, Reader, Shutdown, WeakWriter, Writer};
 use wskit_proto::{CloseCode, Message, MessageKind};
 use wskit_test::{Alarm, SimulatedIo};
 
 /// A hold of every kind on a connection.
 pub(crate) struct Handles {
     pub(crate) writer: Writer<SimulatedIo>,
+    pub(crate) weak: WeakWriter<SimulatedIo>,
     /// One that waits for room.
     pub(crate) lane: Lane<SimulatedIo>,
     /// One in which each message takes the place of the one before.
@@ -31,6 +32,7 @@ impl Handles {
     ) -> Self {
         Self {
             writer: writer.clone(),
+            weak: writer.downgrade(),
             lane: writer.lane(LaneConfig::new()),
             latest: writer.lane(LaneConfig::new().overflow(Overflow::LatestOnly)),
             reader,
@@ -71,6 +73,10 @@ pub(crate) const METHODS: &[(&str, Method)] = &[
     ("Writer::fmt", |h| _ = format!("{:?}", h.writer)),
     ("Writer::clone", |h| drop(h.writer.clone())),
     ("Writer::lane", |h| drop(h.writer.lane(LaneConfig::new()))),
+    ("Writer::downgrade", |h| drop(h.writer.downgrade())),
+    ("WeakWriter::clone", |h| drop(h.weak.clone())),
+    ("WeakWriter::upgrade", |h| drop(h.weak.upgrade())),
+    ("WeakWriter::fmt", |h| _ = format!("{:?}", h.weak)),
     ("Writer::start_close", |h| {
         _ = h.writer.start_close(CloseCode::NORMAL, "");
     }),
