@@ -79,6 +79,18 @@ fn writer_finds_the_end(hook: &Arc<Hook>, method: Method, mut scene: Scene) {
     let _ = once(scene.writer.close(CloseCode::NORMAL, ""));
 }
 
+/// Of the connection that is being opened nobody holds anything yet: the methods are another's, under the
+/// same observer.
+#[test]
+fn observer_that_is_told_of_an_opening() {
+    from_everywhere(METHODS, |hook, method| {
+        let mut other = observed(hook);
+        let mut handles = other.handles(true);
+        hook.arm(move || method(&mut handles));
+        drop(observed(hook));
+    });
+}
+
 #[test]
 fn observer_that_a_reader_tells_of_the_end() {
     from_everywhere(METHODS, |hook, method| {
