@@ -16,7 +16,7 @@ pub trait Harness {
     /// The binding under test.
     type Runtime: Runtime<Self::Stream, Transport = Self::Transport>;
     /// What it makes of the stream.
-    type Transport: Transport + 'static;
+    type Transport: Transport<Timer: Unpin> + Unpin + 'static;
 
     /// Dresses an end of a pipe in the runtime's traits.
     fn stream(end: PipeEnd) -> Self::Stream;
@@ -24,6 +24,11 @@ pub trait Harness {
     /// Runs a test to its end on one thread, in virtual time that goes on by itself when nothing can
     /// run. (A test that stalls is then found by a deadline of the suite's own.)
     fn run(test: impl Future<Output = ()>);
+
+    /// Moves the virtual time on at once, although tasks can run.
+    fn advance(time: Duration) {
+        Clock::current().advance(time);
+    }
 }
 
 /// The transport that a harness makes.

@@ -8,6 +8,7 @@
 mod clock;
 mod executor;
 mod faults;
+mod flood;
 mod frames;
 mod harness;
 mod join;
@@ -22,6 +23,7 @@ pub mod suite;
 pub use clock::{Alarm, Clock};
 pub use executor::Executor;
 pub use faults::{Fault, Faults};
+pub use flood::Flood;
 pub use frames::{Frame, Frames, KEY, opposite};
 pub use harness::{
     Harness, Io, Simulated, SimulatedIo, TimerOf, now, run, run_timed, sleep, timer, wrap,

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::faults::{Fault, Faults};
+use crate::flood::Flood;
 use crate::probe::Probe;
 
 /// Two ends of an in-memory byte stream, each with room for `capacity` bytes on their way.
@@ -102,6 +103,14 @@ impl PipeRead {
             return Poll::Ready(me.end());
         }
         if peer.buffer.is_empty() {
+            if let Some(flood) = peer.flood.as_mut().filter(|_| !peer.dropped) {
+                let (n, pass) = flood.fill(buf);
+                me.reads += 1;
+                drop(sides);
+                // Whoever it wakes may look at this pipe.
+                pass();
+                return Poll::Ready(Ok(n));
+            }
             if peer.reset_after {
                 me.broken = Some(io::ErrorKind::ConnectionReset);
                 return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
@@ -258,6 +267,8 @@ pub(crate) struct Side {
     /// Written here, not yet read there.
     pub(crate) buffer: VecDeque<u8>,
     capacity: usize,
+    /// What follows the buffer, without end.
+    pub(crate) flood: Option<Flood>,
     pub(crate) shut_down: bool,
     pub(crate) dropped: bool,
     /// Once the other end has read everything it sees a reset instead of the end.
@@ -301,6 +312,7 @@ impl Side {
         Self {
             buffer: VecDeque::new(),
             capacity,
+            flood: None,
             shut_down: false,
             dropped: false,
             reset_after: false,

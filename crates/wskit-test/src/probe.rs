@@ -1,6 +1,7 @@
 use std::fmt;
 
 use crate::faults::Faults;
+use crate::flood::Flood;
 use crate::pipe::{Duplex, Side, lock, order, wake};
 
 /// Watches one end of a pipe while somebody else holds it.
@@ -97,6 +98,15 @@ impl Probe {
             [peer.reader.take(), peer.writer.take()]
         });
         wakers.into_iter().for_each(wake);
+    }
+
+    /// From now on whatever the other end has read is followed by more: its reads never wait.
+    pub fn flood(&self, flood: Flood) {
+        let waker = self.with(|me, peer| {
+            me.flood = Some(flood);
+            peer.reader.take()
+        });
+        wake(waker);
     }
 
     fn with<R>(&self, f: impl FnOnce(&mut Side, &mut Side) -> R) -> R {

@@ -71,10 +71,8 @@ impl Script {
 
     /// Reads the next frame.
     pub async fn frame(&mut self) -> Frame {
-        let peer = crate::frames::opposite(self.role);
         loop {
-            if let Some((frame, size)) = Frame::parse(peer, &self.unread) {
-                self.unread.drain(..size);
+            if let Some(frame) = self.frame_read() {
                 return frame;
             }
             let n = self.read().await.expect("a frame was expected");
@@ -84,6 +82,14 @@ impl Script {
                 self.unread
             );
         }
+    }
+
+    /// The next frame of what was read; `None` if it has not come whole.
+    pub fn frame_read(&mut self) -> Option<Frame> {
+        let peer = crate::frames::opposite(self.role);
+        let (frame, size) = Frame::parse(peer, &self.unread)?;
+        self.unread.drain(..size);
+        Some(frame)
     }
 
     /// Reads a frame, which must be this one.

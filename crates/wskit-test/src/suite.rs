@@ -15,6 +15,7 @@ pub mod echo;
 pub mod endings;
 pub mod faults;
 pub mod handles;
+pub mod floods;
 pub mod handshake;
 pub mod keepalive;
 pub mod lane_company;
@@ -250,6 +251,22 @@ macro_rules! suite {
             split_keepalive_works_without_the_reader
             idle_connection_is_closed_with_1001
         });
+        $crate::scenarios!($harness, floods: {
+            flooded_close_ends_by_its_deadline
+            flooded_close_behind_a_stuck_queue_ends_by_its_deadline
+            flooded_receiver_ends_by_the_close_deadline
+            flooded_lender_ends_by_the_close_deadline
+            flooded_protocol_error_is_told_by_the_close_deadline
+            flood_behind_the_peers_close_ends_by_the_close_deadline
+            idle_timeout_ends_a_flood_of_pings
+            flooded_writer_without_a_reader_closes_by_its_deadline
+            flooded_writer_beside_a_reader_that_rests_closes_by_its_deadline
+            flooded_halves_close_by_their_deadline
+            flooded_sink_closes_by_its_deadline
+            flooded_byte_stream_closes_by_its_deadline
+            shutdown_gives_up_a_flood
+            keepalive_spares_a_peer_that_never_stops
+        });
         $crate::scenarios!($harness, handshake: {
             client_and_server_agree
             server_reads_frames_behind_the_request
@@ -391,6 +408,7 @@ mod tests {
             include_str!("suite/byte_stream_faults.rs"),
             include_str!("suite/endings.rs"),
             include_str!("suite/deadlines.rs"),
+            include_str!("suite/floods.rs"),
             include_str!("suite/handshake.rs"),
             include_str!("suite/dial.rs"),
             include_str!("suite/proxies.rs"),

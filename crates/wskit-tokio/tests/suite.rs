@@ -3,8 +3,9 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Builder;
@@ -30,6 +31,11 @@ impl Harness for OnTokio {
             .start_paused(true)
             .build();
         LocalSet::new().block_on(&runtime.expect("a runtime"), test);
+    }
+
+    fn advance(time: Duration) {
+        // The first poll moves the clock; the rest only lets other tasks run.
+        let _ = pin!(tokio::time::advance(time)).poll(&mut Context::from_waker(Waker::noop()));
     }
 }
 
