@@ -8,6 +8,7 @@ pub mod cancel;
 pub mod close;
 pub mod control;
 pub mod corking;
+pub mod cut_transfers;
 pub mod deadlines;
 pub mod dial;
 pub mod dropped;
@@ -21,6 +22,7 @@ pub mod keepalive;
 pub mod lane_company;
 pub mod lane_faults;
 pub mod lanes;
+pub mod last_words;
 pub mod pressure;
 pub mod proxies;
 pub mod reconnect;
@@ -190,6 +192,9 @@ macro_rules! suite {
             permits_and_lanes_do_not_meet
             dropped_lane_leaves_nothing_behind
             lanes_read_when_the_reader_is_gone
+            refused_close_moves_no_lane
+            idle_timeout_waits_for_the_lanes
+            unfinished_message_lets_no_lane_go_before_its_close
         });
         $crate::scenarios!($harness, lane_faults: {
             cut_lane_sends_are_whole_or_nothing
@@ -216,6 +221,11 @@ macro_rules! suite {
             owner_that_only_sends_gives_up_a_silent_peer
             idle_halves_are_closed_with_1001
             sending_alone_is_not_idle
+            owner_that_only_sends_spares_a_peer_that_said_something
+            stream_that_only_writes_spares_a_peer_that_said_something
+            owner_that_only_sends_answers_pings_behind_a_message
+            slow_download_is_a_sign_of_life
+            slow_download_from_a_large_buffer_is_a_sign_of_life
         });
         $crate::scenarios!($harness, endings: {
             end_of_stream_at_every_byte_is_told_once
@@ -266,6 +276,28 @@ macro_rules! suite {
             flooded_byte_stream_closes_by_its_deadline
             shutdown_gives_up_a_flood
             keepalive_spares_a_peer_that_never_stops
+        });
+        $crate::scenarios!($harness, last_words: {
+            last_words_are_received_after_two_sends
+            last_words_are_received_around_two_sends
+            last_words_are_received_after_a_message_in_pieces
+            last_words_reach_the_sink_of_a_connection
+            last_words_reach_the_reader_after_a_failed_write
+            last_words_reach_the_reader_beside_a_writer
+            last_words_reach_the_reader_after_a_lane
+            writer_without_a_reader_learns_why_the_peer_went
+            bytes_before_the_end_outlive_a_failed_write
+            failed_write_leaves_the_reading_until_the_close_deadline
+            answers_are_written_before_the_end_is_told
+            answers_that_cannot_leave_do_not_hold_the_end_up
+        });
+        $crate::scenarios!($harness, cut_transfers: {
+            byte_stream_cut_by_a_close_is_an_unexpected_end
+            byte_stream_that_was_cut_stays_cut
+            message_writer_that_is_dropped_cuts_the_stream_of_the_peer
+            shutdown_waits_for_a_message_in_pieces
+            shutdown_waits_for_a_message_in_pieces_of_a_writer
+            shutdown_gives_up_a_message_that_is_not_finished
         });
         $crate::scenarios!($harness, handshake: {
             client_and_server_agree
@@ -409,6 +441,8 @@ mod tests {
             include_str!("suite/endings.rs"),
             include_str!("suite/deadlines.rs"),
             include_str!("suite/floods.rs"),
+            include_str!("suite/last_words.rs"),
+            include_str!("suite/cut_transfers.rs"),
             include_str!("suite/handshake.rs"),
             include_str!("suite/dial.rs"),
             include_str!("suite/proxies.rs"),

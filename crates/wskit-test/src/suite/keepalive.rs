@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use wskit_driver::{Error, LaneConfig};
+use wskit_driver::{ByteStream, Error, LaneConfig};
 use wskit_frame::OpCode;
-use wskit_proto::{Config, Keepalive, Message, TimeoutKind};
+use wskit_proto::{Config, Keepalive, Message, Role, TimeoutKind};
 
-use super::scene::{ROLES, config, facing, facing_through};
+use super::byte_stream::{flush, read, write_all};
+use super::scene::{ROLES, config, facing, facing_through, pattern};
+use crate::frames::Frame;
 use crate::harness::{Harness, now, run_timed, sleep};
 use crate::join::{join, once};
 use crate::script::Script;
@@ -213,5 +215,158 @@ pub fn sending_alone_is_not_idle<H: Harness>() {
             assert!(once(ws.recv()).await.is_none());
             peer.expect_close(1001).await;
         });
+    }
+}
+
+/// A message that waits for a receive stops the reading, so the peer's answers lie unread: it is not
+/// judged by them.
+///
+/// Proves: X-io-2
+pub fn owner_that_only_sends_spares_a_peer_that_said_something<H: Harness>() {
+    for role in ROLES {
+        for feed in [false, true] {
+            run_timed::<H>(async {
+                let (mut ws, mut peer, _) = facing::<H>(role, keepalive());
+                peer.send(peer.frames().text("subscribe")).await;
+                let send = async {
+                    for tick in 0..200 {
+                        let sent = if feed {
+                            ws.feed("tick").await.unwrap();
+                            ws.flush().await
+                        } else {
+                            ws.send("tick").await
+                        };
+                        assert!(sent.is_ok(), "{role:?}, {} s: {sent:?}", tick * 3);
+                        sleep::<H>(SECOND * 3).await;
+                    }
+                };
+                join(send, pongs::<H>(&mut peer, 200)).await;
+                assert_eq!(ws.recv().await.unwrap(), Some(Message::text("subscribe")));
+            });
+        }
+    }
+}
+
+/// The same of an owner that writes bytes.
+///
+/// Proves: X-io-2
+pub fn stream_that_only_writes_spares_a_peer_that_said_something<H: Harness>() {
+    for role in ROLES {
+        run_timed::<H>(async {
+            let (ws, mut peer, _) = facing::<H>(role, keepalive());
+            let mut stream = ByteStream::new(ws);
+            peer.send(peer.frames().binary(b"subscribe")).await;
+            let send = async {
+                for tick in 0..200 {
+                    let sent = match write_all(&mut stream, b"tick").await {
+                        Ok(()) => flush(&mut stream).await,
+                        failed => failed,
+                    };
+                    assert!(sent.is_ok(), "{role:?}, {} s: {sent:?}", tick * 3);
+                    sleep::<H>(SECOND * 3).await;
+                }
+            };
+            let script = async {
+                let mut ticks = 0;
+                while ticks < 200 {
+                    let frame = peer.frame().await;
+                    if frame.opcode == OpCode::Ping {
+                        peer.send(peer.frames().pong(&frame.payload)).await;
+                    } else {
+                        ticks += 1;
+                    }
+                }
+            };
+            join(send, script).await;
+            assert_eq!(read(&mut stream, 100).await.unwrap(), b"subscribe");
+        });
+    }
+}
+
+/// The peer's own keepalive is answered, although a message of its waits for a receive.
+///
+/// Proves: R6455-5.5.2-b
+pub fn owner_that_only_sends_answers_pings_behind_a_message<H: Harness>() {
+    for role in ROLES {
+        run_timed::<H>(async {
+            let (mut ws, mut peer, _) = facing::<H>(role, config());
+            peer.send(peer.frames().text("subscribe")).await;
+            for number in 0..10_u8 {
+                ws.send("tick").await.unwrap();
+                peer.expect(OpCode::Text, "tick").await;
+                peer.send(peer.frames().ping(&[number])).await;
+                sleep::<H>(SECOND * 3).await;
+                ws.send("tock").await.unwrap();
+                // In this order or the other.
+                let mut two = [peer.frame().await, peer.frame().await];
+                two.sort_by_key(|frame| frame.opcode == OpCode::Pong);
+                assert_eq!(two[0], Frame::new(OpCode::Text, "tock"));
+                assert_eq!(two[1], Frame::new(OpCode::Pong, [number]));
+            }
+            assert_eq!(ws.recv().await.unwrap(), Some(Message::text("subscribe")));
+        });
+    }
+}
+
+/// 600 KB to a peer that takes 100 KB a second and answers each ping when it comes to it.
+async fn slow_download<H: Harness>(role: Role, capacity: usize, messages: usize) {
+    let brisk = Config::new().keepalive(Some(Keepalive {
+        every: SECOND,
+        answer_within: SECOND,
+    }));
+    let (mut ws, mut peer, _) = facing_through::<H>(role, brisk, capacity);
+    let data = pattern(600_000 / messages);
+    let send = async {
+        for _ in 0..messages {
+            ws.send(&data).await.unwrap();
+        }
+        let end = ws.recv().await;
+        let end = end.unwrap_or_else(|error| panic!("{role:?}, {capacity}: {error}"));
+        assert_eq!(end, Some(Message::text("thank you")));
+    };
+    let script = async {
+        let mut left = messages;
+        while left > 0 {
+            sleep::<H>(SECOND * 4096 / 100_000).await;
+            match peer.read().await {
+                Ok(n) if n > 0 => {}
+                // Judged by the sender.
+                _ => return,
+            }
+            while let Some(frame) = peer.frame_read() {
+                if frame.opcode == OpCode::Ping {
+                    let _ = peer.try_send(peer.frames().pong(&frame.payload)).await;
+                } else {
+                    assert!(frame.payload == data);
+                    left -= 1;
+                }
+            }
+        }
+        peer.send(peer.frames().text("thank you")).await;
+    };
+    join(send, script).await;
+}
+
+/// What is between this end and the peer is less than a second's worth.
+///
+/// Proves: X-io-2
+pub fn slow_download_is_a_sign_of_life<H: Harness>() {
+    for role in ROLES {
+        for messages in [1, 6, 60] {
+            run_timed::<H>(slow_download::<H>(role, 50_000, messages));
+        }
+    }
+}
+
+/// The system takes in a moment what the peer takes in six seconds: the ping is behind all of it.
+///
+/// Proves: X-io-2
+pub fn slow_download_from_a_large_buffer_is_a_sign_of_life<H: Harness>() {
+    for role in ROLES {
+        for capacity in [200_000, 1 << 20] {
+            for messages in [1, 60] {
+                run_timed::<H>(slow_download::<H>(role, capacity, messages));
+            }
+        }
     }
 }

@@ -1,14 +1,18 @@
 //! Lanes and the rest of a connection: its reader, its closing, messages in pieces, permits.
 
+use std::time::Duration;
+
 use wskit_driver::{LaneConfig, Priority};
 use wskit_frame::{CloseCode, OpCode};
-use wskit_proto::{Message, Role, SendError};
+use wskit_proto::{Message, MessageKind, Role, SendError, State};
 
-use super::lanes::{PIPE, fill, halves, numbered, order};
+use super::lanes::{PIPE, fill, halves, narrow, numbered, order};
 use super::scene::{ROLES, config, facing_through};
 use crate::frames::Frame;
-use crate::harness::{Harness, run};
+use crate::harness::{Harness, now, run, run_timed, sleep};
 use crate::join::{join, once, pause};
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// A Close of ours goes after what waits in lanes; one of the peer's ends them.
 ///
@@ -85,7 +89,7 @@ pub fn lanes_wait_for_a_message_in_pieces<H: Harness>() {
                 let (mut reader, writer, mut peer, _) = halves::<H>(role);
                 let mut lane = writer.lane(LaneConfig::new().priority(Priority::Urgent));
                 let talk = async {
-                    let mut message = writer.begin(wskit_proto::MessageKind::Text).await.unwrap();
+                    let mut message = writer.begin(MessageKind::Text).await.unwrap();
                     if finish {
                         message.write("a").await.unwrap();
                     }
@@ -192,6 +196,116 @@ pub fn lanes_read_when_the_reader_is_gone<H: Harness>() {
             };
             let (sent, ()) = join(lane.send(numbered(b'l', 50)), script).await;
             sent.unwrap();
+        });
+    }
+}
+
+/// Nothing is encoded for a Close that is refused: what is urgent later still goes first.
+///
+/// Proves: R6455-5.5-b
+pub fn refused_close_moves_no_lane<H: Harness>() {
+    for role in ROLES {
+        run::<H>(async {
+            let (_reader, writer, mut peer, _) = halves::<H>(role);
+            let mut bulk = writer.lane(LaneConfig::new().priority(Priority::Bulk));
+            fill::<H>(&mut bulk, b'b', 50);
+            let (waiting, queued) = (bulk.buffered(), writer.queued());
+            assert!(waiting.messages > 30);
+            for (code, reason) in [
+                (CloseCode::NO_STATUS, String::new()),
+                (CloseCode::NORMAL, "r".repeat(124)),
+            ] {
+                assert!(writer.start_close(code, reason.as_str()).is_err());
+                assert!(writer.close(code, reason.as_str()).await.is_err());
+                assert_eq!((bulk.buffered(), writer.queued()), (waiting, queued));
+            }
+            let mut urgent = writer.lane(LaneConfig::new().priority(Priority::Urgent));
+            fill::<H>(&mut urgent, b'u', 1);
+            let (flushed, order) = join(bulk.flush(), order(&mut peer, 51)).await;
+            flushed.unwrap();
+            let at = order.iter().position(|who| *who == b'u');
+            let ahead = 50 - waiting.messages;
+            assert!(at.is_some_and(|at| at <= ahead + 1), "{at:?} of {ahead}");
+        });
+    }
+}
+
+/// A peer that takes nothing for longer than the idle timeout: messages wait, so nothing is idle. Once
+/// they are through, it is.
+///
+/// Proves: X-io-2
+pub fn idle_timeout_waits_for_the_lanes<H: Harness>() {
+    for role in ROLES {
+        for with_reader in [true, false] {
+            run_timed::<H>(async {
+                let config = narrow().idle_timeout(Some(SECOND * 60));
+                let (ws, mut peer, _) = facing_through::<H>(role, config, PIPE);
+                let (mut reader, writer) = ws.split();
+                let mut lane = writer.lane(LaneConfig::new());
+                fill::<H>(&mut lane, b'l', 50);
+                let own = async {
+                    if with_reader {
+                        let _ = reader.recv().await;
+                    } else {
+                        drop(reader);
+                        lane.flush().await.unwrap();
+                        // Somebody has to look.
+                        for _ in 0..20 {
+                            sleep::<H>(SECOND * 10).await;
+                            let _ = writer.flush().await;
+                        }
+                    }
+                };
+                let script = async {
+                    sleep::<H>(SECOND * 100).await;
+                    assert_eq!(writer.state(), State::Open, "messages wait");
+                    for number in 0..50 {
+                        peer.expect(OpCode::Binary, numbered(b'l', number)).await;
+                    }
+                    let start = now::<H>();
+                    peer.expect_close(1001).await;
+                    let passed = now::<H>() - start;
+                    assert!(passed >= SECOND * 40, "{passed:?}");
+                    peer.send(peer.frames().close(1001, "")).await;
+                    peer.finish().await;
+                };
+                join(own, script).await;
+                assert!(writer.outcome().is_none_or(|outcome| outcome.is_clean()));
+            });
+        }
+    }
+}
+
+/// No message may go into one that was not finished (§5.4): what waits in lanes ends with it.
+///
+/// Proves: R6455-5.4-f
+pub fn unfinished_message_lets_no_lane_go_before_its_close<H: Harness>() {
+    for role in ROLES {
+        run::<H>(async {
+            let (mut reader, writer, mut peer, _) = halves::<H>(role);
+            let mut lane = writer.lane(LaneConfig::new());
+            let mut message = writer.begin(MessageKind::Text).await.unwrap();
+            message.write("half").await.unwrap();
+            fill::<H>(&mut lane, b'l', 10);
+            drop(message);
+            let script = async {
+                peer.expect_part(OpCode::Text, "half").await;
+                peer.expect_close(1011).await;
+                peer.send(peer.frames().close(1011, "")).await;
+                peer.finish().await;
+            };
+            let (end, ()) = join(reader.recv(), script).await;
+            assert_eq!(end.unwrap(), None);
+            assert!(lane.flush().await.unwrap_err().is_closed());
+            assert_eq!(lane.dropped(), 10);
+        });
+        // One that was begun and not written to is none.
+        run::<H>(async {
+            let (_reader, writer, mut peer, _) = halves::<H>(role);
+            let mut lane = writer.lane(LaneConfig::new());
+            drop(writer.begin(MessageKind::Text).await.unwrap());
+            fill::<H>(&mut lane, b'l', 1);
+            peer.expect(OpCode::Binary, numbered(b'l', 0)).await;
         });
     }
 }
