@@ -33,7 +33,7 @@ async fn read_to_end<H: Harness>(ws: WebSocket<Io<H>>) -> (Vec<u8>, io::Result<(
 
 /// With an ordinary code, with another, with none; after a fragment with bytes and after an empty one.
 ///
-/// Proves: R6455-5.4-b, R6455-5.5.1-a
+/// Proves: R6455-5.4-e
 pub fn byte_stream_cut_by_a_close_is_an_unexpected_end<H: Harness>() {
     for role in ROLES {
         for close in [Some(1000), Some(1001), None] {
@@ -59,7 +59,7 @@ pub fn byte_stream_cut_by_a_close_is_an_unexpected_end<H: Harness>() {
 
 /// The same when it is asked again, and when our own Close came first.
 ///
-/// Proves: R6455-5.4-b
+/// Proves: R6455-5.4-e
 pub fn byte_stream_that_was_cut_stays_cut<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
@@ -106,7 +106,7 @@ pub fn message_writer_that_is_dropped_cuts_the_stream_of_the_peer<H: Harness>() 
 
 /// An owner that sends a message in pieces is let finish it: its peer has all of it, and then the end.
 ///
-/// Proves: R6455-5.5.1-e, R6455-5.4-b
+/// Proves: R6455-5.5.1-e, R6455-5.4-e
 pub fn shutdown_waits_for_a_message_in_pieces<H: Harness>() {
     for role in ROLES {
         for flush in [false, true] {
@@ -147,7 +147,7 @@ pub fn shutdown_waits_for_a_message_in_pieces<H: Harness>() {
 
 /// The same in halves, with a reader that waits and would close at once, and with none.
 ///
-/// Proves: R6455-5.5.1-e, R6455-5.4-b
+/// Proves: R6455-5.5.1-e, R6455-5.4-e
 pub fn shutdown_waits_for_a_message_in_pieces_of_a_writer<H: Harness>() {
     for role in ROLES {
         for (with_reader, flush) in [(true, false), (true, true), (false, true)] {

@@ -304,7 +304,7 @@ pub fn flooded_protocol_error_is_told_by_the_close_deadline<H: Harness>() {
 
 /// The peer said that it closes, and goes on.
 ///
-/// Proves: R6455-1.4-a, X-io-2
+/// Proves: R6455-7.1.1-a, X-io-2
 pub fn flood_behind_the_peers_close_ends_by_the_close_deadline<H: Harness>() {
     flooded::<H>(KINDS, brief(), async |mut ws, peer, scene| {
         peer.send(peer.frames().close(1000, "")).await;

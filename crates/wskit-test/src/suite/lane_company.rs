@@ -202,7 +202,7 @@ pub fn lanes_read_when_the_reader_is_gone<H: Harness>() {
 
 /// Nothing is encoded for a Close that is refused: what is urgent later still goes first.
 ///
-/// Proves: R6455-5.5-b
+/// Proves: R6455-5.5-a
 pub fn refused_close_moves_no_lane<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
@@ -278,7 +278,7 @@ pub fn idle_timeout_waits_for_the_lanes<H: Harness>() {
 
 /// No message may go into one that was not finished (§5.4): what waits in lanes ends with it.
 ///
-/// Proves: R6455-5.4-f
+/// Proves: R6455-5.4-g
 pub fn unfinished_message_lets_no_lane_go_before_its_close<H: Harness>() {
     for role in ROLES {
         run::<H>(async {

@@ -433,7 +433,7 @@ pub fn answers_that_cannot_leave_do_not_hold_the_end_up<H: Harness>() {
             peer.finish().await;
             let (message, out) = ws.recv_ref().await.unwrap().unwrap();
             assert_eq!(message.as_bytes(), b"one");
-            out.feed(&pattern(10_000)).unwrap();
+            out.feed(pattern(10_000)).unwrap();
             let told = ws.recv_ref().await.err();
             assert!(matches!(told, Some(Error::Disconnected { .. })), "{told:?}");
             assert!(matches!(ws.recv().await, Ok(None)));
