@@ -298,6 +298,8 @@ macro_rules! suite {
             shutdown_waits_for_a_message_in_pieces
             shutdown_waits_for_a_message_in_pieces_of_a_writer
             shutdown_gives_up_a_message_that_is_not_finished
+            outcome_tells_of_a_message_that_was_cut
+            outcome_tells_of_a_frame_that_was_cut
         });
         $crate::scenarios!($harness, handshake: {
             client_and_server_agree

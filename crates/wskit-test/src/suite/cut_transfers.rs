@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wskit_driver::{ByteStream, Error, Shutdown, WebSocket};
 use wskit_frame::{CloseCode, OpCode};
-use wskit_proto::{MessageKind, TimeoutKind};
+use wskit_proto::{MessageKind, Outcome, TimeoutKind};
 
 use super::byte_stream::read;
 use super::scene::{CAPACITY, ROLES, config, facing, pair, pattern};
@@ -231,5 +231,81 @@ pub fn shutdown_gives_up_a_message_that_is_not_finished<H: Harness>() {
             assert!(passed >= SECOND * 2 && passed < SECOND * 3, "{passed:?}");
             assert!(message.write("more").await.unwrap_err().is_closed());
         });
+    }
+}
+
+/// Whether the outcome says that the peer's last message was not finished.
+fn mid_message(outcome: &Outcome) -> bool {
+    format!("{outcome:?}").contains("mid_message: true")
+}
+
+/// However the end comes and however messages are received: a message of the peer's that was begun and
+/// not ended is in the outcome.
+///
+/// Proves: R6455-5.4-e, R6455-7.1.4-a
+pub fn outcome_tells_of_a_message_that_was_cut<H: Harness>() {
+    for role in ROLES {
+        for way in 0..5 {
+            for (begun, closes) in [(true, true), (true, false), (false, true), (false, false)] {
+                run::<H>(async {
+                    let (mut ws, mut peer, _) = facing::<H>(role, config());
+                    let frames = peer.frames();
+                    peer.send(frames.text("whole")).await;
+                    if begun {
+                        peer.send(frames.frame(OpCode::Text, false, b"half")).await;
+                    }
+                    if closes {
+                        peer.send(frames.close(1000, "")).await;
+                    }
+                    peer.finish().await;
+                    let outcome = match way {
+                        0 => {
+                            while let Ok(Some(_)) = ws.recv().await {}
+                            ws.outcome()
+                        }
+                        1 => {
+                            while let Ok(Some(_)) = ws.recv_ref().await {}
+                            ws.outcome()
+                        }
+                        2 => {
+                            while let Ok(Some(_)) = ws.recv_piece().await {}
+                            ws.outcome()
+                        }
+                        3 => {
+                            let (mut reader, writer) = ws.split();
+                            while let Ok(Some(_)) = reader.recv().await {}
+                            writer.outcome()
+                        }
+                        _ => ws.close(CloseCode::NORMAL, "").await.ok(),
+                    };
+                    let outcome = outcome.expect("it is over");
+                    assert_eq!(
+                        mid_message(&outcome),
+                        begun,
+                        "{role:?}, way {way}: {outcome:?}"
+                    );
+                    assert_eq!(outcome.is_clean(), closes, "{role:?}, way {way}");
+                });
+            }
+        }
+    }
+}
+
+/// A frame that was cut inside is a message that was cut.
+///
+/// Proves: R6455-7.1.4-a
+pub fn outcome_tells_of_a_frame_that_was_cut<H: Harness>() {
+    for role in ROLES {
+        for (cut, begun) in [(0, false), (1, true), (7, true)] {
+            run::<H>(async {
+                let (mut ws, mut peer, _) = facing::<H>(role, config());
+                let frame = peer.frames().text("a message");
+                peer.send(&frame[..cut]).await;
+                peer.finish().await;
+                assert!(ws.recv().await.is_err());
+                let outcome = ws.outcome().expect("it is over");
+                assert_eq!(mid_message(&outcome), begun, "{role:?}, {cut}: {outcome:?}");
+            });
+        }
     }
 }
