@@ -15,7 +15,7 @@ pub trait Harness {
     type Stream: 'static;
     /// The binding under test.
     type Runtime: Runtime<Self::Stream, Transport = Self::Transport>;
-    /// What it makes of the stream.
+    /// What it makes of the stream. (`Stream` and `Sink` ask for what they hold to be `Unpin`.)
     type Transport: Transport<Timer: Unpin> + Unpin + 'static;
 
     /// Dresses an end of a pipe in the runtime's traits.

@@ -30,6 +30,10 @@ pub mod redirects;
 pub mod refusals;
 mod scene;
 pub mod shutdown;
+pub mod sink;
+pub mod sink_close;
+mod sink_scene;
+pub mod sink_tasks;
 pub mod split;
 pub mod streaming;
 pub mod streaming_faults;
@@ -139,6 +143,44 @@ macro_rules! suite {
             lanes_that_are_left_alone_leave_first
             lanes_that_are_left_alone_wait_for_nobody
             reader_or_writer_keeps_a_connection_for_its_lanes
+        });
+        $crate::scenarios!($harness, sink: {
+            forward_of_10_kb_messages_through_a_4_kib_pipe
+            message_fed_in_mid_flush_is_flushed_too
+            send_dropped_in_mid_flush_then_a_flush_of_another_then_a_second_send
+            sink_dropped_in_mid_flush_leaves_the_rest_to_the_reader
+            sink_fed_again_in_mid_flush_leaves_the_rest_to_the_reader
+            six_clones_that_are_ready_start_400_kib_each
+            ready_sink_starts_although_the_limit_is_below_the_mark
+            flush_that_was_dropped_and_repeated
+            flush_of_lost_data_is_an_error
+        });
+        $crate::scenarios!($harness, sink_close: {
+            answers_that_come_20_ms_after_the_source_has_ended
+            stream_that_is_polled_late_receives_what_came
+            close_that_is_answered_at_once_ends_at_once
+            close_that_is_not_answered_ends_by_the_deadline
+            close_ends_by_the_deadline_although_nothing_reads
+            forward_ends_by_the_deadline_although_nothing_reads
+            close_that_is_cut_keeps_its_first_deadline
+            close_sends_what_was_fed_before
+            forward_of_three_messages_into_a_dead_pipe
+            close_of_a_peer_that_has_gone
+            close_that_is_followed_by_the_end_of_the_stream
+            close_behind_a_queue_that_is_reset
+            close_of_a_closed_sink_is_ok
+        });
+        $crate::scenarios!($harness, sink_tasks: {
+            echoes_of_1000_messages_of_10_bytes
+            echoes_of_5_messages_of_10_bytes
+            echoes_of_20_messages_of_500_kb
+            echoes_in_one_task_with_a_waker_for_each_half
+            echoes_after_the_sending_task_has_ended
+            sink_that_waits_for_room_learns_of_a_close
+            sink_that_waits_for_room_learns_of_a_reset
+            stream_that_waits_learns_of_a_close_of_the_sink
+            sink_goes_on_after_the_receiving_task_has_ended
+            relay_by_forward_both_ways
         });
         $crate::scenarios!($harness, streaming: {
             pieces_leave_as_frames
@@ -431,6 +473,9 @@ mod tests {
             include_str!("suite/close.rs"),
             include_str!("suite/split.rs"),
             include_str!("suite/handles.rs"),
+            include_str!("suite/sink.rs"),
+            include_str!("suite/sink_close.rs"),
+            include_str!("suite/sink_tasks.rs"),
             include_str!("suite/lanes.rs"),
             include_str!("suite/lane_company.rs"),
             include_str!("suite/lane_faults.rs"),
