@@ -14,6 +14,7 @@ mod fan_out;
 mod lanes;
 mod reader;
 mod shutdown;
+mod sink;
 mod socket;
 mod turns;
 mod writers;

@@ -49,7 +49,7 @@ fn clones_of_a_writer_in_tasks_of_their_own() {
 
 fn explore(whole: bool, tasks: bool) {
     for end in [End::None, End::Ours, End::Peers, End::Gone] {
-        for seed in 0..150 {
+        for seed in 0..250 {
             let plan = Plan {
                 seed,
                 end,
@@ -442,7 +442,7 @@ impl Watched {
     async fn step(&mut self, dice: &mut Dice) {
         let polls = dice.pick(&[1, 1, 2, 3, usize::MAX]);
         let size = dice.pick(&[3, 3, 10, 130, 700]);
-        let done = match dice.below(9) {
+        let done = match dice.below(10) {
             0 => cut(poll_fn(|cx| Pin::new(&mut *self).poll_ready(cx)), polls).await,
             1 => {
                 poll_fn(|cx| Poll::Ready(self.start_if_ready(cx, size))).await;
@@ -452,6 +452,14 @@ impl Watched {
             3 => cut(self.feed(size), polls).await,
             4 | 5 => cut(self.send(size), polls).await,
             6 => cut(self.flush(), polls).await,
+            8 => {
+                // It stays ready, whatever the others do meanwhile.
+                let ready = poll_fn(|cx| Pin::new(&mut *self).poll_ready(cx)).await;
+                for _ in 0..dice.below(10) {
+                    pause().await;
+                }
+                Some(ready.and_then(|()| Pin::new(&mut *self).start_send(size)))
+            }
             7 => {
                 let mut source = source(1 + dice.below(4), size, true);
                 cut(self.send_all(&mut source), polls).await
