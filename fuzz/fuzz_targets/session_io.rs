@@ -15,11 +15,12 @@ use core::task::Poll;
 use core::time::Duration;
 
 use bytes::Bytes;
+use futures_util::SinkExt;
 use libfuzzer_sys::fuzz_target;
 use wskit_driver::{Error, Event, Reader, WebSocket, Writer};
 use wskit_fuzz::Input;
 use wskit_proto::deflate::{Config as DeflateConfig, Params, Role as DeflateRole, Window};
-use wskit_proto::{CloseCode, Config, MessageKind, Outcome, Outgoing, Role, SendError};
+use wskit_proto::{CloseCode, Config, Message, MessageKind, Outcome, Outgoing, Role, SendError};
 use wskit_test::{Clock, Executor, Fault, Faults, PipeEnd, SimulatedIo, join, pause, pipe};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -227,6 +228,11 @@ impl End {
                             .map(|received| received.map(|came| came.map(|(came, _)| Some(came)))),
                     );
                 }
+                11 => {
+                    let message = self.message(op);
+                    let done = nudge(SinkExt::send(&mut ws, owned_message(&message)), polls).await;
+                    self.note(message, done);
+                }
                 _ => {
                     let received = nudge(ws.recv(), polls).await;
                     self.received(received.map(|received| {
@@ -303,6 +309,8 @@ impl End {
     }
 
     async fn write(&self, writer: &Writer<SimulatedIo>) -> Option<Outcome> {
+        // It outlives its operations, so that one takes up what another has left.
+        let mut sink = writer.clone();
         for op in &self.script {
             // The reader reads, so that every wait has an end: dropped early, or not at all.
             let polls = if op.polls == 15 {
@@ -346,6 +354,21 @@ impl End {
                     .await;
                     self.note(one, first);
                     self.note(two, second);
+                }
+                13 => {
+                    let message = self.message(op);
+                    let done = nudge(sink.send(owned_message(&message)), polls).await;
+                    self.note(message, done);
+                }
+                14 => {
+                    let message = self.message(op);
+                    let done = nudge(sink.feed(owned_message(&message)), polls).await;
+                    assert!(
+                        !matches!(done, Some(Err(Error::Send(SendError::QueueFull)))),
+                        "a sink was ready"
+                    );
+                    self.note(message, done);
+                    self.failed(nudge(SinkExt::<Message>::flush(&mut sink), polls).await);
                 }
                 _ => drop(nudge(writer.flush(), polls).await),
             }
@@ -444,6 +467,13 @@ fn outgoing((_, kind, data): &(usize, MessageKind, Vec<u8>)) -> Outgoing<'_> {
     match kind {
         MessageKind::Text => core::str::from_utf8(data).expect("it is ASCII").into(),
         MessageKind::Binary => data.into(),
+    }
+}
+
+fn owned_message((_, kind, data): &(usize, MessageKind, Vec<u8>)) -> Message {
+    match kind {
+        MessageKind::Text => Message::text(core::str::from_utf8(data).expect("it is ASCII")),
+        MessageKind::Binary => Message::binary(data.clone()),
     }
 }
 

@@ -5,8 +5,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
 use wskit_driver::{Runtime, WebSocket};
-use wskit_proto::{CloseCode, Config, Role};
+use wskit_proto::{CloseCode, Config, Message, Role};
 use wskit_test::{Executor, Faults, Simulated, pause, pipe};
 
 /// Writers that come, go, give up and ping; a reader at each end; whoever is last closes. Every order
@@ -86,6 +87,57 @@ fn every_schedule_ends_cleanly() {
             }
         });
         assert_eq!(finished.get(), 10, "seed {seed}");
+        assert!(
+            executor.clock().elapsed().is_zero(),
+            "seed {seed}: a deadline had to help"
+        );
+    }
+}
+
+/// A connection that `futures` has split, against a peer that echoes: one task sends all and then has
+/// nothing more to do, the other one receives all back. Whichever of the two reads behind the scenes, both
+/// go on in every order.
+///
+/// Proves: X-io-3
+#[test]
+fn every_schedule_of_a_stream_and_its_sink_ends() {
+    for seed in 0..300 {
+        let executor = Executor::with_seed(seed);
+        let sizes = [10, 10, 3000, 10, 700, 50_000][..1 + seed as usize % 6].repeat(5);
+        executor.block_on(async {
+            let (near, far) = pipe([7, 100, 1000, 65_536][seed as usize % 4]);
+            if seed % 3 == 0 {
+                near.probe().set_faults(Faults::hesitant());
+                far.probe().set_faults(Faults::hesitant());
+            }
+            let config = || Config::new().keepalive(None).write_high_water(2000);
+            let client =
+                WebSocket::from_parts(Simulated::wrap(near), Role::Client, Bytes::new(), config());
+            let mut server =
+                WebSocket::from_parts(Simulated::wrap(far), Role::Server, Bytes::new(), config());
+            executor.spawn(async move {
+                while let Some((message, out)) = server.recv_ref().await.unwrap() {
+                    out.feed(message).unwrap();
+                }
+            });
+            let (mut sink, mut stream) = StreamExt::split(client);
+            let sending = sizes.clone();
+            executor.spawn(async move {
+                for size in sending {
+                    sink.send(Message::binary(vec![7; size])).await.unwrap();
+                }
+                if seed % 2 == 0 {
+                    sink.close().await.unwrap();
+                }
+            });
+            for size in sizes {
+                let message = stream.next().await.unwrap().unwrap();
+                assert_eq!(message.as_bytes().len(), size, "seed {seed}");
+            }
+            if seed % 2 == 0 {
+                assert!(stream.next().await.is_none(), "seed {seed}");
+            }
+        });
         assert!(
             executor.clock().elapsed().is_zero(),
             "seed {seed}: a deadline had to help"

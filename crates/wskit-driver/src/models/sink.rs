@@ -20,7 +20,7 @@ use crate::{Error, WebSocket};
 /// A sink is dropped in the middle of its flush: a reader that waits, or is about to, does the rest.
 #[test]
 fn reader_finishes_the_flush_of_a_dropped_sink() {
-    model(3, || {
+    model(2, || {
         let (mut reader, writer, socket) = split(0);
         let sending = {
             let mut writer = writer.clone();
