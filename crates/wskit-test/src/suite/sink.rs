@@ -99,7 +99,7 @@ pub fn sink_dropped_in_mid_flush_leaves_the_rest_to_the_reader<H: Harness>() {
         let script = async {
             pause().await;
             pause().await;
-            expect_all(&mut peer, &[data.clone()]).await;
+            expect_all(&mut peer, core::slice::from_ref(&data)).await;
             peer.send(peer.frames().text("got it")).await;
         };
         let (received, _) = join(stream.next(), join(send, script)).await;
