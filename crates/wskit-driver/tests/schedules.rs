@@ -103,7 +103,7 @@ fn every_schedule_ends_cleanly() {
 fn every_schedule_of_a_stream_and_its_sink_ends() {
     for seed in 0..300 {
         let executor = Executor::with_seed(seed);
-        let sizes = [10, 10, 3000, 10, 700, 50_000][..1 + seed as usize % 6].repeat(5);
+        let sizes = [10, 10, 3000, 10, 700, 50_000][..=seed as usize % 6].repeat(5);
         executor.block_on(async {
             let (near, far) = pipe([7, 100, 1000, 65_536][seed as usize % 4]);
             if seed % 3 == 0 {
