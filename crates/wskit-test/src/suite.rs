@@ -154,6 +154,7 @@ macro_rules! suite {
             ready_sink_starts_although_the_limit_is_below_the_mark
             flush_that_was_dropped_and_repeated
             flush_of_lost_data_is_an_error
+            flush_after_the_reader_has_seen_a_reset_is_an_error
         });
         $crate::scenarios!($harness, sink_close: {
             answers_that_come_20_ms_after_the_source_has_ended

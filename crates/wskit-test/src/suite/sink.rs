@@ -216,3 +216,16 @@ pub fn flush_of_lost_data_is_an_error<H: Harness>() {
         sink.send(message(1, 5)).await.unwrap_err();
     });
 }
+
+/// The other task has come upon the reset, and what was queued is gone: nothing is left to be flushed, and
+/// that is not the same as written.
+pub fn flush_after_the_reader_has_seen_a_reset_is_an_error<H: Harness>() {
+    each::<H, _>(|role, way| async move {
+        let (ws, peer, _) = facing::<H>(role, config());
+        let (mut stream, mut sink) = apart::<H>(ws, way);
+        peer.probe().reset();
+        sink.feed(message(0, 5)).await.unwrap();
+        assert!(stream.next().await.unwrap().is_err());
+        sink.flush().await.unwrap_err();
+    });
+}
