@@ -130,6 +130,14 @@ impl<S: AsyncWrite + Unpin> PollWrite for Io<S> {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
+    #[cfg(target_os = "linux")]
+    fn unacknowledged(&self) -> Option<usize> {
+        match (self.socket)(&self.stream) {
+            Socket::Tcp(tcp) => wskit_driver::unacknowledged(tcp),
+            _ => None,
+        }
+    }
+
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Closing is not enough for async-std: its sockets do no more than flush then, and the peer
         // would wait for the end of the stream until the socket is dropped.

@@ -427,6 +427,11 @@ impl<C: Timer> Engine<C> {
             }
             match link.poll_write_out(cx) {
                 Poll::Ready(Ok(())) => {
+                    if link.state() == State::Closing
+                        && link.with_outbox(|outbox| outbox.has_write_failed())
+                    {
+                        return Poll::Ready(Err(SendError::Closed.into()));
+                    }
                     if !self.receiving {
                         self.poll_behind(cx, link);
                         // A pong or the answer to a Close may have come of it.
@@ -578,6 +583,14 @@ impl<C: Timer> Engine<C> {
     pub(crate) fn track<S>(&mut self, shutdown: &Shutdown<S>) {
         if !self.reported {
             self.member = Some(Box::new(shutdown.member()));
+        }
+    }
+
+    /// The task that has polled this does so no more: it need not be woken.
+    pub(crate) fn forget_task(&mut self) {
+        self.timer = self.timer.clone();
+        if let Some(member) = &self.member {
+            member.forget();
         }
     }
 

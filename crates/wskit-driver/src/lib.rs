@@ -46,6 +46,8 @@ pub mod tls;
 mod tokio_io;
 mod transport;
 mod turns;
+#[cfg(target_os = "linux")]
+mod unacknowledged;
 mod watch;
 mod websocket;
 
@@ -72,6 +74,8 @@ pub use split::{
     WeakWriter, WritePermit, Writer,
 };
 pub use transport::{PollRead, PollWrite, Timer, Transport};
+#[cfg(target_os = "linux")]
+pub use unacknowledged::unacknowledged;
 pub use websocket::{Permit, RecvPiece, RecvRef, WebSocket};
 pub use wskit_proto::Spare;
 #[cfg(feature = "metrics")]

@@ -12,9 +12,9 @@ mod socket_waker;
 mod tx;
 mod tx_lanes;
 mod waiting;
-mod weak;
 #[cfg(all(test, not(loom)))]
 mod waiting_cost;
+mod weak;
 mod writer;
 
 pub(crate) use claim::Claim;

@@ -250,8 +250,8 @@ impl Inbound {
                     Ready::Pong(payload)
                 }
                 Some(Step::Close(close)) => {
-                    let mid_message = self.rx.is_message_open();
-                    outbox.with_outbox(|outbox| outbox.answer_close(close.clone(), mid_message));
+                    let inside = self.rx.closed_inside;
+                    outbox.with_outbox(|outbox| outbox.answer_close(close.clone(), inside));
                     Ready::Close(close)
                 }
             }));

@@ -47,6 +47,8 @@ pub struct Outbox {
     pub(crate) progressed: bool,
     /// Bytes that the transport has taken.
     pub(crate) taken: u64,
+    /// Bytes that were queued and can no longer be sent.
+    lost: u64,
     control: Option<Box<ControlQueue>>,
     closing: Option<Box<Closing>>,
     streamed: Option<Streamed>,
@@ -78,6 +80,7 @@ impl Outbox {
             active: false,
             progressed: false,
             taken: 0,
+            lost: 0,
             control: None,
             closing: None,
             streamed: None,
@@ -283,6 +286,12 @@ impl Outbox {
     #[must_use]
     pub fn has_unsent(&self) -> bool {
         self.queue.queued() > 0
+    }
+
+    /// Returns how many bytes that were queued will never be sent, because the connection failed.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// Whether a write has failed, so that nothing more can be sent.
@@ -681,6 +690,7 @@ impl Outbox {
     }
 
     fn drop_queue(&mut self) {
+        self.lost = self.lost.wrapping_add(self.queued() as u64);
         self.queue.clear();
         self.control = None;
         self.streamed = None;

@@ -57,6 +57,8 @@ pub(crate) struct Receiver {
     pub(crate) delivery: Delivery,
     frame: Option<Frame>,
     message: Option<Open>,
+    /// The peer's Close came inside a message.
+    pub(crate) closed_inside: bool,
     utf8: Utf8Check,
     own_done: usize,
     own_lent: bool,
@@ -191,6 +193,7 @@ impl Receiver {
             delivery: Delivery::Whole,
             frame: None,
             message: None,
+            closed_inside: false,
             utf8: Utf8Check::new(),
             own_done: 0,
             own_lent: false,
@@ -398,11 +401,6 @@ impl Receiver {
         if let Some(message) = self.message.as_mut() {
             message.pieces &= !message.first;
         }
-    }
-
-    /// Whether a message has begun and its last frame has not come.
-    pub(crate) fn is_message_open(&self) -> bool {
-        self.message.is_some()
     }
 
     /// Whether bytes of an unfinished frame or message have come: an end of stream now cuts it.

@@ -18,6 +18,9 @@ pub trait Harness {
     /// What it makes of the stream. (`Stream` and `Sink` ask for what they hold to be `Unpin`.)
     type Transport: Transport<Timer: Unpin> + Unpin + 'static;
 
+    /// Whether its transport tells what the peer has not acknowledged, over a pipe.
+    const TELLS_UNACKNOWLEDGED: bool = false;
+
     /// Dresses an end of a pipe in the runtime's traits.
     fn stream(end: PipeEnd) -> Self::Stream;
 
@@ -93,6 +96,8 @@ impl Harness for Simulated {
     type Runtime = Self;
     type Transport = SimulatedIo;
 
+    const TELLS_UNACKNOWLEDGED: bool = true;
+
     fn stream(end: PipeEnd) -> PipeEnd {
         end
     }
@@ -147,6 +152,10 @@ impl PollWrite for SimulatedIo {
         self.end.poll_flush(cx)
     }
 
+    fn unacknowledged(&self) -> Option<usize> {
+        Some(self.end.unread())
+    }
+
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.end.poll_shutdown(cx)
     }
@@ -183,6 +192,10 @@ impl PollWrite for PipeWrite {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Self::poll_flush(self, cx)
+    }
+
+    fn unacknowledged(&self) -> Option<usize> {
+        Some(self.unread())
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

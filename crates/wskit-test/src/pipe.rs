@@ -74,6 +74,12 @@ impl PipeEnd {
         self.write.poll_write(cx, chunks)
     }
 
+    /// See [`PipeWrite::unread`].
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        self.write.unread()
+    }
+
     /// See [`PipeWrite::poll_flush`].
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.write.poll_flush(cx)
@@ -182,6 +188,14 @@ impl PipeWrite {
         drop(sides);
         wake(reader);
         Poll::Ready(Ok(n))
+    }
+
+    /// Bytes that were written and that the other end has not read.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        let mut sides = self.hold.lock();
+        let [me, _] = self.hold.order(&mut sides);
+        me.buffer.len()
     }
 
     /// Does nothing but count.

@@ -15,8 +15,8 @@ pub mod dropped;
 pub mod echo;
 pub mod endings;
 pub mod faults;
-pub mod handles;
 pub mod floods;
+pub mod handles;
 pub mod handshake;
 pub mod keepalive;
 pub mod lane_company;
@@ -266,7 +266,6 @@ macro_rules! suite {
             sending_alone_is_not_idle
             owner_that_only_sends_spares_a_peer_that_said_something
             stream_that_only_writes_spares_a_peer_that_said_something
-            owner_that_only_sends_answers_pings_behind_a_message
             slow_download_is_a_sign_of_life
             slow_download_from_a_large_buffer_is_a_sign_of_life
         });

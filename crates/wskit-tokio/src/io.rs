@@ -1,4 +1,5 @@
 use std::any::Any;
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -13,8 +14,12 @@ use crate::timer::TokioTimer;
 
 /// Any tokio stream as a transport. Users rarely meet it: `WebSocket<S>` is short for a connection
 /// over `Io<S>`.
-#[derive(Debug)]
-pub struct Io<S>(pub(crate) S);
+pub struct Io<S> {
+    stream: S,
+    /// What the peer of the stream has not acknowledged: chosen where its type is known, because here it
+    /// need not be `'static`.
+    unacknowledged: fn(&S) -> Option<usize>,
+}
 
 /// The reading half of a split connection's stream.
 pub type IoRead<S> = Half<Io<OwnedReadHalf>, Locked<Io<S>>>;
@@ -37,25 +42,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Runtime<S> for Tokio {
             // refuses will say why at the first read.
             let _ = tcp.set_nodelay(true);
         }
-        Io(stream)
+        Io::from(stream)
     }
 }
 
-impl<S> From<S> for Io<S> {
+impl<S: 'static> From<S> for Io<S> {
     fn from(stream: S) -> Self {
-        Self(stream)
+        Self {
+            stream,
+            unacknowledged: |stream| tcp(stream).and_then(unacknowledged),
+        }
     }
+}
+
+impl<S> fmt::Debug for Io<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Io").finish_non_exhaustive()
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn unacknowledged(tcp: &TcpStream) -> Option<usize> {
+    wskit_driver::unacknowledged(tcp)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unacknowledged(_: &TcpStream) -> Option<usize> {
+    None
 }
 
 impl<S> Io<S> {
     /// The stream.
     pub fn into_inner(self) -> S {
-        self.0
+        self.stream
     }
 
     /// The stream.
     pub fn get_ref(&self) -> &S {
-        &self.0
+        &self.stream
     }
 }
 
@@ -72,14 +96,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Io<S> {
     where
         S: 'static,
     {
-        match into_tcp(self.0) {
+        match into_tcp(self.stream) {
             // TCP comes apart without a lock; anything else needs one.
             Ok(tcp) => {
                 let (read, write) = tcp.into_split();
-                (Half::Apart(Io(read)), Half::Apart(Io(write)))
+                let write = Io {
+                    stream: write,
+                    unacknowledged: |half: &OwnedWriteHalf| unacknowledged(half.as_ref()),
+                };
+                (Half::Apart(Io::from(read)), Half::Apart(write))
             }
             Err(stream) => {
-                let both = Locked::new(Io(stream));
+                let both = Locked::new(Io::from(stream));
                 (Half::Together(both.clone()), Half::Together(both))
             }
         }
@@ -90,7 +118,7 @@ impl<S: AsyncRead + Unpin> PollRead for Io<S> {
     #[inline]
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buf = ReadBuf::new(buf);
-        Pin::new(&mut self.0)
+        Pin::new(&mut self.stream)
             .poll_read(cx, &mut buf)
             .map_ok(|()| buf.filled().len())
     }
@@ -101,7 +129,7 @@ impl<S: AsyncRead + Unpin> PollRead for Io<S> {
         spare: &mut Spare<'_>,
     ) -> Poll<io::Result<usize>> {
         // The future has no state of its own: making one for a single poll loses nothing.
-        pin!(self.0.read_buf(&mut spare.uninit())).poll(cx)
+        pin!(self.stream.read_buf(&mut spare.uninit())).poll(cx)
     }
 }
 
@@ -112,7 +140,7 @@ impl<S: AsyncWrite + Unpin> PollWrite for Io<S> {
         cx: &mut Context<'_>,
         chunks: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let stream = Pin::new(&mut self.0);
+        let stream = Pin::new(&mut self.stream);
         match chunks {
             [one] => stream.poll_write(cx, one),
             [_, ..] if stream.is_write_vectored() => stream.poll_write_vectored(cx, chunks),
@@ -123,11 +151,15 @@ impl<S: AsyncWrite + Unpin> PollWrite for Io<S> {
 
     #[inline]
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn unacknowledged(&self) -> Option<usize> {
+        (self.unacknowledged)(&self.stream)
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 

@@ -60,5 +60,5 @@ pub fn from_parts<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    WebSocket::from_parts(Io(stream), role, leftover, config)
+    WebSocket::from_parts(Io::from(stream), role, leftover, config)
 }

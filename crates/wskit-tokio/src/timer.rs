@@ -52,6 +52,11 @@ impl Alarm for TokioAlarm {
                 try_poll(sleep, cx)?
             }
         };
+        if !heard && polled.is_pending() && sleep.deadline() <= TokioInstant::now() {
+            // What is due must not wait for a task that uses up its budget each time.
+            self.waker = None;
+            return Poll::Ready(Ok(()));
+        }
         self.waker = (heard && polled.is_pending()).then(|| cx.waker().clone());
         polled.map(Ok)
     }

@@ -176,6 +176,12 @@ impl Member {
         }
     }
 
+    /// Wakes nobody until it is polled again.
+    pub(crate) fn forget(&self) {
+        let waker = lock(&self.slot.0).take();
+        drop(waker);
+    }
+
     /// The connection has ended.
     pub(crate) fn ended(&mut self, outcome: Option<&Outcome>) {
         if core::mem::take(&mut self.counts) {

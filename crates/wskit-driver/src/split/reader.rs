@@ -191,9 +191,11 @@ impl<T: Transport> Reader<T> {
 
 impl<T: Transport> Drop for Reader<T> {
     fn drop(&mut self) {
+        self.shared.forget_reader();
         let parts = self.engine.take().zip(self.read.take());
         if !self.shared.disown() {
-            if let Some((engine, read)) = parts {
+            if let Some((mut engine, read)) = parts {
+                engine.forget_task();
                 let read = Some(read);
                 self.shared.park(Parked { engine, read });
             }

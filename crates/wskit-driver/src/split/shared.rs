@@ -221,6 +221,11 @@ impl<T: Transport> Shared<T> {
         self.socket.set_reader(waker);
     }
 
+    /// The reader no longer waits.
+    pub(super) fn forget_reader(&self) {
+        drop(self.socket.take_reader());
+    }
+
     /// Adds a writer beside a reader or a writer.
     pub(super) fn own(&self) {
         self.owners.fetch_add(1, Ordering::AcqRel);
@@ -257,7 +262,7 @@ impl<T: Transport> Shared<T> {
             let close = CloseFrame::new(CloseCode::GOING_AWAY, "");
             self.with_tx(|tx| {
                 if tx.lanes.is_some() {
-                    tx.abandon(close);
+                    tx.abandon(&close);
                 }
             });
             self.leave_seat();
@@ -393,7 +398,7 @@ impl<T: Transport> WithOutbox for ReadSide<'_, T> {
     }
 
     fn close(&mut self, close: CloseFrame) -> Result<(), SendError> {
-        self.shared.with_tx(|tx| tx.close(close))
+        self.shared.with_tx(|tx| tx.close(&close))
     }
 
     fn waits_to_send(&mut self) -> bool {

@@ -187,7 +187,7 @@ impl<T: Transport> Sink<Message> for Writer<T> {
             Some(closing) => closing,
             none => {
                 let close = CloseFrame::new(CloseCode::NORMAL, "");
-                shared.with_tx(|tx| tx.close(close))?;
+                shared.with_tx(|tx| tx.close(&close))?;
                 none.insert(Closing::new(shared))
             }
         };

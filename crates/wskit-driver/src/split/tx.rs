@@ -155,6 +155,9 @@ impl<W: PollWrite> Tx<W> {
         }
         let written = self.target_written();
         while let Some(entry) = self.waiting.take_flushed(written) {
+            if !entry.is_whole() {
+                self.undo_designation(entry.number());
+            }
             self.effects.wake(entry);
         }
         if self.waiting.has_claim() && self.has_room_for_claim() {
@@ -214,18 +217,24 @@ impl<W: PollWrite> Tx<W> {
         let was_in_line = key.wait() == Wait::Line;
         let entry = self.waiting.leave(key);
         let was_waiting = entry.as_ref().map(Entry::is_whole);
-        self.effects.drop(entry);
-        if self.socket.has_writers() {
-            self.effects
-                .wakers
-                .extend(self.socket.remove_writer(key.number));
+        if was_waiting == Some(false) {
+            self.undo_designation(key.number);
         }
+        self.effects.drop(entry);
         if was_in_line && !self.waiting.has_line() {
             if let Some(lanes) = &mut self.lanes {
                 lanes.leave_line();
             }
         }
         was_waiting
+    }
+
+    /// The socket's waker may still have the waker of somebody who no longer waits.
+    fn undo_designation(&mut self, number: u64) {
+        if self.socket.has_writers() {
+            let waker = self.socket.remove_writer(number);
+            self.effects.wakers.extend(waker);
+        }
     }
 
     pub(super) fn may_enter(&self, key: Option<Key>) -> bool {
@@ -286,7 +295,9 @@ impl<W: PollWrite> Tx<W> {
 
     /// What has to be written for everything queued now to be out.
     pub(super) fn flush_target(&self) -> Target {
-        Target(self.written + self.outbox.queued() as i64 - self.jumped)
+        // With what is lost it is never reached.
+        let queued = self.outbox.queued() as i64 + self.outbox.lost() as i64;
+        Target(self.written + queued - self.jumped)
     }
 
     fn target_written(&self) -> Target {
@@ -405,15 +416,15 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// Starts the closing handshake. What waits in the lanes goes before the Close, as what is queued
-    /// does.
-    pub(crate) fn close(&mut self, close: CloseFrame) -> Result<(), SendError> {
-        Outbox::check_close(&close)?;
+    /// does. The caller keeps the reason, whose owner may run code when it is dropped.
+    pub(crate) fn close(&mut self, close: &CloseFrame) -> Result<(), SendError> {
+        Outbox::check_close(close)?;
         if self.lanes.is_some() && !self.claimed {
             while let Some(mut message) = self.lanes.as_mut().and_then(|lanes| lanes.next(false)) {
                 let _ = self.outbox.feed_reserved(message.outgoing());
             }
         }
-        self.outbox.close(Some(close))
+        self.outbox.close(Some(close.clone()))
     }
 
     /// Queues a message that is taken out of its place only if it can be: dropping it here might run
@@ -472,12 +483,13 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// Ends a connection that only lanes are left of: says so to the peer, if the transport takes it.
-    pub(super) fn abandon(&mut self, close: CloseFrame) {
-        if self.outbox.state() == State::Open {
+    pub(super) fn abandon(&mut self, close: &CloseFrame) {
+        let is_written = |polled| matches!(polled, Poll::Ready(Ok(())));
+        if is_written(self.poll_write_out()) {
             let _ = self.close(close);
-        }
-        if matches!(self.poll_write_out(), Poll::Ready(Ok(()))) {
-            let _ = self.poll_shutdown();
+            if is_written(self.poll_write_out()) {
+                let _ = self.poll_shutdown();
+            }
         }
         self.outbox.transport_failed(io::ErrorKind::NotConnected);
     }

@@ -69,6 +69,10 @@ impl Entry {
 }
 
 impl Entry {
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Whether the socket's waker has nothing to do with it.
     pub(super) fn is_whole(&self) -> bool {
         self.for_socket.is_some()

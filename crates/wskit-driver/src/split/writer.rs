@@ -165,7 +165,7 @@ impl<T: Transport> Writer<T> {
         reason: impl Into<Utf8Bytes>,
     ) -> Result<Outcome, Error> {
         let close = CloseFrame::new(code, reason);
-        self.shared.with_tx(|tx| tx.close(close))?;
+        self.shared.with_tx(|tx| tx.close(&close))?;
         let mut closing = Closing::new(&self.shared);
         let mut place = Place::new(&self.shared);
         poll_fn(|cx| closing.poll(cx, &self.shared, &mut place.key)).await
@@ -177,7 +177,7 @@ impl<T: Transport> Writer<T> {
     /// As [`close`](Writer::close).
     pub fn start_close(&self, code: CloseCode, reason: impl Into<Utf8Bytes>) -> Result<(), Error> {
         let close = CloseFrame::new(code, reason);
-        Ok(self.shared.with_tx(|tx| tx.close(close))?)
+        Ok(self.shared.with_tx(|tx| tx.close(&close))?)
     }
 
     /// The latest round trip of a keepalive ping; see [`Reader::round_trip`](crate::Reader::round_trip).

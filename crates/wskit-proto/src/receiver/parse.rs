@@ -107,6 +107,7 @@ impl Receiver {
             OpCode::Pong => Step::Pong(payload),
             _ => {
                 let close = ClosePayload::parse(&payload)?;
+                self.closed_inside = self.message.is_some();
                 Step::Close(close.map(|close| CloseFrame {
                     code: close.code,
                     reason: Utf8Bytes::from(close.reason),
