@@ -353,7 +353,7 @@ impl<C: Timer> Engine<C> {
                 _ => {}
             }
             if link.state() == State::Closing {
-                self.tell_that_nothing_more_comes(cx, link);
+                shut_down_after_failure(cx, link);
             }
             if self.follow_shutdown(true, cx, link) || self.poll_timers(cx, link)? {
                 continue;
@@ -504,7 +504,7 @@ impl<C: Timer> Engine<C> {
                 let error = told.or_else(|| outcome.as_ref().and_then(Error::of_outcome));
                 return Poll::Ready(error.map_or(Ok(()), Err));
             }
-            let mut is_written = false;
+            let (mut is_written, mut shutting_down) = (false, false);
             match link.poll_write_out(cx) {
                 Poll::Ready(Err(error)) => {
                     if let Some(error) = self.sending_failed(cx, error, link) {
@@ -514,9 +514,12 @@ impl<C: Timer> Engine<C> {
                 }
                 Poll::Ready(Ok(())) => {
                     is_written = true;
-                    if link.ending() == Ending::ShutDown && link.poll_shutdown(cx).is_ready() {
-                        link.with_outbox(Outbox::transport_shut_down);
-                        continue;
+                    if link.ending() == Ending::ShutDown {
+                        if link.poll_shutdown(cx).is_ready() {
+                            link.with_outbox(Outbox::transport_shut_down);
+                            continue;
+                        }
+                        shutting_down = true;
                     }
                 }
                 Poll::Pending => {}
@@ -529,7 +532,7 @@ impl<C: Timer> Engine<C> {
                 return Poll::Ready(Ok(()));
             }
             let goes_on = link.state() == State::Closed
-                || (is_written && link.ending() == Ending::ShutDown)
+                || (is_written && !shutting_down && link.ending() == Ending::ShutDown)
                 || link.with_outbox(|outbox| is_written && !outbox.is_empty());
             if goes_on || self.poll_timers(cx, link)? {
                 continue;
@@ -809,7 +812,7 @@ impl<C: Timer> Engine<C> {
                     .unwrap_or_else(|| SendError::Closed.into()),
             );
         }
-        self.tell_that_nothing_more_comes(cx, link);
+        shut_down_after_failure(cx, link);
         // What the peer had sent is still received; this is not told again at the end of it.
         self.told = true;
         Some(error.into())
@@ -820,14 +823,7 @@ impl<C: Timer> Engine<C> {
     fn write_error<L: Link>(&mut self, cx: &mut Context<'_>, error: io::Error, link: &mut L) {
         if link.with_outbox(|outbox| outbox.write_failed(error.kind())) {
             self.failure.get_or_insert_with(|| Box::new(error));
-            self.tell_that_nothing_more_comes(cx, link);
-        }
-    }
-
-    /// After a failed write: shuts the transport's write side down, beside a reading that goes on.
-    fn tell_that_nothing_more_comes<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) {
-        if link.with_outbox(|outbox| outbox.owes_shutdown()) && link.poll_shutdown(cx).is_ready() {
-            link.with_outbox(Outbox::transport_shut_down);
+            shut_down_after_failure(cx, link);
         }
     }
 
@@ -852,6 +848,14 @@ impl<C: Timer> Engine<C> {
             (Some(Error::Io(_)), Some(failure)) => Err(Error::Io(*failure)),
             (Some(error), _) => Err(error),
         }
+    }
+}
+
+/// After a failed write: shuts the transport's write side down, beside a reading that goes on. The peer
+/// is told by it that nothing more comes, if the transport still can.
+fn shut_down_after_failure<L: Link>(cx: &mut Context<'_>, link: &mut L) {
+    if link.with_outbox(|outbox| outbox.owes_shutdown()) && link.poll_shutdown(cx).is_ready() {
+        link.with_outbox(Outbox::transport_shut_down);
     }
 }
 

@@ -10,12 +10,12 @@
 mod byte_stream;
 mod closing;
 mod executor;
-mod fan_out;
 mod lanes;
 mod reader;
 mod shutdown;
 mod sink;
 mod socket;
+mod tasks;
 mod turns;
 mod writers;
 

@@ -37,8 +37,9 @@ mod tests {
         let (mut far, _) = listener.accept().unwrap();
         assert_eq!(unacknowledged(&near), Some(0));
         near.set_nonblocking(true).unwrap();
+        let data = vec![7; 64 << 10];
         let mut written = 0;
-        while let Ok(n) = near.write(&[7; 64 << 10]) {
+        while let Ok(n) = near.write(&data) {
             written += n;
         }
         // What its host has no room for is not acknowledged.

@@ -29,6 +29,10 @@ pub(crate) struct Transmit {
     /// has been written; found by walking the headers, so whole writes cost nothing.
     rest: usize,
     /// Shared payloads that are done with, where they must not be dropped here.
+    #[allow(
+        clippy::box_collection,
+        reason = "8 bytes instead of 24 in each connection, and most have none"
+    )]
     spent: Option<Box<Vec<Bytes>>>,
 }
 

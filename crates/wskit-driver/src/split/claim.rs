@@ -25,7 +25,7 @@ impl<'a, T: Transport> Claim<'a, T> {
     pub(crate) async fn new(writer: &'a Writer<T>) -> Result<Self, Error> {
         let shared = &*writer.shared;
         let mut place = Place::new(shared);
-        poll_fn(|cx| shared.poll_enter(cx, &mut place, Tx::claim)).await?;
+        poll_fn(|cx| place.poll_enter(cx, Tx::claim)).await?;
         let mut claim = Self {
             shared,
             place,

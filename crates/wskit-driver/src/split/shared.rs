@@ -52,6 +52,19 @@ impl<'a, T: Transport> Place<'a, T> {
     ) -> Poll<R> {
         self.shared.poll_in(cx, &mut self.key, attempt)
     }
+
+    /// Calls `enter` once there is room and it is this one's turn.
+    pub(super) fn poll_enter(
+        &mut self,
+        cx: &mut Context<'_>,
+        enter: fn(&mut Tx<T::Write>) -> Result<(), SendError>,
+    ) -> Poll<Result<(), Error>> {
+        self.poll(cx, |tx, key| match tx.poll_enter(key) {
+            Poll::Ready(Ok(())) => Ok(enter(tx).map_err(Error::from)),
+            Poll::Ready(Err(error)) => Ok(Err(error)),
+            Poll::Pending => Err(Wait::Line),
+        })
+    }
 }
 
 impl<T: Transport> Drop for Place<'_, T> {
@@ -99,6 +112,8 @@ impl<T: Transport> Shared<T> {
     fn release(&self, mut tx: MutexGuard<'_, Tx<T::Write>>) {
         let flags = tx.settle();
         self.flags.store(flags, Ordering::Release);
+        // A reader that registers after the transport has woken looks at the flags.
+        tx.look_again();
         let effects = core::mem::take(&mut tx.effects);
         let io = tx.take_io_if_over();
         drop(tx);
@@ -318,20 +333,6 @@ impl<T: Transport> Shared<T> {
         polled
     }
 
-    /// Calls `enter` once there is room and it is this one's turn.
-    pub(super) fn poll_enter(
-        &self,
-        cx: &mut Context<'_>,
-        place: &mut Place<'_, T>,
-        enter: fn(&mut Tx<T::Write>) -> Result<(), SendError>,
-    ) -> Poll<Result<(), Error>> {
-        place.poll(cx, |tx, key| match tx.poll_enter(key) {
-            Poll::Ready(Ok(())) => Ok(enter(tx).map_err(Error::from)),
-            Poll::Ready(Err(error)) => Ok(Err(error)),
-            Poll::Pending => Err(Wait::Line),
-        })
-    }
-
     /// Writes until everything that was queued at the first poll is out. `target` keeps what that is.
     pub(super) fn poll_flush(
         &self,
@@ -378,6 +379,12 @@ impl<W: crate::transport::PollWrite> Tx<W> {
             }
         }
         let old = self.waiting.enter(key, wait, entry);
+        if let (Some(old), Some(key)) = (&old, *key) {
+            if !old.is_whole() {
+                // The socket's waker has the old waker, which may wake another task.
+                self.undo_designation(key.number);
+            }
+        }
         self.effects.drop(old);
         if let (Wait::Lane(lane), Some(lanes)) = (wait, &mut self.lanes) {
             lanes.await_lane(lane);

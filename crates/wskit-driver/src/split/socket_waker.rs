@@ -57,6 +57,12 @@ impl SocketWaker {
         self.state.fetch_and(!POLLING, Ordering::AcqRel) & SIGNALLED != 0
     }
 
+    /// As [`is_signalled`](SocketWaker::is_signalled); what was stored before this is seen by those who
+    /// are woken if it answers no.
+    pub(super) fn has_signalled_by_now(&self) -> bool {
+        self.state.fetch_or(0, Ordering::AcqRel) & SIGNALLED != 0
+    }
+
     /// Takes note of what the transport said: there is nothing to write.
     pub(super) fn note(&self) {
         if self.is_signalled() {

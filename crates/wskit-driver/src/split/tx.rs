@@ -63,6 +63,11 @@ pub(super) const CONTENDED: usize = 128;
 /// What a permit counts for until its message is known.
 pub(super) const PERMIT: usize = 4 << 10;
 
+/// A number of bytes that lie or lay in memory.
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
 impl<W: PollWrite> Tx<W> {
     pub(super) fn new(mut outbox: Outbox, io: W, dirty: bool, socket: Arc<SocketWaker>) -> Self {
         outbox.keep_spent();
@@ -126,7 +131,7 @@ impl<W: PollWrite> Tx<W> {
             // The reader has a deadline to arm, or an end to tell.
             self.effects.wake_reader = true;
             let effects = &mut self.effects;
-            self.waiting.take_all(|entry| effects.wake(entry));
+            self.waiting.take_all(|entry| effects.wake(Some(entry)));
         } else if before & !flags & CLAIMED != 0 {
             // A shutdown waits for it.
             self.effects.wake_reader = true;
@@ -134,7 +139,12 @@ impl<W: PollWrite> Tx<W> {
         if !self.waiting.is_empty() {
             self.settle_waiting();
         }
-        if flags & !before & DUE != 0 {
+        // Those who wait cannot go on before something is written, and nobody may be about to.
+        let is_left = flags & UNFLUSHED != 0
+            && !self.blocked
+            && !self.waiting.is_empty()
+            && !self.effects.wakes_somebody();
+        if is_left || flags & !before & DUE != 0 {
             self.have_somebody_write();
         }
         if (self.blocked || self.parked) && !self.socket.has_writers() {
@@ -150,7 +160,7 @@ impl<W: PollWrite> Tx<W> {
         if let Some(key) = self.waiting.first_in_line() {
             if self.may_enter(Some(key)) {
                 let first = self.waiting.take_first_in_line();
-                first.into_iter().for_each(|entry| self.effects.wake(entry));
+                self.effects.wake(first);
             }
         }
         let written = self.target_written();
@@ -158,11 +168,11 @@ impl<W: PollWrite> Tx<W> {
             if !entry.is_whole() {
                 self.undo_designation(entry.number());
             }
-            self.effects.wake(entry);
+            self.effects.wake(Some(entry));
         }
         if self.waiting.has_claim() && self.has_room_for_claim() {
             let entry = self.waiting.take_claim();
-            entry.into_iter().for_each(|entry| self.effects.wake(entry));
+            self.effects.wake(entry);
         }
         if self.waiting.has_sinks() && self.has_room_for_sink() {
             // The next one is woken when this one has sent. It may never be polled again, so all are
@@ -171,7 +181,7 @@ impl<W: PollWrite> Tx<W> {
                 let Some(entry) = self.waiting.take_sink() else {
                     break;
                 };
-                self.effects.wake(entry);
+                self.effects.wake(Some(entry));
                 if !self.outbox.is_empty() {
                     break;
                 }
@@ -190,6 +200,11 @@ impl<W: PollWrite> Tx<W> {
     pub(super) fn park(&mut self) {
         self.parked = true;
         self.have_somebody_write();
+    }
+
+    /// Looks once more, after the flags have been stored, whether the transport has woken since it refused.
+    pub(super) fn look_again(&mut self) {
+        self.effects.wake_socket |= self.blocked && self.socket.has_signalled_by_now();
     }
 
     /// Whether the transport has refused a write and has woken since.
@@ -230,7 +245,7 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// The socket's waker may still have the waker of somebody who no longer waits.
-    fn undo_designation(&mut self, number: u64) {
+    pub(super) fn undo_designation(&mut self, number: u64) {
         if self.socket.has_writers() {
             let waker = self.socket.remove_writer(number);
             self.effects.wakers.extend(waker);
@@ -296,8 +311,8 @@ impl<W: PollWrite> Tx<W> {
     /// What has to be written for everything queued now to be out.
     pub(super) fn flush_target(&self) -> Target {
         // With what is lost it is never reached.
-        let queued = self.outbox.queued() as i64 + self.outbox.lost() as i64;
-        Target(self.written + queued - self.jumped)
+        let queued = self.outbox.queued() as u64 + self.outbox.lost();
+        Target(self.written + signed(queued) - self.jumped)
     }
 
     fn target_written(&self) -> Target {
@@ -340,7 +355,7 @@ impl<W: PollWrite> Tx<W> {
         let before = self.outbox.queued();
         let result = f(&mut self.outbox);
         // One that took another's place is counted as well: then a flush waits a little longer.
-        self.jumped += self.outbox.queued().saturating_sub(before) as i64;
+        self.jumped += signed(self.outbox.queued().saturating_sub(before) as u64);
         result
     }
 
@@ -396,7 +411,7 @@ impl<W: PollWrite> Tx<W> {
         let polled = poll_write_out(io, &mut self.outbox, &mut self.dirty, &mut cx);
         self.effects.wake_socket |= self.socket.end();
         self.blocked = polled.is_pending();
-        self.written += (before - self.outbox.queued()) as i64;
+        self.written += signed((before - self.outbox.queued()) as u64);
         polled
     }
 

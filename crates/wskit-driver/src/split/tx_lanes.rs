@@ -105,7 +105,7 @@ impl<W: PollWrite> Tx<W> {
         }
         for lane in lanes.take_moved() {
             let entry = self.waiting.take_lane(lane);
-            entry.into_iter().for_each(|entry| self.effects.wake(entry));
+            self.effects.wake(entry);
         }
         flags
     }

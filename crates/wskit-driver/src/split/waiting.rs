@@ -269,8 +269,12 @@ pub(super) struct Effects {
 }
 
 impl Effects {
-    pub(super) fn wake(&mut self, entry: Entry) {
-        self.wake.push(entry);
+    pub(super) fn wakes_somebody(&self) -> bool {
+        !self.wake.is_empty() || self.wake_socket
+    }
+
+    pub(super) fn wake(&mut self, entry: impl IntoIterator<Item = Entry>) {
+        self.wake.extend(entry);
     }
 
     pub(super) fn drop(&mut self, entry: impl IntoIterator<Item = Entry>) {

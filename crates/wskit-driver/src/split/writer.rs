@@ -113,7 +113,7 @@ impl<T: Transport> Writer<T> {
     /// Safe: nothing is queued before [`WritePermit::send`].
     pub async fn reserve(&self) -> Result<WritePermit<'_, T>, Error> {
         let mut place = Place::new(&self.shared);
-        poll_fn(|cx| self.shared.poll_enter(cx, &mut place, Tx::take_permit)).await?;
+        poll_fn(|cx| place.poll_enter(cx, Tx::take_permit)).await?;
         Ok(WritePermit {
             shared: &self.shared,
         })
