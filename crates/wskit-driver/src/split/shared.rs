@@ -142,8 +142,8 @@ impl<T: Transport> Shared<T> {
                     self.release(tx);
                     return Poll::Ready(result);
                 }
-                Err(_) if !has_polled && tx.is_to_be_polled() => {
-                    // This task may have been woken for all who wait for the transport.
+                Err(_) if !has_polled && tx.can_write() => {
+                    // This task may have been woken to write for all who wait.
                     has_polled = true;
                     if let Poll::Ready(Err(error)) = tx.poll_write_out() {
                         drop(tx.write_failed(error));

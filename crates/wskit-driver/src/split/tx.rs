@@ -212,6 +212,12 @@ impl<W: PollWrite> Tx<W> {
         self.blocked && self.socket.is_signalled()
     }
 
+    /// Whether there is something to write that the transport may take.
+    pub(super) fn can_write(&self) -> bool {
+        let is_unflushed = !self.outbox.is_empty() || self.dirty;
+        is_unflushed && (!self.blocked || self.socket.is_signalled())
+    }
+
     /// Leaves the place of a future that was dropped.
     pub(super) fn give_up(&mut self, key: Key) {
         let entry = self.leave(key);
