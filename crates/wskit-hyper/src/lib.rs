@@ -31,3 +31,5 @@ pub type WebSocket = wskit_driver::WebSocket<Io>;
 pub type Reader = wskit_driver::Reader<Io>;
 /// A sending half of a split connection; see [`wskit_driver::Writer`].
 pub type Writer = wskit_driver::Writer<Io>;
+/// A handle to a connection that does not keep it; see [`wskit_driver::WeakWriter`].
+pub type WeakWriter = wskit_driver::WeakWriter<Io>;

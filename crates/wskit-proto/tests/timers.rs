@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use wire::*;
 use wskit_proto::{
-    Cause, Config, Connection, Ending, Keepalive, ReadBuf, Role, State, TimeoutKind,
+    Cause, Circumstances, Config, Connection, Ending, Inbound, Keepalive, Outbox, ReadBuf, Role,
+    State, TimeoutKind,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -198,6 +199,84 @@ fn write_of_nothing_is_no_sign_of_life() {
         end.handle_timeout(t0 + secs(30)),
         Err(TimeoutKind::Keepalive)
     );
+}
+
+/// A server whose keepalive ping is out, and which has not read since.
+fn pinged(config: Config, t0: Instant) -> (Inbound, Outbox) {
+    let (mut inbound, mut outbox) = open_at(Role::Server, config, t0).split();
+    inbound.handle_timeout(&mut outbox, t0 + secs(20)).unwrap();
+    (inbound, outbox)
+}
+
+/// Nothing is read because a message waits: the pong may lie behind it.
+///
+/// Proves: X-io-2
+#[test]
+fn answer_is_not_due_while_reading_is_suspended() {
+    let t0 = Instant::now();
+    let (mut inbound, mut outbox) = pinged(keepalive(20, 10), t0);
+    let suspended = Circumstances {
+        reading_suspended: true,
+        unacknowledged: None,
+    };
+    for round in 3..30 {
+        let now = t0 + secs(10 * round);
+        assert_eq!(
+            inbound.handle_timeout_in(&mut outbox, now, suspended),
+            Ok(())
+        );
+        let next = inbound.next_timeout(outbox.state(), || now).unwrap();
+        assert!(next > now, "it is not asked for again and again");
+    }
+    // Once it reads again and finds nothing, silence is silence.
+    let now = t0 + secs(320);
+    let outcome = inbound.handle_timeout(&mut outbox, now);
+    assert_eq!(outcome, Err(TimeoutKind::Keepalive));
+}
+
+/// Both ends send, and neither receives.
+#[test]
+fn peer_that_takes_nothing_while_its_message_waits_is_told_as_stalled() {
+    let t0 = Instant::now();
+    let (mut inbound, mut outbox) = pinged(keepalive(20, 10), t0);
+    outbox.feed("too much").unwrap();
+    outbox.set_blocked(true);
+    let suspended = Circumstances {
+        reading_suspended: true,
+        unacknowledged: None,
+    };
+    let outcome = inbound.handle_timeout_in(&mut outbox, t0 + secs(30), suspended);
+    assert_eq!(outcome, Err(TimeoutKind::Stalled));
+}
+
+/// What was sent before the ping is a sign of life while the peer's host acknowledges it; what was sent
+/// with it or later proves only that the host is there.
+///
+/// Proves: X-io-2
+#[test]
+fn acknowledged_data_from_before_the_ping_is_a_sign_of_life() {
+    for (before, after, lives) in [(1000, 400, true), (1000, 1000, false), (0, 0, false)] {
+        let t0 = Instant::now();
+        let (mut inbound, mut outbox) = open_at(Role::Server, keepalive(20, 10), t0).split();
+        outbox.feed(&[7; 1000][..]).unwrap();
+        let write_all = |outbox: &mut Outbox| {
+            let n = outbox.queued();
+            outbox.advance(n);
+            n
+        };
+        write_all(&mut outbox);
+        let unacknowledged = |bytes| Circumstances {
+            reading_suspended: false,
+            unacknowledged: Some(bytes),
+        };
+        inbound
+            .handle_timeout_in(&mut outbox, t0 + secs(20), unacknowledged(before))
+            .unwrap();
+        let ping = write_all(&mut outbox);
+        let outcome =
+            inbound.handle_timeout_in(&mut outbox, t0 + secs(30), unacknowledged(after + ping));
+        assert_eq!(outcome.is_ok(), lives, "{before} bytes, then {after}");
+    }
 }
 
 /// Proves: R6455-5.5.2-c

@@ -24,6 +24,8 @@ pub type WebSocket<S> = wskit_driver::WebSocket<Io<S>>;
 pub type Reader<S> = wskit_driver::Reader<Io<S>>;
 /// A sending half of a split connection; see [`wskit_driver::Writer`].
 pub type Writer<S> = wskit_driver::Writer<Io<S>>;
+/// A handle to a connection that does not keep it; see [`wskit_driver::WeakWriter`].
+pub type WeakWriter<S> = wskit_driver::WeakWriter<Io<S>>;
 /// A queue of one sender's own; see [`wskit_driver::Lane`].
 pub type Lane<S> = wskit_driver::Lane<Io<S>>;
 /// Ends many connections in good order; see [`wskit_driver::Shutdown`].

@@ -214,6 +214,24 @@ mod tests {
         }
     }
 
+    /// A server that closes with 1008 while something is being sent to it has said so.
+    #[test]
+    fn close_behind_a_failed_write_decides() {
+        let mut end = wskit_proto::Connection::server(
+            std::sync::Arc::new(wskit_proto::Config::new()),
+            std::time::Instant::now(),
+        );
+        assert_eq!(end.receive(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xf0]), 8);
+        end.feed("lost").unwrap();
+        assert!(end.outbox().write_failed(io::ErrorKind::BrokenPipe));
+        let event = end.poll_event(std::time::Instant::now()).unwrap();
+        assert!(event.is_some());
+        let outcome = end.outcome().unwrap();
+        assert_eq!(outcome.cause, Cause::Transport(io::ErrorKind::BrokenPipe));
+        assert!(says_why(&outcome));
+        assert_eq!(of_outcome(&outcome), Verdict::GiveUp);
+    }
+
     #[test]
     fn statuses_are_told_apart() {
         let status = |status: u16| of_status(StatusCode::from_u16(status).unwrap());
