@@ -27,7 +27,7 @@ pub(crate) struct Engine<C> {
     /// Bytes read since this task last waited.
     budget: u32,
     /// Bytes decompressed since this task last waited.
-    inflated: usize,
+    inflated: u32,
     eof: bool,
     /// The end has been reached.
     reported: bool,
@@ -77,7 +77,7 @@ struct Stash {
 /// After this many bytes in one go a connection lets other tasks run, however fast its peer is.
 const BUDGET: u32 = 256 << 10;
 /// As many bytes may be decompressed in one go: reading them off the wire says little about the work.
-const INFLATED: usize = 1 << 20;
+const INFLATED: u32 = 1 << 20;
 /// So many bytes of a large message count as one: much data and little work. To leave off inside would
 /// keep the buffers of many messages busy at once, and each would have left the caches by its next turn.
 const LARGE: usize = 32;
@@ -290,7 +290,8 @@ impl<C: Timer> Engine<C> {
             }
             let timer = &self.timer;
             let next = self.inbound.next(link, || timer.now());
-            self.inflated += self.inbound.take_inflated();
+            let inflated = self.inbound.take_inflated();
+            self.inflated = self.inflated.saturating_add(inflated as u32);
             match next {
                 // Told by the outcome; the reply is queued. What is left is to end the transport.
                 Ok(Some(Ready::Close(_))) | Err(_) => continue,

@@ -57,6 +57,8 @@ pub(crate) struct Closing {
     failed: Option<Cause>,
     /// Nothing can be sent any more; what the peer had sent before is still received.
     write_failed: bool,
+    /// Bytes that were queued and can no longer be sent.
+    pub(crate) lost: u64,
     /// The peer's Close, or the end of its stream, came inside a message.
     mid_message: bool,
     shut_down: bool,

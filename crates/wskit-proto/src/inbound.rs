@@ -30,8 +30,10 @@ pub struct Inbound {
     /// A message was delivered since this was last cleared.
     active: bool,
     timers: Timers,
-    /// When the last ping left, this many bytes had been acknowledged in all, and these were not yet.
-    unacknowledged: Option<(u64, u32)>,
+    /// When the last ping left, this many bytes had been acknowledged in all,
+    acknowledged: u64,
+    /// and these were not yet; 0 if the transport could not tell.
+    unacknowledged: u32,
 }
 
 /// Access to the sending half: directly, or through a lock that is held for the call.
@@ -128,7 +130,8 @@ impl Inbound {
             rx: Receiver::new(role, config, tally),
             delivery: Delivery::Whole,
             active: false,
-            unacknowledged: None,
+            acknowledged: 0,
+            unacknowledged: 0,
         }
     }
 
@@ -432,12 +435,9 @@ impl Inbound {
                         outbox.keepalive_ping(&payload);
                         outbox.acknowledged(circumstances.unacknowledged)
                     });
-                    self.unacknowledged =
-                        acknowledged
-                            .zip(circumstances.unacknowledged)
-                            .map(|(bytes, waiting)| {
-                                (bytes, u32::try_from(waiting).unwrap_or(u32::MAX))
-                            });
+                    let waiting = acknowledged.and(circumstances.unacknowledged).unwrap_or(0);
+                    self.acknowledged = acknowledged.unwrap_or(0);
+                    self.unacknowledged = u32::try_from(waiting).unwrap_or(u32::MAX);
                 }
                 Due::Answer => {
                     let heard = core::mem::take(&mut self.rx.heard);
@@ -447,10 +447,8 @@ impl Inbound {
                         (progressed, acknowledged, outbox.is_blocked())
                     });
                     // Data from before the ping is still on its way, and its way goes on.
-                    let acknowledges = matches!(
-                        (self.unacknowledged, acknowledged),
-                        (Some((before, 1..)), Some(now)) if now > before
-                    );
+                    let acknowledges = self.unacknowledged > 0
+                        && acknowledged.is_some_and(|now| now > self.acknowledged);
                     if heard || progressed || acknowledges {
                         continue;
                     }

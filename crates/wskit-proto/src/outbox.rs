@@ -47,8 +47,6 @@ pub struct Outbox {
     pub(crate) progressed: bool,
     /// Bytes that the transport has taken.
     pub(crate) taken: u64,
-    /// Bytes that were queued and can no longer be sent.
-    lost: u64,
     control: Option<Box<ControlQueue>>,
     closing: Option<Box<Closing>>,
     streamed: Option<Streamed>,
@@ -80,7 +78,6 @@ impl Outbox {
             active: false,
             progressed: false,
             taken: 0,
-            lost: 0,
             control: None,
             closing: None,
             streamed: None,
@@ -291,7 +288,7 @@ impl Outbox {
     /// Returns how many bytes that were queued will never be sent, because the connection failed.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.lost
+        self.closing.as_ref().map_or(0, |closing| closing.lost)
     }
 
     /// Whether a write has failed, so that nothing more can be sent.
@@ -321,8 +318,14 @@ impl Outbox {
         self.queue.keep_spent();
     }
 
-    /// Takes the payloads that were kept since the last call ([`keep_spent`](Outbox::keep_spent)).
+    /// Whether payloads are kept ([`keep_spent`](Outbox::keep_spent)).
     #[inline]
+    #[must_use]
+    pub fn has_spent(&self) -> bool {
+        self.queue.has_spent()
+    }
+
+    /// Takes the payloads that were kept since the last call ([`keep_spent`](Outbox::keep_spent)).
     pub fn take_spent(&mut self) -> Vec<bytes::Bytes> {
         self.queue.take_spent()
     }
@@ -690,7 +693,10 @@ impl Outbox {
     }
 
     fn drop_queue(&mut self) {
-        self.lost = self.lost.wrapping_add(self.queued() as u64);
+        let lost = self.queued() as u64;
+        if let Some(closing) = &mut self.closing {
+            closing.lost += lost;
+        }
         self.queue.clear();
         self.control = None;
         self.streamed = None;

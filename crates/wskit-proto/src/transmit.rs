@@ -171,7 +171,12 @@ impl Transmit {
         self.spent.get_or_insert_default();
     }
 
+    /// Whether something is kept.
     #[inline]
+    pub(crate) fn has_spent(&self) -> bool {
+        self.spent.as_ref().is_some_and(|spent| !spent.is_empty())
+    }
+
     pub(crate) fn take_spent(&mut self) -> Vec<Bytes> {
         self.spent
             .as_deref_mut()

@@ -114,6 +114,14 @@ impl<T: Transport> Shared<T> {
         self.flags.store(flags, Ordering::Release);
         // A reader that registers after the transport has woken looks at the flags.
         tx.look_again();
+        if flags & CLOSED == 0 && tx.effects.is_empty() {
+            return;
+        }
+        self.release_with_effects(tx);
+    }
+
+    #[cold]
+    fn release_with_effects(&self, mut tx: MutexGuard<'_, Tx<T::Write>>) {
         let effects = core::mem::take(&mut tx.effects);
         let io = tx.take_io_if_over();
         drop(tx);

@@ -123,9 +123,8 @@ impl<W: PollWrite> Tx<W> {
             flags |= self.settle_lanes();
         }
         let before = core::mem::replace(&mut self.seen, flags);
-        let spent = self.outbox.take_spent();
-        if !spent.is_empty() {
-            self.effects.payloads.extend(spent);
+        if self.outbox.has_spent() {
+            self.effects.payloads.extend(self.outbox.take_spent());
         }
         if (before ^ flags) & (CLOSING | CLOSED) != 0 {
             // The reader has a deadline to arm, or an end to tell.

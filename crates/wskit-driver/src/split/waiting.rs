@@ -269,6 +269,18 @@ pub(super) struct Effects {
 }
 
 impl Effects {
+    /// Whether there is nothing to be done.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        !self.wake_reader
+            && !self.wake_socket
+            && self.wake.is_empty()
+            && self.drop.is_empty()
+            && self.wakers.is_empty()
+            && self.payloads.is_empty()
+            && self.messages.is_empty()
+    }
+
     pub(super) fn wakes_somebody(&self) -> bool {
         !self.wake.is_empty() || self.wake_socket
     }
