@@ -1,6 +1,7 @@
 //! A connection in two hands: one [`Reader`], many [`Writer`]s.
 
 mod claim;
+mod flags;
 mod lane;
 mod lane_config;
 mod lanes;

@@ -6,9 +6,10 @@ use wskit_proto::{
     CloseCode, CloseFrame, Ending, Outbox, Outcome, Outgoing, SendError, Spare, State, WithOutbox,
 };
 
+use super::flags::{CLAIMED, CLOSED, CLOSING, CONTENDED, LANES, OVER, PARKED, UNFLUSHED};
 use super::parked::Seat;
 use super::socket_waker::SocketWaker;
-use super::tx::{CLAIMED, CLOSED, CLOSING, CONTENDED, LANES, OVER, PARKED, Tx, UNFLUSHED};
+use super::tx::Tx;
 use super::waiting::{Entry, Key, Target, Wait};
 use crate::error::Error;
 use crate::link::Link;

@@ -3,6 +3,7 @@ use std::task::{Context, Poll, Waker};
 
 use wskit_proto::{CloseFrame, Outbox, Outgoing, SendError, State};
 
+use super::flags::{CLAIMED, CLOSED, CLOSING, CONTENDED, DUE, OVER, PARKED, UNFLUSHED};
 use super::lanes::Lanes;
 use super::socket_waker::SocketWaker;
 use super::waiting::{Effects, Entry, Key, Target, Wait, Waiting};
@@ -40,25 +41,6 @@ pub(crate) struct Tx<W> {
     /// The flags when the lock was last released.
     seen: usize,
 }
-
-/// Something is queued or not flushed.
-pub(super) const UNFLUSHED: usize = 1;
-/// The queue is over its high-water mark.
-pub(super) const OVER: usize = 2;
-/// Not open any more.
-pub(super) const CLOSING: usize = 4;
-/// Over.
-pub(super) const CLOSED: usize = 8;
-/// Messages wait in lanes.
-pub(super) const LANES: usize = 16;
-/// Some of them could be encoded now.
-pub(super) const DUE: usize = 32;
-/// A message is being sent in pieces.
-pub(super) const CLAIMED: usize = 64;
-/// The reader was dropped: those who wait read in its place.
-pub(super) const PARKED: usize = 256;
-/// Somebody waits in the line, or for the transport to take bytes.
-pub(super) const CONTENDED: usize = 128;
 
 /// What a permit counts for until its message is known.
 pub(super) const PERMIT: usize = 4 << 10;

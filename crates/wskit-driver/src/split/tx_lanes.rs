@@ -4,10 +4,11 @@ use std::task::Poll;
 
 use wskit_proto::{CloseCode, CloseFrame, Deferred, SendError, State};
 
+use super::flags::{DUE, LANES};
 use super::lane::Pushed;
 use super::lane_config::Overflow;
 use super::lanes::{LaneId, Lanes};
-use super::tx::{DUE, LANES, PERMIT, Tx};
+use super::tx::{PERMIT, Tx};
 use crate::error::Error;
 use crate::transport::PollWrite;
 
