@@ -35,7 +35,7 @@ use crate::transport::Transport;
 /// [`push`](Lane::push) tries at once; [`send`](Lane::send) and [`flush`](Lane::flush) go on until it
 /// is done. What is left, and what [`feed`](Lane::feed) queued, is written by a
 /// [`Reader`](crate::Reader) that waits (it is woken for it), and by every call of a writer or lane
-/// that writes. A connection of which nobody reads and nobody awaits anything stands still.
+/// that writes. A connection that is not read from, and of which no call is awaited, stands still.
 ///
 /// # The end
 /// A Close from this side goes after what waits in the lanes. With the peer's Close, and when the
@@ -56,7 +56,7 @@ pub struct Lane<T: Transport> {
 pub enum Pushed {
     /// It waits or has left.
     Queued,
-    /// The same, and so many older messages of the lane were dropped for it.
+    /// The same, and this number of older messages of the lane was dropped for it.
     Displaced(usize),
 }
 
@@ -163,7 +163,7 @@ impl<T: Transport> Lane<T> {
     /// Safe.
     pub async fn flush(&mut self) -> Result<(), Error> {
         let mut place = Place::new(&self.shared);
-        // So many messages of the lane have to have gone; then this has to be written.
+        // This number of messages of the lane has to have gone; then the target has to be written.
         let entered = self.shared.with_tx(|tx| tx.lanes().entered(self.id));
         let mut target: Option<Target> = None;
         poll_fn(|cx| {

@@ -17,7 +17,7 @@ pub(crate) struct Lanes {
     turns: [VecDeque<Turn>; PRIORITIES],
     /// Whether the line is among the turns.
     line: bool,
-    /// Its turn has come, and nobody has entered yet.
+    /// Its turn has come, and none of its writers has entered yet.
     stopped: bool,
     messages: usize,
     bytes: usize,
@@ -51,7 +51,7 @@ struct Queue {
     /// Those of them that were sent or displaced.
     gone: u64,
     dropped: u64,
-    /// Nobody holds it any more; it goes when it is empty.
+    /// Its owner has gone; it is removed when it is empty.
     orphan: bool,
     /// Its owner waits for room, or for a message to leave.
     awaited: bool,
@@ -294,7 +294,7 @@ impl Lanes {
         self.get(id).is_none_or(|queue| queue.gone >= entered)
     }
 
-    /// Whether a message of so many bytes fits without any other's going.
+    /// Whether a message of `len` bytes fits without displacing another.
     pub(crate) fn has_room(&self, id: LaneId, len: usize) -> bool {
         self.get(id).is_none_or(|queue| queue.has_room(len))
     }
@@ -329,7 +329,7 @@ impl Lanes {
         }
     }
 
-    /// Nobody stands in the line, or one has entered: if its turn had come, it is the lanes' now.
+    /// The line is empty, or one of it has entered: if its turn had come, it is the lanes' now.
     pub(crate) fn leave_line(&mut self) {
         self.stopped = false;
         if core::mem::take(&mut self.line) {

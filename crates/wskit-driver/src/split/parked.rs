@@ -19,7 +19,7 @@ pub(crate) struct Parked<T: Transport> {
 pub(super) enum Seat<T: Transport> {
     /// The reader, or there is none any more.
     Taken,
-    /// Nobody: those who write read in the reader's place.
+    /// It is free: those who write read in the reader's place.
     Free(Box<Parked<T>>),
     /// One of those who write, at the moment. `again` if another has wanted it since.
     Driven { again: bool },
@@ -36,7 +36,7 @@ impl<T: Transport> Shared<T> {
         }
     }
 
-    /// Drops the reading half, if nobody uses it. Of a connection that is over observers are told.
+    /// Drops the reading half, unless it is in use. Of a connection that is over observers are told.
     pub(super) fn leave_seat(&self) {
         if self.state() == State::Closed {
             self.drive_parked();

@@ -279,7 +279,7 @@ impl<T: Transport> Shared<T> {
     }
 
     /// A reader or a writer has gone. With the last one the connection ends, though lanes may be left:
-    /// there is nobody to read from it. Returns whether it was the last one.
+    /// nothing reads from it any more. Returns whether it was the last one.
     pub(super) fn disown(&self) -> bool {
         let is_last = self.owners.fetch_sub(1, Ordering::AcqRel) == 1;
         if is_last {

@@ -7,8 +7,8 @@ use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock};
 /// A transport has room for one waker a direction, so it is always given this one. When it goes off, one
 /// task that waits to write is woken, which writes for all, and so is the reader if it waits.
 ///
-/// Whoever polls the transport holds the lock of the sending half. A transport may wake inside a poll;
-/// then nobody is woken before that lock has been released: see [`end`](SocketWaker::end).
+/// The transport is polled under the lock of the sending half. It may wake inside a poll; then no task is
+/// woken before that lock has been released: see [`end`](SocketWaker::end).
 pub(crate) struct SocketWaker {
     state: AtomicUsize,
     /// How often it has woken.

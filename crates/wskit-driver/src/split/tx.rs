@@ -120,7 +120,7 @@ impl<W: PollWrite> Tx<W> {
         if !self.waiting.is_empty() {
             self.settle_waiting();
         }
-        // Those who wait cannot go on before something is written, and nobody may be about to.
+        // Those who wait cannot go on before something is written, and no task may be about to.
         let is_left = flags & UNFLUSHED != 0
             && !self.blocked
             && !self.waiting.is_empty()

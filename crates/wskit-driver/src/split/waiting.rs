@@ -24,7 +24,7 @@ pub(super) struct Waiting {
     claim: Option<Entry>,
 }
 
-/// What a flush waits for: so many bytes of messages and Closes written since the split.
+/// What a flush waits for: a number of bytes of messages and Closes written since the split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Target(pub(super) i64);
 
@@ -86,7 +86,7 @@ impl Key {
 }
 
 impl Waiting {
-    /// Whether nobody waits.
+    /// Whether there is no entry.
     pub(super) fn is_empty(&self) -> bool {
         self.line.is_empty()
             && self.flushes.is_empty()

@@ -164,7 +164,7 @@ fn run(
 }
 
 const MESSAGE: usize = 32 << 10;
-/// So many messages a socket takes at once: 128 KiB, as those of systems do after they were full.
+/// The number of messages that a socket takes at once: 128 KiB, as those of systems do after they were full.
 const AT_ONCE: usize = 4;
 static PAYLOAD: [u8; MESSAGE] = [b'x'; MESSAGE];
 
@@ -183,7 +183,7 @@ async fn send(writer: Writer<Drain>, by: By) {
     }
 }
 
-/// Wake-ups and locks for each thousand messages of so many senders.
+/// Wake-ups and locks for each thousand messages of this number of senders.
 fn cost(senders: usize, by: By) -> (usize, usize) {
     let drain = Drain::default();
     let config = Config::new().keepalive(None);

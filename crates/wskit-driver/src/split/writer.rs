@@ -93,7 +93,7 @@ impl<T: Transport> Writer<T> {
         self.queue(message.into(), false).await
     }
 
-    /// Queues a message if there is room now and nobody waits.
+    /// Queues a message if there is room now and no other writer waits.
     ///
     /// # Errors
     /// [`SendError::QueueFull`] if not, [`SendError::MessageOpen`] while another writer sends a message
