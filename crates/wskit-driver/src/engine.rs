@@ -33,6 +33,8 @@ pub(crate) struct Engine<C> {
     reported: bool,
     /// What went wrong was told to a caller who was sending.
     told: bool,
+    /// A shutdown has been requested, and waits for the end of a message in pieces.
+    pub(crate) held_back: bool,
     /// Observers are not told now: the caller may hold a lock of its own.
     pub(crate) quiet: bool,
     /// The owner has received since it last sent, so sending need not look after the reading.
@@ -99,6 +101,7 @@ impl<C: Timer> Engine<C> {
             eof: false,
             reported: false,
             told: false,
+            held_back: false,
             quiet: false,
             receiving: false,
             answering: false,
@@ -775,11 +778,15 @@ impl<C: Timer> Engine<C> {
         link: &mut L,
     ) -> bool {
         // A message that is being sent in pieces is finished first.
-        let may_close = may_close && !link.is_message_open();
-        let told = self
-            .member
-            .as_mut()
-            .and_then(|member| member.poll_told(may_close, cx));
+        let mut held_back = false;
+        let told = self.member.as_mut().and_then(|member| {
+            let may_close = || {
+                held_back = may_close && link.is_message_open();
+                may_close && !held_back
+            };
+            member.poll_told(may_close, cx)
+        });
+        self.held_back = held_back;
         match told {
             None => return false,
             Some(Told::Close) => {
@@ -821,7 +828,12 @@ impl<C: Timer> Engine<C> {
 
     /// A write failed. That ends the sending only: what the peer had sent before is still to be read.
     #[cold]
-    fn write_error<L: Link>(&mut self, cx: &mut Context<'_>, error: io::Error, link: &mut L) {
+    pub(crate) fn write_error<L: Link>(
+        &mut self,
+        cx: &mut Context<'_>,
+        error: io::Error,
+        link: &mut L,
+    ) {
         if link.with_outbox(|outbox| outbox.write_failed(error.kind())) {
             self.failure.get_or_insert_with(|| Box::new(error));
             shut_down_after_failure(cx, link);

@@ -103,13 +103,20 @@ pub(crate) fn poll_write_out<W: PollWrite>(
             None => poll_write_gathered(io, outbox, cx),
         };
         match written {
-            Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(0)) => {
+                *dirty = false;
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
             Poll::Ready(Ok(n)) => {
                 outbox.advance(n);
                 *dirty = true;
             }
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Ready(Err(error)) => {
+                // What was written before is not flushed: that would only fail again.
+                *dirty = false;
+                return Poll::Ready(Err(error));
+            }
             Poll::Pending => {
                 outbox.set_blocked(true);
                 return Poll::Pending;

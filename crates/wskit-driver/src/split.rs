@@ -2,6 +2,8 @@
 
 mod claim;
 mod flags;
+#[cfg(all(test, not(loom)))]
+mod flush_tests;
 mod lane;
 mod lane_config;
 mod lanes;

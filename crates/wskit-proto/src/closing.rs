@@ -143,6 +143,10 @@ impl Closing {
 
     /// Nothing more can be sent. Over only if there is nothing left to receive either.
     pub(crate) fn write_failed(&mut self, kind: io::ErrorKind) {
+        if self.write_failed {
+            // That it fails again says nothing about what is still to be received.
+            return;
+        }
         self.failed.get_or_insert(Cause::Transport(kind));
         self.write_failed = true;
         self.over |= self.received.is_some() || self.ended || self.shut_down;

@@ -595,11 +595,9 @@ impl Outbox {
 
     /// §5.5.2: a ping is answered unless a Close has been received.
     pub(crate) fn answer_ping(&mut self, payload: &[u8]) {
-        if self
-            .closing
-            .as_ref()
-            .is_some_and(|closing| closing.is_received() || closing.is_over())
-        {
+        if self.closing.as_ref().is_some_and(|closing| {
+            closing.is_received() || closing.is_over() || closing.has_write_failed()
+        }) {
             return;
         }
         self.tally.sent_frame();

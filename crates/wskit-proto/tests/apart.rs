@@ -323,6 +323,32 @@ fn failed_write_before_the_close_is_out_ends_the_sending_only() {
     }
 }
 
+/// A ping that comes then is not answered, and another failure changes nothing: the peer's Close is
+/// still awaited.
+#[test]
+fn ping_behind_a_failed_write_does_not_end_the_reading() {
+    let (mut inbound, mut outbox) = halves(Config::new());
+    outbox.feed("lost").unwrap();
+    assert!(outbox.write_failed(ErrorKind::BrokenPipe));
+    outbox.transport_shut_down();
+    give(&mut inbound, &masked(FIN | PING, b"?"));
+    assert!(matches!(
+        next(&mut inbound, &mut outbox),
+        Some(Ready::Ping(_))
+    ));
+    assert!(outbox.is_empty(), "no answer can leave");
+    outbox.write_failed(ErrorKind::ConnectionReset);
+    assert_eq!(outbox.state(), State::Closing);
+    give(&mut inbound, &close_to(Role::Server, 1008));
+    assert!(matches!(
+        next(&mut inbound, &mut outbox),
+        Some(Ready::Close(_))
+    ));
+    let outcome = outbox.outcome().unwrap();
+    assert_eq!(outcome.cause, Cause::Transport(ErrorKind::BrokenPipe));
+    assert_eq!(outcome.code().get(), 1008);
+}
+
 /// Without a Close of the peer's, the end of its stream or the close deadline is the end.
 #[test]
 fn failed_write_is_followed_by_reading_until_the_end_of_the_stream_or_the_deadline() {

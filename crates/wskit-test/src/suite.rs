@@ -139,6 +139,7 @@ macro_rules! suite {
             transport_goes_with_a_deadline_although_writers_live
             transport_goes_when_a_writer_sees_the_end
             transport_goes_when_a_lane_sees_the_end
+            transport_goes_with_a_reader_that_was_not_told
             lanes_alone_do_not_keep_a_connection
             lanes_that_are_left_alone_leave_first
             lanes_that_are_left_alone_wait_for_nobody

@@ -95,13 +95,22 @@ async fn accept(listener: TcpListener, ledger: Arc<Ledger>) {
 
 /// Each third of the connections is written as another kind of server would.
 async fn converse(mut ws: WebSocket<TcpStream>, number: u64, ledger: &Ledger) -> End {
+    // A send that fails ends the sending only: how the connection ends is known when all has been received.
     let (result, outcome) = match number % 3 {
-        0 => (lend(&mut ws, ledger).await, ws.outcome()),
-        1 => (own(&mut ws, ledger).await, ws.outcome()),
-        _ => {
+        2 => {
             let (mut reader, writer) = ws.split();
             let result = split(&mut reader, writer, ledger).await;
+            while result.is_err() && matches!(reader.recv().await, Ok(Some(_))) {}
             (result, reader.outcome())
+        }
+        way => {
+            let result = if way == 0 {
+                lend(&mut ws, ledger).await
+            } else {
+                own(&mut ws, ledger).await
+            };
+            while result.is_err() && matches!(ws.recv().await, Ok(Some(_))) {}
+            (result, ws.outcome())
         }
     };
     let how = End::of_server(outcome.as_ref());

@@ -5,6 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use loom::thread;
+use wskit_proto::MessageKind;
 
 use super::executor::block_on;
 use super::socket::{Clock, fill, split};
@@ -33,6 +34,27 @@ fn finish_ends_when_the_last_connection_has_gone() {
         let most = left.iter().filter(|(_, after)| *after).count();
         assert!((least..=most).contains(&report.dropped), "{report}");
         assert_eq!(report.total(), report.dropped);
+    });
+}
+
+/// It is requested inside a message in pieces, which is finished first: the reader, which waits or is
+/// about to, is told then.
+#[test]
+fn reader_is_told_when_a_message_in_pieces_has_ended() {
+    model(2, || {
+        let shutdown = Shutdown::with_timer(Clock::still());
+        let (mut reader, writer, socket) = split(usize::MAX);
+        socket.answer_going_away();
+        reader.track(&shutdown);
+        let streaming = thread::spawn(move || {
+            block_on(async {
+                let message = writer.begin(MessageKind::Binary).await.unwrap();
+                shutdown.request();
+                message.finish().await.unwrap();
+            });
+        });
+        assert!(block_on(reader.recv()).unwrap().is_none());
+        join([streaming]);
     });
 }
 
@@ -131,7 +153,7 @@ fn shutdown_reaches_a_writer_without_a_reader() {
 
 fn wait_for(member: &mut Member, told: Told) {
     block_on(poll_fn(|cx| {
-        while let Some(now) = member.poll_told(true, cx) {
+        while let Some(now) = member.poll_told(|| true, cx) {
             if now == told {
                 return Poll::Ready(());
             }

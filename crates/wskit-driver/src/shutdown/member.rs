@@ -137,12 +137,16 @@ impl Members {
 
 impl Member {
     /// What has not been done yet; otherwise this task is woken when there is something. To close is
-    /// told only to those who may.
-    pub(crate) fn poll_told(&mut self, may_close: bool, cx: &Context<'_>) -> Option<Told> {
+    /// told only to those who may, which is asked after the stage was read.
+    pub(crate) fn poll_told(
+        &mut self,
+        may_close: impl FnOnce() -> bool,
+        cx: &Context<'_>,
+    ) -> Option<Told> {
         self.listen(cx);
         // After the waker is there: either this sees the stage, or who sets it sees the waker.
         let stage = self.members.stage.load(Ordering::Acquire);
-        if stage <= self.heard || (stage == REQUESTED && !may_close) {
+        if stage <= self.heard || (stage == REQUESTED && !may_close()) {
             return None;
         }
         self.heard = stage;

@@ -30,6 +30,10 @@ impl<T: Transport> Shared<T> {
     pub(super) fn park(&self, parked: Parked<T>) {
         *lock(&self.seat) = Seat::Free(Box::new(parked));
         self.with_tx(Tx::park);
+        if self.state() == State::Closed {
+            // Nothing is left but to tell of the end and to drop the transport.
+            self.drive_parked();
+        }
         // The last writer may have gone since.
         if !self.is_owned() {
             self.leave_seat();

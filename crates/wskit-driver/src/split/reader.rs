@@ -167,10 +167,14 @@ impl<T: Transport> Reader<T> {
             // A writer may have started the end between the poll and the line above, or left something
             // to be written by us.
             let again = self.shared.state() != before
+                || (engine.held_back && !link.is_message_open())
                 || (self.shared.is_unwritten()
                     && match link.poll_write_out(cx) {
                         Poll::Ready(Ok(())) => before != State::Open,
-                        Poll::Ready(Err(_)) => true,
+                        Poll::Ready(Err(error)) => {
+                            engine.write_error(cx, error, &mut link);
+                            true
+                        }
                         Poll::Pending => false,
                     });
             if again {

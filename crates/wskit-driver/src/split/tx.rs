@@ -27,6 +27,8 @@ pub(crate) struct Tx<W> {
     socket_waker: Waker,
     /// Bytes written since the split.
     written: i64,
+    /// How many of them the transport has passed on: it may buffer, as TLS does.
+    flushed: i64,
     /// Bytes of control frames queued since the split, which may go before data queued earlier.
     jumped: i64,
     pub(super) waiting: Waiting,
@@ -61,6 +63,8 @@ impl<W: PollWrite> Tx<W> {
             socket_waker: socket.clone().into(),
             socket,
             written: 0,
+            // What was written before the split is passed on with the first flush.
+            flushed: if dirty { -1 } else { 0 },
             jumped: 0,
             waiting: Waiting::default(),
             permits: 0,
@@ -282,7 +286,7 @@ impl<W: PollWrite> Tx<W> {
 
     /// Notes that a write failed. Gives the error to tell.
     pub(super) fn write_failed(&mut self, error: io::Error) -> Error {
-        if self.outbox.write_failed(error.kind()) {
+        if self.control(|outbox| outbox.write_failed(error.kind())) {
             self.tell_that_nothing_more_comes();
         }
         error.into()
@@ -308,7 +312,7 @@ impl<W: PollWrite> Tx<W> {
 
     /// Ready once everything up to `target` is written and flushed.
     pub(super) fn poll_flush(&mut self, target: Target) -> Poll<Result<(), Error>> {
-        if self.target_written() >= target && !self.dirty {
+        if self.is_flushed(target) {
             return Poll::Ready(Ok(()));
         }
         if self.outbox.state() == State::Closed {
@@ -320,29 +324,38 @@ impl<W: PollWrite> Tx<W> {
             polled = self.poll_transport_flush();
         }
         match polled {
-            // Once our Close is out there is nothing left to be sent.
+            Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) if !self.outbox.is_close_out() => {
                 Poll::Ready(Err(self.write_failed(error)))
             }
-            Poll::Ready(Err(error)) => {
-                self.outbox.write_failed(error.kind());
-                Poll::Ready(Ok(()))
+            Poll::Ready(written) => {
+                if let Err(error) = written {
+                    drop(self.write_failed(error));
+                }
+                // It failed, now or before: what was queued may be lost.
+                let is_flushed = self.is_flushed(target);
+                Poll::Ready(if is_flushed {
+                    Ok(())
+                } else {
+                    Err(SendError::Closed.into())
+                })
             }
-            // It failed before, and what was queued is lost.
-            Poll::Ready(_) if self.target_written() < target && self.outbox.has_write_failed() => {
-                Poll::Ready(Err(SendError::Closed.into()))
-            }
-            Poll::Ready(_) => Poll::Ready(Ok(())),
-            Poll::Pending => Poll::Pending,
         }
+    }
+
+    /// Whether everything up to `target` has been written, and passed on by the transport.
+    fn is_flushed(&self, target: Target) -> bool {
+        Target(self.flushed - self.jumped) >= target
     }
 
     /// Calls `f`, which may queue control frames.
     pub(crate) fn control<R>(&mut self, f: impl FnOnce(&mut Outbox) -> R) -> R {
-        let before = self.outbox.queued();
+        // With what is lost by it, which is counted elsewhere.
+        let queued = |outbox: &Outbox| signed(outbox.queued() as u64) + signed(outbox.lost());
+        let before = queued(&self.outbox);
         let result = f(&mut self.outbox);
-        // One that took another's place is counted as well: then a flush waits a little longer.
-        self.jumped += signed(self.outbox.queued().saturating_sub(before) as u64);
+        // Less if waiting pongs were dropped or have made way for others.
+        self.jumped += queued(&self.outbox) - before;
         result
     }
 
@@ -355,6 +368,9 @@ impl<W: PollWrite> Tx<W> {
         let mut cx = Context::from_waker(&self.socket_waker);
         let polled = uninterrupted(|| io.poll_flush(&mut cx));
         self.effects.wake_socket |= self.socket.end();
+        if matches!(polled, Poll::Ready(Ok(()))) {
+            self.flushed = self.written;
+        }
         polled
     }
 
@@ -399,6 +415,9 @@ impl<W: PollWrite> Tx<W> {
         self.effects.wake_socket |= self.socket.end();
         self.blocked = polled.is_pending();
         self.written += signed((before - self.outbox.queued()) as u64);
+        if matches!(polled, Poll::Ready(Ok(()))) {
+            self.flushed = self.written;
+        }
         polled
     }
 

@@ -282,6 +282,21 @@ pub fn lanes_that_are_left_alone_wait_for_nobody<H: Harness>() {
     }
 }
 
+/// A writer has ended the connection by its deadline, and the reader goes without having been told.
+pub fn transport_goes_with_a_reader_that_was_not_told<H: Harness>() {
+    for role in ROLES {
+        run_timed::<H>(async {
+            let (ws, _peer, probe) = facing::<H>(role, config());
+            let (reader, writer) = ws.split();
+            let outcome = writer.close(CloseCode::NORMAL, "").await.unwrap();
+            assert!(!outcome.is_clean(), "{outcome:?}");
+            drop(reader);
+            assert!(probe.is_dropped(), "the transport is still there");
+            assert_eq!(writer.outcome(), Some(outcome));
+        });
+    }
+}
+
 /// A reader holds its connection without any writer, and a writer without the reader.
 pub fn reader_or_writer_keeps_a_connection_for_its_lanes<H: Harness>() {
     for role in ROLES {
