@@ -94,6 +94,10 @@ fn soak(seconds: u64, connections: usize) -> io::Result<bool> {
         after = server.ask("")?;
     }
     after = server.ask("end")?;
+    // A task that has been joined is counted until its thread has let go of it.
+    while runtime.metrics().num_alive_tasks() > before.1.tasks && end.elapsed() < patience {
+        std::thread::sleep(Duration::from_millis(10));
+    }
     let server = Course {
         name: "server",
         before: before.0,
