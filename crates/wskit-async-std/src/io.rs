@@ -9,7 +9,7 @@ use async_std::net::TcpStream;
 #[cfg(unix)]
 use async_std::os::unix::net::UnixStream;
 use futures_io::{AsyncRead, AsyncWrite};
-use wskit_driver::{Half, Locked, PollRead, PollWrite, Runtime, Transport, cast};
+use wskit_driver::{PollRead, PollWrite, Runtime, SharedHalf, SplitHalf, Transport, cast};
 
 use crate::connect::ClientStream;
 use crate::timer::AsyncStdTimer;
@@ -26,9 +26,9 @@ pub struct Io<S> {
 }
 
 /// The reading half of a split connection's stream.
-pub type IoRead<S> = Half<Io<TcpStream>, Locked<Io<S>>>;
+pub type IoRead<S> = SplitHalf<Io<TcpStream>, SharedHalf<Io<S>>>;
 /// The writing half of a split connection's stream.
-pub type IoWrite<S> = Half<Io<TcpStream>, Locked<Io<S>>>;
+pub type IoWrite<S> = SplitHalf<Io<TcpStream>, SharedHalf<Io<S>>>;
 
 /// async-std and smol, for what is written for every runtime once.
 #[derive(Clone, Copy, Debug)]
@@ -91,11 +91,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Io<S> {
             // TCP comes apart without a lock; anything else needs one.
             Ok(tcp) => {
                 let (read, write) = (tcp.clone(), tcp);
-                (Half::Apart(read.into()), Half::Apart(write.into()))
+                (
+                    SplitHalf::Owned(read.into()),
+                    SplitHalf::Owned(write.into()),
+                )
             }
             Err(stream) => {
-                let both = Locked::new(Io::from(stream));
-                (Half::Together(both.clone()), Half::Together(both))
+                let both = SharedHalf::new(Io::from(stream));
+                (SplitHalf::Shared(both.clone()), SplitHalf::Shared(both))
             }
         }
     }

@@ -10,20 +10,20 @@ use crate::transport::{PollRead, PollWrite};
 /// One of two kinds of half: what [`Transport::into_split`](crate::Transport::into_split) gives when a
 /// transport comes apart in one way for some streams and in another for the rest.
 #[derive(Debug)]
-pub enum Half<A, B> {
+pub enum SplitHalf<A, B> {
     /// A half of its own.
-    Apart(A),
+    Owned(A),
     /// A half that is held together with the other one.
-    Together(B),
+    Shared(B),
 }
 
 /// A transport that two halves use in turns, locked for each poll and never across one.
 ///
 /// Give each half a clone. Nobody waits long: a poll does not block.
 #[derive(Debug)]
-pub struct Locked<T>(Arc<Mutex<T>>);
+pub struct SharedHalf<T>(Arc<Mutex<T>>);
 
-impl<T> Locked<T> {
+impl<T> SharedHalf<T> {
     /// Puts a transport behind a lock.
     #[must_use]
     pub fn new(io: T) -> Self {
@@ -36,7 +36,7 @@ impl<T> Locked<T> {
     }
 }
 
-impl<T> Clone for Locked<T> {
+impl<T> Clone for SharedHalf<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
@@ -67,12 +67,12 @@ where
     }
 }
 
-impl<A: PollRead, B: PollRead> PollRead for Half<A, B> {
+impl<A: PollRead, B: PollRead> PollRead for SplitHalf<A, B> {
     #[inline]
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
-            Self::Apart(half) => half.poll_read(cx, buf),
-            Self::Together(half) => half.poll_read(cx, buf),
+            Self::Owned(half) => half.poll_read(cx, buf),
+            Self::Shared(half) => half.poll_read(cx, buf),
         }
     }
 
@@ -82,13 +82,13 @@ impl<A: PollRead, B: PollRead> PollRead for Half<A, B> {
         spare: &mut Spare<'_>,
     ) -> Poll<io::Result<usize>> {
         match self {
-            Self::Apart(half) => half.poll_read_large(cx, spare),
-            Self::Together(half) => half.poll_read_large(cx, spare),
+            Self::Owned(half) => half.poll_read_large(cx, spare),
+            Self::Shared(half) => half.poll_read_large(cx, spare),
         }
     }
 }
 
-impl<A: PollWrite, B: PollWrite> PollWrite for Half<A, B> {
+impl<A: PollWrite, B: PollWrite> PollWrite for SplitHalf<A, B> {
     #[inline]
     fn poll_write(
         &mut self,
@@ -96,35 +96,35 @@ impl<A: PollWrite, B: PollWrite> PollWrite for Half<A, B> {
         chunks: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self {
-            Self::Apart(half) => half.poll_write(cx, chunks),
-            Self::Together(half) => half.poll_write(cx, chunks),
+            Self::Owned(half) => half.poll_write(cx, chunks),
+            Self::Shared(half) => half.poll_write(cx, chunks),
         }
     }
 
     #[inline]
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Apart(half) => half.poll_flush(cx),
-            Self::Together(half) => half.poll_flush(cx),
+            Self::Owned(half) => half.poll_flush(cx),
+            Self::Shared(half) => half.poll_flush(cx),
         }
     }
 
     fn unacknowledged(&self) -> Option<usize> {
         match self {
-            Self::Apart(half) => half.unacknowledged(),
-            Self::Together(half) => half.unacknowledged(),
+            Self::Owned(half) => half.unacknowledged(),
+            Self::Shared(half) => half.unacknowledged(),
         }
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Apart(half) => half.poll_shutdown(cx),
-            Self::Together(half) => half.poll_shutdown(cx),
+            Self::Owned(half) => half.poll_shutdown(cx),
+            Self::Shared(half) => half.poll_shutdown(cx),
         }
     }
 }
 
-impl<T: PollRead> PollRead for Locked<T> {
+impl<T: PollRead> PollRead for SharedHalf<T> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         self.lock().poll_read(cx, buf)
     }
@@ -138,7 +138,7 @@ impl<T: PollRead> PollRead for Locked<T> {
     }
 }
 
-impl<T: PollWrite> PollWrite for Locked<T> {
+impl<T: PollWrite> PollWrite for SharedHalf<T> {
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,

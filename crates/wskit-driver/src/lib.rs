@@ -56,7 +56,7 @@ pub use client::{Client, HttpHandshake};
 pub use connector::Connector;
 pub use error::Error;
 pub use event::Event;
-pub use halves::{Half, Locked, cast};
+pub use halves::{SharedHalf, SplitHalf, cast};
 pub use keys::secure_keys;
 pub use lazy_timer::{Alarm, LazyTimer};
 pub use message_writer::MessageWriter;

@@ -6,7 +6,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
-use wskit_driver::{Half, PollRead, PollWrite, Runtime, Spare, Transport};
+use wskit_driver::{PollRead, PollWrite, Runtime, Spare, SplitHalf, Transport};
 use wskit_tokio::{Tokio, TokioTimer};
 
 use crate::boxed::{Boxed, Kind};
@@ -19,12 +19,12 @@ use crate::read_ahead::Ahead;
 /// box: its `TCP_NODELAY` is set, and it is split without a lock. Anything else (TLS, HTTP/2) stays in
 /// the box.
 #[derive(Debug)]
-pub struct Io(Half<wskit_tokio::Io<TcpStream>, wskit_tokio::Io<Boxed>>);
+pub struct Io(SplitHalf<wskit_tokio::Io<TcpStream>, wskit_tokio::Io<Boxed>>);
 
 /// The reading half of a split connection's transport.
-pub type IoRead = Half<wskit_tokio::IoRead<TcpStream>, wskit_tokio::IoRead<Boxed>>;
+pub type IoRead = SplitHalf<wskit_tokio::IoRead<TcpStream>, wskit_tokio::IoRead<Boxed>>;
 /// The writing half of a split connection's transport.
-pub type IoWrite = Half<wskit_tokio::IoWrite<TcpStream>, wskit_tokio::IoWrite<Boxed>>;
+pub type IoWrite = SplitHalf<wskit_tokio::IoWrite<TcpStream>, wskit_tokio::IoWrite<Boxed>>;
 
 impl Io {
     /// The transport, and the peer's bytes that hyper had read already: the start of its frames. It is
@@ -57,20 +57,20 @@ impl Io {
     }
 
     fn boxed(kind: Kind) -> Self {
-        Self(Half::Together(Tokio::wrap(Boxed(kind))))
+        Self(SplitHalf::Shared(Tokio::wrap(Boxed(kind))))
     }
 
     /// The TCP connection, when it is a plain one: for addresses and socket options.
     #[must_use]
     pub fn tcp(&self) -> Option<&TcpStream> {
         match &self.0 {
-            Half::Apart(tcp) => Some(tcp.get_ref()),
-            Half::Together(_) => None,
+            SplitHalf::Owned(tcp) => Some(tcp.get_ref()),
+            SplitHalf::Shared(_) => None,
         }
     }
 
     fn tcp_stream(stream: TokioIo<TcpStream>) -> Self {
-        Self(Half::Apart(Tokio::wrap(stream.into_inner())))
+        Self(SplitHalf::Owned(Tokio::wrap(stream.into_inner())))
     }
 }
 
@@ -85,13 +85,13 @@ impl Transport for Io {
 
     fn into_split(self) -> (IoRead, IoWrite) {
         match self.0 {
-            Half::Apart(tcp) => {
+            SplitHalf::Owned(tcp) => {
                 let (read, write) = tcp.into_split();
-                (Half::Apart(read), Half::Apart(write))
+                (SplitHalf::Owned(read), SplitHalf::Owned(write))
             }
-            Half::Together(boxed) => {
+            SplitHalf::Shared(boxed) => {
                 let (read, write) = boxed.into_split();
-                (Half::Together(read), Half::Together(write))
+                (SplitHalf::Shared(read), SplitHalf::Shared(write))
             }
         }
     }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use wskit_driver::{Half, Locked, PollRead, PollWrite, Runtime, Spare, Transport, cast};
+use wskit_driver::{PollRead, PollWrite, Runtime, SharedHalf, Spare, SplitHalf, Transport, cast};
 
 use crate::connect::ClientStream;
 use crate::timer::TokioTimer;
@@ -22,9 +22,9 @@ pub struct Io<S> {
 }
 
 /// The reading half of a split connection's stream.
-pub type IoRead<S> = Half<Io<OwnedReadHalf>, Locked<Io<S>>>;
+pub type IoRead<S> = SplitHalf<Io<OwnedReadHalf>, SharedHalf<Io<S>>>;
 /// The writing half of a split connection's stream.
-pub type IoWrite<S> = Half<Io<OwnedWriteHalf>, Locked<Io<S>>>;
+pub type IoWrite<S> = SplitHalf<Io<OwnedWriteHalf>, SharedHalf<Io<S>>>;
 
 /// tokio, for what is written for every runtime once.
 #[derive(Clone, Copy, Debug)]
@@ -104,11 +104,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Io<S> {
                     stream: write,
                     unacknowledged: |half: &OwnedWriteHalf| unacknowledged(half.as_ref()),
                 };
-                (Half::Apart(Io::from(read)), Half::Apart(write))
+                (SplitHalf::Owned(Io::from(read)), SplitHalf::Owned(write))
             }
             Err(stream) => {
-                let both = Locked::new(Io::from(stream));
-                (Half::Together(both.clone()), Half::Together(both))
+                let both = SharedHalf::new(Io::from(stream));
+                (SplitHalf::Shared(both.clone()), SplitHalf::Shared(both))
             }
         }
     }
