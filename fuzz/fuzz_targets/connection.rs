@@ -337,8 +337,8 @@ impl Run {
     /// What comes in holds at most a message and a read buffer, in pieces not even the message; and
     /// of a message never much more than has come of it, whatever is announced.
     fn check_memory(&mut self) {
-        let all = self.connection.held();
-        let outgoing = self.connection.outbox().held();
+        let all = self.connection.buffer_bytes();
+        let outgoing = self.connection.outbox().buffer_bytes();
         let message = if self.setting.pieces {
             0
         } else {
@@ -403,7 +403,7 @@ impl Run {
         }
         if self.connection.ending() == Ending::Done && self.connection.outbox().is_empty() {
             self.connection.release();
-            let held = self.connection.held();
+            let held = self.connection.buffer_bytes();
             assert!(
                 held == 0 || self.setting.rules.deflate.is_some(),
                 "a connection that is over holds nothing"

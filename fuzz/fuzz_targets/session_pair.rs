@@ -357,7 +357,7 @@ impl Session {
         if slices < 3 {
             end.connection.outbox().set_blocked(written < bytes.len());
         }
-        let held = end.connection.outbox().held();
+        let held = end.connection.outbox().buffer_bytes();
         let left = end.connection.outbox().queued();
         assert!(
             held <= 2 * left + (512 << 10),
@@ -393,7 +393,7 @@ impl Session {
             self.wires[from].drain(..taken);
             left -= taken;
             while self.poll(who) {}
-            assert!(taken > 0 || left == 0 || self.ends[who].connection.held() > 0);
+            assert!(taken > 0 || left == 0 || self.ends[who].connection.buffer_bytes() > 0);
             if how & 2 != 0 {
                 self.ends[who].connection.release();
             }
@@ -604,7 +604,7 @@ impl Session {
             );
             end.connection.release();
             assert_eq!(
-                end.connection.held(),
+                end.connection.buffer_bytes(),
                 0,
                 "a connection that is over holds nothing"
             );

@@ -139,7 +139,7 @@ impl Candidate {
             took += start.elapsed().as_nanos();
             assert!(progress.done && out[..progress.produced] == message[..]);
         }
-        self.held = compressor.held() + decompressor.held();
+        self.held = compressor.buffer_bytes() + decompressor.buffer_bytes();
         self.compressed = sent.iter().map(Vec::len).sum();
         per_message(spent, took, messages)
     }

@@ -179,11 +179,11 @@ impl Compressor {
 
     /// Bytes allocated for this connection now: history, a dedicated stream, and
     /// the stream of a message that is half-way.
-    pub fn held(&self) -> usize {
+    pub fn buffer_bytes(&self) -> usize {
         let stream = self.stream.as_ref().map_or(0, |_| {
             Deflate::size(self.window_bits).saturating_add(size_of::<Deflater>())
         });
-        self.history.held().saturating_add(stream)
+        self.history.buffer_bytes().saturating_add(stream)
     }
 
     /// A stream that stands where this connection stands.

@@ -102,12 +102,12 @@ impl Decompressor {
 
     /// Bytes allocated for this connection now: history, a dedicated stream, and
     /// the stream of a message that is half-way.
-    pub fn held(&self) -> usize {
+    pub fn buffer_bytes(&self) -> usize {
         let stream = self
             .stream
             .as_ref()
             .map_or(0, |_| Inflate::size().saturating_add(size_of::<Inflater>()));
-        self.history.held().saturating_add(stream)
+        self.history.buffer_bytes().saturating_add(stream)
     }
 
     /// Bytes of plain text that the stream of the next message is primed with: work beside that of its

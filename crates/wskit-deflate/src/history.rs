@@ -61,7 +61,7 @@ impl History {
     }
 
     /// Bytes allocated.
-    pub(crate) fn held(&self) -> usize {
+    pub(crate) fn buffer_bytes(&self) -> usize {
         self.bytes.capacity()
     }
 
@@ -112,7 +112,7 @@ mod tests {
                         all[pushed.saturating_sub(max)..pushed],
                         "max {max} step {step}"
                     );
-                    assert!(history.held() <= max);
+                    assert!(history.buffer_bytes() <= max);
                 }
             }
         }
@@ -122,6 +122,9 @@ mod tests {
     fn history_of_nothing_allocates_nothing() {
         let mut history = History::new(0);
         history.push(b"Hello");
-        assert_eq!((history.parts(), history.held()), ((&[][..], &[][..]), 0));
+        assert_eq!(
+            (history.parts(), history.buffer_bytes()),
+            ((&[][..], &[][..]), 0)
+        );
     }
 }

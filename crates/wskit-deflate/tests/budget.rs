@@ -108,7 +108,7 @@ fn dedicated_streams_are_not_counted() {
     assert!(c.begin(None) && c.begin(Some(1000)));
     let payload = compress_by(&mut c, &b"Hello".repeat(20), 7, 3);
     assert!(d.decompress(&payload[..5], false, &mut [0; 999]).is_ok());
-    assert!(c.held() > 100 << 10 && d.held() > 40 << 10);
+    assert!(c.buffer_bytes() > 100 << 10 && d.buffer_bytes() > 40 << 10);
 }
 
 /// Proves: X-def-2

@@ -41,7 +41,7 @@ fn bomb_stops_where_the_room_ends() {
             payload.len()
         );
         // It holds a stream and the window, not what it could expand to.
-        assert!(d.held() < 100 << 10, "{}", d.held());
+        assert!(d.buffer_bytes() < 100 << 10, "{}", d.buffer_bytes());
     }
 }
 
@@ -61,7 +61,7 @@ fn bomb_by_context_is_bounded_message_by_message() {
     for _ in 0..10_000 {
         let progress = d.decompress(&payload, true, &mut out).unwrap();
         assert!(progress.done && progress.produced == plain.len());
-        assert_eq!(d.held(), 32 << 10);
+        assert_eq!(d.buffer_bytes(), 32 << 10);
     }
     assert_eq!(out, plain);
 }
@@ -96,7 +96,7 @@ fn truncated_message_fails() {
                 assert_eq!(error.close_code(), 1007);
                 // The error stays, and nothing is held any more.
                 assert_eq!(d.decompress(&payload, true, &mut [0; 99]), Err(error));
-                assert_eq!(d.held(), 0);
+                assert_eq!(d.buffer_bytes(), 0);
             }
         }
     }
@@ -184,7 +184,7 @@ fn reference_beyond_the_agreed_window_fails() {
         assert_eq!(decompress(&mut d, &first).as_deref(), Ok(&noise[..]));
         assert_eq!(decompress(&mut d, &second), expected);
         // What is kept for messages that will not come is given up.
-        assert_eq!(d.held() > 0, expected.is_ok());
+        assert_eq!(d.buffer_bytes() > 0, expected.is_ok());
     }
     // Without takeover nothing before the message can be reached.
     let (_, mut d) = codec(window(15, true), &Config::server());

@@ -58,7 +58,7 @@ fn ordinary_receiver_reads_what_is_sent_from_history() {
             );
         }
         if !dedicated {
-            assert!(c.held() <= history);
+            assert!(c.buffer_bytes() <= history);
         }
     }
 }
@@ -109,7 +109,7 @@ fn receiver_keeps_the_whole_agreed_window() {
                     "message {n} bits {bits}"
                 );
             }
-            assert_eq!(d.held(), 1 << bits);
+            assert_eq!(d.buffer_bytes(), 1 << bits);
         }
     }
 }
@@ -138,7 +138,7 @@ fn no_reference_is_beyond_the_agreed_window() {
             }
             assert!(scan.furthest <= 1 << bits, "bits {bits}: {}", scan.furthest);
             assert!(
-                dedicated || c.held() <= 1 << bits,
+                dedicated || c.buffer_bytes() <= 1 << bits,
                 "no more history than can be used"
             );
             // The scan sees something: most of the window is used.

@@ -129,7 +129,7 @@ impl<R: Net, D> Connector<R, D> {
     /// RFC 6455 §4.1 wants at most one connection being opened to an address, and a reasonable number
     /// where a proxy hides the address: a limit of 1 is the one, any other the other.
     #[must_use]
-    pub fn at_a_time(mut self, limit: usize) -> Self {
+    pub fn max_concurrent(mut self, limit: usize) -> Self {
         self.turns = Some(Turns::new(limit));
         self
     }

@@ -153,7 +153,7 @@ impl<C: Timer> Engine<C> {
     ) -> Poll<Result<Option<Item>, Error>> {
         let nothing_else = self.short == Some(way)
             && self.budget < BUDGET
-            && self.inbound.is_dry()
+            && self.inbound.has_no_input()
             && !self.eof
             && link.state() == State::Open
             && !(way == Way::Lend && link.is_over_high_water());

@@ -428,8 +428,8 @@ impl<T: Transport> WebSocket<T> {
 
     /// Bytes of heap held for buffers now: 0 when idle. Borrowed and shared buffers count in full.
     #[must_use]
-    pub fn held(&self) -> usize {
-        self.engine.inbound.held() + self.link.outbox.held()
+    pub fn buffer_bytes(&self) -> usize {
+        self.engine.inbound.buffer_bytes() + self.link.outbox.buffer_bytes()
     }
 
     /// The transport.

@@ -70,7 +70,7 @@ fn waiting(hosts: &[&str], judge: impl FnOnce(&Never, Vec<Waiting<'_>>)) {
         let never = Never::default();
         let connector = Connector::<OnNetwork<Simulated>>::new()
             .dial_by(&never)
-            .at_a_time(1);
+            .max_concurrent(1);
         let line = hosts.iter().map(|host| {
             let (url, connector) = (format!("ws://{host}/"), &connector);
             let mut each = Waiting {

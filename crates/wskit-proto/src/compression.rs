@@ -63,10 +63,10 @@ impl Decoder {
     }
 
     /// Bytes of heap held for this connection now.
-    pub(crate) fn held(&self) -> usize {
+    pub(crate) fn buffer_bytes(&self) -> usize {
         match *self {
             #[cfg(feature = "deflate")]
-            Self::Deflate(ref decompressor) => decompressor.held(),
+            Self::Deflate(ref decompressor) => decompressor.buffer_bytes(),
             #[cfg(test)]
             Self::Spike(_) => 0,
         }
@@ -106,10 +106,10 @@ impl Encoder {
     }
 
     /// Bytes of heap held for this connection now.
-    pub(crate) fn held(&self) -> usize {
+    pub(crate) fn buffer_bytes(&self) -> usize {
         match *self {
             #[cfg(feature = "deflate")]
-            Self::Deflate(ref compressor) => compressor.held(),
+            Self::Deflate(ref compressor) => compressor.buffer_bytes(),
             #[cfg(test)]
             Self::Spike(_) => 0,
         }

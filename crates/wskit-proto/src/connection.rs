@@ -263,8 +263,8 @@ impl Connection {
 
     /// Bytes of heap held now, borrowed buffers included: 0 for an idle connection.
     #[must_use]
-    pub fn held(&self) -> usize {
-        self.inbound.held() + self.outbox.held()
+    pub fn buffer_bytes(&self) -> usize {
+        self.inbound.buffer_bytes() + self.outbox.buffer_bytes()
     }
 
     /// The two halves, for a driver that uses them from two tasks.

@@ -88,7 +88,7 @@ impl ControlQueue {
         self.begun |= n > 0;
     }
 
-    pub(crate) fn held(&self) -> usize {
+    pub(crate) fn buffer_bytes(&self) -> usize {
         self.bytes.capacity()
     }
 }

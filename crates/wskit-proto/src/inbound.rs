@@ -149,7 +149,7 @@ impl Inbound {
         outbox: &mut O,
         clock: impl Fn() -> Instant,
     ) -> Result<Option<Ready>, ProtocolError> {
-        if self.rx.is_dry() {
+        if self.rx.has_no_input() {
             return Ok(None);
         }
         match self.next_message() {
@@ -171,8 +171,8 @@ impl Inbound {
     /// Whether nothing that was read waits to be looked at, so that there is no need to ask for events.
     #[inline]
     #[must_use]
-    pub fn is_dry(&self) -> bool {
-        self.rx.is_dry()
+    pub fn has_no_input(&self) -> bool {
+        self.rx.has_no_input()
     }
 
     /// Takes how much has been decompressed since this was last called, in bytes: what compressed
@@ -502,8 +502,8 @@ impl Inbound {
 
     /// Bytes of heap held now, a borrowed read buffer included.
     #[must_use]
-    pub fn held(&self) -> usize {
-        self.rx.held()
+    pub fn buffer_bytes(&self) -> usize {
+        self.rx.buffer_bytes()
     }
 
     #[cfg(any(test, feature = "deflate"))]
@@ -515,7 +515,7 @@ impl Inbound {
 impl core::fmt::Debug for Inbound {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Inbound")
-            .field("held", &self.held())
+            .field("held", &self.buffer_bytes())
             .finish_non_exhaustive()
     }
 }

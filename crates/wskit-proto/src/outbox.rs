@@ -571,10 +571,16 @@ impl Outbox {
 
     /// Bytes of heap held now, borrowed buffers included; a shared payload counts in full.
     #[must_use]
-    pub fn held(&self) -> usize {
-        let control = self.control.as_ref().map_or(0, |control| control.held());
-        let encoder = self.encoder.as_ref().map_or(0, |encoder| encoder.held());
-        self.queue.held() + control + encoder
+    pub fn buffer_bytes(&self) -> usize {
+        let control = self
+            .control
+            .as_ref()
+            .map_or(0, |control| control.buffer_bytes());
+        let encoder = self
+            .encoder
+            .as_ref()
+            .map_or(0, |encoder| encoder.buffer_bytes());
+        self.queue.buffer_bytes() + control + encoder
     }
 
     /// How long the closing handshake may take (`Config::close_timeout`).

@@ -354,7 +354,7 @@ impl Receiver {
 
     /// Whether nothing is there to be parsed, so that there is no need to try.
     #[inline]
-    pub(crate) fn is_dry(&self) -> bool {
+    pub(crate) fn has_no_input(&self) -> bool {
         self.hot && self.start == self.end && self.carry.is_empty()
     }
 

@@ -445,7 +445,7 @@ impl Transmit {
     }
 
     /// Bytes of heap held, borrowed slabs included; shared payloads count in full.
-    pub(crate) fn held(&self) -> usize {
+    pub(crate) fn buffer_bytes(&self) -> usize {
         let older = self.older.as_deref().map_or(0, |older| {
             let retired: usize = older.retired.iter().map(|slab| slab.len()).sum();
             let large: usize = older

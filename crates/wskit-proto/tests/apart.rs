@@ -38,7 +38,7 @@ fn written(outbox: &mut Outbox) -> Vec<u8> {
 #[test]
 fn plain_messages_need_no_outbox() {
     let (mut inbound, mut outbox) = halves(Config::new());
-    assert!(inbound.is_dry() && !inbound.is_mid_message());
+    assert!(inbound.has_no_input() && !inbound.is_mid_message());
     let session = [
         masked(FIN | TEXT, b"one"),
         masked(FIN | BINARY, b"two"),
@@ -47,7 +47,7 @@ fn plain_messages_need_no_outbox() {
     ]
     .concat();
     give(&mut inbound, &session);
-    assert!(!inbound.is_dry());
+    assert!(!inbound.has_no_input());
     let item = inbound.next_plain().expect("the first");
     let message = inbound.plain(item);
     assert_eq!(
@@ -66,7 +66,7 @@ fn plain_messages_need_no_outbox() {
     assert_eq!(inbound.plain(item).as_text(), Some(""));
     assert!(inbound.next_plain().is_none(), "a ping is no plain message");
     assert!(inbound.next_message().is_none());
-    assert!(!inbound.is_dry(), "it waits to be looked at");
+    assert!(!inbound.has_no_input(), "it waits to be looked at");
     assert!(matches!(
         next(&mut inbound, &mut outbox),
         Some(Ready::Ping(_))
@@ -420,7 +420,7 @@ fn ping_is_not_answered_once_the_transport_has_failed() {
         Some(Ready::Ping(_))
     ));
     assert!(outbox.is_empty(), "nothing more can leave");
-    assert_eq!(outbox.held(), 0);
+    assert_eq!(outbox.buffer_bytes(), 0);
 }
 
 #[test]

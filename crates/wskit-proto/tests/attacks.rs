@@ -128,7 +128,11 @@ fn fragments_take_room_as_they_come() {
                 take(&mut end, &next, now);
                 // The slab that is read into, and the message.
                 let most = (36 << 10) + 2 * count * size;
-                assert!(end.held() <= most, "{} for {count} of {size}", end.held());
+                assert!(
+                    end.buffer_bytes() <= most,
+                    "{} for {count} of {size}",
+                    end.buffer_bytes()
+                );
             }
         }
     }

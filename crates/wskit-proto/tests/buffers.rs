@@ -60,7 +60,11 @@ fn buffer_grows_for_a_peer_that_fills_it_and_shrinks_again() {
         let more = [&next(role)[3..], &filling(role, 40_000)].concat();
         assert!(read(&mut end, &more) > 10);
         end.release();
-        assert!((3..16).contains(&end.held()), "{}", end.held());
+        assert!(
+            (3..16).contains(&end.buffer_bytes()),
+            "{}",
+            end.buffer_bytes()
+        );
         assert_eq!(room(&mut end), BULK - 3);
         // and is given back after one that does not.
         assert_eq!(read(&mut end, &next(role)[3..]), 1);
@@ -154,7 +158,11 @@ fn large_messages_in_a_row_use_one_buffer() {
             let smaller = to(role, FIN | BINARY, &vec![7; 40_000]);
             assert_eq!(count_messages(&mut end, &smaller[..20_000]), 0);
             end.release();
-            assert!((20_000..50_000).contains(&end.held()), "{}", end.held());
+            assert!(
+                (20_000..50_000).contains(&end.buffer_bytes()),
+                "{}",
+                end.buffer_bytes()
+            );
             assert_eq!(count_messages(&mut end, &smaller[20_000..]), 1);
         }
     }
@@ -200,7 +208,7 @@ fn thread_keeps_so_many_buffers_and_no_more() {
                 let _ = read(end, &filling(Role::Server, USUAL));
             }
             let _ = room(end);
-            assert_eq!(end.held(), size);
+            assert_eq!(end.buffer_bytes(), size);
         }
         let before = live();
         for end in &mut ends {
@@ -208,7 +216,7 @@ fn thread_keeps_so_many_buffers_and_no_more() {
                 assert_eq!(read(end, &next(Role::Server)[3..]), 1);
             }
             end.release();
-            assert_eq!(end.held(), 0);
+            assert_eq!(end.buffer_bytes(), 0);
         }
         // Those that are too many have gone back to the system.
         let freed = before - live();
@@ -263,7 +271,7 @@ fn large_read_asks_for_no_more_than_there_is_room() {
             came += payload;
             end.release();
             let room = own_room(&mut end);
-            assert!(came + room <= end.held(), "{room} behind {came}");
+            assert!(came + room <= end.buffer_bytes(), "{room} behind {came}");
         }
     }
 }
@@ -296,7 +304,11 @@ fn header_alone_after_a_large_message_makes_no_room() {
             assert_eq!(read(&mut end, &frame[..head]), 0);
             let _ = room(&mut end);
             end.release();
-            assert!(end.held() < 100, "{} bytes for a header", end.held());
+            assert!(
+                end.buffer_bytes() < 100,
+                "{} bytes for a header",
+                end.buffer_bytes()
+            );
             assert_eq!(feed(&mut end, &frame[head..]), [Got::Binary(payload)]);
         }
     }
@@ -311,7 +323,7 @@ fn earned_room_stays_with_a_peer_that_goes_on() {
         assert_eq!(feed(&mut end, &large).len(), 1);
         assert_eq!(feed(&mut end, &large[..100_000]), []);
         end.release();
-        assert!(end.held() >= 1 << 20, "{}", end.held());
+        assert!(end.buffer_bytes() >= 1 << 20, "{}", end.buffer_bytes());
     }
 }
 
@@ -357,7 +369,11 @@ fn unfinished_message_holds_just_what_has_come() {
             let mut end = open(role, Config::new());
             assert_eq!(read(&mut end, &bytes), 0);
             end.release();
-            assert!((size..size + 100).contains(&end.held()), "{}", end.held());
+            assert!(
+                (size..size + 100).contains(&end.buffer_bytes()),
+                "{}",
+                end.buffer_bytes()
+            );
         }
     }
 }

@@ -15,23 +15,23 @@ use wskit_proto::{Config, Event, Message, Role};
 fn connection_counts_what_waits() {
     for role in ROLES {
         let mut end = open(role, Config::new());
-        assert_eq!(end.held(), 0, "an idle connection holds nothing");
+        assert_eq!(end.buffer_bytes(), 0, "an idle connection holds nothing");
         let big = vec![1; 50_000];
         end.feed(Bytes::from(big.clone())).unwrap();
-        let one = end.held();
+        let one = end.buffer_bytes();
         assert!(one >= 50_000, "{one}");
         end.feed(big.clone()).unwrap();
         end.feed("small").unwrap();
         end.feed(&big).unwrap();
-        let three = end.held();
+        let three = end.buffer_bytes();
         assert!(three >= 150_000, "{three}");
         assert!(three < 150_000 + (1 << 18), "{three}");
         assert_eq!(sent(&mut end).len(), 4);
-        assert!(end.held() <= 1024, "{}", end.held());
+        assert!(end.buffer_bytes() <= 1024, "{}", end.buffer_bytes());
 
-        let before = end.held();
+        let before = end.buffer_bytes();
         feed(&mut end, &to(role, FIN | PING, &[7; 125]));
-        let answer = end.held();
+        let answer = end.buffer_bytes();
         assert!(answer > before, "an answer waits");
         assert_eq!(sent(&mut end), [(FIN | PONG, vec![7; 125])]);
     }

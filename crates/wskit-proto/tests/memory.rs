@@ -57,7 +57,7 @@ fn lent_messages_allocate_nothing() {
                     end.release();
                 }
                 assert_eq!(CALLS.get() - calls, 0, "{role:?}, {size} bytes");
-                assert_eq!(end.held(), 0);
+                assert_eq!(end.buffer_bytes(), 0);
             }
         }
     }
@@ -69,7 +69,7 @@ fn idle_connection_holds_nothing() {
     let now = Instant::now();
     for role in ROLES {
         let mut end = open(role, Config::new());
-        assert_eq!(end.held(), 0, "before the first byte");
+        assert_eq!(end.buffer_bytes(), 0, "before the first byte");
         for size in [0, 100, 9_000, 40_000, 500_000] {
             let fragments = [to(role, BINARY, &vec![1; size]), to(role, FIN, b"x")].concat();
             let session = [
@@ -82,7 +82,7 @@ fn idle_connection_holds_nothing() {
             assert_eq!(pump(&mut end, &session, now, true), 2);
             drop(session);
             end.release();
-            assert_eq!(end.held(), 0, "after messages of {size} bytes");
+            assert_eq!(end.buffer_bytes(), 0, "after messages of {size} bytes");
             let _ = live_before;
         }
     }
@@ -118,13 +118,13 @@ fn announced_length_allocates_nothing_and_growth_follows_what_came() {
                     now_live <= most,
                     "{now_live} bytes live after {received} bytes"
                 );
-                assert!(end.held() as isize <= most);
+                assert!(end.buffer_bytes() as isize <= most);
             }
         }
-        assert!(end.held() <= LIMIT + (64 << 10));
+        assert!(end.buffer_bytes() <= LIMIT + (64 << 10));
         assert_eq!(pump(&mut end, &frame[frame.len() - 1..], now, false), 1);
         end.release();
-        assert_eq!(end.held(), 0);
+        assert_eq!(end.buffer_bytes(), 0);
     }
 }
 
@@ -140,9 +140,13 @@ fn room_after_a_large_message_is_given_up_when_the_next_stalls() {
         let mut end = open(role, Config::new());
         assert_eq!(pump(&mut end, &frame, now, false), 1);
         assert_eq!(pump(&mut end, &frame[..2000], now, false), 0);
-        assert!(end.held() >= LARGE, "room for as much as before");
+        assert!(end.buffer_bytes() >= LARGE, "room for as much as before");
         end.release();
-        assert!(end.held() <= 4000, "{} bytes for 2000", end.held());
+        assert!(
+            end.buffer_bytes() <= 4000,
+            "{} bytes for 2000",
+            end.buffer_bytes()
+        );
         // Nothing is lost by it.
         assert_eq!(pump(&mut end, &frame[2000..], now, false), 1);
     }
@@ -183,7 +187,11 @@ fn unfinished_message_of_any_fragmentation_holds_the_limit_at_most() {
             for _ in 1..LIMIT / size {
                 assert_eq!(feed(&mut end, &to(role, CONTINUATION, &vec![1; size])), []);
                 end.release();
-                assert!(end.held() <= LIMIT + (4 << 10), "{} bytes held", end.held());
+                assert!(
+                    end.buffer_bytes() <= LIMIT + (4 << 10),
+                    "{} bytes held",
+                    end.buffer_bytes()
+                );
             }
         }
     }

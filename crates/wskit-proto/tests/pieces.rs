@@ -120,7 +120,7 @@ fn large_message_in_pieces_holds_the_read_buffer_only() {
                 };
                 joined.extend(data);
             }
-            most = most.max(end.held());
+            most = most.max(end.buffer_bytes());
         }
         assert_eq!(joined, payload);
         assert!(most <= 32 << 10, "{most}");

@@ -132,7 +132,7 @@ fn ping_goes_at_the_next_frame_border_wherever_a_write_stopped() {
                     "{role:?} stopped at {at}, then in the ping"
                 );
                 assert!(end.take_output() == rest);
-                assert_eq!(end.held(), 0);
+                assert_eq!(end.buffer_bytes(), 0);
             }
         }
     }
@@ -236,7 +236,7 @@ proptest! {
         prop_assert_eq!(pings, 0);
         prop_assert!(pinged >= 0, "no more pongs than pings");
         end.release();
-        prop_assert_eq!(end.held(), 0);
+        prop_assert_eq!(end.buffer_bytes(), 0);
     }
 }
 
@@ -348,12 +348,12 @@ fn pings_of_the_application_are_bounded() {
 fn stalled_socket_holds_what_waits_and_no_slab() {
     let mut server = server();
     server.feed("a few bytes").unwrap();
-    assert!(server.held() >= 64 << 10, "a borrowed buffer");
+    assert!(server.buffer_bytes() >= 64 << 10, "a borrowed buffer");
     server.outbox().set_blocked(true);
-    assert!(server.held() <= 64, "{}", server.held());
+    assert!(server.buffer_bytes() <= 64, "{}", server.buffer_bytes());
     server.feed(" and more").unwrap();
     server.outbox().set_blocked(true);
-    assert!(server.held() <= 128, "{}", server.held());
+    assert!(server.buffer_bytes() <= 128, "{}", server.buffer_bytes());
     assert_eq!(sent(&mut server).len(), 2);
-    assert_eq!(server.held(), 0);
+    assert_eq!(server.buffer_bytes(), 0);
 }

@@ -103,7 +103,7 @@ fn length_is_judged_by_the_header_alone() {
                 end.release();
                 let _ = end.take_output();
                 assert!(
-                    end.held() <= 256,
+                    end.buffer_bytes() <= 256,
                     "nothing is held for what was only announced"
                 );
             }

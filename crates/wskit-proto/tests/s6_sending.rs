@@ -130,7 +130,7 @@ proptest! {
             prop_assert_eq!(feed(&mut receiver, &output), [got(message)]);
         }
         sender.release();
-        prop_assert_eq!(sender.held(), 0);
+        prop_assert_eq!(sender.buffer_bytes(), 0);
     }
 }
 
@@ -194,7 +194,7 @@ fn echo_gives_back_what_came() {
             assert_eq!(sent(&mut end), [(FIN | BINARY, payload)]);
         }
         end.release();
-        assert_eq!(end.held(), 0);
+        assert_eq!(end.buffer_bytes(), 0);
     }
 }
 
@@ -254,6 +254,6 @@ fn message_can_be_kept() {
         assert_eq!(kept, Some(Message::text(payload)));
         assert_eq!(poll(&mut client), []);
         client.release();
-        assert_eq!(client.held(), 0);
+        assert_eq!(client.buffer_bytes(), 0);
     }
 }

@@ -83,7 +83,7 @@ proptest! {
                     Err(mistake) => prop_assert_eq!(error.replace(mistake), None),
                 }
             }
-            prop_assert!(end.held() < 200 << 10);
+            prop_assert!(end.buffer_bytes() < 200 << 10);
         }
         prop_assert!(events >= good);
         prop_assert!(error.is_none() || end.state() != State::Open);

@@ -403,6 +403,6 @@ fn message_in_a_buffer_of_its_own_outlives_the_transport() {
         assert_eq!(inbound.message(token).as_text(), Some("in two parts"));
         assert!(matches!(inbound.next(&mut outbox, now), Ok(None)));
         inbound.release();
-        assert_eq!(inbound.held(), 0);
+        assert_eq!(inbound.buffer_bytes(), 0);
     }
 }

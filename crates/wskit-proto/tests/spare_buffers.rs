@@ -27,7 +27,7 @@ fn thread_keeps_so_many_buffers_only() {
             };
             room[..ping.len()].copy_from_slice(&ping);
             end.filled(ping.len());
-            assert!(end.held() >= (64 + 32) * 1024, "both are lent");
+            assert!(end.buffer_bytes() >= (64 + 32) * 1024, "both are lent");
         }
         assert!(live() - before > 60 * 96 * 1024);
         for end in &mut all {
@@ -59,7 +59,7 @@ fn long_queue_of_large_payloads_leaves_nothing() {
         }
         assert!(sent(&mut end) == expected);
         drop(expected);
-        assert_eq!(end.held(), 0);
+        assert_eq!(end.buffer_bytes(), 0);
         after.push(live());
     }
     assert!(

@@ -380,7 +380,7 @@ fn close_that_is_not_answered_ends_at_its_deadline() {
         );
         assert_eq!(end.ending(), Ending::Done);
         end.release();
-        assert_eq!(end.held(), 0, "nothing is left of it");
+        assert_eq!(end.buffer_bytes(), 0, "nothing is left of it");
     }
 }
 

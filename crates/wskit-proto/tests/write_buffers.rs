@@ -24,7 +24,7 @@ fn small_messages_share_one_buffer() {
             end.feed(vec![7; 100]).unwrap();
             assert!(end.outbox().is_contiguous(), "{role:?}, {n}");
         }
-        assert_eq!(end.held(), BUFFER, "{role:?}");
+        assert_eq!(end.buffer_bytes(), BUFFER, "{role:?}");
         assert_eq!(sent(&mut end).len(), 500);
     }
 }
@@ -69,7 +69,7 @@ fn stalled_socket_keeps_its_buffer_if_a_quarter_is_filled() {
         }
         let waiting = end.outbox().queued();
         end.outbox().set_blocked(true);
-        assert_eq!(end.held(), held, "{waiting} bytes wait");
+        assert_eq!(end.buffer_bytes(), held, "{waiting} bytes wait");
         assert_eq!(end.take_output().len(), waiting);
     }
 }
@@ -98,17 +98,25 @@ fn held_counts_all_that_waits() {
     for _ in 0..5 {
         end.feed(&[7; COPIED]).unwrap();
     }
-    assert_eq!(end.held(), 2 * BUFFER);
+    assert_eq!(end.buffer_bytes(), 2 * BUFFER);
     end.feed(Bytes::from(vec![7; 100_000])).unwrap();
     end.feed(vec![7; 50_000]).unwrap();
-    assert_eq!(end.held(), 2 * BUFFER + 150_000);
+    assert_eq!(end.buffer_bytes(), 2 * BUFFER + 150_000);
     end.outbox().ping(b"?").unwrap();
-    assert!(end.held() > 2 * BUFFER + 150_000, "{}", end.held());
+    assert!(
+        end.buffer_bytes() > 2 * BUFFER + 150_000,
+        "{}",
+        end.buffer_bytes()
+    );
     let _ = end.take_output();
-    assert_eq!(end.held(), 0);
+    assert_eq!(end.buffer_bytes(), 0);
 
     end.outbox().ping(b"?").unwrap();
-    assert!((3..100).contains(&end.held()), "{}", end.held());
+    assert!(
+        (3..100).contains(&end.buffer_bytes()),
+        "{}",
+        end.buffer_bytes()
+    );
 }
 
 /// Proves: X-mem-1
@@ -120,13 +128,13 @@ fn buffers_go_back_as_soon_as_they_are_written() {
     }
     // Three frames of this size fill a buffer.
     for buffers in (1..=4).rev() {
-        assert_eq!(end.held(), buffers * BUFFER);
+        assert_eq!(end.buffer_bytes(), buffers * BUFFER);
         end.advance(FRAME);
         end.advance(2 * FRAME - 1);
-        assert_eq!(end.held(), buffers * BUFFER, "one byte waits");
+        assert_eq!(end.buffer_bytes(), buffers * BUFFER, "one byte waits");
         end.advance(1);
     }
-    assert_eq!(end.held(), 0);
+    assert_eq!(end.buffer_bytes(), 0);
 }
 
 /// Proves: X-mem-1

@@ -36,7 +36,7 @@ impl Clients {
                 let plain = Connector::new()
                     .config(config())
                     .local_address(from)
-                    .at_a_time(64);
+                    .max_concurrent(64);
                 let deflating = plain.clone().deflate(wskit::deflate::Config::client());
                 [plain, deflating]
             })

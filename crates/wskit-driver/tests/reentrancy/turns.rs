@@ -50,7 +50,7 @@ fn connector(hook: &Arc<Hook>, fails: bool) -> OneAtATime {
     let connector = Connector::<OnNetwork<Simulated>>::new()
         .observer(Arc::new(Telling(hook.clone())))
         .dial_by(Dialler { fails })
-        .at_a_time(1);
+        .max_concurrent(1);
     Arc::new(connector)
 }
 

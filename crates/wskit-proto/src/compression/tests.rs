@@ -296,18 +296,18 @@ fn bomb_stops_at_the_limit_while_it_is_expanded() {
                     })
                     .sum::<usize>();
                 assert!(
-                    end.0.held() <= LIMIT + (64 << 10),
+                    end.0.buffer_bytes() <= LIMIT + (64 << 10),
                     "{} bytes held",
-                    end.0.held()
+                    end.0.buffer_bytes()
                 );
                 if let Some(Got::Error(error)) = got.last() {
                     break error.clone();
                 }
                 end.0.release();
                 assert!(
-                    end.0.held() <= if pieces { 32 << 10 } else { LIMIT + (4 << 10) },
+                    end.0.buffer_bytes() <= if pieces { 32 << 10 } else { LIMIT + (4 << 10) },
                     "{} bytes held",
-                    end.0.held()
+                    end.0.buffer_bytes()
                 );
                 give(&mut end.0, &run);
             };
@@ -434,7 +434,7 @@ fn large_compressed_message_comes_in_pieces_as_it_expands() {
                 1
             );
             end.0.release();
-            assert_eq!(end.0.held(), 0);
+            assert_eq!(end.0.buffer_bytes(), 0);
         }
     }
 }

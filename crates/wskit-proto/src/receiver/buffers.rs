@@ -16,7 +16,7 @@ impl Receiver {
     #[inline]
     pub(crate) fn read_buf(&mut self) -> ReadBuf<'_> {
         // Between messages, with nothing left over: the buffer from its start.
-        if self.is_dry() && !self.bulk && self.expected == 0 {
+        if self.has_no_input() && !self.bulk && self.expected == 0 {
             self.start = 0;
             self.end = 0;
             let slab = self.memory.slab_mut();
@@ -172,8 +172,11 @@ impl Receiver {
     }
 
     /// Bytes of heap that this connection holds now, a borrowed slab included.
-    pub(crate) fn held(&self) -> usize {
-        let decoder = self.decoder.as_ref().map_or(0, |decoder| decoder.held());
+    pub(crate) fn buffer_bytes(&self) -> usize {
+        let decoder = self
+            .decoder
+            .as_ref()
+            .map_or(0, |decoder| decoder.buffer_bytes());
         self.memory.slab().len() + self.memory.own().capacity() + self.carry.capacity() + decoder
     }
 

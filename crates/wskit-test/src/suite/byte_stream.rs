@@ -141,7 +141,7 @@ pub fn borders_of_messages_mean_nothing<H: Harness>() {
                 loop {
                     let some = read(&mut stream, 1000).await.unwrap();
                     // The read buffer of one who is sent much at once, and no message.
-                    assert!(stream.get_ref().held() <= 128 << 10);
+                    assert!(stream.get_ref().buffer_bytes() <= 128 << 10);
                     got.extend_from_slice(&some);
                     if got.len() == data.len() {
                         break;
@@ -251,13 +251,13 @@ pub fn stream_waits_while_the_peer_does_not_read<H: Harness>() {
                 written += n.unwrap();
                 assert!(written < 50_000, "{written} bytes and no end");
             }
-            let held = stream.get_ref().held();
+            let held = stream.get_ref().buffer_bytes();
             for _ in 0..100 {
                 assert!(once(write(&mut stream, &data)).await.is_none());
                 assert!(once(flush(&mut stream)).await.is_none());
                 assert!(once(read(&mut stream, 10)).await.is_none());
             }
-            assert_eq!(stream.get_ref().held(), held);
+            assert_eq!(stream.get_ref().buffer_bytes(), held);
             assert!(once(close(&mut stream)).await.is_none());
             let script = async {
                 let mut got = Vec::new();
@@ -371,7 +371,7 @@ pub fn stream_that_only_writes_answers_pings<H: Harness>() {
             peer.send(&head[..40_000]).await;
             write(&mut stream, b"data").await.unwrap();
             flush(&mut stream).await.unwrap();
-            assert!(stream.get_ref().held() <= 32 << 10);
+            assert!(stream.get_ref().buffer_bytes() <= 32 << 10);
             let rest = async {
                 peer.send(&head[40_000..]).await;
                 peer.send(peer.frames().close(1000, "")).await;

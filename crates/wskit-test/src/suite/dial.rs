@@ -237,7 +237,7 @@ pub fn connections_are_opened_so_many_at_a_time<H: Harness>() {
     for limit in [1, 2] {
         run_timed::<H>(async {
             let network = Network::new().at("192.0.2.1:80", Answer::Accept(millis(100)));
-            let connector = patient::<H>(Duration::from_secs(7)).at_a_time(limit);
+            let connector = patient::<H>(Duration::from_secs(7)).max_concurrent(limit);
             let another = connector.clone();
             let begun = now::<H>();
             let servers = async {
@@ -268,7 +268,7 @@ pub fn connections_are_opened_so_many_at_a_time<H: Harness>() {
 pub fn dropped_turn_is_passed_on<H: Harness>() {
     run::<H>(async {
         let network = Network::new().at("192.0.2.1:80", Answer::Accept(AT_ONCE));
-        let connector = connector::<H>().at_a_time(1);
+        let connector = connector::<H>().max_concurrent(1);
         let url = "ws://192.0.2.1/";
         let mut first = Box::pin(connector.connect(url));
         assert!(once(first.as_mut()).await.is_none());
