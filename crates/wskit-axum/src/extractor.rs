@@ -157,7 +157,7 @@ impl WebSocketUpgrade {
     ///
     /// A request of an origin that is not let in gets the 403 instead, and the callback is dropped.
     ///
-    /// Return this response and no other: see [`wskit_hyper::Opening::open`].
+    /// Return this response and no other: see [`wskit_hyper::PendingWebSocket::open`].
     ///
     /// When the server shuts down, axum does not wait for these tasks: keep track of them.
     ///

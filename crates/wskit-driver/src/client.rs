@@ -1,6 +1,6 @@
-mod parsed;
+mod via_http;
 
-pub use parsed::HttpHandshake;
+pub use via_http::RequestViaHttp;
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -30,7 +30,7 @@ mod models;
 mod net;
 #[cfg(feature = "metrics")]
 mod observer;
-mod opening;
+mod pending_websocket;
 pub mod reconnect;
 mod redirect;
 mod runtime;
@@ -52,7 +52,7 @@ mod watch;
 mod websocket;
 
 pub use byte_stream::ByteStream;
-pub use client::{Client, HttpHandshake};
+pub use client::{Client, RequestViaHttp};
 pub use connector::Connector;
 pub use error::Error;
 pub use event::Event;
@@ -63,11 +63,11 @@ pub use message_writer::MessageWriter;
 pub use net::Net;
 #[cfg(feature = "metrics")]
 pub use observer::{Ended, Observed, Observer};
-pub use opening::Opening;
+pub use pending_websocket::PendingWebSocket;
 pub use reconnect::Reconnect;
 pub use redirect::RedirectError;
 pub use runtime::{Runtime, within};
-pub use server::{HttpRequest, HttpUpgrade, Request, Server, Upgrade};
+pub use server::{PlainHttp, Request, Server, Upgrade, UpgradeViaHttp};
 pub use shutdown::{Report, Shutdown};
 pub use split::{
     Buffered, Lane, LaneConfig, Overflow, Priority, Pushed, ReadRef, Reader, ReaderPiece,

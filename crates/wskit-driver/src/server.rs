@@ -1,6 +1,6 @@
-mod parsed;
+mod via_http;
 
-pub use parsed::HttpUpgrade;
+pub use via_http::UpgradeViaHttp;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -192,7 +192,7 @@ impl<R> Server<R> {
                     Err(Error::OriginRefused)
                 }
             },
-            Ok(Incoming::Http(request)) => Ok(Request::Http(HttpRequest {
+            Ok(Incoming::Http(request)) => Ok(Request::Http(PlainHttp {
                 io,
                 request,
                 settings: settings.clone(),
@@ -231,7 +231,7 @@ pub enum Request<T: Transport> {
     /// A request for a WebSocket that may be accepted.
     WebSocket(Upgrade<T>),
     /// Ordinary HTTP.
-    Http(HttpRequest<T>),
+    Http(PlainHttp<T>),
 }
 
 /// A request for a WebSocket, checked and waiting for an answer. Dropping it drops the connection
@@ -296,7 +296,7 @@ impl<T: Transport> Upgrade<T> {
     /// Refuses: answers with any status but 101 and ends the connection.
     ///
     /// # Errors
-    /// As [`HttpRequest::respond`].
+    /// As [`PlainHttp::respond`].
     ///
     /// # Cancel safety
     /// A dropped refusal drops the stream.
@@ -329,13 +329,13 @@ impl<T: Transport> fmt::Debug for Upgrade<T> {
 
 /// An ordinary HTTP request on the port of a WebSocket server: serve a page, a health check, or
 /// nothing. One request a connection.
-pub struct HttpRequest<T: Transport> {
+pub struct PlainHttp<T: Transport> {
     io: T,
     request: PlainRequest,
     settings: Arc<Settings>,
 }
 
-impl<T: Transport> HttpRequest<T> {
+impl<T: Transport> PlainHttp<T> {
     /// Method, target and headers.
     #[must_use]
     pub fn request(&self) -> &http::Request<()> {
@@ -367,9 +367,9 @@ impl<T: Transport> HttpRequest<T> {
     }
 }
 
-impl<T: Transport> fmt::Debug for HttpRequest<T> {
+impl<T: Transport> fmt::Debug for PlainHttp<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpRequest")
+        f.debug_struct("PlainHttp")
             .field("request", &self.request)
             .finish_non_exhaustive()
     }

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use http::Response;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::SendRequest;
-use wskit_driver::{Error, HttpHandshake, within};
+use wskit_driver::{Error, RequestViaHttp, within};
 use wskit_handshake::{ClientRequest, HandshakeError, Refusal, RequestError};
 use wskit_tokio::TokioTimer;
 
-use crate::opening::{Handover, Opening};
+use crate::pending_websocket::{Handover, PendingWebSocket};
 use crate::{Client, WebSocket};
 
 /// Opens a WebSocket on a connection of hyper's, in at most `Config::handshake_timeout`. Gives the
@@ -61,7 +61,7 @@ where
 /// # Cancel safety
 /// A dropped open drops the connection.
 pub async fn open(
-    handshake: HttpHandshake,
+    handshake: RequestViaHttp,
     mut response: Response<Incoming>,
 ) -> Result<WebSocket, Error> {
     let opening = match handshake.confirm(&response) {
@@ -73,7 +73,7 @@ pub async fn open(
         Err(error) => return Err(error),
     };
     let handover = Handover::http1(hyper::upgrade::on(&mut response));
-    Opening { handover, opening }.open().await
+    PendingWebSocket { handover, opening }.open().await
 }
 
 /// As much of the body as is kept of a refusal that was read by wskit itself.

@@ -28,7 +28,7 @@ pub type IoWrite = SplitHalf<wskit_tokio::IoWrite<TcpStream>, wskit_tokio::IoWri
 
 impl Io {
     /// The transport, and the peer's bytes that hyper had read already: the start of its frames. It is
-    /// read when the application reads; over HTTP/2 [`Opening`](crate::Opening) reads ahead.
+    /// read when the application reads; over HTTP/2 [`PendingWebSocket`](crate::PendingWebSocket) reads ahead.
     #[must_use]
     pub fn new(upgraded: Upgraded) -> (Self, Bytes) {
         // As hyper's own connections hand it over, then as the ones of hyper-util do that tell HTTP/1

@@ -6,7 +6,7 @@ mod client;
 #[cfg(feature = "http2")]
 mod http2;
 mod io;
-mod opening;
+mod pending_websocket;
 #[cfg(feature = "http2")]
 mod read_ahead;
 mod refused;
@@ -19,7 +19,7 @@ pub use http2::{
     HTTP2_CONNECTION_WINDOW, HTTP2_STREAM_WINDOW, ReadAhead, ReadAheadFull, http2_settings,
 };
 pub use io::{Io, IoRead, IoWrite};
-pub use opening::Opening;
+pub use pending_websocket::PendingWebSocket;
 pub use refused::Refused;
 pub use server::{Attempt, Upgrade, upgrade};
 pub use wskit_driver::{Error, Event};

@@ -3,17 +3,17 @@ use std::ops::Deref;
 
 use http::{Extensions, Request, Response, request};
 use hyper::upgrade::OnUpgrade;
-use wskit_driver::HttpUpgrade;
+use wskit_driver::UpgradeViaHttp;
 use wskit_handshake::{Accept, BuildError, RequestHead, UpgradeRequest};
 
 use crate::Server;
 #[cfg(feature = "http2")]
 use crate::http2::ReadAhead;
-use crate::opening::{Handover, Opening};
+use crate::pending_websocket::{Handover, PendingWebSocket};
 use crate::refused::Refused;
 
 /// Accepts a request for a WebSocket as `server` says: gives the response to return and the connection
-/// to [open](Opening::open) in a task of its own.
+/// to [open](PendingWebSocket::open) in a task of its own.
 ///
 /// The body of the request is left alone; an upgrade has none.
 ///
@@ -22,7 +22,7 @@ use crate::refused::Refused;
 pub fn upgrade<B>(
     request: &mut Request<B>,
     server: &Server,
-) -> Result<(Response<()>, Opening), Refused> {
+) -> Result<(Response<()>, PendingWebSocket), Refused> {
     Attempt::from_request(request)?.check(server)?.accept()
 }
 
@@ -84,7 +84,7 @@ impl Attempt {
 /// A request for a WebSocket, checked and waiting for an answer. To refuse it after all, drop it and
 /// return any other response. It derefs to the [`UpgradeRequest`].
 pub struct Upgrade {
-    upgrade: HttpUpgrade,
+    upgrade: UpgradeViaHttp,
     handover: Handover,
 }
 
@@ -93,7 +93,7 @@ impl Upgrade {
     ///
     /// # Errors
     /// As [`accept_with`](Self::accept_with); none by what a server can be set to.
-    pub fn accept(self) -> Result<(Response<()>, Opening), Refused> {
+    pub fn accept(self) -> Result<(Response<()>, PendingWebSocket), Refused> {
         self.accept_with(Ok)
     }
 
@@ -104,10 +104,10 @@ impl Upgrade {
     pub fn accept_with(
         self,
         with: impl FnOnce(Accept) -> Result<Accept, BuildError>,
-    ) -> Result<(Response<()>, Opening), Refused> {
+    ) -> Result<(Response<()>, PendingWebSocket), Refused> {
         let (response, opening) = self.upgrade.accept_with(with)?;
         let handover = self.handover;
-        Ok((response, Opening { handover, opening }))
+        Ok((response, PendingWebSocket { handover, opening }))
     }
 }
 

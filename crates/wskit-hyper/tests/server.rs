@@ -228,7 +228,7 @@ async fn server_looks_at_the_request_and_sets_a_cookie() {
     .await;
 }
 
-/// A dropped [`wskit_hyper::Opening`] leaves no connection behind.
+/// A dropped [`wskit_hyper::PendingWebSocket`] leaves no connection behind.
 #[tokio::test]
 async fn client_sees_the_end_when_the_opening_is_dropped() {
     bounded(async {
@@ -244,7 +244,7 @@ async fn client_sees_the_end_when_the_opening_is_dropped() {
     .await;
 }
 
-/// What [`wskit_hyper::Opening::open`] says when the request was answered by `answer`.
+/// What [`wskit_hyper::PendingWebSocket::open`] says when the request was answered by `answer`.
 async fn error_after(
     server: Server,
     answer: impl Fn(Response<()>) -> Option<Response<Bytes>> + Send + Sync + 'static,

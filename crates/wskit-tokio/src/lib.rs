@@ -48,8 +48,8 @@ pub type Dialer = dial::Dialer<Tokio>;
 pub type Request<S> = wskit_driver::Request<Io<S>>;
 /// A request for a WebSocket; see [`wskit_driver::Upgrade`].
 pub type Upgrade<S> = wskit_driver::Upgrade<Io<S>>;
-/// An ordinary HTTP request; see [`wskit_driver::HttpRequest`].
-pub type HttpRequest<S> = wskit_driver::HttpRequest<Io<S>>;
+/// An ordinary HTTP request; see [`wskit_driver::PlainHttp`].
+pub type PlainHttp<S> = wskit_driver::PlainHttp<Io<S>>;
 
 /// A connection over a stream that is upgraded already; `leftover` is what came behind the handshake.
 #[must_use]

@@ -19,9 +19,8 @@ pub use wskit_tokio as tokio;
 
 #[cfg(feature = "tokio")]
 pub use wskit_tokio::{
-    ByteStream, Client, ClientStream, Connector, HttpRequest, Lane, MessageWriter, Reader,
-    Reconnect, Request, Server, Shutdown, Upgrade, WeakWriter, WebSocket, Writer, connect,
-    from_parts,
+    ByteStream, Client, ClientStream, Connector, Lane, MessageWriter, PlainHttp, Reader, Reconnect,
+    Request, Server, Shutdown, Upgrade, WeakWriter, WebSocket, Writer, connect, from_parts,
 };
 
 /// The binding to async-std and smol. Its types are also at the root of this crate where the feature
@@ -31,9 +30,8 @@ pub use wskit_async_std as async_std;
 
 #[cfg(all(feature = "async-std", not(feature = "tokio")))]
 pub use wskit_async_std::{
-    ByteStream, Client, ClientStream, Connector, HttpRequest, Lane, MessageWriter, Reader,
-    Reconnect, Request, Server, Shutdown, Upgrade, WeakWriter, WebSocket, Writer, connect,
-    from_parts,
+    ByteStream, Client, ClientStream, Connector, Lane, MessageWriter, PlainHttp, Reader, Reconnect,
+    Request, Server, Shutdown, Upgrade, WeakWriter, WebSocket, Writer, connect, from_parts,
 };
 
 /// Compression: its settings, and what can be agreed on.

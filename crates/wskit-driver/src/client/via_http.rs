@@ -11,17 +11,17 @@ use super::Client;
 use crate::error::Error;
 use crate::extensions::Extensions;
 use crate::keys::nonce;
-use crate::opening::Opening;
+use crate::pending_websocket::PendingWebSocket;
 use crate::watch::Watcher;
 
 impl<R> Client<R> {
     /// Makes a request for an HTTP library to send, with the path as its URI and the host in `Host`.
-    /// The answer goes to [`HttpHandshake::confirm`]. No time is kept: until the transport is handed
+    /// The answer goes to [`RequestViaHttp::confirm`]. No time is kept: until the transport is handed
     /// over it is the library's.
     ///
     /// # Errors
     /// [`Error::Request`], and [`Error::Io`] when the system has no random bytes to give.
-    pub fn request<Q>(&self, request: Q) -> Result<(Request<()>, HttpHandshake), Error>
+    pub fn request<Q>(&self, request: Q) -> Result<(Request<()>, RequestViaHttp), Error>
     where
         Q: TryInto<ClientRequest>,
         RequestError: From<Q::Error>,
@@ -29,7 +29,7 @@ impl<R> Client<R> {
         let request = request.try_into().map_err(RequestError::from)?;
         let request = self.extensions.offer(request)?;
         let (request, check) = request.into_http(nonce()?);
-        let handshake = HttpHandshake {
+        let handshake = RequestViaHttp {
             check,
             config: self.config.clone(),
             extensions: self.extensions.clone(),
@@ -40,20 +40,20 @@ impl<R> Client<R> {
 }
 
 /// A request that an HTTP library sends, and what its answer has to say; from [`Client::request`].
-pub struct HttpHandshake {
+pub struct RequestViaHttp {
     check: ResponseCheck,
     config: Arc<Config>,
     extensions: Extensions,
     watcher: Watcher,
 }
 
-impl HttpHandshake {
+impl RequestViaHttp {
     /// Judges the answer: the connection to open on what the library then hands over.
     ///
     /// # Errors
     /// [`Error::Handshake`] when the server refuses (its body is left in `response`) or breaks the
     /// rules, also those of compression.
-    pub fn confirm<B>(self, response: &Response<B>) -> Result<Opening, Error> {
+    pub fn confirm<B>(self, response: &Response<B>) -> Result<PendingWebSocket, Error> {
         let confirmed = self.check.check(response).map_err(Error::from);
         let confirmed = confirmed.and_then(|accepted| {
             let agreed = self.extensions.confirm(&accepted.extensions)?;
@@ -62,7 +62,7 @@ impl HttpHandshake {
         let (accepted, agreed) = confirmed.inspect_err(|error| {
             self.watcher.refused(Role::Client, error);
         })?;
-        Ok(Opening {
+        Ok(PendingWebSocket {
             role: Role::Client,
             config: self.config,
             extensions: self.extensions,
@@ -73,8 +73,8 @@ impl HttpHandshake {
     }
 }
 
-impl fmt::Debug for HttpHandshake {
+impl fmt::Debug for RequestViaHttp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpHandshake").finish_non_exhaustive()
+        f.debug_struct("RequestViaHttp").finish_non_exhaustive()
     }
 }

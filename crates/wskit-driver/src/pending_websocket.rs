@@ -12,10 +12,10 @@ use crate::websocket::WebSocket;
 /// A connection that both ends have agreed on by messages of an HTTP library's, and that waits for the
 /// library to hand over its transport.
 ///
-/// Made by [`HttpUpgrade::accept`](crate::HttpUpgrade::accept) and
-/// [`HttpHandshake::confirm`](crate::HttpHandshake::confirm).
+/// Made by [`UpgradeViaHttp::accept`](crate::UpgradeViaHttp::accept) and
+/// [`RequestViaHttp::confirm`](crate::RequestViaHttp::confirm).
 #[must_use = "the connection is made by `open`"]
-pub struct Opening {
+pub struct PendingWebSocket {
     pub(crate) role: Role,
     pub(crate) config: Arc<Config>,
     pub(crate) extensions: Extensions,
@@ -24,7 +24,7 @@ pub struct Opening {
     pub(crate) watcher: Watcher,
 }
 
-impl Opening {
+impl PendingWebSocket {
     /// The connection over its transport. `leftover` is what the library had read behind the head: the
     /// start of the peer's frames.
     #[must_use]
@@ -48,9 +48,9 @@ impl Opening {
     }
 }
 
-impl fmt::Debug for Opening {
+impl fmt::Debug for PendingWebSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opening")
+        f.debug_struct("PendingWebSocket")
             .field("role", &self.role)
             .field("protocol", &self.protocol)
             .finish_non_exhaustive()

@@ -12,7 +12,7 @@ use wskit_proto::Role;
 
 use super::{Server, Settings};
 use crate::error::Error;
-use crate::opening::Opening;
+use crate::pending_websocket::PendingWebSocket;
 
 impl<R> Server<R> {
     /// Lets pages of other origins in.
@@ -28,9 +28,9 @@ impl<R> Server<R> {
     ///
     /// # Errors
     /// The 403 to answer with, when the origin is not let in.
-    pub fn upgrade(&self, request: UpgradeRequest) -> Result<HttpUpgrade, Rejection> {
+    pub fn upgrade(&self, request: UpgradeRequest) -> Result<UpgradeViaHttp, Rejection> {
         match request.check(&self.settings.origin) {
-            Ok(request) => Ok(HttpUpgrade {
+            Ok(request) => Ok(UpgradeViaHttp {
                 request,
                 settings: self.settings.clone(),
             }),
@@ -45,18 +45,18 @@ impl<R> Server<R> {
 
 /// A request for a WebSocket that an HTTP library has read, checked and waiting for an answer; from
 /// [`Server::upgrade`]. It derefs to the [`UpgradeRequest`].
-pub struct HttpUpgrade {
+pub struct UpgradeViaHttp {
     request: CheckedRequest,
     settings: Arc<Settings>,
 }
 
-impl HttpUpgrade {
+impl UpgradeViaHttp {
     /// Accepts, with the first sub-protocol of the client's that the server speaks: the response for
     /// the library to write, and the connection to open on what it then hands over.
     ///
     /// # Errors
     /// None by what a server can be set to.
-    pub fn accept(self) -> Result<(Response<()>, Opening), BuildError> {
+    pub fn accept(self) -> Result<(Response<()>, PendingWebSocket), BuildError> {
         self.accept_with(Ok)
     }
 
@@ -67,12 +67,12 @@ impl HttpUpgrade {
     pub fn accept_with(
         self,
         with: impl FnOnce(Accept) -> Result<Accept, BuildError>,
-    ) -> Result<(Response<()>, Opening), BuildError> {
+    ) -> Result<(Response<()>, PendingWebSocket), BuildError> {
         let settings = &self.settings;
         let accept = self.request.accept().protocol_from(&settings.protocols);
         let (accept, agreed) = settings.extensions.answer(accept)?;
         let accepted = with(accept)?.finish_http();
-        let opening = Opening {
+        let opening = PendingWebSocket {
             role: Role::Server,
             config: settings.config.clone(),
             extensions: settings.extensions.clone(),
@@ -84,16 +84,16 @@ impl HttpUpgrade {
     }
 }
 
-impl Deref for HttpUpgrade {
+impl Deref for UpgradeViaHttp {
     type Target = UpgradeRequest;
     fn deref(&self) -> &UpgradeRequest {
         &self.request
     }
 }
 
-impl fmt::Debug for HttpUpgrade {
+impl fmt::Debug for UpgradeViaHttp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpUpgrade")
+        f.debug_struct("UpgradeViaHttp")
             .field("request", &self.request)
             .finish_non_exhaustive()
     }

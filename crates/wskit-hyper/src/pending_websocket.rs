@@ -15,9 +15,9 @@ use crate::io::Io;
 /// drops the connection as soon as hyper hands it over.
 #[derive(Debug)]
 #[must_use = "dropping it drops the connection"]
-pub struct Opening {
+pub struct PendingWebSocket {
     pub(crate) handover: Handover,
-    pub(crate) opening: wskit_driver::Opening,
+    pub(crate) opening: wskit_driver::PendingWebSocket,
 }
 
 /// hyper's promise of a connection, and how that is to be read.
@@ -39,7 +39,7 @@ impl Handover {
     }
 }
 
-impl Opening {
+impl PendingWebSocket {
     /// Waits for the connection, at most `Config::handshake_timeout`.
     ///
     /// **If another response is returned, drop this.** hyper does not look at what the response says:
