@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
-use wskit::{Error, Origin, Server, Shutdown};
+use wskit::{Error, OriginPolicy, Server, Shutdown};
 
 /// Less than service managers wait before they kill (systemd 90 s, Kubernetes 30 s, Docker 10 s).
 const PATIENCE: Duration = Duration::from_secs(8);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::new(Origin::SameOrigin);
+    let server = Server::new(OriginPolicy::SameOrigin);
     let listener = TcpListener::bind(wskit_examples::address()).await?;
     println!("listening on ws://{}", listener.local_addr()?);
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use wskit::{ByteStream, Origin, Rejection, Request, Server};
+use wskit::{ByteStream, OriginPolicy, Rejection, Request, Server};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -44,7 +44,7 @@ async fn main() -> Result<()> {
 /// The end beside the service.
 async fn listen(address: &str, target: &str) -> Result<()> {
     // Programs may come in, which send no Origin; pages may not.
-    let server = Server::new(Origin::list::<[&str; 0]>([])?);
+    let server = Server::new(OriginPolicy::list::<[&str; 0]>([])?);
     let listener = TcpListener::bind(address).await?;
     println!("ws://{} leads to {target}", listener.local_addr()?);
     let target: Arc<str> = target.into();

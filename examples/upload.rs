@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpListener, TcpStream};
-use wskit::{CloseCode, Config, Error, MessageKind, Origin, Server};
+use wskit::{CloseCode, Config, Error, MessageKind, OriginPolicy, Server};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -38,7 +38,7 @@ async fn serve(address: &str) -> Result<()> {
     let config = Config::new()
         .max_message_size(usize::MAX)
         .max_fragments(u32::MAX);
-    let server = Server::new(Origin::SameOrigin).config(config);
+    let server = Server::new(OriginPolicy::SameOrigin).config(config);
     let listener = TcpListener::bind(address).await?;
     println!("listening on ws://{}", listener.local_addr()?);
     loop {

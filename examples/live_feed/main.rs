@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use wskit::{CloseCode, Error, Origin, PreparedMessage, Rejection, Request, Server, deflate};
+use wskit::{CloseCode, Error, OriginPolicy, PreparedMessage, Rejection, Request, Server, deflate};
 use wskit_examples::door::{Door, Stream};
 use wskit_examples::echo;
 
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     door.announce(listener.local_addr()?);
 
     // The feed is for everybody: watching it gives nothing away.
-    let server = Server::new(Origin::Any).deflate(deflate::Config::server());
+    let server = Server::new(OriginPolicy::Any).deflate(deflate::Config::server());
     let (feed, _) = broadcast::channel(64);
     tokio::spawn(measure(feed.clone()));
     loop {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use wskit::driver::{Runtime, Server};
-use wskit::{CloseCode, Config, Error, Origin, PreparedMessage};
+use wskit::{CloseCode, Config, Error, OriginPolicy, PreparedMessage};
 
 use crate::compression;
 
@@ -13,7 +13,7 @@ use crate::compression;
 /// What is wrong with the command line.
 pub fn server<R>() -> Result<Server<R>, String> {
     // Any page may use an echo: it knows no secrets and does what it is told.
-    let server = Server::new(Origin::Any)
+    let server = Server::new(OriginPolicy::Any)
         .config(Config::new().max_message_size(64 << 20))
         .protocols(["echo"]);
     let deflate = compression::from_arguments(wskit::deflate::Config::server())?;

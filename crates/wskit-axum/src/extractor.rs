@@ -107,9 +107,9 @@ impl WebSocketUpgrade {
     ///
     /// ```
     /// use axum::{extract::State, response::Response};
-    /// use wskit_axum::{Origin, Server, WebSocketUpgrade};
+    /// use wskit_axum::{OriginPolicy, Server, WebSocketUpgrade};
     ///
-    /// // Given to the router by `with_state(Server::new(Origin::SameOrigin).protocols(["chat"]))`.
+    /// // Given to the router by `with_state(Server::new(OriginPolicy::SameOrigin).protocols(["chat"]))`.
     /// async fn chat(ws: WebSocketUpgrade, State(server): State<Server>) -> Response {
     ///     ws.server(server).on_upgrade(|_ws| async {})
     /// }

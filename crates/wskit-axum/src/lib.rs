@@ -9,7 +9,7 @@ pub use rejection::WebSocketUpgradeRejection;
 
 #[cfg(feature = "metrics")]
 pub use wskit_driver::{Counters, Ended, Metrics, Observed, Observer, Traffic};
-pub use wskit_handshake::{OriginPolicy as Origin, UpgradeRequest};
+pub use wskit_handshake::{OriginPolicy, UpgradeRequest};
 pub use wskit_hyper::{Error, Event, Io, Reader, Server, WeakWriter, WebSocket, Writer};
 #[cfg(feature = "http2")]
 pub use wskit_hyper::{

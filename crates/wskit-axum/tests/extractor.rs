@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 use wskit_axum::handshake::{ClientRequest, HandshakeError};
 use wskit_axum::{
-    CloseCode, Config, Ended, Error, Observed, Observer, Origin, Role, Server, WebSocket,
+    CloseCode, Config, Ended, Error, Observed, Observer, OriginPolicy, Role, Server, WebSocket,
     WebSocketUpgrade, WebSocketUpgradeRejection, deflate,
 };
 
@@ -109,7 +109,8 @@ async fn handler_takes_settings_from_state() {
         async fn handler(ws: WebSocketUpgrade, State(server): State<Server>) -> Response {
             ws.server(server).on_upgrade(echo)
         }
-        let server = Server::new(Origin::list(["https://a.example"]).unwrap()).protocols(["chat"]);
+        let server =
+            Server::new(OriginPolicy::list(["https://a.example"]).unwrap()).protocols(["chat"]);
         let app = Router::new().route("/ws", any(handler)).with_state(server);
         let url = serve(app).await;
         let request = |origin: &str| {
@@ -151,7 +152,7 @@ async fn handler_tells_the_observer_of_its_server() {
             ws.server(server).on_upgrade(echo)
         }
         let told = Arc::new(Told::default());
-        let server = Server::new(Origin::SameOrigin).observer(told.clone());
+        let server = Server::new(OriginPolicy::SameOrigin).observer(told.clone());
         let app = Router::new().route("/ws", get(handler)).with_state(server);
         let url = serve(app).await;
         let (answer, _) =

@@ -119,7 +119,7 @@ fn ten_thousand_connections_hold_four_kib_each() {
     assert!(sizes <= 256, "{sizes}");
 }
 
-/// Bytes of a stream by window bits, as `held` tells them, within a tenth of what
+/// Bytes of a stream by window bits, as `buffer_bytes` tells them, within a tenth of what
 /// the allocator sees.
 ///
 /// Proves: X-def-2

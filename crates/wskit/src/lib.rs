@@ -4,8 +4,7 @@
 pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report};
 pub use wskit_driver::{Error, Event, RedirectError, dial, reconnect};
 pub use wskit_handshake::{
-    Accept, ClientRequest, HandshakeError, HeadLimits, OriginPolicy as Origin, Rejection,
-    UpgradeRequest,
+    Accept, ClientRequest, HandshakeError, HeadLimits, OriginPolicy, Rejection, UpgradeRequest,
 };
 pub use wskit_proto::{
     Cause, CloseCode, CloseFrame, Config, Ending, Initiator, Keepalive, Limits, Message,

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::Receiver;
 use wskit::driver::{Request, Runtime, Server, Transport, WebSocket};
 use wskit::handshake::OriginError;
-use wskit::{CloseCode, Config, Error, Message, Origin, PreparedMessage, Rejection, deflate};
+use wskit::{CloseCode, Config, Error, Message, OriginPolicy, PreparedMessage, Rejection, deflate};
 
 use super::{Refused, Rooms, Seat, Wish, refusal};
 
@@ -19,9 +19,9 @@ pub fn server<R>() -> Result<Server<R>, OriginError> {
         .collect();
     // Only the page that we serve may talk to us from a browser, unless others are named.
     let origin = if named.is_empty() {
-        Origin::SameOrigin
+        OriginPolicy::SameOrigin
     } else {
-        Origin::list(named)?
+        OriginPolicy::list(named)?
     };
     Ok(Server::new(origin)
         .config(Config::new().max_message_size(64 << 10))

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use wskit::{CloseCode, Config, Error, Keepalive, Message, Origin, Server, WebSocket};
+use wskit::{CloseCode, Config, Error, Keepalive, Message, OriginPolicy, Server, WebSocket};
 
 use crate::ledger::{Account, End, Ledger};
 use crate::talk::CLOSE_PLEASE;
@@ -69,7 +69,7 @@ pub fn config() -> Config {
 }
 
 async fn accept(listener: TcpListener, ledger: Arc<Ledger>) {
-    let server = Server::new(Origin::SameOrigin)
+    let server = Server::new(OriginPolicy::SameOrigin)
         .config(config())
         .deflate(wskit::deflate::Config::server());
     for number in 0_u64.. {

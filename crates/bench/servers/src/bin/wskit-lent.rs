@@ -1,7 +1,7 @@
 //! wskit, the loop of its README: lent messages, answers beside them. Settings: the defaults, except
 //! that any origin may come.
 
-use wskit::{Origin, PreparedMessage, Server};
+use wskit::{OriginPolicy, PreparedMessage, Server};
 use wskit_bench_servers::options::{Options, Takeover};
 use wskit_bench_servers::{fanout, serve::serve};
 
@@ -36,7 +36,7 @@ fn main() {
 
 /// `--spec dedicated` gives each compressed connection zlib streams of its own, as the others do.
 fn server(options: &Options) -> Server {
-    let server = Server::new(Origin::Any);
+    let server = Server::new(OriginPolicy::Any);
     let Some(takeover) = options.deflate else {
         return server;
     };

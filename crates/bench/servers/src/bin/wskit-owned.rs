@@ -2,13 +2,13 @@
 //! `recv` is about to wait. Settings: the defaults, except that any origin may come. `--fanout`: a
 //! `send` for each delivery, to show what a write costs.
 
-use wskit::{Origin, PreparedMessage, Server};
+use wskit::{OriginPolicy, PreparedMessage, Server};
 use wskit_bench_servers::options::Options;
 use wskit_bench_servers::{fanout, serve::serve};
 
 fn main() {
     let options: &'static Options = Box::leak(Box::new(Options::parse()));
-    let server = Server::new(Origin::Any);
+    let server = Server::new(OriginPolicy::Any);
     let hub = options
         .fanout
         .map(|wanted| fanout::Hub::new(wanted, PreparedMessage::text(&fanout::payload())));

@@ -2,12 +2,12 @@
 //! come.
 
 use futures_util::{SinkExt, StreamExt};
-use wskit::{Origin, Server};
+use wskit::{OriginPolicy, Server};
 use wskit_bench_servers::{options::Options, serve::serve};
 
 fn main() {
     let options: &'static Options = Box::leak(Box::new(Options::parse()));
-    let server = Server::new(Origin::Any);
+    let server = Server::new(OriginPolicy::Any);
     serve(options, move |stream| {
         let server = server.clone();
         async move {

@@ -1,12 +1,12 @@
 //! wskit in halves: a `Reader` and a `Writer` in one task, what is fed leaves when the reader is about
 //! to wait. Settings: the defaults, except that any origin may come.
 
-use wskit::{Origin, Server};
+use wskit::{OriginPolicy, Server};
 use wskit_bench_servers::{options::Options, serve::serve};
 
 fn main() {
     let options: &'static Options = Box::leak(Box::new(Options::parse()));
-    let server = Server::new(Origin::Any);
+    let server = Server::new(OriginPolicy::Any);
     serve(options, move |stream| {
         let server = server.clone();
         async move {
