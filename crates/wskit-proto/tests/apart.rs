@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use wire::*;
 use wskit_proto::{
-    Cause, CloseCode, CloseFrame, Config, Deferred, Delivery, Ending, Inbound, Message,
-    MessageKind, Outbox, Outgoing, PreparedMessage, Ready, Role, SendError, State,
+    Cause, CloseCode, CloseFrame, Config, Delivery, Ending, Inbound, Message, MessageKind, Outbox,
+    Outgoing, PreparedMessage, QueuedMessage, Ready, Role, SendError, State,
 };
 
 fn halves(config: Config) -> (Inbound, Outbox) {
@@ -439,11 +439,11 @@ fn message_kept_for_later_is_the_message() {
         .map(|message| (FIN | TEXT, message))
         .chain(binary.into_iter().map(|message| (FIN | BINARY, message)));
     for (first, message) in all {
-        let mut later = Deferred::from(message);
+        let mut later = QueuedMessage::from(message);
         assert_eq!((later.len(), later.is_empty()), (2, false));
         let (_, mut outbox) = halves(Config::new());
         outbox.feed(later.outgoing()).unwrap();
         assert_eq!(written(&mut outbox), plain(first, b"hi"));
     }
-    assert!(Deferred::from(Outgoing::from("")).is_empty());
+    assert!(QueuedMessage::from(Outgoing::from("")).is_empty());
 }

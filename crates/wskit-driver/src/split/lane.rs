@@ -2,7 +2,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::task::Poll;
 
-use wskit_proto::{Deferred, Outgoing, SendError, State};
+use wskit_proto::{Outgoing, QueuedMessage, SendError, State};
 
 use super::lane_config::LaneConfig;
 use super::lanes::LaneId;
@@ -105,7 +105,7 @@ impl<T: Transport> Lane<T> {
     /// rule is [`Overflow::Disconnect`](crate::Overflow::Disconnect) the connection closes with 1013
     /// now. [`SendError::Closed`].
     pub fn push<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<Pushed, SendError> {
-        let mut message = Some(Deferred::from(message.into()));
+        let mut message = Some(QueuedMessage::from(message.into()));
         self.shared.push(self.id, &mut message)
     }
 
@@ -120,7 +120,7 @@ impl<T: Transport> Lane<T> {
     /// # Cancel safety
     /// Of a message whose `feed` was dropped nothing is sent.
     pub async fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
-        let mut message = Some(Deferred::from(message.into()));
+        let mut message = Some(QueuedMessage::from(message.into()));
         let mut place = Place::new(&self.shared);
         poll_fn(|cx| {
             place.poll(cx, |tx, _| {
@@ -225,7 +225,7 @@ impl<T: Transport> fmt::Debug for Lane<T> {
 
 impl<T: Transport> Shared<T> {
     /// Tells no observer: it may be called with a lock of the caller's held.
-    fn push(&self, lane: LaneId, message: &mut Option<Deferred>) -> Result<Pushed, SendError> {
+    fn push(&self, lane: LaneId, message: &mut Option<QueuedMessage>) -> Result<Pushed, SendError> {
         let pushed = self.with_tx(|tx| {
             // A failure is told below, as the end that it is.
             let _ = tx.make_room(lane, message.as_ref());

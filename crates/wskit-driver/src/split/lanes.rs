@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use wskit_proto::{Deferred, SendError};
+use wskit_proto::{QueuedMessage, SendError};
 
 use super::lane::{Buffered, Pushed};
 use super::lane_config::{LaneConfig, Overflow, Priority};
@@ -44,7 +44,7 @@ enum Turn {
 
 struct Queue {
     config: LaneConfig,
-    messages: VecDeque<Deferred>,
+    messages: VecDeque<QueuedMessage>,
     bytes: usize,
     /// Messages that ever came in.
     entered: u64,
@@ -122,10 +122,10 @@ impl Lanes {
     pub(crate) fn push(
         &mut self,
         id: LaneId,
-        message: &mut Option<Deferred>,
-        displaced: &mut Vec<Deferred>,
+        message: &mut Option<QueuedMessage>,
+        displaced: &mut Vec<QueuedMessage>,
     ) -> Result<Pushed, SendError> {
-        let len = message.as_ref().map_or(0, Deferred::len);
+        let len = message.as_ref().map_or(0, QueuedMessage::len);
         let Some(queue) = self.queue(id.0) else {
             return Err(SendError::Closed);
         };
@@ -138,7 +138,7 @@ impl Lanes {
             Overflow::DropOldest => {
                 while !queue.has_room(len) {
                     let oldest = queue.messages.pop_front();
-                    queue.bytes -= oldest.as_ref().map_or(0, Deferred::len);
+                    queue.bytes -= oldest.as_ref().map_or(0, QueuedMessage::len);
                     displaced.extend(oldest);
                 }
             }
@@ -172,7 +172,7 @@ impl Lanes {
 
     /// The next message to send; `None` if there is none, or if those who stand in the line of the
     /// plain writers come first.
-    pub(crate) fn next(&mut self, line_waits: bool) -> Option<Deferred> {
+    pub(crate) fn next(&mut self, line_waits: bool) -> Option<QueuedMessage> {
         if line_waits {
             self.enter_line();
         } else {
@@ -234,7 +234,7 @@ impl Lanes {
     }
 
     /// Drops everything, into `dropped`.
-    pub(crate) fn clear(&mut self, dropped: &mut Vec<Deferred>) {
+    pub(crate) fn clear(&mut self, dropped: &mut Vec<QueuedMessage>) {
         for at in 0..self.queues.len() {
             if let Some(queue) = self.queue(at) {
                 queue.dropped += queue.messages.len() as u64;

@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use wskit_proto::{CloseCode, CloseFrame, Deferred, SendError, State};
+use wskit_proto::{CloseCode, CloseFrame, QueuedMessage, SendError, State};
 
 use super::flags::{DUE, LANES};
 use super::lane::Pushed;
@@ -23,9 +23,9 @@ impl<W: PollWrite> Tx<W> {
     pub(super) fn make_room(
         &mut self,
         lane: LaneId,
-        message: Option<&Deferred>,
+        message: Option<&QueuedMessage>,
     ) -> Result<(), Error> {
-        let len = message.map_or(0, Deferred::len);
+        let len = message.map_or(0, QueuedMessage::len);
         if !self.lanes().has_room(lane, len) {
             if let Poll::Ready(Err(error)) = self.poll_write_out() {
                 return Err(self.write_failed(error));
@@ -38,7 +38,7 @@ impl<W: PollWrite> Tx<W> {
     pub(super) fn push(
         &mut self,
         lane: LaneId,
-        message: &mut Option<Deferred>,
+        message: &mut Option<QueuedMessage>,
     ) -> Result<Pushed, SendError> {
         if self.outbox.state() != State::Open {
             return Err(SendError::Closed);
@@ -72,7 +72,7 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// The next message that waits in a lane, if it may go before those who stand in the line.
-    pub(super) fn next_in_lanes(&mut self) -> Option<Deferred> {
+    pub(super) fn next_in_lanes(&mut self) -> Option<QueuedMessage> {
         let line_waits = self.waiting.has_line();
         self.lanes.as_mut()?.next(line_waits)
     }

@@ -265,7 +265,7 @@ pub(super) struct Effects {
     /// Those who are to write, because the transport has woken meanwhile.
     pub(super) wake_socket: bool,
     pub(super) payloads: Vec<bytes::Bytes>,
-    pub(super) messages: Vec<wskit_proto::Deferred>,
+    pub(super) messages: Vec<wskit_proto::QueuedMessage>,
 }
 
 impl Effects {

@@ -171,7 +171,7 @@ proptest! {
                 Step::Push { lane, len } if !ids.is_empty() => {
                     let lane = lane % ids.len();
                     let bytes = vec![lane as u8; len];
-                    let mut message = Some(Deferred::from(Outgoing::from(&bytes)));
+                    let mut message = Some(QueuedMessage::from(Outgoing::from(&bytes)));
                     let pushed = lanes.push(ids[lane], &mut message, &mut Vec::new());
                     prop_assert_eq!(message.is_none(), pushed.is_ok());
                     prop_assert_eq!(pushed, model.push(lane, len));
@@ -215,7 +215,7 @@ proptest! {
         for count in sizes {
             let id = lanes.open(LaneConfig::new());
             for _ in 0..count {
-                let mut message = Some(Deferred::from(Outgoing::from("x")));
+                let mut message = Some(QueuedMessage::from(Outgoing::from("x")));
                 prop_assert_eq!(lanes.push(id, &mut message, &mut Vec::new()), Ok(Pushed::Queued));
             }
             lanes.release(id);

@@ -11,13 +11,13 @@ use crate::prepared::PreparedMessage;
 /// those before it, RFC 7692 §7.1.1), and nothing is lost on one that is dropped.
 ///
 /// ```
-/// use wskit_proto::{Deferred, Outgoing};
-/// let mut later = Deferred::from(Outgoing::from("tick"));
+/// use wskit_proto::{QueuedMessage, Outgoing};
+/// let mut later = QueuedMessage::from(Outgoing::from("tick"));
 /// assert_eq!(later.len(), 4);
 /// assert_eq!(later.outgoing().len(), 4);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Deferred {
+pub struct QueuedMessage {
     kind: MessageKind,
     data: Kept,
     compress: bool,
@@ -29,7 +29,7 @@ enum Kept {
     Prepared(PreparedMessage),
 }
 
-impl Deferred {
+impl QueuedMessage {
     /// Bytes of payload.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -61,7 +61,7 @@ impl Deferred {
 }
 
 /// Borrowed data is copied; everything else is kept as it is, prepared messages by reference.
-impl From<Outgoing<'_>> for Deferred {
+impl From<Outgoing<'_>> for QueuedMessage {
     fn from(message: Outgoing<'_>) -> Self {
         let data = match message.data {
             Data::Lent(bytes) => Kept::Shared(Bytes::copy_from_slice(bytes)),
