@@ -18,7 +18,7 @@ use crate::extensions::Extensions;
 use crate::handshake::ask;
 use crate::keys::nonce;
 use crate::runtime::Runtime;
-use crate::watch::Watcher;
+use crate::telemetry::TelemetryConfig;
 use crate::websocket::WebSocket;
 
 /// Opens connections: the settings, to be used for one or for many.
@@ -28,7 +28,7 @@ pub struct Client<R> {
     config: Arc<Config>,
     limits: HeadLimits,
     extensions: Extensions,
-    watcher: Watcher,
+    telemetry: TelemetryConfig,
     runtime: PhantomData<fn() -> R>,
 }
 
@@ -40,7 +40,7 @@ impl<R> Client<R> {
             config: Arc::new(Config::new()),
             limits: HeadLimits::default(),
             extensions: Extensions::default(),
-            watcher: Watcher::default(),
+            telemetry: TelemetryConfig::default(),
             runtime: PhantomData,
         }
     }
@@ -71,12 +71,12 @@ impl<R> Client<R> {
     #[cfg(feature = "metrics")]
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn crate::Observer>) -> Self {
-        self.watcher.observer = Some(observer);
+        self.telemetry.observer = Some(observer);
         self
     }
 
-    pub(crate) fn watcher(&self) -> &Watcher {
-        &self.watcher
+    pub(crate) fn telemetry(&self) -> &TelemetryConfig {
+        &self.telemetry
     }
 
     /// The settings of the connections.
@@ -110,9 +110,9 @@ impl<R> Client<R> {
         RequestError: From<Q::Error>,
     {
         let request = request.try_into().map_err(RequestError::from)?;
-        let limit = self.config.handshake_deadline();
+        let limit = self.config.get_handshake_timeout();
         let opened = self.shake_hands(stream, request, limit, |_| true).await;
-        opened.inspect_err(|error| self.watcher.refused(Role::Client, error))
+        opened.inspect_err(|error| self.telemetry.refused(Role::Client, error))
     }
 
     /// The same within `limit`, without telling of a failure. `wants_body` says whether the body of a
@@ -138,7 +138,7 @@ impl<R> Client<R> {
             self.extensions.apply(agreed, connection)
         });
         Ok((
-            ws.opened(accepted.protocol, agreed, &self.watcher),
+            ws.opened(accepted.protocol, agreed, &self.telemetry),
             accepted.response,
         ))
     }
@@ -150,7 +150,7 @@ impl<R> Clone for Client<R> {
             config: self.config.clone(),
             limits: self.limits,
             extensions: self.extensions.clone(),
-            watcher: self.watcher.clone(),
+            telemetry: self.telemetry.clone(),
             runtime: PhantomData,
         }
     }

@@ -15,13 +15,13 @@ use crate::net::Net;
 use crate::reconnect::{Open, Reconnect};
 use crate::redirect::{follow, location};
 use crate::runtime::{Runtime, within};
+#[cfg(feature = "tracing")]
+use crate::telemetry::TARGET;
+use crate::telemetry::step;
 #[cfg(feature = "rustls")]
 use crate::tls;
 use crate::transport::Timer;
 use crate::turns::Turns;
-#[cfg(feature = "tracing")]
-use crate::watch::TARGET;
-use crate::watch::step;
 use crate::websocket::WebSocket;
 
 /// Dials: the settings of a client, for one connection or many. Cheap to clone.
@@ -183,7 +183,7 @@ impl<R: Net, D> Connector<R, D> {
             port = request.port(),
             secure = request.is_secure(),
         );
-        let limit = self.client.settings().handshake_deadline();
+        let limit = self.client.settings().get_handshake_timeout();
         let now = || <R as Net>::Timer::default().now();
         let begun = now();
         let left = || limit.saturating_sub(now().saturating_duration_since(begun));
@@ -217,7 +217,7 @@ impl<R: Net, D> Connector<R, D> {
         let connecting = tracing::Instrument::instrument(connecting, span);
         // Boxed: whoever lives with the connection afterwards would carry all this state for as long.
         let connected = Box::pin(connecting).await;
-        connected.inspect_err(|error| self.client.watcher().refused(Role::Client, error))
+        connected.inspect_err(|error| self.client.telemetry().refused(Role::Client, error))
     }
 }
 

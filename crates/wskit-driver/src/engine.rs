@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::link::Link;
 use crate::shutdown::{Member, Shutdown, Told};
+use crate::telemetry::Telemetry;
 use crate::transport::Timer;
-use crate::watch::Watch;
 
 /// The one loop of a connection: take events, else read, else give buffers back, flush and wait.
 ///
@@ -53,7 +53,7 @@ pub(crate) struct Engine<C> {
     short: Option<Way>,
     auto_pong: bool,
     failure: Option<Box<io::Error>>,
-    pub(crate) watch: Watch<C>,
+    pub(crate) telemetry: Telemetry<C>,
     /// Where it hears of the shutdown that its owner follows.
     pub(crate) member: Option<Box<Member>>,
 }
@@ -90,7 +90,7 @@ type Next = Poll<Result<Option<Ready>, Error>>;
 
 impl<C: Timer> Engine<C> {
     pub(crate) fn new(inbound: Inbound, timer: C, leftover: Bytes, auto_pong: bool) -> Self {
-        let watch = Watch::new(&inbound);
+        let telemetry = Telemetry::new(&inbound);
         Self {
             inbound,
             timer,
@@ -110,7 +110,7 @@ impl<C: Timer> Engine<C> {
             short: None,
             auto_pong,
             failure: None,
-            watch,
+            telemetry,
             member: None,
         }
     }
@@ -310,7 +310,7 @@ impl<C: Timer> Engine<C> {
                     return Poll::Ready(Ok(Some(ready)));
                 }
                 Ok(None) if self.quiet => {}
-                Ok(None) => self.watch.look(),
+                Ok(None) => self.telemetry.look(),
             }
 
             // Read first: only then is it known that there is nothing to do but to wait.
@@ -647,7 +647,7 @@ impl<C: Timer> Engine<C> {
                 Ok(Some(_)) | Err(_) => {}
                 Ok(None) if link.state() == State::Closed => return,
                 Ok(None) => {
-                    self.watch.look();
+                    self.telemetry.look();
                     if self.poll_fill(cx, link).is_pending() {
                         self.inbound.release();
                         return;
@@ -852,7 +852,7 @@ impl<C: Timer> Engine<C> {
         if let Some(member) = &mut self.member {
             member.ended(Some(&outcome));
         }
-        self.watch.ended(Some(&outcome), &self.timer);
+        self.telemetry.ended(Some(&outcome), &self.timer);
         if self.told {
             return Ok(None);
         }
@@ -876,6 +876,6 @@ fn shut_down_after_failure<L: Link>(cx: &mut Context<'_>, link: &mut L) {
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 impl<C> Drop for Engine<C> {
     fn drop(&mut self) {
-        self.watch.ended(None, &self.timer);
+        self.telemetry.ended(None, &self.timer);
     }
 }

@@ -137,13 +137,13 @@ pub(crate) async fn answer_and_close<T: Transport>(
     config: &Config,
 ) -> Result<(), Error> {
     let timer = io.timer();
-    let limit = config.handshake_deadline();
+    let limit = config.get_handshake_timeout();
     for part in answer.chunks(ANSWER_PART) {
         within(timer.clone(), limit, write_all(&mut io, part)).await??;
     }
     let shutdown = poll_fn(|cx| uninterrupted(|| io.poll_shutdown(cx)));
     within(timer.clone(), limit, shutdown).await??;
-    match within(timer, config.close_deadline(), discard(&mut io)).await {
+    match within(timer, config.get_close_timeout(), discard(&mut io)).await {
         Ok(discarded) => Ok(discarded?),
         // The answer is out; that the peer does not hang up is its own affair.
         Err(Error::HandshakeTimeout) => Ok(()),

@@ -40,6 +40,7 @@ mod split;
 mod stream;
 mod sync;
 mod tasks;
+mod telemetry;
 #[cfg(feature = "rustls")]
 pub mod tls;
 #[cfg(feature = "tokio-io")]
@@ -48,7 +49,6 @@ mod transport;
 mod turns;
 #[cfg(target_os = "linux")]
 mod unacknowledged;
-mod watch;
 mod websocket;
 
 pub use byte_stream::ByteStream;

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use wskit_proto::{Config, Role};
 
 use crate::extensions::{Agreed, Extensions};
+use crate::telemetry::TelemetryConfig;
 use crate::transport::Transport;
-use crate::watch::Watcher;
 use crate::websocket::WebSocket;
 
 /// A connection that both ends have agreed on by messages of an HTTP library's, and that waits for the
@@ -21,7 +21,7 @@ pub struct PendingWebSocket {
     pub(crate) extensions: Extensions,
     pub(crate) agreed: Agreed,
     pub(crate) protocol: Option<String>,
-    pub(crate) watcher: Watcher,
+    pub(crate) telemetry: TelemetryConfig,
 }
 
 impl PendingWebSocket {
@@ -32,7 +32,7 @@ impl PendingWebSocket {
         let ws = WebSocket::build(io, self.role, leftover, self.config, |connection| {
             self.extensions.apply(self.agreed, connection)
         });
-        ws.opened(self.protocol, self.agreed, &self.watcher)
+        ws.opened(self.protocol, self.agreed, &self.telemetry)
     }
 
     /// The sub-protocol that was agreed on.

@@ -15,9 +15,9 @@ use wskit_proto::{CloseCode, Message, Outcome, Outgoing, Utf8Bytes};
 
 use crate::error::Error;
 use crate::keys::random;
-use crate::transport::{Timer, Transport};
 #[cfg(feature = "tracing")]
-use crate::watch::TARGET;
+use crate::telemetry::TARGET;
+use crate::transport::{Timer, Transport};
 use crate::websocket::WebSocket;
 
 pub use backoff::Backoff;

@@ -19,8 +19,8 @@ use crate::error::Error;
 use crate::extensions::Extensions;
 use crate::handshake::{answer_and_close, read_until, write_all};
 use crate::runtime::{Runtime, within};
+use crate::telemetry::{TelemetryConfig, rejected};
 use crate::transport::Transport;
-use crate::watch::{Watcher, rejected};
 use crate::websocket::WebSocket;
 
 /// Accepts connections: the settings, shared by all of them. Cheap to clone.
@@ -39,7 +39,7 @@ struct Settings {
     config: Arc<Config>,
     limits: HeadLimits,
     extensions: Extensions,
-    watcher: Watcher,
+    telemetry: TelemetryConfig,
 }
 
 impl<R> Server<R> {
@@ -52,7 +52,7 @@ impl<R> Server<R> {
             config: Arc::new(Config::new()),
             limits: HeadLimits::default(),
             extensions: Extensions::default(),
-            watcher: Watcher::default(),
+            telemetry: TelemetryConfig::default(),
         };
         Self {
             settings: Arc::new(settings),
@@ -79,7 +79,7 @@ impl<R> Server<R> {
     #[cfg(feature = "metrics")]
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn crate::Observer>) -> Self {
-        Arc::make_mut(&mut self.settings).watcher.observer = Some(observer);
+        Arc::make_mut(&mut self.settings).telemetry.observer = Some(observer);
         self
     }
 
@@ -116,7 +116,7 @@ impl<R> Server<R> {
         // Boxed: a task that accepts and then lives with its connection would carry the state of the
         // handshake, some 2 KiB, for as long.
         let accepted = Box::pin(self.accept_here(stream)).await;
-        accepted.inspect_err(|error| self.settings.watcher.refused(Role::Server, error))
+        accepted.inspect_err(|error| self.settings.telemetry.refused(Role::Server, error))
     }
 
     async fn accept_here<S>(&self, stream: S) -> Result<WebSocket<R::Transport>, Error>
@@ -155,7 +155,7 @@ impl<R> Server<R> {
         S: 'static,
     {
         let received = Box::pin(self.receive_here(stream)).await;
-        received.inspect_err(|error| self.settings.watcher.refused(Role::Server, error))
+        received.inspect_err(|error| self.settings.telemetry.refused(Role::Server, error))
     }
 
     async fn receive_here<S>(&self, stream: S) -> Result<Request<R::Transport>, Error>
@@ -169,7 +169,7 @@ impl<R> Server<R> {
         let mut handshake = ServerHandshake::new(settings.limits);
         let received = within(
             timer,
-            settings.config.handshake_deadline(),
+            settings.config.get_handshake_timeout(),
             read_until(&mut io, |bytes| {
                 match bytes.map(|bytes| handshake.receive(bytes)) {
                     Some(Ok(Progress::NeedMore)) => None,
@@ -278,7 +278,7 @@ impl<T: Transport> Upgrade<T> {
         let accepted = with(accept)?.finish();
         within(
             self.io.timer(),
-            settings.config.handshake_deadline(),
+            settings.config.get_handshake_timeout(),
             write_all(&mut self.io, &accepted.response),
         )
         .await??;
@@ -290,7 +290,7 @@ impl<T: Transport> Upgrade<T> {
             config,
             |connection| settings.extensions.apply(agreed, connection),
         );
-        Ok(ws.opened(accepted.protocol, agreed, &settings.watcher))
+        Ok(ws.opened(accepted.protocol, agreed, &settings.telemetry))
     }
 
     /// Refuses: answers with any status but 101 and ends the connection.

@@ -21,8 +21,8 @@ use crate::keys::secure_keys;
 use crate::link::Whole;
 use crate::shutdown::Shutdown;
 use crate::tasks::{Side, Tasks};
+use crate::telemetry::TelemetryConfig;
 use crate::transport::{Timer, Transport};
-use crate::watch::Watcher;
 
 /// A WebSocket connection over a transport, in one task's hands.
 ///
@@ -89,7 +89,7 @@ impl<T: Transport> WebSocket<T> {
             Agreed {
                 deflate: Some(agreed),
             },
-            &Watcher::default(),
+            &TelemetryConfig::default(),
         )
     }
 
@@ -100,7 +100,7 @@ impl<T: Transport> WebSocket<T> {
         config: Arc<Config>,
         with: impl FnOnce(Connection) -> Connection,
     ) -> Self {
-        let auto_pong = config.answers_pings();
+        let auto_pong = config.get_auto_pong();
         let timer = io.timer();
         let now = timer.now();
         let connection = match role {
@@ -125,20 +125,20 @@ impl<T: Transport> WebSocket<T> {
         mut self,
         protocol: Option<String>,
         agreed: Agreed,
-        watcher: &Watcher,
+        telemetry: &TelemetryConfig,
     ) -> Self {
         if protocol.is_some() || agreed.is_compressed() {
             let protocol = protocol.map(String::into_boxed_str);
             self.terms = Some(Box::new(Terms { protocol, agreed }));
         }
-        self.watched(watcher);
+        self.watched(telemetry);
         self
     }
 
-    fn watched(&mut self, watcher: &Watcher) {
+    fn watched(&mut self, telemetry: &TelemetryConfig) {
         let terms = self.terms.as_deref();
-        self.engine.watch.opened(
-            watcher,
+        self.engine.telemetry.opened(
+            telemetry,
             self.link.outbox.role(),
             terms.and_then(|terms| terms.protocol.as_deref()),
             terms.is_some_and(|terms| terms.agreed.is_compressed()),
@@ -151,7 +151,7 @@ impl<T: Transport> WebSocket<T> {
     #[cfg(feature = "metrics")]
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn crate::Observer>) -> Self {
-        self.watched(&Watcher {
+        self.watched(&TelemetryConfig {
             observer: Some(observer),
         });
         self
@@ -162,7 +162,7 @@ impl<T: Transport> WebSocket<T> {
     #[cfg(feature = "metrics")]
     #[must_use]
     pub fn counters(&self) -> &Arc<crate::Counters> {
-        self.engine.watch.counters()
+        self.engine.telemetry.counters()
     }
 
     /// What was agreed on about compression; `None` when messages go uncompressed.

@@ -39,7 +39,7 @@ where
 {
     let (request, handshake) = client.request(request)?;
     let request = request.map(|()| B::default());
-    let limit = client.settings().handshake_deadline();
+    let limit = client.settings().get_handshake_timeout();
     within(TokioTimer::default(), limit, async {
         sender.ready().await.map_err(failed)?;
         let response = sender.send_request(request).await.map_err(failed)?;

@@ -57,7 +57,7 @@ impl PendingWebSocket {
     /// # Cancel safety
     /// A dropped open drops the connection.
     pub async fn open(self) -> Result<WebSocket, Error> {
-        let limit = self.opening.settings().handshake_deadline();
+        let limit = self.opening.settings().get_handshake_timeout();
         let Self {
             mut handover,
             opening,

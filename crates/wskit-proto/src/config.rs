@@ -9,7 +9,7 @@ use core::time::Duration;
 /// use std::time::Duration;
 /// use wskit_proto::Config;
 /// let config = Config::new().max_message_size(16 << 20).close_timeout(Duration::from_secs(2));
-/// assert_eq!(config.limits().max_message_size, 16 << 20);
+/// assert_eq!(config.get_limits().max_message_size, 16 << 20);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -157,25 +157,25 @@ impl Config {
 
     /// The limits in force.
     #[must_use]
-    pub const fn limits(&self) -> Limits {
+    pub const fn get_limits(&self) -> Limits {
         self.limits
     }
 
     /// Whether pings are answered by themselves.
     #[must_use]
-    pub const fn answers_pings(&self) -> bool {
+    pub const fn get_auto_pong(&self) -> bool {
         self.auto_pong
     }
 
     /// How long the closing handshake may take.
     #[must_use]
-    pub const fn close_deadline(&self) -> Duration {
+    pub const fn get_close_timeout(&self) -> Duration {
         self.close_timeout
     }
 
     /// The deadline of the opening handshake, for whoever drives it.
     #[must_use]
-    pub const fn handshake_deadline(&self) -> Duration {
+    pub const fn get_handshake_timeout(&self) -> Duration {
         self.handshake_timeout
     }
 }

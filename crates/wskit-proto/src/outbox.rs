@@ -585,7 +585,7 @@ impl Outbox {
 
     /// How long the closing handshake may take (`Config::close_timeout`).
     #[must_use]
-    pub fn close_deadline(&self) -> Duration {
+    pub fn close_timeout(&self) -> Duration {
         self.config.close_timeout
     }
 

@@ -197,7 +197,7 @@ fn settings_reach_both_halves() {
         .close_timeout(Duration::from_secs(3));
     let (inbound, outbox) = halves(config);
     assert_eq!(inbound.limits().max_message_size, 7);
-    assert_eq!(outbox.close_deadline(), Duration::from_secs(3));
+    assert_eq!(outbox.close_timeout(), Duration::from_secs(3));
     assert_eq!(outbox.role(), Role::Server);
 }
 
@@ -361,7 +361,7 @@ fn failed_write_is_followed_by_reading_until_the_end_of_the_stream_or_the_deadli
             inbound.receive_eof(&mut outbox);
         } else {
             let deadline = inbound.next_timeout(outbox.state(), || now).unwrap();
-            assert!(deadline - now >= outbox.close_deadline());
+            assert!(deadline - now >= outbox.close_timeout());
             inbound.handle_timeout(&mut outbox, deadline).unwrap_err();
         }
         assert_eq!(outbox.ending(), Ending::Done);

@@ -14,10 +14,10 @@ const SECOND: Duration = Duration::from_secs(1);
 #[test]
 fn limits_and_deadlines_are_finite_by_default() {
     for config in [Config::new(), Config::default()] {
-        assert_eq!(config.limits().max_message_size, 1 << 20);
-        assert_eq!(config.limits().max_fragments, 131_072);
-        assert_eq!(config.handshake_deadline(), SECOND * 10);
-        assert_eq!(config.close_deadline(), SECOND * 5);
+        assert_eq!(config.get_limits().max_message_size, 1 << 20);
+        assert_eq!(config.get_limits().max_fragments, 131_072);
+        assert_eq!(config.get_handshake_timeout(), SECOND * 10);
+        assert_eq!(config.get_close_timeout(), SECOND * 5);
     }
     assert_eq!(Budget::process().limit(), 256 << 20);
 }

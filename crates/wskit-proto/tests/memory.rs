@@ -205,7 +205,7 @@ fn flood_of_empty_fragments_holds_nothing() {
         let mut end = open(role, Config::new());
         let empty = to(role, CONTINUATION, b"");
         let _ = pump(&mut end, &to(role, TEXT, b""), now, false);
-        let limit = Config::new().limits().max_fragments;
+        let limit = Config::new().get_limits().max_fragments;
         let base = live();
         let mut refused = None;
         let mut frames = 1;

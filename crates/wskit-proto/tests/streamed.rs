@@ -56,7 +56,7 @@ fn end_of_a_message_is_taken_by_a_full_queue() {
 fn limits_change_with_the_next_frame() {
     for role in ROLES {
         let mut end = open(role, Config::new().max_message_size(10).max_fragments(2));
-        let mut limits = Config::new().limits();
+        let mut limits = Config::new().get_limits();
         (limits.max_message_size, limits.max_fragments) = (20, 4);
         assert_eq!(feed(&mut end, &to(role, TEXT, b"ten bytes.")), []);
         end.set_limits(limits);
@@ -89,7 +89,7 @@ fn limits_change_with_the_next_frame() {
 fn pieces_without_limits_have_any_size() {
     let mut end = open(wskit_proto::Role::Client, Config::new());
     end.set_delivery(Delivery::Pieces);
-    let mut limits = Config::new().limits();
+    let mut limits = Config::new().get_limits();
     limits.max_message_size = usize::MAX;
     end.set_limits(limits);
     let head = header(FIN | BINARY, None, u64::from(u32::MAX) * 5);

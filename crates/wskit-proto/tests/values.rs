@@ -154,15 +154,15 @@ fn sends(outgoing: Outgoing<'_>, frame: &[u8]) {
 fn settings_are_read_as_they_were_set() {
     use std::time::Duration;
     let config = Config::new();
-    assert!(config.answers_pings());
-    assert_eq!(config.handshake_deadline(), Duration::from_secs(10));
-    assert_eq!(config.close_deadline(), Duration::from_secs(5));
+    assert!(config.get_auto_pong());
+    assert_eq!(config.get_handshake_timeout(), Duration::from_secs(10));
+    assert_eq!(config.get_close_timeout(), Duration::from_secs(5));
     let config = config
         .auto_pong(false)
         .handshake_timeout(Duration::from_secs(3))
         .close_timeout(Duration::from_secs(4));
-    assert!(!config.answers_pings());
-    assert_eq!(config.handshake_deadline(), Duration::from_secs(3));
-    assert_eq!(config.close_deadline(), Duration::from_secs(4));
-    assert_eq!(config.max_fragments(0).limits().max_fragments, 1);
+    assert!(!config.get_auto_pong());
+    assert_eq!(config.get_handshake_timeout(), Duration::from_secs(3));
+    assert_eq!(config.get_close_timeout(), Duration::from_secs(4));
+    assert_eq!(config.max_fragments(0).get_limits().max_fragments, 1);
 }

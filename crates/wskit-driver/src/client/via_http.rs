@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::extensions::Extensions;
 use crate::keys::nonce;
 use crate::pending_websocket::PendingWebSocket;
-use crate::watch::Watcher;
+use crate::telemetry::TelemetryConfig;
 
 impl<R> Client<R> {
     /// Makes a request for an HTTP library to send, with the path as its URI and the host in `Host`.
@@ -33,7 +33,7 @@ impl<R> Client<R> {
             check,
             config: self.config.clone(),
             extensions: self.extensions.clone(),
-            watcher: self.watcher.clone(),
+            telemetry: self.telemetry.clone(),
         };
         Ok((request, handshake))
     }
@@ -44,7 +44,7 @@ pub struct RequestViaHttp {
     check: ResponseCheck,
     config: Arc<Config>,
     extensions: Extensions,
-    watcher: Watcher,
+    telemetry: TelemetryConfig,
 }
 
 impl RequestViaHttp {
@@ -60,7 +60,7 @@ impl RequestViaHttp {
             Ok((accepted, agreed))
         });
         let (accepted, agreed) = confirmed.inspect_err(|error| {
-            self.watcher.refused(Role::Client, error);
+            self.telemetry.refused(Role::Client, error);
         })?;
         Ok(PendingWebSocket {
             role: Role::Client,
@@ -68,7 +68,7 @@ impl RequestViaHttp {
             extensions: self.extensions,
             agreed,
             protocol: accepted.protocol,
-            watcher: self.watcher,
+            telemetry: self.telemetry,
         })
     }
 }

@@ -11,9 +11,9 @@ use super::{Dial, race};
 use crate::error::Error;
 use crate::handshake::{read, write_all};
 use crate::net::Net;
+use crate::telemetry::step;
 #[cfg(feature = "rustls")]
 use crate::tls;
-use crate::watch::step;
 
 /// Dials as everybody does: name lookup, TCP, perhaps by way of a proxy, and TLS for `wss://`.
 ///

@@ -35,8 +35,8 @@ impl<R> Server<R> {
                 settings: self.settings.clone(),
             }),
             Err(rejection) => {
-                let watcher = &self.settings.watcher;
-                watcher.refused(Role::Server, &Error::OriginRefused);
+                let telemetry = &self.settings.telemetry;
+                telemetry.refused(Role::Server, &Error::OriginRefused);
                 Err(rejection)
             }
         }
@@ -78,7 +78,7 @@ impl UpgradeViaHttp {
             extensions: settings.extensions.clone(),
             agreed,
             protocol: accepted.protocol,
-            watcher: settings.watcher.clone(),
+            telemetry: settings.telemetry.clone(),
         };
         Ok((accepted.response, opening))
     }

@@ -84,7 +84,7 @@ impl<T: Transport> Shared<T> {
         protocol: Option<Box<str>>,
     ) -> Self {
         let socket = Arc::new(SocketWaker::new());
-        let close_timeout = outbox.close_deadline();
+        let close_timeout = outbox.close_timeout();
         let mut tx = Tx::new(outbox, io, dirty, socket.clone());
         let flags = AtomicUsize::new(tx.settle());
         Self {

@@ -14,7 +14,7 @@ use crate::transport::Timer;
 
 /// Who is told, if anybody: part of the settings.
 #[derive(Clone, Default)]
-pub(crate) struct Watcher {
+pub(crate) struct TelemetryConfig {
     #[cfg(feature = "metrics")]
     pub(crate) observer: Option<Arc<dyn Observer>>,
 }
@@ -24,7 +24,7 @@ pub(crate) struct Watcher {
     clippy::unused_self,
     reason = "there is something to do only with the features `metrics` and `tracing`"
 )]
-impl Watcher {
+impl TelemetryConfig {
     /// An opening handshake came to nothing.
     #[cold]
     pub(crate) fn refused(&self, role: Role, error: &Error) {
@@ -40,16 +40,16 @@ impl Watcher {
     }
 }
 
-impl std::fmt::Debug for Watcher {
+impl std::fmt::Debug for TelemetryConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Watcher")
+        f.write_str("TelemetryConfig")
     }
 }
 
 /// Looks after one connection.
-pub(crate) struct Watch<C> {
+pub(crate) struct Telemetry<C> {
     #[cfg(feature = "metrics")]
-    watcher: Watcher,
+    config: TelemetryConfig,
     #[cfg(feature = "metrics")]
     counters: Arc<wskit_proto::Counters>,
     #[cfg(feature = "metrics")]
@@ -69,11 +69,11 @@ pub(crate) struct Watch<C> {
     clippy::needless_pass_by_ref_mut,
     reason = "there is something to do only with the features `metrics` and `tracing`"
 )]
-impl<C: Timer> Watch<C> {
+impl<C: Timer> Telemetry<C> {
     pub(crate) fn new(inbound: &Inbound) -> Self {
         Self {
             #[cfg(feature = "metrics")]
-            watcher: Watcher::default(),
+            config: TelemetryConfig::default(),
             #[cfg(feature = "metrics")]
             counters: inbound.counters().clone(),
             #[cfg(feature = "metrics")]
@@ -90,7 +90,7 @@ impl<C: Timer> Watch<C> {
     /// The connection is open.
     pub(crate) fn opened(
         &mut self,
-        watcher: &Watcher,
+        telemetry: &TelemetryConfig,
         role: Role,
         protocol: Option<&str>,
         compressed: bool,
@@ -104,7 +104,7 @@ impl<C: Timer> Watch<C> {
         tracing::debug!(target: TARGET, ?role, protocol, compressed, "connection opened");
         #[cfg(feature = "metrics")]
         {
-            self.watcher = watcher.clone();
+            self.config = telemetry.clone();
             self.tell(role, |observer, connection| observer.opened(connection));
         }
     }
@@ -113,7 +113,7 @@ impl<C: Timer> Watch<C> {
     #[inline(always)]
     pub(crate) fn look(&mut self) {
         #[cfg(feature = "metrics")]
-        if self.watcher.observer.is_some() {
+        if self.config.observer.is_some() {
             let metrics = self.counters.read();
             if let (true, Some(time), Some((role, _))) = (
                 metrics.round_trips != self.round_trips,
@@ -140,7 +140,7 @@ impl<C: Timer> Watch<C> {
     clippy::needless_pass_by_ref_mut,
     reason = "there is something to do only with the features `metrics` and `tracing`"
 )]
-impl<C> Watch<C> {
+impl<C> Telemetry<C> {
     /// The connection is over: told once.
     #[cold]
     pub(crate) fn ended(&mut self, outcome: Option<&Outcome>, timer: &C) {
@@ -166,7 +166,7 @@ impl<C> Watch<C> {
 
     #[cfg(feature = "metrics")]
     fn tell(&self, role: Role, tell: impl FnOnce(&dyn Observer, &Observed<'_>)) {
-        if let Some(observer) = &self.watcher.observer {
+        if let Some(observer) = &self.config.observer {
             let counters = &self.counters;
             tell(&**observer, &Observed { role, counters });
         }
