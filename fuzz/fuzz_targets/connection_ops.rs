@@ -19,9 +19,9 @@ use wskit_fuzz::{
 };
 use wskit_proto::deflate::{Config as DeflateConfig, Params, Role, Window};
 use wskit_proto::{
-    Cause, CloseCode, CloseFrame, Config, Connection, Delivery, Ending, Inbound, Initiator, Item,
-    MessageKind, MessageRef, Outbox, Outgoing, PieceItem, PreparedMessage, ProtocolError, Ready,
-    SendError, State,
+    Cause, CloseCode, CloseFrame, Config, Connection, Delivery, Ending, Event, Inbound, Initiator,
+    MessageKind, MessageRef, Outbound, Outgoing, PreparedMessage, ProtocolError, SendError, Span,
+    State,
 };
 
 fuzz_target!(|bytes: &[u8]| {
@@ -40,10 +40,10 @@ fuzz_target!(|bytes: &[u8]| {
 
 struct Pair {
     inbound: Inbound,
-    outbox: Outbox,
+    outbox: Outbound,
     /// Tokens of messages and pieces that are gone, and where the next one replaces one.
-    messages: Vec<Item>,
-    tokens: Vec<PieceItem>,
+    messages: Vec<Span>,
+    tokens: Vec<Span>,
     kept: usize,
     model: ConnectionModel,
     terms: Option<Terms>,
@@ -300,7 +300,7 @@ impl Pair {
             };
             assert_eq!(*failed, None, "nothing follows an error");
             events.push(match ready {
-                Ready::Message(item) => {
+                Event::Message(item) => {
                     assert!(!self.pieces);
                     let message = self.inbound.message(item);
                     check_text(&message);
@@ -308,7 +308,7 @@ impl Pair {
                     Self::keep(&mut self.messages, &mut self.kept, item);
                     seen
                 }
-                Ready::Piece(token) => {
+                Event::Piece(token) => {
                     Self::keep(&mut self.tokens, &mut self.kept, token);
                     let piece = self.inbound.piece(token);
                     self.partial.extend_from_slice(piece.data);
@@ -317,9 +317,9 @@ impl Pair {
                     }
                     Seen::Message(piece.kind, core::mem::take(&mut self.partial))
                 }
-                Ready::Ping(payload) => Seen::Ping(payload.to_vec()),
-                Ready::Pong(payload) => Seen::Pong(payload.to_vec()),
-                Ready::Close(close) => Seen::Close(
+                Event::Ping(payload) => Seen::Ping(payload.to_vec()),
+                Event::Pong(payload) => Seen::Pong(payload.to_vec()),
+                Event::Close(close) => Seen::Close(
                     close.map(|close| (close.code.get(), close.reason.as_str().to_owned())),
                 ),
                 _ => unreachable!("no other event exists"),

@@ -161,7 +161,10 @@ fn raw(input: &mut Input<'_>, mut decompressor: Decompressor, terms: Terms, cuts
         );
         let Some(came) = came else {
             let again = decompressor.decompress(b"\0", true, &mut [0; 9]);
-            assert!(again.is_err() && decompressor.buffer_bytes() == 0, "an error stays");
+            assert!(
+                again.is_err() && decompressor.buffer_bytes() == 0,
+                "an error stays"
+            );
             return;
         };
         assert!(came == expected.plain);

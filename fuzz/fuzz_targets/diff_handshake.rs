@@ -158,9 +158,7 @@ fn compare(
             );
         }
         (Verdict::Refused(error), Verdict::Pending) => {
-            let known = error
-                .as_ref()
-                .and_then(|error| refused_early(error, wire));
+            let known = error.as_ref().and_then(|error| refused_early(error, wire));
             assert_eq!(
                 known,
                 Some(Difference::Early),
@@ -341,9 +339,7 @@ fn refused_early(error: &HandshakeError, wire: &[u8]) -> Option<Difference> {
         ) => true,
         // Of a response only.
         HandshakeError::NotHttp(_) => !wire.starts_with(b"HTTP/1."),
-        HandshakeError::HttpVersion => {
-            wire.starts_with(b"HTTP/") && !wire.starts_with(b"HTTP/1.")
-        }
+        HandshakeError::HttpVersion => wire.starts_with(b"HTTP/") && !wire.starts_with(b"HTTP/1."),
         _ => false,
     };
     known.then_some(Difference::Early)

@@ -2,9 +2,9 @@ use std::fmt;
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use wskit_proto::{CloseCode, Delivery, MessageKind, PieceItem, SendError};
+use wskit_proto::{CloseCode, Delivery, MessageKind, SendError, Span};
 
-use crate::error::Error;
+use crate::error::ConnectionError;
 use crate::tasks::{Side, Tasks};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
@@ -45,7 +45,7 @@ use crate::websocket::WebSocket;
 pub struct ByteStream<T: Transport> {
     ws: WebSocket<T>,
     /// What is lent at the moment: a piece in the connection's buffer.
-    piece: Option<PieceItem>,
+    piece: Option<Span>,
     /// What was left of a piece when the connection needed its buffer.
     rest: Vec<u8>,
     /// Bytes of `piece`, or else of `rest`, that have been consumed.
@@ -94,7 +94,7 @@ impl<T: Transport> ByteStream<T> {
     /// stream.
     ///
     /// # Errors
-    /// How the connection ended, if not cleanly; the [`Error`] is the inner error the first time. It
+    /// How the connection ended, if not cleanly; the [`ConnectionError`] is the inner error the first time. It
     /// fails again if it is called again.
     pub fn poll_fill_buf(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         if self.available().is_empty() {
@@ -216,7 +216,7 @@ impl<T: Transport> ByteStream<T> {
             let (engine, link) = self.ws.parts();
             engine.stop_answering();
             match ready!(engine.poll_piece(cx, link)) {
-                Ok(Some(piece)) if MessageKind::from(&piece) == MessageKind::Text => {
+                Ok(Some(piece)) if piece.kind() == MessageKind::Text => {
                     return Poll::Ready(Err(self.refuse_text(cx)));
                 }
                 Ok(Some(piece)) => {
@@ -270,7 +270,7 @@ impl<T: Transport> ByteStream<T> {
         })
     }
 
-    fn fail(&mut self, error: Error) -> io::Error {
+    fn fail(&mut self, error: ConnectionError) -> io::Error {
         let closed = error.is_closed();
         let error = io::Error::from(error);
         if !closed {
@@ -315,18 +315,24 @@ impl<T: Transport> fmt::Debug for ByteStream<T> {
 /// Nothing in it is pinned.
 impl<T: Transport> Unpin for ByteStream<T> {}
 
-/// For code that knows errors of streams only; the [`Error`] is inside, unless it is an `io::Error`
+/// For code that knows errors of streams only; the [`ConnectionError`] is inside, unless it is an `io::Error`
 /// itself.
-impl From<Error> for io::Error {
-    fn from(error: Error) -> Self {
+impl From<ConnectionError> for io::Error {
+    fn from(error: ConnectionError) -> Self {
         let kind = match error {
-            Error::Io(error) => return error,
-            Error::Disconnected { .. } => io::ErrorKind::UnexpectedEof,
-            Error::Timeout(_) | Error::HandshakeTimeout => io::ErrorKind::TimedOut,
-            Error::Protocol(_) | Error::Handshake(_) => io::ErrorKind::InvalidData,
-            Error::Send(SendError::Closed) => io::ErrorKind::BrokenPipe,
-            Error::Send(_) | Error::Request(_) | Error::Response(_) => io::ErrorKind::InvalidInput,
-            Error::OriginRefused => io::ErrorKind::PermissionDenied,
+            ConnectionError::Io(error) => return error,
+            ConnectionError::Disconnected { .. } => io::ErrorKind::UnexpectedEof,
+            ConnectionError::Timeout(_) | ConnectionError::HandshakeTimeout => {
+                io::ErrorKind::TimedOut
+            }
+            ConnectionError::Protocol(_) | ConnectionError::Handshake(_) => {
+                io::ErrorKind::InvalidData
+            }
+            ConnectionError::Send(SendError::Closed) => io::ErrorKind::BrokenPipe,
+            ConnectionError::Send(_)
+            | ConnectionError::Request(_)
+            | ConnectionError::Response(_) => io::ErrorKind::InvalidInput,
+            ConnectionError::OriginRefused => io::ErrorKind::PermissionDenied,
             _ => io::ErrorKind::Other,
         };
         Self::new(kind, error)

@@ -3,16 +3,16 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use wskit_proto::{
-    Circumstances, CloseCode, CloseFrame, Delivery, Ending, Inbound, Item, Outbox, Outcome,
-    PieceItem, ReadBuf, Ready, SendError, State, TimeoutKind,
+    Circumstances, CloseCode, CloseFrame, Delivery, Ending, Inbound, Message, Outcome, ReadBuf,
+    SendError, Span, State, TimeoutKind,
 };
 
-use crate::error::Error;
-use crate::event::Event;
+use crate::error::ConnectionError;
 use crate::link::Link;
 use crate::shutdown::{Member, Shutdown, Told};
 use crate::telemetry::Telemetry;
 use crate::transport::Timer;
+use wskit_proto::Event;
 
 /// The one loop of a connection: take events, else read, else give buffers back, flush and wait.
 ///
@@ -71,9 +71,9 @@ pub(crate) enum Way {
 #[derive(Default)]
 struct Stash {
     /// The latest pong, which came before `first`: its owner may have asked for it.
-    pong: Option<Ready>,
+    pong: Option<Event<Span, Span>>,
     /// Nothing is read past it.
-    first: Option<Ready>,
+    first: Option<Event<Span, Span>>,
 }
 
 /// After this many bytes in one go a connection lets other tasks run, however fast its peer is.
@@ -86,7 +86,7 @@ const LARGE: usize = 32;
 /// A read of a large message counts for this much at least, however little it brings.
 const READ: usize = 64;
 
-type Next = Poll<Result<Option<Ready>, Error>>;
+type Next = Poll<Result<Option<Event<Span, Span>>, ConnectionError>>;
 
 impl<C: Timer> Engine<C> {
     pub(crate) fn new(inbound: Inbound, timer: C, leftover: Bytes, auto_pong: bool) -> Self {
@@ -118,7 +118,7 @@ impl<C: Timer> Engine<C> {
     /// The next message if it lies here whole and nothing has to be looked after first: what a receive
     /// of the same way, just before, has seen to.
     #[inline(always)]
-    pub(crate) fn next_plain<L: Link>(&mut self, way: Way, link: &L) -> Option<Item> {
+    pub(crate) fn next_plain<L: Link>(&mut self, way: Way, link: &L) -> Option<Span> {
         if self.short != Some(way) || (way == Way::Lend && link.is_over_high_water()) {
             return None;
         }
@@ -132,7 +132,7 @@ impl<C: Timer> Engine<C> {
         &mut self,
         cx: &mut Context<'_>,
         link: &mut L,
-    ) -> Poll<Result<Option<Item>, Error>> {
+    ) -> Poll<Result<Option<Span>, ConnectionError>> {
         match self.next_plain(Way::Own, link) {
             Some(item) => Poll::Ready(Ok(Some(item))),
             None => self.poll_whole(Way::Own, cx, link),
@@ -150,7 +150,7 @@ impl<C: Timer> Engine<C> {
         way: Way,
         cx: &mut Context<'_>,
         link: &mut L,
-    ) -> Poll<Result<Option<Item>, Error>> {
+    ) -> Poll<Result<Option<Span>, ConnectionError>> {
         let nothing_else = self.short == Some(way)
             && self.budget < BUDGET
             && self.inbound.has_no_input()
@@ -187,7 +187,7 @@ impl<C: Timer> Engine<C> {
         way: Way,
         cx: &mut Context<'_>,
         link: &mut L,
-    ) -> Poll<Result<Option<Item>, Error>> {
+    ) -> Poll<Result<Option<Span>, ConnectionError>> {
         match way {
             Way::Own => self.stop_answering(),
             Way::Lend => self.start_answering(link),
@@ -200,7 +200,7 @@ impl<C: Timer> Engine<C> {
                 self.short = Some(way);
             }
             match ready {
-                Some(Ready::Message(item)) => return Poll::Ready(Ok(Some(item))),
+                Some(Event::Message(item)) => return Poll::Ready(Ok(Some(item))),
                 // Control frames are answered; pieces are the rest of a message given up.
                 Some(_) => {}
                 None => return Poll::Ready(Ok(None)),
@@ -227,13 +227,13 @@ impl<C: Timer> Engine<C> {
         &mut self,
         cx: &mut Context<'_>,
         link: &mut L,
-    ) -> Poll<Result<Option<PieceItem>, Error>> {
+    ) -> Poll<Result<Option<Span>, ConnectionError>> {
         self.inbound.set_delivery(Delivery::Pieces);
         loop {
             match ready!(self.poll_ready(cx, link))? {
-                Some(Ready::Piece(piece)) => return Poll::Ready(Ok(Some(piece))),
+                Some(Event::Piece(piece)) => return Poll::Ready(Ok(Some(piece))),
                 // It was being put together before pieces were asked for.
-                Some(Ready::Message(item)) => return Poll::Ready(Ok(Some(item.into()))),
+                Some(Event::Message(item)) => return Poll::Ready(Ok(Some(item.into()))),
                 Some(_) => {}
                 None => return Poll::Ready(Ok(None)),
             }
@@ -245,15 +245,15 @@ impl<C: Timer> Engine<C> {
         &mut self,
         cx: &mut Context<'_>,
         link: &mut L,
-    ) -> Poll<Result<Option<Event>, Error>> {
+    ) -> Poll<Result<Option<Event<Message>>, ConnectionError>> {
         self.inbound.set_delivery(Delivery::Whole);
         loop {
             let event = match ready!(self.poll_ready(cx, link))? {
-                Some(Ready::Message(item)) => {
+                Some(Event::Message(item)) => {
                     Event::Message(self.inbound.message(item).into_owned())
                 }
-                Some(Ready::Ping(payload)) => Event::Ping(payload),
-                Some(Ready::Pong(payload)) => Event::Pong(payload),
+                Some(Event::Ping(payload)) => Event::Ping(payload),
+                Some(Event::Pong(payload)) => Event::Pong(payload),
                 Some(_) => continue,
                 None => return Poll::Ready(Ok(None)),
             };
@@ -297,10 +297,10 @@ impl<C: Timer> Engine<C> {
             self.inflated = self.inflated.saturating_add(inflated as u32);
             match next {
                 // Told by the outcome; the reply is queued. What is left is to end the transport.
-                Ok(Some(Ready::Close(_))) | Err(_) => continue,
+                Ok(Some(Event::Close(_))) | Err(_) => continue,
                 Ok(Some(ready)) => {
-                    if matches!(ready, Ready::Ping(_))
-                        && link.with_outbox(|outbox| outbox.is_control_full())
+                    if matches!(ready, Event::Ping(_))
+                        && link.with_outbound(|outbox| outbox.is_control_full())
                     {
                         // Try to get the pongs out before they have to be coalesced.
                         if let Poll::Ready(Err(error)) = link.poll_write_out(cx) {
@@ -321,7 +321,7 @@ impl<C: Timer> Engine<C> {
                 Ending::ShutDown => {
                     // An error here changes nothing: the transport is being ended.
                     if link.poll_shutdown(cx).is_ready() {
-                        link.with_outbox(Outbox::transport_shut_down);
+                        link.with_outbound(|outbound| outbound.transport_shut_down());
                         continue;
                     }
                     shutting_down = true;
@@ -394,7 +394,7 @@ impl<C: Timer> Engine<C> {
         &mut self,
         cx: &mut Context<'_>,
         link: &mut L,
-    ) -> Poll<Result<(), Error>> {
+    ) -> Poll<Result<(), ConnectionError>> {
         // What is queued by hand is no answer.
         self.stop_answering();
         while link.is_over_high_water() {
@@ -424,7 +424,7 @@ impl<C: Timer> Engine<C> {
         &mut self,
         cx: &mut Context<'_>,
         link: &mut L,
-    ) -> Poll<Result<(), Error>> {
+    ) -> Poll<Result<(), ConnectionError>> {
         loop {
             if link.state() == State::Closed {
                 return Poll::Ready(self.closed_error(link).map_or(Ok(()), Err));
@@ -432,7 +432,7 @@ impl<C: Timer> Engine<C> {
             match link.poll_write_out(cx) {
                 Poll::Ready(Ok(())) => {
                     if link.state() == State::Closing
-                        && link.with_outbox(|outbox| outbox.has_write_failed())
+                        && link.with_outbound(|outbox| outbox.has_write_failed())
                     {
                         return Poll::Ready(Err(SendError::Closed.into()));
                     }
@@ -474,16 +474,18 @@ impl<C: Timer> Engine<C> {
         &mut self,
         cx: &mut Context<'_>,
         link: &mut L,
-    ) -> Poll<Result<Outcome, Error>> {
+    ) -> Poll<Result<Outcome, ConnectionError>> {
         self.stop_answering();
         // What is thrown away is not put together first.
         self.inbound.set_delivery(Delivery::Pieces);
         loop {
             match self.poll_ready(cx, link) {
                 Poll::Ready(Ok(Some(_))) => {}
-                Poll::Ready(Err(error @ Error::NoTimer(_))) => return Poll::Ready(Err(error)),
+                Poll::Ready(Err(error @ ConnectionError::NoTimer(_))) => {
+                    return Poll::Ready(Err(error));
+                }
                 Poll::Ready(Ok(None) | Err(_)) => {
-                    if let Some(outcome) = link.with_outbox(|outbox| outbox.outcome()) {
+                    if let Some(outcome) = link.with_outbound(|outbox| outbox.outcome()) {
                         return Poll::Ready(Ok(outcome));
                     }
                 }
@@ -498,14 +500,14 @@ impl<C: Timer> Engine<C> {
         &mut self,
         cx: &mut Context<'_>,
         link: &mut L,
-    ) -> Poll<Result<(), Error>> {
+    ) -> Poll<Result<(), ConnectionError>> {
         self.stop_answering();
         loop {
             if link.state() == State::Closed {
                 // It is told here, each time.
                 let told = self.finish(link).err();
-                let outcome = link.with_outbox(|outbox| outbox.outcome());
-                let error = told.or_else(|| outcome.as_ref().and_then(Error::of_outcome));
+                let outcome = link.with_outbound(|outbox| outbox.outcome());
+                let error = told.or_else(|| outcome.as_ref().and_then(ConnectionError::of_outcome));
                 return Poll::Ready(error.map_or(Ok(()), Err));
             }
             let (mut is_written, mut shutting_down) = (false, false);
@@ -520,7 +522,7 @@ impl<C: Timer> Engine<C> {
                     is_written = true;
                     if link.ending() == Ending::ShutDown {
                         if link.poll_shutdown(cx).is_ready() {
-                            link.with_outbox(Outbox::transport_shut_down);
+                            link.with_outbound(|outbound| outbound.transport_shut_down());
                             continue;
                         }
                         shutting_down = true;
@@ -529,7 +531,7 @@ impl<C: Timer> Engine<C> {
                 Poll::Pending => {}
             }
             self.poll_behind(cx, link);
-            if link.with_outbox(|outbox| outbox.has_write_failed()) {
+            if link.with_outbound(|outbox| outbox.has_write_failed()) {
                 return Poll::Ready(Err(SendError::Closed.into()));
             }
             if is_written && self.has_message() {
@@ -537,7 +539,7 @@ impl<C: Timer> Engine<C> {
             }
             let goes_on = link.state() == State::Closed
                 || (is_written && !shutting_down && link.ending() == Ending::ShutDown)
-                || link.with_outbox(|outbox| is_written && !outbox.is_empty());
+                || link.with_outbound(|outbox| is_written && !outbox.is_empty());
             if goes_on || self.poll_timers(cx, link)? {
                 continue;
             }
@@ -557,7 +559,7 @@ impl<C: Timer> Engine<C> {
     pub(crate) fn start_answering<L: Link>(&mut self, link: &mut L) {
         if !self.answering {
             self.answering = true;
-            self.earlier = link.with_outbox(|outbox| outbox.queued()) as u32;
+            self.earlier = link.with_outbound(|outbox| outbox.queued()) as u32;
         }
     }
 
@@ -574,7 +576,7 @@ impl<C: Timer> Engine<C> {
     #[cold]
     fn owes_answers<L: Link>(&mut self, link: &mut L) -> bool {
         let earlier = self.earlier as usize;
-        let (queued, over) = link.with_outbox(|outbox| {
+        let (queued, over) = link.with_outbound(|outbox| {
             let queued = outbox.queued();
             (
                 queued,
@@ -607,7 +609,7 @@ impl<C: Timer> Engine<C> {
     }
 
     /// What to say to a caller who wants to send on a connection that has ended.
-    pub(crate) fn closed_error<L: Link>(&mut self, link: &mut L) -> Option<Error> {
+    pub(crate) fn closed_error<L: Link>(&mut self, link: &mut L) -> Option<ConnectionError> {
         if link.state() != State::Closed {
             return Some(SendError::Closed.into());
         }
@@ -615,7 +617,7 @@ impl<C: Timer> Engine<C> {
             Err(error) => Some(error),
             Ok(_) => {
                 let clean = link
-                    .with_outbox(|outbox| outbox.outcome())
+                    .with_outbound(|outbox| outbox.outcome())
                     .is_some_and(|outcome| outcome.is_clean());
                 (!clean).then(|| SendError::Closed.into())
             }
@@ -634,13 +636,13 @@ impl<C: Timer> Engine<C> {
         while !self.has_message() && !self.eof {
             let timer = &self.timer;
             match self.inbound.next(link, || timer.now()) {
-                Ok(Some(ready @ (Ready::Message(_) | Ready::Piece(_)))) => {
+                Ok(Some(ready @ (Event::Message(_) | Event::Piece(_)))) => {
                     self.stash.get_or_insert_default().first = Some(ready);
                 }
-                Ok(Some(ready @ Ready::Ping(_))) if !self.auto_pong => {
+                Ok(Some(ready @ Event::Ping(_))) if !self.auto_pong => {
                     self.stash.get_or_insert_default().first = Some(ready);
                 }
-                Ok(Some(ready @ Ready::Pong(_))) => {
+                Ok(Some(ready @ Event::Pong(_))) => {
                     self.stash.get_or_insert_default().pong = Some(ready);
                 }
                 // The queue has the reply, and the state the rest.
@@ -722,14 +724,18 @@ impl<C: Timer> Engine<C> {
 
     /// Arms the timer for the next deadline; true if one had passed and something was done about it.
     #[inline]
-    fn poll_timers<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Result<bool, Error> {
+    fn poll_timers<L: Link>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &mut L,
+    ) -> Result<bool, ConnectionError> {
         let timer = &self.timer;
         let Some(deadline) = self.inbound.next_timeout(link.state(), || timer.now()) else {
             return Ok(false);
         };
         match self.timer.poll_until(cx, deadline) {
             Poll::Pending => Ok(false),
-            Poll::Ready(Err(error)) => Err(Error::NoTimer(error)),
+            Poll::Ready(Err(error)) => Err(ConnectionError::NoTimer(error)),
             Poll::Ready(Ok(())) => {
                 self.handle_timeout(link);
                 Ok(true)
@@ -794,7 +800,7 @@ impl<C: Timer> Engine<C> {
                 let _ = link.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
             }
             Some(Told::GiveUp) => {
-                link.with_outbox(|outbox| outbox.time_out(TimeoutKind::Close));
+                link.with_outbound(|outbox| outbox.time_out(TimeoutKind::Close));
             }
         }
         true
@@ -808,9 +814,9 @@ impl<C: Timer> Engine<C> {
         cx: &mut Context<'_>,
         error: io::Error,
         link: &mut L,
-    ) -> Option<Error> {
+    ) -> Option<ConnectionError> {
         self.poll_behind(cx, link);
-        if !link.with_outbox(|outbox| outbox.write_failed(error.kind())) {
+        if !link.with_outbound(|outbox| outbox.write_failed(error.kind())) {
             return None;
         }
         if link.state() == State::Closed {
@@ -834,19 +840,22 @@ impl<C: Timer> Engine<C> {
         error: io::Error,
         link: &mut L,
     ) {
-        if link.with_outbox(|outbox| outbox.write_failed(error.kind())) {
+        if link.with_outbound(|outbox| outbox.write_failed(error.kind())) {
             self.failure.get_or_insert_with(|| Box::new(error));
             shut_down_after_failure(cx, link);
         }
     }
 
     #[cold]
-    fn finish<L: Link>(&mut self, link: &mut L) -> Result<Option<Ready>, Error> {
+    fn finish<L: Link>(
+        &mut self,
+        link: &mut L,
+    ) -> Result<Option<Event<Span, Span>>, ConnectionError> {
         self.inbound.stop();
         if core::mem::replace(&mut self.reported, true) {
             return Ok(None);
         }
-        let Some(outcome) = link.with_outbox(|outbox| outbox.outcome()) else {
+        let Some(outcome) = link.with_outbound(|outbox| outbox.outcome()) else {
             return Ok(None);
         };
         if let Some(member) = &mut self.member {
@@ -856,9 +865,9 @@ impl<C: Timer> Engine<C> {
         if self.told {
             return Ok(None);
         }
-        match (Error::of_outcome(&outcome), self.failure.take()) {
+        match (ConnectionError::of_outcome(&outcome), self.failure.take()) {
             (None, _) => Ok(None),
-            (Some(Error::Io(_)), Some(failure)) => Err(Error::Io(*failure)),
+            (Some(ConnectionError::Io(_)), Some(failure)) => Err(ConnectionError::Io(*failure)),
             (Some(error), _) => Err(error),
         }
     }
@@ -867,8 +876,8 @@ impl<C: Timer> Engine<C> {
 /// After a failed write: shuts the transport's write side down, beside a reading that goes on. The peer
 /// is told by it that nothing more comes, if the transport still can.
 fn shut_down_after_failure<L: Link>(cx: &mut Context<'_>, link: &mut L) {
-    if link.with_outbox(|outbox| outbox.owes_shutdown()) && link.poll_shutdown(cx).is_ready() {
-        link.with_outbox(Outbox::transport_shut_down);
+    if link.with_outbound(|outbox| outbox.owes_shutdown()) && link.poll_shutdown(cx).is_ready() {
+        link.with_outbound(|outbound| outbound.transport_shut_down());
     }
 }
 

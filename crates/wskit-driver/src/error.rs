@@ -61,6 +61,9 @@ pub enum Error {
     TlsConfig(crate::tls::TlsConfigError),
 }
 
+/// Why an operation on an open connection failed.
+pub type ConnectionError = Error;
+
 impl Error {
     /// Whether the peer or the network simply went away: what a server that logs errors may skip.
     /// A host or network that cannot be reached (any more) is among it.

@@ -15,7 +15,6 @@ mod connector;
 pub mod dial;
 mod engine;
 mod error;
-mod event;
 mod extensions;
 #[cfg(feature = "futures-io")]
 mod futures_io;
@@ -54,8 +53,7 @@ mod websocket;
 pub use byte_stream::ByteStream;
 pub use client::{Client, RequestViaHttp};
 pub use connector::Connector;
-pub use error::Error;
-pub use event::Event;
+pub use error::{ConnectionError, Error};
 pub use halves::{SharedHalf, SplitHalf, cast};
 pub use keys::secure_keys;
 pub use lazy_timer::{Alarm, LazyTimer};
@@ -77,6 +75,7 @@ pub use transport::{PollRead, PollWrite, Timer, Transport};
 #[cfg(target_os = "linux")]
 pub use unacknowledged::unacknowledged;
 pub use websocket::{Permit, RecvPiece, RecvRef, WebSocket};
+pub use wskit_proto::Event;
 pub use wskit_proto::Spare;
 #[cfg(feature = "metrics")]
 pub use wskit_proto::{Counters, Metrics, Traffic};

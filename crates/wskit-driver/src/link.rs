@@ -1,7 +1,7 @@
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 
-use wskit_proto::{Ending, Outbox, Spare, State, WithOutbox};
+use wskit_proto::{Ending, Outbound, Spare, State, WithOutbound};
 
 use crate::transport::{PollRead, PollWrite};
 
@@ -9,7 +9,7 @@ use crate::transport::{PollRead, PollWrite};
 ///
 /// A whole connection has both to itself ([`Whole`]); after a split the reader has its half of the
 /// transport and shares the rest behind a lock (`ReadSide`).
-pub(crate) trait Link: WithOutbox + PollRead {
+pub(crate) trait Link: WithOutbound + PollRead {
     fn state(&self) -> State;
     fn ending(&mut self) -> Ending;
     fn is_over_high_water(&self) -> bool;
@@ -25,14 +25,14 @@ pub(crate) trait Link: WithOutbox + PollRead {
 /// A transport and the sending half in one hand.
 pub(crate) struct Whole<T> {
     pub(crate) io: T,
-    pub(crate) outbox: Outbox,
+    pub(crate) outbox: Outbound,
     /// Written since the transport was last flushed.
     pub(crate) dirty: bool,
 }
 
-impl<T> WithOutbox for Whole<T> {
+impl<T> WithOutbound for Whole<T> {
     #[inline]
-    fn with_outbox<R>(&mut self, f: impl FnOnce(&mut Outbox) -> R) -> R {
+    fn with_outbound<R>(&mut self, f: impl FnOnce(&mut Outbound) -> R) -> R {
         f(&mut self.outbox)
     }
 }
@@ -93,7 +93,7 @@ const SLICES: usize = 32;
 #[inline]
 pub(crate) fn poll_write_out<W: PollWrite>(
     io: &mut W,
-    outbox: &mut Outbox,
+    outbox: &mut Outbound,
     dirty: &mut bool,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
@@ -135,7 +135,7 @@ pub(crate) fn poll_write_out<W: PollWrite>(
 #[cold]
 fn poll_write_gathered<W: PollWrite>(
     io: &mut W,
-    outbox: &Outbox,
+    outbox: &Outbound,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
     let mut slices = [IoSlice::new(&[]); SLICES];

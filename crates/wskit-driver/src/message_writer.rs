@@ -4,7 +4,7 @@ use std::task::{Context, Poll, ready};
 
 use wskit_proto::{CloseCode, CloseFrame, MessageKind, Outbox, SendError};
 
-use crate::error::Error;
+use crate::error::ConnectionError;
 use crate::split::{Claim, Writer};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
@@ -13,9 +13,9 @@ use crate::websocket::WebSocket;
 /// [`finish`](MessageWriter::finish). From [`WebSocket::begin`] or [`Writer::begin`].
 ///
 /// ```
-/// # use wskit_driver::{Error, Transport, WebSocket};
+/// # use wskit_driver::{ConnectionError, Transport, WebSocket};
 /// use wskit_proto::MessageKind;
-/// # async fn lines<T: Transport>(ws: &mut WebSocket<T>, rows: &[String]) -> Result<(), Error> {
+/// # async fn lines<T: Transport>(ws: &mut WebSocket<T>, rows: &[String]) -> Result<(), ConnectionError> {
 /// let mut message = ws.begin(MessageKind::Text).await?;
 /// for row in rows {
 ///     message.write(row).await?; // waits while the peer does not read
@@ -78,7 +78,10 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Cancel safety
     /// Safe: nothing is sent before the first write.
-    pub async fn begin(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, T>, Error> {
+    pub async fn begin(
+        &mut self,
+        kind: MessageKind,
+    ) -> Result<MessageWriter<'_, T>, ConnectionError> {
         poll_fn(|cx| self.poll_room(cx)).await?;
         if let Err(error) = self.outbox().check() {
             return Err(told(self, error));
@@ -98,7 +101,7 @@ impl<T: Transport> Writer<T> {
     ///
     /// # Cancel safety
     /// Safe: nothing is sent before the first write.
-    pub async fn begin(&self, kind: MessageKind) -> Result<MessageWriter<'_, T>, Error> {
+    pub async fn begin(&self, kind: MessageKind) -> Result<MessageWriter<'_, T>, ConnectionError> {
         Ok(MessageWriter::new(To::Split(Claim::new(self).await?), kind))
     }
 }
@@ -133,7 +136,10 @@ impl<'a, T: Transport> MessageWriter<'a, T> {
     ///
     /// # Cancel safety
     /// Safe: of a piece whose `write` was dropped nothing is sent.
-    pub fn write(&mut self, data: impl AsRef<[u8]>) -> impl Future<Output = Result<(), Error>> {
+    pub fn write(
+        &mut self,
+        data: impl AsRef<[u8]>,
+    ) -> impl Future<Output = Result<(), ConnectionError>> {
         let mut done = false;
         poll_fn(move |cx| {
             if !done {
@@ -149,7 +155,11 @@ impl<'a, T: Transport> MessageWriter<'a, T> {
     ///
     /// # Errors
     /// As [`write`](MessageWriter::write).
-    pub fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<(), Error>> {
+    pub fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<Result<(), ConnectionError>> {
         ready!(self.to.poll_room(cx))?;
         Poll::Ready(if data.is_empty() {
             Ok(())
@@ -166,7 +176,7 @@ impl<'a, T: Transport> MessageWriter<'a, T> {
     ///
     /// # Cancel safety
     /// Safe.
-    pub fn flush(&mut self) -> impl Future<Output = Result<(), Error>> {
+    pub fn flush(&mut self) -> impl Future<Output = Result<(), ConnectionError>> {
         poll_fn(|cx| self.poll_flush(cx))
     }
 
@@ -174,7 +184,7 @@ impl<'a, T: Transport> MessageWriter<'a, T> {
     ///
     /// # Errors
     /// As [`flush`](MessageWriter::flush).
-    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         self.to.poll_flush(cx)
     }
 
@@ -186,7 +196,7 @@ impl<'a, T: Transport> MessageWriter<'a, T> {
     ///
     /// # Cancel safety
     /// The end is queued by the first poll; what is queued leaves with the next call.
-    pub async fn finish(mut self) -> Result<(), Error> {
+    pub async fn finish(mut self) -> Result<(), ConnectionError> {
         poll_fn(|cx| self.poll_finish(cx)).await
     }
 
@@ -194,7 +204,7 @@ impl<'a, T: Transport> MessageWriter<'a, T> {
     ///
     /// # Errors
     /// As [`finish`](MessageWriter::finish).
-    pub fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         if self.stage != Stage::Finished {
             // Without waiting for room: it is a few bytes, and the others wait for it.
             self.piece(&[], true)?;
@@ -206,7 +216,7 @@ impl<'a, T: Transport> MessageWriter<'a, T> {
         self.to.poll_flush(cx)
     }
 
-    fn piece(&mut self, data: &[u8], last: bool) -> Result<(), Error> {
+    fn piece(&mut self, data: &[u8], last: bool) -> Result<(), ConnectionError> {
         let Self {
             kind,
             compress,
@@ -217,7 +227,7 @@ impl<'a, T: Transport> MessageWriter<'a, T> {
             return Err(SendError::NoMessageOpen.into());
         }
         let mut begun = stage == Stage::Begun;
-        let queued = self.to.with_outbox(|outbox| {
+        let queued = self.to.with_outbound(|outbox| {
             if !begun {
                 if compress {
                     outbox.begin(kind)?;
@@ -240,7 +250,7 @@ impl<T: Transport> Drop for MessageWriter<'_, T> {
         if self.stage == Stage::Begun {
             let close = CloseFrame::new(CloseCode::INTERNAL_ERROR, "message not finished");
             // Neither the code nor the reason can be refused.
-            let _ = self.to.with_outbox(|outbox| outbox.close(Some(close)));
+            let _ = self.to.with_outbound(|outbox| outbox.close(Some(close)));
         }
     }
 }
@@ -258,24 +268,24 @@ impl<T: Transport> fmt::Debug for MessageWriter<'_, T> {
 impl<T: Transport> Unpin for MessageWriter<'_, T> {}
 
 impl<T: Transport> To<'_, T> {
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         match self {
             Self::Whole(ws) => ws.poll_room(cx),
             Self::Split(claim) => claim.poll_room(cx),
         }
     }
 
-    fn with_outbox(
+    fn with_outbound(
         &mut self,
         f: impl FnOnce(&mut Outbox) -> Result<(), SendError>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ConnectionError> {
         match self {
             Self::Whole(ws) => f(ws.outbox()).map_err(|error| told(ws, error)),
-            Self::Split(claim) => claim.with_outbox(f),
+            Self::Split(claim) => claim.with_outbound(f),
         }
     }
 
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         match self {
             Self::Whole(ws) => ws.poll_flush(cx),
             Self::Split(claim) => claim.poll_flush(cx),
@@ -284,7 +294,7 @@ impl<T: Transport> To<'_, T> {
 }
 
 /// A connection that has ended tells how, once; after that it is merely closed.
-fn told<T: Transport>(ws: &mut WebSocket<T>, error: SendError) -> Error {
+fn told<T: Transport>(ws: &mut WebSocket<T>, error: SendError) -> ConnectionError {
     match error {
         SendError::Closed => ws.closed_error(),
         error => error.into(),

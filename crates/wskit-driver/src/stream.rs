@@ -7,7 +7,7 @@ use futures_core::stream::{FusedStream, Stream};
 use futures_sink::Sink;
 use wskit_proto::{CloseCode, Message, State};
 
-use crate::error::Error;
+use crate::error::ConnectionError;
 use crate::tasks::Side;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
@@ -17,7 +17,7 @@ impl<T: Transport + Unpin> Stream for WebSocket<T>
 where
     T::Timer: Unpin,
 {
-    type Item = Result<Message, Error>;
+    type Item = Result<Message, ConnectionError>;
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -47,9 +47,9 @@ impl<T: Transport + Unpin> Sink<Message> for WebSocket<T>
 where
     T::Timer: Unpin,
 {
-    type Error = Error;
+    type Error = ConnectionError;
 
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         self.get_mut().poll_side(Side::Send, cx, |ws, cx| {
             if ws.state() == State::Open {
                 ready!(ws.poll_room(cx))?;
@@ -62,15 +62,15 @@ where
         })
     }
 
-    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), ConnectionError> {
         self.get_mut().feed_now(message.into())
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         self.get_mut().poll_side(Side::Send, cx, Self::poll_flush)
     }
 
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         let ws = self.get_mut();
         ws.start_close(CloseCode::NORMAL, "")?;
         ws.poll_side(Side::Send, cx, |ws, cx| {

@@ -10,12 +10,11 @@ use bytes::Bytes;
 use wskit_proto::deflate;
 use wskit_proto::{
     CloseCode, CloseFrame, Config, Connection, Message, MessageRef, Outbox, Outcome, Outgoing,
-    Piece, PieceItem, Role, SendError, State, Utf8Bytes,
+    Piece, Role, SendError, Span, State, Utf8Bytes,
 };
 
 use crate::engine::{Engine, Way};
-use crate::error::Error;
-use crate::event::Event;
+use crate::error::ConnectionError;
 use crate::extensions::Agreed;
 use crate::keys::secure_keys;
 use crate::link::Whole;
@@ -23,6 +22,7 @@ use crate::shutdown::Shutdown;
 use crate::tasks::{Side, Tasks};
 use crate::telemetry::TelemetryConfig;
 use crate::transport::{Timer, Transport};
+use wskit_proto::Event;
 
 /// A WebSocket connection over a transport, in one task's hands.
 ///
@@ -179,7 +179,7 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Cancel safety
     /// Safe: no message is lost when the future is dropped.
-    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> {
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, ConnectionError>> {
         poll_fn(move |cx| self.poll_recv(cx))
     }
 
@@ -188,7 +188,10 @@ impl<T: Transport> WebSocket<T> {
     /// # Errors
     /// As [`recv`](WebSocket::recv).
     #[inline]
-    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+    pub fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Message>, ConnectionError>> {
         if let Some(item) = self.engine.next_plain(Way::Own, &self.link) {
             return Poll::Ready(Ok(Some(self.engine.inbound.plain(item).into_owned())));
         }
@@ -226,7 +229,9 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Cancel safety
     /// Safe.
-    pub fn recv_event(&mut self) -> impl Future<Output = Result<Option<Event>, Error>> {
+    pub fn recv_event(
+        &mut self,
+    ) -> impl Future<Output = Result<Option<Event<Message>>, ConnectionError>> {
         poll_fn(move |cx| {
             self.engine.stop_answering();
             self.engine.poll_event(cx, &mut self.link)
@@ -259,7 +264,7 @@ impl<T: Transport> WebSocket<T> {
     pub fn send<'m>(
         &mut self,
         message: impl Into<Outgoing<'m>>,
-    ) -> impl Future<Output = Result<(), Error>> {
+    ) -> impl Future<Output = Result<(), ConnectionError>> {
         let mut message = Some(message.into());
         poll_fn(move |cx| {
             ready!(self.poll_feed(cx, &mut message))?;
@@ -277,7 +282,7 @@ impl<T: Transport> WebSocket<T> {
     pub fn feed<'m>(
         &mut self,
         message: impl Into<Outgoing<'m>>,
-    ) -> impl Future<Output = Result<(), Error>> {
+    ) -> impl Future<Output = Result<(), ConnectionError>> {
         let mut message = Some(message.into());
         poll_fn(move |cx| self.poll_feed(cx, &mut message))
     }
@@ -286,7 +291,7 @@ impl<T: Transport> WebSocket<T> {
         &mut self,
         cx: &mut Context<'_>,
         message: &mut Option<Outgoing<'_>>,
-    ) -> Poll<Result<(), Error>> {
+    ) -> Poll<Result<(), ConnectionError>> {
         if message.is_some() {
             ready!(self.engine.poll_room(cx, &mut self.link))?;
         }
@@ -305,7 +310,7 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Cancel safety
     /// Safe: nothing is queued before [`Permit::send`].
-    pub async fn reserve(&mut self) -> Result<Permit<'_, T>, Error> {
+    pub async fn reserve(&mut self) -> Result<Permit<'_, T>, ConnectionError> {
         poll_fn(|cx| self.engine.poll_room(cx, &mut self.link)).await?;
         match self.link.outbox.check() {
             Ok(()) => Ok(Permit { ws: self }),
@@ -320,7 +325,7 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Cancel safety
     /// Safe.
-    pub fn flush(&mut self) -> impl Future<Output = Result<(), Error>> {
+    pub fn flush(&mut self) -> impl Future<Output = Result<(), ConnectionError>> {
         poll_fn(move |cx| self.poll_flush(cx))
     }
 
@@ -329,7 +334,7 @@ impl<T: Transport> WebSocket<T> {
     /// # Errors
     /// As [`flush`](WebSocket::flush).
     #[inline]
-    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         self.engine.poll_flush(cx, &mut self.link)
     }
 
@@ -341,7 +346,7 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Cancel safety
     /// As [`send`](WebSocket::send).
-    pub fn ping(&mut self, payload: &[u8]) -> impl Future<Output = Result<(), Error>> {
+    pub fn ping(&mut self, payload: &[u8]) -> impl Future<Output = Result<(), ConnectionError>> {
         let mut payload = Some(payload);
         poll_fn(move |cx| {
             if let Some(payload) = payload.take() {
@@ -370,7 +375,7 @@ impl<T: Transport> WebSocket<T> {
         &mut self,
         code: CloseCode,
         reason: impl Into<Utf8Bytes>,
-    ) -> impl Future<Output = Result<Outcome, Error>> {
+    ) -> impl Future<Output = Result<Outcome, ConnectionError>> {
         let mut close = Some(CloseFrame::new(code, reason));
         poll_fn(move |cx| {
             if let Some(close) = close.take() {
@@ -389,7 +394,7 @@ impl<T: Transport> WebSocket<T> {
         &mut self,
         code: CloseCode,
         reason: impl Into<Utf8Bytes>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ConnectionError> {
         Ok(self
             .link
             .outbox
@@ -399,7 +404,7 @@ impl<T: Transport> WebSocket<T> {
     /// The sending half, to queue without waiting.
     pub fn outbox(&mut self) -> &mut Outbox {
         self.engine.stop_answering();
-        &mut self.link.outbox
+        self.link.outbox.outbox()
     }
 
     /// Open, closing or closed.
@@ -489,11 +494,11 @@ impl<T: Transport> WebSocket<T> {
         polled
     }
 
-    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         self.engine.poll_room(cx, &mut self.link)
     }
 
-    pub(crate) fn closed_error(&mut self) -> Error {
+    pub(crate) fn closed_error(&mut self) -> ConnectionError {
         self.send_error(SendError::Closed)
     }
 
@@ -506,12 +511,12 @@ impl<T: Transport> WebSocket<T> {
         (&mut self.engine, &mut self.link)
     }
 
-    pub(crate) fn piece(&self, item: PieceItem) -> Piece<'_> {
+    pub(crate) fn piece(&self, item: Span) -> Piece<'_> {
         self.engine.inbound.piece(item)
     }
 
     /// Queues a message of a sink that was ready.
-    pub(crate) fn feed_now(&mut self, message: Outgoing<'_>) -> Result<(), Error> {
+    pub(crate) fn feed_now(&mut self, message: Outgoing<'_>) -> Result<(), ConnectionError> {
         self.link
             .outbox
             .feed_reserved(message)
@@ -520,7 +525,7 @@ impl<T: Transport> WebSocket<T> {
 
     /// A connection that has ended tells how, once; after that it is merely closed.
     #[cold]
-    fn send_error(&mut self, error: SendError) -> Error {
+    fn send_error(&mut self, error: SendError) -> ConnectionError {
         match error {
             SendError::Closed => self
                 .engine
@@ -548,7 +553,7 @@ pub struct RecvRef<'a, T: Transport> {
 }
 
 impl<'a, T: Transport> Future for RecvRef<'a, T> {
-    type Output = Result<Option<(MessageRef<'a>, &'a mut Outbox)>, Error>;
+    type Output = Result<Option<(MessageRef<'a>, &'a mut Outbox)>, ConnectionError>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -560,13 +565,13 @@ impl<'a, T: Transport> Future for RecvRef<'a, T> {
         if let Some(item) = ws.engine.next_plain(Way::Lend, &ws.link) {
             return Poll::Ready(Ok(Some((
                 ws.engine.inbound.plain(item),
-                &mut ws.link.outbox,
+                ws.link.outbox.outbox(),
             ))));
         }
         match ws.engine.poll_whole(Way::Lend, cx, &mut ws.link) {
             Poll::Ready(Ok(Some(item))) => Poll::Ready(Ok(Some((
                 ws.engine.inbound.message(item),
-                &mut ws.link.outbox,
+                ws.link.outbox.outbox(),
             )))),
             Poll::Ready(Ok(None)) => Poll::Ready(Ok(None)),
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -591,7 +596,7 @@ pub struct RecvPiece<'a, T: Transport> {
 }
 
 impl<'a, T: Transport> Future for RecvPiece<'a, T> {
-    type Output = Result<Option<Piece<'a>>, Error>;
+    type Output = Result<Option<Piece<'a>>, ConnectionError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(ws) = self.ws.take() else {

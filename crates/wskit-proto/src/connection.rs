@@ -13,11 +13,11 @@ use crate::closing::{Ending, State};
 use crate::compression::{Decoder, Encoder};
 use crate::config::{Config, Limits};
 use crate::error::{ProtocolError, SendError};
-use crate::event::{CloseFrame, Event};
-use crate::inbound::{Inbound, Ready};
+use crate::event::{CloseFrame, Event, Piece};
+use crate::inbound::Inbound;
 use crate::keys::MaskKeys;
 use crate::message::MessageRef;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbound, Outbox};
 use crate::outcome::{Outcome, TimeoutKind};
 use crate::outgoing::Outgoing;
 use crate::receiver::{Delivery, ReadBuf};
@@ -40,7 +40,7 @@ use crate::tally::Tally;
 #[derive(Debug)]
 pub struct Connection {
     inbound: Inbound,
-    outbox: Outbox,
+    outbound: Outbound,
 }
 
 impl Connection {
@@ -58,7 +58,7 @@ impl Connection {
         let tally = Tally::default();
         Self {
             inbound: Inbound::new(role, config.clone(), tally.clone(), now),
-            outbox: Outbox::new(keys, config, tally),
+            outbound: Outbound::new(keys, config, tally),
         }
     }
 
@@ -76,7 +76,7 @@ impl Connection {
         self.inbound
             .receiver()
             .set_decoder(Decoder::Deflate(decompressor));
-        self.outbox.set_encoder(Encoder::Deflate(compressor));
+        self.outbound.set_encoder(Encoder::Deflate(compressor));
         self
     }
 
@@ -110,12 +110,12 @@ impl Connection {
 
     /// Says that the peer's stream has ended.
     pub fn receive_eof(&mut self) {
-        self.inbound.receive_eof(&mut self.outbox);
+        self.inbound.receive_eof(&mut self.outbound);
     }
 
     /// Says that the transport failed.
     pub fn transport_failed(&mut self, kind: io::ErrorKind) {
-        self.inbound.transport_failed(&mut self.outbox, kind);
+        self.inbound.transport_failed(&mut self.outbound, kind);
     }
 
     /// The next event that the bytes given so far hold, lent until the next call; `None` when more
@@ -125,7 +125,10 @@ impl Connection {
     ///
     /// # Errors
     /// The peer broke a rule: told once. The Close that says so is queued.
-    pub fn poll_event(&mut self, now: Instant) -> Result<Option<Event<'_>>, ProtocolError> {
+    pub fn poll_event(
+        &mut self,
+        now: Instant,
+    ) -> Result<Option<Event<MessageRef<'_>, Piece<'_>>>, ProtocolError> {
         Ok(self.poll_event_and_outbox(now)?.map(|(event, _)| event))
     }
 
@@ -137,18 +140,18 @@ impl Connection {
     pub fn poll_event_and_outbox(
         &mut self,
         now: Instant,
-    ) -> Result<Option<(Event<'_>, &mut Outbox)>, ProtocolError> {
-        let Some(ready) = self.inbound.next(&mut self.outbox, || now)? else {
+    ) -> Result<Option<(Event<MessageRef<'_>, Piece<'_>>, &mut Outbox)>, ProtocolError> {
+        let Some(ready) = self.inbound.next(&mut self.outbound, || now)? else {
             return Ok(None);
         };
         let event = match ready {
-            Ready::Message(item) => Event::Message(self.inbound.message(item)),
-            Ready::Piece(piece) => Event::Piece(self.inbound.piece(piece)),
-            Ready::Ping(payload) => Event::Ping(payload),
-            Ready::Pong(payload) => Event::Pong(payload),
-            Ready::Close(close) => Event::Close(close),
+            Event::Message(item) => Event::Message(self.inbound.message(item)),
+            Event::Piece(piece) => Event::Piece(self.inbound.piece(piece)),
+            Event::Ping(payload) => Event::Ping(payload),
+            Event::Pong(payload) => Event::Pong(payload),
+            Event::Close(close) => Event::Close(close),
         };
-        Ok(Some((event, &mut self.outbox)))
+        Ok(Some((event, self.outbound.outbox())))
     }
 
     /// The next whole message if one lies ready in the read buffer, with the sending half beside it.
@@ -160,7 +163,7 @@ impl Connection {
             return None;
         }
         let item = self.inbound.next_plain()?;
-        Some((self.inbound.plain(item), &mut self.outbox))
+        Some((self.inbound.plain(item), &mut self.outbound))
     }
 
     /// How messages that begin from now on are handed out.
@@ -178,7 +181,7 @@ impl Connection {
     /// # Errors
     /// As [`Outbox::feed`].
     pub fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
-        self.outbox.feed(message)
+        self.outbound.feed(message)
     }
 
     /// Starts the closing handshake; see [`Outbox::close`].
@@ -186,37 +189,37 @@ impl Connection {
     /// # Errors
     /// As [`Outbox::close`].
     pub fn close(&mut self, close: Option<CloseFrame>) -> Result<(), SendError> {
-        self.outbox.close(close)
+        self.outbound.close(close)
     }
 
     /// The bytes to write next; see [`Outbox::chunks`].
     pub fn chunks<'a>(&'a self, out: &mut [IoSlice<'a>]) -> usize {
-        self.outbox.chunks(out)
+        self.outbound.chunks(out)
     }
 
     /// Says that `n` of those bytes have been written.
     pub fn advance(&mut self, n: usize) {
-        self.outbox.advance(n);
+        self.outbound.advance(n);
     }
 
     /// Takes all queued bytes as one buffer: for tests and for transports without vectored writes.
     #[must_use]
     pub fn take_output(&mut self) -> Vec<u8> {
-        let mut output = Vec::with_capacity(self.outbox.queued());
+        let mut output = Vec::with_capacity(self.outbound.queued());
         loop {
-            let chunk = self.outbox.chunk();
+            let chunk = self.outbound.chunk();
             if chunk.is_empty() {
                 return output;
             }
             output.extend_from_slice(chunk);
             let n = chunk.len();
-            self.outbox.advance(n);
+            self.outbound.advance(n);
         }
     }
 
     /// When [`handle_timeout`](Connection::handle_timeout) is due, if ever.
     pub fn next_timeout(&mut self, now: Instant) -> Option<Instant> {
-        self.inbound.next_timeout(self.outbox.state(), || now)
+        self.inbound.next_timeout(self.outbound.state(), || now)
     }
 
     /// Does what is due by `now`; see [`Inbound::handle_timeout`].
@@ -224,35 +227,35 @@ impl Connection {
     /// # Errors
     /// The peer ran out of time; the connection is over.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), TimeoutKind> {
-        self.inbound.handle_timeout(&mut self.outbox, now)
+        self.inbound.handle_timeout(&mut self.outbound, now)
     }
 
     /// Open, closing or closed.
     #[must_use]
     pub fn state(&self) -> State {
-        self.outbox.state()
+        self.outbound.state()
     }
 
     /// What is left to do to the transport.
     #[must_use]
     pub fn ending(&self) -> Ending {
-        self.outbox.ending()
+        self.outbound.ending()
     }
 
     /// Says that the write side of the transport has been shut down.
     pub fn transport_shut_down(&mut self) {
-        self.outbox.transport_shut_down();
+        self.outbound.transport_shut_down();
     }
 
     /// How the connection ended; `None` until it has.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
-        self.outbox.outcome()
+        self.outbound.outcome()
     }
 
     /// The sending half.
     pub fn outbox(&mut self) -> &mut Outbox {
-        &mut self.outbox
+        &mut self.outbound
     }
 
     /// The latest round trip of a keepalive ping.
@@ -264,12 +267,12 @@ impl Connection {
     /// Bytes of heap held now, borrowed buffers included: 0 for an idle connection.
     #[must_use]
     pub fn buffer_bytes(&self) -> usize {
-        self.inbound.buffer_bytes() + self.outbox.buffer_bytes()
+        self.inbound.buffer_bytes() + self.outbound.buffer_bytes()
     }
 
     /// The two halves, for a driver that uses them from two tasks.
     #[must_use]
-    pub fn split(self) -> (Inbound, Outbox) {
-        (self.inbound, self.outbox)
+    pub fn split(self) -> (Inbound, Outbound) {
+        (self.inbound, self.outbound)
     }
 }

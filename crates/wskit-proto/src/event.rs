@@ -3,27 +3,32 @@
     reason = "a count of at most 125 bytes, those of a control frame"
 )]
 
+use core::convert::Infallible;
 use core::ops::Deref;
 
 use wskit_frame::{CONTROL_MAX, CloseCode};
 
-use crate::message::{MessageKind, MessageRef};
+use crate::message::MessageKind;
 use crate::text::Utf8Bytes;
 
-/// What came in, lent until the next call.
-#[derive(Debug)]
+/// What the peer has sent.
+///
+/// `M` is how a message is given, `P` how a piece of one is: as a [`Span`](crate::Span) inside the
+/// state machine, lent as a [`MessageRef`](crate::MessageRef) and a [`Piece`], or to be kept as a
+/// [`Message`](crate::Message), where there are no pieces.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Event<'a> {
+pub enum Event<M, P = Infallible> {
     /// A whole message.
-    Message(MessageRef<'a>),
+    Message(M),
     /// A piece of a message (only with [`Delivery::Pieces`](crate::Delivery::Pieces)).
-    Piece(Piece<'a>),
-    /// A ping; its pong is queued already unless `Config::auto_pong` is off.
+    Piece(P),
+    /// A ping. Its pong is queued already unless `Config::auto_pong` is off.
     Ping(ControlPayload),
-    /// A pong, asked for or not.
+    /// A pong that does not answer a keepalive ping.
     Pong(ControlPayload),
-    /// The peer's Close (RFC 6455 §5.5.1), `None` when it gave no code; the answer is queued already.
-    /// Nothing follows it.
+    /// The peer's Close (RFC 6455 §5.5.1), `None` when it gave no code. The answer is queued already.
+    /// No event follows it.
     Close(Option<CloseFrame>),
 }
 

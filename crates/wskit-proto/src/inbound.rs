@@ -11,18 +11,18 @@ use std::time::Instant;
 use crate::closing::State;
 use crate::config::{Config, Limits};
 use crate::error::{ProtocolError, SendError};
-use crate::event::{CloseFrame, ControlPayload, Piece};
-use crate::message::{MessageKind, MessageRef};
-use crate::outbox::{IDLE, Outbox};
+use crate::event::{CloseFrame, Event, Piece};
+use crate::message::MessageRef;
+use crate::outbox::{IDLE, Outbound};
 use crate::outcome::TimeoutKind;
-use crate::receiver::{Delivery, Item, ReadBuf, Receiver, Step};
+use crate::receiver::{Delivery, ReadBuf, Receiver, Span};
 use crate::role::Role;
 use crate::tally::Tally;
 use crate::timers::{Due, Timers};
 
 /// The receiving half of a connection, with its timers: bytes in, events out.
 ///
-/// It touches the sending half only when it owes a reply, through [`WithOutbox`]: where the halves
+/// It touches the sending half only when it owes a reply, through [`WithOutbound`]: where the halves
 /// are used from two tasks, that is the moment to take the lock.
 pub struct Inbound {
     rx: Receiver,
@@ -37,21 +37,21 @@ pub struct Inbound {
 }
 
 /// Access to the sending half: directly, or through a lock that is held for the call.
-pub trait WithOutbox {
+pub trait WithOutbound {
     /// Calls `f` with the sending half.
-    fn with_outbox<R>(&mut self, f: impl FnOnce(&mut Outbox) -> R) -> R;
+    fn with_outbound<R>(&mut self, f: impl FnOnce(&mut Outbound) -> R) -> R;
 
     /// Starts the closing handshake, after everything that waits to be sent.
     ///
     /// # Errors
-    /// As [`Outbox::close`].
+    /// As [`Outbox::close`](crate::Outbox::close).
     fn close(&mut self, close: CloseFrame) -> Result<(), SendError> {
-        self.with_outbox(|outbox| outbox.close(Some(close)))
+        self.with_outbound(|outbound| outbound.outbox().close(Some(close)))
     }
 
     /// Whether messages wait to be sent, encoded or not.
     fn waits_to_send(&mut self) -> bool {
-        self.with_outbox(|outbox| outbox.has_unsent())
+        self.with_outbound(|outbox| outbox.has_unsent())
     }
 }
 
@@ -66,60 +66,10 @@ pub struct Circumstances {
     pub unacknowledged: Option<usize>,
 }
 
-impl WithOutbox for Outbox {
+impl WithOutbound for Outbound {
     #[inline]
-    fn with_outbox<R>(&mut self, f: impl FnOnce(&mut Outbox) -> R) -> R {
+    fn with_outbound<R>(&mut self, f: impl FnOnce(&mut Outbound) -> R) -> R {
         f(self)
-    }
-}
-
-/// Something came in. A token without a reference; [`Inbound::message`] and [`Inbound::piece`] lend
-/// what it stands for, until the next call that reads or parses.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Ready {
-    /// A whole message.
-    Message(Item),
-    /// A piece of a message (with [`Delivery::Pieces`]).
-    Piece(PieceItem),
-    /// A ping; answered already unless `Config::auto_pong` is off.
-    Ping(ControlPayload),
-    /// A pong that does not answer a keepalive ping.
-    Pong(ControlPayload),
-    /// The peer's Close; answered already.
-    Close(Option<CloseFrame>),
-}
-
-/// A piece of a message, as a token.
-#[derive(Clone, Copy, Debug)]
-pub struct PieceItem {
-    item: Item,
-    first: bool,
-    last: bool,
-}
-
-/// A whole message as its only piece.
-impl From<Item> for PieceItem {
-    fn from(item: Item) -> Self {
-        Self {
-            item,
-            first: true,
-            last: true,
-        }
-    }
-}
-
-impl PieceItem {
-    /// Whether the message begins with this piece.
-    #[must_use]
-    pub const fn is_first(&self) -> bool {
-        self.first
-    }
-
-    /// Whether the message ends with this piece.
-    #[must_use]
-    pub const fn is_last(&self) -> bool {
-        self.last
     }
 }
 
@@ -144,11 +94,11 @@ impl Inbound {
     /// # Errors
     /// The peer broke a rule: told once, a Close is queued, and from then on there is nothing.
     #[inline]
-    pub fn next<O: WithOutbox>(
+    pub fn next<O: WithOutbound>(
         &mut self,
         outbox: &mut O,
         clock: impl Fn() -> Instant,
-    ) -> Result<Option<Ready>, ProtocolError> {
+    ) -> Result<Option<Event<Span, Span>>, ProtocolError> {
         if self.rx.has_no_input() {
             return Ok(None);
         }
@@ -161,7 +111,7 @@ impl Inbound {
     /// The next message if it is of the commonest kind, as [`next_message`](Inbound::next_message),
     /// for whoever wants [whole](Delivery::Whole) messages and has said so before.
     #[inline(always)]
-    pub fn next_plain(&mut self) -> Option<Item> {
+    pub fn next_plain(&mut self) -> Option<Span> {
         let item = self.rx.hot()?;
         self.rx.tally.received_plain((item.to - item.from) as usize);
         self.active = true;
@@ -190,72 +140,68 @@ impl Inbound {
     /// Lends the message that [`next_plain`](Inbound::next_plain) has just answered; as
     /// [`message`](Inbound::message), but without the right to take a buffer along.
     #[inline]
-    pub fn plain(&self, item: Item) -> MessageRef<'_> {
+    pub fn plain(&self, item: Span) -> MessageRef<'_> {
         self.rx.plain(item)
     }
 
     /// The next event if it is of the commonest kind, a whole plain message in the read buffer;
     /// `None` says nothing about others. Never needs the outbox.
     #[inline]
-    pub fn next_message(&mut self) -> Option<Ready> {
+    pub fn next_message(&mut self) -> Option<Event<Span, Span>> {
         let item = self.rx.hot()?;
         self.rx.tally.received_plain((item.to - item.from) as usize);
         self.active = true;
         Some(match self.delivery {
-            Delivery::Whole => Ready::Message(item),
-            Delivery::Pieces => Ready::Piece(PieceItem {
-                item,
-                first: true,
-                last: true,
-            }),
+            Delivery::Whole => Event::Message(item),
+            Delivery::Pieces => Event::Piece(item),
         })
     }
 
-    fn next_any<O: WithOutbox>(
+    fn next_any<O: WithOutbound>(
         &mut self,
         outbox: &mut O,
         clock: impl Fn() -> Instant,
-    ) -> Result<Option<Ready>, ProtocolError> {
+    ) -> Result<Option<Event<Span, Span>>, ProtocolError> {
         loop {
             let step = self
                 .rx
                 .step()
-                .inspect_err(|error| outbox.with_outbox(|outbox| outbox.fail(error)))?;
+                .inspect_err(|error| outbox.with_outbound(|outbox| outbox.fail(error)))?;
             return Ok(Some(match step {
                 None => return Ok(None),
-                Some(Step::Message(item)) => {
+                Some(Event::Message(item)) => {
                     self.rx.tally.received_message(self.rx.bytes(item).len());
                     self.active = true;
-                    Ready::Message(item)
+                    Event::Message(item)
                 }
-                Some(Step::Piece { item, first, last }) => {
+                Some(Event::Piece(item)) => {
                     let len = self.rx.bytes(item).len();
-                    if last {
+                    if item.last {
                         self.rx.tally.received_message(len);
                     } else {
                         self.rx.tally.received_part(len);
                     }
                     self.active = true;
-                    Ready::Piece(PieceItem { item, first, last })
+                    Event::Piece(item)
                 }
-                Some(Step::Ping(payload)) => {
+                Some(Event::Ping(payload)) => {
                     if self.rx.config().auto_pong {
-                        outbox.with_outbox(|outbox| outbox.answer_ping(&payload));
+                        outbox.with_outbound(|outbox| outbox.answer_ping(&payload));
                     }
-                    Ready::Ping(payload)
+                    Event::Ping(payload)
                 }
-                Some(Step::Pong(payload)) => {
+                Some(Event::Pong(payload)) => {
                     if self.timers.pong(&payload, &clock) {
                         #[cfg(feature = "metrics")]
                         self.rx.tally.round_trip(self.timers.round_trip());
                         continue;
                     }
-                    Ready::Pong(payload)
+                    Event::Pong(payload)
                 }
-                Some(Step::Close(close)) => {
+                Some(Event::Close(close)) => {
                     let inside = self.rx.closed_inside;
-                    outbox.with_outbox(|outbox| outbox.answer_close(close.clone(), inside));
-                    Ready::Close(close)
+                    outbox.with_outbound(|outbox| outbox.answer_close(close.clone(), inside));
+                    Event::Close(close)
                 }
             }));
         }
@@ -265,18 +211,17 @@ impl Inbound {
     /// longer stands for bytes that are gone: a text, or a message that had a buffer of its own, is
     /// empty then, and other binary data is whatever lies there now.
     #[inline]
-    pub fn message(&mut self, item: Item) -> MessageRef<'_> {
+    pub fn message(&mut self, item: Span) -> MessageRef<'_> {
         self.rx.message(item)
     }
 
     /// Lends a piece: the one handed out last, until bytes are read or parsed. What a token shows that
     /// was kept longer is whatever lies there now.
-    pub fn piece(&self, piece: PieceItem) -> Piece<'_> {
-        let PieceItem { item, first, last } = piece;
+    pub fn piece(&self, item: Span) -> Piece<'_> {
         Piece {
             kind: item.kind,
-            first,
-            last,
+            first: item.first,
+            last: item.last,
             data: self.rx.bytes(item),
         }
     }
@@ -358,17 +303,17 @@ impl Inbound {
     }
 
     /// Says that the peer's stream has ended.
-    pub fn receive_eof<O: WithOutbox>(&mut self, outbox: &mut O) {
+    pub fn receive_eof<O: WithOutbound>(&mut self, outbox: &mut O) {
         let mid_message = self.rx.is_mid_message();
         self.rx.end();
-        outbox.with_outbox(|outbox| outbox.end_of_stream(mid_message));
+        outbox.with_outbound(|outbox| outbox.end_of_stream(mid_message));
     }
 
     /// Says that a read failed: nothing more can be received or sent.
-    pub fn transport_failed<O: WithOutbox>(&mut self, outbox: &mut O, kind: io::ErrorKind) {
+    pub fn transport_failed<O: WithOutbound>(&mut self, outbox: &mut O, kind: io::ErrorKind) {
         let mid_message = self.rx.is_mid_message();
         self.stop();
-        outbox.with_outbox(|outbox| outbox.failed_mid_message(kind, mid_message));
+        outbox.with_outbound(|outbox| outbox.failed_mid_message(kind, mid_message));
     }
 
     /// Reads no more: the connection is over.
@@ -406,7 +351,7 @@ impl Inbound {
     /// # Errors
     /// The peer ran out of time; the connection is over. (Not when both Closes were through and only
     /// the transport was slow to end: that is a clean ending.)
-    pub fn handle_timeout<O: WithOutbox>(
+    pub fn handle_timeout<O: WithOutbound>(
         &mut self,
         outbox: &mut O,
         now: Instant,
@@ -419,7 +364,7 @@ impl Inbound {
     ///
     /// # Errors
     /// As [`handle_timeout`](Inbound::handle_timeout).
-    pub fn handle_timeout_in<O: WithOutbox>(
+    pub fn handle_timeout_in<O: WithOutbound>(
         &mut self,
         outbox: &mut O,
         now: Instant,
@@ -430,7 +375,7 @@ impl Inbound {
                 Due::Close => return self.give_up(outbox, TimeoutKind::Close),
                 Due::Ping(payload) => {
                     self.rx.heard = false;
-                    let acknowledged = outbox.with_outbox(|outbox| {
+                    let acknowledged = outbox.with_outbound(|outbox| {
                         outbox.progressed = false;
                         outbox.keepalive_ping(&payload);
                         outbox.acknowledged(circumstances.unacknowledged)
@@ -441,7 +386,7 @@ impl Inbound {
                 }
                 Due::Answer => {
                     let heard = core::mem::take(&mut self.rx.heard);
-                    let (progressed, acknowledged, blocked) = outbox.with_outbox(|outbox| {
+                    let (progressed, acknowledged, blocked) = outbox.with_outbound(|outbox| {
                         let progressed = core::mem::take(&mut outbox.progressed);
                         let acknowledged = outbox.acknowledged(circumstances.unacknowledged);
                         (progressed, acknowledged, outbox.is_blocked())
@@ -462,7 +407,7 @@ impl Inbound {
                 }
                 Due::Idle => {
                     let received = core::mem::take(&mut self.active);
-                    let sent = outbox.with_outbox(|outbox| core::mem::take(&mut outbox.active));
+                    let sent = outbox.with_outbound(|outbox| core::mem::take(&mut outbox.active));
                     let active = received || sent || outbox.waits_to_send();
                     if self.timers.is_idle(active, now, self.rx.config()) {
                         // Neither the code nor the reason can be refused.
@@ -474,13 +419,13 @@ impl Inbound {
         Ok(())
     }
 
-    fn give_up<O: WithOutbox>(
+    fn give_up<O: WithOutbound>(
         &mut self,
         outbox: &mut O,
         kind: TimeoutKind,
     ) -> Result<(), TimeoutKind> {
         self.stop();
-        let clean = outbox.with_outbox(|outbox| {
+        let clean = outbox.with_outbound(|outbox| {
             outbox.time_out(kind);
             outbox.outcome().is_some_and(|outcome| outcome.is_clean())
         });
@@ -517,12 +462,5 @@ impl core::fmt::Debug for Inbound {
         f.debug_struct("Inbound")
             .field("held", &self.buffer_bytes())
             .finish_non_exhaustive()
-    }
-}
-
-/// The kind of a piece's message.
-impl From<&PieceItem> for MessageKind {
-    fn from(piece: &PieceItem) -> Self {
-        piece.item.kind
     }
 }

@@ -798,6 +798,35 @@ impl Outbox {
     }
 }
 
+/// The sending half of a connection as its driver holds it: an [`Outbox`], and what tells it how the
+/// transport fares.
+#[derive(Debug)]
+pub struct Outbound(Outbox);
+
+impl Outbound {
+    pub(crate) fn new(keys: Option<MaskKeys>, config: Arc<Config>, tally: Tally) -> Self {
+        Self(Outbox::new(keys, config, tally))
+    }
+
+    /// Returns what a program may use.
+    pub fn outbox(&mut self) -> &mut Outbox {
+        &mut self.0
+    }
+}
+
+impl core::ops::Deref for Outbound {
+    type Target = Outbox;
+    fn deref(&self) -> &Outbox {
+        &self.0
+    }
+}
+
+impl core::ops::DerefMut for Outbound {
+    fn deref_mut(&mut self) -> &mut Outbox {
+        &mut self.0
+    }
+}
+
 impl core::fmt::Debug for Outbox {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Outbox")

@@ -18,7 +18,7 @@ use wskit_frame::{Mask, Masking, Utf8Check, is_utf8};
 use crate::compression::Decoder;
 use crate::config::{Config, Limits};
 use crate::error::ProtocolError;
-use crate::event::{CloseFrame, ControlPayload};
+use crate::event::Event;
 use crate::message::MessageKind;
 use crate::pool;
 use crate::role::Role;
@@ -28,7 +28,7 @@ use memory::Memory;
 /// Bytes in, messages and control frames out: the receiving half of a connection.
 ///
 /// It owns the parse state and borrows a buffer from its thread's pool only while bytes move.
-/// Answers are ranges ([`Item`]); references are made at the edge, in [`Connection`](crate::Connection).
+/// Answers are ranges ([`Span`]); references are made at the edge, in [`Connection`](crate::Connection).
 ///
 /// Two parsers: [`hot`](Receiver::hot) takes one kind of frame (a whole, unfragmented, plain data
 /// frame that lies in the buffer) and inlines into the caller; [`step`](Receiver::step) takes
@@ -89,26 +89,38 @@ pub enum Delivery {
     Pieces,
 }
 
-/// Where a message lies: in the slab, or the whole of the own buffer.
+/// Where a message, or a piece of one, lies: in the slab, or the whole of the own buffer.
 ///
 /// A token, not a reference: [`Inbound`](crate::Inbound) makes the reference from it, once nobody
 /// else needs the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Item {
+pub struct Span {
     pub(crate) from: u32,
     pub(crate) to: u32,
     pub(crate) kind: MessageKind,
     pub(crate) own: bool,
+    pub(crate) first: bool,
+    pub(crate) last: bool,
 }
 
-/// What the full parser found.
-#[derive(Debug)]
-pub(crate) enum Step {
-    Message(Item),
-    Piece { item: Item, first: bool, last: bool },
-    Ping(ControlPayload),
-    Pong(ControlPayload),
-    Close(Option<CloseFrame>),
+impl Span {
+    /// Returns whether the message is text or binary.
+    #[must_use]
+    pub const fn kind(&self) -> MessageKind {
+        self.kind
+    }
+
+    /// Returns whether the message begins here.
+    #[must_use]
+    pub const fn is_first(&self) -> bool {
+        self.first
+    }
+
+    /// Whether the message ends here.
+    #[must_use]
+    pub const fn is_last(&self) -> bool {
+        self.last
+    }
 }
 
 /// Where to read to; see [`Connection::read_buf`](crate::Connection::read_buf).
@@ -229,7 +241,7 @@ impl Receiver {
 
     /// The next message if it is the common kind: one whole plain frame in the slab.
     #[inline(always)]
-    pub(crate) fn hot(&mut self) -> Option<Item> {
+    pub(crate) fn hot(&mut self) -> Option<Span> {
         if !(self.hot & self.masked) {
             return self.hot_any();
         }
@@ -256,11 +268,13 @@ impl Receiver {
         let from = self.start + SHORT_HEAD as u32;
         let to = from + u32::from(len);
         self.start = to;
-        let mut item = Item {
+        let mut item = Span {
             from,
             to,
             kind: MessageKind::Binary,
             own: false,
+            first: true,
+            last: true,
         };
         if opcode == 2 {
             mask.apply(payload);
@@ -284,7 +298,7 @@ impl Receiver {
 
     /// As [`hot`](Receiver::hot), for every size and either role.
     #[inline(never)]
-    fn hot_any(&mut self) -> Option<Item> {
+    fn hot_any(&mut self) -> Option<Span> {
         if !self.hot {
             return None;
         }
@@ -328,11 +342,13 @@ impl Receiver {
         let from = self.start + head as u32;
         let to = from + len as u32;
         self.start = to;
-        let item = Item {
+        let item = Span {
             from,
             to,
             kind,
             own: false,
+            first: true,
+            last: true,
         };
         let mask = self
             .masked
@@ -362,13 +378,13 @@ impl Receiver {
     ///
     /// An error is returned once; after it, nothing.
     #[cold]
-    pub(crate) fn step(&mut self) -> Result<Option<Step>, ProtocolError> {
+    pub(crate) fn step(&mut self) -> Result<Option<Event<Span, Span>>, ProtocolError> {
         let step = self.parse();
         match &step {
-            Err(_) | Ok(Some(Step::Close(_))) => self.end(),
+            Err(_) | Ok(Some(Event::Close(_))) => self.end(),
             Ok(step) => {
                 self.drained = step.is_none();
-                if let Some(Step::Message(item)) = step {
+                if let Some(Event::Message(item)) = step {
                     self.memory.lend(*item);
                 }
                 self.hot = self.frame.is_none()

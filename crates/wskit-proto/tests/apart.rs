@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use wire::*;
 use wskit_proto::{
-    Cause, CloseCode, CloseFrame, Config, Delivery, Ending, Inbound, Message, MessageKind, Outbox,
-    Outgoing, PreparedMessage, QueuedMessage, Ready, Role, SendError, State,
+    Cause, CloseCode, CloseFrame, Config, Delivery, Ending, Event, Inbound, Message, MessageKind,
+    Outbound, Outgoing, PreparedMessage, QueuedMessage, Role, SendError, Span, State,
 };
 
-fn halves(config: Config) -> (Inbound, Outbox) {
+fn halves(config: Config) -> (Inbound, Outbound) {
     open(Role::Server, config).split()
 }
 
@@ -20,12 +20,12 @@ fn give(inbound: &mut Inbound, bytes: &[u8]) {
     assert_eq!(inbound.receive(bytes), bytes.len());
 }
 
-fn next(inbound: &mut Inbound, outbox: &mut Outbox) -> Option<Ready> {
+fn next(inbound: &mut Inbound, outbox: &mut Outbound) -> Option<Event<Span, Span>> {
     inbound.next(outbox, Instant::now).unwrap()
 }
 
 /// Everything that waits, taken off.
-fn written(outbox: &mut Outbox) -> Vec<u8> {
+fn written(outbox: &mut Outbound) -> Vec<u8> {
     let mut bytes = Vec::new();
     while !outbox.is_empty() {
         let n = outbox.chunk().len();
@@ -54,7 +54,7 @@ fn plain_messages_need_no_outbox() {
         (message.kind(), message.as_text()),
         (MessageKind::Text, Some("one"))
     );
-    let Some(Ready::Message(item)) = inbound.next_message() else {
+    let Some(Event::Message(item)) = inbound.next_message() else {
         panic!("the second");
     };
     let message = inbound.plain(item);
@@ -69,7 +69,7 @@ fn plain_messages_need_no_outbox() {
     assert!(!inbound.has_no_input(), "it waits to be looked at");
     assert!(matches!(
         next(&mut inbound, &mut outbox),
-        Some(Ready::Ping(_))
+        Some(Event::Ping(_))
     ));
     assert_eq!(written(&mut outbox), plain(FIN | PONG, b"!"));
     assert!(next(&mut inbound, &mut outbox).is_none());
@@ -116,16 +116,11 @@ fn pieces_say_where_they_stand() {
     give(&mut inbound, &session.concat());
     let mut seen = Vec::new();
     while let Some(ready) = next(&mut inbound, &mut outbox) {
-        let Ready::Piece(piece) = ready else {
+        let Event::Piece(piece) = ready else {
             panic!("{ready:?}");
         };
         let bytes = inbound.piece(piece).data.to_vec();
-        seen.push((
-            MessageKind::from(&piece),
-            piece.is_first(),
-            piece.is_last(),
-            bytes,
-        ));
+        seen.push((piece.kind(), piece.is_first(), piece.is_last(), bytes));
     }
     assert_eq!(
         seen,
@@ -151,10 +146,10 @@ fn message_is_put_together_unless_a_piece_of_it_is_gone() {
         give(&mut inbound, &masked(CONTINUATION, b"gu"));
         give(&mut inbound, &masked(FIN | CONTINUATION, b"n"));
         match next(&mut inbound, &mut outbox) {
-            Some(Ready::Message(item)) if !gone => {
+            Some(Event::Message(item)) if !gone => {
                 assert_eq!(inbound.message(item).as_text(), Some("gun"));
             }
-            Some(Ready::Piece(piece)) if gone => {
+            Some(Event::Piece(piece)) if gone => {
                 assert_eq!(inbound.piece(piece).data, b"gu");
                 assert!(!piece.is_first());
             }
@@ -173,8 +168,8 @@ fn message_that_was_begun_whole_stays_whole() {
     let mut text: Vec<u8> = Vec::new();
     while let Some(ready) = next(&mut inbound, &mut outbox) {
         match ready {
-            Ready::Message(item) => text.extend(inbound.message(item).as_bytes()),
-            Ready::Piece(piece) => text.extend(inbound.piece(piece).data),
+            Event::Message(item) => text.extend(inbound.message(item).as_bytes()),
+            Event::Piece(piece) => text.extend(inbound.piece(piece).data),
             other => panic!("{other:?}"),
         }
     }
@@ -284,7 +279,7 @@ fn failed_write_is_no_failure_once_the_close_is_out() {
     give(&mut inbound, &close_to(Role::Server, 1000));
     assert!(matches!(
         next(&mut inbound, &mut outbox),
-        Some(Ready::Close(_))
+        Some(Event::Close(_))
     ));
     outbox.transport_shut_down();
     assert_eq!(outbox.ending(), Ending::Done);
@@ -308,13 +303,13 @@ fn failed_write_before_the_close_is_out_ends_the_sending_only() {
             (outbox.state(), outbox.ending()),
             (State::Closing, Ending::NotYet)
         );
-        let Some(Ready::Message(item)) = next(&mut inbound, &mut outbox) else {
+        let Some(Event::Message(item)) = next(&mut inbound, &mut outbox) else {
             panic!("what had come before is still a message");
         };
         assert_eq!(inbound.message(item).as_bytes(), b"kept");
         assert!(matches!(
             next(&mut inbound, &mut outbox),
-            Some(Ready::Close(_))
+            Some(Event::Close(_))
         ));
         assert!(outbox.is_empty(), "the Close cannot be answered");
         let outcome = outbox.outcome().unwrap();
@@ -334,7 +329,7 @@ fn ping_behind_a_failed_write_does_not_end_the_reading() {
     give(&mut inbound, &masked(FIN | PING, b"?"));
     assert!(matches!(
         next(&mut inbound, &mut outbox),
-        Some(Ready::Ping(_))
+        Some(Event::Ping(_))
     ));
     assert!(outbox.is_empty(), "no answer can leave");
     outbox.write_failed(ErrorKind::ConnectionReset);
@@ -342,7 +337,7 @@ fn ping_behind_a_failed_write_does_not_end_the_reading() {
     give(&mut inbound, &close_to(Role::Server, 1008));
     assert!(matches!(
         next(&mut inbound, &mut outbox),
-        Some(Ready::Close(_))
+        Some(Event::Close(_))
     ));
     let outcome = outbox.outcome().unwrap();
     assert_eq!(outcome.cause, Cause::Transport(ErrorKind::BrokenPipe));
@@ -417,7 +412,7 @@ fn ping_is_not_answered_once_the_transport_has_failed() {
     outbox.transport_failed(ErrorKind::BrokenPipe);
     assert!(matches!(
         next(&mut inbound, &mut outbox),
-        Some(Ready::Ping(_))
+        Some(Event::Ping(_))
     ));
     assert!(outbox.is_empty(), "nothing more can leave");
     assert_eq!(outbox.buffer_bytes(), 0);

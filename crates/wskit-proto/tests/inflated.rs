@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use wire::*;
 use wskit_proto::deflate::{self, Params, Window};
-use wskit_proto::{Config, Connection, Delivery, Inbound, Outbox, ProtocolError, Ready, Role};
+use wskit_proto::{Config, Connection, Delivery, Event, Inbound, Outbound, ProtocolError, Role};
 
 fn end(role: Role, bits: u8, no_context_takeover: bool, dedicated: bool) -> Connection {
     let window = Window {
@@ -24,7 +24,7 @@ fn end(role: Role, bits: u8, no_context_takeover: bool, dedicated: bool) -> Conn
 /// Gives the bytes and takes the events; how many bytes of data they had, or the error.
 fn take(
     inbound: &mut Inbound,
-    outbox: &mut Outbox,
+    outbox: &mut Outbound,
     mut bytes: &[u8],
 ) -> Result<usize, ProtocolError> {
     let mut data = 0;
@@ -33,8 +33,8 @@ fn take(
         bytes = &bytes[n..];
         while let Some(ready) = inbound.next(outbox, Instant::now)? {
             data += match ready {
-                Ready::Message(item) => inbound.message(item).len(),
-                Ready::Piece(piece) => inbound.piece(piece).data.len(),
+                Event::Message(item) => inbound.message(item).len(),
+                Event::Piece(piece) => inbound.piece(piece).data.len(),
                 other => panic!("no data: {other:?}"),
             };
         }

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use wire::*;
 use wskit_proto::deflate::{self, Params, Window, compress_prepared};
 use wskit_proto::{
-    Config, Connection, Counters, Delivery, Inbound, Keepalive, Outbox, Outgoing, Role, Traffic,
+    Config, Connection, Counters, Delivery, Inbound, Keepalive, Outbound, Outgoing, Role, Traffic,
 };
 
 /// The two halves of a server, and its counters.
-fn halves(server: Connection) -> (Inbound, Outbox, Arc<Counters>) {
+fn halves(server: Connection) -> (Inbound, Outbound, Arc<Counters>) {
     let (inbound, outbox) = server.split();
     let counters = inbound.counters().clone();
     (inbound, outbox, counters)
@@ -29,7 +29,7 @@ fn counts(traffic: Traffic) -> [u64; 4] {
     ]
 }
 
-fn give(inbound: &mut Inbound, outbox: &mut Outbox, mut bytes: &[u8]) {
+fn give(inbound: &mut Inbound, outbox: &mut Outbound, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         bytes = &bytes[inbound.receive(bytes)..];
         while inbound.next(outbox, Instant::now).unwrap().is_some() {}
@@ -147,11 +147,12 @@ fn round_trip_is_the_latest_of_those_measured() {
     let (mut inbound, mut outbox, counters) = halves(open_at(Role::Server, config, start));
     let metrics = counters.read();
     assert_eq!((metrics.round_trip, metrics.round_trips), (None, 0));
-    for (n, took) in [(1, Duration::from_millis(35)), (2, Duration::ZERO)] {
-        let asked = start + seconds(20) * n;
+    for (nth, took) in [(1, Duration::from_millis(35)), (2, Duration::ZERO)] {
+        let asked = start + seconds(20) * nth;
         inbound.handle_timeout(&mut outbox, asked).unwrap();
         let (_, ping, _, _) = take_frame(outbox.chunk());
-        outbox.advance(outbox.queued());
+        let n = outbox.queued();
+        outbox.advance(n);
         let pong = masked(FIN | PONG, &ping);
         assert_eq!(inbound.receive(&pong), pong.len());
         assert!(
@@ -163,7 +164,7 @@ fn round_trip_is_the_latest_of_those_measured() {
         let metrics = counters.read();
         assert_eq!(
             (metrics.round_trip, metrics.round_trips),
-            (Some(took), u64::from(n))
+            (Some(took), u64::from(nth))
         );
     }
 }

@@ -89,7 +89,7 @@ fn flood_of_empty_fragments_ends() {
 /// Proves: R6455-10.4-b
 #[test]
 fn defaults_are_finite() {
-    let limits = Config::default().limits();
+    let limits = Config::default().get_limits();
     assert!(limits.max_message_size <= 64 << 20);
     assert!(limits.max_fragments < u32::MAX);
 }

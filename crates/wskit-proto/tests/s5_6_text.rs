@@ -163,7 +163,7 @@ fn token_of_an_earlier_text_lends_nothing() {
         wskit_proto::ReadBuf::Large(_) => unreachable!(),
     };
     read(&mut inbound, &plain(FIN | TEXT, b"text"));
-    let wskit_proto::Ready::Message(token) = inbound
+    let wskit_proto::Event::Message(token) = inbound
         .next(&mut outbox, std::time::Instant::now)
         .unwrap()
         .unwrap()

@@ -395,7 +395,7 @@ fn message_in_a_buffer_of_its_own_outlives_the_transport() {
         .concat();
         assert_eq!(inbound.receive(&frames), frames.len());
         let now = std::time::Instant::now;
-        let Ok(Some(wskit_proto::Ready::Message(token))) = inbound.next(&mut outbox, now) else {
+        let Ok(Some(wskit_proto::Event::Message(token))) = inbound.next(&mut outbox, now) else {
             panic!("both fragments are there");
         };
         inbound.stop();

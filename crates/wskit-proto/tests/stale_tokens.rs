@@ -9,14 +9,14 @@ use proptest::prelude::*;
 use wire::*;
 use wskit_proto::deflate::{self, Params, Window};
 use wskit_proto::{
-    Config, Connection, Delivery, Inbound, Item, MessageKind, Outbox, PieceItem, ProtocolError,
-    ReadBuf, Ready, Role,
+    Config, Connection, Delivery, Event, Inbound, MessageKind, Outbound, ProtocolError, ReadBuf,
+    Role, Span,
 };
 
 /// The token of the message that comes next.
-fn next_item(inbound: &mut Inbound, outbox: &mut Outbox) -> Item {
+fn next_item(inbound: &mut Inbound, outbox: &mut Outbound) -> Span {
     match inbound.next(outbox, Instant::now) {
-        Ok(Some(Ready::Message(item))) => item,
+        Ok(Some(Event::Message(item))) => item,
         other => panic!("no message: {other:?}"),
     }
 }
@@ -26,7 +26,7 @@ fn give(inbound: &mut Inbound, bytes: &[u8]) {
 }
 
 /// That a message is empty, however its token is used.
-fn assert_empty(inbound: &mut Inbound, item: Item) {
+fn assert_empty(inbound: &mut Inbound, item: Span) {
     assert_eq!(inbound.plain(item).as_bytes(), b"");
     assert_eq!(inbound.message(item).as_bytes(), b"");
     assert_eq!(inbound.message(item).into_owned().as_bytes(), b"");
@@ -255,9 +255,9 @@ fn deflating(role: Role) -> Connection {
 /// An `Inbound`, every token it has given, and what it delivers beside one whose tokens nobody keeps.
 struct Keeper {
     inbound: Inbound,
-    outbox: Outbox,
-    messages: Vec<Item>,
-    pieces: Vec<PieceItem>,
+    outbox: Outbound,
+    messages: Vec<Span>,
+    pieces: Vec<Span>,
     /// What the latest event was.
     latest: Vec<u8>,
     delivered: Vec<u8>,
@@ -276,7 +276,7 @@ impl Keeper {
         }
     }
 
-    fn message(&mut self, item: Item) {
+    fn message(&mut self, item: Span) {
         let message = self.inbound.message(item);
         assert!(!message.is_text() || core::str::from_utf8(message.as_bytes()).is_ok());
         self.latest = message.as_bytes().to_vec();
@@ -286,8 +286,8 @@ impl Keeper {
 
     fn take(&mut self) -> bool {
         match self.inbound.next(&mut self.outbox, Instant::now) {
-            Ok(Some(Ready::Message(item))) => self.message(item),
-            Ok(Some(Ready::Piece(piece))) => {
+            Ok(Some(Event::Message(item))) => self.message(item),
+            Ok(Some(Event::Piece(piece))) => {
                 let data = self.inbound.piece(piece).data;
                 self.latest = data.to_vec();
                 self.delivered.extend_from_slice(data);
@@ -330,7 +330,7 @@ impl Keeper {
         let Some(item) = pick(&self.messages, which) else {
             return;
         };
-        let _ = self.inbound.piece(PieceItem::from(item)).data.to_vec();
+        let _ = self.inbound.piece(Span::from(item)).data.to_vec();
         let (message, bytes) = match how % 3 {
             0 => {
                 let message = self.inbound.message(item);

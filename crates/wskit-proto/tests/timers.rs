@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use wire::*;
 use wskit_proto::{
-    Cause, Circumstances, Config, Connection, Ending, Inbound, Keepalive, Outbox, ReadBuf, Role,
+    Cause, Circumstances, Config, Connection, Ending, Inbound, Keepalive, Outbound, ReadBuf, Role,
     State, TimeoutKind,
 };
 
@@ -202,7 +202,7 @@ fn write_of_nothing_is_no_sign_of_life() {
 }
 
 /// A server whose keepalive ping is out, and which has not read since.
-fn pinged(config: Config, t0: Instant) -> (Inbound, Outbox) {
+fn pinged(config: Config, t0: Instant) -> (Inbound, Outbound) {
     let (mut inbound, mut outbox) = open_at(Role::Server, config, t0).split();
     inbound.handle_timeout(&mut outbox, t0 + secs(20)).unwrap();
     (inbound, outbox)
@@ -259,7 +259,7 @@ fn acknowledged_data_from_before_the_ping_is_a_sign_of_life() {
         let t0 = Instant::now();
         let (mut inbound, mut outbox) = open_at(Role::Server, keepalive(20, 10), t0).split();
         outbox.feed(&[7; 1000][..]).unwrap();
-        let write_all = |outbox: &mut Outbox| {
+        let write_all = |outbox: &mut Outbound| {
             let n = outbox.queued();
             outbox.advance(n);
             n

@@ -3,7 +3,7 @@
 mod wire;
 
 use wire::*;
-use wskit_proto::{Config, MessageKind, PieceItem, Ready, Role};
+use wskit_proto::{Config, Event, MessageKind, Role};
 
 #[test]
 fn whole_message_is_its_only_piece() {
@@ -11,10 +11,10 @@ fn whole_message_is_its_only_piece() {
         let (mut inbound, _outbox) = open(Role::Server, Config::new()).split();
         let bytes = masked(FIN | first, b"whole");
         assert_eq!(inbound.receive(&bytes), bytes.len());
-        let Some(Ready::Message(item)) = inbound.next_message() else {
+        let Some(Event::Message(item)) = inbound.next_message() else {
             panic!("it is here")
         };
-        let piece = inbound.piece(PieceItem::from(item));
+        let piece = inbound.piece(item);
         assert_eq!((piece.kind, piece.first, piece.last), (kind, true, true));
         assert_eq!(piece.data, b"whole");
     }

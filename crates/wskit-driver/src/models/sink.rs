@@ -15,7 +15,7 @@ use super::executor::{block_on, poll_once};
 use super::socket::{Clock, LOW, Socket, connection, split};
 use super::{join, model};
 use crate::sync::{Arc, lock};
-use crate::{Error, WebSocket};
+use crate::{ConnectionError, WebSocket};
 
 /// A sink is dropped in the middle of its flush: a reader that waits, or is about to, does the rest.
 #[test]
@@ -85,7 +85,7 @@ fn locked(room: usize) -> (Locked, Locked, Socket) {
     (ws.clone(), ws, socket)
 }
 
-fn next(ws: &Locked) -> Option<Result<Message, Error>> {
+fn next(ws: &Locked) -> Option<Result<Message, ConnectionError>> {
     block_on(poll_fn(|cx| Pin::new(&mut *lock(ws)).poll_next(cx)))
 }
 

@@ -7,7 +7,7 @@ use super::shared::{Place, Shared};
 use super::tx::Tx;
 use super::waiting::{Target, Wait};
 use super::writer::Writer;
-use crate::error::Error;
+use crate::error::ConnectionError;
 use crate::transport::Transport;
 
 /// The right to be the only one who queues data, while a message is sent in pieces (RFC 6455 §5.4:
@@ -22,7 +22,7 @@ pub(crate) struct Claim<'a, T: Transport> {
 
 impl<'a, T: Transport> Claim<'a, T> {
     /// Waits for its turn in the line, then for the permits that were given out before.
-    pub(crate) async fn new(writer: &'a Writer<T>) -> Result<Self, Error> {
+    pub(crate) async fn new(writer: &'a Writer<T>) -> Result<Self, ConnectionError> {
         let shared = &*writer.shared;
         let mut place = Place::new(shared);
         poll_fn(|cx| place.poll_enter(cx, Tx::claim)).await?;
@@ -36,7 +36,7 @@ impl<'a, T: Transport> Claim<'a, T> {
         Ok(claim)
     }
 
-    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         self.place.poll(cx, |tx, _| {
             if !tx.outbox.has_room(0) {
                 if let Poll::Ready(Err(error)) = tx.poll_write_out() {
@@ -55,15 +55,15 @@ impl<'a, T: Transport> Claim<'a, T> {
     }
 
     /// Calls `f`, which may queue more: a flush in progress does not wait for that, a later one does.
-    pub(crate) fn with_outbox(
+    pub(crate) fn with_outbound(
         &mut self,
         f: impl FnOnce(&mut Outbox) -> Result<(), SendError>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ConnectionError> {
         self.target = None;
         Ok(self.shared.with_tx(|tx| f(&mut tx.outbox))?)
     }
 
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         let flushed =
             ready!(
                 self.shared

@@ -9,7 +9,7 @@ use super::lanes::LaneId;
 use super::shared::{Place, Shared};
 use super::waiting::{Target, Wait};
 use super::writer::Writer;
-use crate::error::Error;
+use crate::error::ConnectionError;
 use crate::sync::Arc;
 use crate::transport::Transport;
 
@@ -17,8 +17,8 @@ use crate::transport::Transport;
 /// [`Writer::lane`].
 ///
 /// ```
-/// # use wskit_driver::{Error, LaneConfig, Overflow, Priority, Transport, Writer};
-/// # async fn doc<T: Transport>(writer: Writer<T>) -> Result<(), Error> {
+/// # use wskit_driver::{ConnectionError, LaneConfig, Overflow, Priority, Transport, Writer};
+/// # async fn doc<T: Transport>(writer: Writer<T>) -> Result<(), ConnectionError> {
 /// let mut alarms = writer.lane(LaneConfig::new().priority(Priority::Urgent));
 /// let mut prices = writer.lane(LaneConfig::new().overflow(Overflow::LatestOnly));
 /// prices.push("41")?; // never waits
@@ -115,11 +115,14 @@ impl<T: Transport> Lane<T> {
     ///
     /// # Errors
     /// As [`push`](Lane::push), but [`SendError::QueueFull`] only with
-    /// [`Overflow::Disconnect`](crate::Overflow::Disconnect); [`Error::Io`] when the transport failed.
+    /// [`Overflow::Disconnect`](crate::Overflow::Disconnect); [`ConnectionError::Io`] when the transport failed.
     ///
     /// # Cancel safety
     /// Of a message whose `feed` was dropped nothing is sent.
-    pub async fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
+    pub async fn feed<'m>(
+        &mut self,
+        message: impl Into<Outgoing<'m>>,
+    ) -> Result<(), ConnectionError> {
         let mut message = Some(QueuedMessage::from(message.into()));
         let mut place = Place::new(&self.shared);
         poll_fn(|cx| {
@@ -149,7 +152,10 @@ impl<T: Transport> Lane<T> {
     /// # Cancel safety
     /// A dropped `send` has queued its message wholly or not at all; what is queued leaves as after a
     /// [`feed`](Lane::feed).
-    pub async fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
+    pub async fn send<'m>(
+        &mut self,
+        message: impl Into<Outgoing<'m>>,
+    ) -> Result<(), ConnectionError> {
         self.feed(message).await?;
         self.flush().await
     }
@@ -157,11 +163,11 @@ impl<T: Transport> Lane<T> {
     /// Writes until everything that waits in this lane has left (or was displaced by newer messages).
     ///
     /// # Errors
-    /// [`SendError::Closed`] when the connection ended before, [`Error::Io`].
+    /// [`SendError::Closed`] when the connection ended before, [`ConnectionError::Io`].
     ///
     /// # Cancel safety
     /// Safe.
-    pub async fn flush(&mut self) -> Result<(), Error> {
+    pub async fn flush(&mut self) -> Result<(), ConnectionError> {
         let mut place = Place::new(&self.shared);
         // This number of messages of the lane has to have gone; then the target has to be written.
         let entered = self.shared.with_tx(|tx| tx.lanes().entered(self.id));

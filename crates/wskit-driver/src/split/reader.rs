@@ -11,12 +11,12 @@ use super::parked::Parked;
 use super::shared::{ReadSide, Shared};
 use super::writer::Writer;
 use crate::engine::Engine;
-use crate::error::Error;
-use crate::event::Event;
+use crate::error::ConnectionError;
 use crate::link::Link;
 use crate::shutdown::Shutdown;
 use crate::sync::Arc;
 use crate::transport::Transport;
+use wskit_proto::Event;
 
 /// The receiving half of a split connection.
 ///
@@ -51,7 +51,7 @@ impl<T: Transport> Reader<T> {
     ///
     /// # Cancel safety
     /// Safe: no message is lost when the future is dropped.
-    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> {
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, ConnectionError>> {
         poll_fn(move |cx| self.poll_recv(cx))
     }
 
@@ -59,7 +59,10 @@ impl<T: Transport> Reader<T> {
     ///
     /// # Errors
     /// As [`recv`](Reader::recv).
-    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+    pub fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Message>, ConnectionError>> {
         self.poll_with(cx, |engine, cx, link| {
             let item = ready!(engine.poll_kept(cx, link))?;
             Poll::Ready(Ok(
@@ -86,7 +89,9 @@ impl<T: Transport> Reader<T> {
     ///
     /// # Cancel safety
     /// Safe.
-    pub fn recv_event(&mut self) -> impl Future<Output = Result<Option<Event>, Error>> {
+    pub fn recv_event(
+        &mut self,
+    ) -> impl Future<Output = Result<Option<Event<Message>>, ConnectionError>> {
         poll_fn(move |cx| self.poll_with(cx, |engine, cx, link| engine.poll_event(cx, link)))
     }
 
@@ -149,8 +154,8 @@ impl<T: Transport> Reader<T> {
             &mut Engine<T::Timer>,
             &mut Context<'_>,
             &mut ReadSide<'_, T>,
-        ) -> Poll<Result<Option<R>, Error>>,
-    ) -> Poll<Result<Option<R>, Error>> {
+        ) -> Poll<Result<Option<R>, ConnectionError>>,
+    ) -> Poll<Result<Option<R>, ConnectionError>> {
         let (Some(engine), Some(read)) = (self.engine.as_mut(), self.read.as_mut()) else {
             return Poll::Ready(Ok(None));
         };
@@ -217,7 +222,7 @@ impl<T: Transport> fmt::Debug for Reader<T> {
 
 /// Ends after a clean close; any other ending is one error before that.
 impl<T: Transport + Unpin> Stream for Reader<T> {
-    type Item = Result<Message, Error>;
+    type Item = Result<Message, ConnectionError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         Poll::Ready(ready!(self.get_mut().poll_recv(cx)).transpose())
@@ -240,7 +245,7 @@ pub struct ReadRef<'a, T: Transport> {
 }
 
 impl<'a, T: Transport> Future for ReadRef<'a, T> {
-    type Output = Result<Option<MessageRef<'a>>, Error>;
+    type Output = Result<Option<MessageRef<'a>>, ConnectionError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(reader) = self.reader.take() else {
@@ -275,7 +280,7 @@ pub struct ReaderPiece<'a, T: Transport> {
 }
 
 impl<'a, T: Transport> Future for ReaderPiece<'a, T> {
-    type Output = Result<Option<Piece<'a>>, Error>;
+    type Output = Result<Option<Piece<'a>>, ConnectionError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(reader) = self.reader.take() else {

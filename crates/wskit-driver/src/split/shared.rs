@@ -3,7 +3,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use wskit_proto::{
-    CloseCode, CloseFrame, Ending, Outbox, Outcome, Outgoing, SendError, Spare, State, WithOutbox,
+    CloseCode, CloseFrame, Ending, Outbound, Outcome, Outgoing, SendError, Spare, State,
+    WithOutbound,
 };
 
 use super::flags::{CLAIMED, CLOSED, CLOSING, CONTENDED, LANES, OVER, PARKED, UNFLUSHED};
@@ -11,7 +12,7 @@ use super::parked::Seat;
 use super::socket_waker::SocketWaker;
 use super::tx::Tx;
 use super::waiting::{Entry, Key, Target, Wait};
-use crate::error::Error;
+use crate::error::ConnectionError;
 use crate::link::Link;
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering, lock};
 use crate::transport::{PollRead, Transport};
@@ -59,9 +60,9 @@ impl<'a, T: Transport> Place<'a, T> {
         &mut self,
         cx: &mut Context<'_>,
         enter: fn(&mut Tx<T::Write>) -> Result<(), SendError>,
-    ) -> Poll<Result<(), Error>> {
+    ) -> Poll<Result<(), ConnectionError>> {
         self.poll(cx, |tx, key| match tx.poll_enter(key) {
-            Poll::Ready(Ok(())) => Ok(enter(tx).map_err(Error::from)),
+            Poll::Ready(Ok(())) => Ok(enter(tx).map_err(ConnectionError::from)),
             Poll::Ready(Err(error)) => Ok(Err(error)),
             Poll::Pending => Err(Wait::Line),
         })
@@ -77,7 +78,7 @@ impl<T: Transport> Drop for Place<'_, T> {
 impl<T: Transport> Shared<T> {
     /// Counts a reader and a writer.
     pub(crate) fn new(
-        outbox: Outbox,
+        outbox: Outbound,
         io: T::Write,
         dirty: bool,
         timer: T::Timer,
@@ -315,7 +316,7 @@ impl<T: Transport> Shared<T> {
         message: &mut Option<Outgoing<'_>>,
         target: &mut Option<Target>,
         flush: bool,
-    ) -> Poll<Result<(), Error>> {
+    ) -> Poll<Result<(), ConnectionError>> {
         let polled = place.poll(cx, |tx, key| {
             if target.is_none() {
                 match tx.poll_enter(key) {
@@ -349,7 +350,7 @@ impl<T: Transport> Shared<T> {
         key: &mut Option<Key>,
         target: &mut Option<Target>,
         wait: fn(Target) -> Wait,
-    ) -> Poll<Result<(), Error>> {
+    ) -> Poll<Result<(), ConnectionError>> {
         let polled = self.poll_in(cx, key, |tx, _| {
             let target = *target.get_or_insert_with(|| tx.flush_target());
             match tx.poll_flush(target) {
@@ -408,8 +409,8 @@ pub(crate) struct ReadSide<'a, T: Transport> {
     pub(crate) shared: &'a Shared<T>,
 }
 
-impl<T: Transport> WithOutbox for ReadSide<'_, T> {
-    fn with_outbox<R>(&mut self, f: impl FnOnce(&mut Outbox) -> R) -> R {
+impl<T: Transport> WithOutbound for ReadSide<'_, T> {
+    fn with_outbound<R>(&mut self, f: impl FnOnce(&mut Outbound) -> R) -> R {
         self.shared.with_tx(|tx| tx.control(f))
     }
 
@@ -419,7 +420,7 @@ impl<T: Transport> WithOutbox for ReadSide<'_, T> {
 
     fn waits_to_send(&mut self) -> bool {
         self.shared.flags.load(Ordering::Acquire) & LANES != 0
-            || self.with_outbox(|outbox| outbox.has_unsent())
+            || self.with_outbound(|outbox| outbox.has_unsent())
     }
 }
 
@@ -452,7 +453,7 @@ impl<T: Transport> Link for ReadSide<'_, T> {
     fn ending(&mut self) -> Ending {
         match self.shared.state() {
             State::Open => Ending::NotYet,
-            _ => self.with_outbox(|outbox| outbox.ending()),
+            _ => self.with_outbound(|outbox| outbox.ending()),
         }
     }
 

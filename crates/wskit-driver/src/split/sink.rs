@@ -13,7 +13,7 @@ use super::shared::Shared;
 use super::tx::Tx;
 use super::waiting::{Key, Target, Wait};
 use super::writer::Writer;
-use crate::error::Error;
+use crate::error::ConnectionError;
 use crate::transport::{PollWrite, Timer, Transport};
 
 /// What a writer remembers between the calls of a `Sink`.
@@ -66,7 +66,7 @@ impl<C: Timer> Closing<C> {
         cx: &mut Context<'_>,
         shared: &Shared<T>,
         key: &mut Option<Key>,
-    ) -> Poll<Result<Outcome, Error>> {
+    ) -> Poll<Result<Outcome, ConnectionError>> {
         if let Poll::Ready(outcome) = shared.poll_end(cx, key) {
             return Poll::Ready(Ok(outcome));
         }
@@ -75,7 +75,7 @@ impl<C: Timer> Closing<C> {
         };
         match self.timer.poll_until(cx, deadline) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => Poll::Ready(Err(Error::NoTimer(error))),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(ConnectionError::NoTimer(error))),
             Poll::Ready(Ok(())) => {
                 shared.with_tx(|tx| tx.outbox.time_out(TimeoutKind::Close));
                 shared.poll_end(cx, key).map(Ok)
@@ -98,7 +98,7 @@ impl<T: Transport> Writer<T> {
     }
 
     /// Queues a message that was held back, once there is room and no message is sent in pieces.
-    fn poll_sink_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_sink_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         let (shared, sink) = self.sink();
         let mut key = sink.key.take();
         let polled = shared.poll_in(cx, &mut key, |tx, _| {
@@ -114,7 +114,7 @@ impl<T: Transport> Writer<T> {
                 return Err(Wait::SinkRoom);
             }
             match sink.feed_held(tx) {
-                Poll::Ready(fed) => Ok(fed.map_err(Error::from)),
+                Poll::Ready(fed) => Ok(fed.map_err(ConnectionError::from)),
                 Poll::Pending => Err(Wait::SinkRoom),
             }
         });
@@ -131,14 +131,17 @@ impl<T: Transport> Writer<T> {
 /// most `Config::close_timeout`; an ending that is not clean is an error. The reader's task must be
 /// receiving meanwhile, and gets what the peer still sends.
 impl<T: Transport> Sink<Message> for Writer<T> {
-    type Error = Error;
+    type Error = ConnectionError;
 
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_ready(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ConnectionError>> {
         // Without a place in the line: a sink that is not polled any more would keep it.
         self.poll_sink_room(cx)
     }
 
-    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), ConnectionError> {
         let (shared, sink) = self.sink();
         let mut message = Some(Outgoing::from(message));
         shared.with_tx(|tx| match tx.feed_reserved(&mut message) {
@@ -155,7 +158,10 @@ impl<T: Transport> Sink<Message> for Writer<T> {
         })
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ConnectionError>> {
         let (shared, sink) = self.sink();
         let mut key = sink.key.take();
         let polled = shared.poll_in(cx, &mut key, |tx, _| {
@@ -178,7 +184,10 @@ impl<T: Transport> Sink<Message> for Writer<T> {
         polled
     }
 
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_close(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ConnectionError>> {
         if self.sink().1.held.is_some() {
             ready!(self.poll_sink_room(cx))?;
         }
@@ -192,6 +201,6 @@ impl<T: Transport> Sink<Message> for Writer<T> {
             }
         };
         let outcome = ready!(closing.poll(cx, shared, &mut sink.key))?;
-        Poll::Ready(Error::of_outcome(&outcome).map_or(Ok(()), Err))
+        Poll::Ready(ConnectionError::of_outcome(&outcome).map_or(Ok(()), Err))
     }
 }

@@ -1,13 +1,13 @@
 use std::io;
 use std::task::{Context, Poll, Waker};
 
-use wskit_proto::{CloseFrame, Outbox, Outgoing, SendError, State};
+use wskit_proto::{CloseFrame, Outbound, Outgoing, SendError, State};
 
 use super::flags::{CLAIMED, CLOSED, CLOSING, CONTENDED, DUE, OVER, PARKED, UNFLUSHED};
 use super::lanes::Lanes;
 use super::socket_waker::SocketWaker;
 use super::waiting::{Effects, Entry, Key, Target, Wait, Waiting};
-use crate::error::Error;
+use crate::error::ConnectionError;
 use crate::link::{poll_write_out, uninterrupted};
 use crate::sync::Arc;
 use crate::transport::PollWrite;
@@ -17,7 +17,7 @@ use crate::transport::PollWrite;
 /// No foreign code runs while the lock is held: what is to be woken or dropped is collected in
 /// `effects` and dealt with after it.
 pub(crate) struct Tx<W> {
-    pub(crate) outbox: Outbox,
+    pub(crate) outbox: Outbound,
     /// The transport's writing half, until the connection is over.
     pub(super) io: Option<W>,
     pub(super) dirty: bool,
@@ -53,7 +53,7 @@ fn signed(bytes: u64) -> i64 {
 }
 
 impl<W: PollWrite> Tx<W> {
-    pub(super) fn new(mut outbox: Outbox, io: W, dirty: bool, socket: Arc<SocketWaker>) -> Self {
+    pub(super) fn new(mut outbox: Outbound, io: W, dirty: bool, socket: Arc<SocketWaker>) -> Self {
         outbox.keep_spent();
         Self {
             outbox,
@@ -262,7 +262,10 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// Enters the queue if it is this one's turn and there is room.
-    pub(super) fn poll_enter(&mut self, key: &mut Option<Key>) -> Poll<Result<(), Error>> {
+    pub(super) fn poll_enter(
+        &mut self,
+        key: &mut Option<Key>,
+    ) -> Poll<Result<(), ConnectionError>> {
         if self.outbox.state() != State::Open {
             return Poll::Ready(Err(SendError::Closed.into()));
         }
@@ -285,7 +288,7 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// Notes that a write failed. Gives the error to tell.
-    pub(super) fn write_failed(&mut self, error: io::Error) -> Error {
+    pub(super) fn write_failed(&mut self, error: io::Error) -> ConnectionError {
         if self.control(|outbox| outbox.write_failed(error.kind())) {
             self.tell_that_nothing_more_comes();
         }
@@ -311,7 +314,7 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// Ready once everything up to `target` is written and flushed.
-    pub(super) fn poll_flush(&mut self, target: Target) -> Poll<Result<(), Error>> {
+    pub(super) fn poll_flush(&mut self, target: Target) -> Poll<Result<(), ConnectionError>> {
         if self.is_flushed(target) {
             return Poll::Ready(Ok(()));
         }
@@ -349,9 +352,9 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// Calls `f`, which may queue control frames.
-    pub(crate) fn control<R>(&mut self, f: impl FnOnce(&mut Outbox) -> R) -> R {
+    pub(crate) fn control<R>(&mut self, f: impl FnOnce(&mut Outbound) -> R) -> R {
         // With what is lost by it, which is counted elsewhere.
-        let queued = |outbox: &Outbox| signed(outbox.queued() as u64) + signed(outbox.lost());
+        let queued = |outbox: &Outbound| signed(outbox.queued() as u64) + signed(outbox.lost());
         let before = queued(&self.outbox);
         let result = f(&mut self.outbox);
         // Less if waiting pongs were dropped or have made way for others.
@@ -439,7 +442,7 @@ impl<W: PollWrite> Tx<W> {
     /// Starts the closing handshake. What waits in the lanes goes before the Close, as what is queued
     /// does. The caller keeps the reason, whose owner may run code when it is dropped.
     pub(crate) fn close(&mut self, close: &CloseFrame) -> Result<(), SendError> {
-        Outbox::check_close(close)?;
+        wskit_proto::Outbox::check_close(close)?;
         if self.lanes.is_some() && !self.claimed {
             while let Some(mut message) = self.lanes.as_mut().and_then(|lanes| lanes.next(false)) {
                 let _ = self.outbox.feed_reserved(message.outgoing());

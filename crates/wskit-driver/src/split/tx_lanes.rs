@@ -9,7 +9,7 @@ use super::lane::Pushed;
 use super::lane_config::Overflow;
 use super::lanes::{LaneId, Lanes};
 use super::tx::{PERMIT, Tx};
-use crate::error::Error;
+use crate::error::ConnectionError;
 use crate::transport::PollWrite;
 
 impl<W: PollWrite> Tx<W> {
@@ -24,7 +24,7 @@ impl<W: PollWrite> Tx<W> {
         &mut self,
         lane: LaneId,
         message: Option<&QueuedMessage>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ConnectionError> {
         let len = message.map_or(0, QueuedMessage::len);
         if !self.lanes().has_room(lane, len) {
             if let Poll::Ready(Err(error)) = self.poll_write_out() {

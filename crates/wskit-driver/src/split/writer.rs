@@ -9,7 +9,7 @@ use super::sink::{Closing, SinkState};
 use super::tx::Tx;
 use super::waiting::Wait;
 use super::weak::WeakWriter;
-use crate::error::Error;
+use crate::error::ConnectionError;
 use crate::sync::Arc;
 use crate::transport::Transport;
 
@@ -55,7 +55,7 @@ impl<T: Transport> Writer<T> {
     /// Queues a message and writes everything queued up to it.
     ///
     /// # Errors
-    /// [`SendError`] when the message cannot be sent, [`Error::Io`] when the transport failed.
+    /// [`SendError`] when the message cannot be sent, [`ConnectionError::Io`] when the transport failed.
     ///
     /// # Cancel safety
     /// A dropped `send` has queued its message wholly or not at all, and what is queued leaves with
@@ -66,11 +66,11 @@ impl<T: Transport> Writer<T> {
     /// it, as a waiting lock of `tokio::sync::Mutex` does. Do not await another call of this connection
     /// in one arm of a `select!` while `&mut send` waits in another. For the same reason do not leak
     /// (`mem::forget`) these futures.
-    pub async fn send<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
+    pub async fn send<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), ConnectionError> {
         self.queue(message.into(), true).await
     }
 
-    async fn queue(&self, message: Outgoing<'_>, flush: bool) -> Result<(), Error> {
+    async fn queue(&self, message: Outgoing<'_>, flush: bool) -> Result<(), ConnectionError> {
         let mut message = Some(message);
         let mut place = Place::new(&self.shared);
         let mut target = None;
@@ -89,7 +89,7 @@ impl<T: Transport> Writer<T> {
     ///
     /// # Cancel safety
     /// As [`send`](Writer::send); the place in the line is lost.
-    pub async fn feed<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
+    pub async fn feed<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), ConnectionError> {
         self.queue(message.into(), false).await
     }
 
@@ -111,7 +111,7 @@ impl<T: Transport> Writer<T> {
     ///
     /// # Cancel safety
     /// Safe: nothing is queued before [`WritePermit::send`].
-    pub async fn reserve(&self) -> Result<WritePermit<'_, T>, Error> {
+    pub async fn reserve(&self) -> Result<WritePermit<'_, T>, ConnectionError> {
         let mut place = Place::new(&self.shared);
         poll_fn(|cx| place.poll_enter(cx, Tx::take_permit)).await?;
         Ok(WritePermit {
@@ -126,7 +126,7 @@ impl<T: Transport> Writer<T> {
     ///
     /// # Cancel safety
     /// Safe.
-    pub async fn flush(&self) -> Result<(), Error> {
+    pub async fn flush(&self) -> Result<(), ConnectionError> {
         let mut place = Place::new(&self.shared);
         let mut target = None;
         poll_fn(|cx| {
@@ -143,7 +143,7 @@ impl<T: Transport> Writer<T> {
     ///
     /// # Cancel safety
     /// As [`send`](Writer::send).
-    pub async fn ping(&self, payload: &[u8]) -> Result<(), Error> {
+    pub async fn ping(&self, payload: &[u8]) -> Result<(), ConnectionError> {
         self.shared
             .with_tx(|tx| tx.control(|outbox| outbox.ping(payload)))?;
         self.flush().await
@@ -163,7 +163,7 @@ impl<T: Transport> Writer<T> {
         &self,
         code: CloseCode,
         reason: impl Into<Utf8Bytes>,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome, ConnectionError> {
         let close = CloseFrame::new(code, reason);
         self.shared.with_tx(|tx| tx.close(&close))?;
         let mut closing = Closing::new(&self.shared);
@@ -175,7 +175,11 @@ impl<T: Transport> Writer<T> {
     ///
     /// # Errors
     /// As [`close`](Writer::close).
-    pub fn start_close(&self, code: CloseCode, reason: impl Into<Utf8Bytes>) -> Result<(), Error> {
+    pub fn start_close(
+        &self,
+        code: CloseCode,
+        reason: impl Into<Utf8Bytes>,
+    ) -> Result<(), ConnectionError> {
         let close = CloseFrame::new(code, reason);
         Ok(self.shared.with_tx(|tx| tx.close(&close))?)
     }

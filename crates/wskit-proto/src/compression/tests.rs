@@ -7,10 +7,10 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::ProtocolError;
 use crate::event::Event;
-use crate::inbound::{Inbound, Ready};
+use crate::inbound::Inbound;
 use crate::keys::MaskKeys;
 use crate::message::MessageKind;
-use crate::outbox::Outbox;
+use crate::outbox::Outbound;
 use crate::outgoing::Outgoing;
 use crate::receiver::{Delivery, ReadBuf};
 use crate::role::Role;
@@ -18,7 +18,7 @@ use crate::role::Role;
 const KEY: [u8; 4] = [0x11, 0x80, 0x7f, 0xee];
 
 /// An end whose two directions are compressed.
-fn open(role: Role, config: Config) -> (Inbound, Outbox) {
+fn open(role: Role, config: Config) -> (Inbound, Outbound) {
     let connection = match role {
         Role::Server => Connection::server(config, now()),
         Role::Client => Connection::client(config, MaskKeys::new(|| KEY), now()),
@@ -49,16 +49,16 @@ enum Got {
     Error(ProtocolError),
 }
 
-fn poll(inbound: &mut Inbound, outbox: &mut Outbox) -> Vec<Got> {
+fn poll(inbound: &mut Inbound, outbox: &mut Outbound) -> Vec<Got> {
     let mut got = Vec::new();
     loop {
         got.push(match inbound.next(outbox, now) {
             Ok(None) => return got,
-            Ok(Some(Ready::Message(item))) => {
+            Ok(Some(Event::Message(item))) => {
                 let message = inbound.message(item);
                 Got::Message(message.kind(), message.as_bytes().to_vec())
             }
-            Ok(Some(Ready::Piece(piece))) => {
+            Ok(Some(Event::Piece(piece))) => {
                 let piece = inbound.piece(piece);
                 Got::Piece {
                     first: piece.first,
@@ -66,7 +66,7 @@ fn poll(inbound: &mut Inbound, outbox: &mut Outbox) -> Vec<Got> {
                     data: piece.data.to_vec(),
                 }
             }
-            Ok(Some(Ready::Ping(_))) => Got::Ping,
+            Ok(Some(Event::Ping(_))) => Got::Ping,
             Ok(Some(other)) => panic!("{other:?}"),
             Err(error) => Got::Error(error),
         });
@@ -83,7 +83,7 @@ fn give(inbound: &mut Inbound, bytes: &[u8]) {
     }
 }
 
-fn feed(end: &mut (Inbound, Outbox), bytes: &[u8], size: usize) -> Vec<Got> {
+fn feed(end: &mut (Inbound, Outbound), bytes: &[u8], size: usize) -> Vec<Got> {
     let mut got = Vec::new();
     for chunk in bytes.chunks(size.min(8 << 10)) {
         give(&mut end.0, chunk);
@@ -92,7 +92,7 @@ fn feed(end: &mut (Inbound, Outbox), bytes: &[u8], size: usize) -> Vec<Got> {
     got
 }
 
-fn output(outbox: &mut Outbox) -> Vec<u8> {
+fn output(outbox: &mut Outbound) -> Vec<u8> {
     let mut output = Vec::new();
     while !outbox.is_empty() {
         let chunk = outbox.chunk().to_vec();

@@ -7,7 +7,7 @@
 use wskit_frame::{CONTROL_MAX, FrameHeader};
 
 use super::payload::check;
-use super::{BLOCK, FIRST, Frame, Item, LARGE, ReadBuf, Receiver, SURPLUS, Spare, State};
+use super::{BLOCK, FIRST, Frame, LARGE, ReadBuf, Receiver, SURPLUS, Span, Spare, State};
 use crate::message::MessageRef;
 use crate::pool::{self, READ_SLAB};
 
@@ -251,19 +251,19 @@ impl Receiver {
 
     /// Lends a message that the hot parser has found.
     #[inline(always)]
-    pub(crate) fn plain(&self, item: Item) -> MessageRef<'_> {
+    pub(crate) fn plain(&self, item: Span) -> MessageRef<'_> {
         self.memory.plain(item)
     }
 
     /// Lends a message.
     #[inline]
-    pub(crate) fn message(&mut self, item: Item) -> MessageRef<'_> {
+    pub(crate) fn message(&mut self, item: Span) -> MessageRef<'_> {
         self.memory.message(item)
     }
 
     /// The bytes at the place of a token.
     #[inline]
-    pub(crate) fn bytes(&self, item: Item) -> &[u8] {
+    pub(crate) fn bytes(&self, item: Span) -> &[u8] {
         self.memory.bytes(item)
     }
 }

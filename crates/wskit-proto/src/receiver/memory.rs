@@ -5,7 +5,7 @@
 
 use wskit_frame::is_utf8;
 
-use super::Item;
+use super::Span;
 use crate::message::{MessageKind, MessageRef, Payload};
 use crate::pool::Slab;
 
@@ -65,14 +65,14 @@ impl Memory {
 
     /// From now on this token stands for its bytes: a text in the slab, which has been validated.
     #[inline(always)]
-    pub(super) fn lend_text(&mut self, item: Item) {
+    pub(super) fn lend_text(&mut self, item: Span) {
         self.lent = Lent::Slab;
         self.place = (item.from, item.to);
         debug_assert!(!item.own && is_utf8(self.bytes(item)));
     }
 
     /// The same for any message, which has been validated if it is text.
-    pub(super) fn lend(&mut self, item: Item) {
+    pub(super) fn lend(&mut self, item: Span) {
         if item.own {
             self.lent = Lent::Own(item.kind);
             debug_assert!(item.kind == MessageKind::Binary || is_utf8(&self.own));
@@ -83,7 +83,7 @@ impl Memory {
 
     /// The message that a token stands for. What is lent no more is empty, except binary data in the
     /// slab, which is whatever lies there.
-    pub(super) fn message(&mut self, item: Item) -> MessageRef<'_> {
+    pub(super) fn message(&mut self, item: Span) -> MessageRef<'_> {
         if item.own && self.lent == Lent::Own(item.kind) {
             // Who takes the buffer along leaves an empty one, which is a text as well.
             return MessageRef::new(item.kind, Payload::Own(&mut self.own));
@@ -93,7 +93,7 @@ impl Memory {
 
     /// The same, for a message in the slab only.
     #[inline(always)]
-    pub(super) fn plain(&self, item: Item) -> MessageRef<'_> {
+    pub(super) fn plain(&self, item: Span) -> MessageRef<'_> {
         let is_lent = match item.kind {
             MessageKind::Text => self.lent == Lent::Slab && self.place == (item.from, item.to),
             MessageKind::Binary => true,
@@ -103,7 +103,7 @@ impl Memory {
     }
 
     /// The bytes at the place of a token, of a message or of a piece. They need not be text.
-    pub(super) fn bytes(&self, item: Item) -> &[u8] {
+    pub(super) fn bytes(&self, item: Span) -> &[u8] {
         if item.own {
             &self.own
         } else {
@@ -112,7 +112,7 @@ impl Memory {
     }
 
     #[inline(always)]
-    fn in_slab(&self, item: Item) -> &[u8] {
+    fn in_slab(&self, item: Span) -> &[u8] {
         self.slab
             .get(item.from as usize..item.to as usize)
             .unwrap_or_default()

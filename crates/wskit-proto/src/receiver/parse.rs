@@ -9,15 +9,15 @@ use wskit_frame::{
 };
 
 use super::payload::Progress;
-use super::{Delivery, FETCH, Frame, Open, PRIMES_A_BYTE, Receiver, State, Step};
+use super::{Delivery, FETCH, Frame, Open, PRIMES_A_BYTE, Receiver, Span, State};
 use crate::error::ProtocolError;
-use crate::event::{CloseFrame, ControlPayload};
+use crate::event::{CloseFrame, ControlPayload, Event};
 use crate::message::MessageKind;
 use crate::pool::{self, READ_SLAB};
 use crate::text::Utf8Bytes;
 
 impl Receiver {
-    pub(super) fn parse(&mut self) -> Result<Option<Step>, ProtocolError> {
+    pub(super) fn parse(&mut self) -> Result<Option<Event<Span, Span>>, ProtocolError> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
@@ -40,7 +40,7 @@ impl Receiver {
                 None => self.header()?,
             };
             match progress {
-                Progress::Item(step) => return Ok(Some(step)),
+                Progress::Event(step) => return Ok(Some(step)),
                 Progress::Wait => return Ok(None),
                 Progress::Next => {}
             }
@@ -102,13 +102,13 @@ impl Receiver {
         if let Some(key) = header.mask {
             Mask::new(key).apply(payload.bytes_mut());
         }
-        Ok(Progress::Item(match header.opcode {
-            OpCode::Ping => Step::Ping(payload),
-            OpCode::Pong => Step::Pong(payload),
+        Ok(Progress::Event(match header.opcode {
+            OpCode::Ping => Event::Ping(payload),
+            OpCode::Pong => Event::Pong(payload),
             _ => {
                 let close = ClosePayload::parse(&payload)?;
                 self.closed_inside = self.message.is_some();
-                Step::Close(close.map(|close| CloseFrame {
+                Event::Close(close.map(|close| CloseFrame {
                     code: close.code,
                     reason: Utf8Bytes::from(close.reason),
                 }))

@@ -7,14 +7,15 @@
 use wskit_frame::{Mask, Utf8Check};
 
 use super::buffers::ahead;
-use super::{BLOCK, EXPECTED_MAX, Frame, Item, LARGE, Open, Receiver, SURPLUS, Step};
+use super::{BLOCK, EXPECTED_MAX, Frame, LARGE, Open, Receiver, SURPLUS, Span};
 use crate::error::ProtocolError;
+use crate::event::Event;
 use crate::message::MessageKind;
 use crate::pool::{self, READ_SLAB};
 
 /// What one look at the input led to.
 pub(super) enum Progress {
-    Item(Step),
+    Event(Event<Span, Span>),
     Next,
     Wait,
 }
@@ -52,15 +53,17 @@ impl Receiver {
                 self.message = Some(Open { done, ..message });
                 return Ok(Progress::Wait);
             }
-            let item = Item {
+            let item = Span {
                 from: self.start,
                 to: self.start + done,
                 kind: message.kind,
                 own: false,
+                first: true,
+                last: true,
             };
             self.start += done;
             self.finish(message.kind)?;
-            return Ok(Progress::Item(Step::Message(item)));
+            return Ok(Progress::Event(Event::Message(item)));
         }
 
         if message.pieces {
@@ -80,17 +83,15 @@ impl Receiver {
                     ..message
                 });
             }
-            let item = Item {
+            let item = Span {
                 from,
                 to: from + came,
                 kind: message.kind,
                 own: false,
-            };
-            return Ok(Progress::Item(Step::Piece {
-                item,
                 first: message.first,
                 last,
-            }));
+            };
+            return Ok(Progress::Event(Event::Piece(item)));
         }
 
         // For a header alone there is no room, and what has been made ready for reading stays ready.
@@ -123,7 +124,7 @@ impl Receiver {
             return Ok(Progress::Next);
         }
         self.finish(message.kind)?;
-        Ok(Progress::Item(Step::Message(self.own_item(message.kind))))
+        Ok(Progress::Event(Event::Message(self.own_item(message.kind))))
     }
 
     /// RFC 7692 §6.2: the payload of all frames of the message, joined, is decompressed; limits and
@@ -220,11 +221,11 @@ impl Receiver {
             self.own_lent = true;
             let item = self.own_item(message.kind);
             self.expected = 0;
-            return Ok(Progress::Item(Step::Piece {
-                item,
+            return Ok(Progress::Event(Event::Piece(Span {
                 first: message.first,
                 last,
-            }));
+                ..item
+            })));
         }
         if !ended {
             return Ok(Progress::Wait);
@@ -236,7 +237,7 @@ impl Receiver {
         let item = self.own_item(message.kind);
         // What it unpacks to says nothing about what will come.
         self.expected = 0;
-        Ok(Progress::Item(Step::Message(item)))
+        Ok(Progress::Event(Event::Message(item)))
     }
 
     /// The message is whole. §5.6: text is valid UTF-8 as a whole.
@@ -249,7 +250,7 @@ impl Receiver {
         Ok(())
     }
 
-    pub(super) fn own_item(&mut self, kind: MessageKind) -> Item {
+    pub(super) fn own_item(&mut self, kind: MessageKind) -> Span {
         self.memory.own_mut().truncate(self.own_done);
         self.tried = false;
         self.expected = if self.own_done > READ_SLAB {
@@ -258,11 +259,13 @@ impl Receiver {
             0
         };
         self.own_lent = true;
-        Item {
+        Span {
             from: 0,
             to: 0,
             kind,
             own: true,
+            first: true,
+            last: true,
         }
     }
 }

@@ -10,7 +10,8 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use wskit_proto::{
-    CloseFrame, Config, Connection, Event, MaskKeys, MessageRef, ProtocolError, ReadBuf, Role,
+    CloseFrame, Config, Connection, Event, MaskKeys, MessageRef, Piece, ProtocolError, ReadBuf,
+    Role,
 };
 
 pub const CONTINUATION: u8 = 0x0;
@@ -158,7 +159,7 @@ pub fn client() -> Connection {
     open(Role::Client, Config::new())
 }
 
-pub fn owned(event: Event<'_>) -> Got {
+pub fn owned(event: Event<MessageRef<'_>, Piece<'_>>) -> Got {
     let close_of = |close: CloseFrame| (close.code.get(), close.reason.to_string());
     match event {
         Event::Message(message) => owned_message(&message),
