@@ -53,11 +53,12 @@ find_chromium() {
     for name in chromium chromium-browser google-chrome; do command -v "$name" && return; done
     return 1
 }
-if [ -z "${CHROMIUM:-}" ] && ! find_chromium >/dev/null && [ "$(id -u)" = 0 ]; then
-    prepare 300 apt-get update
+. .ci/tools.sh
+if [ -z "${CHROMIUM:-}" ]; then
     # The fonts are for the screenshots.
-    prepare 900 apt-get install -y --no-install-recommends chromium fonts-liberation fonts-noto-color-emoji fonts-noto-cjk
+    need_that find_chromium chromium chromium fonts-liberation fonts-noto-color-emoji fonts-noto-cjk
 fi
+(all_there) || { echo "0 passed, 1 failed"; exit 1; }
 CHROMIUM=${CHROMIUM:-$(find_chromium || echo chromium)}
 
 # Our side. INTEROP_EXAMPLES names a directory with ready programs instead.

@@ -5,23 +5,16 @@
 #   crates/bench/guard/run.sh [--update] [--only TEXT] [--spread RUNS] [--profile BUILD SERVER SIZExDEPTH]
 #
 # Exit code: 0 all within their bounds; 1 a bound exceeded; 2 it could not be measured.
-# On a Debian machine it installs valgrind and strace if they are missing.
+# Needs valgrind and strace.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-need() {
-    command -v "$1" >/dev/null && return
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null || true
-    fi
-    command -v "$1" >/dev/null || { echo "guard: NOT RUN: $1 is missing (Debian package $1)" >&2; exit 2; }
-}
-
 [ "$(uname -m)" = x86_64 ] || { echo "guard: NOT RUN: the bounds are x86-64's" >&2; exit 2; }
 grep -qm1 '\bavx2\b' /proc/cpuinfo || { echo "guard: NOT RUN: the v3 build needs a processor with AVX2" >&2; exit 2; }
+. ../../../.ci/tools.sh
 need valgrind
 need strace
+(all_there) || { echo "guard: NOT RUN" >&2; exit 2; }
 
 # Stated here so that nobody's settings for other benchmarks move the figures.
 export CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 CARGO_PROFILE_RELEASE_OPT_LEVEL=3
