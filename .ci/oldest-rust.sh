@@ -29,7 +29,7 @@ is_oldest() { "$1" --version 2>/dev/null | grep -q "^[a-z]* ${oldest_version//./
 need_oldest_rust() {
     find_oldest_rust && return
     if may_install; then
-        timeout 300 rustup toolchain install "$oldest_version" --profile minimal --no-self-update >/dev/null 2>&1 ||
+        timeout 120 rustup toolchain install "$oldest_version" --profile minimal --no-self-update >/dev/null 2>&1 ||
             unpack_oldest_rust || true
     fi
     find_oldest_rust || lacking+=("Rust $oldest_version (rustup toolchain install $oldest_version --profile minimal)")
@@ -47,7 +47,7 @@ unpack_oldest_rust() {
         sed -n 's/^Inst \(lib[^ :]*\) .*(\([^ ]*\) .*/\1=\2/p' | grep -v '^libstd-rust-')
     rm -rf "$oldest_unpacked"
     mkdir -p "$oldest_unpacked/debs" "$oldest_unpacked/bin"
-    (cd "$oldest_unpacked/debs" && apt-get download -qq "${packages[@]}" "${libraries[@]}") || return 1
+    (cd "$oldest_unpacked/debs" && apt-get download -qq -o APT::Sandbox::User=root "${packages[@]}" "${libraries[@]}") || return 1
     local deb
     for deb in "$oldest_unpacked"/debs/*.deb; do dpkg -x "$deb" "$oldest_unpacked"; done
     rm -r "$oldest_unpacked/debs"
