@@ -16,7 +16,7 @@ need valgrind
 need strace
 (all_there) || { echo "guard: NOT RUN" >&2; exit 2; }
 
-# Stated here so that nobody's settings for other benchmarks move the figures.
+# Set here, so that settings for other benchmarks do not change the counts.
 export CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 CARGO_PROFILE_RELEASE_OPT_LEVEL=3
 export CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_PROFILE_RELEASE_PANIC=unwind
 export CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=false CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=false
