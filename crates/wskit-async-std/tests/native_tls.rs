@@ -7,8 +7,8 @@ use async_std::net::TcpListener;
 use async_std::task::block_on;
 use wskit_async_std::{Connector, Error, Server, tls};
 use wskit_handshake::OriginPolicy;
+use wskit_suite::sockets::Authority;
 use wskit_test::join;
-use wskit_test::sockets::Authority;
 
 #[test]
 fn client_trusts_whom_the_library_trusts() {

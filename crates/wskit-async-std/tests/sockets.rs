@@ -9,7 +9,7 @@ use async_std::net::{TcpListener, TcpStream};
 use async_std::task::block_on;
 use wskit_async_std::tls::server::TlsStream;
 use wskit_async_std::{AsyncStd, Io};
-use wskit_test::sockets::Sockets;
+use wskit_suite::sockets::Sockets;
 
 struct OnSockets;
 
@@ -36,7 +36,7 @@ impl Sockets for OnSockets {
     }
 }
 
-wskit_test::socket_suite!(OnSockets);
+wskit_suite::socket_suite!(OnSockets);
 
 /// A connector's future can go to another thread.
 #[test]

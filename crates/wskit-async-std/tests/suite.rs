@@ -120,4 +120,4 @@ impl AsyncWrite for Pipe {
     }
 }
 
-wskit_test::suite!(OnAsyncStd);
+wskit_suite::suite!(OnAsyncStd);

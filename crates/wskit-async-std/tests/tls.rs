@@ -16,7 +16,7 @@ use wskit_async_std::{Connector, Error, Io, Server, tls};
 use wskit_driver::PollWrite;
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{CloseCode, Message};
-use wskit_test::sockets::Authority;
+use wskit_suite::sockets::Authority;
 
 /// An echo server behind `acceptor`; gives its port. What each connection came to is sent back.
 async fn serve(acceptor: Acceptor) -> (u16, Receiver<Result<Option<String>, Error>>) {

@@ -2,4 +2,4 @@
 
 use wskit_test::Simulated;
 
-wskit_test::suite!(Simulated);
+wskit_suite::suite!(Simulated);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use wskit_driver::Timer;
 
-/// A clock that stands still until it is told to go on. Clones are the same clock.
+/// A virtual clock, which stands still until it is advanced. Clones share the same time.
 #[derive(Clone)]
 pub struct Clock {
     inner: Arc<Mutex<Inner>>,
@@ -21,7 +21,7 @@ struct Inner {
 }
 
 impl Inner {
-    /// Takes an alarm's waker out, to be dropped without the lock.
+    /// Takes the waker of an alarm out, to be dropped without the lock.
     fn disarm(&mut self, id: u64) -> Option<Waker> {
         let at = self.armed.iter().position(|(_, other, _)| *other == id)?;
         Some(self.armed.swap_remove(at).2)
@@ -33,7 +33,7 @@ thread_local! {
 }
 
 impl Clock {
-    /// A clock of its own.
+    /// Creates a clock that is independent of all others.
     #[must_use]
     pub fn new() -> Self {
         let now = Instant::now();
@@ -47,31 +47,31 @@ impl Clock {
         }
     }
 
-    /// The clock of the executor that runs on this thread; one of its own if none does.
+    /// Returns the clock of the executor that runs on this thread, or a new clock if none runs.
     #[must_use]
     pub fn current() -> Self {
         CURRENT.with_borrow(Clone::clone).unwrap_or_default()
     }
 
-    /// Makes this the current clock of the thread; answers the one before.
+    /// Makes this the current clock of the thread and returns the previous one.
     pub(crate) fn enter(clock: Option<Self>) -> Option<Self> {
         CURRENT.with_borrow_mut(|current| core::mem::replace(current, clock))
     }
 
-    /// The time now.
+    /// Returns the virtual time now.
     #[must_use]
     pub fn now(&self) -> Instant {
         self.lock().now
     }
 
-    /// How far the clock has gone since it was made.
+    /// Returns how far the clock has advanced since it was created.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         let inner = self.lock();
         inner.now - inner.start
     }
 
-    /// An alarm on this clock, not armed.
+    /// Creates an alarm on this clock, not armed.
     #[must_use]
     pub fn alarm(&self) -> Alarm {
         let mut inner = self.lock();
@@ -82,13 +82,13 @@ impl Clock {
         }
     }
 
-    /// Lets `time` pass and wakes whoever is due.
+    /// Advances the clock by `time` and wakes the alarms that are due.
     pub fn advance(&self, time: Duration) {
         let to = self.now() + time;
         self.advance_to(to);
     }
 
-    /// Goes on to the next armed alarm; false if there is none.
+    /// Advances the clock to the next armed alarm. Returns `false` if no alarm is armed.
     #[must_use]
     pub fn advance_to_next(&self) -> bool {
         let next = self
@@ -136,7 +136,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// An alarm on a [`Clock`].
+/// An alarm on a [`Clock`], the timer of [`SimulatedIo`](crate::SimulatedIo).
 #[derive(Debug)]
 pub struct Alarm {
     clock: Clock,
@@ -149,7 +149,7 @@ impl Timer for Alarm {
     }
 
     fn poll_until(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<io::Result<()>> {
-        // A waker is cloned and dropped without the lock: its code may come back here.
+        // A waker is cloned and dropped without the lock: its code may call this clock.
         let waker = cx.waker().clone();
         let _before;
         let mut inner = self.clock.lock();

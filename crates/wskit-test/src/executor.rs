@@ -7,26 +7,26 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use crate::clock::Clock;
 
-/// Runs tasks on one thread, in virtual time: when none can go on, the clock does.
+/// Runs tasks on one thread in virtual time, which advances when no task can run.
 ///
-/// When no alarm is armed either it panics with `stalled`, so that a lost wake-up is a failure and
-/// never a hang; and it bounds the number of polls, so that a busy loop is one too.
+/// When no alarm is armed either, it panics with `stalled`: a lost wake-up is a failure, not a hang. It
+/// bounds the number of polls, so that a busy loop is a failure too.
 pub struct Executor {
     clock: Clock,
     tasks: RefCell<Vec<Option<Task>>>,
     queue: Arc<Mutex<Vec<usize>>>,
-    /// The state of the generator that picks who is next; `None` for first come, first served.
+    /// State of the generator that picks the next task. `None`: in the order of waking.
     seed: Cell<Option<u64>>,
     most_polls: usize,
 }
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
-/// The future given to `block_on` in the queue.
+/// The id in the queue of the future given to `block_on`.
 const MAIN: usize = usize::MAX;
 
 impl Executor {
-    /// Tasks run in the order in which they were woken.
+    /// Creates an executor that runs tasks in the order in which they were woken.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -38,7 +38,7 @@ impl Executor {
         }
     }
 
-    /// Tasks run in an order that `seed` decides.
+    /// Creates an executor that runs woken tasks in an order determined by `seed`.
     #[must_use]
     pub fn with_seed(seed: u64) -> Self {
         let executor = Self::new();
@@ -48,27 +48,27 @@ impl Executor {
         executor
     }
 
-    /// Panics after this many polls; 2,000,000 if not set.
+    /// Sets the number of polls after which it panics. Default: 2,000,000.
     #[must_use]
     pub fn most_polls(mut self, polls: usize) -> Self {
         self.most_polls = polls;
         self
     }
 
-    /// The clock, which is [`Clock::current`] for everything that runs here.
+    /// Returns the clock, which is [`Clock::current`] for all code that runs here.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// Adds a task. It runs while `block_on` does.
+    /// Adds a task, which runs while `block_on` runs.
     pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         let mut tasks = self.tasks.borrow_mut();
         tasks.push(Some(Box::pin(task)));
         push(&self.queue, tasks.len() - 1);
     }
 
-    /// Runs `future` to its end, and the tasks meanwhile.
+    /// Runs `future` to its end, and the spawned tasks meanwhile.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         let before = Clock::enter(Some(self.clock.clone()));
@@ -93,7 +93,7 @@ impl Executor {
                 }
                 continue;
             }
-            // Taken out, so that it may spawn.
+            // Taken out, so that the task may spawn others.
             let task = self.tasks.borrow_mut()[id].take();
             if let Some(mut task) = task {
                 if task.as_mut().poll(&mut cx).is_pending() {
@@ -110,7 +110,7 @@ impl Executor {
             return None;
         }
         let at = self.seed.get().map_or(0, |seed| {
-            // Knuth's generator: enough to shuffle with.
+            // Knuth's MMIX generator, good enough to shuffle.
             let seed = seed
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1_442_695_040_888_963_407);
@@ -135,7 +135,7 @@ impl fmt::Debug for Executor {
     }
 }
 
-/// Gives the thread its clock back.
+/// Restores the thread's previous clock when dropped.
 struct Leave(Option<Clock>);
 
 impl Drop for Leave {

@@ -2,43 +2,44 @@ use std::io;
 
 /// What goes wrong at one end of a pipe, and when.
 ///
-/// Operations are polls of read, write, flush and shutdown, counted together from 0, those that
-/// end in waiting included.
+/// Operations are polls of read, write, flush and shutdown, counted together from 0. Polls that return
+/// `Pending` count too.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
-    /// This fault strikes at operation number `.1`.
+    /// A fault and the number of the operation at which it occurs.
     pub at: Option<(Fault, usize)>,
-    /// Every read answers with one byte.
+    /// Every read returns one byte.
     pub one_byte_reads: bool,
     /// Every write takes one byte.
     pub one_byte_writes: bool,
-    /// Every operation waits once before it is done.
+    /// Every operation returns `Pending` once before it is done.
     pub pending_first: bool,
-    /// A read at the end of the stream fails with `UnexpectedEof`, as TLS libraries have it when the
-    /// peer went without a `close_notify`.
+    /// A read at the end of the stream fails with `UnexpectedEof`, as in TLS libraries when the peer
+    /// closed TCP without a `close_notify`.
     pub abrupt_end: bool,
 }
 
 /// One way in which an operation can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The connection was reset: this operation and all later ones fail, at the other end too.
+    /// The connection is reset: this operation and all later ones fail, at the other end too.
     Reset,
-    /// The peer has gone: this operation and all later ones fail; the other end sees the end.
+    /// The peer is gone: this operation and all later ones fail, and the other end sees the end of the
+    /// stream.
     BrokenPipe,
-    /// The stream ends here as far as this end can see. On anything but a read: as
+    /// A read sees the end of the stream. Any other operation fails as with
     /// [`BrokenPipe`](Fault::BrokenPipe).
     Eof,
-    /// A signal came; the next try works.
+    /// The operation is interrupted by a signal; the next attempt works.
     Interrupted,
-    /// Waits without a reason and is woken at once.
+    /// The operation returns `Pending` and wakes its task at once.
     Pending,
-    /// A write takes nothing, and no later one does. No effect on anything but a write.
+    /// This write and all later ones take no bytes. Other operations are not affected.
     ZeroWrite,
 }
 
 impl Fault {
-    /// Every kind, to loop over.
+    /// All faults, to loop over.
     pub const ALL: [Self; 6] = [
         Self::Reset,
         Self::BrokenPipe,
@@ -48,7 +49,7 @@ impl Fault {
         Self::ZeroWrite,
     ];
 
-    /// Whether a connection outlives it.
+    /// Returns whether a connection survives the fault.
     #[must_use]
     pub const fn is_harmless(self) -> bool {
         matches!(self, Self::Interrupted | Self::Pending)
@@ -64,7 +65,7 @@ impl Fault {
 }
 
 impl Faults {
-    /// None.
+    /// No faults.
     #[must_use]
     pub const fn none() -> Self {
         Self {
@@ -85,7 +86,7 @@ impl Faults {
         }
     }
 
-    /// One byte at a time both ways, and everything waits first.
+    /// One byte at a time in both directions, and every operation is pending once.
     #[must_use]
     pub const fn slow() -> Self {
         Self {
@@ -97,7 +98,7 @@ impl Faults {
         }
     }
 
-    /// The end of the stream is told as an error.
+    /// The end of the stream is reported as an error.
     #[must_use]
     pub const fn abrupt_end() -> Self {
         Self {
@@ -106,7 +107,7 @@ impl Faults {
         }
     }
 
-    /// Everything waits first.
+    /// Every operation is pending once.
     #[must_use]
     pub const fn hesitant() -> Self {
         Self {

@@ -1,10 +1,10 @@
 use std::fmt;
 use std::time::Duration;
 
-/// A peer that never stops: the same bytes again and again, so that no read comes back empty.
+/// A peer that never stops sending: the same bytes again and again, so that no read waits.
 ///
-/// Each read takes a little virtual time, and after so much of it the flood panics: whoever still
-/// reads then has missed every deadline.
+/// Each read takes some virtual time. After a limit the flood panics: a connection that still reads
+/// then has missed every deadline.
 pub struct Flood {
     bytes: Vec<u8>,
     at: usize,
@@ -15,8 +15,8 @@ pub struct Flood {
 }
 
 impl Flood {
-    /// These bytes over and over, at most `most` in a read, each of which takes `takes` on the clock that
-    /// `advance` moves on. Ends in a panic after `longest`.
+    /// Creates a flood of `bytes` repeated, at most `most` per read. Each read lasts `takes`, by which
+    /// `advance` advances the clock. The flood panics after `longest`.
     #[must_use]
     pub fn new(
         bytes: Vec<u8>,
@@ -36,7 +36,7 @@ impl Flood {
         }
     }
 
-    /// Answers a read; what it returns lets the time pass.
+    /// Fills the buffer of a read. The returned closure advances the clock.
     pub(crate) fn fill(&mut self, buf: &mut [u8]) -> (usize, impl FnOnce() + use<>) {
         self.left = self.left.saturating_sub(self.takes);
         assert!(

@@ -1,23 +1,23 @@
 use wskit_frame::{FrameHeader, HeaderRules, Mask, Masking, OpCode, Parsed};
 use wskit_proto::Role;
 
-/// The key of every masked frame made here (that of the examples in RFC 6455 §5.7).
+/// The key of every masked frame made here, taken from the examples in RFC 6455 §5.7.
 pub const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// Makes the bytes of frames, as one end sends them: a client masks.
+/// Makes the bytes of frames as one end sends them: those of a client are masked.
 #[derive(Clone, Copy, Debug)]
 pub struct Frames {
     role: Role,
 }
 
 impl Frames {
-    /// Frames from this end.
+    /// Makes frames that this `role` sends.
     #[must_use]
     pub const fn from(role: Role) -> Self {
         Self { role }
     }
 
-    /// Frames from the end that faces this one.
+    /// Makes frames that the peer of this `role` sends.
     #[must_use]
     pub const fn to(role: Role) -> Self {
         Self {
@@ -25,19 +25,19 @@ impl Frames {
         }
     }
 
-    /// A whole text message.
+    /// Returns a text message in one frame.
     #[must_use]
     pub fn text(self, text: &str) -> Vec<u8> {
         self.frame(OpCode::Text, true, text.as_bytes())
     }
 
-    /// A whole binary message.
+    /// Returns a binary message in one frame.
     #[must_use]
     pub fn binary(self, data: &[u8]) -> Vec<u8> {
         self.frame(OpCode::Binary, true, data)
     }
 
-    /// A text message in these pieces.
+    /// Returns a text message with one frame for each of these pieces.
     #[must_use]
     pub fn fragments(self, pieces: &[&str]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -52,19 +52,19 @@ impl Frames {
         bytes
     }
 
-    /// A ping.
+    /// Returns a ping.
     #[must_use]
     pub fn ping(self, payload: &[u8]) -> Vec<u8> {
         self.frame(OpCode::Ping, true, payload)
     }
 
-    /// A pong.
+    /// Returns a pong.
     #[must_use]
     pub fn pong(self, payload: &[u8]) -> Vec<u8> {
         self.frame(OpCode::Pong, true, payload)
     }
 
-    /// A Close with a code.
+    /// Returns a Close with a code and a reason.
     #[must_use]
     pub fn close(self, code: u16, reason: &str) -> Vec<u8> {
         let mut payload = code.to_be_bytes().to_vec();
@@ -72,13 +72,13 @@ impl Frames {
         self.frame(OpCode::Close, true, &payload)
     }
 
-    /// A Close without a code.
+    /// Returns a Close without a code.
     #[must_use]
     pub fn close_empty(self) -> Vec<u8> {
         self.frame(OpCode::Close, true, &[])
     }
 
-    /// Any frame.
+    /// Returns a frame of any kind.
     #[must_use]
     pub fn frame(self, opcode: OpCode, fin: bool, payload: &[u8]) -> Vec<u8> {
         let mask = (self.role == Role::Client).then_some(KEY);
@@ -100,7 +100,7 @@ impl Frames {
     }
 }
 
-/// The other role.
+/// Returns the other role.
 #[must_use]
 pub const fn opposite(role: Role) -> Role {
     match role {
@@ -109,10 +109,10 @@ pub const fn opposite(role: Role) -> Role {
     }
 }
 
-/// A frame as it was found on the wire, unmasked.
+/// A frame that was read from the wire, unmasked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
-    /// What it is.
+    /// Its opcode.
     pub opcode: OpCode,
     /// Whether it ends its message.
     pub fin: bool,
@@ -121,7 +121,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A frame to compare with.
+    /// Creates a frame with FIN, to compare with.
     #[must_use]
     pub fn new(opcode: OpCode, payload: impl AsRef<[u8]>) -> Self {
         Self {
@@ -131,10 +131,11 @@ impl Frame {
         }
     }
 
-    /// Reads a frame that `role` sent off the front of `bytes`; `None` if it is not whole.
+    /// Parses the frame at the front of `bytes`, which `role` has sent. Returns it with its size in bytes,
+    /// or `None` if it is not whole.
     ///
     /// # Panics
-    /// If it is no frame that `role` may send.
+    /// If the bytes are not a frame that `role` may send.
     #[must_use]
     pub fn parse(role: Role, bytes: &[u8]) -> Option<(Self, usize)> {
         let masking = if role == Role::Client {
@@ -169,7 +170,7 @@ impl Frame {
         ))
     }
 
-    /// All frames of a recording; a frame at its end that is not whole is left out.
+    /// Parses all frames of a recording. An incomplete frame at its end is left out.
     #[must_use]
     pub fn parse_all(role: Role, mut bytes: &[u8]) -> Vec<Self> {
         let mut frames = Vec::new();

@@ -1,61 +1,60 @@
 use std::future::{Future, poll_fn};
-use std::io::{self, IoSlice};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use wskit_driver::{PollRead, PollWrite, Runtime, Timer, Transport, within};
+use wskit_driver::{Runtime, Timer, Transport, within};
 
-use crate::clock::{Alarm, Clock};
-use crate::executor::Executor;
-use crate::pipe::{PipeEnd, PipeRead, PipeWrite, pipe};
+use crate::clock::Clock;
+use crate::pipe::{PipeEnd, pipe};
 
-/// All that differs between the runtimes, for the [`suite!`](crate::suite!).
+/// What differs between runtimes for tests over pipes: the stream, the binding and how a test runs.
+///
+/// [`Simulated`](crate::Simulated) is the harness without a runtime.
 pub trait Harness {
-    /// A [`PipeEnd`] as a stream that the runtime can read and write.
+    /// A [`PipeEnd`] as a stream with the runtime's read and write traits.
     type Stream: 'static;
     /// The binding under test.
     type Runtime: Runtime<Self::Stream, Transport = Self::Transport>;
-    /// What it makes of the stream. (`Stream` and `Sink` ask for what they hold to be `Unpin`.)
+    /// The transport that the binding makes of the stream. `Stream` and `Sink` need it to be `Unpin`.
     type Transport: Transport<Timer: Unpin> + Unpin + 'static;
 
-    /// Whether its transport tells what the peer has not acknowledged, over a pipe.
+    /// Whether the transport, over a pipe, reports the bytes that the peer has not acknowledged.
     const TELLS_UNACKNOWLEDGED: bool = false;
 
-    /// Dresses an end of a pipe in the runtime's traits.
+    /// Wraps an end of a pipe in a stream of the runtime.
     fn stream(end: PipeEnd) -> Self::Stream;
 
-    /// Runs a test to its end on one thread, in virtual time that goes on by itself when nothing can
-    /// run. (A test that stalls is then found by a deadline of the suite's own.)
+    /// Runs a test to its end on one thread, in virtual time that advances by itself when no task can
+    /// run. A test that stalls then meets the deadline of [`run_timed`].
     fn run(test: impl Future<Output = ()>);
 
-    /// Moves the virtual time on at once, although tasks can run.
+    /// Advances the virtual time at once, although tasks can run.
     fn advance(time: Duration) {
         Clock::current().advance(time);
     }
 }
 
-/// The transport that a harness makes.
+/// The transport of a harness.
 pub type Io<H> = <H as Harness>::Transport;
 
-/// The alarm of a harness's runtime.
+/// The timer of a harness's transport.
 pub type TimerOf<H> = <Io<H> as Transport>::Timer;
 
-/// Dresses an end in the binding's transport.
+/// Wraps an end of a pipe in the binding's transport.
 pub fn wrap<H: Harness>(end: PipeEnd) -> Io<H> {
     H::Runtime::wrap(H::stream(end))
 }
 
-/// An alarm of the runtime's.
+/// Returns a timer of the runtime.
 pub fn timer<H: Harness>() -> TimerOf<H> {
     wrap::<H>(pipe(1).0).timer()
 }
 
-/// The time now.
+/// Returns the virtual time now.
 pub fn now<H: Harness>() -> Instant {
     timer::<H>().now()
 }
 
-/// Lets virtual time pass.
+/// Waits until this much virtual time has passed.
 pub async fn sleep<H: Harness>(time: Duration) {
     let mut timer = timer::<H>();
     let deadline = timer.now() + time;
@@ -64,8 +63,9 @@ pub async fn sleep<H: Harness>(time: Duration) {
         .expect("a timer");
 }
 
-/// Runs a test in which time must not pass: whoever was not woken when he should have been would
-/// otherwise be helped by the next deadline, and nobody would notice.
+/// Runs a test and asserts that no virtual time passes.
+///
+/// A task that misses a wake-up would otherwise go on at the next deadline, and the test would pass.
 pub fn run<H: Harness>(test: impl Future<Output = ()>) {
     run_timed::<H>(async {
         let start = now::<H>();
@@ -78,127 +78,11 @@ pub fn run<H: Harness>(test: impl Future<Output = ()>) {
     });
 }
 
-/// Runs a test about time.
+/// Runs a test in which virtual time may pass. It panics after 2^20 virtual seconds.
 pub fn run_timed<H: Harness>(test: impl Future<Output = ()>) {
     H::run(async {
-        // Every deadline of the connections is far below.
+        // Far above every deadline of a connection.
         let done = within(timer::<H>(), Duration::from_secs(1 << 20), test).await;
-        assert!(done.is_ok(), "stalled: nobody will wake these tasks");
+        assert!(done.is_ok(), "stalled: nothing will wake these tasks");
     });
-}
-
-/// The driver's own harness: pipes, the fake clock and the [`Executor`] of this crate, no runtime.
-#[derive(Debug)]
-pub struct Simulated;
-
-impl Harness for Simulated {
-    type Stream = PipeEnd;
-    type Runtime = Self;
-    type Transport = SimulatedIo;
-
-    const TELLS_UNACKNOWLEDGED: bool = true;
-
-    fn stream(end: PipeEnd) -> PipeEnd {
-        end
-    }
-
-    fn run(test: impl Future<Output = ()>) {
-        Executor::new().block_on(test);
-    }
-}
-
-impl Runtime<PipeEnd> for Simulated {
-    type Transport = SimulatedIo;
-
-    fn wrap(end: PipeEnd) -> SimulatedIo {
-        SimulatedIo {
-            end,
-            clock: Clock::current(),
-        }
-    }
-}
-
-/// A [`PipeEnd`] with the clock of the executor that it was made on.
-#[derive(Debug)]
-pub struct SimulatedIo {
-    end: PipeEnd,
-    clock: Clock,
-}
-
-impl SimulatedIo {
-    /// An end with a clock of the caller's.
-    #[must_use]
-    pub fn new(end: PipeEnd, clock: Clock) -> Self {
-        Self { end, clock }
-    }
-}
-
-impl PollRead for SimulatedIo {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.end.poll_read(cx, buf)
-    }
-}
-
-impl PollWrite for SimulatedIo {
-    fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        chunks: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.end.poll_write(cx, chunks)
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.end.poll_flush(cx)
-    }
-
-    fn unacknowledged(&self) -> Option<usize> {
-        Some(self.end.unread())
-    }
-
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.end.poll_shutdown(cx)
-    }
-}
-
-impl Transport for SimulatedIo {
-    type Read = PipeRead;
-    type Write = PipeWrite;
-    type Timer = Alarm;
-
-    fn timer(&self) -> Alarm {
-        self.clock.alarm()
-    }
-
-    fn into_split(self) -> (PipeRead, PipeWrite) {
-        self.end.split()
-    }
-}
-
-impl PollRead for PipeRead {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        Self::poll_read(self, cx, buf)
-    }
-}
-
-impl PollWrite for PipeWrite {
-    fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        chunks: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Self::poll_write(self, cx, chunks)
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Self::poll_flush(self, cx)
-    }
-
-    fn unacknowledged(&self) -> Option<usize> {
-        Some(self.unread())
-    }
-
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Self::poll_shutdown(self, cx)
-    }
 }

@@ -4,11 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// A future that may borrow.
+/// A boxed future that may borrow and need not be `Send`.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// Runs two futures as if each were a task: one that was not woken itself is not polled, so a
-/// wake-up that is lost is not made good by the other one's.
+/// Runs two futures to their ends as if each were a task.
+///
+/// A future that was not woken itself is not polled, so a wake-up of one future cannot hide a lost
+/// wake-up of the other.
 pub async fn join<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
     let (mut first, mut second) = (None, None);
     let tasks: Vec<Boxed<'_, ()>> = vec![
@@ -22,7 +24,7 @@ pub async fn join<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
     }
 }
 
-/// As [`join`], for any number.
+/// Runs any number of futures to their ends, as [`join`] runs two.
 pub async fn join_all<T>(tasks: Vec<Boxed<'_, T>>) -> Vec<T> {
     let mut results: Vec<Option<T>> = tasks.iter().map(|_| None).collect();
     let mut tasks: Vec<_> = tasks
@@ -56,7 +58,7 @@ pub async fn join_all<T>(tasks: Vec<Boxed<'_, T>>) -> Vec<T> {
     .await
 }
 
-/// Polls `future` until it is ready or has been polled `times` times, then drops it.
+/// Polls `future` up to `times` times, then drops it. Returns `None` if it was not ready by then.
 pub async fn cut<F: Future>(future: F, times: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = times;
@@ -74,12 +76,12 @@ pub async fn cut<F: Future>(future: F, times: usize) -> Option<F::Output> {
     .await
 }
 
-/// Polls `future` once and drops it.
+/// Polls `future` once and drops it. Returns `None` if it was not ready.
 pub async fn once<F: Future>(future: F) -> Option<F::Output> {
     cut(future, 1).await
 }
 
-/// Lets the others run.
+/// Yields once, so that other tasks run.
 pub async fn pause() {
     let mut again = true;
     poll_fn(move |cx| {
@@ -92,7 +94,7 @@ pub async fn pause() {
     .await;
 }
 
-/// More than any test needs.
+/// Polls after which `join` panics: more than any test needs.
 const MOST_POLLS: usize = 10_000_000;
 
 /// Whether a task was woken since it was last polled.

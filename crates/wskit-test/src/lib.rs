@@ -2,7 +2,7 @@
 #![allow(
     clippy::missing_panics_doc,
     clippy::expect_used,
-    reason = "everything here is a test or helps one: it reports by panicking"
+    reason = "everything here helps a test: it reports by panicking"
 )]
 
 mod clock;
@@ -16,20 +16,17 @@ mod network;
 mod pipe;
 mod probe;
 mod script;
-#[cfg(feature = "sockets")]
-pub mod sockets;
-pub mod suite;
+mod simulated;
 
 pub use clock::{Alarm, Clock};
 pub use executor::Executor;
 pub use faults::{Fault, Faults};
 pub use flood::Flood;
 pub use frames::{Frame, Frames, KEY, opposite};
-pub use harness::{
-    Harness, Io, Simulated, SimulatedIo, TimerOf, now, run, run_timed, sleep, timer, wrap,
-};
+pub use harness::{Harness, Io, TimerOf, now, run, run_timed, sleep, timer, wrap};
 pub use join::{Boxed, cut, join, join_all, once, pause};
 pub use network::{Answer, Network, NetworkTimer, OnNetwork};
 pub use pipe::{PipeEnd, PipeRead, PipeWrite, pipe};
 pub use probe::Probe;
 pub use script::Script;
+pub use simulated::{Simulated, SimulatedIo};

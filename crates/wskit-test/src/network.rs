@@ -16,19 +16,19 @@ use crate::harness::{Harness, Io, TimerOf, sleep, timer, wrap};
 use crate::pipe::{PipeEnd, pipe};
 use crate::probe::Probe;
 
-/// A network of a test's own: names, addresses, and what happens to those who connect there.
+/// A network in memory: names, addresses, and what happens to connections to them.
 ///
-/// Clones are the same network. The one that was made last is that of its thread, which
-/// [`OnNetwork`] dials in.
+/// Clones share the same network. [`OnNetwork`] dials in the network that was created last on its
+/// thread.
 #[derive(Clone, Debug)]
 pub struct Network(Rc<RefCell<Inner>>);
 
-/// What happens to those who connect to an address.
+/// What happens to a connection attempt to an address.
 #[derive(Clone, Copy, Debug)]
 pub enum Answer {
-    /// They are let in after this time.
+    /// It is accepted after this time.
     Accept(Duration),
-    /// They are refused after this time.
+    /// It is refused after this time.
     Refuse(Duration),
 }
 
@@ -50,7 +50,7 @@ thread_local! {
 }
 
 impl Network {
-    /// An empty network: no name is known, and nobody answers at any address.
+    /// Creates an empty network: no name is known and no address answers.
     #[must_use]
     pub fn new() -> Self {
         let network = Self(Rc::default());
@@ -58,7 +58,7 @@ impl Network {
         network
     }
 
-    /// Makes a name known.
+    /// Adds a name with its addresses.
     #[must_use]
     pub fn name(self, host: &str, addresses: &[&str]) -> Self {
         let addresses = addresses.iter().map(|one| one.parse().expect("an address"));
@@ -67,14 +67,14 @@ impl Network {
         self
     }
 
-    /// A name whose lookup does not end.
+    /// Adds a name whose lookup never ends.
     #[must_use]
     pub fn silent_name(self, host: &str) -> Self {
         self.0.borrow_mut().names.insert(host.into(), None);
         self
     }
 
-    /// Somebody answers at this address.
+    /// Sets the answer of an address, a host with a port.
     #[must_use]
     pub fn at(self, address: &str, answer: Answer) -> Self {
         let address = address.parse().expect("an address");
@@ -82,20 +82,20 @@ impl Network {
         self
     }
 
-    /// What goes wrong at the end of everybody who connects.
+    /// Sets the faults at the client's end of every connection.
     #[must_use]
     pub fn faults(self, faults: Faults) -> Self {
         self.0.borrow_mut().faults = faults;
         self
     }
 
-    /// Whether that has gone wrong.
+    /// Returns whether the fault has occurred on any connection.
     #[must_use]
     pub fn has_struck(&self) -> bool {
         self.0.borrow().probes.iter().any(Probe::has_struck)
     }
 
-    /// The next who is let in, and to where: the other end of his stream.
+    /// Waits for the next accepted connection. Returns its address and the server's end of the stream.
     pub async fn accept(&self) -> (SocketAddr, PipeEnd) {
         poll_fn(|cx| {
             let mut inner = self.0.borrow_mut();
@@ -110,19 +110,19 @@ impl Network {
         .await
     }
 
-    /// The names that were looked up.
+    /// Returns the names that were looked up.
     #[must_use]
     pub fn lookups(&self) -> Vec<String> {
         self.0.borrow().lookups.clone()
     }
 
-    /// The addresses that were dialled, and from where.
+    /// Returns the addresses that were dialled, each with the local address asked for.
     #[must_use]
     pub fn dialled(&self) -> Vec<(SocketAddr, Option<IpAddr>)> {
         self.0.borrow().dialled.clone()
     }
 
-    /// How many are connecting at the moment.
+    /// Returns the number of connection attempts in progress.
     #[must_use]
     pub fn under_way(&self) -> usize {
         self.0.borrow().under_way
@@ -139,7 +139,7 @@ impl Default for Network {
     }
 }
 
-/// The runtime of `H`, dialling in the thread's [`Network`].
+/// The runtime of the harness `H`, which dials in the thread's [`Network`].
 pub struct OnNetwork<H>(PhantomData<H>);
 
 impl<H: Harness> Runtime<Io<H>> for OnNetwork<H> {
@@ -212,7 +212,7 @@ impl<H> fmt::Debug for OnNetwork<H> {
     }
 }
 
-/// The alarm of a harness's runtime.
+/// The timer of a harness's runtime, which can be created without a transport.
 pub struct NetworkTimer<H: Harness>(TimerOf<H>);
 
 impl<H: Harness> Timer for NetworkTimer<H> {
@@ -243,7 +243,7 @@ impl<H: Harness> fmt::Debug for NetworkTimer<H> {
     }
 }
 
-/// An attempt to connect, until it is dropped.
+/// A connection attempt in progress, until it is dropped.
 struct UnderWay(Network);
 
 impl UnderWay {

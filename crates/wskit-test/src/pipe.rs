@@ -8,10 +8,10 @@ use crate::faults::{Fault, Faults};
 use crate::flood::Flood;
 use crate::probe::Probe;
 
-/// Two ends of an in-memory byte stream, each with room for `capacity` bytes on their way.
+/// Creates the two ends of an in-memory byte stream that holds `capacity` bytes in each direction.
 ///
-/// Like a socket it keeps one waker a direction: a second task that waits for the same takes the
-/// first one's place.
+/// Like a socket it keeps one waker per direction: a second task that waits for the same operation
+/// replaces the first.
 #[must_use]
 pub fn pipe(capacity: usize) -> (PipeEnd, PipeEnd) {
     let duplex = Arc::new(Mutex::new([Side::new(capacity), Side::new(capacity)]));
@@ -48,24 +48,24 @@ pub struct PipeWrite {
 }
 
 impl PipeEnd {
-    /// The halves. The end is dropped when both are.
+    /// Splits the end into its halves. The end counts as dropped when both are.
     #[must_use]
     pub fn split(self) -> (PipeRead, PipeWrite) {
         (self.read, self.write)
     }
 
-    /// To watch this end, and to make it fail, while somebody else holds it.
+    /// Returns a probe, which observes this end and sets its faults while other code holds it.
     #[must_use]
     pub fn probe(&self) -> Probe {
         Probe::new(self.read.hold.duplex.clone(), self.read.hold.me)
     }
 
-    /// See [`PipeRead::poll_read`].
+    /// Reads bytes; see [`PipeRead::poll_read`].
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         self.read.poll_read(cx, buf)
     }
 
-    /// See [`PipeWrite::poll_write`].
+    /// Writes bytes; see [`PipeWrite::poll_write`].
     pub fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -74,31 +74,31 @@ impl PipeEnd {
         self.write.poll_write(cx, chunks)
     }
 
-    /// See [`PipeWrite::unread`].
+    /// Returns the bytes that the other end has not read; see [`PipeWrite::unread`].
     #[must_use]
     pub fn unread(&self) -> usize {
         self.write.unread()
     }
 
-    /// See [`PipeWrite::poll_flush`].
+    /// Completes at once; see [`PipeWrite::poll_flush`].
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.write.poll_flush(cx)
     }
 
-    /// See [`PipeWrite::poll_shutdown`].
+    /// Ends the stream for the other end; see [`PipeWrite::poll_shutdown`].
     pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.write.poll_shutdown(cx)
     }
 }
 
 impl PipeRead {
-    /// Reads what is there; 0 is the end of the stream.
+    /// Reads the bytes that are available. Returns 0 at the end of the stream.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         assert!(
             !buf.is_empty(),
             "a read into nothing cannot be told from the end of the stream"
         );
-        // A waker is cloned and dropped without the lock: its code may come back here.
+        // A waker is cloned and dropped without the lock: its code may use this pipe.
         let waker = cx.waker().clone();
         let mut sides = self.hold.lock();
         let [me, peer] = self.hold.order(&mut sides);
@@ -113,7 +113,7 @@ impl PipeRead {
                 let (n, pass) = flood.fill(buf);
                 me.reads += 1;
                 drop(sides);
-                // Whoever it wakes may look at this pipe.
+                // The code that it wakes may use this pipe.
                 pass();
                 return Poll::Ready(Ok(n));
             }
@@ -148,7 +148,7 @@ impl PipeRead {
 }
 
 impl PipeWrite {
-    /// Takes what there is room for.
+    /// Takes as many bytes as there is room for.
     pub fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -190,7 +190,7 @@ impl PipeWrite {
         Poll::Ready(Ok(n))
     }
 
-    /// Bytes that were written and that the other end has not read.
+    /// Returns the number of bytes that were written and that the other end has not read.
     #[must_use]
     pub fn unread(&self) -> usize {
         let mut sides = self.hold.lock();
@@ -198,7 +198,7 @@ impl PipeWrite {
         me.buffer.len()
     }
 
-    /// Does nothing but count.
+    /// Completes at once and is counted.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut sides = self.hold.lock();
         let [me, _] = self.hold.order(&mut sides);
@@ -209,7 +209,7 @@ impl PipeWrite {
         Poll::Ready(Ok(()))
     }
 
-    /// The other end reads what was written and then sees the end of the stream.
+    /// Ends the stream: the other end reads the bytes already written, then the end.
     pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut sides = self.hold.lock();
         let [me, peer] = self.hold.order(&mut sides);
@@ -227,7 +227,7 @@ impl PipeWrite {
 
 pub(crate) type Duplex = Arc<Mutex<[Side; 2]>>;
 
-/// Keeps an end alive; the last half to go drops it.
+/// Keeps an end alive. Dropping the last half drops it.
 struct Hold {
     duplex: Duplex,
     me: usize,
@@ -281,25 +281,25 @@ pub(crate) struct Side {
     /// Written here, not yet read there.
     pub(crate) buffer: VecDeque<u8>,
     capacity: usize,
-    /// What follows the buffer, without end.
+    /// The flood that follows the buffer.
     pub(crate) flood: Option<Flood>,
     pub(crate) shut_down: bool,
     pub(crate) dropped: bool,
-    /// Once the other end has read everything it sees a reset instead of the end.
+    /// Whether the other end, having read everything, sees a reset instead of the end.
     pub(crate) reset_after: bool,
     /// The task that waits to read here.
     pub(crate) reader: Option<Waker>,
     /// The task that waits for room here.
     pub(crate) writer: Option<Waker>,
     pub(crate) faults: Faults,
-    /// Whether the fault has struck.
+    /// Whether the fault has occurred.
     pub(crate) struck: bool,
-    /// Everything fails so from now on.
+    /// The error of every operation from now on.
     broken: Option<io::ErrorKind>,
-    /// Reads have answered 0.
+    /// Whether a read has returned 0.
     pub(crate) ended: bool,
     full: bool,
-    /// The next operation of each kind has waited already.
+    /// Whether the next operation of each kind has been pending once already.
     waited: [bool; 4],
     pub(crate) operations: usize,
     pub(crate) reads: usize,
@@ -317,7 +317,7 @@ enum Op {
     Shutdown,
 }
 
-/// More than any test needs: a loop that never waits ends here.
+/// More than any test needs: a loop that never waits panics here.
 const MOST_OPERATIONS: usize = 20_000_000;
 
 impl Side {
@@ -347,7 +347,7 @@ impl Side {
         }
     }
 
-    /// What a read at the end of the stream answers.
+    /// Returns the result of a read at the end of the stream.
     fn end(&self) -> io::Result<usize> {
         if self.faults.abrupt_end {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -355,7 +355,7 @@ impl Side {
         Ok(0)
     }
 
-    /// Counts an operation; what it ends in if it does not take its ordinary way.
+    /// Counts an operation. Returns its result if a fault decides it.
     fn gate(&mut self, op: Op, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
         let number = self.operations;
         self.operations += 1;

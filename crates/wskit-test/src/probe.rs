@@ -4,7 +4,7 @@ use crate::faults::Faults;
 use crate::flood::Flood;
 use crate::pipe::{Duplex, Side, lock, order, wake};
 
-/// Watches one end of a pipe while somebody else holds it.
+/// Observes and disturbs one end of a pipe that other code holds.
 #[derive(Clone)]
 pub struct Probe {
     duplex: Duplex,
@@ -16,7 +16,7 @@ impl Probe {
         Self { duplex, me }
     }
 
-    /// Sets what goes wrong from now on; operations are counted from 0 again.
+    /// Sets the faults from now on and counts operations from 0 again.
     pub fn set_faults(&self, faults: Faults) {
         self.with(|me, _| {
             me.faults = faults;
@@ -25,73 +25,72 @@ impl Probe {
         });
     }
 
-    /// Whether the fault has struck.
+    /// Returns whether the fault has occurred.
     #[must_use]
     pub fn has_struck(&self) -> bool {
         self.with(|me, _| me.struck)
     }
 
-    /// Polls of read, write, flush and shutdown so far.
+    /// Returns the polls of read, write, flush and shutdown since the last [`set_faults`](Self::set_faults).
     #[must_use]
     pub fn operations(&self) -> usize {
         self.with(|me, _| me.operations)
     }
 
-    /// Reads that brought bytes.
+    /// Returns the number of reads that returned bytes.
     #[must_use]
     pub fn reads(&self) -> usize {
         self.with(|me, _| me.reads)
     }
 
-    /// Writes that took bytes.
+    /// Returns the number of writes that took bytes.
     #[must_use]
     pub fn writes(&self) -> usize {
         self.with(|me, _| me.writes)
     }
 
-    /// Flushes that were done.
+    /// Returns the number of completed flushes.
     #[must_use]
     pub fn flushes(&self) -> usize {
         self.with(|me, _| me.flushes)
     }
 
-    /// Shutdowns that were done.
+    /// Returns the number of completed shutdowns.
     #[must_use]
     pub fn shutdowns(&self) -> usize {
         self.with(|me, _| me.shutdowns)
     }
 
-    /// Everything written at this end.
+    /// Returns all bytes written at this end.
     #[must_use]
     pub fn written(&self) -> Vec<u8> {
         self.with(|me, _| me.written.clone())
     }
 
-    /// Forgets what was [`written`](Probe::written) so far: for tests that write more than they want
-    /// to keep.
+    /// Discards the record of bytes [`written`](Probe::written) so far, for tests that write much.
     pub fn forget_written(&self) {
         self.with(|me, _| me.written.clear());
     }
 
-    /// Bytes that wait to be read at this end.
+    /// Returns the number of bytes that wait to be read at this end.
     #[must_use]
     pub fn unread(&self) -> usize {
         self.with(|_, peer| peer.buffer.len())
     }
 
-    /// Whether this end was dropped.
+    /// Returns whether this end was dropped.
     #[must_use]
     pub fn is_dropped(&self) -> bool {
         self.with(|me, _| me.dropped)
     }
 
-    /// Whether a read at this end has come upon the end of the stream.
+    /// Returns whether a read at this end has reached the end of the stream.
     #[must_use]
     pub fn has_seen_end(&self) -> bool {
         self.with(|me, _| me.ended)
     }
 
-    /// Resets the connection: the other end reads what was written, then its reads and writes fail.
+    /// Resets the connection: the other end reads the bytes already written, then its reads and writes fail.
     pub fn reset(&self) {
         let wakers = self.with(|me, peer| {
             me.reset_after = true;
@@ -100,7 +99,7 @@ impl Probe {
         wakers.into_iter().for_each(wake);
     }
 
-    /// From now on whatever the other end has read is followed by more: its reads never wait.
+    /// Sends a flood to the other end after the bytes already written: its reads never wait again.
     pub fn flood(&self, flood: Flood) {
         let waker = self.with(|me, peer| {
             me.flood = Some(flood);

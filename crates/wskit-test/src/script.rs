@@ -8,18 +8,20 @@ use crate::frames::{Frame, Frames};
 use crate::pipe::PipeEnd;
 use crate::probe::Probe;
 
-/// A peer that does what the test says: writes these bytes, expects those.
+/// A scripted peer on one end of a pipe: writes and expects the bytes that the test names.
+///
+/// Methods that expect something panic if something else comes.
 #[derive(Debug)]
 pub struct Script {
     end: Option<PipeEnd>,
     probe: Probe,
     role: Role,
-    /// Read and not yet expected.
+    /// Bytes that were read and not expected yet.
     unread: Vec<u8>,
 }
 
 impl Script {
-    /// Speaks as `role` over this end.
+    /// Creates a peer that has this `role` and speaks over this end.
     #[must_use]
     pub fn new(end: PipeEnd, role: Role) -> Self {
         Self {
@@ -30,13 +32,13 @@ impl Script {
         }
     }
 
-    /// Makes frames of this end's.
+    /// Returns the maker of frames that this peer may send.
     #[must_use]
     pub fn frames(&self) -> Frames {
         Frames::from(self.role)
     }
 
-    /// Watches this end.
+    /// Returns a probe of this end.
     #[must_use]
     pub fn probe(&self) -> &Probe {
         &self.probe
@@ -49,7 +51,7 @@ impl Script {
             .expect("the other end takes no more");
     }
 
-    /// Writes all of `bytes`, or says why not.
+    /// Writes all of `bytes`, or returns the error.
     pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         let mut bytes = bytes.as_ref();
         while !bytes.is_empty() {
@@ -60,7 +62,7 @@ impl Script {
         Ok(())
     }
 
-    /// Reads more; 0 at the end of the stream.
+    /// Reads more bytes. Returns how many came, 0 at the end of the stream.
     pub async fn read(&mut self) -> io::Result<usize> {
         let end = self.end.as_mut().expect("the script has hung up");
         let mut buf = [0; 4096];
@@ -69,7 +71,7 @@ impl Script {
         Ok(n)
     }
 
-    /// Reads the next frame.
+    /// Reads the next frame. Panics if the stream ends first.
     pub async fn frame(&mut self) -> Frame {
         loop {
             if let Some(frame) = self.frame_read() {
@@ -84,7 +86,7 @@ impl Script {
         }
     }
 
-    /// The next frame of what was read; `None` if it has not come whole.
+    /// Takes the next frame from the bytes read so far. Returns `None` if no whole frame has come.
     pub fn frame_read(&mut self) -> Option<Frame> {
         let peer = crate::frames::opposite(self.role);
         let (frame, size) = Frame::parse(peer, &self.unread)?;
@@ -92,12 +94,12 @@ impl Script {
         Some(frame)
     }
 
-    /// Reads a frame, which must be this one.
+    /// Reads a frame and asserts that it is this one, with FIN.
     pub async fn expect(&mut self, opcode: OpCode, payload: impl AsRef<[u8]>) {
         assert_eq!(self.frame().await, Frame::new(opcode, payload));
     }
 
-    /// Reads a frame without FIN, which must be this one.
+    /// Reads a frame and asserts that it is this one, without FIN.
     pub async fn expect_part(&mut self, opcode: OpCode, payload: impl AsRef<[u8]>) {
         let expected = Frame {
             fin: false,
@@ -106,14 +108,14 @@ impl Script {
         assert_eq!(self.frame().await, expected);
     }
 
-    /// Reads a Close with this code.
+    /// Reads a frame and asserts that it is a Close with this code.
     pub async fn expect_close(&mut self, code: u16) {
         let frame = self.frame().await;
         assert_eq!(frame.opcode, OpCode::Close, "{frame:?}");
         assert_eq!(&frame.payload[..2], code.to_be_bytes(), "{frame:?}");
     }
 
-    /// Reads up to and with a blank line: the head of an HTTP message.
+    /// Reads the head of an HTTP message, up to and including the blank line.
     pub async fn head(&mut self) -> String {
         loop {
             if let Some(at) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -128,7 +130,7 @@ impl Script {
         }
     }
 
-    /// Reads so many bytes.
+    /// Reads exactly `len` bytes.
     pub async fn bytes(&mut self, len: usize) -> Vec<u8> {
         while self.unread.len() < len {
             assert!(
@@ -140,18 +142,18 @@ impl Script {
         self.unread.drain(..len).collect()
     }
 
-    /// Whether the head of an HTTP message has come whole.
+    /// Returns whether the bytes read so far contain the whole head of an HTTP message.
     #[must_use]
     pub fn has_head(&self) -> bool {
         self.unread.windows(4).any(|four| four == b"\r\n\r\n")
     }
 
-    /// Lets what was read go unexpected.
+    /// Discards the bytes that were read and not expected yet.
     pub fn forget(&mut self) {
         self.unread.clear();
     }
 
-    /// Reads to the end of the stream; what came.
+    /// Reads to the end of the stream and returns all bytes that came.
     pub async fn rest(&mut self) -> Vec<u8> {
         while self
             .read()
@@ -162,7 +164,7 @@ impl Script {
         core::mem::take(&mut self.unread)
     }
 
-    /// The stream must end here.
+    /// Asserts that the stream ends here.
     pub async fn expect_end(&mut self) {
         let rest = self.rest().await;
         assert!(
@@ -171,7 +173,7 @@ impl Script {
         );
     }
 
-    /// Sends nothing more; can still read.
+    /// Shuts down writing. Reading still works.
     pub async fn finish(&mut self) {
         let end = self.end.as_mut().expect("the script has hung up");
         poll_fn(|cx| end.poll_shutdown(cx))
@@ -179,7 +181,7 @@ impl Script {
             .expect("shut down");
     }
 
-    /// Drops this end.
+    /// Drops this end of the pipe.
     pub fn hang_up(&mut self) {
         self.end = None;
     }

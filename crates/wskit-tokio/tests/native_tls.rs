@@ -5,8 +5,8 @@
 use tokio::net::TcpListener;
 use tokio_native_tls::native_tls::{Certificate, TlsConnector};
 use wskit_handshake::OriginPolicy;
+use wskit_suite::sockets::Authority;
 use wskit_test::join;
-use wskit_test::sockets::Authority;
 use wskit_tokio::{Connector, Error, Server, tls};
 
 #[tokio::test]

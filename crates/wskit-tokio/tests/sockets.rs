@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
-use wskit_test::sockets::Sockets;
+use wskit_suite::sockets::Sockets;
 use wskit_tokio::tls::server::TlsStream;
 use wskit_tokio::{Io, Tokio};
 
@@ -37,7 +37,7 @@ impl Sockets for OnSockets {
     }
 }
 
-wskit_test::socket_suite!(OnSockets);
+wskit_suite::socket_suite!(OnSockets);
 
 /// A connector's future can go to another thread.
 #[test]

@@ -84,4 +84,4 @@ impl AsyncWrite for Pipe {
     }
 }
 
-wskit_test::suite!(OnTokio);
+wskit_suite::suite!(OnTokio);

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{CloseCode, Message};
-use wskit_test::sockets::Authority;
+use wskit_suite::sockets::Authority;
 use wskit_tokio::tls::{Acceptor, BadCertificate};
 use wskit_tokio::{Connector, Error, Server, tls};
 

@@ -3,13 +3,9 @@
 use wskit_driver::{Error, Event, WebSocket, Writer};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Message, Role};
+use wskit_test::{Faults, Frame, Harness, Io, Probe, cut, join, once, opposite, pause, run};
 
-use super::scene::{Pair, ROLES, config, facing, pair, pattern};
-use crate::faults::Faults;
-use crate::frames::{Frame, opposite};
-use crate::harness::{Harness, Io, run};
-use crate::join::{cut, join, once, pause};
-use crate::probe::Probe;
+use crate::scene::{Pair, ROLES, config, facing, pair, pattern};
 
 /// Polls after which futures are dropped.
 const POLLS: std::ops::RangeInclusive<usize> = 1..=12;
@@ -426,7 +422,7 @@ pub fn receive_and_send_dropped_in_turn<H: Harness>() {
                     }
                     close_in_bits(&mut ws, k).await;
                 };
-                let ((), echoed) = join(turns, super::scene::echo::<H>(&mut other)).await;
+                let ((), echoed) = join(turns, crate::scene::echo::<H>(&mut other)).await;
                 echoed.unwrap();
                 let sent = Frame::parse_all(role, &probe.written());
                 assert_eq!(

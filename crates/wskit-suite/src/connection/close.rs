@@ -3,11 +3,9 @@
 use wskit_driver::Error;
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Initiator, Message, Role, SendError, State};
+use wskit_test::{Frame, Harness, join, once, run};
 
-use super::scene::{CAPACITY, ROLES, config, facing, pair, pattern};
-use crate::frames::Frame;
-use crate::harness::{Harness, run};
-use crate::join::{join, once};
+use crate::scene::{CAPACITY, ROLES, config, facing, pair, pattern};
 
 /// Proves: R6455-7.1.2-a, R6455-7.1.3-a, R6455-7.1.4-a, R6455-7.4-a
 pub fn close_completes_from_either_end<H: Harness>() {

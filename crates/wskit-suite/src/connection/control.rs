@@ -3,11 +3,9 @@
 use wskit_driver::Event;
 use wskit_frame::OpCode;
 use wskit_proto::{Message, Role};
+use wskit_test::{Frame, Harness, cut, join, once, pause, run};
 
-use super::scene::{ROLES, config, echo, facing, facing_through};
-use crate::frames::Frame;
-use crate::harness::{Harness, run};
-use crate::join::{cut, join, once, pause};
+use crate::scene::{ROLES, config, echo, facing, facing_through};
 
 /// Proves: R6455-5.5.2-a, R6455-5.5.2-b, R6455-5.5.3-a
 pub fn pong_leaves_while_only_a_receive_is_pending<H: Harness>() {

@@ -1,11 +1,9 @@
 //! When bytes leave: a burst costs one write, and nothing that is queued is forgotten.
 
 use wskit_frame::OpCode;
+use wskit_test::{Frame, Harness, join, once, run};
 
-use super::scene::{ROLES, config, echo, facing, pattern};
-use crate::frames::Frame;
-use crate::harness::{Harness, run};
-use crate::join::{join, once};
+use crate::scene::{ROLES, config, echo, facing, pattern};
 
 /// Proves: R6455-6.1-f
 pub fn burst_is_answered_with_one_write<H: Harness>() {

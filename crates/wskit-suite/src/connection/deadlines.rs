@@ -6,12 +6,9 @@ use wskit_driver::{Client, Error, Server};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{Cause, Config, Keepalive, Message, TimeoutKind};
+use wskit_test::{Harness, Script, cut, join, now, once, pause, pipe, run_timed, sleep};
 
-use super::scene::{ROLES, config, echo, facing, facing_through, pattern};
-use crate::harness::{Harness, now, run_timed, sleep};
-use crate::join::{cut, join, once, pause};
-use crate::pipe::pipe;
-use crate::script::Script;
+use crate::scene::{ROLES, config, echo, facing, facing_through, pattern};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -4,12 +4,9 @@ use bytes::Bytes;
 use wskit_driver::Event;
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Config, Message, MessageKind, Role};
+use wskit_test::{Faults, Frame, Harness, join, once, pause, run};
 
-use super::scene::{CAPACITY, ROLES, config, echo, facing, pair, pattern};
-use crate::faults::Faults;
-use crate::frames::Frame;
-use crate::harness::{Harness, run};
-use crate::join::{join, once, pause};
+use crate::scene::{CAPACITY, ROLES, config, echo, facing, pair, pattern};
 
 /// Proves: R6455-5.4-a, R6455-6.1-c, R6455-6.1-d, R6455-6.2-c
 pub fn text_and_binary_come_back<H: Harness>() {

@@ -3,14 +3,9 @@
 use bytes::Bytes;
 use wskit_driver::{Error, WebSocket};
 use wskit_proto::{Cause, Message, Role};
+use wskit_test::{Faults, Frames, Harness, Io, Script, join, opposite, pipe, run, wrap};
 
-use super::scene::{ROLES, config, facing, pattern};
-use crate::faults::Faults;
-use crate::frames::{Frames, opposite};
-use crate::harness::{Harness, Io, run, wrap};
-use crate::join::join;
-use crate::pipe::pipe;
-use crate::script::Script;
+use crate::scene::{ROLES, config, facing, pattern};
 
 /// How the peer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

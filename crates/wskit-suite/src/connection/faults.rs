@@ -5,12 +5,9 @@ use wskit_driver::{Client, Error, Event, Server, WebSocket};
 use wskit_frame::CloseCode;
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{Config, Message, Role};
+use wskit_test::{Fault, Faults, Harness, Io, join, pipe, run};
 
-use super::scene::{config, pattern};
-use crate::faults::{Fault, Faults};
-use crate::harness::{Harness, Io, run};
-use crate::join::join;
-use crate::pipe::pipe;
+use crate::scene::{config, pattern};
 
 /// Proves: X-io-5, R6455-7.2.1-a
 pub fn session_with_every_operation_failing_at_the_client<H: Harness>() {

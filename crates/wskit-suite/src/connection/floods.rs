@@ -10,15 +10,12 @@ use futures_sink::Sink;
 use wskit_driver::{ByteStream, Error, Shutdown, WebSocket};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Cause, Config, Keepalive, Outcome, Role, TimeoutKind};
+use wskit_test::{
+    Flood, Frames, Harness, Io, Script, join, now, once, opposite, pipe, run_timed, timer, wrap,
+};
 
-use super::byte_stream::{close, read};
-use super::scene::{CAPACITY, ROLES, config, pattern};
-use crate::flood::Flood;
-use crate::frames::{Frames, opposite};
-use crate::harness::{Harness, Io, now, run_timed, timer, wrap};
-use crate::join::{join, once};
-use crate::pipe::pipe;
-use crate::script::Script;
+use crate::scene::{CAPACITY, ROLES, config, pattern};
+use crate::streams::byte_stream::{close, read};
 
 /// Every deadline here, unless a test says otherwise.
 const TIME: Duration = Duration::from_millis(300);

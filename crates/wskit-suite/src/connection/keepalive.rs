@@ -5,12 +5,10 @@ use std::time::Duration;
 use wskit_driver::{ByteStream, Error, LaneConfig};
 use wskit_frame::OpCode;
 use wskit_proto::{Config, Keepalive, Message, Role, TimeoutKind};
+use wskit_test::{Harness, Script, join, now, once, run_timed, sleep};
 
-use super::byte_stream::{flush, read, write_all};
-use super::scene::{ROLES, config, facing, facing_through, pattern};
-use crate::harness::{Harness, now, run_timed, sleep};
-use crate::join::{join, once};
-use crate::script::Script;
+use crate::scene::{ROLES, config, facing, facing_through, pattern};
+use crate::streams::byte_stream::{flush, read, write_all};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -8,14 +8,12 @@ use futures_sink::Sink;
 use wskit_driver::{ByteStream, Error, LaneConfig, Reader, Transport, WebSocket};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Cause, Message, MessageKind, Outcome};
+use wskit_test::{
+    Fault, Faults, Frame, Harness, Io, Script, join, now, pause, run, run_timed, sleep,
+};
 
-use super::byte_stream::{flush, read, write_all};
-use super::scene::{ROLES, config, facing, facing_through, pattern};
-use crate::faults::{Fault, Faults};
-use crate::frames::Frame;
-use crate::harness::{Harness, Io, now, run, run_timed, sleep};
-use crate::join::{join, pause};
-use crate::script::Script;
+use crate::scene::{ROLES, config, facing, facing_through, pattern};
+use crate::streams::byte_stream::{flush, read, write_all};
 
 const SECOND: Duration = Duration::from_secs(1);
 

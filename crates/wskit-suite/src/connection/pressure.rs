@@ -3,12 +3,9 @@
 use wskit_driver::{Error, LaneConfig};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Message, Role, SendError};
+use wskit_test::{Boxed, Faults, Frame, Harness, join, join_all, once, pause, run};
 
-use super::scene::{ROLES, config, echo, facing_through, pair, pattern};
-use crate::faults::Faults;
-use crate::frames::Frame;
-use crate::harness::{Harness, run};
-use crate::join::{Boxed, join, join_all, once, pause};
+use crate::scene::{ROLES, config, echo, facing_through, pair, pattern};
 
 /// The bytes of queue from which on sending waits in these tests.
 const MARK: usize = 8 << 10;

@@ -5,12 +5,12 @@ use std::time::Duration;
 use wskit_driver::{Error, LaneConfig, Report, Shutdown, WebSocket};
 use wskit_frame::OpCode;
 use wskit_proto::{Message, Role, SendError, TimeoutKind};
+use wskit_test::{
+    Boxed, Fault, Faults, Harness, Io, Script, TimerOf, cut, join, join_all, now, once, pause, run,
+    run_timed, sleep, timer,
+};
 
-use super::scene::{CAPACITY, ROLES, config, echo, facing, facing_through, pair, pattern};
-use crate::faults::{Fault, Faults};
-use crate::harness::{Harness, Io, TimerOf, now, run, run_timed, sleep, timer};
-use crate::join::{Boxed, cut, join, join_all, once, pause};
-use crate::script::Script;
+use crate::scene::{CAPACITY, ROLES, config, echo, facing, facing_through, pair, pattern};
 
 const SECOND: Duration = Duration::from_secs(1);
 

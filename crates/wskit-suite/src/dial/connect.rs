@@ -5,32 +5,31 @@ use std::time::Duration;
 use wskit_driver::dial::Proxy;
 use wskit_driver::{Connector, Error};
 use wskit_proto::{Message, Role};
+use wskit_test::{
+    Answer, Boxed, Harness, Network, OnNetwork, Script, join, join_all, now, once, run, run_timed,
+};
 
-use super::handshake::answer;
-use super::scene::config;
-use crate::harness::{Harness, now, run, run_timed};
-use crate::join::{Boxed, join, join_all, once};
-use crate::network::{Answer, Network, OnNetwork};
-use crate::script::Script;
+use crate::opening::handshake::answer;
+use crate::scene::config;
 
-pub(super) const AT_ONCE: Duration = Duration::ZERO;
+pub(crate) const AT_ONCE: Duration = Duration::ZERO;
 
-pub(super) fn connector<H: Harness>() -> Connector<OnNetwork<H>> {
+pub(crate) fn connector<H: Harness>() -> Connector<OnNetwork<H>> {
     Connector::new().config(config())
 }
 
 /// The connector, with all of this time for everything.
-pub(super) fn patient<H: Harness>(limit: Duration) -> Connector<OnNetwork<H>> {
+pub(crate) fn patient<H: Harness>(limit: Duration) -> Connector<OnNetwork<H>> {
     Connector::new().config(config().handshake_timeout(limit))
 }
 
 /// Lets the next one in.
-pub(super) async fn server(network: &Network) -> Script {
+pub(crate) async fn server(network: &Network) -> Script {
     Script::new(network.accept().await.1, Role::Server)
 }
 
 /// Answers a request as a WebSocket server does, with one message behind it.
-pub(super) async fn welcome(script: &mut Script) -> String {
+pub(crate) async fn welcome(script: &mut Script) -> String {
     let head = script.head().await;
     script.send(answer(&head, "")).await;
     let hello = script.frames().text("hello");
@@ -38,7 +37,7 @@ pub(super) async fn welcome(script: &mut Script) -> String {
     head
 }
 
-pub(super) const fn millis(millis: u64) -> Duration {
+pub(crate) const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 

@@ -5,14 +5,12 @@ use std::time::Duration;
 use wskit_driver::Error;
 use wskit_driver::dial::{Proxy, ProxyError, SocksFailure};
 use wskit_proto::Message;
+use wskit_test::{
+    Answer, Fault, Faults, Harness, Network, Script, join, now, run, run_timed, sleep,
+};
 
-use super::dial::{AT_ONCE, connector, patient, server, welcome};
-use super::handshake::answer;
-use crate::faults::{Fault, Faults};
-use crate::harness::{Harness, now, run, run_timed, sleep};
-use crate::join::join;
-use crate::network::{Answer, Network};
-use crate::script::Script;
+use super::connect::{AT_ONCE, connector, patient, server, welcome};
+use crate::opening::handshake::answer;
 
 /// A network with nothing but the proxy in it: no other name is known.
 fn network() -> Network {

@@ -12,14 +12,13 @@ use wskit_driver::{Error, Reconnect, WebSocket};
 use wskit_frame::OpCode;
 use wskit_handshake::{ClientRequest, HandshakeError};
 use wskit_proto::{CloseCode, Message, Role, SendError};
+use wskit_test::{
+    Answer, Harness, Io, Network, PipeEnd, Script, TimerOf, join, now, once, pause, pipe,
+    run_timed, timer, wrap,
+};
 
-use super::dial::{AT_ONCE, connector, server, welcome};
-use super::scene::config;
-use crate::harness::{Harness, Io, TimerOf, now, run_timed, timer, wrap};
-use crate::join::{join, once, pause};
-use crate::network::{Answer, Network};
-use crate::pipe::{PipeEnd, pipe};
-use crate::script::Script;
+use super::connect::{AT_ONCE, connector, server, welcome};
+use crate::scene::config;
 
 /// What comes of each attempt, in turn; and how many were made.
 #[derive(Clone, Default)]
@@ -384,12 +383,12 @@ pub fn good_connection_begins_the_delays_anew<H: Harness>() {
             lost(client.next().await);
         }
         assert!(is_opened(client.next().await));
-        crate::harness::sleep::<H>(secs(9)).await;
+        wskit_test::sleep::<H>(secs(9)).await;
         short.hang_up();
         let retry_in = lost(client.next().await).1;
         assert!(secs(20) <= retry_in && retry_in < secs(40), "{retry_in:?}");
         assert!(is_opened(client.next().await));
-        crate::harness::sleep::<H>(secs(10)).await;
+        wskit_test::sleep::<H>(secs(10)).await;
         long.hang_up();
         assert!(lost(client.next().await).1 < secs(5));
     });
@@ -459,7 +458,7 @@ pub fn cut_next_goes_on_where_it_was<H: Harness>() {
                 }
                 match event {
                     Some(event) => events.push(event.unwrap().unwrap()),
-                    None => crate::harness::sleep::<H>(secs(1)).await,
+                    None => wskit_test::sleep::<H>(secs(1)).await,
                 }
             }
             events

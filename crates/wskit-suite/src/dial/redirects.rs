@@ -10,15 +10,13 @@ use wskit_driver::dial::Dial;
 use wskit_driver::{Connector, Error, RedirectError};
 use wskit_handshake::{ClientRequest, HandshakeError, RequestError};
 use wskit_proto::{Message, Role};
+use wskit_test::{
+    Harness, Io, OnNetwork, PipeEnd, Script, join, now, pipe, run, run_timed, sleep, wrap,
+};
 
-use super::dial::welcome;
-use super::handshake::answer;
-use super::scene::config;
-use crate::harness::{Harness, Io, now, run, run_timed, sleep, wrap};
-use crate::join::join;
-use crate::network::OnNetwork;
-use crate::pipe::{PipeEnd, pipe};
-use crate::script::Script;
+use super::connect::welcome;
+use crate::opening::handshake::answer;
+use crate::scene::config;
 
 /// Supplies one end after the other, and writes down for which URL. TLS is left out.
 struct Ends<H> {

@@ -5,15 +5,12 @@ use std::cell::Cell;
 use wskit_driver::{Client, Error, Server};
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{Message, Role};
+use wskit_test::{
+    Answer, Fault, Faults, Harness, Network, Probe, cut, join, once, pause, pipe, run,
+};
 
-use super::dial::{AT_ONCE, connector};
-use super::scene::config;
-use crate::faults::{Fault, Faults};
-use crate::harness::{Harness, run};
-use crate::join::{cut, join, once, pause};
-use crate::network::{Answer, Network};
-use crate::pipe::pipe;
-use crate::probe::Probe;
+use crate::dial::connect::{AT_ONCE, connector};
+use crate::scene::config;
 
 /// A handshake that is dropped after its `k`-th poll gives its stream back to nobody: it is gone, and
 /// the other end hears of it.

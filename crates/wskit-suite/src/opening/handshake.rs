@@ -6,14 +6,11 @@ use wskit_driver::{Client, Error, Request, Server};
 use wskit_frame::OpCode;
 use wskit_handshake::{HandshakeError, OriginPolicy, Rejection, accept_key};
 use wskit_proto::{Message, Role};
+use wskit_test::{
+    Faults, Frames, Harness, PipeEnd, Script, join, now, once, pipe, run, run_timed, sleep,
+};
 
-use super::scene::{CAPACITY, config};
-use crate::faults::Faults;
-use crate::frames::Frames;
-use crate::harness::{Harness, now, run, run_timed, sleep};
-use crate::join::{join, once};
-use crate::pipe::{PipeEnd, pipe};
-use crate::script::Script;
+use crate::scene::{CAPACITY, config};
 
 /// The request of RFC 6455 §1.3, with a body of the caller's lines.
 fn request(more: &str) -> String {
@@ -24,7 +21,7 @@ fn request(more: &str) -> String {
 }
 
 /// The answer to a client's request.
-pub(super) fn answer(head: &str, more: &str) -> String {
+pub(crate) fn answer(head: &str, more: &str) -> String {
     let key = head
         .lines()
         .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
@@ -91,7 +88,7 @@ pub fn server_reads_frames_behind_the_request<H: Harness>() {
             let script = async {
                 peer.send(&bytes[..cut]).await;
                 while probe.unread() > 0 {
-                    crate::join::pause().await;
+                    wskit_test::pause().await;
                 }
                 peer.send(&bytes[cut..]).await;
                 assert!(peer.head().await.starts_with("HTTP/1.1 101 "));
@@ -129,7 +126,7 @@ pub fn client_reads_frames_behind_the_answer<H: Harness>() {
                 bytes.extend(&behind);
                 peer.send(&bytes[..cut]).await;
                 while probe.unread() > 0 {
-                    crate::join::pause().await;
+                    wskit_test::pause().await;
                 }
                 peer.send(&bytes[cut..]).await;
             };

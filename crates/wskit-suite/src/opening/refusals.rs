@@ -6,14 +6,12 @@ use wskit_driver::reconnect::{Event, Loss};
 use wskit_driver::{Client, Connector, Error};
 use wskit_handshake::{ClientRequest, HandshakeError, Refusal};
 use wskit_proto::Role;
+use wskit_test::{
+    Answer, Harness, Network, OnNetwork, Script, join, now, pipe, run, run_timed, sleep,
+};
 
-use super::dial::{AT_ONCE, connector, millis, server};
-use super::scene::{CAPACITY, config};
-use crate::harness::{Harness, now, run, run_timed, sleep};
-use crate::join::join;
-use crate::network::{Answer, Network, OnNetwork};
-use crate::pipe::pipe;
-use crate::script::Script;
+use crate::dial::connect::{AT_ONCE, connector, millis, server};
+use crate::scene::{CAPACITY, config};
 
 /// What is waited for a body once the head is in.
 const BODY_WAIT: Duration = millis(500);

@@ -6,9 +6,9 @@ use std::net::Ipv4Addr;
 
 use wskit_driver::tls::Acceptor;
 use wskit_driver::{Net, PollRead, PollWrite, Runtime, Transport};
+use wskit_test::{Boxed, join, join_all};
 
 use super::Sockets;
-use crate::join::{Boxed, join, join_all};
 
 /// What a proxy speaks.
 pub enum Kind<R> {

@@ -13,10 +13,10 @@ use wskit_driver::tls::{Acceptor, BadCertificate};
 use wskit_driver::{Connector, Error, Net, Server, Transport, WebSocket, within};
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{CloseCode, Message};
+use wskit_test::join;
 
 use super::proxy::{Kind, Proxies};
 use super::{Authority, Sockets};
-use crate::join::join;
 
 /// The transport of a client.
 type ClientIo<S> = <<S as Sockets>::Net as Net>::Io;

@@ -3,10 +3,9 @@
 use wskit_driver::Error;
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Message, Role, SendError, State};
+use wskit_test::{Boxed, Harness, join, join_all, once, pause, run};
 
-use super::scene::{CAPACITY, ROLES, config, facing, facing_through, pair, pattern};
-use crate::harness::{Harness, run};
-use crate::join::{Boxed, join, join_all, once, pause};
+use crate::scene::{CAPACITY, ROLES, config, facing, facing_through, pair, pattern};
 
 /// Proves: R6455-5.4-g
 pub fn writers_and_reader_work_at_once<H: Harness>() {
@@ -107,7 +106,7 @@ pub fn send_ends_although_others_keep_the_queue_full<H: Harness>() {
                 }
                 for _ in 0..5 {
                     writer.send("mine").await.unwrap();
-                    let sent = crate::frames::Frame::parse_all(Role::Server, &probe.written());
+                    let sent = wskit_test::Frame::parse_all(Role::Server, &probe.written());
                     assert_eq!(
                         sent.last().map(|_| sent
                             .iter()
@@ -117,7 +116,7 @@ pub fn send_ends_although_others_keep_the_queue_full<H: Harness>() {
                         Some(true)
                     );
                 }
-                let sent = crate::frames::Frame::parse_all(Role::Server, &probe.written());
+                let sent = wskit_test::Frame::parse_all(Role::Server, &probe.written());
                 assert_eq!(
                     sent.iter()
                         .filter(|frame| frame.opcode == OpCode::Text)

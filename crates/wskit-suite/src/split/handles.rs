@@ -11,13 +11,10 @@ use wskit_driver::{
 use wskit_frame::{CloseCode, OpCode};
 use wskit_handshake::{ClientRequest, OriginPolicy};
 use wskit_proto::{Config, Keepalive, Role, SendError, State};
+use wskit_test::{Harness, Io, Probe, join, pipe, run, run_timed, timer};
 
 use super::lanes::{PIPE, fill, halves};
-use super::scene::{CAPACITY, ROLES, config, facing};
-use crate::harness::{Harness, Io, run, run_timed, timer};
-use crate::join::join;
-use crate::pipe::pipe;
-use crate::probe::Probe;
+use crate::scene::{CAPACITY, ROLES, config, facing};
 
 /// One end of a connection, in all the hands that it can be in, and the other end.
 struct Held<H: Harness> {

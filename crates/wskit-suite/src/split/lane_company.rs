@@ -5,12 +5,10 @@ use std::time::Duration;
 use wskit_driver::{LaneConfig, Priority};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Message, MessageKind, Role, SendError, State};
+use wskit_test::{Frame, Harness, join, now, once, pause, run, run_timed, sleep};
 
 use super::lanes::{PIPE, fill, halves, narrow, numbered, order};
-use super::scene::{ROLES, config, facing_through};
-use crate::frames::Frame;
-use crate::harness::{Harness, now, run, run_timed, sleep};
-use crate::join::{join, once, pause};
+use crate::scene::{ROLES, config, facing_through};
 
 const SECOND: Duration = Duration::from_secs(1);
 

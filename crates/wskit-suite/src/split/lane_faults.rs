@@ -3,13 +3,10 @@
 use wskit_driver::{LaneConfig, Overflow, Priority, WebSocket};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::Role;
+use wskit_test::{Boxed, Fault, Faults, Frame, Harness, Io, cut, join, join_all, pause, run};
 
 use super::lanes::{halves, narrow};
-use super::scene::{ROLES, pair, pattern};
-use crate::faults::{Fault, Faults};
-use crate::frames::Frame;
-use crate::harness::{Harness, Io, run};
-use crate::join::{Boxed, cut, join, join_all, pause};
+use crate::scene::{ROLES, pair, pattern};
 
 /// Each message whole, once and in order; those whose call returned, for certain.
 ///

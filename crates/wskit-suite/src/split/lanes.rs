@@ -3,12 +3,9 @@
 use wskit_driver::{Buffered, Lane, LaneConfig, Overflow, Priority, Pushed, Reader, Writer};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Config, Message, PreparedMessage, Role, SendError, State};
+use wskit_test::{Boxed, Harness, Io, Probe, Script, join, join_all, once, pause, run};
 
-use super::scene::{ROLES, config, facing, facing_through, pattern};
-use crate::harness::{Harness, Io, run};
-use crate::join::{Boxed, join, join_all, once, pause};
-use crate::probe::Probe;
-use crate::script::Script;
+use crate::scene::{ROLES, config, facing, facing_through, pattern};
 
 /// Bytes that are encoded at most while more waits in lanes.
 const MARK: usize = 2000;

@@ -7,19 +7,16 @@ use std::io;
 use wskit_driver::{ByteStream, Transport};
 use wskit_frame::OpCode;
 use wskit_proto::{Config, Role};
+use wskit_test::{Boxed, Harness, Io, Probe, Script, join, join_all, once, pause, run, run_timed};
 
-use super::scene::{CAPACITY, ROLES, config, facing, facing_through, pair, pattern};
-use crate::harness::{Harness, Io, run, run_timed};
-use crate::join::{Boxed, join, join_all, once, pause};
-use crate::probe::Probe;
-use crate::script::Script;
+use crate::scene::{CAPACITY, ROLES, config, facing, facing_through, pair, pattern};
 
 fn stream_facing<H: Harness>(role: Role, config: Config) -> (ByteStream<Io<H>>, Script, Probe) {
     let (ws, peer, probe) = facing::<H>(role, config);
     (ByteStream::new(ws), peer, probe)
 }
 
-pub(super) async fn read<T: Transport>(
+pub(crate) async fn read<T: Transport>(
     stream: &mut ByteStream<T>,
     most: usize,
 ) -> io::Result<Vec<u8>> {
@@ -40,14 +37,14 @@ async fn read_all<T: Transport>(stream: &mut ByteStream<T>, most: usize) -> io::
     }
 }
 
-pub(super) async fn write<T: Transport>(
+pub(crate) async fn write<T: Transport>(
     stream: &mut ByteStream<T>,
     data: &[u8],
 ) -> io::Result<usize> {
     poll_fn(|cx| stream.poll_write(cx, data)).await
 }
 
-pub(super) async fn write_all<T: Transport>(
+pub(crate) async fn write_all<T: Transport>(
     stream: &mut ByteStream<T>,
     mut data: &[u8],
 ) -> io::Result<()> {
@@ -58,11 +55,11 @@ pub(super) async fn write_all<T: Transport>(
     Ok(())
 }
 
-pub(super) async fn flush<T: Transport>(stream: &mut ByteStream<T>) -> io::Result<()> {
+pub(crate) async fn flush<T: Transport>(stream: &mut ByteStream<T>) -> io::Result<()> {
     poll_fn(|cx| stream.poll_flush(cx)).await
 }
 
-pub(super) async fn close<T: Transport>(stream: &mut ByteStream<T>) -> io::Result<()> {
+pub(crate) async fn close<T: Transport>(stream: &mut ByteStream<T>) -> io::Result<()> {
     poll_fn(|cx| stream.poll_close(cx)).await
 }
 

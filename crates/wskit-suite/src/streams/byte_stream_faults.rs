@@ -5,12 +5,10 @@ use std::future::poll_fn;
 
 use wskit_driver::ByteStream;
 use wskit_proto::Role;
+use wskit_test::{Fault, Faults, Harness, cut, join, pause, run};
 
 use super::byte_stream::{close, flush, read, write, write_all};
-use super::scene::{ROLES, config, pair, pattern};
-use crate::faults::{Fault, Faults};
-use crate::harness::{Harness, run};
-use crate::join::{cut, join, pause};
+use crate::scene::{ROLES, config, pair, pattern};
 
 /// Both directions while each future is dropped after its `k`-th poll.
 ///

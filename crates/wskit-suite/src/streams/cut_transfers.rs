@@ -6,11 +6,10 @@ use std::time::Duration;
 use wskit_driver::{ByteStream, Error, Shutdown, WebSocket};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{MessageKind, TimeoutKind};
+use wskit_test::{Harness, Io, TimerOf, join, now, pause, run, run_timed, timer};
 
 use super::byte_stream::read;
-use super::scene::{CAPACITY, ROLES, config, facing, pair, pattern};
-use crate::harness::{Harness, Io, TimerOf, now, run, run_timed, timer};
-use crate::join::{join, pause};
+use crate::scene::{CAPACITY, ROLES, config, facing, pair, pattern};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -5,13 +5,12 @@ use std::pin::Pin;
 
 use futures_util::{Sink, SinkExt, StreamExt};
 use wskit_proto::{Message, Role};
+use wskit_test::{Harness, cut, join, once, pause, run};
 
-use super::scene::{config, facing, facing_through};
 use super::sink_scene::{
     Signal, answer_close, apart, each, expect_all, message, messages, source, written,
 };
-use crate::harness::{Harness, run};
-use crate::join::{cut, join, once, pause};
+use crate::scene::{config, facing, facing_through};
 
 /// `forward` flushes whenever its source has to wait: each message arrives before the next one is there,
 /// though a flush is still going on when it comes.

@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 use futures_util::{SinkExt, StreamExt};
 use wskit_driver::Error;
 use wskit_proto::TimeoutKind;
+use wskit_test::{Harness, join, now, once, pause, sleep};
 
-use super::scene::{config, facing, facing_through};
 use super::sink_scene::{
     Apart, answer_close, apart, each, each_timed, expect_all, message, messages, ready, rest,
 };
-use crate::harness::{Harness, now, sleep};
-use crate::join::{join, once, pause};
+use crate::scene::{config, facing, facing_through};
 
 const MS: Duration = Duration::from_millis(1);
 /// The default of `Config::close_timeout`.

@@ -10,13 +10,9 @@ use futures_util::{Sink, Stream, StreamExt, stream};
 use wskit_driver::{Error, WebSocket};
 use wskit_frame::OpCode;
 use wskit_proto::{Message, Role};
+use wskit_test::{Frame, Harness, Io, Probe, Script, pause, run, run_timed};
 
-use super::scene::{ROLES, pattern};
-use crate::frames::Frame;
-use crate::harness::{Harness, Io, run, run_timed};
-use crate::join::pause;
-use crate::probe::Probe;
-use crate::script::Script;
+use crate::scene::{ROLES, pattern};
 
 pub(super) type Receiving = Pin<Box<dyn Stream<Item = Result<Message, Error>>>>;
 pub(super) type Sending = Pin<Box<dyn Sink<Message, Error = Error>>>;

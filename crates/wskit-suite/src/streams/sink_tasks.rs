@@ -3,13 +3,12 @@
 use futures_util::stream::FuturesUnordered;
 use futures_util::{SinkExt, StreamExt};
 use wskit_proto::Message;
+use wskit_test::{Boxed, Harness, join, join_all, once, pause, run};
 
-use super::scene::{CAPACITY, config, echo, facing_through, pair};
 use super::sink_scene::{
     Signal, WAYS, answer_close, apart, each, expect_all, message, messages, rest,
 };
-use crate::harness::{Harness, run};
-use crate::join::{Boxed, join, join_all, once, pause};
+use crate::scene::{CAPACITY, config, echo, facing_through, pair};
 
 /// Proves: X-io-3
 pub fn echoes_of_1000_messages_of_10_bytes<H: Harness>() {

@@ -3,10 +3,9 @@
 use wskit_driver::Error;
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{MessageKind, Role, SendError, State};
+use wskit_test::{Boxed, Harness, join, join_all, once, pause, run};
 
-use super::scene::{CAPACITY, ROLES, config, facing, facing_through, pair, pattern};
-use crate::harness::{Harness, run};
-use crate::join::{Boxed, join, join_all, once, pause};
+use crate::scene::{CAPACITY, ROLES, config, facing, facing_through, pair, pattern};
 
 /// Proves: R6455-5.4-a, R6455-5.4-i, R6455-5.4-j
 pub fn pieces_leave_as_frames<H: Harness>() {

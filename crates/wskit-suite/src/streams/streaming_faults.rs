@@ -3,11 +3,9 @@
 use wskit_driver::{Error, MessageWriter, WebSocket, Writer};
 use wskit_frame::CloseCode;
 use wskit_proto::{Message, MessageKind, Role};
+use wskit_test::{Fault, Faults, Harness, Io, cut, join, pause, run};
 
-use super::scene::{ROLES, config, pair, pattern};
-use crate::faults::{Fault, Faults};
-use crate::harness::{Harness, Io, run};
-use crate::join::{cut, join, pause};
+use crate::scene::{ROLES, config, pair, pattern};
 
 /// A message in pieces, each call dropped after its `k`-th poll and made again: what was not done was
 /// not queued, so nothing is lost or doubled.

@@ -4,9 +4,9 @@ use rcgen::{CertificateParams, date_time_ymd};
 use wskit_driver::tls::{self, BadCertificate};
 use wskit_driver::{Connector, Error, Server};
 use wskit_handshake::{HandshakeError, OriginPolicy};
+use wskit_test::join;
 
 use super::{run, serve, talk};
-use crate::join::join;
 use crate::sockets::{Authority, Identity, Sockets};
 
 /// What is wrong with `shown`, the server's certificate for a client of `wss://localhost` that trusts

@@ -1,0 +1,67 @@
+//! From a URL to a connection, and back to one after a loss.
+
+pub mod connect;
+pub mod proxies;
+pub mod reconnect;
+pub mod redirects;
+
+/// The scenarios of the folder `dial`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! dial_scenarios {
+    ($harness:ident) => {
+        $crate::scenarios!($harness, dial::connect: {
+            first_address_that_answers_wins
+            slow_address_may_still_win
+            refusal_is_followed_by_the_next_address_at_once
+            no_address_that_answers_is_one_error
+            addresses_and_local_addresses_are_used_as_given
+            one_deadline_covers_every_step
+            dropped_connect_leaves_nothing_behind
+            bad_url_opens_no_socket
+            connections_are_opened_so_many_at_a_time
+            dropped_turn_is_passed_on
+        });
+        $crate::scenarios!($harness, dial::proxies: {
+            http_proxy_opens_the_way
+            socks_proxy_opens_the_way
+            proxies_get_their_credentials_and_nobody_else
+            http_proxy_gets_headers_and_nobody_else
+            proxy_that_refuses_is_told_as_such
+            what_is_no_proxy_is_told_as_such
+            proxy_that_goes_away_is_told_at_every_byte
+            proxy_that_hangs_is_blamed_for_the_deadline
+            proxy_that_cannot_be_reached_is_told_as_such
+            environment_chooses_the_proxy
+            every_operation_on_the_way_through_a_proxy_may_fail
+        });
+        $crate::scenarios!($harness, dial::redirects: {
+            redirect_is_a_refusal_unless_asked_for
+            redirect_within_an_origin_keeps_everything
+            redirect_to_another_origin_leaves_credentials_behind
+            redirect_is_followed_before_its_body
+            redirect_loop_ends
+            redirect_to_nowhere_is_told_as_such
+            other_refusals_are_not_followed
+            redirects_share_one_deadline
+            own_dialler_supplies_the_stream
+        });
+        $crate::scenarios!($harness, dial::reconnect: {
+            delays_are_random_and_grow
+            close_codes_decide_what_comes_next
+            broken_connection_is_replaced
+            normal_close_may_be_a_loss_too
+            refusal_decides_what_comes_next
+            hook_runs_before_the_messages_of_each_connection
+            hook_that_fails_is_an_attempt_that_failed
+            good_connection_begins_the_delays_anew
+            retries_are_bounded
+            caller_decides_what_a_loss_is
+            cut_next_goes_on_where_it_was
+            send_needs_a_connection
+            failed_send_leaves_the_reason_to_next
+            close_ends_it_in_every_state
+            connector_comes_back
+        });
+    };
+}

@@ -1,0 +1,72 @@
+//! A connection in halves: readers, writers and lanes.
+
+pub mod halves;
+pub mod handles;
+pub mod lane_company;
+pub mod lane_faults;
+pub mod lanes;
+
+/// The scenarios of the folder `split`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! split_scenarios {
+    ($harness:ident) => {
+        $crate::scenarios!($harness, split::halves: {
+            writers_and_reader_work_at_once
+            full_duplex_against_an_echo_goes_on
+            send_ends_although_others_keep_the_queue_full
+            waiting_reader_finishes_a_dropped_send
+            reader_receives_in_every_way
+            writer_closes_while_the_reader_waits
+            writer_starts_to_close_and_goes
+            writer_reads_when_the_reader_is_gone
+            waiting_writer_learns_of_a_close_when_the_reader_is_gone
+            writer_closes_when_the_reader_is_gone
+            reader_goes_while_a_writer_closes
+            two_writers_close_at_once
+            reader_goes_on_without_writers
+            transport_is_dropped_with_the_last_half
+            message_kept_before_the_split_reaches_the_reader
+            both_halves_learn_of_a_reset
+        });
+        $crate::scenarios!($harness, split::handles: {
+            transport_goes_with_a_clean_close_although_writers_live
+            transport_goes_with_a_failure_although_writers_live
+            transport_goes_with_a_deadline_although_writers_live
+            transport_goes_when_a_writer_sees_the_end
+            transport_goes_when_a_lane_sees_the_end
+            transport_goes_with_a_reader_that_was_not_told
+            lanes_alone_do_not_keep_a_connection
+            lanes_that_are_left_alone_leave_first
+            lanes_that_are_left_alone_wait_for_nobody
+            reader_or_writer_keeps_a_connection_for_its_lanes
+        });
+        $crate::scenarios!($harness, split::lanes: {
+            push_is_written_at_once
+            urgent_goes_before_what_waits
+            pong_goes_before_what_waits_in_lanes
+            lanes_take_turns
+            plain_writers_and_lanes_take_turns
+            full_lane_waits_or_refuses
+            lane_is_bounded_in_bytes
+            full_lane_drops_its_oldest
+            lane_keeps_only_its_latest
+            slow_peer_is_disconnected
+        });
+        $crate::scenarios!($harness, split::lane_company: {
+            own_close_goes_after_what_waits
+            waiting_reader_writes_for_lanes
+            lanes_wait_for_a_message_in_pieces
+            permits_and_lanes_do_not_meet
+            dropped_lane_leaves_nothing_behind
+            lanes_read_when_the_reader_is_gone
+            refused_close_moves_no_lane
+            idle_timeout_waits_for_the_lanes
+            unfinished_message_lets_no_lane_go_before_its_close
+        });
+        $crate::scenarios!($harness, split::lane_faults: {
+            cut_lane_sends_are_whole_or_nothing
+            lanes_with_every_operation_failing
+        });
+    };
+}
