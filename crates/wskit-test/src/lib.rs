@@ -5,6 +5,7 @@
     reason = "everything here helps a test: it reports by panicking"
 )]
 
+pub mod alloc;
 mod clock;
 mod executor;
 mod faults;
