@@ -3,6 +3,8 @@
 pub mod connect;
 pub mod proxies;
 pub mod reconnect;
+pub mod reconnect_calls;
+mod reconnect_scene;
 pub mod redirects;
 
 /// The scenarios of the folder `dial`.
@@ -52,11 +54,13 @@ macro_rules! dial_scenarios {
             broken_connection_is_replaced
             normal_close_may_be_a_loss_too
             refusal_decides_what_comes_next
-            hook_runs_before_the_messages_of_each_connection
-            hook_that_fails_is_an_attempt_that_failed
             good_connection_begins_the_delays_anew
             retries_are_bounded
             caller_decides_what_a_loss_is
+        });
+        $crate::scenarios!($harness, dial::reconnect_calls: {
+            hook_runs_before_the_messages_of_each_connection
+            hook_that_fails_is_an_attempt_that_failed
             cut_next_goes_on_where_it_was
             send_needs_a_connection
             failed_send_leaves_the_reason_to_next

@@ -1,0 +1,90 @@
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use wskit_driver::reconnect::{Event, GaveUp, Loss, Open};
+use wskit_driver::{Error, Reconnect, WebSocket};
+use wskit_proto::Role;
+use wskit_test::{Harness, Io, PipeEnd, Script, TimerOf, pause, pipe, timer, wrap};
+
+use crate::scene::config;
+
+/// What comes of each attempt, in turn; and how many were made.
+#[derive(Clone, Default)]
+pub(super) struct Attempts(Rc<RefCell<Plan>>);
+
+#[derive(Default)]
+pub(super) struct Plan {
+    left: VecDeque<Result<PipeEnd, Error>>,
+    made: usize,
+}
+
+impl Attempts {
+    pub(super) fn made(&self) -> usize {
+        self.0.borrow().made
+    }
+
+    /// So many are refused.
+    pub(super) fn refuse(&self, count: usize) {
+        for _ in 0..count {
+            self.fail(io::Error::from(io::ErrorKind::ConnectionRefused).into());
+        }
+    }
+
+    pub(super) fn fail(&self, error: Error) {
+        self.0.borrow_mut().left.push_back(Err(error));
+    }
+
+    /// One succeeds; the server.
+    pub(super) fn succeed(&self) -> Script {
+        let (near, far) = pipe(64 << 10);
+        self.0.borrow_mut().left.push_back(Ok(near));
+        Script::new(far, Role::Server)
+    }
+
+    pub(super) fn client<H: Harness>(&self) -> Reconnect<impl Open<Transport = Io<H>>, TimerOf<H>> {
+        let attempts = self.clone();
+        Reconnect::new(timer::<H>(), move || {
+            let next = {
+                let mut plan = attempts.0.borrow_mut();
+                plan.made += 1;
+                plan.left.pop_front().expect("no further attempt")
+            };
+            async move {
+                pause().await;
+                let io = wrap::<H>(next?);
+                Ok(WebSocket::from_parts(
+                    io,
+                    Role::Client,
+                    Bytes::new(),
+                    config(),
+                ))
+            }
+        })
+    }
+}
+
+pub(super) fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+pub(super) fn lost(event: Result<Option<Event>, GaveUp>) -> (Loss, Duration) {
+    match event {
+        Ok(Some(Event::Lost { loss, retry_in })) => (loss, retry_in),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(super) fn message(event: Result<Option<Event>, GaveUp>) -> String {
+    match event {
+        Ok(Some(Event::Message(message))) => message.as_text().expect("text").to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(super) fn is_opened(event: Result<Option<Event>, GaveUp>) -> bool {
+    matches!(event, Ok(Some(Event::Opened)))
+}
