@@ -68,7 +68,7 @@ mod guide {
         )*};
     }
     pages!(
-        authenticate connect errors migrate observe reconnect scale send serve shutdown
+        runtime authenticate connect errors migrate observe reconnect scale send serve shutdown
         streaming test tune tunnel
     );
 }
