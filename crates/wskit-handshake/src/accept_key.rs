@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha1::block_api::compress;
 use sha1::{Digest as _, Sha1};
 
-use crate::token::ByteSet;
+use crate::http::token::ByteSet;
 
 /// Computes the value of `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key`
 /// (RFC 6455 §4.2.2, step 5.4).

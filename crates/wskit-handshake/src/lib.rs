@@ -11,52 +11,33 @@
     )
 )]
 
-mod accept;
 mod accept_key;
-mod body;
 mod client;
-mod client_request;
 mod error;
-mod extensions;
-mod head;
-mod header_line;
-mod limits;
-mod location;
-mod not_http;
-mod ordinary;
-mod origin;
-mod parsed_request;
-mod parsed_response;
-mod plain;
-mod refusal;
-mod rejection;
-mod response_check;
+mod http;
 mod server;
-mod token;
-mod upgrade;
-mod url;
 
-pub use accept::{Accept, Accepted, CheckedRequest};
 pub use accept_key::accept_key;
-pub use client::{ClientAccepted, ClientHandshake};
-pub use client_request::ClientRequest;
+pub use client::handshake::{ClientAccepted, ClientHandshake};
+pub use client::request::ClientRequest;
+pub use client::via_http::ResponseCheck;
+pub use error::not_http::NotHttp;
+pub use error::refusal::Refusal;
 pub use error::{BuildError, HandshakeError, HeadFault, HeaderError, RequestError};
-pub use extensions::{
+pub use http::extensions::{
     Extension, ExtensionError, ExtensionList, ExtensionParams, Extensions, write_extension,
 };
-pub use limits::HeadLimits;
-pub use not_http::NotHttp;
-pub use origin::{
+pub use http::limits::HeadLimits;
+pub use http::token::{Protocols, is_token};
+pub use server::accept::{Accept, Accepted, CheckedRequest};
+pub use server::handshake::{Incoming, ServerHandshake};
+pub use server::origin::{
     OriginError, OriginList, OriginPolicy, OriginPredicate, RequestOrigin, WebOrigin,
 };
-pub use parsed_request::{HttpAccepted, RequestHead};
-pub use parsed_response::ResponseCheck;
-pub use plain::{PlainRequest, write_response};
-pub use refusal::Refusal;
-pub use rejection::Rejection;
-pub use server::{Incoming, ServerHandshake};
-pub use token::{Protocols, is_token};
-pub use upgrade::{Headers, UpgradeRequest};
+pub use server::plain_http::{PlainRequest, write_response};
+pub use server::reject::Rejection;
+pub use server::request::{Headers, UpgradeRequest};
+pub use server::via_http::{HttpAccepted, RequestHead};
 
 /// What a handshake knows after the bytes received so far.
 #[derive(Debug, Clone, PartialEq, Eq)]

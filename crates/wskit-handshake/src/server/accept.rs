@@ -10,12 +10,12 @@ use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue, SET_COOKIE};
 
 use crate::accept_key::accept_key;
-use crate::client_request::checked_header;
+use crate::client::request::checked_header;
 use crate::error::BuildError;
-use crate::extensions::{ExtensionList, write_extension};
-use crate::header_line::write_header;
-use crate::rejection::Rejection;
-use crate::upgrade::UpgradeRequest;
+use crate::http::extensions::{ExtensionList, write_extension};
+use crate::http::header::write_header;
+use crate::server::reject::Rejection;
+use crate::server::request::UpgradeRequest;
 
 /// An [`UpgradeRequest`] whose origin a policy has let pass.
 ///

@@ -5,16 +5,19 @@ use std::str;
 use bytes::Bytes;
 use httparse::{Header, Status};
 
+use crate::Progress;
+use crate::accept_key::is_key;
+use crate::client::url::{
+    default_port, is_host_and_port, is_resource_byte, is_same_place, split_host,
+};
 use crate::error::{HandshakeError, HeadFault};
-use crate::extensions::unquote;
-use crate::head::{Field, Head, HeadBuffer, Kind, Span, parse_error};
-use crate::limits::HeadLimits;
-use crate::ordinary::Ordinary;
-use crate::plain::PlainRequest;
-use crate::token::{is_token_list, list_names};
-use crate::upgrade::{ListText, Parts, UpgradeRequest};
-use crate::url::{default_port, is_host_and_port, is_resource_byte, is_same_place, split_host};
-use crate::{Progress, accept_key::is_key, ordinary};
+use crate::http::extensions::unquote;
+use crate::http::head::{Field, Head, HeadBuffer, Kind, Span, parse_error};
+use crate::http::limits::HeadLimits;
+use crate::http::token::{is_token_list, list_names};
+use crate::server::fast::{self, Ordinary};
+use crate::server::plain_http::PlainRequest;
+use crate::server::request::{ListText, Parts, UpgradeRequest};
 
 /// Reads the request of one client.
 ///
@@ -94,7 +97,7 @@ impl ServerHandshake {
 
     fn advance(&mut self, bytes: &[u8]) -> Result<Progress<Incoming>, HandshakeError> {
         if self.head.len() == 0 {
-            match ordinary::read(bytes, &self.limits) {
+            match fast::read(bytes, &self.limits) {
                 Ok(Ordinary { length, parts }) => {
                     // Lines, names and values are looked at once each.
                     self.head.add_work(length.saturating_mul(3));

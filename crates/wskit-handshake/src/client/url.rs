@@ -7,7 +7,7 @@
 use core::net::Ipv6Addr;
 
 use crate::error::RequestError;
-use crate::token::ByteSet;
+use crate::http::token::ByteSet;
 
 /// Where a URL leads, in the form that goes on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]

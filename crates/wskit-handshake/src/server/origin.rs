@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::rejection::Rejection;
-use crate::upgrade::UpgradeRequest;
-use crate::url::split_host;
+use crate::client::url::split_host;
+use crate::server::reject::Rejection;
+use crate::server::request::UpgradeRequest;
 
 /// Who may open a WebSocket. There is no default: a server chooses.
 ///

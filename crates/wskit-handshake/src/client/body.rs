@@ -6,7 +6,7 @@
 
 use httparse::Header;
 
-use crate::head::Field;
+use crate::http::head::Field;
 
 /// Collects a body until it ends or the limit is reached.
 #[derive(Debug)]

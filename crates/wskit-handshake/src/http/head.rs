@@ -14,10 +14,10 @@ use std::mem::MaybeUninit;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use httparse::Header;
 
+use crate::error::not_http::NotHttp;
 use crate::error::{HandshakeError, HeadFault};
-use crate::limits::HeadLimits;
-use crate::not_http::NotHttp;
-use crate::token::{is_token_byte, trim_blanks};
+use crate::http::limits::HeadLimits;
+use crate::http::token::{is_token_byte, trim_blanks};
 
 /// The bytes of an unfinished head and where the search for its end stands.
 #[derive(Debug)]

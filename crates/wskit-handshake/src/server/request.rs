@@ -11,12 +11,12 @@ use std::str;
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::accept::CheckedRequest;
-use crate::extensions::Extensions;
-use crate::head::Span;
-use crate::origin::{OriginPolicy, RequestOrigin};
-use crate::rejection::Rejection;
-use crate::token::{Protocols, trim_blanks};
+use crate::http::extensions::Extensions;
+use crate::http::head::Span;
+use crate::http::token::{Protocols, trim_blanks};
+use crate::server::accept::CheckedRequest;
+use crate::server::origin::{OriginPolicy, RequestOrigin};
+use crate::server::reject::Rejection;
 
 /// A request that has passed every check of RFC 6455 §4.2.1, its origin aside.
 ///

@@ -5,9 +5,9 @@ use httparse::Header;
 
 use crate::ExtensionList;
 use crate::error::HandshakeError;
-use crate::extensions::ExtensionError;
-use crate::head::Field;
-use crate::token::{list_names, trim_blanks};
+use crate::http::extensions::ExtensionError;
+use crate::http::head::Field;
+use crate::http::token::{list_names, trim_blanks};
 
 /// What the client has asked for, and the proof it expects.
 #[derive(Debug)]

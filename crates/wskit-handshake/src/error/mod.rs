@@ -3,6 +3,9 @@
 //! [`HandshakeError`] is the peer's doing. [`RequestError`] and [`BuildError`]
 //! are the caller's, and are reported before a byte leaves.
 
+pub(crate) mod not_http;
+pub(crate) mod refusal;
+
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
@@ -10,10 +13,10 @@ use std::fmt;
 use http::StatusCode;
 use http::header::HeaderName;
 
-use crate::extensions::ExtensionError;
-use crate::not_http::NotHttp;
-use crate::refusal::Refusal;
-use crate::rejection::Rejection;
+use crate::error::not_http::NotHttp;
+use crate::error::refusal::Refusal;
+use crate::http::extensions::ExtensionError;
+use crate::server::reject::Rejection;
 
 /// The peer did not open a WebSocket.
 ///

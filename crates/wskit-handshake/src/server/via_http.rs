@@ -15,16 +15,16 @@ use http::uri::Scheme;
 use http::{Method, Request, Response, StatusCode, Uri, Version, request};
 
 use crate::Progress;
-use crate::accept::Accept;
+use crate::client::url::{default_port, is_same_place};
 use crate::error::{HandshakeError, HeadFault};
-use crate::extensions::ExtensionList;
-use crate::header_line::write_plain_header;
-use crate::limits::HeadLimits;
-use crate::rejection::Rejection;
-use crate::server::{Incoming, ServerHandshake};
-use crate::token::list_names;
-use crate::upgrade::{Headers, UpgradeRequest};
-use crate::url::{default_port, is_same_place};
+use crate::http::extensions::ExtensionList;
+use crate::http::header::write_plain_header;
+use crate::http::limits::HeadLimits;
+use crate::http::token::list_names;
+use crate::server::accept::Accept;
+use crate::server::handshake::{Incoming, ServerHandshake};
+use crate::server::reject::Rejection;
+use crate::server::request::{Headers, UpgradeRequest};
 
 impl UpgradeRequest {
     /// Checks a request that an HTTP library has parsed, by the very rules of

@@ -1,8 +1,8 @@
 //! Where a `Location` leads (RFC 9110 §10.2.2, RFC 3986 §5.2).
 
+use crate::client::url::Target;
 use crate::error::RequestError;
-use crate::token::ByteSet;
-use crate::url::Target;
+use crate::http::token::ByteSet;
 
 /// Resolves a reference against the URL of the request that it answers: the URL to go on with. `http` and
 /// `https` are read as `ws` and `wss`.

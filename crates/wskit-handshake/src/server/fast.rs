@@ -7,12 +7,12 @@
 #![allow(clippy::arithmetic_side_effects, reason = "positions within one head")]
 
 use crate::accept_key::is_key;
-use crate::extensions::unquote;
-use crate::head::Span;
-use crate::limits::HeadLimits;
-use crate::token::{ByteSet, is_token, is_token_list, list_names, trim_blanks};
-use crate::upgrade::{ListText, Parts};
-use crate::url::is_host_and_port;
+use crate::client::url::is_host_and_port;
+use crate::http::extensions::unquote;
+use crate::http::head::Span;
+use crate::http::limits::HeadLimits;
+use crate::http::token::{ByteSet, is_token, is_token_list, list_names, trim_blanks};
+use crate::server::request::{ListText, Parts};
 
 /// A request to open a WebSocket that has passed every check of RFC 6455 §4.2.1
 /// but that of its origin.

@@ -7,12 +7,12 @@ use http::{Request, Response, StatusCode, Version};
 use httparse::Header;
 
 use crate::accept_key::accept_key;
-use crate::client::ClientAccepted;
-use crate::client_request::ClientRequest;
+use crate::client::handshake::ClientAccepted;
+use crate::client::request::ClientRequest;
+use crate::client::response::Offers;
 use crate::error::HandshakeError;
-use crate::refusal::Refusal;
-use crate::response_check::Offers;
-use crate::upgrade::Headers;
+use crate::error::refusal::Refusal;
+use crate::server::request::Headers;
 
 impl ClientRequest {
     /// Makes the request for an HTTP library to write: what

@@ -11,12 +11,12 @@ use http::header::{
 use http::{Method, Uri, Version};
 
 use crate::accept_key::encode_key;
+use crate::client::location::resolve;
+use crate::client::url::{Credentials, Target, split_host};
 use crate::error::{HeaderError, RequestError};
-use crate::extensions::{ExtensionError, ExtensionList, write_extension};
-use crate::header_line::write_header;
-use crate::location::resolve;
-use crate::token::{is_token, list_names};
-use crate::url::{Credentials, Target, split_host};
+use crate::http::extensions::{ExtensionError, ExtensionList, write_extension};
+use crate::http::header::write_header;
+use crate::http::token::{is_token, list_names};
 
 /// The request of a client, built from a URL.
 ///

@@ -8,14 +8,14 @@ use httparse::Status;
 
 use crate::Progress;
 use crate::accept_key::accept_key;
-use crate::body::Body;
-use crate::client_request::ClientRequest;
+use crate::client::body::Body;
+use crate::client::request::ClientRequest;
+use crate::client::response::{Agreement, Offers};
+use crate::error::refusal::Refusal;
 use crate::error::{HandshakeError, HeadFault};
-use crate::extensions::ExtensionList;
-use crate::head::{Head, HeadBuffer, Kind, header_map, parse_error};
-use crate::limits::HeadLimits;
-use crate::refusal::Refusal;
-use crate::response_check::{Agreement, Offers};
+use crate::http::extensions::ExtensionList;
+use crate::http::head::{Head, HeadBuffer, Kind, header_map, parse_error};
+use crate::http::limits::HeadLimits;
 
 /// Sends one request and judges the answer.
 ///

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-use crate::token::{is_token, is_token_byte};
+use crate::http::token::{is_token, is_token_byte};
 
 /// A list of extensions with their parameters, checked against the grammar.
 ///

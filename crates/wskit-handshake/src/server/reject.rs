@@ -8,9 +8,9 @@ use http::header::{
     ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
 };
 
-use crate::client_request::header_parts;
+use crate::client::request::header_parts;
 use crate::error::{BuildError, HeaderError};
-use crate::header_line::write_header;
+use crate::http::header::write_header;
 
 /// An answer that refuses an upgrade: a final status, headers and a body.
 ///
