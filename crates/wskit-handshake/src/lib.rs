@@ -21,22 +21,24 @@ pub use accept_key::accept_key;
 pub use client::handshake::{ClientAccepted, ClientHandshake};
 pub use client::request::ClientRequest;
 pub use client::via_http::ResponseCheck;
-pub use error::not_http::NotHttp;
-pub use error::refusal::Refusal;
-pub use error::{BuildError, HandshakeError, HeadFault, HeaderError, RequestError};
-pub use http::extensions::{
-    Extension, ExtensionError, ExtensionList, ExtensionParams, Extensions, write_extension,
+pub use error::{
+    BuildError, ExtensionError, HandshakeError, HeadFault, HeaderError, NotHttp, Refusal,
+    RequestError,
 };
+pub use http::extensions::{
+    Extension, ExtensionList, ExtensionParams, Extensions, write_extension,
+};
+pub use http::headers::Headers;
 pub use http::limits::HeadLimits;
 pub use http::token::{Protocols, is_token};
 pub use server::accept::{Accept, Accepted, CheckedRequest};
-pub use server::handshake::{Incoming, ServerHandshake};
-pub use server::origin::{
-    OriginError, OriginList, OriginPolicy, OriginPredicate, RequestOrigin, WebOrigin,
-};
+pub use server::full::Incoming;
+pub use server::handshake::ServerHandshake;
+pub use server::origin::{RequestOrigin, WebOrigin};
+pub use server::origin_policy::{OriginError, OriginList, OriginPolicy, OriginPredicate};
 pub use server::plain_http::{PlainRequest, write_response};
 pub use server::reject::Rejection;
-pub use server::request::{Headers, UpgradeRequest};
+pub use server::request::UpgradeRequest;
 pub use server::via_http::{HttpAccepted, RequestHead};
 
 /// What a handshake knows after the bytes received so far.

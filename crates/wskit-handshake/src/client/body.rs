@@ -6,7 +6,7 @@
 
 use httparse::Header;
 
-use crate::http::head::Field;
+use crate::http::fields::Field;
 
 /// Collects a body until it ends or the limit is reached.
 #[derive(Debug)]

@@ -11,10 +11,11 @@ use crate::accept_key::accept_key;
 use crate::client::body::Body;
 use crate::client::request::ClientRequest;
 use crate::client::response::{Agreement, Offers};
-use crate::error::refusal::Refusal;
+use crate::error::Refusal;
 use crate::error::{HandshakeError, HeadFault};
 use crate::http::extensions::ExtensionList;
-use crate::http::head::{Head, HeadBuffer, Kind, header_map, parse_error};
+use crate::http::head::{Head, HeadBuffer, Kind, parse_error};
+use crate::http::header::header_map;
 use crate::http::limits::HeadLimits;
 
 /// Sends one request and judges the answer.

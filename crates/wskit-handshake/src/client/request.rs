@@ -12,10 +12,13 @@ use http::{Method, Uri, Version};
 
 use crate::accept_key::encode_key;
 use crate::client::location::resolve;
-use crate::client::url::{Credentials, Target, split_host};
+use crate::client::url::{Credentials, Target};
+use crate::error::ExtensionError;
 use crate::error::{HeaderError, RequestError};
-use crate::http::extensions::{ExtensionError, ExtensionList, write_extension};
+use crate::http::authority::split_host;
+use crate::http::extensions::{ExtensionList, write_extension};
 use crate::http::header::write_header;
+use crate::http::header::{check_name, header_parts};
 use crate::http::token::{is_token, list_names};
 
 /// The request of a client, built from a URL.
@@ -404,45 +407,6 @@ impl TryFrom<http::Request<()>> for ClientRequest {
     fn try_from(request: http::Request<()>) -> Result<Self, RequestError> {
         Self::from_http(&request)
     }
-}
-
-/// Converts a header and refuses those that are not the caller's to set.
-pub(crate) fn checked_header<N, V>(
-    name: N,
-    value: V,
-) -> Result<(HeaderName, HeaderValue), HeaderError>
-where
-    N: TryInto<HeaderName>,
-    V: TryInto<HeaderValue>,
-{
-    let (name, value) = header_parts(name, value)?;
-    check_name(&name)?;
-    Ok((name, value))
-}
-
-pub(crate) fn header_parts<N, V>(
-    name: N,
-    value: V,
-) -> Result<(HeaderName, HeaderValue), HeaderError>
-where
-    N: TryInto<HeaderName>,
-    V: TryInto<HeaderValue>,
-{
-    let name = name.try_into().map_err(|_| HeaderError::InvalidName)?;
-    let value = value.try_into().map_err(|_| HeaderError::InvalidValue)?;
-    Ok((name, value))
-}
-
-/// Refuses the headers that are not the caller's to set.
-fn check_name(name: &HeaderName) -> Result<(), HeaderError> {
-    let reserved = matches!(
-        name.as_str(),
-        "host" | "upgrade" | "connection" | "content-length" | "transfer-encoding" | "trailer"
-    ) || name.as_str().starts_with("sec-websocket-");
-    if reserved {
-        return Err(HeaderError::Reserved(name.clone()));
-    }
-    Ok(())
 }
 
 /// Headers whose values are not shown.

@@ -4,9 +4,9 @@
 use httparse::Header;
 
 use crate::ExtensionList;
+use crate::error::ExtensionError;
 use crate::error::HandshakeError;
-use crate::http::extensions::ExtensionError;
-use crate::http::head::Field;
+use crate::http::fields::Field;
 use crate::http::token::{list_names, trim_blanks};
 
 /// What the client has asked for, and the proof it expects.

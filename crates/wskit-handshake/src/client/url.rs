@@ -7,6 +7,7 @@
 use core::net::Ipv6Addr;
 
 use crate::error::RequestError;
+use crate::http::authority::{HOST, default_port, is_resource_byte, parse_port};
 use crate::http::token::ByteSet;
 
 /// Where a URL leads, in the form that goes on the wire.
@@ -170,69 +171,6 @@ fn split_authority(text: &str) -> Result<(String, Option<String>, Option<u16>), 
     Ok((host.to_ascii_lowercase(), zone, port))
 }
 
-/// Splits `host [ ":" port ]`. The host is not empty; a port may be, which says
-/// the same as none (RFC 3986 §3.2.3).
-pub(crate) fn split_host(text: &str) -> Option<(&str, Option<u16>)> {
-    let end = match text.strip_prefix('[') {
-        Some(rest) => rest.find(']')? + 2,
-        None => {
-            let colon = text.bytes().position(|byte| byte == b':');
-            colon.unwrap_or(text.len())
-        }
-    };
-    let (host, port) = text.split_at_checked(end)?;
-    let literal = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
-    let valid = match literal {
-        Some(literal) => literal.parse::<Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && HOST.holds_all(host.as_bytes()),
-    };
-    let port = match port.strip_prefix(':') {
-        None if port.is_empty() => None,
-        None => return None,
-        Some("") => None,
-        Some(digits) => Some(parse_port(digits)?),
-    };
-    valid.then_some((host, port))
-}
-
-/// Whether both name one host and, where `default` stands for no port, one port.
-pub(crate) fn is_same_place(one: &str, other: &str, default: u16) -> bool {
-    let split = |text| split_host(text).map(|(host, port)| (host, port.unwrap_or(default)));
-    match (split(one), split(other)) {
-        (Some((host, port)), Some((other, other_port))) => {
-            host.eq_ignore_ascii_case(other) && port == other_port
-        }
-        _ => false,
-    }
-}
-
-/// Whether `text` is `host [ ":" port ]` with a name or an IPv4 address for a
-/// host: the common forms, without a detour through `str`.
-pub(crate) fn is_host_and_port(text: &[u8]) -> bool {
-    let end = text.iter().position(|&byte| !HOST.holds(byte));
-    match text.split_at_checked(end.unwrap_or(text.len())) {
-        Some(([_, ..], [] | [b':'])) => true,
-        Some(([_, ..], [b':', port @ ..])) => {
-            let value = || {
-                port.iter()
-                    .fold(0, |value, &digit| value * 10 + u32::from(digit - b'0'))
-            };
-            (1..=5).contains(&port.len())
-                && port.iter().all(u8::is_ascii_digit)
-                && (1..=65_535).contains(&value())
-        }
-        _ => false,
-    }
-}
-
-/// A port in decimal, 1 to 65535.
-fn parse_port(digits: &str) -> Option<u16> {
-    if digits.is_empty() || digits.len() > 5 || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    digits.parse().ok().filter(|&port| port != 0)
-}
-
 /// §3: the path, `/` when empty, and `?` with the query when there is one.
 fn resource_name(text: &str) -> Result<String, RequestError> {
     let (path, query) = text.split_once('?').unwrap_or((text, ""));
@@ -272,11 +210,6 @@ fn encode(out: &mut String, text: &str) -> Result<(), RequestError> {
     Ok(())
 }
 
-/// RFC 3986: `pchar`, `/` and `?`, the percent sign aside.
-pub(crate) fn is_resource_byte(byte: u8) -> bool {
-    RESOURCE.holds(byte)
-}
-
 fn percent_decode(text: &str) -> Result<Vec<u8>, RequestError> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -305,16 +238,5 @@ fn hex_digit(value: u8) -> char {
         .to_ascii_uppercase()
 }
 
-/// §3: 80 for ws, 443 for wss.
-pub(crate) fn default_port(secure: bool) -> u16 {
-    if secure { 443 } else { 80 }
-}
-
-/// What a registered name is made of in practice: RFC 3986's unreserved set.
-/// Percent-encoding and `!$&'()*+,;=` have no meaning to DNS.
-pub(crate) static HOST: ByteSet = ByteSet::alphanumeric_and(b"-._~");
-
 /// RFC 3986 §3.2.1; a percent sign is looked at when it is decoded.
 static USERINFO: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=:%");
-
-static RESOURCE: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=:@/?");

@@ -11,8 +11,8 @@ use crate::client::handshake::ClientAccepted;
 use crate::client::request::ClientRequest;
 use crate::client::response::Offers;
 use crate::error::HandshakeError;
-use crate::error::refusal::Refusal;
-use crate::server::request::Headers;
+use crate::error::Refusal;
+use crate::http::headers::Headers;
 
 impl ClientRequest {
     /// Makes the request for an HTTP library to write: what

@@ -5,9 +5,9 @@
 )]
 
 use std::borrow::Cow;
-use std::error::Error;
 use std::fmt;
 
+use crate::error::ExtensionError;
 use crate::http::token::{is_token, is_token_byte};
 
 /// A list of extensions with their parameters, checked against the grammar.
@@ -228,39 +228,6 @@ fn append<'a>(
     }
     Ok(())
 }
-
-/// What is wrong with a list of extensions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ExtensionError {
-    /// The list has no element.
-    Empty,
-    /// The name of an extension is missing or not a token.
-    Name,
-    /// The name of a parameter is missing or not a token.
-    ParamName,
-    /// A value is missing after `=` or is, unquoted, not a token.
-    ParamValue,
-    /// A quoted value does not end.
-    UnclosedQuote,
-    /// Something other than `,` or `;` follows a name or value.
-    Separator,
-}
-
-impl fmt::Display for ExtensionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "no extension in the list",
-            Self::Name => "invalid extension name",
-            Self::ParamName => "invalid parameter name",
-            Self::ParamValue => "invalid parameter value",
-            Self::UnclosedQuote => "quoted value without an end",
-            Self::Separator => "a comma or semicolon is missing",
-        })
-    }
-}
-
-impl Error for ExtensionError {}
 
 /// Checks a list and takes its quotes off; `None` when it has none.
 pub(crate) fn unquote(list: &[u8]) -> Result<Option<Vec<u8>>, ExtensionError> {

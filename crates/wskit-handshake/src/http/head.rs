@@ -8,16 +8,14 @@
     reason = "positions within what was received, which the limits bound, and a counter of 64 bits"
 )]
 
-use std::borrow::Cow;
 use std::mem::MaybeUninit;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
 use httparse::Header;
 
-use crate::error::not_http::NotHttp;
+use crate::error::NotHttp;
 use crate::error::{HandshakeError, HeadFault};
 use crate::http::limits::HeadLimits;
-use crate::http::token::{is_token_byte, trim_blanks};
+use crate::http::token::is_token_byte;
 
 /// The bytes of an unfinished head and where the search for its end stands.
 #[derive(Debug)]
@@ -238,75 +236,6 @@ impl Span {
         head.get(self.start as usize..self.end as usize)
             .unwrap_or_default()
     }
-}
-
-/// The header lines of one name: how many there are, and the first.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Field<'a> {
-    lines: usize,
-    first: &'a [u8],
-}
-
-impl<'a> Field<'a> {
-    #[inline]
-    pub(crate) fn push(&mut self, value: &'a [u8]) {
-        if self.lines == 0 {
-            self.first = trim_blanks(value);
-        }
-        self.lines += 1;
-    }
-
-    #[inline]
-    pub(crate) fn is_present(&self) -> bool {
-        self.lines > 0
-    }
-
-    /// The value of a header that stands at most once (RFC 6455 §11.3).
-    #[inline]
-    pub(crate) fn single(&self, name: &'static str) -> Result<Option<&'a [u8]>, HandshakeError> {
-        match self.lines {
-            0 => Ok(None),
-            1 => Ok(Some(self.first)),
-            _ => Err(HandshakeError::DuplicateHeader(name)),
-        }
-    }
-
-    /// All lines as one list, joined by commas if there are several (RFC 9110
-    /// §5.3); empty when there is none. `headers` are those that were counted.
-    pub(crate) fn list(&self, name: &str, headers: &[Header<'a>]) -> Cow<'a, [u8]> {
-        if self.lines <= 1 {
-            return Cow::Borrowed(self.first);
-        }
-        let mut joined = Vec::new();
-        for header in headers {
-            if header.name.eq_ignore_ascii_case(name) {
-                if !joined.is_empty() {
-                    joined.push(b',');
-                }
-                joined.extend_from_slice(trim_blanks(header.value));
-            }
-        }
-        Cow::Owned(joined)
-    }
-
-    /// The line, when there is exactly one.
-    #[inline]
-    pub(crate) fn only(&self) -> Option<&'a [u8]> {
-        (self.lines == 1).then_some(self.first)
-    }
-}
-
-/// Parsed headers in the map of the `http` crate.
-pub(crate) fn header_map(headers: &[Header<'_>]) -> Result<HeaderMap, HandshakeError> {
-    let bad_name = HandshakeError::Malformed(HeadFault::HeaderName);
-    let mut map = HeaderMap::new();
-    for header in headers {
-        let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| bad_name.clone())?;
-        let value = HeaderValue::from_bytes(header.value)
-            .map_err(|_| HandshakeError::Malformed(HeadFault::HeaderValue))?;
-        map.try_append(name, value).map_err(|_| bad_name.clone())?;
-    }
-    Ok(map)
 }
 
 /// Says which rule of HTTP the parser found broken.

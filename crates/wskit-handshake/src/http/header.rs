@@ -1,6 +1,9 @@
 //! Header lines, as they are written.
 
-use http::header::{HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use httparse::Header;
+
+use crate::error::{HandshakeError, HeadFault, HeaderError};
 
 /// Writes a line with the first letter of each word of its name in capitals.
 ///
@@ -36,6 +39,58 @@ fn write_word(out: &mut Vec<u8>, word: &str) {
         out.push(first.to_ascii_uppercase());
         out.extend_from_slice(rest);
     }
+}
+
+/// Converts a header and refuses those that are not the caller's to set.
+pub(crate) fn checked_header<N, V>(
+    name: N,
+    value: V,
+) -> Result<(HeaderName, HeaderValue), HeaderError>
+where
+    N: TryInto<HeaderName>,
+    V: TryInto<HeaderValue>,
+{
+    let (name, value) = header_parts(name, value)?;
+    check_name(&name)?;
+    Ok((name, value))
+}
+
+pub(crate) fn header_parts<N, V>(
+    name: N,
+    value: V,
+) -> Result<(HeaderName, HeaderValue), HeaderError>
+where
+    N: TryInto<HeaderName>,
+    V: TryInto<HeaderValue>,
+{
+    let name = name.try_into().map_err(|_| HeaderError::InvalidName)?;
+    let value = value.try_into().map_err(|_| HeaderError::InvalidValue)?;
+    Ok((name, value))
+}
+
+/// Refuses the headers that are not the caller's to set.
+pub(crate) fn check_name(name: &HeaderName) -> Result<(), HeaderError> {
+    let reserved = matches!(
+        name.as_str(),
+        "host" | "upgrade" | "connection" | "content-length" | "transfer-encoding" | "trailer"
+    ) || name.as_str().starts_with("sec-websocket-");
+    if reserved {
+        return Err(HeaderError::Reserved(name.clone()));
+    }
+    Ok(())
+}
+
+/// Parsed headers in the map of the `http` crate.
+pub(crate) fn header_map(headers: &[Header<'_>]) -> Result<HeaderMap, HandshakeError> {
+    let bad_name = HandshakeError::Malformed(HeadFault::HeaderName);
+    let mut map = HeaderMap::new();
+    for header in headers {
+        let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| bad_name.clone())?;
+        let value = HeaderValue::from_bytes(header.value)
+            .map_err(|_| HandshakeError::Malformed(HeadFault::HeaderValue))?;
+        map.try_append(name, value).map_err(|_| bad_name.clone())?;
+    }
+    Ok(map)
 }
 
 /// Words that have more than one capital.

@@ -1,7 +1,11 @@
 //! What both ends know about HTTP: heads, headers and their grammar. No I/O.
 
+pub(crate) mod authority;
 pub(crate) mod extensions;
+pub(crate) mod fields;
 pub(crate) mod head;
 pub(crate) mod header;
+pub(crate) mod headers;
 pub(crate) mod limits;
+pub(crate) mod response;
 pub(crate) mod token;

@@ -10,12 +10,24 @@ use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue, SET_COOKIE};
 
 use crate::accept_key::accept_key;
-use crate::client::request::checked_header;
 use crate::error::BuildError;
 use crate::http::extensions::{ExtensionList, write_extension};
+use crate::http::header::checked_header;
 use crate::http::header::write_header;
+use crate::server::origin_policy::OriginPolicy;
 use crate::server::reject::Rejection;
 use crate::server::request::UpgradeRequest;
+
+impl UpgradeRequest {
+    /// Checks the origin, the only way to an acceptance.
+    ///
+    /// The error is the 403 to send. Decide about everything else (paths,
+    /// cookies, tokens) before or after, for as long as it takes.
+    pub fn check(self, policy: &OriginPolicy) -> Result<CheckedRequest, Rejection> {
+        policy.check(&self)?;
+        Ok(CheckedRequest::new(self))
+    }
+}
 
 /// An [`UpgradeRequest`] whose origin a policy has let pass.
 ///

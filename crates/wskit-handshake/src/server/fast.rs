@@ -7,7 +7,7 @@
 #![allow(clippy::arithmetic_side_effects, reason = "positions within one head")]
 
 use crate::accept_key::is_key;
-use crate::client::url::is_host_and_port;
+use crate::http::authority::is_host_and_port;
 use crate::http::extensions::unquote;
 use crate::http::head::Span;
 use crate::http::limits::HeadLimits;

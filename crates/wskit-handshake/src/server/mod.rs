@@ -2,8 +2,10 @@
 
 pub(crate) mod accept;
 mod fast;
+pub(crate) mod full;
 pub(crate) mod handshake;
 pub(crate) mod origin;
+pub(crate) mod origin_policy;
 pub(crate) mod plain_http;
 pub(crate) mod reject;
 pub(crate) mod request;

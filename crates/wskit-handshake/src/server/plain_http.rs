@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::{Method, Version};
 
 use crate::error::{BuildError, HandshakeError, HeadFault};
-use crate::http::head::header_map;
-use crate::server::reject::{is_framing, write_final};
+use crate::http::header::header_map;
+use crate::http::response::{is_framing, write_final};
 
 /// A request that does not ask for a WebSocket.
 ///

@@ -8,9 +8,10 @@ use http::header::{
     ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
 };
 
-use crate::client::request::header_parts;
+use crate::error::HandshakeError;
 use crate::error::{BuildError, HeaderError};
-use crate::http::header::write_header;
+use crate::http::header::header_parts;
+use crate::http::response::{is_framing, write_final};
 
 /// An answer that refuses an upgrade: a final status, headers and a body.
 ///
@@ -131,6 +132,51 @@ impl Rejection {
     }
 }
 
+impl HandshakeError {
+    /// What a server should answer, ready to be written: 400, 405, 426, 431 or
+    /// 505 with a line of explanation. `None` where there is nothing to answer:
+    /// the errors of a client, the end of the stream, and
+    /// [`Finished`](Self::Finished).
+    pub fn rejection(&self) -> Option<Rejection> {
+        let status = match self {
+            Self::HeadTooLong { .. } | Self::TooManyHeaders { .. } => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
+            Self::HttpVersion => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            // §4.2.2, §4.4: name the version that would have been welcome.
+            Self::MissingUpgrade | Self::MissingVersion | Self::UnsupportedVersion => {
+                StatusCode::UPGRADE_REQUIRED
+            }
+            Self::Malformed(_)
+            | Self::DuplicateHeader(_)
+            | Self::InvalidUpgrade
+            | Self::MissingConnection
+            | Self::InvalidConnection
+            | Self::InvalidExtensions(_)
+            | Self::InvalidTarget
+            | Self::MissingHost
+            | Self::InvalidHost
+            | Self::MissingKey
+            | Self::InvalidKey
+            | Self::InvalidProtocols
+            | Self::RequestBody => StatusCode::BAD_REQUEST,
+            Self::UnexpectedEof { .. }
+            | Self::Finished
+            | Self::NotHttp(_)
+            | Self::Refused(_)
+            | Self::TooManyInterimResponses { .. }
+            | Self::MissingAccept
+            | Self::InvalidAccept
+            | Self::ProtocolNotOffered
+            | Self::ExtensionNotOffered
+            | Self::ExtensionRepeated
+            | Self::ResponseBody => return None,
+        };
+        Some(Rejection::explained(status, self))
+    }
+}
+
 /// Takes status, headers and body of a response. Headers about the framing of
 /// the body are replaced by those that suit it.
 impl<B: Into<Bytes>> TryFrom<http::Response<B>> for Rejection {
@@ -146,45 +192,4 @@ impl<B: Into<Bytes>> TryFrom<http::Response<B>> for Rejection {
         }
         Ok(rejection)
     }
-}
-
-/// Headers that say where a message ends, which only the writer knows.
-pub(crate) fn is_framing(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "connection" | "keep-alive" | "content-length" | "transfer-encoding"
-    )
-}
-
-/// Writes a final response that ends the connection.
-pub(crate) fn write_final<'a>(
-    status: StatusCode,
-    headers: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
-    body: &[u8],
-    head_only: bool,
-) -> Vec<u8> {
-    let mut out = Vec::with_capacity(body.len().saturating_add(256));
-    out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(status.as_str().as_bytes());
-    out.push(b' ');
-    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
-    out.extend_from_slice(b"\r\n");
-    let mut upgrade = false;
-    for (name, value) in headers {
-        upgrade |= name == UPGRADE;
-        write_header(&mut out, name, value);
-    }
-    // RFC 9110 §8.6: neither has a body, so neither says how long it is.
-    let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    if !bodiless {
-        out.extend_from_slice(format!("Content-Length: {}\r\n", body.len()).as_bytes());
-    }
-    // RFC 9110 §7.8: who sends Upgrade names it in Connection.
-    out.extend_from_slice(b"Connection: close");
-    out.extend_from_slice(if upgrade { b", Upgrade" } else { b"" });
-    out.extend_from_slice(b"\r\n\r\n");
-    if !bodiless && !head_only {
-        out.extend_from_slice(body);
-    }
-    out
 }

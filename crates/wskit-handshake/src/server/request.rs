@@ -9,20 +9,19 @@ use std::fmt;
 use std::str;
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::http::extensions::Extensions;
 use crate::http::head::Span;
-use crate::http::token::{Protocols, trim_blanks};
-use crate::server::accept::CheckedRequest;
-use crate::server::origin::{OriginPolicy, RequestOrigin};
+use crate::http::headers::Headers;
+use crate::http::token::Protocols;
+use crate::server::origin::RequestOrigin;
 use crate::server::reject::Rejection;
 
 /// A request that has passed every check of RFC 6455 §4.2.1, its origin aside.
 ///
 /// It owns its head and answers from there, so nothing is copied until it is
 /// asked for. It is a plain value: keep it while a decision is made elsewhere.
-/// To accept it, [`check`](Self::check) it against an [`OriginPolicy`] first;
+/// To accept it, [`check`](Self::check) it against an [`OriginPolicy`](crate::OriginPolicy) first;
 /// to refuse it, send a [`Rejection`] and close.
 pub struct UpgradeRequest {
     head: Vec<u8>,
@@ -157,15 +156,6 @@ impl UpgradeRequest {
         request
     }
 
-    /// Checks the origin, the only way to an acceptance.
-    ///
-    /// The error is the 403 to send. Decide about everything else (paths,
-    /// cookies, tokens) before or after, for as long as it takes.
-    pub fn check(self, policy: &OriginPolicy) -> Result<CheckedRequest, Rejection> {
-        policy.check(&self)?;
-        Ok(CheckedRequest::new(self))
-    }
-
     /// Refuses the request: the bytes to send before closing (§4.2.2). What the
     /// client sent behind its request is dropped unread.
     pub fn reject(self, rejection: &Rejection) -> Vec<u8> {
@@ -194,64 +184,5 @@ impl fmt::Debug for UpgradeRequest {
             .field("host", &self.host())
             .field("leftover", &self.leftover.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// Iterator over the headers of an [`UpgradeRequest`]: `(name, value)`.
-#[derive(Clone)]
-pub struct Headers<'a> {
-    /// Lines of a head that the parser has accepted.
-    rest: &'a [u8],
-}
-
-impl<'a> Headers<'a> {
-    /// Those of a head that was checked or written here.
-    pub(crate) fn of_head(head: &'a [u8]) -> Self {
-        let mut headers = Self { rest: head };
-        headers.next_line(); // the request line or status line
-        headers
-    }
-
-    pub(crate) fn to_map(&self) -> HeaderMap {
-        let mut map = HeaderMap::new();
-        for (name, value) in self.clone() {
-            if let (Ok(name), Ok(value)) = (
-                HeaderName::from_bytes(name.as_bytes()),
-                HeaderValue::from_bytes(value),
-            ) {
-                // Within `HeadLimits::max_headers`, which the map can hold.
-                let _ = map.try_append(name, value);
-            }
-        }
-        map
-    }
-
-    /// Cuts off a line, without its CR LF.
-    fn next_line(&mut self) -> &'a [u8] {
-        let rest = self.rest;
-        let end = rest.iter().position(|&byte| byte == b'\n');
-        let (line, rest) = end
-            .and_then(|end| rest.split_at_checked(end + 1))
-            .unwrap_or((rest, &[]));
-        self.rest = rest;
-        line.strip_suffix(b"\r\n").unwrap_or(line)
-    }
-}
-
-impl<'a> Iterator for Headers<'a> {
-    type Item = (&'a str, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let line = self.next_line();
-        let colon = line.iter().position(|&byte| byte == b':')?;
-        let (name, value) = line.split_at_checked(colon)?;
-        let value = value.get(1..).unwrap_or_default();
-        Some((str::from_utf8(name).ok()?, trim_blanks(value)))
-    }
-}
-
-impl fmt::Debug for Headers<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Headers").finish_non_exhaustive()
     }
 }

@@ -15,16 +15,18 @@ use http::uri::Scheme;
 use http::{Method, Request, Response, StatusCode, Uri, Version, request};
 
 use crate::Progress;
-use crate::client::url::{default_port, is_same_place};
 use crate::error::{HandshakeError, HeadFault};
+use crate::http::authority::{default_port, is_same_place};
 use crate::http::extensions::ExtensionList;
 use crate::http::header::write_plain_header;
+use crate::http::headers::Headers;
 use crate::http::limits::HeadLimits;
 use crate::http::token::list_names;
 use crate::server::accept::Accept;
-use crate::server::handshake::{Incoming, ServerHandshake};
+use crate::server::full::Incoming;
+use crate::server::handshake::ServerHandshake;
 use crate::server::reject::Rejection;
-use crate::server::request::{Headers, UpgradeRequest};
+use crate::server::request::UpgradeRequest;
 
 impl UpgradeRequest {
     /// Checks a request that an HTTP library has parsed, by the very rules of

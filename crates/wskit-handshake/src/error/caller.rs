@@ -1,0 +1,165 @@
+//! Errors of the caller, found before a byte is sent.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
+
+use http::header::HeaderName;
+
+use crate::error::ExtensionError;
+
+/// A header that the caller wanted to send and that cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeaderError {
+    /// The name is not a token.
+    InvalidName,
+    /// The value holds CR, LF, NUL or another control character, or that of
+    /// `Host` is not a host with an optional port.
+    InvalidValue,
+    /// The handshake writes this header itself; where there is a choice, it has
+    /// a method of its own.
+    Reserved(HeaderName),
+}
+
+impl fmt::Display for HeaderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidName => f.write_str("invalid header name"),
+            Self::InvalidValue => f.write_str("invalid header value"),
+            Self::Reserved(name) => write!(f, "the header {name} is written by the handshake"),
+        }
+    }
+}
+
+impl Error for HeaderError {}
+
+/// The caller asked for a client request that cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The URL does not begin with `ws://` or `wss://`.
+    Scheme,
+    /// The URL has no host.
+    EmptyHost,
+    /// The host has characters that a host name or IP literal cannot have.
+    InvalidHost,
+    /// The host is not ASCII: give its IDNA form (`xn--...`) (§11.1).
+    NonAsciiHost,
+    /// The port is not a number from 1 to 65535.
+    InvalidPort,
+    /// The URL has a fragment, which a WebSocket URL never has (§3). A literal
+    /// `#` is written `%23`.
+    Fragment,
+    /// A blank, a control character, a `%` without two hexadecimal digits, a
+    /// character in the user name or password that must be percent-encoded there,
+    /// or a backslash in a `Location`.
+    InvalidCharacter,
+    /// The user name holds a colon or a control character, or the password a
+    /// control character: HTTP basic authentication cannot carry them.
+    InvalidCredentials,
+    /// The method of the given `http::Request` is not GET.
+    Method,
+    /// The version of the given `http::Request` is not HTTP/1.1.
+    Version,
+    /// A header cannot be sent.
+    Header(HeaderError),
+    /// A subprotocol is not a token.
+    InvalidProtocol,
+    /// A subprotocol is offered twice (§4.1 item 10).
+    RepeatedProtocol,
+    /// An extension offer breaks the grammar of §9.1.
+    Extension(ExtensionError),
+    /// A redirect from `wss` to `ws`.
+    InsecureRedirect,
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scheme => f.write_str("the URL must begin with ws:// or wss://"),
+            Self::EmptyHost => f.write_str("the URL has no host"),
+            Self::InvalidHost => f.write_str("invalid host in the URL"),
+            Self::NonAsciiHost => f.write_str("the host is not ASCII; give its IDNA form"),
+            Self::InvalidPort => f.write_str("invalid port in the URL"),
+            Self::Fragment => f.write_str("a WebSocket URL has no fragment; write # as %23"),
+            Self::InvalidCharacter => f.write_str("invalid character in the URL"),
+            Self::InvalidCredentials => {
+                f.write_str("basic authentication cannot carry these credentials")
+            }
+            Self::Method => f.write_str("a WebSocket is opened with GET"),
+            Self::Version => f.write_str("a WebSocket is opened over HTTP/1.1"),
+            Self::Header(error) => error.fmt(f),
+            Self::InvalidProtocol => f.write_str("a subprotocol must be a token"),
+            Self::RepeatedProtocol => f.write_str("a subprotocol is offered twice"),
+            Self::Extension(error) => write!(f, "invalid extension offer: {error}"),
+            Self::InsecureRedirect => f.write_str("refusing to go from wss to ws"),
+        }
+    }
+}
+
+impl Error for RequestError {}
+
+impl From<HeaderError> for RequestError {
+    fn from(error: HeaderError) -> Self {
+        Self::Header(error)
+    }
+}
+
+impl From<ExtensionError> for RequestError {
+    fn from(error: ExtensionError) -> Self {
+        Self::Extension(error)
+    }
+}
+
+// For `impl TryInto<ClientRequest>`, which a `ClientRequest` satisfies itself.
+impl From<Infallible> for RequestError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// The caller asked for an answer that a server must not send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A header cannot be sent.
+    Header(HeaderError),
+    /// The client did not offer this subprotocol (§4.2.2 item 5.5).
+    ProtocolNotOffered,
+    /// The client did not offer this extension (§4.2.2 item 5.6).
+    ExtensionNotOffered,
+    /// The extension is already in the answer.
+    ExtensionRepeated,
+    /// The extension breaks the grammar of §9.1.
+    Extension(ExtensionError),
+    /// The status is not a final one: 1xx, 101 above all, cannot refuse.
+    InterimStatus,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(error) => error.fmt(f),
+            Self::ProtocolNotOffered => f.write_str("the client did not offer this subprotocol"),
+            Self::ExtensionNotOffered => f.write_str("the client did not offer this extension"),
+            Self::ExtensionRepeated => f.write_str("the extension is already in the answer"),
+            Self::Extension(error) => write!(f, "invalid extension: {error}"),
+            Self::InterimStatus => f.write_str("a refusal needs a final status, 200 or above"),
+        }
+    }
+}
+
+impl Error for BuildError {}
+
+impl From<HeaderError> for BuildError {
+    fn from(error: HeaderError) -> Self {
+        Self::Header(error)
+    }
+}
+
+impl From<ExtensionError> for BuildError {
+    fn from(error: ExtensionError) -> Self {
+        Self::Extension(error)
+    }
+}

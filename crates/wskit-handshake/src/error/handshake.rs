@@ -1,0 +1,208 @@
+//! Errors of the peer.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::error::ExtensionError;
+use crate::error::NotHttp;
+use crate::error::Refusal;
+
+/// The peer did not open a WebSocket.
+///
+/// A server sends the bytes of [`rejection`](Self::rejection), when there is
+/// one, and closes; a client closes.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The head is longer than
+    /// [`max_head_bytes`](crate::HeadLimits::max_head_bytes).
+    HeadTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// There are more header lines than
+    /// [`max_headers`](crate::HeadLimits::max_headers).
+    TooManyHeaders {
+        /// The limit in lines.
+        limit: usize,
+    },
+    /// The head is not HTTP/1.x.
+    Malformed(HeadFault),
+    /// The HTTP version is not 1.1, which an upgrade needs (§4.1, §4.2.1).
+    HttpVersion,
+    /// A header that may stand only once came twice (§11.3; RFC 9112 §3.2 for
+    /// Host). Holds its name.
+    DuplicateHeader(&'static str),
+    /// No `Upgrade` header (§4.2.1 item 3, §4.1 response item 2).
+    MissingUpgrade,
+    /// The `Upgrade` header does not name `websocket`.
+    InvalidUpgrade,
+    /// No `Connection` header (§4.2.1 item 4, §4.1 response item 3). A proxy in
+    /// between that does not know upgrades drops it.
+    MissingConnection,
+    /// The `Connection` header does not hold the token `Upgrade`.
+    InvalidConnection,
+    /// The `Sec-WebSocket-Extensions` header breaks the grammar of §9.1.
+    InvalidExtensions(ExtensionError),
+    /// The stream ended before the handshake was complete.
+    UnexpectedEof {
+        /// How many bytes of the unfinished head had arrived; 0 when the peer
+        /// hung up without a word, as port scanners and health checks do.
+        received: usize,
+    },
+    /// The caller's mistake: `receive` after the handshake was done.
+    Finished,
+
+    /// Server: an upgrade with another method than GET (§4.2.1 item 1).
+    Method,
+    /// Server: the request target is neither a path nor an absolute http URI.
+    InvalidTarget,
+    /// Server: no `Host` header (§4.2.1 item 2).
+    MissingHost,
+    /// Server: the `Host` header is empty or not a host with an optional port.
+    InvalidHost,
+    /// Server: no `Sec-WebSocket-Key` header (§4.2.1 item 5).
+    MissingKey,
+    /// Server: the key is not 22 characters of base64 and `==`, the form of 16
+    /// bytes.
+    InvalidKey,
+    /// Server: no `Sec-WebSocket-Version` header (§4.2.1 item 6).
+    MissingVersion,
+    /// Server: the version is not 13 (§4.4).
+    UnsupportedVersion,
+    /// Server: the `Sec-WebSocket-Protocol` header is not a list of tokens.
+    InvalidProtocols,
+    /// Server: the upgrade request announces a body, the raw material of
+    /// request smuggling.
+    RequestBody,
+
+    /// Client: the server does not speak HTTP. Inside is what it answered: the URL
+    /// has the wrong port, or `ws` for `wss`.
+    NotHttp(NotHttp),
+    /// Client: the server answered with another status than 101. Status,
+    /// headers and the beginning of the body are inside.
+    Refused(Box<Refusal>),
+    /// Client: more 1xx answers than
+    /// [`max_interim_responses`](crate::HeadLimits::max_interim_responses).
+    TooManyInterimResponses {
+        /// The limit in answers.
+        limit: usize,
+    },
+    /// Client: no `Sec-WebSocket-Accept` header (§4.1 response item 4).
+    MissingAccept,
+    /// Client: the accept value does not belong to the key that was sent.
+    InvalidAccept,
+    /// Client: the server chose a subprotocol that was not offered (§4.1
+    /// response item 6).
+    ProtocolNotOffered,
+    /// Client: the server named an extension that was not offered (§4.1
+    /// response item 5). Names compare exactly, with their case.
+    ExtensionNotOffered,
+    /// Client: the server named one extension twice.
+    ExtensionRepeated,
+    /// Client: the 101 announces a body by a `Content-Length` other than 0.
+    ResponseBody,
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HeadTooLong { limit } => write!(f, "head longer than {limit} bytes"),
+            Self::TooManyHeaders { limit } => write!(f, "more than {limit} header lines"),
+            Self::Malformed(fault) => write!(f, "malformed HTTP head: {fault}"),
+            Self::HttpVersion => f.write_str("an upgrade needs HTTP/1.1"),
+            Self::DuplicateHeader(name) => write!(f, "more than one {name} header"),
+            Self::MissingUpgrade => f.write_str("no Upgrade header"),
+            Self::InvalidUpgrade => f.write_str("the Upgrade header does not name websocket"),
+            Self::MissingConnection => f.write_str(
+                "no Connection header (a proxy in between may not be set up for WebSocket)",
+            ),
+            Self::InvalidConnection => f.write_str(
+                "the Connection header does not name Upgrade \
+                 (a proxy in between may not be set up for WebSocket)",
+            ),
+            Self::InvalidExtensions(error) => {
+                write!(f, "malformed Sec-WebSocket-Extensions header: {error}")
+            }
+            Self::UnexpectedEof { received: 0 } => {
+                f.write_str("connection closed before the handshake")
+            }
+            Self::UnexpectedEof { .. } => f.write_str("connection closed during the handshake"),
+            Self::Finished => f.write_str("the handshake is already over"),
+            Self::Method => f.write_str("a WebSocket is opened with GET"),
+            Self::InvalidTarget => f.write_str("invalid request target"),
+            Self::MissingHost => f.write_str("no Host header"),
+            Self::InvalidHost => f.write_str("invalid Host header"),
+            Self::MissingKey => f.write_str("no Sec-WebSocket-Key header"),
+            Self::InvalidKey => {
+                f.write_str("the Sec-WebSocket-Key header is not 16 bytes in base64")
+            }
+            Self::MissingVersion => f.write_str("no Sec-WebSocket-Version header, 13 is expected"),
+            Self::UnsupportedVersion => {
+                f.write_str("unsupported Sec-WebSocket-Version, 13 is expected")
+            }
+            Self::InvalidProtocols => f.write_str("malformed Sec-WebSocket-Protocol header"),
+            Self::RequestBody => f.write_str("an upgrade request must not have a body"),
+            Self::NotHttp(answer) => write!(f, "the server does not speak HTTP: {answer}"),
+            Self::Refused(refusal) => write!(f, "the server answered {}", refusal.status),
+            Self::TooManyInterimResponses { limit } => {
+                write!(f, "more than {limit} interim responses")
+            }
+            Self::MissingAccept => f.write_str("no Sec-WebSocket-Accept header"),
+            Self::InvalidAccept => {
+                f.write_str("the Sec-WebSocket-Accept header does not belong to our key")
+            }
+            Self::ProtocolNotOffered => {
+                f.write_str("the server chose a subprotocol that was not offered")
+            }
+            Self::ExtensionNotOffered => {
+                f.write_str("the server chose an extension that was not offered")
+            }
+            Self::ExtensionRepeated => f.write_str("the server named one extension twice"),
+            Self::ResponseBody => f.write_str("the 101 response announces a body"),
+        }
+    }
+}
+
+impl Error for HandshakeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::InvalidExtensions(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// How a head departs from HTTP/1.x. Reading it more kindly would let two
+/// machines on the path read two different requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeadFault {
+    /// Server: the first byte cannot begin a request; 0x16 is the TLS handshake
+    /// of a client that dialled the plain port.
+    NotHttp,
+    /// A blank line before the first line.
+    LeadingBlankLine,
+    /// A line that ends in LF without CR.
+    BareLf,
+    /// The request line or status line.
+    StartLine,
+    /// A header name: not a token, empty, a blank before the colon, or a folded
+    /// line.
+    HeaderName,
+    /// A header value: a control character such as NUL, or a CR without LF.
+    HeaderValue,
+}
+
+impl fmt::Display for HeadFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotHttp => "this is not HTTP",
+            Self::LeadingBlankLine => "blank line at the start",
+            Self::BareLf => "line feed without carriage return",
+            Self::StartLine => "invalid first line",
+            Self::HeaderName => "invalid header name",
+            Self::HeaderValue => "invalid header value",
+        })
+    }
+}

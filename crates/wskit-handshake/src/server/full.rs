@@ -1,0 +1,258 @@
+//! Reads any request, and says what is wrong with it (RFC 6455 §4.2.1).
+
+use std::str;
+
+use bytes::Bytes;
+use httparse::{Header, Status};
+
+use crate::accept_key::is_key;
+use crate::error::{HandshakeError, HeadFault};
+use crate::http::authority::{
+    default_port, is_host_and_port, is_resource_byte, is_same_place, split_host,
+};
+use crate::http::extensions::unquote;
+use crate::http::fields::Field;
+use crate::http::head::{Head, Span, parse_error};
+use crate::http::token::{is_token_list, list_names};
+use crate::server::plain_http::PlainRequest;
+use crate::server::request::{ListText, Parts, UpgradeRequest};
+
+/// What a client wants.
+#[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is taken apart at once, and a box would cost the common case an allocation"
+)]
+pub enum Incoming {
+    /// To open a WebSocket: the request has passed every check of §4.2.1 but
+    /// that of its origin.
+    Upgrade(UpgradeRequest),
+    /// Something else, which the caller answers as it likes.
+    ///
+    /// An upgrade attempt is a request whose `Upgrade` header names
+    /// `websocket`, or that has a `Sec-WebSocket-Key` or
+    /// `Sec-WebSocket-Version` header. Whatever such a request lacks is an
+    /// error; all other requests are plain.
+    Http(PlainRequest),
+}
+
+/// Either kind of request, as far as it can be said without moving the head.
+enum Parsed {
+    Upgrade(Parts),
+    Http(http::Request<()>),
+}
+
+pub(crate) fn incoming(head: Head, leftover: Bytes) -> Result<Incoming, HandshakeError> {
+    let bytes = head.bytes;
+    let parsed = Head::with_storage(head.headers, |storage| {
+        let mut request = httparse::Request::new(&mut []);
+        match request.parse_with_uninit_headers(&bytes, storage) {
+            Ok(Status::Complete(length)) if length == bytes.len() => {}
+            Ok(_) => return Err(HandshakeError::Malformed(HeadFault::StartLine)),
+            Err(error) => return Err(parse_error(error)),
+        }
+        let fields = Fields::pick(request.headers)?;
+        let upgrade = fields.upgrade.list("upgrade", request.headers);
+        let names_websocket = list_names(&upgrade, b"websocket");
+        if names_websocket || fields.key.is_present() || fields.version.is_present() {
+            fields
+                .check(&request, names_websocket, &bytes)
+                .map(Parsed::Upgrade)
+        } else {
+            PlainRequest::build(&request).map(Parsed::Http)
+        }
+    })?;
+    Ok(match parsed {
+        Parsed::Upgrade(parts) => Incoming::Upgrade(UpgradeRequest::new(bytes, leftover, parts)),
+        Parsed::Http(request) => Incoming::Http(PlainRequest { request, leftover }),
+    })
+}
+
+/// The headers that §4.2.1 speaks of.
+#[derive(Default)]
+struct Fields<'a> {
+    host: Field<'a>,
+    origin: Field<'a>,
+    upgrade: Field<'a>,
+    connection: Field<'a>,
+    content_length: Field<'a>,
+    transfer_encoding: Field<'a>,
+    key: Field<'a>,
+    version: Field<'a>,
+    protocols: Field<'a>,
+    extensions: Field<'a>,
+}
+
+impl<'a> Fields<'a> {
+    fn pick(headers: &[Header<'a>]) -> Result<Self, HandshakeError> {
+        let mut fields = Self::default();
+        for header in headers {
+            let name = header.name.as_bytes();
+            let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
+            // The length says which names it can be: names of no interest, the
+            // most frequent ones, cost one comparison.
+            let field = match name.len() {
+                4 if is(b"host") => &mut fields.host,
+                6 if is(b"origin") => &mut fields.origin,
+                7 if is(b"upgrade") => &mut fields.upgrade,
+                10 if is(b"connection") => &mut fields.connection,
+                14 if is(b"content-length") => &mut fields.content_length,
+                17 if is(b"sec-websocket-key") => &mut fields.key,
+                17 if is(b"transfer-encoding") => &mut fields.transfer_encoding,
+                21 if is(b"sec-websocket-version") => &mut fields.version,
+                22 if is(b"sec-websocket-protocol") => &mut fields.protocols,
+                24 if is(b"sec-websocket-extensions") => &mut fields.extensions,
+                // `http::HeaderName` holds no more.
+                65_535.. => return Err(HandshakeError::Malformed(HeadFault::HeaderName)),
+                _ => continue,
+            };
+            field.push(header.value);
+        }
+        Ok(fields)
+    }
+
+    /// §4.2.1, item by item.
+    fn check(
+        &self,
+        request: &httparse::Request<'_, 'a>,
+        names_websocket: bool,
+        head: &[u8],
+    ) -> Result<Parts, HandshakeError> {
+        // Item 1: GET, HTTP/1.1, a target.
+        if request.version != Some(1) {
+            return Err(HandshakeError::HttpVersion);
+        }
+        if request.method != Some("GET") {
+            return Err(HandshakeError::Method);
+        }
+        // RFC 9110 §9.3.1: a body on a GET has no meaning, so whatever is
+        // announced would be read as frames by us and as something else by a
+        // proxy.
+        if self.transfer_encoding.is_present()
+            || (self.content_length.is_present() && self.content_length.only() != Some(b"0"))
+        {
+            return Err(HandshakeError::RequestBody);
+        }
+        // Item 2: one Host (RFC 9112 §3.2).
+        let host = self
+            .host
+            .single("Host")?
+            .ok_or(HandshakeError::MissingHost)?;
+        if !is_host(host) {
+            return Err(HandshakeError::InvalidHost);
+        }
+        let target = request.path.unwrap_or_default();
+        let resource = resource_of(target, host)?;
+        // Item 3: Upgrade names websocket, among others perhaps.
+        if !self.upgrade.is_present() {
+            return Err(HandshakeError::MissingUpgrade);
+        }
+        if !names_websocket {
+            return Err(HandshakeError::InvalidUpgrade);
+        }
+        // Item 4: Connection names Upgrade, among others perhaps.
+        if !self.connection.is_present() {
+            return Err(HandshakeError::MissingConnection);
+        }
+        let connection = self.connection.list("connection", request.headers);
+        if !list_names(&connection, b"upgrade") {
+            return Err(HandshakeError::InvalidConnection);
+        }
+        // Item 6 before item 5: who speaks another version may have other keys.
+        // §11.3.5: once at most; §4.3: no other spelling of 13.
+        match self.version.single("Sec-WebSocket-Version")? {
+            None => return Err(HandshakeError::MissingVersion),
+            Some(b"13") => {}
+            Some(_) => return Err(HandshakeError::UnsupportedVersion),
+        }
+        // Item 5, §11.3.1: once at most.
+        let key = self
+            .key
+            .single("Sec-WebSocket-Key")?
+            .ok_or(HandshakeError::MissingKey)?;
+        if !is_key(key) {
+            return Err(HandshakeError::InvalidKey);
+        }
+        // Item 7: a list of origins has no meaning here.
+        let origin = self.origin.single("Origin")?;
+        // Item 8: a list of tokens, in one line or several (§11.3.4).
+        let protocols = self
+            .protocols
+            .list("sec-websocket-protocol", request.headers);
+        let protocols = if !self.protocols.is_present() {
+            ListText::Absent
+        } else if is_token_list(&protocols) {
+            ListText::new(protocols, head)
+        } else {
+            return Err(HandshakeError::InvalidProtocols);
+        };
+        Ok(Parts {
+            target: Span::of(target.as_bytes(), head),
+            resource: Span::of(resource.as_bytes(), head),
+            host: Span::of(host, head),
+            origin: origin.map(|origin| Span::of(origin, head)),
+            key: Span::of(key, head),
+            protocols,
+            extensions: self.check_extensions(request.headers, head)?,
+        })
+    }
+
+    /// Item 9 and §9.1: what breaks the grammar fails the handshake.
+    fn check_extensions(
+        &self,
+        headers: &[Header<'a>],
+        head: &[u8],
+    ) -> Result<ListText, HandshakeError> {
+        if !self.extensions.is_present() {
+            return Ok(ListText::Absent);
+        }
+        let list = self.extensions.list("sec-websocket-extensions", headers);
+        let unquoted = unquote(&list).map_err(HandshakeError::InvalidExtensions)?;
+        Ok(match unquoted {
+            None => ListText::new(list, head),
+            Some(unquoted) => ListText::Rewritten(unquoted.into()),
+        })
+    }
+}
+
+/// Checks the request target and returns path and query: of origin-form the
+/// whole, of absolute-form what follows the authority, which must agree with
+/// Host (§4.1 item 2 of the requirements on the request).
+fn resource_of<'a>(target: &'a str, host: &[u8]) -> Result<&'a str, HandshakeError> {
+    let invalid = HandshakeError::InvalidTarget;
+    let origin_form = target.starts_with('/');
+    let plain = target
+        .bytes()
+        .all(|byte| is_resource_byte(byte) || byte == b'%');
+    // What RFC 3986 does not know, some clients send all the same. It must only
+    // suit `http::Uri`, which would take a fragment for nothing.
+    if !(origin_form && plain && target.len() < PLAIN_TARGET)
+        && (!target.is_ascii() || target.contains('#') || http::Uri::try_from(target).is_err())
+    {
+        return Err(invalid);
+    }
+    if origin_form {
+        return Ok(target);
+    }
+    let (scheme, rest) = target.split_once("://").ok_or(invalid.clone())?;
+    let secure = match () {
+        () if scheme.eq_ignore_ascii_case("http") => false,
+        () if scheme.eq_ignore_ascii_case("https") => true,
+        () => return Err(invalid),
+    };
+    let (authority, resource) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    // RFC 9112 §3.2.2 has the target's host count, so Host must mean the same.
+    let host = str::from_utf8(host).unwrap_or_default();
+    if !is_same_place(authority, host, default_port(secure)) {
+        return Err(HandshakeError::InvalidHost);
+    }
+    Ok(resource)
+}
+
+/// `host [ ":" port ]` (RFC 9110 §7.2). No user info, no blanks, not empty.
+fn is_host(text: &[u8]) -> bool {
+    is_host_and_port(text) || str::from_utf8(text).is_ok_and(|text| split_host(text).is_some())
+}
+
+/// `http::Uri` holds less than 64 KiB; longer targets are put to it at once.
+const PLAIN_TARGET: usize = 32 * 1024;
