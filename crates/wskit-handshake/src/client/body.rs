@@ -6,7 +6,7 @@
 
 use httparse::Header;
 
-use crate::http::fields::Field;
+use crate::http::fields::Fields;
 
 /// Collects a body until it ends or the limit is reached.
 #[derive(Debug)]
@@ -43,15 +43,8 @@ impl Body {
     /// Reads how long the body is. Framing that is doubtful is read until the
     /// end of the stream: the connection is of no other use any more.
     pub(crate) fn new(status: u16, headers: &[Header<'_>], limit: usize) -> Self {
-        let mut length = Field::default();
-        let mut encoding = Field::default();
-        for header in headers {
-            if header.name.eq_ignore_ascii_case("content-length") {
-                length.push(header.value);
-            } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
-                encoding.push(header.value);
-            }
-        }
+        let fields = Fields::collect(headers);
+        let (length, encoding) = (fields.content_length, fields.transfer_encoding);
         let framing = if matches!(status, 204 | 304) {
             Framing::Length(0)
         } else if encoding.is_present() {

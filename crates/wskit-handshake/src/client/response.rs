@@ -6,7 +6,7 @@ use httparse::Header;
 use crate::ExtensionList;
 use crate::error::ExtensionError;
 use crate::error::HandshakeError;
-use crate::http::fields::Field;
+use crate::http::fields::{Field, Fields};
 use crate::http::token::{list_names, trim_blanks};
 
 /// What the client has asked for, and the proof it expects.
@@ -27,7 +27,7 @@ pub(crate) struct Agreement {
 impl Offers {
     /// Checks the headers of a 101.
     pub(crate) fn check(&self, headers: &[Header<'_>]) -> Result<Agreement, HandshakeError> {
-        let fields = Fields::pick(headers);
+        let fields = Fields::collect(headers);
         // Item 2: Upgrade is websocket, and nothing besides it.
         if !fields.upgrade.is_present() {
             return Err(HandshakeError::MissingUpgrade);
@@ -60,7 +60,7 @@ impl Offers {
         }
         Ok(Agreement {
             extensions: self.check_extensions(&fields.extensions, headers)?,
-            protocol: self.check_protocol(fields.protocol)?,
+            protocol: self.check_protocol(fields.protocols)?,
         })
     }
 
@@ -104,33 +104,5 @@ impl Offers {
             Some(name) => Ok(Some(name.clone())),
             None => Err(HandshakeError::ProtocolNotOffered),
         }
-    }
-}
-
-#[derive(Default)]
-struct Fields<'a> {
-    upgrade: Field<'a>,
-    connection: Field<'a>,
-    accept: Field<'a>,
-    protocol: Field<'a>,
-    extensions: Field<'a>,
-}
-
-impl<'a> Fields<'a> {
-    fn pick(headers: &[Header<'a>]) -> Self {
-        let mut fields = Self::default();
-        for header in headers {
-            let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-            let field = match header.name.len() {
-                7 if is("upgrade") => &mut fields.upgrade,
-                10 if is("connection") => &mut fields.connection,
-                20 if is("sec-websocket-accept") => &mut fields.accept,
-                22 if is("sec-websocket-protocol") => &mut fields.protocol,
-                24 if is("sec-websocket-extensions") => &mut fields.extensions,
-                _ => continue,
-            };
-            field.push(header.value);
-        }
-        fields
     }
 }

@@ -256,6 +256,9 @@ fn line_feeds(word: u64) -> u64 {
     !(((zero_where_lf & LOW) + LOW) | zero_where_lf | LOW)
 }
 
+/// The length that a header name must not reach: `http::HeaderName` holds less.
+pub(crate) const MAX_NAME: usize = 65_535;
+
 const ON_STACK: usize = 32;
 
 /// What every response of HTTP/1 begins with.

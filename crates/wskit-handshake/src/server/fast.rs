@@ -9,7 +9,8 @@
 use crate::accept_key::is_key;
 use crate::http::authority::is_host_and_port;
 use crate::http::extensions::unquote;
-use crate::http::head::Span;
+use crate::http::fields::{Fields, is_name};
+use crate::http::head::{MAX_NAME, Span};
 use crate::http::limits::HeadLimits;
 use crate::http::token::{ByteSet, is_token, is_token_list, list_names, trim_blanks};
 use crate::server::request::{ListText, Parts};
@@ -42,10 +43,10 @@ fn read_lines(lines: &mut Lines<'_>, limits: &HeadLimits) -> Option<Ordinary> {
         let line = lines.next()?;
         if line.is_empty() {
             let length = lines.at;
-            let parts = fields.check(target, lines.bytes.get(..length)?)?;
+            let parts = check(&fields, target, lines.bytes.get(..length)?)?;
             return (length <= limits.head_bytes()).then_some(Ordinary { length, parts });
         }
-        fields.take(line)?;
+        take(&mut fields, line)?;
     }
     None
 }
@@ -73,77 +74,52 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// The headers that §4.2.1 speaks of; empty where one has not come.
-#[derive(Default)]
-struct Fields<'a> {
-    host: &'a [u8],
-    origin: &'a [u8],
-    upgrade: &'a [u8],
-    connection: &'a [u8],
-    key: &'a [u8],
-    version: &'a [u8],
-    protocols: &'a [u8],
-    extensions: &'a [u8],
+/// Notes a header line. `None` for a line that is not a header, and for a second
+/// or an empty header of those that matter.
+#[inline]
+fn take<'a>(fields: &mut Fields<&'a [u8]>, line: &'a [u8]) -> Option<()> {
+    let (name, value) = line.split_at_checked(find(line, colons)?)?;
+    let Some(field) = fields.get_mut(name) else {
+        return (name.len() < MAX_NAME && is_token(name)).then_some(());
+    };
+    let value = trim_blanks(value.get(1..)?);
+    if value.is_empty() || !field.is_empty() {
+        return None;
+    }
+    *field = value;
+    Some(())
 }
 
-impl<'a> Fields<'a> {
-    /// Takes note of a header line. `None` for what is not a header, for a second
-    /// or an empty one of these names, and for those that speak of a body.
-    #[inline]
-    fn take(&mut self, line: &'a [u8]) -> Option<()> {
-        let (name, value) = line.split_at_checked(find(line, colons)?)?;
-        let field = match name.len() {
-            4 if is(name, b"host") => &mut self.host,
-            6 if is(name, b"origin") => &mut self.origin,
-            7 if is(name, b"upgrade") => &mut self.upgrade,
-            10 if is(name, b"connection") => &mut self.connection,
-            14 if is(name, b"content-length") => return None,
-            17 if is(name, b"sec-websocket-key") => &mut self.key,
-            17 if is(name, b"transfer-encoding") => return None,
-            21 if is(name, b"sec-websocket-version") => &mut self.version,
-            22 if is(name, b"sec-websocket-protocol") => &mut self.protocols,
-            24 if is(name, b"sec-websocket-extensions") => &mut self.extensions,
-            // `http::HeaderName` holds no more.
-            65_535.. => return None,
-            _ => return is_token(name).then_some(()),
-        };
-        let value = trim_blanks(value.get(1..)?);
-        if value.is_empty() || !field.is_empty() {
-            return None;
-        }
-        *field = value;
-        Some(())
-    }
-
-    /// The items of §4.2.1 from the second on.
-    #[inline]
-    fn check(&self, target: &[u8], head: &[u8]) -> Option<Parts> {
-        let pass = is_host_and_port(self.host)
-            && names(self.upgrade, b"websocket")
-            && names(self.connection, b"upgrade")
-            && self.version == b"13"
-            && is_key(self.key)
-            && (self.protocols.is_empty() || is_token_list(self.protocols))
-            && (self.extensions.is_empty() || is_plain_list(self.extensions));
-        let list = |text: &[u8]| match text {
-            [] => ListText::Absent,
-            text => ListText::Here(Span::of(text, head)),
-        };
-        let target = Span::of(target, head);
-        pass.then(|| Parts {
-            target,
-            resource: target,
-            host: Span::of(self.host, head),
-            origin: (!self.origin.is_empty()).then(|| Span::of(self.origin, head)),
-            key: Span::of(self.key, head),
-            protocols: list(self.protocols),
-            extensions: list(self.extensions),
-        })
-    }
+/// Checks the items of §4.2.1 from the second on.
+#[inline]
+fn check(fields: &Fields<&[u8]>, target: &[u8], head: &[u8]) -> Option<Parts> {
+    let pass = is_host_and_port(fields.host)
+        && names(fields.upgrade, b"websocket")
+        && names(fields.connection, b"upgrade")
+        && fields.version == b"13"
+        && fields.content_length.is_empty()
+        && fields.transfer_encoding.is_empty()
+        && is_key(fields.key)
+        && (fields.protocols.is_empty() || is_token_list(fields.protocols))
+        && (fields.extensions.is_empty() || is_unquoted_list(fields.extensions));
+    let list = |text: &[u8]| match text {
+        [] => ListText::Absent,
+        text => ListText::Here(Span::of(text, head)),
+    };
+    let target = Span::of(target, head);
+    pass.then(|| Parts {
+        target,
+        resource: target,
+        host: Span::of(fields.host, head),
+        origin: (!fields.origin.is_empty()).then(|| Span::of(fields.origin, head)),
+        key: Span::of(fields.key, head),
+        protocols: list(fields.protocols),
+        extensions: list(fields.extensions),
+    })
 }
 
 /// §9.1: right by its grammar, and nothing in it is quoted.
-fn is_plain_list(list: &[u8]) -> bool {
+fn is_unquoted_list(list: &[u8]) -> bool {
     // What today's browsers send, word for word.
     list == b"permessage-deflate; client_max_window_bits"
         || list == b"permessage-deflate"
@@ -153,17 +129,7 @@ fn is_plain_list(list: &[u8]) -> bool {
 /// Whether a list names `token`: mostly alone.
 #[inline]
 fn names<const N: usize>(list: &[u8], token: &[u8; N]) -> bool {
-    is(list, token) || list_names(list, token)
-}
-
-/// Whether `name` is `lower`, which is of letters and `-` only, ASCII case
-/// ignored. `name` holds no control characters: CR would be taken for `-`.
-#[inline]
-fn is<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
-    <&[u8; N]>::try_from(name).is_ok_and(|name| {
-        let bytes = name.iter().zip(lower);
-        bytes.fold(0, |differ, (a, b)| differ | ((a | 0x20) ^ b)) == 0
-    })
+    is_name(list, token) || list_names(list, token)
 }
 
 /// Where the first byte is that `mark` marks, sixteen bytes at a time.

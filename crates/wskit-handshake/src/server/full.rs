@@ -11,8 +11,8 @@ use crate::http::authority::{
     default_port, is_host_and_port, is_resource_byte, is_same_place, split_host,
 };
 use crate::http::extensions::unquote;
-use crate::http::fields::Field;
-use crate::http::head::{Head, Span, parse_error};
+use crate::http::fields::{Field, Fields};
+use crate::http::head::{Head, MAX_NAME, Span, parse_error};
 use crate::http::token::{is_token_list, list_names};
 use crate::server::plain_http::PlainRequest;
 use crate::server::request::{ListText, Parts, UpgradeRequest};
@@ -51,13 +51,19 @@ pub(crate) fn incoming(head: Head, leftover: Bytes) -> Result<Incoming, Handshak
             Ok(_) => return Err(HandshakeError::Malformed(HeadFault::StartLine)),
             Err(error) => return Err(parse_error(error)),
         }
-        let fields = Fields::pick(request.headers)?;
+        // `http::HeaderName` holds no more.
+        if request
+            .headers
+            .iter()
+            .any(|header| header.name.len() >= MAX_NAME)
+        {
+            return Err(HandshakeError::Malformed(HeadFault::HeaderName));
+        }
+        let fields = Fields::collect(request.headers);
         let upgrade = fields.upgrade.list("upgrade", request.headers);
         let names_websocket = list_names(&upgrade, b"websocket");
         if names_websocket || fields.key.is_present() || fields.version.is_present() {
-            fields
-                .check(&request, names_websocket, &bytes)
-                .map(Parsed::Upgrade)
+            check(&fields, &request, names_websocket, &bytes).map(Parsed::Upgrade)
         } else {
             PlainRequest::build(&request).map(Parsed::Http)
         }
@@ -68,151 +74,107 @@ pub(crate) fn incoming(head: Head, leftover: Bytes) -> Result<Incoming, Handshak
     })
 }
 
-/// The headers that §4.2.1 speaks of.
-#[derive(Default)]
-struct Fields<'a> {
-    host: Field<'a>,
-    origin: Field<'a>,
-    upgrade: Field<'a>,
-    connection: Field<'a>,
-    content_length: Field<'a>,
-    transfer_encoding: Field<'a>,
-    key: Field<'a>,
-    version: Field<'a>,
-    protocols: Field<'a>,
-    extensions: Field<'a>,
+/// Checks the headers by §4.2.1, item by item.
+fn check<'a>(
+    fields: &Fields<Field<'a>>,
+    request: &httparse::Request<'_, 'a>,
+    names_websocket: bool,
+    head: &[u8],
+) -> Result<Parts, HandshakeError> {
+    // Item 1: GET, HTTP/1.1, a target.
+    if request.version != Some(1) {
+        return Err(HandshakeError::HttpVersion);
+    }
+    if request.method != Some("GET") {
+        return Err(HandshakeError::Method);
+    }
+    // RFC 9110 §9.3.1: a body on a GET has no meaning, so whatever is
+    // announced would be read as frames by us and as something else by a
+    // proxy.
+    if fields.transfer_encoding.is_present()
+        || (fields.content_length.is_present() && fields.content_length.only() != Some(b"0"))
+    {
+        return Err(HandshakeError::RequestBody);
+    }
+    // Item 2: one Host (RFC 9112 §3.2).
+    let host = fields
+        .host
+        .single("Host")?
+        .ok_or(HandshakeError::MissingHost)?;
+    if !is_host(host) {
+        return Err(HandshakeError::InvalidHost);
+    }
+    let target = request.path.unwrap_or_default();
+    let resource = resource_of(target, host)?;
+    // Item 3: Upgrade names websocket, among others perhaps.
+    if !fields.upgrade.is_present() {
+        return Err(HandshakeError::MissingUpgrade);
+    }
+    if !names_websocket {
+        return Err(HandshakeError::InvalidUpgrade);
+    }
+    // Item 4: Connection names Upgrade, among others perhaps.
+    if !fields.connection.is_present() {
+        return Err(HandshakeError::MissingConnection);
+    }
+    let connection = fields.connection.list("connection", request.headers);
+    if !list_names(&connection, b"upgrade") {
+        return Err(HandshakeError::InvalidConnection);
+    }
+    // Item 6 before item 5: who speaks another version may have other keys.
+    // §11.3.5: once at most; §4.3: no other spelling of 13.
+    match fields.version.single("Sec-WebSocket-Version")? {
+        None => return Err(HandshakeError::MissingVersion),
+        Some(b"13") => {}
+        Some(_) => return Err(HandshakeError::UnsupportedVersion),
+    }
+    // Item 5, §11.3.1: once at most.
+    let key = fields
+        .key
+        .single("Sec-WebSocket-Key")?
+        .ok_or(HandshakeError::MissingKey)?;
+    if !is_key(key) {
+        return Err(HandshakeError::InvalidKey);
+    }
+    // Item 7: a list of origins has no meaning here.
+    let origin = fields.origin.single("Origin")?;
+    // Item 8: a list of tokens, in one line or several (§11.3.4).
+    let protocols = fields
+        .protocols
+        .list("sec-websocket-protocol", request.headers);
+    let protocols = if !fields.protocols.is_present() {
+        ListText::Absent
+    } else if is_token_list(&protocols) {
+        ListText::new(protocols, head)
+    } else {
+        return Err(HandshakeError::InvalidProtocols);
+    };
+    Ok(Parts {
+        target: Span::of(target.as_bytes(), head),
+        resource: Span::of(resource.as_bytes(), head),
+        host: Span::of(host, head),
+        origin: origin.map(|origin| Span::of(origin, head)),
+        key: Span::of(key, head),
+        protocols,
+        extensions: check_extensions(&fields.extensions, request.headers, head)?,
+    })
 }
 
-impl<'a> Fields<'a> {
-    fn pick(headers: &[Header<'a>]) -> Result<Self, HandshakeError> {
-        let mut fields = Self::default();
-        for header in headers {
-            let name = header.name.as_bytes();
-            let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
-            // The length says which names it can be: names of no interest, the
-            // most frequent ones, cost one comparison.
-            let field = match name.len() {
-                4 if is(b"host") => &mut fields.host,
-                6 if is(b"origin") => &mut fields.origin,
-                7 if is(b"upgrade") => &mut fields.upgrade,
-                10 if is(b"connection") => &mut fields.connection,
-                14 if is(b"content-length") => &mut fields.content_length,
-                17 if is(b"sec-websocket-key") => &mut fields.key,
-                17 if is(b"transfer-encoding") => &mut fields.transfer_encoding,
-                21 if is(b"sec-websocket-version") => &mut fields.version,
-                22 if is(b"sec-websocket-protocol") => &mut fields.protocols,
-                24 if is(b"sec-websocket-extensions") => &mut fields.extensions,
-                // `http::HeaderName` holds no more.
-                65_535.. => return Err(HandshakeError::Malformed(HeadFault::HeaderName)),
-                _ => continue,
-            };
-            field.push(header.value);
-        }
-        Ok(fields)
+/// Item 9 and §9.1: what breaks the grammar fails the handshake.
+fn check_extensions<'a>(
+    field: &Field<'a>,
+    headers: &[Header<'a>],
+    head: &[u8],
+) -> Result<ListText, HandshakeError> {
+    if !field.is_present() {
+        return Ok(ListText::Absent);
     }
-
-    /// §4.2.1, item by item.
-    fn check(
-        &self,
-        request: &httparse::Request<'_, 'a>,
-        names_websocket: bool,
-        head: &[u8],
-    ) -> Result<Parts, HandshakeError> {
-        // Item 1: GET, HTTP/1.1, a target.
-        if request.version != Some(1) {
-            return Err(HandshakeError::HttpVersion);
-        }
-        if request.method != Some("GET") {
-            return Err(HandshakeError::Method);
-        }
-        // RFC 9110 §9.3.1: a body on a GET has no meaning, so whatever is
-        // announced would be read as frames by us and as something else by a
-        // proxy.
-        if self.transfer_encoding.is_present()
-            || (self.content_length.is_present() && self.content_length.only() != Some(b"0"))
-        {
-            return Err(HandshakeError::RequestBody);
-        }
-        // Item 2: one Host (RFC 9112 §3.2).
-        let host = self
-            .host
-            .single("Host")?
-            .ok_or(HandshakeError::MissingHost)?;
-        if !is_host(host) {
-            return Err(HandshakeError::InvalidHost);
-        }
-        let target = request.path.unwrap_or_default();
-        let resource = resource_of(target, host)?;
-        // Item 3: Upgrade names websocket, among others perhaps.
-        if !self.upgrade.is_present() {
-            return Err(HandshakeError::MissingUpgrade);
-        }
-        if !names_websocket {
-            return Err(HandshakeError::InvalidUpgrade);
-        }
-        // Item 4: Connection names Upgrade, among others perhaps.
-        if !self.connection.is_present() {
-            return Err(HandshakeError::MissingConnection);
-        }
-        let connection = self.connection.list("connection", request.headers);
-        if !list_names(&connection, b"upgrade") {
-            return Err(HandshakeError::InvalidConnection);
-        }
-        // Item 6 before item 5: who speaks another version may have other keys.
-        // §11.3.5: once at most; §4.3: no other spelling of 13.
-        match self.version.single("Sec-WebSocket-Version")? {
-            None => return Err(HandshakeError::MissingVersion),
-            Some(b"13") => {}
-            Some(_) => return Err(HandshakeError::UnsupportedVersion),
-        }
-        // Item 5, §11.3.1: once at most.
-        let key = self
-            .key
-            .single("Sec-WebSocket-Key")?
-            .ok_or(HandshakeError::MissingKey)?;
-        if !is_key(key) {
-            return Err(HandshakeError::InvalidKey);
-        }
-        // Item 7: a list of origins has no meaning here.
-        let origin = self.origin.single("Origin")?;
-        // Item 8: a list of tokens, in one line or several (§11.3.4).
-        let protocols = self
-            .protocols
-            .list("sec-websocket-protocol", request.headers);
-        let protocols = if !self.protocols.is_present() {
-            ListText::Absent
-        } else if is_token_list(&protocols) {
-            ListText::new(protocols, head)
-        } else {
-            return Err(HandshakeError::InvalidProtocols);
-        };
-        Ok(Parts {
-            target: Span::of(target.as_bytes(), head),
-            resource: Span::of(resource.as_bytes(), head),
-            host: Span::of(host, head),
-            origin: origin.map(|origin| Span::of(origin, head)),
-            key: Span::of(key, head),
-            protocols,
-            extensions: self.check_extensions(request.headers, head)?,
-        })
-    }
-
-    /// Item 9 and §9.1: what breaks the grammar fails the handshake.
-    fn check_extensions(
-        &self,
-        headers: &[Header<'a>],
-        head: &[u8],
-    ) -> Result<ListText, HandshakeError> {
-        if !self.extensions.is_present() {
-            return Ok(ListText::Absent);
-        }
-        let list = self.extensions.list("sec-websocket-extensions", headers);
-        let unquoted = unquote(&list).map_err(HandshakeError::InvalidExtensions)?;
-        Ok(match unquoted {
-            None => ListText::new(list, head),
-            Some(unquoted) => ListText::Rewritten(unquoted.into()),
-        })
-    }
+    let list = field.list("sec-websocket-extensions", headers);
+    let unquoted = unquote(&list).map_err(HandshakeError::InvalidExtensions)?;
+    Ok(match unquoted {
+        None => ListText::new(list, head),
+        Some(unquoted) => ListText::Rewritten(unquoted.into()),
+    })
 }
 
 /// Checks the request target and returns path and query: of origin-form the
