@@ -1,37 +1,28 @@
 //! A connection in two hands: one [`Reader`], many [`Writer`]s.
 
 mod claim;
-mod flags;
-#[cfg(all(test, not(loom)))]
-mod flush_tests;
+mod core;
 mod lane;
-mod lane_config;
 mod lanes;
-mod parked;
 mod reader;
-mod shared;
 mod sink;
-mod socket_waker;
-mod tx;
-mod tx_lanes;
-mod waiting;
 #[cfg(all(test, not(loom)))]
-mod waiting_cost;
+mod tests;
 mod weak;
 mod writer;
 
 pub(crate) use claim::Claim;
 pub use lane::{Buffered, Lane, Pushed};
-pub use lane_config::{LaneConfig, Overflow, Priority};
+pub use lanes::{LaneConfig, Overflow, Priority};
 pub use reader::{ReadRef, Reader, ReaderPiece};
 pub use weak::WeakWriter;
 pub use writer::{WritePermit, Writer};
 
+use self::core::Shared;
 use crate::engine::Engine;
 use crate::link::Whole;
 use crate::sync::Arc;
 use crate::transport::Transport;
-use shared::Shared;
 
 pub(crate) fn split<T: Transport + 'static>(
     mut engine: Engine<T::Timer>,

@@ -3,9 +3,9 @@ use std::task::{Context, Poll, ready};
 
 use wskit_proto::{Outbox, SendError, State};
 
-use super::shared::{Place, Shared};
-use super::tx::Tx;
-use super::waiting::{Target, Wait};
+use super::core::Tx;
+use super::core::{Place, Shared};
+use super::core::{Target, Wait};
 use super::writer::Writer;
 use crate::error::ConnectionError;
 use crate::transport::Transport;

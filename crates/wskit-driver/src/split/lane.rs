@@ -4,10 +4,10 @@ use std::task::Poll;
 
 use wskit_proto::{Outgoing, QueuedMessage, SendError, State};
 
-use super::lane_config::LaneConfig;
+use super::core::{Place, Shared};
+use super::core::{Target, Wait};
+use super::lanes::LaneConfig;
 use super::lanes::LaneId;
-use super::shared::{Place, Shared};
-use super::waiting::{Target, Wait};
 use super::writer::Writer;
 use crate::error::ConnectionError;
 use crate::sync::Arc;

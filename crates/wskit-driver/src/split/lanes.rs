@@ -3,7 +3,9 @@ use std::collections::VecDeque;
 use wskit_proto::{QueuedMessage, SendError};
 
 use super::lane::{Buffered, Pushed};
-use super::lane_config::{LaneConfig, Overflow, Priority};
+mod config;
+
+pub use config::{LaneConfig, Overflow, Priority};
 
 /// The messages of all lanes of a connection, and whose turn it is.
 ///
@@ -30,7 +32,7 @@ pub(crate) struct Lanes {
 pub(crate) struct LaneId(usize);
 
 impl LaneId {
-    pub(super) const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self.0
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_core::stream::{FusedStream, Stream};
 use wskit_proto::{Message, MessageRef, Outcome, Piece, State};
 
-use super::parked::Parked;
-use super::shared::{ReadSide, Shared};
+use super::core::Parked;
+use super::core::{ReadSide, Shared};
 use super::writer::Writer;
 use crate::engine::Engine;
 use crate::error::ConnectionError;

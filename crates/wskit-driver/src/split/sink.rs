@@ -9,9 +9,9 @@ use wskit_proto::{
     CloseCode, CloseFrame, Message, Outcome, Outgoing, SendError, State, TimeoutKind,
 };
 
-use super::shared::Shared;
-use super::tx::Tx;
-use super::waiting::{Key, Target, Wait};
+use super::core::Shared;
+use super::core::Tx;
+use super::core::{Key, Target, Wait};
 use super::writer::Writer;
 use crate::error::ConnectionError;
 use crate::transport::{PollWrite, Timer, Transport};

@@ -3,7 +3,7 @@ use std::sync::Weak;
 
 use wskit_proto::State;
 
-use super::shared::Shared;
+use super::core::Shared;
 use super::writer::Writer;
 use crate::sync::Arc;
 use crate::transport::Transport;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use wskit_proto::{CloseCode, CloseFrame, Outcome, Outgoing, SendError, State, Utf8Bytes};
 
-use super::shared::{Place, Shared};
+use super::core::Tx;
+use super::core::Wait;
+use super::core::{Place, Shared};
 use super::sink::{Closing, SinkState};
-use super::tx::Tx;
-use super::waiting::Wait;
 use super::weak::WeakWriter;
 use crate::error::ConnectionError;
 use crate::sync::Arc;

@@ -1,14 +1,14 @@
 use std::collections::BTreeMap;
 use std::task::Waker;
 
-use super::lanes::LaneId;
+use crate::split::lanes::LaneId;
 
 /// Those who wait for something of the sending half, by what they wait for.
 ///
 /// An entry has a number, by which it is removed when its future is dropped. A waker leaves its entry
 /// when it is woken, so each wait wakes once.
 #[derive(Default)]
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     next: u64,
     /// For room and their turn, in the order in which they came.
     line: BTreeMap<u64, Option<Entry>>,
@@ -26,7 +26,7 @@ pub(super) struct Waiting {
 
 /// What a flush waits for: a number of bytes of messages and Closes written since the split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Target(pub(super) i64);
+pub(crate) struct Target(pub(crate) i64);
 
 /// What somebody waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +45,11 @@ pub(crate) enum Wait {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key {
     wait: Wait,
-    pub(super) number: u64,
+    pub(crate) number: u64,
 }
 
 /// A waker, and a clone of it: clones are not made under a lock, and one is lent to the socket's waker.
-pub(super) struct Entry {
+pub(crate) struct Entry {
     number: u64,
     waker: Waker,
     for_socket: Option<Waker>,
@@ -58,7 +58,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(waker: &Waker) -> Self {
+    pub(crate) fn new(waker: &Waker) -> Self {
         Self {
             number: 0,
             waker: waker.clone(),
@@ -69,25 +69,25 @@ impl Entry {
 }
 
 impl Entry {
-    pub(super) const fn number(&self) -> u64 {
+    pub(crate) const fn number(&self) -> u64 {
         self.number
     }
 
     /// Whether the socket's waker has nothing to do with it.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.for_socket.is_some()
     }
 }
 
 impl Key {
-    pub(super) const fn wait(self) -> Wait {
+    pub(crate) const fn wait(self) -> Wait {
         self.wait
     }
 }
 
 impl Waiting {
     /// Whether there is no entry.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.line.is_empty()
             && self.flushes.is_empty()
             && self.sinks.is_empty()
@@ -97,19 +97,19 @@ impl Waiting {
     }
 
     /// Whether somebody stands in the line.
-    pub(super) fn has_line(&self) -> bool {
+    pub(crate) fn has_line(&self) -> bool {
         !self.line.is_empty()
     }
 
     /// Whether this one may enter as far as the line is concerned.
-    pub(super) fn is_first(&self, key: Option<Key>) -> bool {
+    pub(crate) fn is_first(&self, key: Option<Key>) -> bool {
         self.line
             .first_key_value()
             .is_none_or(|(number, _)| key.is_some_and(|key| key.number == *number))
     }
 
     /// Whether `key` waits for this and its waker wakes the same task as `waker`.
-    pub(super) fn holds(&self, key: Option<Key>, wait: Wait, waker: &Waker) -> bool {
+    pub(crate) fn holds(&self, key: Option<Key>, wait: Wait, waker: &Waker) -> bool {
         key.filter(|key| key.wait == wait)
             .and_then(|key| self.get(key))
             .is_some_and(|entry| entry.for_socket.is_some() && entry.waker.will_wake(waker))
@@ -130,7 +130,7 @@ impl Waiting {
 
     /// Has `entry` wait, in the place of `key` if there is one, which waits for the same. Gives the old
     /// entry to drop.
-    pub(super) fn enter(
+    pub(crate) fn enter(
         &mut self,
         key: &mut Option<Key>,
         wait: Wait,
@@ -158,7 +158,7 @@ impl Waiting {
     }
 
     /// Removes an entry and gives it to drop. One that is woken in the moment may be gone.
-    pub(super) fn leave(&mut self, key: Key) -> Option<Entry> {
+    pub(crate) fn leave(&mut self, key: Key) -> Option<Entry> {
         match key.wait {
             Wait::Line => self.line.remove(&key.number).flatten(),
             Wait::Flush(target) | Wait::SinkFlush(target) => {
@@ -172,7 +172,7 @@ impl Waiting {
     }
 
     /// The first one in the line, if it has not been woken yet.
-    pub(super) fn first_in_line(&self) -> Option<Key> {
+    pub(crate) fn first_in_line(&self) -> Option<Key> {
         let (number, entry) = self.line.first_key_value()?;
         entry.as_ref()?;
         Some(Key {
@@ -182,38 +182,38 @@ impl Waiting {
     }
 
     /// The first in the line has been told that it may enter; it keeps its place.
-    pub(super) fn take_first_in_line(&mut self) -> Option<Entry> {
+    pub(crate) fn take_first_in_line(&mut self) -> Option<Entry> {
         self.line.first_entry()?.get_mut().take()
     }
 
     /// Somebody whose flush is done when so much has been written.
-    pub(super) fn take_flushed(&mut self, written: Target) -> Option<Entry> {
+    pub(crate) fn take_flushed(&mut self, written: Target) -> Option<Entry> {
         let first = self.flushes.first_entry()?;
         (first.key().0 <= written).then(|| first.remove())
     }
 
-    pub(super) fn take_sink(&mut self) -> Option<Entry> {
+    pub(crate) fn take_sink(&mut self) -> Option<Entry> {
         self.sinks.pop_first().map(|(_, entry)| entry)
     }
 
-    pub(super) fn has_sinks(&self) -> bool {
+    pub(crate) fn has_sinks(&self) -> bool {
         !self.sinks.is_empty()
     }
 
-    pub(super) fn take_claim(&mut self) -> Option<Entry> {
+    pub(crate) fn take_claim(&mut self) -> Option<Entry> {
         self.claim.take()
     }
 
-    pub(super) fn has_claim(&self) -> bool {
+    pub(crate) fn has_claim(&self) -> bool {
         self.claim.is_some()
     }
 
-    pub(super) fn take_lane(&mut self, lane: LaneId) -> Option<Entry> {
+    pub(crate) fn take_lane(&mut self, lane: LaneId) -> Option<Entry> {
         self.lanes.remove(&lane.index())
     }
 
     /// Everybody; those in the line keep their places.
-    pub(super) fn take_all(&mut self, mut wake: impl FnMut(Entry)) {
+    pub(crate) fn take_all(&mut self, mut wake: impl FnMut(Entry)) {
         self.line
             .values_mut()
             .filter_map(Option::take)
@@ -235,7 +235,7 @@ impl Waiting {
 
     /// Clones of the wakers of those who are to write when the transport takes bytes again: of one whose
     /// task can be relied on, else of all others.
-    pub(super) fn take_for_socket(&mut self) -> Vec<(u64, Waker)> {
+    pub(crate) fn take_for_socket(&mut self) -> Vec<(u64, Waker)> {
         let take = |entry: &mut Entry| Some((entry.number, entry.for_socket.take()?));
         let one = self.entries().filter(|entry| entry.reliable).find_map(take);
         match one {
@@ -257,21 +257,21 @@ impl Waiting {
 
 /// What is to be done once the lock of the sending half has been released: foreign code may run then.
 #[derive(Default)]
-pub(super) struct Effects {
+pub(crate) struct Effects {
     wake: Vec<Entry>,
     drop: Vec<Entry>,
-    pub(super) wakers: Vec<Waker>,
-    pub(super) wake_reader: bool,
+    pub(crate) wakers: Vec<Waker>,
+    pub(crate) wake_reader: bool,
     /// Those who are to write, because the transport has woken meanwhile.
-    pub(super) wake_socket: bool,
-    pub(super) payloads: Vec<bytes::Bytes>,
-    pub(super) messages: Vec<wskit_proto::QueuedMessage>,
+    pub(crate) wake_socket: bool,
+    pub(crate) payloads: Vec<bytes::Bytes>,
+    pub(crate) messages: Vec<wskit_proto::QueuedMessage>,
 }
 
 impl Effects {
     /// Whether there is nothing to be done.
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         !self.wake_reader
             && !self.wake_socket
             && self.wake.is_empty()
@@ -281,20 +281,20 @@ impl Effects {
             && self.messages.is_empty()
     }
 
-    pub(super) fn wakes_somebody(&self) -> bool {
+    pub(crate) fn wakes_somebody(&self) -> bool {
         !self.wake.is_empty() || self.wake_socket
     }
 
-    pub(super) fn wake(&mut self, entry: impl IntoIterator<Item = Entry>) {
+    pub(crate) fn wake(&mut self, entry: impl IntoIterator<Item = Entry>) {
         self.wake.extend(entry);
     }
 
-    pub(super) fn drop(&mut self, entry: impl IntoIterator<Item = Entry>) {
+    pub(crate) fn drop(&mut self, entry: impl IntoIterator<Item = Entry>) {
         self.drop.extend(entry);
     }
 
     /// Wakes who is to be woken; what is to be dropped is dropped with this.
-    pub(super) fn run(self, socket: &super::socket_waker::SocketWaker) {
+    pub(crate) fn run(self, socket: &super::socket_waker::SocketWaker) {
         for entry in self.wake {
             entry.waker.wake();
         }

@@ -4,11 +4,11 @@ use std::task::{Context, Poll, Waker};
 use wskit_proto::{CloseFrame, Outbound, Outgoing, SendError, State};
 
 use super::flags::{CLAIMED, CLOSED, CLOSING, CONTENDED, DUE, OVER, PARKED, UNFLUSHED};
-use super::lanes::Lanes;
 use super::socket_waker::SocketWaker;
 use super::waiting::{Effects, Entry, Key, Target, Wait, Waiting};
 use crate::error::ConnectionError;
 use crate::link::{poll_write_out, uninterrupted};
+use crate::split::lanes::Lanes;
 use crate::sync::Arc;
 use crate::transport::PollWrite;
 
@@ -19,8 +19,8 @@ use crate::transport::PollWrite;
 pub(crate) struct Tx<W> {
     pub(crate) outbox: Outbound,
     /// The transport's writing half, until the connection is over.
-    pub(super) io: Option<W>,
-    pub(super) dirty: bool,
+    pub(crate) io: Option<W>,
+    pub(crate) dirty: bool,
     /// The transport took nothing more when it was last polled.
     blocked: bool,
     socket: Arc<SocketWaker>,
@@ -31,21 +31,21 @@ pub(crate) struct Tx<W> {
     flushed: i64,
     /// Bytes of control frames queued since the split, which may go before data queued earlier.
     jumped: i64,
-    pub(super) waiting: Waiting,
-    pub(super) permits: usize,
+    pub(crate) waiting: Waiting,
+    pub(crate) permits: usize,
     /// Somebody sends a message in pieces: §5.4 lets no other message go between them.
-    pub(super) claimed: bool,
+    pub(crate) claimed: bool,
     /// There once a lane has been opened.
-    pub(super) lanes: Option<Box<Lanes>>,
+    pub(crate) lanes: Option<Box<Lanes>>,
     /// The reader was dropped: those who wait read in its place.
-    pub(super) parked: bool,
-    pub(super) effects: Effects,
+    pub(crate) parked: bool,
+    pub(crate) effects: Effects,
     /// The flags when the lock was last released.
     seen: usize,
 }
 
 /// What a permit counts for until its message is known.
-pub(super) const PERMIT: usize = 4 << 10;
+pub(crate) const PERMIT: usize = 4 << 10;
 
 /// A number of bytes that lie or lay in memory.
 fn signed(bytes: u64) -> i64 {
@@ -53,7 +53,7 @@ fn signed(bytes: u64) -> i64 {
 }
 
 impl<W: PollWrite> Tx<W> {
-    pub(super) fn new(mut outbox: Outbound, io: W, dirty: bool, socket: Arc<SocketWaker>) -> Self {
+    pub(crate) fn new(mut outbox: Outbound, io: W, dirty: bool, socket: Arc<SocketWaker>) -> Self {
         outbox.keep_spent();
         Self {
             outbox,
@@ -76,7 +76,7 @@ impl<W: PollWrite> Tx<W> {
         }
     }
 
-    pub(super) fn flags(&self) -> usize {
+    pub(crate) fn flags(&self) -> usize {
         let mut flags = 0;
         if !self.outbox.is_empty() || self.dirty {
             flags |= UNFLUSHED;
@@ -103,7 +103,7 @@ impl<W: PollWrite> Tx<W> {
 
     /// Looks what has changed while the lock was held, and whom it concerns. Returns the flags; what is
     /// to be done after the lock has been released is in `effects`.
-    pub(super) fn settle(&mut self) -> usize {
+    pub(crate) fn settle(&mut self) -> usize {
         let mut flags = self.flags();
         if self.lanes.is_some() {
             flags |= self.settle_lanes();
@@ -182,29 +182,29 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// The reader was dropped: those who wait, one of them to begin with, read in its place.
-    pub(super) fn park(&mut self) {
+    pub(crate) fn park(&mut self) {
         self.parked = true;
         self.have_somebody_write();
     }
 
     /// Looks once more, after the flags have been stored, whether the transport has woken since it refused.
-    pub(super) fn look_again(&mut self) {
+    pub(crate) fn look_again(&mut self) {
         self.effects.wake_socket |= self.blocked && self.socket.has_signalled_by_now();
     }
 
     /// Whether the transport has refused a write and has woken since.
-    pub(super) fn is_to_be_polled(&self) -> bool {
+    pub(crate) fn is_to_be_polled(&self) -> bool {
         self.blocked && self.socket.is_signalled()
     }
 
     /// Whether there is something to write that the transport may take.
-    pub(super) fn can_write(&self) -> bool {
+    pub(crate) fn can_write(&self) -> bool {
         let is_unflushed = !self.outbox.is_empty() || self.dirty;
         is_unflushed && (!self.blocked || self.socket.is_signalled())
     }
 
     /// Leaves the place of a future that was dropped.
-    pub(super) fn give_up(&mut self, key: Key) {
+    pub(crate) fn give_up(&mut self, key: Key) {
         let entry = self.leave(key);
         // It may have been woken in vain, or was to be.
         let was_woken = entry.is_none_or(|was_waiting| !was_waiting);
@@ -219,7 +219,7 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// Leaves a place. Returns whether it was still waiting, `None` if it had none.
-    pub(super) fn leave(&mut self, key: Key) -> Option<bool> {
+    pub(crate) fn leave(&mut self, key: Key) -> Option<bool> {
         let was_in_line = key.wait() == Wait::Line;
         let entry = self.waiting.leave(key);
         let was_waiting = entry.as_ref().map(Entry::is_whole);
@@ -236,14 +236,14 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// The socket's waker may still have the waker of somebody who no longer waits.
-    pub(super) fn undo_designation(&mut self, number: u64) {
+    pub(crate) fn undo_designation(&mut self, number: u64) {
         if self.socket.has_writers() {
             let waker = self.socket.remove_writer(number);
             self.effects.wakers.extend(waker);
         }
     }
 
-    pub(super) fn may_enter(&self, key: Option<Key>) -> bool {
+    pub(crate) fn may_enter(&self, key: Option<Key>) -> bool {
         self.waiting.is_first(key)
             && !self.claimed
             && self.outbox.has_room(self.permits * PERMIT)
@@ -253,16 +253,16 @@ impl<W: PollWrite> Tx<W> {
                 .is_none_or(|lanes| lanes.let_in(key.is_some(), self.outbox.queued()))
     }
 
-    pub(super) fn has_room_for_sink(&self) -> bool {
+    pub(crate) fn has_room_for_sink(&self) -> bool {
         !self.claimed && self.outbox.has_room(self.permits * PERMIT)
     }
 
-    pub(super) fn has_room_for_claim(&self) -> bool {
+    pub(crate) fn has_room_for_claim(&self) -> bool {
         self.permits == 0 && self.outbox.has_room(0)
     }
 
     /// Enters the queue if it is this one's turn and there is room.
-    pub(super) fn poll_enter(
+    pub(crate) fn poll_enter(
         &mut self,
         key: &mut Option<Key>,
     ) -> Poll<Result<(), ConnectionError>> {
@@ -288,7 +288,7 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// Notes that a write failed. Gives the error to tell.
-    pub(super) fn write_failed(&mut self, error: io::Error) -> ConnectionError {
+    pub(crate) fn write_failed(&mut self, error: io::Error) -> ConnectionError {
         if self.control(|outbox| outbox.write_failed(error.kind())) {
             self.tell_that_nothing_more_comes();
         }
@@ -296,14 +296,14 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// Shuts down beside a reading that goes on.
-    pub(super) fn tell_that_nothing_more_comes(&mut self) {
+    pub(crate) fn tell_that_nothing_more_comes(&mut self) {
         if self.outbox.owes_shutdown() && self.poll_shutdown().is_ready() {
             self.outbox.transport_shut_down();
         }
     }
 
     /// What has to be written for everything queued now to be out.
-    pub(super) fn flush_target(&self) -> Target {
+    pub(crate) fn flush_target(&self) -> Target {
         // With what is lost it is never reached.
         let queued = self.outbox.queued() as u64 + self.outbox.lost();
         Target(self.written + signed(queued) - self.jumped)
@@ -314,7 +314,7 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// Ready once everything up to `target` is written and flushed.
-    pub(super) fn poll_flush(&mut self, target: Target) -> Poll<Result<(), ConnectionError>> {
+    pub(crate) fn poll_flush(&mut self, target: Target) -> Poll<Result<(), ConnectionError>> {
         if self.is_flushed(target) {
             return Poll::Ready(Ok(()));
         }
@@ -378,7 +378,7 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// Shuts the transport's writing half down, once everything is written.
-    pub(super) fn poll_shutdown(&mut self) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_shutdown(&mut self) -> Poll<io::Result<()>> {
         let Some(io) = &mut self.io else {
             return Poll::Ready(Ok(()));
         };
@@ -392,7 +392,7 @@ impl<W: PollWrite> Tx<W> {
 
     /// Writes what the transport takes, of the lanes too.
     #[inline]
-    pub(super) fn poll_write_out(&mut self) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_write_out(&mut self) -> Poll<io::Result<()>> {
         if self.lanes.is_some() {
             return self.poll_write_lanes();
         }
@@ -453,7 +453,7 @@ impl<W: PollWrite> Tx<W> {
 
     /// Queues a message that is taken out of its place only if it can be: dropping it here might run
     /// code of its owner's.
-    pub(super) fn feed(&mut self, message: &mut Option<Outgoing<'_>>) -> Result<(), SendError> {
+    pub(crate) fn feed(&mut self, message: &mut Option<Outgoing<'_>>) -> Result<(), SendError> {
         self.outbox.check()?;
         match message.take() {
             Some(message) => self.outbox.feed(message),
@@ -462,7 +462,7 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// As [`feed`](Tx::feed), however much is queued.
-    pub(super) fn feed_reserved(
+    pub(crate) fn feed_reserved(
         &mut self,
         message: &mut Option<Outgoing<'_>>,
     ) -> Result<(), SendError> {
@@ -486,28 +486,28 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// Keeps all others from queueing data until it is given up.
-    pub(super) fn claim(&mut self) -> Result<(), SendError> {
+    pub(crate) fn claim(&mut self) -> Result<(), SendError> {
         self.outbox.check()?;
         self.claimed = true;
         Ok(())
     }
 
-    pub(super) fn give_up_claim(&mut self) {
+    pub(crate) fn give_up_claim(&mut self) {
         self.claimed = false;
     }
 
-    pub(super) fn take_permit(&mut self) -> Result<(), SendError> {
+    pub(crate) fn take_permit(&mut self) -> Result<(), SendError> {
         self.outbox.check()?;
         self.permits += 1;
         Ok(())
     }
 
-    pub(super) fn return_permit(&mut self) {
+    pub(crate) fn return_permit(&mut self) {
         self.permits -= 1;
     }
 
     /// Ends a connection that only lanes are left of: says so to the peer, if the transport takes it.
-    pub(super) fn abandon(&mut self, close: &CloseFrame) {
+    pub(crate) fn abandon(&mut self, close: &CloseFrame) {
         let is_written = |polled| matches!(polled, Poll::Ready(Ok(())));
         if is_written(self.poll_write_out()) {
             let _ = self.close(close);
@@ -519,12 +519,12 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// See [`PollWrite::unacknowledged`].
-    pub(super) fn unacknowledged(&self) -> Option<usize> {
+    pub(crate) fn unacknowledged(&self) -> Option<usize> {
         self.io.as_ref()?.unacknowledged()
     }
 
     /// The transport, once the connection is over.
-    pub(super) fn take_io_if_over(&mut self) -> Option<W> {
+    pub(crate) fn take_io_if_over(&mut self) -> Option<W> {
         if self.outbox.state() == State::Closed {
             self.blocked = false;
             self.dirty = false;

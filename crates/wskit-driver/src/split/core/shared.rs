@@ -25,7 +25,7 @@ pub(crate) struct Shared<T: Transport> {
     socket: Arc<SocketWaker>,
     socket_waker: Waker,
     /// The reading half, once its owner has dropped it: then those who write read too.
-    pub(super) seat: Mutex<Seat<T>>,
+    pub(crate) seat: Mutex<Seat<T>>,
     /// Readers and writers; lanes and weak writers do not keep a connection.
     owners: AtomicUsize,
     timer: Mutex<T::Timer>,
@@ -38,7 +38,7 @@ pub(crate) struct Shared<T: Transport> {
 /// A place among those who wait. Left when it is dropped.
 pub(crate) struct Place<'a, T: Transport> {
     shared: &'a Shared<T>,
-    pub(super) key: Option<Key>,
+    pub(crate) key: Option<Key>,
 }
 
 impl<'a, T: Transport> Place<'a, T> {
@@ -47,7 +47,7 @@ impl<'a, T: Transport> Place<'a, T> {
     }
 
     /// Polls `attempt` under the lock, and waits for what it says if it cannot go on.
-    pub(super) fn poll<R>(
+    pub(crate) fn poll<R>(
         &mut self,
         cx: &mut Context<'_>,
         attempt: impl FnMut(&mut Tx<T::Write>, &mut Option<Key>) -> Result<R, Wait>,
@@ -56,7 +56,7 @@ impl<'a, T: Transport> Place<'a, T> {
     }
 
     /// Calls `enter` once there is room and it is this one's turn.
-    pub(super) fn poll_enter(
+    pub(crate) fn poll_enter(
         &mut self,
         cx: &mut Context<'_>,
         enter: fn(&mut Tx<T::Write>) -> Result<(), SendError>,
@@ -132,7 +132,7 @@ impl<T: Transport> Shared<T> {
     }
 
     /// Calls `attempt` under the lock. If it cannot go on, this task is woken when it may.
-    pub(super) fn poll_in<R>(
+    pub(crate) fn poll_in<R>(
         &self,
         cx: &mut Context<'_>,
         key: &mut Option<Key>,
@@ -181,7 +181,7 @@ impl<T: Transport> Shared<T> {
     }
 
     /// Leaves a place of somebody who no longer waits.
-    pub(super) fn give_up(&self, key: &mut Option<Key>) {
+    pub(crate) fn give_up(&self, key: &mut Option<Key>) {
         if let Some(key) = key.take() {
             self.with_tx(|tx| tx.give_up(key));
         }
@@ -212,7 +212,7 @@ impl<T: Transport> Shared<T> {
     }
 
     /// The waker that the transport is to be polled with by those who write.
-    pub(super) fn socket_waker(&self) -> &Waker {
+    pub(crate) fn socket_waker(&self) -> &Waker {
         &self.socket_waker
     }
 
@@ -238,7 +238,7 @@ impl<T: Transport> Shared<T> {
 
     /// To be asked before a poll that may end in [`wait_as_reader`](Shared::wait_as_reader): another
     /// ticket after it says that the transport has woken its writer meanwhile.
-    pub(super) fn ticket(&self) -> usize {
+    pub(crate) fn ticket(&self) -> usize {
         self.socket.ticket()
     }
 
@@ -247,17 +247,17 @@ impl<T: Transport> Shared<T> {
     }
 
     /// The reader no longer waits.
-    pub(super) fn forget_reader(&self) {
+    pub(crate) fn forget_reader(&self) {
         drop(self.socket.take_reader());
     }
 
     /// Adds a writer beside a reader or a writer.
-    pub(super) fn own(&self) {
+    pub(crate) fn own(&self) {
         self.owners.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Adds a writer; false if there is no reader and no writer left.
-    pub(super) fn try_own(&self) -> bool {
+    pub(crate) fn try_own(&self) -> bool {
         let mut owners = self.owners.load(Ordering::Acquire);
         loop {
             if owners == 0 {
@@ -275,13 +275,13 @@ impl<T: Transport> Shared<T> {
         }
     }
 
-    pub(super) fn is_owned(&self) -> bool {
+    pub(crate) fn is_owned(&self) -> bool {
         self.owners.load(Ordering::Acquire) > 0
     }
 
     /// A reader or a writer has gone. With the last one the connection ends, though lanes may be left:
     /// nothing reads from it any more. Returns whether it was the last one.
-    pub(super) fn disown(&self) -> bool {
+    pub(crate) fn disown(&self) -> bool {
         let is_last = self.owners.fetch_sub(1, Ordering::AcqRel) == 1;
         if is_last {
             let close = CloseFrame::new(CloseCode::GOING_AWAY, "");
@@ -295,7 +295,7 @@ impl<T: Transport> Shared<T> {
         is_last
     }
 
-    pub(super) fn is_parked(&self) -> bool {
+    pub(crate) fn is_parked(&self) -> bool {
         self.flags.load(Ordering::Acquire) & PARKED != 0
     }
 
@@ -309,7 +309,7 @@ impl<T: Transport> Shared<T> {
 
     /// Queues a message once there is room and it is this one's turn. With `flush`, goes on until it is
     /// written.
-    pub(super) fn poll_send(
+    pub(crate) fn poll_send(
         &self,
         cx: &mut Context<'_>,
         place: &mut Place<'_, T>,
@@ -344,7 +344,7 @@ impl<T: Transport> Shared<T> {
     }
 
     /// Writes until everything that was queued at the first poll is out. `target` keeps what that is.
-    pub(super) fn poll_flush(
+    pub(crate) fn poll_flush(
         &self,
         cx: &mut Context<'_>,
         key: &mut Option<Key>,

@@ -5,22 +5,22 @@ use std::task::Poll;
 use wskit_proto::{CloseCode, CloseFrame, QueuedMessage, SendError, State};
 
 use super::flags::{DUE, LANES};
-use super::lane::Pushed;
-use super::lane_config::Overflow;
-use super::lanes::{LaneId, Lanes};
 use super::tx::{PERMIT, Tx};
 use crate::error::ConnectionError;
+use crate::split::lane::Pushed;
+use crate::split::lanes::Overflow;
+use crate::split::lanes::{LaneId, Lanes};
 use crate::transport::PollWrite;
 
 impl<W: PollWrite> Tx<W> {
     /// The lanes, which are there from the first time on.
-    pub(super) fn lanes(&mut self) -> &mut Lanes {
+    pub(crate) fn lanes(&mut self) -> &mut Lanes {
         self.lanes.get_or_insert_default()
     }
 
     /// Writes if a lane has no room for this message: what it displaces, or is refused for, must not
     /// be what the socket would have taken.
-    pub(super) fn make_room(
+    pub(crate) fn make_room(
         &mut self,
         lane: LaneId,
         message: Option<&QueuedMessage>,
@@ -35,7 +35,7 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// Takes a message into a lane, or closes the connection if the lane has it so.
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         lane: LaneId,
         message: &mut Option<QueuedMessage>,
@@ -57,12 +57,12 @@ impl<W: PollWrite> Tx<W> {
         pushed
     }
 
-    pub(super) fn waits_for_room(&mut self, lane: LaneId) -> bool {
+    pub(crate) fn waits_for_room(&mut self, lane: LaneId) -> bool {
         self.lanes().policy(lane) == Overflow::Wait
     }
 
     /// Whether messages of the lanes may be encoded now.
-    pub(super) fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&self) -> bool {
         self.lanes.as_ref().is_some_and(|lanes| {
             lanes.is_due(self.outbox.queued())
                 && !self.claimed
@@ -72,13 +72,13 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// The next message that waits in a lane, if it may go before those who stand in the line.
-    pub(super) fn next_in_lanes(&mut self) -> Option<QueuedMessage> {
+    pub(crate) fn next_in_lanes(&mut self) -> Option<QueuedMessage> {
         let line_waits = self.waiting.has_line();
         self.lanes.as_mut()?.next(line_waits)
     }
 
     /// Encodes what is next while little is encoded.
-    pub(super) fn drain_lanes(&mut self) {
+    pub(crate) fn drain_lanes(&mut self) {
         while self.is_due() {
             let Some(mut message) = self.next_in_lanes() else {
                 return;
@@ -90,7 +90,7 @@ impl<W: PollWrite> Tx<W> {
 
     /// What the flags say of the lanes. Wakes those whose messages have left.
     #[cold]
-    pub(super) fn settle_lanes(&mut self) -> usize {
+    pub(crate) fn settle_lanes(&mut self) -> usize {
         let is_due = self.is_due();
         let is_open = self.outbox.state() == State::Open;
         let Some(lanes) = &mut self.lanes else {

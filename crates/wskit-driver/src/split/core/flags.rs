@@ -1,20 +1,20 @@
 //! What the sending half says of itself without its lock.
 
 /// Something is queued or not flushed.
-pub(super) const UNFLUSHED: usize = 1;
+pub(crate) const UNFLUSHED: usize = 1;
 /// The queue is over its high-water mark.
-pub(super) const OVER: usize = 2;
+pub(crate) const OVER: usize = 2;
 /// Not open any more.
-pub(super) const CLOSING: usize = 4;
+pub(crate) const CLOSING: usize = 4;
 /// Over.
-pub(super) const CLOSED: usize = 8;
+pub(crate) const CLOSED: usize = 8;
 /// Messages wait in lanes.
-pub(super) const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 /// Some of them could be encoded now.
-pub(super) const DUE: usize = 32;
+pub(crate) const DUE: usize = 32;
 /// A message is being sent in pieces.
-pub(super) const CLAIMED: usize = 64;
+pub(crate) const CLAIMED: usize = 64;
 /// The reader was dropped: those who wait read in its place.
-pub(super) const PARKED: usize = 256;
+pub(crate) const PARKED: usize = 256;
 /// Somebody waits in the line, or for the transport to take bytes.
-pub(super) const CONTENDED: usize = 128;
+pub(crate) const CONTENDED: usize = 128;

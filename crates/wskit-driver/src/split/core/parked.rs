@@ -16,7 +16,7 @@ pub(crate) struct Parked<T: Transport> {
 }
 
 /// Who has the reading half.
-pub(super) enum Seat<T: Transport> {
+pub(crate) enum Seat<T: Transport> {
     /// The reader, or there is none any more.
     Taken,
     /// It is free: those who write read in the reader's place.
@@ -27,7 +27,7 @@ pub(super) enum Seat<T: Transport> {
 
 impl<T: Transport> Shared<T> {
     /// Leaves the reading half to those who write.
-    pub(super) fn park(&self, parked: Parked<T>) {
+    pub(crate) fn park(&self, parked: Parked<T>) {
         *lock(&self.seat) = Seat::Free(Box::new(parked));
         self.with_tx(Tx::park);
         if self.state() == State::Closed {
@@ -41,7 +41,7 @@ impl<T: Transport> Shared<T> {
     }
 
     /// Drops the reading half, unless it is in use. Of a connection that is over observers are told.
-    pub(super) fn leave_seat(&self) {
+    pub(crate) fn leave_seat(&self) {
         if self.state() == State::Closed {
             self.drive_parked();
         }
@@ -52,13 +52,13 @@ impl<T: Transport> Shared<T> {
     /// With the reader gone, control frames are still answered and messages thrown away, by those who
     /// call; one who waits is woken when more comes. The reading half is taken out for it: observers
     /// are told, and the transport is polled, without a lock.
-    pub(super) fn drive_parked(&self) {
+    pub(crate) fn drive_parked(&self) {
         self.drive_parked_as(false);
     }
 
     /// As [`drive_parked`](Shared::drive_parked), without telling observers anything: the next call that
     /// is awaited does.
-    pub(super) fn drive_parked_quietly(&self) {
+    pub(crate) fn drive_parked_quietly(&self) {
         self.drive_parked_as(true);
     }
 

@@ -32,7 +32,7 @@ const SIGNALLED: usize = 2;
 const WRITERS: usize = 4;
 
 impl SocketWaker {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             state: AtomicUsize::new(0),
             wakes: AtomicUsize::new(0),
@@ -41,52 +41,52 @@ impl SocketWaker {
     }
 
     /// The transport is about to be polled: what it said before no longer counts.
-    pub(super) fn begin(&self) {
+    pub(crate) fn begin(&self) {
         self.state.fetch_or(POLLING, Ordering::AcqRel);
         self.state.fetch_and(!SIGNALLED, Ordering::AcqRel);
     }
 
     /// As [`begin`](SocketWaker::begin), while another poll of the transport still waits for its signal.
-    pub(super) fn begin_beside(&self) {
+    pub(crate) fn begin_beside(&self) {
         self.state.fetch_or(POLLING, Ordering::AcqRel);
     }
 
     /// The poll is over. Returns whether the transport has woken meanwhile: then call
     /// [`wake_all`](SocketWaker::wake_all) without a lock.
-    pub(super) fn end(&self) -> bool {
+    pub(crate) fn end(&self) -> bool {
         self.state.fetch_and(!POLLING, Ordering::AcqRel) & SIGNALLED != 0
     }
 
     /// As [`is_signalled`](SocketWaker::is_signalled); what was stored before this is seen by those who
     /// are woken if it answers no.
-    pub(super) fn has_signalled_by_now(&self) -> bool {
+    pub(crate) fn has_signalled_by_now(&self) -> bool {
         self.state.fetch_or(0, Ordering::AcqRel) & SIGNALLED != 0
     }
 
     /// Takes note of what the transport said: there is nothing to write.
-    pub(super) fn note(&self) {
+    pub(crate) fn note(&self) {
         if self.is_signalled() {
             self.state.fetch_and(!SIGNALLED, Ordering::AcqRel);
         }
     }
 
     /// Has somebody poll the transport as if it had woken.
-    pub(super) fn signal(&self) {
+    pub(crate) fn signal(&self) {
         self.state.fetch_or(SIGNALLED, Ordering::AcqRel);
     }
 
     /// Whether the transport has woken since it was last polled.
-    pub(super) fn is_signalled(&self) -> bool {
+    pub(crate) fn is_signalled(&self) -> bool {
         self.state.load(Ordering::Acquire) & SIGNALLED != 0
     }
 
     /// Whether there are tasks that are to write.
-    pub(super) fn has_writers(&self) -> bool {
+    pub(crate) fn has_writers(&self) -> bool {
         self.state.load(Ordering::Acquire) & WRITERS != 0
     }
 
     /// Adds tasks that are to write.
-    pub(super) fn add_writers(&self, writers: Vec<(u64, Waker)>) {
+    pub(crate) fn add_writers(&self, writers: Vec<(u64, Waker)>) {
         if !writers.is_empty() {
             let mut slots = lock(&self.slots);
             slots.writers.extend(writers);
@@ -95,7 +95,7 @@ impl SocketWaker {
     }
 
     /// Removes a task that was to write, and gives its waker to drop.
-    pub(super) fn remove_writer(&self, number: u64) -> Option<Waker> {
+    pub(crate) fn remove_writer(&self, number: u64) -> Option<Waker> {
         let mut slots = lock(&self.slots);
         let at = slots.writers.iter().position(|writer| writer.0 == number)?;
         let (_, waker) = slots.writers.swap_remove(at);
@@ -106,12 +106,12 @@ impl SocketWaker {
     }
 
     /// How often the transport has woken.
-    pub(super) fn ticket(&self) -> usize {
+    pub(crate) fn ticket(&self) -> usize {
         self.wakes.load(Ordering::Acquire)
     }
 
     /// Sets the task that waits in the reader.
-    pub(super) fn set_reader(&self, waker: &Waker) {
+    pub(crate) fn set_reader(&self, waker: &Waker) {
         let known = |slots: &Slots| {
             let reader = slots.reader.as_ref();
             reader.is_some_and(|reader| reader.will_wake(waker))
@@ -124,18 +124,18 @@ impl SocketWaker {
         drop(before);
     }
 
-    pub(super) fn take_reader(&self) -> Option<Waker> {
+    pub(crate) fn take_reader(&self) -> Option<Waker> {
         lock(&self.slots).reader.take()
     }
 
-    pub(super) fn wake_reader(&self) {
+    pub(crate) fn wake_reader(&self) {
         if let Some(reader) = self.take_reader() {
             reader.wake();
         }
     }
 
     /// Wakes those who are to write, and the reader.
-    pub(super) fn wake_all(&self) {
+    pub(crate) fn wake_all(&self) {
         let woken = {
             let mut slots = lock(&self.slots);
             self.state.fetch_and(!WRITERS, Ordering::AcqRel);

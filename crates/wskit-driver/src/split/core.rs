@@ -1,0 +1,14 @@
+//! What the halves of a split connection share.
+
+mod flags;
+mod parked;
+mod shared;
+mod socket_waker;
+mod tx;
+mod tx_lanes;
+mod waiting;
+
+pub(super) use parked::Parked;
+pub(super) use shared::{Place, ReadSide, Shared};
+pub(super) use tx::Tx;
+pub(super) use waiting::{Key, Target, Wait};
