@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use wskit_proto::{CloseCode, CloseFrame, MessageKind, Outbox, SendError};
 
 use crate::error::ConnectionError;
-use crate::split::{Claim, Writer};
+use crate::split::{MessageLock, Writer};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -55,7 +55,7 @@ pub struct MessageWriter<'a, T: Transport> {
 
 enum To<'a, T: Transport> {
     Whole(&'a mut WebSocket<T>),
-    Split(Claim<'a, T>),
+    Split(MessageLock<'a, T>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +102,10 @@ impl<T: Transport> Writer<T> {
     /// # Cancel safety
     /// Safe: nothing is sent before the first write.
     pub async fn begin(&self, kind: MessageKind) -> Result<MessageWriter<'_, T>, ConnectionError> {
-        Ok(MessageWriter::new(To::Split(Claim::new(self).await?), kind))
+        Ok(MessageWriter::new(
+            To::Split(MessageLock::new(self).await?),
+            kind,
+        ))
     }
 }
 
@@ -209,8 +212,8 @@ impl<'a, T: Transport> MessageWriter<'a, T> {
             // Without waiting for room: it is a few bytes, and the others wait for it.
             self.piece(&[], true)?;
             self.stage = Stage::Finished;
-            if let To::Split(claim) = &mut self.to {
-                claim.give_up();
+            if let To::Split(lock) = &mut self.to {
+                lock.give_up();
             }
         }
         self.to.poll_flush(cx)
@@ -271,7 +274,7 @@ impl<T: Transport> To<'_, T> {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         match self {
             Self::Whole(ws) => ws.poll_room(cx),
-            Self::Split(claim) => claim.poll_room(cx),
+            Self::Split(lock) => lock.poll_room(cx),
         }
     }
 
@@ -281,14 +284,14 @@ impl<T: Transport> To<'_, T> {
     ) -> Result<(), ConnectionError> {
         match self {
             Self::Whole(ws) => f(ws.outbox()).map_err(|error| told(ws, error)),
-            Self::Split(claim) => claim.with_outbound(f),
+            Self::Split(lock) => lock.with_outbound(f),
         }
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         match self {
             Self::Whole(ws) => ws.poll_flush(cx),
-            Self::Split(claim) => claim.poll_flush(cx),
+            Self::Split(lock) => lock.poll_flush(cx),
         }
     }
 }

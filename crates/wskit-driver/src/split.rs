@@ -1,9 +1,9 @@
 //! A connection in two hands: one [`Reader`], many [`Writer`]s.
 
-mod claim;
 mod core;
 mod lane;
 mod lanes;
+mod message_lock;
 mod reader;
 mod sink;
 #[cfg(all(test, not(loom)))]
@@ -11,9 +11,9 @@ mod tests;
 mod weak;
 mod writer;
 
-pub(crate) use claim::Claim;
 pub use lane::{Buffered, Lane, Pushed};
 pub use lanes::{LaneConfig, Overflow, Priority};
+pub(crate) use message_lock::MessageLock;
 pub use reader::{ReadRef, Reader, ReaderPiece};
 pub use weak::WeakWriter;
 pub use writer::{WritePermit, Writer};

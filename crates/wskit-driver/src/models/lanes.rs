@@ -263,7 +263,7 @@ fn urgent_message_leaves_first() {
 
 /// A message in pieces keeps the lanes waiting until it is finished, and then they go on.
 #[test]
-fn claim_keeps_a_lane_out_and_lets_it_in() {
+fn message_lock_keeps_a_lane_out_and_lets_it_in() {
     model(2, || {
         let (reader, writer, socket) = split(usize::MAX);
         let mut lane = writer.lane(LaneConfig::new());

@@ -148,7 +148,7 @@ fn permit_that_is_dropped_lets_the_next_one_in() {
 
 /// A message in pieces begins when the permits from before are used up.
 #[test]
-fn claim_waits_for_permits() {
+fn message_lock_waits_for_permits() {
     model(3, || {
         // There would be room for both.
         let (ws, socket) = connection(Clock::still(), usize::MAX, 1 << 20);
@@ -175,7 +175,7 @@ fn claim_waits_for_permits() {
 ///
 /// Proves: R6455-5.4-c
 #[test]
-fn claim_keeps_another_writer_out_and_lets_it_in() {
+fn message_lock_keeps_another_writer_out_and_lets_it_in() {
     model(3, || {
         let (reader, writer, socket) = split(usize::MAX);
         let streaming = {
@@ -203,7 +203,7 @@ fn claim_keeps_another_writer_out_and_lets_it_in() {
 
 /// A sink has no place in the line, and waits for a message in pieces all the same.
 #[test]
-fn claim_keeps_a_sink_out_and_lets_it_in() {
+fn message_lock_keeps_a_sink_out_and_lets_it_in() {
     model(3, || {
         let (reader, mut writer, socket) = split(usize::MAX);
         let message = block_on(writer.begin(MessageKind::Binary)).unwrap();

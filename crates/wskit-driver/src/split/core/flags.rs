@@ -13,7 +13,7 @@ pub(crate) const LANES: usize = 16;
 /// Some of them could be encoded now.
 pub(crate) const DUE: usize = 32;
 /// A message is being sent in pieces.
-pub(crate) const CLAIMED: usize = 64;
+pub(crate) const MESSAGE_OPEN: usize = 64;
 /// The reader was dropped: those who wait read in its place.
 pub(crate) const PARKED: usize = 256;
 /// Somebody waits in the line, or for the transport to take bytes.

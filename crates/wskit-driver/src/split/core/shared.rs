@@ -7,7 +7,7 @@ use wskit_proto::{
     WithOutbound,
 };
 
-use super::flags::{CLAIMED, CLOSED, CLOSING, CONTENDED, LANES, OVER, PARKED, UNFLUSHED};
+use super::flags::{CLOSED, CLOSING, CONTENDED, LANES, MESSAGE_OPEN, OVER, PARKED, UNFLUSHED};
 use super::parked::Seat;
 use super::socket_waker::SocketWaker;
 use super::tx::Tx;
@@ -462,7 +462,7 @@ impl<T: Transport> Link for ReadSide<'_, T> {
     }
 
     fn is_message_open(&self) -> bool {
-        self.shared.flags.load(Ordering::Acquire) & CLAIMED != 0
+        self.shared.flags.load(Ordering::Acquire) & MESSAGE_OPEN != 0
     }
 
     fn unacknowledged(&mut self) -> Option<usize> {

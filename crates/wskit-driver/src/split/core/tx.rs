@@ -3,7 +3,7 @@ use std::task::{Context, Poll, Waker};
 
 use wskit_proto::{CloseFrame, Outbound, Outgoing, SendError, State};
 
-use super::flags::{CLAIMED, CLOSED, CLOSING, CONTENDED, DUE, OVER, PARKED, UNFLUSHED};
+use super::flags::{CLOSED, CLOSING, CONTENDED, DUE, MESSAGE_OPEN, OVER, PARKED, UNFLUSHED};
 use super::socket_waker::SocketWaker;
 use super::waiting::{Effects, Entry, Key, Target, Wait, Waiting};
 use crate::error::ConnectionError;
@@ -34,7 +34,7 @@ pub(crate) struct Tx<W> {
     pub(crate) waiting: Waiting,
     pub(crate) permits: usize,
     /// Somebody sends a message in pieces: §5.4 lets no other message go between them.
-    pub(crate) claimed: bool,
+    pub(crate) message_open: bool,
     /// There once a lane has been opened.
     pub(crate) lanes: Option<Box<Lanes>>,
     /// The reader was dropped: those who wait read in its place.
@@ -68,7 +68,7 @@ impl<W: PollWrite> Tx<W> {
             jumped: 0,
             waiting: Waiting::default(),
             permits: 0,
-            claimed: false,
+            message_open: false,
             lanes: None,
             parked: false,
             effects: Effects::default(),
@@ -84,8 +84,8 @@ impl<W: PollWrite> Tx<W> {
         if self.outbox.is_over_high_water() {
             flags |= OVER;
         }
-        if self.claimed {
-            flags |= CLAIMED;
+        if self.message_open {
+            flags |= MESSAGE_OPEN;
         }
         if self.parked {
             flags |= PARKED;
@@ -117,7 +117,7 @@ impl<W: PollWrite> Tx<W> {
             self.effects.wake_reader = true;
             let effects = &mut self.effects;
             self.waiting.take_all(|entry| effects.wake(Some(entry)));
-        } else if before & !flags & CLAIMED != 0 {
+        } else if before & !flags & MESSAGE_OPEN != 0 {
             // A shutdown waits for it.
             self.effects.wake_reader = true;
         }
@@ -155,8 +155,8 @@ impl<W: PollWrite> Tx<W> {
             }
             self.effects.wake(Some(entry));
         }
-        if self.waiting.has_claim() && self.has_room_for_claim() {
-            let entry = self.waiting.take_claim();
+        if self.waiting.has_message_waiter() && self.has_room_in_message() {
+            let entry = self.waiting.take_message_waiter();
             self.effects.wake(entry);
         }
         if self.waiting.has_sinks() && self.has_room_for_sink() {
@@ -245,7 +245,7 @@ impl<W: PollWrite> Tx<W> {
 
     pub(crate) fn may_enter(&self, key: Option<Key>) -> bool {
         self.waiting.is_first(key)
-            && !self.claimed
+            && !self.message_open
             && self.outbox.has_room(self.permits * PERMIT)
             && self
                 .lanes
@@ -254,10 +254,10 @@ impl<W: PollWrite> Tx<W> {
     }
 
     pub(crate) fn has_room_for_sink(&self) -> bool {
-        !self.claimed && self.outbox.has_room(self.permits * PERMIT)
+        !self.message_open && self.outbox.has_room(self.permits * PERMIT)
     }
 
-    pub(crate) fn has_room_for_claim(&self) -> bool {
+    pub(crate) fn has_room_in_message(&self) -> bool {
         self.permits == 0 && self.outbox.has_room(0)
     }
 
@@ -443,7 +443,7 @@ impl<W: PollWrite> Tx<W> {
     /// does. The caller keeps the reason, whose owner may run code when it is dropped.
     pub(crate) fn close(&mut self, close: &CloseFrame) -> Result<(), SendError> {
         wskit_proto::Outbox::check_close(close)?;
-        if self.lanes.is_some() && !self.claimed {
+        if self.lanes.is_some() && !self.message_open {
             while let Some(mut message) = self.lanes.as_mut().and_then(|lanes| lanes.next(false)) {
                 let _ = self.outbox.feed_reserved(message.outgoing());
             }
@@ -486,14 +486,14 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// Keeps all others from queueing data until it is given up.
-    pub(crate) fn claim(&mut self) -> Result<(), SendError> {
+    pub(crate) fn lock_message(&mut self) -> Result<(), SendError> {
         self.outbox.check()?;
-        self.claimed = true;
+        self.message_open = true;
         Ok(())
     }
 
-    pub(crate) fn give_up_claim(&mut self) {
-        self.claimed = false;
+    pub(crate) fn unlock_message(&mut self) {
+        self.message_open = false;
     }
 
     pub(crate) fn take_permit(&mut self) -> Result<(), SendError> {

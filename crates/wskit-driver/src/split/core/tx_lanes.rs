@@ -65,7 +65,7 @@ impl<W: PollWrite> Tx<W> {
     pub(crate) fn is_due(&self) -> bool {
         self.lanes.as_ref().is_some_and(|lanes| {
             lanes.is_due(self.outbox.queued())
-                && !self.claimed
+                && !self.message_open
                 && self.outbox.has_room(self.permits * PERMIT)
                 && self.outbox.check().is_ok()
         })

@@ -21,7 +21,7 @@ pub(crate) struct Waiting {
     /// For a message of their lane to leave.
     lanes: BTreeMap<usize, Entry>,
     /// For room and the permits of others, with the right to send a message in pieces.
-    claim: Option<Entry>,
+    in_message: Option<Entry>,
 }
 
 /// What a flush waits for: a number of bytes of messages and Closes written since the split.
@@ -38,7 +38,7 @@ pub(crate) enum Wait {
     SinkRoom,
     End,
     Lane(LaneId),
-    Claim,
+    RoomInMessage,
 }
 
 /// A place among those who wait.
@@ -93,7 +93,7 @@ impl Waiting {
             && self.sinks.is_empty()
             && self.ends.is_empty()
             && self.lanes.is_empty()
-            && self.claim.is_none()
+            && self.in_message.is_none()
     }
 
     /// Whether somebody stands in the line.
@@ -124,7 +124,7 @@ impl Waiting {
             Wait::SinkRoom => self.sinks.get(&key.number),
             Wait::End => self.ends.get(&key.number),
             Wait::Lane(lane) => self.lanes.get(&lane.index()),
-            Wait::Claim => self.claim.as_ref(),
+            Wait::RoomInMessage => self.in_message.as_ref(),
         }
     }
 
@@ -153,7 +153,7 @@ impl Waiting {
             }
             Wait::End => self.ends.insert(number, entry),
             Wait::Lane(lane) => self.lanes.insert(lane.index(), entry),
-            Wait::Claim => self.claim.replace(entry),
+            Wait::RoomInMessage => self.in_message.replace(entry),
         }
     }
 
@@ -167,7 +167,7 @@ impl Waiting {
             Wait::SinkRoom => self.sinks.remove(&key.number),
             Wait::End => self.ends.remove(&key.number),
             Wait::Lane(lane) => self.lanes.remove(&lane.index()),
-            Wait::Claim => self.claim.take(),
+            Wait::RoomInMessage => self.in_message.take(),
         }
     }
 
@@ -200,12 +200,12 @@ impl Waiting {
         !self.sinks.is_empty()
     }
 
-    pub(crate) fn take_claim(&mut self) -> Option<Entry> {
-        self.claim.take()
+    pub(crate) fn take_message_waiter(&mut self) -> Option<Entry> {
+        self.in_message.take()
     }
 
-    pub(crate) fn has_claim(&self) -> bool {
-        self.claim.is_some()
+    pub(crate) fn has_message_waiter(&self) -> bool {
+        self.in_message.is_some()
     }
 
     pub(crate) fn take_lane(&mut self, lane: LaneId) -> Option<Entry> {
@@ -230,7 +230,7 @@ impl Waiting {
         core::mem::take(&mut self.lanes)
             .into_values()
             .for_each(&mut wake);
-        self.claim.take().into_iter().for_each(&mut wake);
+        self.in_message.take().into_iter().for_each(&mut wake);
     }
 
     /// Clones of the wakers of those who are to write when the transport takes bytes again: of one whose
@@ -247,7 +247,7 @@ impl Waiting {
     fn entries(&mut self) -> impl Iterator<Item = &mut Entry> {
         self.flushes
             .values_mut()
-            .chain(self.claim.iter_mut())
+            .chain(self.in_message.iter_mut())
             .chain(self.lanes.values_mut())
             .chain(self.line.values_mut().filter_map(Option::as_mut))
             .chain(self.ends.values_mut())

@@ -12,7 +12,7 @@ use crate::transport::Transport;
 
 /// The right to be the only one who queues data, while a message is sent in pieces (RFC 6455 §5.4:
 /// the fragments of two messages do not mix). Given up when it is dropped.
-pub(crate) struct Claim<'a, T: Transport> {
+pub(crate) struct MessageLock<'a, T: Transport> {
     shared: &'a Shared<T>,
     place: Place<'a, T>,
     /// What a flush in progress waits for.
@@ -20,20 +20,20 @@ pub(crate) struct Claim<'a, T: Transport> {
     held: bool,
 }
 
-impl<'a, T: Transport> Claim<'a, T> {
+impl<'a, T: Transport> MessageLock<'a, T> {
     /// Waits for its turn in the line, then for the permits that were given out before.
     pub(crate) async fn new(writer: &'a Writer<T>) -> Result<Self, ConnectionError> {
         let shared = &*writer.shared;
         let mut place = Place::new(shared);
-        poll_fn(|cx| place.poll_enter(cx, Tx::claim)).await?;
-        let mut claim = Self {
+        poll_fn(|cx| place.poll_enter(cx, Tx::lock_message)).await?;
+        let mut lock = Self {
             shared,
             place,
             target: None,
             held: true,
         };
-        poll_fn(|cx| claim.poll_room(cx)).await?;
-        Ok(claim)
+        poll_fn(|cx| lock.poll_room(cx)).await?;
+        Ok(lock)
     }
 
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
@@ -46,10 +46,10 @@ impl<'a, T: Transport> Claim<'a, T> {
             if tx.outbox.state() != State::Open {
                 return Ok(Err(SendError::Closed.into()));
             }
-            if tx.has_room_for_claim() {
+            if tx.has_room_in_message() {
                 Ok(Ok(()))
             } else {
-                Err(Wait::Claim)
+                Err(Wait::RoomInMessage)
             }
         })
     }
@@ -76,12 +76,12 @@ impl<'a, T: Transport> Claim<'a, T> {
     /// Lets the others in.
     pub(crate) fn give_up(&mut self) {
         if core::mem::take(&mut self.held) {
-            self.shared.with_tx(Tx::give_up_claim);
+            self.shared.with_tx(Tx::unlock_message);
         }
     }
 }
 
-impl<T: Transport> Drop for Claim<'_, T> {
+impl<T: Transport> Drop for MessageLock<'_, T> {
     fn drop(&mut self) {
         self.give_up();
     }
