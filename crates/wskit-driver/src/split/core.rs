@@ -11,4 +11,4 @@ mod waiting;
 pub(super) use parked::Parked;
 pub(super) use shared::{Place, ReadSide, Shared};
 pub(super) use tx::Tx;
-pub(super) use waiting::{Key, Target, Wait};
+pub(super) use waiting::{FlushTarget, Key, Wait};

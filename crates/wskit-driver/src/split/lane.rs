@@ -4,8 +4,8 @@ use std::task::Poll;
 
 use wskit_proto::{Outgoing, QueuedMessage, SendError, State};
 
+use super::core::{FlushTarget, Wait};
 use super::core::{Place, Shared};
-use super::core::{Target, Wait};
 use super::lanes::LaneConfig;
 use super::lanes::LaneId;
 use super::writer::Writer;
@@ -171,7 +171,7 @@ impl<T: Transport> Lane<T> {
         let mut place = Place::new(&self.shared);
         // This number of messages of the lane has to have gone; then the target has to be written.
         let entered = self.shared.with_tx(|tx| tx.lanes().entered(self.id));
-        let mut target: Option<Target> = None;
+        let mut target: Option<FlushTarget> = None;
         poll_fn(|cx| {
             let flushed = place.poll(cx, |tx, _| {
                 if target.is_none() {

@@ -4,8 +4,8 @@ use std::task::{Context, Poll, ready};
 use wskit_proto::{Outbox, SendError, State};
 
 use super::core::Tx;
+use super::core::{FlushTarget, Wait};
 use super::core::{Place, Shared};
-use super::core::{Target, Wait};
 use super::writer::Writer;
 use crate::error::ConnectionError;
 use crate::transport::Transport;
@@ -16,7 +16,7 @@ pub(crate) struct MessageLock<'a, T: Transport> {
     shared: &'a Shared<T>,
     place: Place<'a, T>,
     /// What a flush in progress waits for.
-    target: Option<Target>,
+    target: Option<FlushTarget>,
     held: bool,
 }
 

@@ -11,7 +11,7 @@ use wskit_proto::{
 
 use super::core::Shared;
 use super::core::Tx;
-use super::core::{Key, Target, Wait};
+use super::core::{FlushTarget, Key, Wait};
 use super::writer::Writer;
 use crate::error::ConnectionError;
 use crate::transport::{PollWrite, Timer, Transport};
@@ -20,7 +20,7 @@ use crate::transport::{PollWrite, Timer, Transport};
 pub(super) struct SinkState<C> {
     key: Option<Key>,
     /// What has to be written for everything fed through this sink to be out.
-    target: Option<Target>,
+    target: Option<FlushTarget>,
     /// A message that came while another writer was sending one in pieces.
     held: Option<Outgoing<'static>>,
     closing: Option<Closing<C>>,

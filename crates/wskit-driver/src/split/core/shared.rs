@@ -11,7 +11,7 @@ use super::flags::{CLOSED, CLOSING, CONTENDED, LANES, MESSAGE_OPEN, OVER, PARKED
 use super::parked::Seat;
 use super::socket_waker::SocketWaker;
 use super::tx::Tx;
-use super::waiting::{Entry, Key, Target, Wait};
+use super::waiting::{Entry, FlushTarget, Key, Wait};
 use crate::error::ConnectionError;
 use crate::link::Link;
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering, lock};
@@ -314,7 +314,7 @@ impl<T: Transport> Shared<T> {
         cx: &mut Context<'_>,
         place: &mut Place<'_, T>,
         message: &mut Option<Outgoing<'_>>,
-        target: &mut Option<Target>,
+        target: &mut Option<FlushTarget>,
         flush: bool,
     ) -> Poll<Result<(), ConnectionError>> {
         let polled = place.poll(cx, |tx, key| {
@@ -348,8 +348,8 @@ impl<T: Transport> Shared<T> {
         &self,
         cx: &mut Context<'_>,
         key: &mut Option<Key>,
-        target: &mut Option<Target>,
-        wait: fn(Target) -> Wait,
+        target: &mut Option<FlushTarget>,
+        wait: fn(FlushTarget) -> Wait,
     ) -> Poll<Result<(), ConnectionError>> {
         let polled = self.poll_in(cx, key, |tx, _| {
             let target = *target.get_or_insert_with(|| tx.flush_target());

@@ -5,7 +5,7 @@ use wskit_proto::{CloseFrame, Outbound, Outgoing, SendError, State};
 
 use super::flags::{CLOSED, CLOSING, CONTENDED, DUE, MESSAGE_OPEN, OVER, PARKED, UNFLUSHED};
 use super::socket_waker::SocketWaker;
-use super::waiting::{Effects, Entry, Key, Target, Wait, Waiting};
+use super::waiting::{Effects, Entry, FlushTarget, Key, Wait, Waiting};
 use crate::error::ConnectionError;
 use crate::link::{poll_write_out, uninterrupted};
 use crate::split::lanes::Lanes;
@@ -303,18 +303,18 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// What has to be written for everything queued now to be out.
-    pub(crate) fn flush_target(&self) -> Target {
+    pub(crate) fn flush_target(&self) -> FlushTarget {
         // With what is lost it is never reached.
         let queued = self.outbox.queued() as u64 + self.outbox.lost();
-        Target(self.written + signed(queued) - self.jumped)
+        FlushTarget(self.written + signed(queued) - self.jumped)
     }
 
-    fn target_written(&self) -> Target {
-        Target(self.written - self.jumped)
+    fn target_written(&self) -> FlushTarget {
+        FlushTarget(self.written - self.jumped)
     }
 
     /// Ready once everything up to `target` is written and flushed.
-    pub(crate) fn poll_flush(&mut self, target: Target) -> Poll<Result<(), ConnectionError>> {
+    pub(crate) fn poll_flush(&mut self, target: FlushTarget) -> Poll<Result<(), ConnectionError>> {
         if self.is_flushed(target) {
             return Poll::Ready(Ok(()));
         }
@@ -347,8 +347,8 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// Whether everything up to `target` has been written, and passed on by the transport.
-    fn is_flushed(&self, target: Target) -> bool {
-        Target(self.flushed - self.jumped) >= target
+    fn is_flushed(&self, target: FlushTarget) -> bool {
+        FlushTarget(self.flushed - self.jumped) >= target
     }
 
     /// Calls `f`, which may queue control frames.

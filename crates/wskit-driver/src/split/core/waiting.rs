@@ -13,7 +13,7 @@ pub(crate) struct Waiting {
     /// For room and their turn, in the order in which they came.
     line: BTreeMap<u64, Option<Entry>>,
     /// For bytes to be written, by how many that takes.
-    flushes: BTreeMap<(Target, u64), Entry>,
+    flushes: BTreeMap<(FlushTarget, u64), Entry>,
     /// Sinks that wait for room. A sink that is not polled any more says nothing, so it has no turn.
     sinks: BTreeMap<u64, Entry>,
     /// For the end of the connection.
@@ -26,15 +26,15 @@ pub(crate) struct Waiting {
 
 /// What a flush waits for: a number of bytes of messages and Closes written since the split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Target(pub(crate) i64);
+pub(crate) struct FlushTarget(pub(crate) i64);
 
 /// What somebody waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
     Line,
-    Flush(Target),
+    Flush(FlushTarget),
     /// As `Flush`, by a sink, which may not be polled any more.
-    SinkFlush(Target),
+    SinkFlush(FlushTarget),
     SinkRoom,
     End,
     Lane(LaneId),
@@ -187,7 +187,7 @@ impl Waiting {
     }
 
     /// Somebody whose flush is done when so much has been written.
-    pub(crate) fn take_flushed(&mut self, written: Target) -> Option<Entry> {
+    pub(crate) fn take_flushed(&mut self, written: FlushTarget) -> Option<Entry> {
         let first = self.flushes.first_entry()?;
         (first.key().0 <= written).then(|| first.remove())
     }
