@@ -6,9 +6,9 @@ mod shared;
 mod socket_waker;
 mod tx;
 mod tx_lanes;
-mod waiting;
+mod wait_queue;
 
 pub(super) use parked::Parked;
 pub(super) use shared::{Place, ReadSide, Shared};
 pub(super) use tx::Tx;
-pub(super) use waiting::{FlushTarget, Key, Wait};
+pub(super) use wait_queue::{FlushTarget, Key, Wait};

@@ -11,7 +11,7 @@ use super::flags::{CLOSED, CLOSING, CONTENDED, LANES, MESSAGE_OPEN, OVER, PARKED
 use super::parked::Seat;
 use super::socket_waker::SocketWaker;
 use super::tx::Tx;
-use super::waiting::{Entry, FlushTarget, Key, Wait};
+use super::wait_queue::{Entry, FlushTarget, Key, Wait};
 use crate::error::ConnectionError;
 use crate::link::Link;
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering, lock};
@@ -161,7 +161,7 @@ impl<T: Transport> Shared<T> {
                     self.release(tx);
                 }
                 Err(wait) => {
-                    let waits = if tx.waiting.holds(*key, wait, cx.waker()) {
+                    let waits = if tx.queue.holds(*key, wait, cx.waker()) {
                         true
                     } else if let Some(entry) = entry.take() {
                         tx.enter(key, wait, entry);
@@ -388,7 +388,7 @@ impl<W: crate::transport::PollWrite> Tx<W> {
                 self.leave(key);
             }
         }
-        let old = self.waiting.enter(key, wait, entry);
+        let old = self.queue.enter(key, wait, entry);
         if let (Some(old), Some(key)) = (&old, *key) {
             if !old.is_whole() {
                 // The socket's waker has the old waker, which may wake another task.

@@ -5,7 +5,7 @@ use wskit_proto::{CloseFrame, Outbound, Outgoing, SendError, State};
 
 use super::flags::{CLOSED, CLOSING, CONTENDED, DUE, MESSAGE_OPEN, OVER, PARKED, UNFLUSHED};
 use super::socket_waker::SocketWaker;
-use super::waiting::{Effects, Entry, FlushTarget, Key, Wait, Waiting};
+use super::wait_queue::{Effects, Entry, FlushTarget, Key, Wait, WaitQueue};
 use crate::error::ConnectionError;
 use crate::link::{poll_write_out, uninterrupted};
 use crate::split::lanes::Lanes;
@@ -31,7 +31,7 @@ pub(crate) struct Tx<W> {
     flushed: i64,
     /// Bytes of control frames queued since the split, which may go before data queued earlier.
     jumped: i64,
-    pub(crate) waiting: Waiting,
+    pub(crate) queue: WaitQueue,
     pub(crate) permits: usize,
     /// Somebody sends a message in pieces: §5.4 lets no other message go between them.
     pub(crate) message_open: bool,
@@ -66,7 +66,7 @@ impl<W: PollWrite> Tx<W> {
             // What was written before the split is passed on with the first flush.
             flushed: if dirty { -1 } else { 0 },
             jumped: 0,
-            waiting: Waiting::default(),
+            queue: WaitQueue::default(),
             permits: 0,
             message_open: false,
             lanes: None,
@@ -90,7 +90,7 @@ impl<W: PollWrite> Tx<W> {
         if self.parked {
             flags |= PARKED;
         }
-        if self.blocked || self.waiting.has_line() {
+        if self.blocked || self.queue.has_line() {
             flags |= CONTENDED;
         }
         match self.outbox.state() {
@@ -116,24 +116,24 @@ impl<W: PollWrite> Tx<W> {
             // The reader has a deadline to arm, or an end to tell.
             self.effects.wake_reader = true;
             let effects = &mut self.effects;
-            self.waiting.take_all(|entry| effects.wake(Some(entry)));
+            self.queue.take_all(|entry| effects.wake(Some(entry)));
         } else if before & !flags & MESSAGE_OPEN != 0 {
             // A shutdown waits for it.
             self.effects.wake_reader = true;
         }
-        if !self.waiting.is_empty() {
+        if !self.queue.is_empty() {
             self.settle_waiting();
         }
         // Those who wait cannot go on before something is written, and no task may be about to.
         let is_left = flags & UNFLUSHED != 0
             && !self.blocked
-            && !self.waiting.is_empty()
+            && !self.queue.is_empty()
             && !self.effects.wakes_somebody();
         if is_left || flags & !before & DUE != 0 {
             self.have_somebody_write();
         }
         if (self.blocked || self.parked) && !self.socket.has_writers() {
-            self.socket.add_writers(self.waiting.take_for_socket());
+            self.socket.add_writers(self.queue.take_for_socket());
             // It may have woken before they were there.
             self.effects.wake_socket |= self.is_to_be_polled();
         }
@@ -142,28 +142,28 @@ impl<W: PollWrite> Tx<W> {
 
     /// Wakes those whose turn has come.
     fn settle_waiting(&mut self) {
-        if let Some(key) = self.waiting.first_in_line() {
+        if let Some(key) = self.queue.first_in_line() {
             if self.may_enter(Some(key)) {
-                let first = self.waiting.take_first_in_line();
+                let first = self.queue.take_first_in_line();
                 self.effects.wake(first);
             }
         }
         let written = self.target_written();
-        while let Some(entry) = self.waiting.take_flushed(written) {
+        while let Some(entry) = self.queue.take_flushed(written) {
             if !entry.is_whole() {
                 self.undo_designation(entry.number());
             }
             self.effects.wake(Some(entry));
         }
-        if self.waiting.has_message_waiter() && self.has_room_in_message() {
-            let entry = self.waiting.take_message_waiter();
+        if self.queue.has_message_waiter() && self.has_room_in_message() {
+            let entry = self.queue.take_message_waiter();
             self.effects.wake(entry);
         }
-        if self.waiting.has_sinks() && self.has_room_for_sink() {
+        if self.queue.has_sinks() && self.has_room_for_sink() {
             // The next one is woken when this one has sent. It may never be polled again, so all are
             // when the queue is empty.
             loop {
-                let Some(entry) = self.waiting.take_sink() else {
+                let Some(entry) = self.queue.take_sink() else {
                     break;
                 };
                 self.effects.wake(Some(entry));
@@ -177,7 +177,7 @@ impl<W: PollWrite> Tx<W> {
     /// Has the reader, if it waits, and one of those who wait look for what there is to write.
     fn have_somebody_write(&mut self) {
         self.socket.signal();
-        self.socket.add_writers(self.waiting.take_for_socket());
+        self.socket.add_writers(self.queue.take_for_socket());
         self.effects.wake_socket = true;
     }
 
@@ -221,13 +221,13 @@ impl<W: PollWrite> Tx<W> {
     /// Leaves a place. Returns whether it was still waiting, `None` if it had none.
     pub(crate) fn leave(&mut self, key: Key) -> Option<bool> {
         let was_in_line = key.wait() == Wait::Line;
-        let entry = self.waiting.leave(key);
+        let entry = self.queue.leave(key);
         let was_waiting = entry.as_ref().map(Entry::is_whole);
         if was_waiting == Some(false) {
             self.undo_designation(key.number);
         }
         self.effects.drop(entry);
-        if was_in_line && !self.waiting.has_line() {
+        if was_in_line && !self.queue.has_line() {
             if let Some(lanes) = &mut self.lanes {
                 lanes.leave_line();
             }
@@ -244,7 +244,7 @@ impl<W: PollWrite> Tx<W> {
     }
 
     pub(crate) fn may_enter(&self, key: Option<Key>) -> bool {
-        self.waiting.is_first(key)
+        self.queue.is_first(key)
             && !self.message_open
             && self.outbox.has_room(self.permits * PERMIT)
             && self

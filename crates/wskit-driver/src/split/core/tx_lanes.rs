@@ -73,7 +73,7 @@ impl<W: PollWrite> Tx<W> {
 
     /// The next message that waits in a lane, if it may go before those who stand in the line.
     pub(crate) fn next_in_lanes(&mut self) -> Option<QueuedMessage> {
-        let line_waits = self.waiting.has_line();
+        let line_waits = self.queue.has_line();
         self.lanes.as_mut()?.next(line_waits)
     }
 
@@ -105,7 +105,7 @@ impl<W: PollWrite> Tx<W> {
             }
         }
         for lane in lanes.take_moved() {
-            let entry = self.waiting.take_lane(lane);
+            let entry = self.queue.take_lane(lane);
             self.effects.wake(entry);
         }
         flags

@@ -8,7 +8,7 @@ use crate::split::lanes::LaneId;
 /// An entry has a number, by which it is removed when its future is dropped. A waker leaves its entry
 /// when it is woken, so each wait wakes once.
 #[derive(Default)]
-pub(crate) struct Waiting {
+pub(crate) struct WaitQueue {
     next: u64,
     /// For room and their turn, in the order in which they came.
     line: BTreeMap<u64, Option<Entry>>,
@@ -85,7 +85,7 @@ impl Key {
     }
 }
 
-impl Waiting {
+impl WaitQueue {
     /// Whether there is no entry.
     pub(crate) fn is_empty(&self) -> bool {
         self.line.is_empty()
