@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use wskit_proto::{Outgoing, QueuedMessage, SendError, State};
 
-use super::core::{FlushTarget, Wait};
+use super::core::{FlushTarget, WaitFor};
 use super::core::{Place, Shared};
 use super::lanes::LaneConfig;
 use super::lanes::LaneId;
@@ -135,7 +135,7 @@ impl<T: Transport> Lane<T> {
                     Err(SendError::QueueFull)
                         if message.is_some() && tx.waits_for_room(self.id) =>
                     {
-                        Err(Wait::Lane(self.id))
+                        Err(WaitFor::Lane(self.id))
                     }
                     Err(error) => Ok(Err(error.into())),
                 }
@@ -182,7 +182,7 @@ impl<T: Transport> Lane<T> {
                     }
                     if !tx.lanes().have_gone(self.id, entered) {
                         return if tx.outbox.state() == State::Open {
-                            Err(Wait::Lane(self.id))
+                            Err(WaitFor::Lane(self.id))
                         } else {
                             Ok(Err(SendError::Closed.into()))
                         };
@@ -191,7 +191,7 @@ impl<T: Transport> Lane<T> {
                 let target = *target.get_or_insert_with(|| tx.flush_target());
                 match tx.poll_flush(target) {
                     Poll::Ready(flushed) => Ok(flushed),
-                    Poll::Pending => Err(Wait::Flush(target)),
+                    Poll::Pending => Err(WaitFor::Flush(target)),
                 }
             });
             self.shared.drive_parked();

@@ -4,7 +4,7 @@ use std::task::{Context, Poll, ready};
 use wskit_proto::{Outbox, SendError, State};
 
 use super::core::Tx;
-use super::core::{FlushTarget, Wait};
+use super::core::{FlushTarget, WaitFor};
 use super::core::{Place, Shared};
 use super::writer::Writer;
 use crate::error::ConnectionError;
@@ -49,7 +49,7 @@ impl<'a, T: Transport> MessageLock<'a, T> {
             if tx.has_room_in_message() {
                 Ok(Ok(()))
             } else {
-                Err(Wait::RoomInMessage)
+                Err(WaitFor::RoomInMessage)
             }
         })
     }
@@ -64,11 +64,12 @@ impl<'a, T: Transport> MessageLock<'a, T> {
     }
 
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
-        let flushed =
-            ready!(
-                self.shared
-                    .poll_flush(cx, &mut self.place.key, &mut self.target, Wait::Flush)
-            );
+        let flushed = ready!(self.shared.poll_flush(
+            cx,
+            &mut self.place.key,
+            &mut self.target,
+            WaitFor::Flush
+        ));
         self.target = None;
         Poll::Ready(flushed)
     }

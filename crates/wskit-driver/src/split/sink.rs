@@ -11,7 +11,7 @@ use wskit_proto::{
 
 use super::core::Shared;
 use super::core::Tx;
-use super::core::{FlushTarget, Key, Wait};
+use super::core::{FlushTarget, Key, WaitFor};
 use super::writer::Writer;
 use crate::error::ConnectionError;
 use crate::transport::{PollWrite, Timer, Transport};
@@ -111,11 +111,11 @@ impl<T: Transport> Writer<T> {
                 }
             }
             if !tx.has_room_for_sink() {
-                return Err(Wait::SinkRoom);
+                return Err(WaitFor::SinkRoom);
             }
             match sink.feed_held(tx) {
                 Poll::Ready(fed) => Ok(fed.map_err(ConnectionError::from)),
-                Poll::Pending => Err(Wait::SinkRoom),
+                Poll::Pending => Err(WaitFor::SinkRoom),
             }
         });
         sink.key = key;
@@ -168,12 +168,12 @@ impl<T: Transport> Sink<Message> for Writer<T> {
             match sink.feed_held(tx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Ok(Err(error.into())),
-                Poll::Pending => return Err(Wait::SinkRoom),
+                Poll::Pending => return Err(WaitFor::SinkRoom),
             }
             let target = *sink.target.get_or_insert_with(|| tx.flush_target());
             match tx.poll_flush(target) {
                 Poll::Ready(flushed) => Ok(flushed),
-                Poll::Pending => Err(Wait::SinkFlush(target)),
+                Poll::Pending => Err(WaitFor::SinkFlush(target)),
             }
         });
         sink.key = key;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wskit_proto::{CloseCode, CloseFrame, Outcome, Outgoing, SendError, State, Utf8Bytes};
 
 use super::core::Tx;
-use super::core::Wait;
+use super::core::WaitFor;
 use super::core::{Place, Shared};
 use super::sink::{Closing, SinkState};
 use super::weak::WeakWriter;
@@ -131,7 +131,7 @@ impl<T: Transport> Writer<T> {
         let mut target = None;
         poll_fn(|cx| {
             self.shared
-                .poll_flush(cx, &mut place.key, &mut target, Wait::Flush)
+                .poll_flush(cx, &mut place.key, &mut target, WaitFor::Flush)
         })
         .await
     }

@@ -11,7 +11,7 @@ use super::flags::{CLOSED, CLOSING, CONTENDED, LANES, MESSAGE_OPEN, OVER, PARKED
 use super::parked::Seat;
 use super::socket_waker::SocketWaker;
 use super::tx::Tx;
-use super::wait_queue::{Entry, FlushTarget, Key, Wait};
+use super::wait_queue::{Entry, FlushTarget, Key, WaitFor};
 use crate::error::ConnectionError;
 use crate::link::Link;
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering, lock};
@@ -50,7 +50,7 @@ impl<'a, T: Transport> Place<'a, T> {
     pub(crate) fn poll<R>(
         &mut self,
         cx: &mut Context<'_>,
-        attempt: impl FnMut(&mut Tx<T::Write>, &mut Option<Key>) -> Result<R, Wait>,
+        attempt: impl FnMut(&mut Tx<T::Write>, &mut Option<Key>) -> Result<R, WaitFor>,
     ) -> Poll<R> {
         self.shared.poll_in(cx, &mut self.key, attempt)
     }
@@ -64,7 +64,7 @@ impl<'a, T: Transport> Place<'a, T> {
         self.poll(cx, |tx, key| match tx.poll_enter(key) {
             Poll::Ready(Ok(())) => Ok(enter(tx).map_err(ConnectionError::from)),
             Poll::Ready(Err(error)) => Ok(Err(error)),
-            Poll::Pending => Err(Wait::Line),
+            Poll::Pending => Err(WaitFor::Line),
         })
     }
 }
@@ -136,7 +136,7 @@ impl<T: Transport> Shared<T> {
         &self,
         cx: &mut Context<'_>,
         key: &mut Option<Key>,
-        mut attempt: impl FnMut(&mut Tx<T::Write>, &mut Option<Key>) -> Result<R, Wait>,
+        mut attempt: impl FnMut(&mut Tx<T::Write>, &mut Option<Key>) -> Result<R, WaitFor>,
     ) -> Poll<R> {
         // Wakers are foreign code: they are cloned before the lock is taken, if they may be needed.
         let is_contended = self.flags.load(Ordering::Relaxed) & (OVER | CONTENDED) != 0;
@@ -322,7 +322,7 @@ impl<T: Transport> Shared<T> {
                 match tx.poll_enter(key) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => return Ok(Err(error)),
-                    Poll::Pending => return Err(Wait::Line),
+                    Poll::Pending => return Err(WaitFor::Line),
                 }
                 if let Err(error) = tx.feed(message) {
                     return Ok(Err(error.into()));
@@ -334,7 +334,7 @@ impl<T: Transport> Shared<T> {
             let target = *target.get_or_insert_with(|| tx.flush_target());
             match tx.poll_flush(target) {
                 Poll::Ready(flushed) => Ok(flushed),
-                Poll::Pending => Err(Wait::Flush(target)),
+                Poll::Pending => Err(WaitFor::Flush(target)),
             }
         });
         if flush {
@@ -349,7 +349,7 @@ impl<T: Transport> Shared<T> {
         cx: &mut Context<'_>,
         key: &mut Option<Key>,
         target: &mut Option<FlushTarget>,
-        wait: fn(FlushTarget) -> Wait,
+        wait: fn(FlushTarget) -> WaitFor,
     ) -> Poll<Result<(), ConnectionError>> {
         let polled = self.poll_in(cx, key, |tx, _| {
             let target = *target.get_or_insert_with(|| tx.flush_target());
@@ -376,13 +376,13 @@ impl<T: Transport> Shared<T> {
                 _ => {}
             }
             tx.tell_that_nothing_more_comes();
-            tx.outbox.outcome().ok_or(Wait::End)
+            tx.outbox.outcome().ok_or(WaitFor::End)
         })
     }
 }
 
 impl<W: crate::transport::PollWrite> Tx<W> {
-    fn enter(&mut self, key: &mut Option<Key>, wait: Wait, entry: Entry) {
+    fn enter(&mut self, key: &mut Option<Key>, wait: WaitFor, entry: Entry) {
         if key.is_some_and(|key| key.wait() != wait) {
             if let Some(key) = key.take() {
                 self.leave(key);
@@ -396,7 +396,7 @@ impl<W: crate::transport::PollWrite> Tx<W> {
             }
         }
         self.effects.drop(old);
-        if let (Wait::Lane(lane), Some(lanes)) = (wait, &mut self.lanes) {
+        if let (WaitFor::Lane(lane), Some(lanes)) = (wait, &mut self.lanes) {
             lanes.await_lane(lane);
         }
     }

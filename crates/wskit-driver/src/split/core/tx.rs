@@ -5,7 +5,7 @@ use wskit_proto::{CloseFrame, Outbound, Outgoing, SendError, State};
 
 use super::flags::{CLOSED, CLOSING, CONTENDED, DUE, MESSAGE_OPEN, OVER, PARKED, UNFLUSHED};
 use super::socket_waker::SocketWaker;
-use super::wait_queue::{Effects, Entry, FlushTarget, Key, Wait, WaitQueue};
+use super::wait_queue::{Effects, Entry, FlushTarget, Key, WaitFor, WaitQueue};
 use crate::error::ConnectionError;
 use crate::link::{poll_write_out, uninterrupted};
 use crate::split::lanes::Lanes;
@@ -211,7 +211,7 @@ impl<W: PollWrite> Tx<W> {
         if self.outbox.has_unsent() || self.dirty || self.parked {
             if was_woken && self.socket.is_signalled() {
                 self.have_somebody_write();
-            } else if matches!(key.wait(), Wait::Flush(_) | Wait::SinkFlush(_)) {
+            } else if matches!(key.wait(), WaitFor::Flush(_) | WaitFor::SinkFlush(_)) {
                 // A message cut in the middle may be all that the peer waits for.
                 self.effects.wake_reader = true;
             }
@@ -220,7 +220,7 @@ impl<W: PollWrite> Tx<W> {
 
     /// Leaves a place. Returns whether it was still waiting, `None` if it had none.
     pub(crate) fn leave(&mut self, key: Key) -> Option<bool> {
-        let was_in_line = key.wait() == Wait::Line;
+        let was_in_line = key.wait() == WaitFor::Line;
         let entry = self.queue.leave(key);
         let was_waiting = entry.as_ref().map(Entry::is_whole);
         if was_waiting == Some(false) {

@@ -30,7 +30,7 @@ pub(crate) struct FlushTarget(pub(crate) i64);
 
 /// What somebody waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
+pub(crate) enum WaitFor {
     Line,
     Flush(FlushTarget),
     /// As `Flush`, by a sink, which may not be polled any more.
@@ -44,7 +44,7 @@ pub(crate) enum Wait {
 /// A place among those who wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key {
-    wait: Wait,
+    wait: WaitFor,
     pub(crate) number: u64,
 }
 
@@ -80,7 +80,7 @@ impl Entry {
 }
 
 impl Key {
-    pub(crate) const fn wait(self) -> Wait {
+    pub(crate) const fn wait(self) -> WaitFor {
         self.wait
     }
 }
@@ -109,7 +109,7 @@ impl WaitQueue {
     }
 
     /// Whether `key` waits for this and its waker wakes the same task as `waker`.
-    pub(crate) fn holds(&self, key: Option<Key>, wait: Wait, waker: &Waker) -> bool {
+    pub(crate) fn holds(&self, key: Option<Key>, wait: WaitFor, waker: &Waker) -> bool {
         key.filter(|key| key.wait == wait)
             .and_then(|key| self.get(key))
             .is_some_and(|entry| entry.for_socket.is_some() && entry.waker.will_wake(waker))
@@ -117,14 +117,14 @@ impl WaitQueue {
 
     fn get(&self, key: Key) -> Option<&Entry> {
         match key.wait {
-            Wait::Line => self.line.get(&key.number)?.as_ref(),
-            Wait::Flush(target) | Wait::SinkFlush(target) => {
+            WaitFor::Line => self.line.get(&key.number)?.as_ref(),
+            WaitFor::Flush(target) | WaitFor::SinkFlush(target) => {
                 self.flushes.get(&(target, key.number))
             }
-            Wait::SinkRoom => self.sinks.get(&key.number),
-            Wait::End => self.ends.get(&key.number),
-            Wait::Lane(lane) => self.lanes.get(&lane.index()),
-            Wait::RoomInMessage => self.in_message.as_ref(),
+            WaitFor::SinkRoom => self.sinks.get(&key.number),
+            WaitFor::End => self.ends.get(&key.number),
+            WaitFor::Lane(lane) => self.lanes.get(&lane.index()),
+            WaitFor::RoomInMessage => self.in_message.as_ref(),
         }
     }
 
@@ -133,7 +133,7 @@ impl WaitQueue {
     pub(crate) fn enter(
         &mut self,
         key: &mut Option<Key>,
-        wait: Wait,
+        wait: WaitFor,
         mut entry: Entry,
     ) -> Option<Entry> {
         let number = key.map_or(self.next, |key| key.number);
@@ -141,33 +141,33 @@ impl WaitQueue {
         *key = Some(Key { wait, number });
         entry.number = number;
         match wait {
-            Wait::Line => self.line.insert(number, Some(entry)).flatten(),
-            Wait::Flush(target) => self.flushes.insert((target, number), entry),
-            Wait::SinkFlush(target) => {
+            WaitFor::Line => self.line.insert(number, Some(entry)).flatten(),
+            WaitFor::Flush(target) => self.flushes.insert((target, number), entry),
+            WaitFor::SinkFlush(target) => {
                 entry.reliable = false;
                 self.flushes.insert((target, number), entry)
             }
-            Wait::SinkRoom => {
+            WaitFor::SinkRoom => {
                 entry.reliable = false;
                 self.sinks.insert(number, entry)
             }
-            Wait::End => self.ends.insert(number, entry),
-            Wait::Lane(lane) => self.lanes.insert(lane.index(), entry),
-            Wait::RoomInMessage => self.in_message.replace(entry),
+            WaitFor::End => self.ends.insert(number, entry),
+            WaitFor::Lane(lane) => self.lanes.insert(lane.index(), entry),
+            WaitFor::RoomInMessage => self.in_message.replace(entry),
         }
     }
 
     /// Removes an entry and gives it to drop. One that is woken in the moment may be gone.
     pub(crate) fn leave(&mut self, key: Key) -> Option<Entry> {
         match key.wait {
-            Wait::Line => self.line.remove(&key.number).flatten(),
-            Wait::Flush(target) | Wait::SinkFlush(target) => {
+            WaitFor::Line => self.line.remove(&key.number).flatten(),
+            WaitFor::Flush(target) | WaitFor::SinkFlush(target) => {
                 self.flushes.remove(&(target, key.number))
             }
-            Wait::SinkRoom => self.sinks.remove(&key.number),
-            Wait::End => self.ends.remove(&key.number),
-            Wait::Lane(lane) => self.lanes.remove(&lane.index()),
-            Wait::RoomInMessage => self.in_message.take(),
+            WaitFor::SinkRoom => self.sinks.remove(&key.number),
+            WaitFor::End => self.ends.remove(&key.number),
+            WaitFor::Lane(lane) => self.lanes.remove(&lane.index()),
+            WaitFor::RoomInMessage => self.in_message.take(),
         }
     }
 
@@ -176,7 +176,7 @@ impl WaitQueue {
         let (number, entry) = self.line.first_key_value()?;
         entry.as_ref()?;
         Some(Key {
-            wait: Wait::Line,
+            wait: WaitFor::Line,
             number: *number,
         })
     }
