@@ -11,7 +11,7 @@ use super::flags::{CLOSED, CLOSING, CONTENDED, LANES, MESSAGE_OPEN, OVER, PARKED
 use super::parked::Seat;
 use super::socket_waker::SocketWaker;
 use super::tx::Tx;
-use super::wait_queue::{Entry, FlushTarget, Key, WaitFor};
+use super::wait_queue::{FlushTarget, Key, WaitFor, Waiter};
 use crate::error::ConnectionError;
 use crate::link::Link;
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering, lock};
@@ -140,7 +140,7 @@ impl<T: Transport> Shared<T> {
     ) -> Poll<R> {
         // Wakers are foreign code: they are cloned before the lock is taken, if they may be needed.
         let is_contended = self.flags.load(Ordering::Relaxed) & (OVER | CONTENDED) != 0;
-        let mut entry = (key.is_some() || is_contended).then(|| Entry::new(cx.waker()));
+        let mut waiter = (key.is_some() || is_contended).then(|| Waiter::new(cx.waker()));
         let mut has_polled = false;
         loop {
             let mut tx = lock(&self.tx);
@@ -163,8 +163,8 @@ impl<T: Transport> Shared<T> {
                 Err(wait) => {
                     let waits = if tx.queue.holds(*key, wait, cx.waker()) {
                         true
-                    } else if let Some(entry) = entry.take() {
-                        tx.enter(key, wait, entry);
+                    } else if let Some(waiter) = waiter.take() {
+                        tx.enter(key, wait, waiter);
                         true
                     } else {
                         false
@@ -174,7 +174,7 @@ impl<T: Transport> Shared<T> {
                         self.drive_parked();
                         return Poll::Pending;
                     }
-                    entry = Some(Entry::new(cx.waker()));
+                    waiter = Some(Waiter::new(cx.waker()));
                 }
             }
         }
@@ -382,13 +382,13 @@ impl<T: Transport> Shared<T> {
 }
 
 impl<W: crate::transport::PollWrite> Tx<W> {
-    fn enter(&mut self, key: &mut Option<Key>, wait: WaitFor, entry: Entry) {
+    fn enter(&mut self, key: &mut Option<Key>, wait: WaitFor, waiter: Waiter) {
         if key.is_some_and(|key| key.wait() != wait) {
             if let Some(key) = key.take() {
                 self.leave(key);
             }
         }
-        let old = self.queue.enter(key, wait, entry);
+        let old = self.queue.enter(key, wait, waiter);
         if let (Some(old), Some(key)) = (&old, *key) {
             if !old.is_whole() {
                 // The socket's waker has the old waker, which may wake another task.

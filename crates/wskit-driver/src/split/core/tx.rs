@@ -5,7 +5,7 @@ use wskit_proto::{CloseFrame, Outbound, Outgoing, SendError, State};
 
 use super::flags::{CLOSED, CLOSING, CONTENDED, DUE, MESSAGE_OPEN, OVER, PARKED, UNFLUSHED};
 use super::socket_waker::SocketWaker;
-use super::wait_queue::{Effects, Entry, FlushTarget, Key, WaitFor, WaitQueue};
+use super::wait_queue::{Effects, FlushTarget, Key, WaitFor, WaitQueue, Waiter};
 use crate::error::ConnectionError;
 use crate::link::{poll_write_out, uninterrupted};
 use crate::split::lanes::Lanes;
@@ -116,7 +116,7 @@ impl<W: PollWrite> Tx<W> {
             // The reader has a deadline to arm, or an end to tell.
             self.effects.wake_reader = true;
             let effects = &mut self.effects;
-            self.queue.take_all(|entry| effects.wake(Some(entry)));
+            self.queue.take_all(|waiter| effects.wake(Some(waiter)));
         } else if before & !flags & MESSAGE_OPEN != 0 {
             // A shutdown waits for it.
             self.effects.wake_reader = true;
@@ -149,24 +149,24 @@ impl<W: PollWrite> Tx<W> {
             }
         }
         let written = self.target_written();
-        while let Some(entry) = self.queue.take_flushed(written) {
-            if !entry.is_whole() {
-                self.undo_designation(entry.number());
+        while let Some(waiter) = self.queue.take_flushed(written) {
+            if !waiter.is_whole() {
+                self.undo_designation(waiter.number());
             }
-            self.effects.wake(Some(entry));
+            self.effects.wake(Some(waiter));
         }
         if self.queue.has_message_waiter() && self.has_room_in_message() {
-            let entry = self.queue.take_message_waiter();
-            self.effects.wake(entry);
+            let waiter = self.queue.take_message_waiter();
+            self.effects.wake(waiter);
         }
         if self.queue.has_sinks() && self.has_room_for_sink() {
             // The next one is woken when this one has sent. It may never be polled again, so all are
             // when the queue is empty.
             loop {
-                let Some(entry) = self.queue.take_sink() else {
+                let Some(waiter) = self.queue.take_sink() else {
                     break;
                 };
-                self.effects.wake(Some(entry));
+                self.effects.wake(Some(waiter));
                 if !self.outbox.is_empty() {
                     break;
                 }
@@ -205,9 +205,9 @@ impl<W: PollWrite> Tx<W> {
 
     /// Leaves the place of a future that was dropped.
     pub(crate) fn give_up(&mut self, key: Key) {
-        let entry = self.leave(key);
+        let waiter = self.leave(key);
         // It may have been woken in vain, or was to be.
-        let was_woken = entry.is_none_or(|was_waiting| !was_waiting);
+        let was_woken = waiter.is_none_or(|was_waiting| !was_waiting);
         if self.outbox.has_unsent() || self.dirty || self.parked {
             if was_woken && self.socket.is_signalled() {
                 self.have_somebody_write();
@@ -221,12 +221,12 @@ impl<W: PollWrite> Tx<W> {
     /// Leaves a place. Returns whether it was still waiting, `None` if it had none.
     pub(crate) fn leave(&mut self, key: Key) -> Option<bool> {
         let was_in_line = key.wait() == WaitFor::Line;
-        let entry = self.queue.leave(key);
-        let was_waiting = entry.as_ref().map(Entry::is_whole);
+        let waiter = self.queue.leave(key);
+        let was_waiting = waiter.as_ref().map(Waiter::is_whole);
         if was_waiting == Some(false) {
             self.undo_designation(key.number);
         }
-        self.effects.drop(entry);
+        self.effects.drop(waiter);
         if was_in_line && !self.queue.has_line() {
             if let Some(lanes) = &mut self.lanes {
                 lanes.leave_line();

@@ -105,8 +105,8 @@ impl<W: PollWrite> Tx<W> {
             }
         }
         for lane in lanes.take_moved() {
-            let entry = self.queue.take_lane(lane);
-            self.effects.wake(entry);
+            let waiter = self.queue.take_lane(lane);
+            self.effects.wake(waiter);
         }
         flags
     }

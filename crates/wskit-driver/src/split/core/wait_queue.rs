@@ -5,23 +5,23 @@ use crate::split::lanes::LaneId;
 
 /// Those who wait for something of the sending half, by what they wait for.
 ///
-/// An entry has a number, by which it is removed when its future is dropped. A waker leaves its entry
+/// An waiter has a number, by which it is removed when its future is dropped. A waker leaves its waiter
 /// when it is woken, so each wait wakes once.
 #[derive(Default)]
 pub(crate) struct WaitQueue {
     next: u64,
     /// For room and their turn, in the order in which they came.
-    line: BTreeMap<u64, Option<Entry>>,
+    line: BTreeMap<u64, Option<Waiter>>,
     /// For bytes to be written, by how many that takes.
-    flushes: BTreeMap<(FlushTarget, u64), Entry>,
+    flushes: BTreeMap<(FlushTarget, u64), Waiter>,
     /// Sinks that wait for room. A sink that is not polled any more says nothing, so it has no turn.
-    sinks: BTreeMap<u64, Entry>,
+    sinks: BTreeMap<u64, Waiter>,
     /// For the end of the connection.
-    ends: BTreeMap<u64, Entry>,
+    ends: BTreeMap<u64, Waiter>,
     /// For a message of their lane to leave.
-    lanes: BTreeMap<usize, Entry>,
+    lanes: BTreeMap<usize, Waiter>,
     /// For room and the permits of others, with the right to send a message in pieces.
-    in_message: Option<Entry>,
+    in_message: Option<Waiter>,
 }
 
 /// What a flush waits for: a number of bytes of messages and Closes written since the split.
@@ -49,7 +49,7 @@ pub(crate) struct Key {
 }
 
 /// A waker, and a clone of it: clones are not made under a lock, and one is lent to the socket's waker.
-pub(crate) struct Entry {
+pub(crate) struct Waiter {
     number: u64,
     waker: Waker,
     for_socket: Option<Waker>,
@@ -57,7 +57,7 @@ pub(crate) struct Entry {
     reliable: bool,
 }
 
-impl Entry {
+impl Waiter {
     pub(crate) fn new(waker: &Waker) -> Self {
         Self {
             number: 0,
@@ -68,7 +68,7 @@ impl Entry {
     }
 }
 
-impl Entry {
+impl Waiter {
     pub(crate) const fn number(&self) -> u64 {
         self.number
     }
@@ -86,7 +86,7 @@ impl Key {
 }
 
 impl WaitQueue {
-    /// Whether there is no entry.
+    /// Whether there is no waiter.
     pub(crate) fn is_empty(&self) -> bool {
         self.line.is_empty()
             && self.flushes.is_empty()
@@ -112,10 +112,10 @@ impl WaitQueue {
     pub(crate) fn holds(&self, key: Option<Key>, wait: WaitFor, waker: &Waker) -> bool {
         key.filter(|key| key.wait == wait)
             .and_then(|key| self.get(key))
-            .is_some_and(|entry| entry.for_socket.is_some() && entry.waker.will_wake(waker))
+            .is_some_and(|waiter| waiter.for_socket.is_some() && waiter.waker.will_wake(waker))
     }
 
-    fn get(&self, key: Key) -> Option<&Entry> {
+    fn get(&self, key: Key) -> Option<&Waiter> {
         match key.wait {
             WaitFor::Line => self.line.get(&key.number)?.as_ref(),
             WaitFor::Flush(target) | WaitFor::SinkFlush(target) => {
@@ -128,37 +128,37 @@ impl WaitQueue {
         }
     }
 
-    /// Has `entry` wait, in the place of `key` if there is one, which waits for the same. Gives the old
-    /// entry to drop.
+    /// Has `waiter` wait, in the place of `key` if there is one, which waits for the same. Gives the old
+    /// waiter to drop.
     pub(crate) fn enter(
         &mut self,
         key: &mut Option<Key>,
         wait: WaitFor,
-        mut entry: Entry,
-    ) -> Option<Entry> {
+        mut waiter: Waiter,
+    ) -> Option<Waiter> {
         let number = key.map_or(self.next, |key| key.number);
         self.next = self.next.max(number + 1);
         *key = Some(Key { wait, number });
-        entry.number = number;
+        waiter.number = number;
         match wait {
-            WaitFor::Line => self.line.insert(number, Some(entry)).flatten(),
-            WaitFor::Flush(target) => self.flushes.insert((target, number), entry),
+            WaitFor::Line => self.line.insert(number, Some(waiter)).flatten(),
+            WaitFor::Flush(target) => self.flushes.insert((target, number), waiter),
             WaitFor::SinkFlush(target) => {
-                entry.reliable = false;
-                self.flushes.insert((target, number), entry)
+                waiter.reliable = false;
+                self.flushes.insert((target, number), waiter)
             }
             WaitFor::SinkRoom => {
-                entry.reliable = false;
-                self.sinks.insert(number, entry)
+                waiter.reliable = false;
+                self.sinks.insert(number, waiter)
             }
-            WaitFor::End => self.ends.insert(number, entry),
-            WaitFor::Lane(lane) => self.lanes.insert(lane.index(), entry),
-            WaitFor::RoomInMessage => self.in_message.replace(entry),
+            WaitFor::End => self.ends.insert(number, waiter),
+            WaitFor::Lane(lane) => self.lanes.insert(lane.index(), waiter),
+            WaitFor::RoomInMessage => self.in_message.replace(waiter),
         }
     }
 
-    /// Removes an entry and gives it to drop. One that is woken in the moment may be gone.
-    pub(crate) fn leave(&mut self, key: Key) -> Option<Entry> {
+    /// Removes an waiter and gives it to drop. One that is woken in the moment may be gone.
+    pub(crate) fn leave(&mut self, key: Key) -> Option<Waiter> {
         match key.wait {
             WaitFor::Line => self.line.remove(&key.number).flatten(),
             WaitFor::Flush(target) | WaitFor::SinkFlush(target) => {
@@ -173,8 +173,8 @@ impl WaitQueue {
 
     /// The first one in the line, if it has not been woken yet.
     pub(crate) fn first_in_line(&self) -> Option<Key> {
-        let (number, entry) = self.line.first_key_value()?;
-        entry.as_ref()?;
+        let (number, waiter) = self.line.first_key_value()?;
+        waiter.as_ref()?;
         Some(Key {
             wait: WaitFor::Line,
             number: *number,
@@ -182,25 +182,25 @@ impl WaitQueue {
     }
 
     /// The first in the line has been told that it may enter; it keeps its place.
-    pub(crate) fn take_first_in_line(&mut self) -> Option<Entry> {
+    pub(crate) fn take_first_in_line(&mut self) -> Option<Waiter> {
         self.line.first_entry()?.get_mut().take()
     }
 
     /// Somebody whose flush is done when so much has been written.
-    pub(crate) fn take_flushed(&mut self, written: FlushTarget) -> Option<Entry> {
+    pub(crate) fn take_flushed(&mut self, written: FlushTarget) -> Option<Waiter> {
         let first = self.flushes.first_entry()?;
         (first.key().0 <= written).then(|| first.remove())
     }
 
-    pub(crate) fn take_sink(&mut self) -> Option<Entry> {
-        self.sinks.pop_first().map(|(_, entry)| entry)
+    pub(crate) fn take_sink(&mut self) -> Option<Waiter> {
+        self.sinks.pop_first().map(|(_, waiter)| waiter)
     }
 
     pub(crate) fn has_sinks(&self) -> bool {
         !self.sinks.is_empty()
     }
 
-    pub(crate) fn take_message_waiter(&mut self) -> Option<Entry> {
+    pub(crate) fn take_message_waiter(&mut self) -> Option<Waiter> {
         self.in_message.take()
     }
 
@@ -208,12 +208,12 @@ impl WaitQueue {
         self.in_message.is_some()
     }
 
-    pub(crate) fn take_lane(&mut self, lane: LaneId) -> Option<Entry> {
+    pub(crate) fn take_lane(&mut self, lane: LaneId) -> Option<Waiter> {
         self.lanes.remove(&lane.index())
     }
 
     /// Everybody; those in the line keep their places.
-    pub(crate) fn take_all(&mut self, mut wake: impl FnMut(Entry)) {
+    pub(crate) fn take_all(&mut self, mut wake: impl FnMut(Waiter)) {
         self.line
             .values_mut()
             .filter_map(Option::take)
@@ -236,15 +236,18 @@ impl WaitQueue {
     /// Clones of the wakers of those who are to write when the transport takes bytes again: of one whose
     /// task can be relied on, else of all others.
     pub(crate) fn take_for_socket(&mut self) -> Vec<(u64, Waker)> {
-        let take = |entry: &mut Entry| Some((entry.number, entry.for_socket.take()?));
-        let one = self.entries().filter(|entry| entry.reliable).find_map(take);
+        let take = |waiter: &mut Waiter| Some((waiter.number, waiter.for_socket.take()?));
+        let one = self
+            .waiters()
+            .filter(|waiter| waiter.reliable)
+            .find_map(take);
         match one {
             Some(one) => vec![one],
-            None => self.entries().filter_map(take).collect(),
+            None => self.waiters().filter_map(take).collect(),
         }
     }
 
-    fn entries(&mut self) -> impl Iterator<Item = &mut Entry> {
+    fn waiters(&mut self) -> impl Iterator<Item = &mut Waiter> {
         self.flushes
             .values_mut()
             .chain(self.in_message.iter_mut())
@@ -258,8 +261,8 @@ impl WaitQueue {
 /// What is to be done once the lock of the sending half has been released: foreign code may run then.
 #[derive(Default)]
 pub(crate) struct Effects {
-    wake: Vec<Entry>,
-    drop: Vec<Entry>,
+    wake: Vec<Waiter>,
+    drop: Vec<Waiter>,
     pub(crate) wakers: Vec<Waker>,
     pub(crate) wake_reader: bool,
     /// Those who are to write, because the transport has woken meanwhile.
@@ -285,18 +288,18 @@ impl Effects {
         !self.wake.is_empty() || self.wake_socket
     }
 
-    pub(crate) fn wake(&mut self, entry: impl IntoIterator<Item = Entry>) {
-        self.wake.extend(entry);
+    pub(crate) fn wake(&mut self, waiter: impl IntoIterator<Item = Waiter>) {
+        self.wake.extend(waiter);
     }
 
-    pub(crate) fn drop(&mut self, entry: impl IntoIterator<Item = Entry>) {
-        self.drop.extend(entry);
+    pub(crate) fn drop(&mut self, waiter: impl IntoIterator<Item = Waiter>) {
+        self.drop.extend(waiter);
     }
 
     /// Wakes who is to be woken; what is to be dropped is dropped with this.
     pub(crate) fn run(self, socket: &super::socket_waker::SocketWaker) {
-        for entry in self.wake {
-            entry.waker.wake();
+        for waiter in self.wake {
+            waiter.waker.wake();
         }
         if self.wake_socket {
             socket.wake_all();
