@@ -11,4 +11,4 @@ mod wait_queue;
 pub(super) use parked::Parked;
 pub(super) use shared::{Place, ReadSide, Shared};
 pub(super) use tx::Tx;
-pub(super) use wait_queue::{FlushTarget, Key, WaitFor};
+pub(super) use wait_queue::{FlushTarget, Ticket, WaitFor};

@@ -66,7 +66,7 @@ impl<'a, T: Transport> MessageLock<'a, T> {
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         let flushed = ready!(self.shared.poll_flush(
             cx,
-            &mut self.place.key,
+            &mut self.place.ticket,
             &mut self.target,
             WaitFor::Flush
         ));

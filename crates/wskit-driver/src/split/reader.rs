@@ -163,7 +163,7 @@ impl<T: Transport> Reader<T> {
             read: Some(read),
             shared: &self.shared,
         };
-        let ticket = self.shared.ticket();
+        let wakes = self.shared.wakes();
         let before = self.shared.state();
         let mut polled = poll(engine, cx, &mut link);
         if polled.is_pending() {
@@ -185,7 +185,7 @@ impl<T: Transport> Reader<T> {
             if again {
                 polled = poll(engine, cx, &mut link);
             }
-            if self.shared.ticket() != ticket {
+            if self.shared.wakes() != wakes {
                 // The transport has woken its writer before this task was there to be woken.
                 cx.waker().wake_by_ref();
             }

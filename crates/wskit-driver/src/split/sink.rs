@@ -11,14 +11,14 @@ use wskit_proto::{
 
 use super::core::Shared;
 use super::core::Tx;
-use super::core::{FlushTarget, Key, WaitFor};
+use super::core::{FlushTarget, Ticket, WaitFor};
 use super::writer::Writer;
 use crate::error::ConnectionError;
 use crate::transport::{PollWrite, Timer, Transport};
 
 /// What a writer remembers between the calls of a `Sink`.
 pub(super) struct SinkState<C> {
-    key: Option<Key>,
+    ticket: Option<Ticket>,
     /// What has to be written for everything fed through this sink to be out.
     target: Option<FlushTarget>,
     /// A message that came while another writer was sending one in pieces.
@@ -27,8 +27,8 @@ pub(super) struct SinkState<C> {
 }
 
 impl<C> SinkState<C> {
-    pub(super) fn key(&mut self) -> &mut Option<Key> {
-        &mut self.key
+    pub(super) fn ticket(&mut self) -> &mut Option<Ticket> {
+        &mut self.ticket
     }
 
     /// Queues the message that was held back, if it may go now.
@@ -65,9 +65,9 @@ impl<C: Timer> Closing<C> {
         &mut self,
         cx: &mut Context<'_>,
         shared: &Shared<T>,
-        key: &mut Option<Key>,
+        ticket: &mut Option<Ticket>,
     ) -> Poll<Result<Outcome, ConnectionError>> {
-        if let Poll::Ready(outcome) = shared.poll_end(cx, key) {
+        if let Poll::Ready(outcome) = shared.poll_end(cx, ticket) {
             return Poll::Ready(Ok(outcome));
         }
         let Some(deadline) = self.deadline else {
@@ -78,7 +78,7 @@ impl<C: Timer> Closing<C> {
             Poll::Ready(Err(error)) => Poll::Ready(Err(ConnectionError::NoTimer(error))),
             Poll::Ready(Ok(())) => {
                 shared.with_tx(|tx| tx.outbox.time_out(TimeoutKind::Close));
-                shared.poll_end(cx, key).map(Ok)
+                shared.poll_end(cx, ticket).map(Ok)
             }
         }
     }
@@ -88,7 +88,7 @@ impl<T: Transport> Writer<T> {
     fn sink(&mut self) -> (&Shared<T>, &mut SinkState<T::Timer>) {
         let sink = self.sink.get_or_insert_with(|| {
             Box::new(SinkState {
-                key: None,
+                ticket: None,
                 target: None,
                 held: None,
                 closing: None,
@@ -100,8 +100,8 @@ impl<T: Transport> Writer<T> {
     /// Queues a message that was held back, once there is room and no message is sent in pieces.
     fn poll_sink_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         let (shared, sink) = self.sink();
-        let mut key = sink.key.take();
-        let polled = shared.poll_in(cx, &mut key, |tx, _| {
+        let mut ticket = sink.ticket.take();
+        let polled = shared.poll_in(cx, &mut ticket, |tx, _| {
             if tx.outbox.state() != State::Open {
                 return Ok(Err(SendError::Closed.into()));
             }
@@ -118,7 +118,7 @@ impl<T: Transport> Writer<T> {
                 Poll::Pending => Err(WaitFor::SinkRoom),
             }
         });
-        sink.key = key;
+        sink.ticket = ticket;
         polled
     }
 }
@@ -163,8 +163,8 @@ impl<T: Transport> Sink<Message> for Writer<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), ConnectionError>> {
         let (shared, sink) = self.sink();
-        let mut key = sink.key.take();
-        let polled = shared.poll_in(cx, &mut key, |tx, _| {
+        let mut ticket = sink.ticket.take();
+        let polled = shared.poll_in(cx, &mut ticket, |tx, _| {
             match sink.feed_held(tx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Ok(Err(error.into())),
@@ -176,7 +176,7 @@ impl<T: Transport> Sink<Message> for Writer<T> {
                 Poll::Pending => Err(WaitFor::SinkFlush(target)),
             }
         });
-        sink.key = key;
+        sink.ticket = ticket;
         if polled.is_ready() {
             sink.target = None;
         }
@@ -200,7 +200,7 @@ impl<T: Transport> Sink<Message> for Writer<T> {
                 none.insert(Closing::new(shared))
             }
         };
-        let outcome = ready!(closing.poll(cx, shared, &mut sink.key))?;
+        let outcome = ready!(closing.poll(cx, shared, &mut sink.ticket))?;
         Poll::Ready(ConnectionError::of_outcome(&outcome).map_or(Ok(()), Err))
     }
 }

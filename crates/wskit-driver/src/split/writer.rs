@@ -131,7 +131,7 @@ impl<T: Transport> Writer<T> {
         let mut target = None;
         poll_fn(|cx| {
             self.shared
-                .poll_flush(cx, &mut place.key, &mut target, WaitFor::Flush)
+                .poll_flush(cx, &mut place.ticket, &mut target, WaitFor::Flush)
         })
         .await
     }
@@ -168,7 +168,7 @@ impl<T: Transport> Writer<T> {
         self.shared.with_tx(|tx| tx.close(&close))?;
         let mut closing = Closing::new(&self.shared);
         let mut place = Place::new(&self.shared);
-        poll_fn(|cx| closing.poll(cx, &self.shared, &mut place.key)).await
+        poll_fn(|cx| closing.poll(cx, &self.shared, &mut place.ticket)).await
     }
 
     /// Queues a Close and returns; the reader completes the closing handshake.
@@ -218,7 +218,7 @@ impl<T: Transport> Writer<T> {
 impl<T: Transport> Drop for Writer<T> {
     fn drop(&mut self) {
         if let Some(sink) = &mut self.sink {
-            self.shared.give_up(sink.key());
+            self.shared.give_up(sink.ticket());
         }
         self.shared.disown();
     }

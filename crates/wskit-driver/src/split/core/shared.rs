@@ -11,7 +11,7 @@ use super::flags::{CLOSED, CLOSING, CONTENDED, LANES, MESSAGE_OPEN, OVER, PARKED
 use super::parked::Seat;
 use super::socket_waker::SocketWaker;
 use super::tx::Tx;
-use super::wait_queue::{FlushTarget, Key, WaitFor, Waiter};
+use super::wait_queue::{FlushTarget, Ticket, WaitFor, Waiter};
 use crate::error::ConnectionError;
 use crate::link::Link;
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering, lock};
@@ -38,21 +38,24 @@ pub(crate) struct Shared<T: Transport> {
 /// A place among those who wait. Left when it is dropped.
 pub(crate) struct Place<'a, T: Transport> {
     shared: &'a Shared<T>,
-    pub(crate) key: Option<Key>,
+    pub(crate) ticket: Option<Ticket>,
 }
 
 impl<'a, T: Transport> Place<'a, T> {
     pub(crate) fn new(shared: &'a Shared<T>) -> Self {
-        Self { shared, key: None }
+        Self {
+            shared,
+            ticket: None,
+        }
     }
 
     /// Polls `attempt` under the lock, and waits for what it says if it cannot go on.
     pub(crate) fn poll<R>(
         &mut self,
         cx: &mut Context<'_>,
-        attempt: impl FnMut(&mut Tx<T::Write>, &mut Option<Key>) -> Result<R, WaitFor>,
+        attempt: impl FnMut(&mut Tx<T::Write>, &mut Option<Ticket>) -> Result<R, WaitFor>,
     ) -> Poll<R> {
-        self.shared.poll_in(cx, &mut self.key, attempt)
+        self.shared.poll_in(cx, &mut self.ticket, attempt)
     }
 
     /// Calls `enter` once there is room and it is this one's turn.
@@ -61,7 +64,7 @@ impl<'a, T: Transport> Place<'a, T> {
         cx: &mut Context<'_>,
         enter: fn(&mut Tx<T::Write>) -> Result<(), SendError>,
     ) -> Poll<Result<(), ConnectionError>> {
-        self.poll(cx, |tx, key| match tx.poll_enter(key) {
+        self.poll(cx, |tx, ticket| match tx.poll_enter(ticket) {
             Poll::Ready(Ok(())) => Ok(enter(tx).map_err(ConnectionError::from)),
             Poll::Ready(Err(error)) => Ok(Err(error)),
             Poll::Pending => Err(WaitFor::Line),
@@ -71,7 +74,7 @@ impl<'a, T: Transport> Place<'a, T> {
 
 impl<T: Transport> Drop for Place<'_, T> {
     fn drop(&mut self) {
-        self.shared.give_up(&mut self.key);
+        self.shared.give_up(&mut self.ticket);
     }
 }
 
@@ -135,19 +138,19 @@ impl<T: Transport> Shared<T> {
     pub(crate) fn poll_in<R>(
         &self,
         cx: &mut Context<'_>,
-        key: &mut Option<Key>,
-        mut attempt: impl FnMut(&mut Tx<T::Write>, &mut Option<Key>) -> Result<R, WaitFor>,
+        ticket: &mut Option<Ticket>,
+        mut attempt: impl FnMut(&mut Tx<T::Write>, &mut Option<Ticket>) -> Result<R, WaitFor>,
     ) -> Poll<R> {
         // Wakers are foreign code: they are cloned before the lock is taken, if they may be needed.
         let is_contended = self.flags.load(Ordering::Relaxed) & (OVER | CONTENDED) != 0;
-        let mut waiter = (key.is_some() || is_contended).then(|| Waiter::new(cx.waker()));
+        let mut waiter = (ticket.is_some() || is_contended).then(|| Waiter::new(cx.waker()));
         let mut has_polled = false;
         loop {
             let mut tx = lock(&self.tx);
-            match attempt(&mut tx, key) {
+            match attempt(&mut tx, ticket) {
                 Ok(result) => {
-                    if let Some(key) = key.take() {
-                        tx.leave(key);
+                    if let Some(ticket) = ticket.take() {
+                        tx.leave(ticket);
                     }
                     self.release(tx);
                     return Poll::Ready(result);
@@ -161,10 +164,10 @@ impl<T: Transport> Shared<T> {
                     self.release(tx);
                 }
                 Err(wait) => {
-                    let waits = if tx.queue.holds(*key, wait, cx.waker()) {
+                    let waits = if tx.queue.holds(*ticket, wait, cx.waker()) {
                         true
                     } else if let Some(waiter) = waiter.take() {
-                        tx.enter(key, wait, waiter);
+                        tx.enter(ticket, wait, waiter);
                         true
                     } else {
                         false
@@ -181,9 +184,9 @@ impl<T: Transport> Shared<T> {
     }
 
     /// Leaves a place of somebody who no longer waits.
-    pub(crate) fn give_up(&self, key: &mut Option<Key>) {
-        if let Some(key) = key.take() {
-            self.with_tx(|tx| tx.give_up(key));
+    pub(crate) fn give_up(&self, ticket: &mut Option<Ticket>) {
+        if let Some(ticket) = ticket.take() {
+            self.with_tx(|tx| tx.give_up(ticket));
         }
     }
 
@@ -237,9 +240,9 @@ impl<T: Transport> Shared<T> {
     }
 
     /// To be asked before a poll that may end in [`wait_as_reader`](Shared::wait_as_reader): another
-    /// ticket after it says that the transport has woken its writer meanwhile.
-    pub(crate) fn ticket(&self) -> usize {
-        self.socket.ticket()
+    /// wakes after it says that the transport has woken its writer meanwhile.
+    pub(crate) fn wakes(&self) -> usize {
+        self.socket.wakes()
     }
 
     pub(crate) fn wait_as_reader(&self, waker: &Waker) {
@@ -317,9 +320,9 @@ impl<T: Transport> Shared<T> {
         target: &mut Option<FlushTarget>,
         flush: bool,
     ) -> Poll<Result<(), ConnectionError>> {
-        let polled = place.poll(cx, |tx, key| {
+        let polled = place.poll(cx, |tx, ticket| {
             if target.is_none() {
-                match tx.poll_enter(key) {
+                match tx.poll_enter(ticket) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => return Ok(Err(error)),
                     Poll::Pending => return Err(WaitFor::Line),
@@ -347,11 +350,11 @@ impl<T: Transport> Shared<T> {
     pub(crate) fn poll_flush(
         &self,
         cx: &mut Context<'_>,
-        key: &mut Option<Key>,
+        ticket: &mut Option<Ticket>,
         target: &mut Option<FlushTarget>,
         wait: fn(FlushTarget) -> WaitFor,
     ) -> Poll<Result<(), ConnectionError>> {
-        let polled = self.poll_in(cx, key, |tx, _| {
+        let polled = self.poll_in(cx, ticket, |tx, _| {
             let target = *target.get_or_insert_with(|| tx.flush_target());
             match tx.poll_flush(target) {
                 Poll::Ready(flushed) => Ok(flushed),
@@ -363,9 +366,13 @@ impl<T: Transport> Shared<T> {
     }
 
     /// Ready when the connection is over. Writes, shuts down and, if the reader is gone, reads.
-    pub(crate) fn poll_end(&self, cx: &mut Context<'_>, key: &mut Option<Key>) -> Poll<Outcome> {
+    pub(crate) fn poll_end(
+        &self,
+        cx: &mut Context<'_>,
+        ticket: &mut Option<Ticket>,
+    ) -> Poll<Outcome> {
         self.drive_parked();
-        self.poll_in(cx, key, |tx, _| {
+        self.poll_in(cx, ticket, |tx, _| {
             match tx.poll_write_out() {
                 Poll::Ready(Err(error)) => drop(tx.write_failed(error)),
                 Poll::Ready(Ok(()))
@@ -382,17 +389,17 @@ impl<T: Transport> Shared<T> {
 }
 
 impl<W: crate::transport::PollWrite> Tx<W> {
-    fn enter(&mut self, key: &mut Option<Key>, wait: WaitFor, waiter: Waiter) {
-        if key.is_some_and(|key| key.wait() != wait) {
-            if let Some(key) = key.take() {
-                self.leave(key);
+    fn enter(&mut self, ticket: &mut Option<Ticket>, wait: WaitFor, waiter: Waiter) {
+        if ticket.is_some_and(|ticket| ticket.wait() != wait) {
+            if let Some(ticket) = ticket.take() {
+                self.leave(ticket);
             }
         }
-        let old = self.queue.enter(key, wait, waiter);
-        if let (Some(old), Some(key)) = (&old, *key) {
+        let old = self.queue.enter(ticket, wait, waiter);
+        if let (Some(old), Some(ticket)) = (&old, *ticket) {
             if !old.is_whole() {
                 // The socket's waker has the old waker, which may wake another task.
-                self.undo_designation(key.number);
+                self.undo_designation(ticket.number);
             }
         }
         self.effects.drop(old);

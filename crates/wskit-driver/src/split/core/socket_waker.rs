@@ -106,7 +106,7 @@ impl SocketWaker {
     }
 
     /// How often the transport has woken.
-    pub(crate) fn ticket(&self) -> usize {
+    pub(crate) fn wakes(&self) -> usize {
         self.wakes.load(Ordering::Acquire)
     }
 

@@ -5,7 +5,7 @@ use wskit_proto::{CloseFrame, Outbound, Outgoing, SendError, State};
 
 use super::flags::{CLOSED, CLOSING, CONTENDED, DUE, MESSAGE_OPEN, OVER, PARKED, UNFLUSHED};
 use super::socket_waker::SocketWaker;
-use super::wait_queue::{Effects, FlushTarget, Key, WaitFor, WaitQueue, Waiter};
+use super::wait_queue::{Effects, FlushTarget, Ticket, WaitFor, WaitQueue, Waiter};
 use crate::error::ConnectionError;
 use crate::link::{poll_write_out, uninterrupted};
 use crate::split::lanes::Lanes;
@@ -142,8 +142,8 @@ impl<W: PollWrite> Tx<W> {
 
     /// Wakes those whose turn has come.
     fn settle_waiting(&mut self) {
-        if let Some(key) = self.queue.first_in_line() {
-            if self.may_enter(Some(key)) {
+        if let Some(ticket) = self.queue.first_in_line() {
+            if self.may_enter(Some(ticket)) {
                 let first = self.queue.take_first_in_line();
                 self.effects.wake(first);
             }
@@ -204,14 +204,14 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// Leaves the place of a future that was dropped.
-    pub(crate) fn give_up(&mut self, key: Key) {
-        let waiter = self.leave(key);
+    pub(crate) fn give_up(&mut self, ticket: Ticket) {
+        let waiter = self.leave(ticket);
         // It may have been woken in vain, or was to be.
         let was_woken = waiter.is_none_or(|was_waiting| !was_waiting);
         if self.outbox.has_unsent() || self.dirty || self.parked {
             if was_woken && self.socket.is_signalled() {
                 self.have_somebody_write();
-            } else if matches!(key.wait(), WaitFor::Flush(_) | WaitFor::SinkFlush(_)) {
+            } else if matches!(ticket.wait(), WaitFor::Flush(_) | WaitFor::SinkFlush(_)) {
                 // A message cut in the middle may be all that the peer waits for.
                 self.effects.wake_reader = true;
             }
@@ -219,12 +219,12 @@ impl<W: PollWrite> Tx<W> {
     }
 
     /// Leaves a place. Returns whether it was still waiting, `None` if it had none.
-    pub(crate) fn leave(&mut self, key: Key) -> Option<bool> {
-        let was_in_line = key.wait() == WaitFor::Line;
-        let waiter = self.queue.leave(key);
+    pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<bool> {
+        let was_in_line = ticket.wait() == WaitFor::Line;
+        let waiter = self.queue.leave(ticket);
         let was_waiting = waiter.as_ref().map(Waiter::is_whole);
         if was_waiting == Some(false) {
-            self.undo_designation(key.number);
+            self.undo_designation(ticket.number);
         }
         self.effects.drop(waiter);
         if was_in_line && !self.queue.has_line() {
@@ -243,14 +243,14 @@ impl<W: PollWrite> Tx<W> {
         }
     }
 
-    pub(crate) fn may_enter(&self, key: Option<Key>) -> bool {
-        self.queue.is_first(key)
+    pub(crate) fn may_enter(&self, ticket: Option<Ticket>) -> bool {
+        self.queue.is_first(ticket)
             && !self.message_open
             && self.outbox.has_room(self.permits * PERMIT)
             && self
                 .lanes
                 .as_ref()
-                .is_none_or(|lanes| lanes.let_in(key.is_some(), self.outbox.queued()))
+                .is_none_or(|lanes| lanes.let_in(ticket.is_some(), self.outbox.queued()))
     }
 
     pub(crate) fn has_room_for_sink(&self) -> bool {
@@ -264,22 +264,22 @@ impl<W: PollWrite> Tx<W> {
     /// Enters the queue if it is this one's turn and there is room.
     pub(crate) fn poll_enter(
         &mut self,
-        key: &mut Option<Key>,
+        ticket: &mut Option<Ticket>,
     ) -> Poll<Result<(), ConnectionError>> {
         if self.outbox.state() != State::Open {
             return Poll::Ready(Err(SendError::Closed.into()));
         }
-        if !self.may_enter(*key) {
+        if !self.may_enter(*ticket) {
             // Room can be made here; a turn has to be waited for.
             if let Poll::Ready(Err(error)) = self.poll_write_out() {
                 return Poll::Ready(Err(self.write_failed(error)));
             }
-            if !self.may_enter(*key) {
+            if !self.may_enter(*ticket) {
                 return Poll::Pending;
             }
         }
-        if let Some(key) = key.take() {
-            self.leave(key);
+        if let Some(ticket) = ticket.take() {
+            self.leave(ticket);
         }
         if let Some(lanes) = &mut self.lanes {
             lanes.line_entered();

@@ -43,7 +43,7 @@ pub(crate) enum WaitFor {
 
 /// A place among those who wait.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Key {
+pub(crate) struct Ticket {
     wait: WaitFor,
     pub(crate) number: u64,
 }
@@ -79,7 +79,7 @@ impl Waiter {
     }
 }
 
-impl Key {
+impl Ticket {
     pub(crate) const fn wait(self) -> WaitFor {
         self.wait
     }
@@ -102,43 +102,44 @@ impl WaitQueue {
     }
 
     /// Whether this one may enter as far as the line is concerned.
-    pub(crate) fn is_first(&self, key: Option<Key>) -> bool {
+    pub(crate) fn is_first(&self, ticket: Option<Ticket>) -> bool {
         self.line
             .first_key_value()
-            .is_none_or(|(number, _)| key.is_some_and(|key| key.number == *number))
+            .is_none_or(|(number, _)| ticket.is_some_and(|ticket| ticket.number == *number))
     }
 
-    /// Whether `key` waits for this and its waker wakes the same task as `waker`.
-    pub(crate) fn holds(&self, key: Option<Key>, wait: WaitFor, waker: &Waker) -> bool {
-        key.filter(|key| key.wait == wait)
-            .and_then(|key| self.get(key))
+    /// Whether `ticket` waits for this and its waker wakes the same task as `waker`.
+    pub(crate) fn holds(&self, ticket: Option<Ticket>, wait: WaitFor, waker: &Waker) -> bool {
+        ticket
+            .filter(|ticket| ticket.wait == wait)
+            .and_then(|ticket| self.get(ticket))
             .is_some_and(|waiter| waiter.for_socket.is_some() && waiter.waker.will_wake(waker))
     }
 
-    fn get(&self, key: Key) -> Option<&Waiter> {
-        match key.wait {
-            WaitFor::Line => self.line.get(&key.number)?.as_ref(),
+    fn get(&self, ticket: Ticket) -> Option<&Waiter> {
+        match ticket.wait {
+            WaitFor::Line => self.line.get(&ticket.number)?.as_ref(),
             WaitFor::Flush(target) | WaitFor::SinkFlush(target) => {
-                self.flushes.get(&(target, key.number))
+                self.flushes.get(&(target, ticket.number))
             }
-            WaitFor::SinkRoom => self.sinks.get(&key.number),
-            WaitFor::End => self.ends.get(&key.number),
+            WaitFor::SinkRoom => self.sinks.get(&ticket.number),
+            WaitFor::End => self.ends.get(&ticket.number),
             WaitFor::Lane(lane) => self.lanes.get(&lane.index()),
             WaitFor::RoomInMessage => self.in_message.as_ref(),
         }
     }
 
-    /// Has `waiter` wait, in the place of `key` if there is one, which waits for the same. Gives the old
+    /// Has `waiter` wait, in the place of `ticket` if there is one, which waits for the same. Gives the old
     /// waiter to drop.
     pub(crate) fn enter(
         &mut self,
-        key: &mut Option<Key>,
+        ticket: &mut Option<Ticket>,
         wait: WaitFor,
         mut waiter: Waiter,
     ) -> Option<Waiter> {
-        let number = key.map_or(self.next, |key| key.number);
+        let number = ticket.map_or(self.next, |ticket| ticket.number);
         self.next = self.next.max(number + 1);
-        *key = Some(Key { wait, number });
+        *ticket = Some(Ticket { wait, number });
         waiter.number = number;
         match wait {
             WaitFor::Line => self.line.insert(number, Some(waiter)).flatten(),
@@ -158,24 +159,24 @@ impl WaitQueue {
     }
 
     /// Removes an waiter and gives it to drop. One that is woken in the moment may be gone.
-    pub(crate) fn leave(&mut self, key: Key) -> Option<Waiter> {
-        match key.wait {
-            WaitFor::Line => self.line.remove(&key.number).flatten(),
+    pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<Waiter> {
+        match ticket.wait {
+            WaitFor::Line => self.line.remove(&ticket.number).flatten(),
             WaitFor::Flush(target) | WaitFor::SinkFlush(target) => {
-                self.flushes.remove(&(target, key.number))
+                self.flushes.remove(&(target, ticket.number))
             }
-            WaitFor::SinkRoom => self.sinks.remove(&key.number),
-            WaitFor::End => self.ends.remove(&key.number),
+            WaitFor::SinkRoom => self.sinks.remove(&ticket.number),
+            WaitFor::End => self.ends.remove(&ticket.number),
             WaitFor::Lane(lane) => self.lanes.remove(&lane.index()),
             WaitFor::RoomInMessage => self.in_message.take(),
         }
     }
 
     /// The first one in the line, if it has not been woken yet.
-    pub(crate) fn first_in_line(&self) -> Option<Key> {
+    pub(crate) fn first_in_line(&self) -> Option<Ticket> {
         let (number, waiter) = self.line.first_key_value()?;
         waiter.as_ref()?;
-        Some(Key {
+        Some(Ticket {
             wait: WaitFor::Line,
             number: *number,
         })
