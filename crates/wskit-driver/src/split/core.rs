@@ -9,6 +9,6 @@ mod tx_lanes;
 mod wait_queue;
 
 pub(super) use parked::Parked;
-pub(super) use shared::{Place, ReadSide, Shared};
+pub(super) use shared::{ReadSide, Shared, WaitGuard};
 pub(super) use tx::Tx;
 pub(super) use wait_queue::{FlushTarget, Ticket, WaitFor};

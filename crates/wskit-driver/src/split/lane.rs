@@ -5,7 +5,7 @@ use std::task::Poll;
 use wskit_proto::{Outgoing, QueuedMessage, SendError, State};
 
 use super::core::{FlushTarget, WaitFor};
-use super::core::{Place, Shared};
+use super::core::{Shared, WaitGuard};
 use super::lanes::LaneConfig;
 use super::lanes::LaneId;
 use super::writer::Writer;
@@ -124,9 +124,9 @@ impl<T: Transport> Lane<T> {
         message: impl Into<Outgoing<'m>>,
     ) -> Result<(), ConnectionError> {
         let mut message = Some(QueuedMessage::from(message.into()));
-        let mut place = Place::new(&self.shared);
+        let mut guard = WaitGuard::new(&self.shared);
         poll_fn(|cx| {
-            place.poll(cx, |tx, _| {
+            guard.poll(cx, |tx, _| {
                 if let Err(error) = tx.make_room(self.id, message.as_ref()) {
                     return Ok(Err(error));
                 }
@@ -168,12 +168,12 @@ impl<T: Transport> Lane<T> {
     /// # Cancel safety
     /// Safe.
     pub async fn flush(&mut self) -> Result<(), ConnectionError> {
-        let mut place = Place::new(&self.shared);
+        let mut guard = WaitGuard::new(&self.shared);
         // This number of messages of the lane has to have gone; then the target has to be written.
         let entered = self.shared.with_tx(|tx| tx.lanes().entered(self.id));
         let mut target: Option<FlushTarget> = None;
         poll_fn(|cx| {
-            let flushed = place.poll(cx, |tx, _| {
+            let flushed = guard.poll(cx, |tx, _| {
                 if target.is_none() {
                     if !tx.lanes().have_gone(self.id, entered) {
                         if let Poll::Ready(Err(error)) = tx.poll_write_out() {

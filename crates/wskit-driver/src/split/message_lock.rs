@@ -5,7 +5,7 @@ use wskit_proto::{Outbox, SendError, State};
 
 use super::core::Tx;
 use super::core::{FlushTarget, WaitFor};
-use super::core::{Place, Shared};
+use super::core::{Shared, WaitGuard};
 use super::writer::Writer;
 use crate::error::ConnectionError;
 use crate::transport::Transport;
@@ -14,7 +14,7 @@ use crate::transport::Transport;
 /// the fragments of two messages do not mix). Given up when it is dropped.
 pub(crate) struct MessageLock<'a, T: Transport> {
     shared: &'a Shared<T>,
-    place: Place<'a, T>,
+    guard: WaitGuard<'a, T>,
     /// What a flush in progress waits for.
     target: Option<FlushTarget>,
     held: bool,
@@ -24,11 +24,11 @@ impl<'a, T: Transport> MessageLock<'a, T> {
     /// Waits for its turn in the line, then for the permits that were given out before.
     pub(crate) async fn new(writer: &'a Writer<T>) -> Result<Self, ConnectionError> {
         let shared = &*writer.shared;
-        let mut place = Place::new(shared);
-        poll_fn(|cx| place.poll_enter(cx, Tx::lock_message)).await?;
+        let mut guard = WaitGuard::new(shared);
+        poll_fn(|cx| guard.poll_enter(cx, Tx::lock_message)).await?;
         let mut lock = Self {
             shared,
-            place,
+            guard,
             target: None,
             held: true,
         };
@@ -37,7 +37,7 @@ impl<'a, T: Transport> MessageLock<'a, T> {
     }
 
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
-        self.place.poll(cx, |tx, _| {
+        self.guard.poll(cx, |tx, _| {
             if !tx.outbox.has_room(0) {
                 if let Poll::Ready(Err(error)) = tx.poll_write_out() {
                     return Ok(Err(tx.write_failed(error)));
@@ -66,7 +66,7 @@ impl<'a, T: Transport> MessageLock<'a, T> {
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         let flushed = ready!(self.shared.poll_flush(
             cx,
-            &mut self.place.ticket,
+            &mut self.guard.ticket,
             &mut self.target,
             WaitFor::Flush
         ));

@@ -6,7 +6,7 @@ use wskit_proto::{CloseCode, CloseFrame, Outcome, Outgoing, SendError, State, Ut
 
 use super::core::Tx;
 use super::core::WaitFor;
-use super::core::{Place, Shared};
+use super::core::{Shared, WaitGuard};
 use super::sink::{Closing, SinkState};
 use super::weak::WeakWriter;
 use crate::error::ConnectionError;
@@ -72,12 +72,12 @@ impl<T: Transport> Writer<T> {
 
     async fn queue(&self, message: Outgoing<'_>, flush: bool) -> Result<(), ConnectionError> {
         let mut message = Some(message);
-        let mut place = Place::new(&self.shared);
+        let mut guard = WaitGuard::new(&self.shared);
         let mut target = None;
         // Borrowed, not moved: the place must be left when this is dropped.
         poll_fn(|cx| {
             self.shared
-                .poll_send(cx, &mut place, &mut message, &mut target, flush)
+                .poll_send(cx, &mut guard, &mut message, &mut target, flush)
         })
         .await
     }
@@ -112,8 +112,8 @@ impl<T: Transport> Writer<T> {
     /// # Cancel safety
     /// Safe: nothing is queued before [`WritePermit::send`].
     pub async fn reserve(&self) -> Result<WritePermit<'_, T>, ConnectionError> {
-        let mut place = Place::new(&self.shared);
-        poll_fn(|cx| place.poll_enter(cx, Tx::take_permit)).await?;
+        let mut guard = WaitGuard::new(&self.shared);
+        poll_fn(|cx| guard.poll_enter(cx, Tx::take_permit)).await?;
         Ok(WritePermit {
             shared: &self.shared,
         })
@@ -127,11 +127,11 @@ impl<T: Transport> Writer<T> {
     /// # Cancel safety
     /// Safe.
     pub async fn flush(&self) -> Result<(), ConnectionError> {
-        let mut place = Place::new(&self.shared);
+        let mut guard = WaitGuard::new(&self.shared);
         let mut target = None;
         poll_fn(|cx| {
             self.shared
-                .poll_flush(cx, &mut place.ticket, &mut target, WaitFor::Flush)
+                .poll_flush(cx, &mut guard.ticket, &mut target, WaitFor::Flush)
         })
         .await
     }
@@ -167,8 +167,8 @@ impl<T: Transport> Writer<T> {
         let close = CloseFrame::new(code, reason);
         self.shared.with_tx(|tx| tx.close(&close))?;
         let mut closing = Closing::new(&self.shared);
-        let mut place = Place::new(&self.shared);
-        poll_fn(|cx| closing.poll(cx, &self.shared, &mut place.ticket)).await
+        let mut guard = WaitGuard::new(&self.shared);
+        poll_fn(|cx| closing.poll(cx, &self.shared, &mut guard.ticket)).await
     }
 
     /// Queues a Close and returns; the reader completes the closing handshake.

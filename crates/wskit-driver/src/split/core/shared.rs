@@ -36,12 +36,12 @@ pub(crate) struct Shared<T: Transport> {
 }
 
 /// A place among those who wait. Left when it is dropped.
-pub(crate) struct Place<'a, T: Transport> {
+pub(crate) struct WaitGuard<'a, T: Transport> {
     shared: &'a Shared<T>,
     pub(crate) ticket: Option<Ticket>,
 }
 
-impl<'a, T: Transport> Place<'a, T> {
+impl<'a, T: Transport> WaitGuard<'a, T> {
     pub(crate) fn new(shared: &'a Shared<T>) -> Self {
         Self {
             shared,
@@ -72,7 +72,7 @@ impl<'a, T: Transport> Place<'a, T> {
     }
 }
 
-impl<T: Transport> Drop for Place<'_, T> {
+impl<T: Transport> Drop for WaitGuard<'_, T> {
     fn drop(&mut self) {
         self.shared.give_up(&mut self.ticket);
     }
@@ -315,12 +315,12 @@ impl<T: Transport> Shared<T> {
     pub(crate) fn poll_send(
         &self,
         cx: &mut Context<'_>,
-        place: &mut Place<'_, T>,
+        guard: &mut WaitGuard<'_, T>,
         message: &mut Option<Outgoing<'_>>,
         target: &mut Option<FlushTarget>,
         flush: bool,
     ) -> Poll<Result<(), ConnectionError>> {
-        let polled = place.poll(cx, |tx, ticket| {
+        let polled = guard.poll(cx, |tx, ticket| {
             if target.is_none() {
                 match tx.poll_enter(ticket) {
                     Poll::Ready(Ok(())) => {}
