@@ -2,13 +2,13 @@
 
 mod flags;
 mod parked;
+mod sender;
+mod sender_lanes;
 mod shared;
 mod socket_waker;
-mod tx;
-mod tx_lanes;
 mod wait_queue;
 
 pub(super) use parked::Parked;
+pub(super) use sender::Sender;
 pub(super) use shared::{ReadSide, Shared, WaitGuard};
-pub(super) use tx::Tx;
 pub(super) use wait_queue::{FlushTarget, Ticket, WaitFor};

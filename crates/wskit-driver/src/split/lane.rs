@@ -77,7 +77,9 @@ impl<T: Transport> Writer<T> {
     pub fn lane(&self, config: LaneConfig) -> Lane<T> {
         Lane {
             shared: self.shared.clone(),
-            id: self.shared.with_tx(|tx| tx.lanes().open(config)),
+            id: self
+                .shared
+                .with_sender(|sender| sender.lanes().open(config)),
         }
     }
 
@@ -85,12 +87,12 @@ impl<T: Transport> Writer<T> {
     /// `bufferedAmount`.
     #[must_use]
     pub fn buffered(&self) -> Buffered {
-        self.shared.with_tx(|tx| {
-            let mut buffered = tx
+        self.shared.with_sender(|sender| {
+            let mut buffered = sender
                 .lanes
                 .as_ref()
                 .map_or_else(Buffered::default, |lanes| lanes.buffered());
-            buffered.bytes += tx.outbox.queued();
+            buffered.bytes += sender.outbox.queued();
             buffered
         })
     }
@@ -126,14 +128,14 @@ impl<T: Transport> Lane<T> {
         let mut message = Some(QueuedMessage::from(message.into()));
         let mut guard = WaitGuard::new(&self.shared);
         poll_fn(|cx| {
-            guard.poll(cx, |tx, _| {
-                if let Err(error) = tx.make_room(self.id, message.as_ref()) {
+            guard.poll(cx, |sender, _| {
+                if let Err(error) = sender.make_room(self.id, message.as_ref()) {
                     return Ok(Err(error));
                 }
-                match tx.push(self.id, &mut message) {
+                match sender.push(self.id, &mut message) {
                     Ok(_) => Ok(Ok(())),
                     Err(SendError::QueueFull)
-                        if message.is_some() && tx.waits_for_room(self.id) =>
+                        if message.is_some() && sender.waits_for_room(self.id) =>
                     {
                         Err(WaitFor::Lane(self.id))
                     }
@@ -170,26 +172,28 @@ impl<T: Transport> Lane<T> {
     pub async fn flush(&mut self) -> Result<(), ConnectionError> {
         let mut guard = WaitGuard::new(&self.shared);
         // This number of messages of the lane has to have gone; then the target has to be written.
-        let entered = self.shared.with_tx(|tx| tx.lanes().entered(self.id));
+        let entered = self
+            .shared
+            .with_sender(|sender| sender.lanes().entered(self.id));
         let mut target: Option<FlushTarget> = None;
         poll_fn(|cx| {
-            let flushed = guard.poll(cx, |tx, _| {
+            let flushed = guard.poll(cx, |sender, _| {
                 if target.is_none() {
-                    if !tx.lanes().have_gone(self.id, entered) {
-                        if let Poll::Ready(Err(error)) = tx.poll_write_out() {
-                            return Ok(Err(tx.write_failed(error)));
+                    if !sender.lanes().have_gone(self.id, entered) {
+                        if let Poll::Ready(Err(error)) = sender.poll_write_out() {
+                            return Ok(Err(sender.write_failed(error)));
                         }
                     }
-                    if !tx.lanes().have_gone(self.id, entered) {
-                        return if tx.outbox.state() == State::Open {
+                    if !sender.lanes().have_gone(self.id, entered) {
+                        return if sender.outbox.state() == State::Open {
                             Err(WaitFor::Lane(self.id))
                         } else {
                             Ok(Err(SendError::Closed.into()))
                         };
                     }
                 }
-                let target = *target.get_or_insert_with(|| tx.flush_target());
-                match tx.poll_flush(target) {
+                let target = *target.get_or_insert_with(|| sender.flush_target());
+                match sender.poll_flush(target) {
                     Poll::Ready(flushed) => Ok(flushed),
                     Poll::Pending => Err(WaitFor::Flush(target)),
                 }
@@ -203,20 +207,23 @@ impl<T: Transport> Lane<T> {
     /// What waits in this lane.
     #[must_use]
     pub fn buffered(&self) -> Buffered {
-        self.shared.with_tx(|tx| tx.lanes().buffered_in(self.id))
+        self.shared
+            .with_sender(|sender| sender.lanes().buffered_in(self.id))
     }
 
     /// Messages of this lane that were dropped so far: displaced by newer ones, or still waiting when
     /// the connection ended.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.shared.with_tx(|tx| tx.lanes().dropped(self.id))
+        self.shared
+            .with_sender(|sender| sender.lanes().dropped(self.id))
     }
 }
 
 impl<T: Transport> Drop for Lane<T> {
     fn drop(&mut self) {
-        self.shared.with_tx(|tx| tx.lanes().release(self.id));
+        self.shared
+            .with_sender(|sender| sender.lanes().release(self.id));
     }
 }
 
@@ -232,12 +239,12 @@ impl<T: Transport> fmt::Debug for Lane<T> {
 impl<T: Transport> Shared<T> {
     /// Tells no observer: it may be called with a lock of the caller's held.
     fn push(&self, lane: LaneId, message: &mut Option<QueuedMessage>) -> Result<Pushed, SendError> {
-        let pushed = self.with_tx(|tx| {
+        let pushed = self.with_sender(|sender| {
             // A failure is told below, as the end that it is.
-            let _ = tx.make_room(lane, message.as_ref());
-            let pushed = tx.push(lane, message);
-            if let Poll::Ready(Err(error)) = tx.poll_write_out() {
-                drop(tx.write_failed(error));
+            let _ = sender.make_room(lane, message.as_ref());
+            let pushed = sender.push(lane, message);
+            if let Poll::Ready(Err(error)) = sender.poll_write_out() {
+                drop(sender.write_failed(error));
             }
             pushed
         });

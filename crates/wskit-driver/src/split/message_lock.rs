@@ -3,7 +3,7 @@ use std::task::{Context, Poll, ready};
 
 use wskit_proto::{Outbox, SendError, State};
 
-use super::core::Tx;
+use super::core::Sender;
 use super::core::{FlushTarget, WaitFor};
 use super::core::{Shared, WaitGuard};
 use super::writer::Writer;
@@ -25,7 +25,7 @@ impl<'a, T: Transport> MessageLock<'a, T> {
     pub(crate) async fn new(writer: &'a Writer<T>) -> Result<Self, ConnectionError> {
         let shared = &*writer.shared;
         let mut guard = WaitGuard::new(shared);
-        poll_fn(|cx| guard.poll_enter(cx, Tx::lock_message)).await?;
+        poll_fn(|cx| guard.poll_enter(cx, Sender::lock_message)).await?;
         let mut lock = Self {
             shared,
             guard,
@@ -37,16 +37,16 @@ impl<'a, T: Transport> MessageLock<'a, T> {
     }
 
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
-        self.guard.poll(cx, |tx, _| {
-            if !tx.outbox.has_room(0) {
-                if let Poll::Ready(Err(error)) = tx.poll_write_out() {
-                    return Ok(Err(tx.write_failed(error)));
+        self.guard.poll(cx, |sender, _| {
+            if !sender.outbox.has_room(0) {
+                if let Poll::Ready(Err(error)) = sender.poll_write_out() {
+                    return Ok(Err(sender.write_failed(error)));
                 }
             }
-            if tx.outbox.state() != State::Open {
+            if sender.outbox.state() != State::Open {
                 return Ok(Err(SendError::Closed.into()));
             }
-            if tx.has_room_in_message() {
+            if sender.has_room_in_message() {
                 Ok(Ok(()))
             } else {
                 Err(WaitFor::RoomInMessage)
@@ -60,7 +60,7 @@ impl<'a, T: Transport> MessageLock<'a, T> {
         f: impl FnOnce(&mut Outbox) -> Result<(), SendError>,
     ) -> Result<(), ConnectionError> {
         self.target = None;
-        Ok(self.shared.with_tx(|tx| f(&mut tx.outbox))?)
+        Ok(self.shared.with_sender(|sender| f(&mut sender.outbox))?)
     }
 
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
@@ -77,7 +77,7 @@ impl<'a, T: Transport> MessageLock<'a, T> {
     /// Lets the others in.
     pub(crate) fn give_up(&mut self) {
         if core::mem::take(&mut self.held) {
-            self.shared.with_tx(Tx::unlock_message);
+            self.shared.with_sender(Sender::unlock_message);
         }
     }
 }

@@ -9,8 +9,8 @@ use wskit_proto::{
     CloseCode, CloseFrame, Message, Outcome, Outgoing, SendError, State, TimeoutKind,
 };
 
+use super::core::Sender;
 use super::core::Shared;
-use super::core::Tx;
 use super::core::{FlushTarget, Ticket, WaitFor};
 use super::writer::Writer;
 use crate::error::ConnectionError;
@@ -32,13 +32,13 @@ impl<C> SinkState<C> {
     }
 
     /// Queues the message that was held back, if it may go now.
-    fn feed_held<W: PollWrite>(&mut self, tx: &mut Tx<W>) -> Poll<Result<(), SendError>> {
+    fn feed_held<W: PollWrite>(&mut self, sender: &mut Sender<W>) -> Poll<Result<(), SendError>> {
         if self.held.is_none() {
             return Poll::Ready(Ok(()));
         }
-        match tx.feed_reserved(&mut self.held) {
+        match sender.feed_reserved(&mut self.held) {
             Ok(()) => {
-                self.target = Some(tx.flush_target());
+                self.target = Some(sender.flush_target());
                 Poll::Ready(Ok(()))
             }
             Err(SendError::MessageOpen) => Poll::Pending,
@@ -77,7 +77,7 @@ impl<C: Timer> Closing<C> {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => Poll::Ready(Err(ConnectionError::NoTimer(error))),
             Poll::Ready(Ok(())) => {
-                shared.with_tx(|tx| tx.outbox.time_out(TimeoutKind::Close));
+                shared.with_sender(|sender| sender.outbox.time_out(TimeoutKind::Close));
                 shared.poll_end(cx, ticket).map(Ok)
             }
         }
@@ -101,19 +101,19 @@ impl<T: Transport> Writer<T> {
     fn poll_sink_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         let (shared, sink) = self.sink();
         let mut ticket = sink.ticket.take();
-        let polled = shared.poll_in(cx, &mut ticket, |tx, _| {
-            if tx.outbox.state() != State::Open {
+        let polled = shared.poll_in(cx, &mut ticket, |sender, _| {
+            if sender.outbox.state() != State::Open {
                 return Ok(Err(SendError::Closed.into()));
             }
-            if !tx.has_room_for_sink() {
-                if let Poll::Ready(Err(error)) = tx.poll_write_out() {
-                    return Ok(Err(tx.write_failed(error)));
+            if !sender.has_room_for_sink() {
+                if let Poll::Ready(Err(error)) = sender.poll_write_out() {
+                    return Ok(Err(sender.write_failed(error)));
                 }
             }
-            if !tx.has_room_for_sink() {
+            if !sender.has_room_for_sink() {
                 return Err(WaitFor::SinkRoom);
             }
-            match sink.feed_held(tx) {
+            match sink.feed_held(sender) {
                 Poll::Ready(fed) => Ok(fed.map_err(ConnectionError::from)),
                 Poll::Pending => Err(WaitFor::SinkRoom),
             }
@@ -144,14 +144,14 @@ impl<T: Transport> Sink<Message> for Writer<T> {
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), ConnectionError> {
         let (shared, sink) = self.sink();
         let mut message = Some(Outgoing::from(message));
-        shared.with_tx(|tx| match tx.feed_reserved(&mut message) {
+        shared.with_sender(|sender| match sender.feed_reserved(&mut message) {
             // Another writer has begun one in pieces since `poll_ready`.
             Err(SendError::MessageOpen) if sink.held.is_none() => {
                 sink.held = message.take();
                 Ok(())
             }
             Ok(()) => {
-                sink.target = Some(tx.flush_target());
+                sink.target = Some(sender.flush_target());
                 Ok(())
             }
             Err(error) => Err(error.into()),
@@ -164,14 +164,14 @@ impl<T: Transport> Sink<Message> for Writer<T> {
     ) -> Poll<Result<(), ConnectionError>> {
         let (shared, sink) = self.sink();
         let mut ticket = sink.ticket.take();
-        let polled = shared.poll_in(cx, &mut ticket, |tx, _| {
-            match sink.feed_held(tx) {
+        let polled = shared.poll_in(cx, &mut ticket, |sender, _| {
+            match sink.feed_held(sender) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Ok(Err(error.into())),
                 Poll::Pending => return Err(WaitFor::SinkRoom),
             }
-            let target = *sink.target.get_or_insert_with(|| tx.flush_target());
-            match tx.poll_flush(target) {
+            let target = *sink.target.get_or_insert_with(|| sender.flush_target());
+            match sender.poll_flush(target) {
                 Poll::Ready(flushed) => Ok(flushed),
                 Poll::Pending => Err(WaitFor::SinkFlush(target)),
             }
@@ -196,7 +196,7 @@ impl<T: Transport> Sink<Message> for Writer<T> {
             Some(closing) => closing,
             none => {
                 let close = CloseFrame::new(CloseCode::NORMAL, "");
-                shared.with_tx(|tx| tx.close(&close))?;
+                shared.with_sender(|sender| sender.close(&close))?;
                 none.insert(Closing::new(shared))
             }
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wskit_proto::{CloseCode, CloseFrame, Outcome, Outgoing, SendError, State, Utf8Bytes};
 
-use super::core::Tx;
+use super::core::Sender;
 use super::core::WaitFor;
 use super::core::{Shared, WaitGuard};
 use super::sink::{Closing, SinkState};
@@ -100,7 +100,8 @@ impl<T: Transport> Writer<T> {
     /// in pieces; else as [`send`](Writer::send).
     pub fn try_feed<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
         let mut message = Some(message.into());
-        self.shared.with_tx(|tx| tx.try_feed(&mut message))
+        self.shared
+            .with_sender(|sender| sender.try_feed(&mut message))
     }
 
     /// Waits until a message can be queued, then lets it be queued for certain. An unused permit
@@ -113,7 +114,7 @@ impl<T: Transport> Writer<T> {
     /// Safe: nothing is queued before [`WritePermit::send`].
     pub async fn reserve(&self) -> Result<WritePermit<'_, T>, ConnectionError> {
         let mut guard = WaitGuard::new(&self.shared);
-        poll_fn(|cx| guard.poll_enter(cx, Tx::take_permit)).await?;
+        poll_fn(|cx| guard.poll_enter(cx, Sender::take_permit)).await?;
         Ok(WritePermit {
             shared: &self.shared,
         })
@@ -145,7 +146,7 @@ impl<T: Transport> Writer<T> {
     /// As [`send`](Writer::send).
     pub async fn ping(&self, payload: &[u8]) -> Result<(), ConnectionError> {
         self.shared
-            .with_tx(|tx| tx.control(|outbox| outbox.ping(payload)))?;
+            .with_sender(|sender| sender.control(|outbox| outbox.ping(payload)))?;
         self.flush().await
     }
 
@@ -165,7 +166,7 @@ impl<T: Transport> Writer<T> {
         reason: impl Into<Utf8Bytes>,
     ) -> Result<Outcome, ConnectionError> {
         let close = CloseFrame::new(code, reason);
-        self.shared.with_tx(|tx| tx.close(&close))?;
+        self.shared.with_sender(|sender| sender.close(&close))?;
         let mut closing = Closing::new(&self.shared);
         let mut guard = WaitGuard::new(&self.shared);
         poll_fn(|cx| closing.poll(cx, &self.shared, &mut guard.ticket)).await
@@ -181,7 +182,7 @@ impl<T: Transport> Writer<T> {
         reason: impl Into<Utf8Bytes>,
     ) -> Result<(), ConnectionError> {
         let close = CloseFrame::new(code, reason);
-        Ok(self.shared.with_tx(|tx| tx.close(&close))?)
+        Ok(self.shared.with_sender(|sender| sender.close(&close))?)
     }
 
     /// The latest round trip of a keepalive ping; see [`Reader::round_trip`](crate::Reader::round_trip).
@@ -193,7 +194,7 @@ impl<T: Transport> Writer<T> {
     /// Bytes encoded and not yet written; what waits in lanes is in [`buffered`](Writer::buffered).
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.shared.with_tx(|tx| tx.outbox.queued())
+        self.shared.with_sender(|sender| sender.outbox.queued())
     }
 
     /// Open, closing or closed.
@@ -254,13 +255,15 @@ impl<T: Transport> WritePermit<'_, T> {
     pub fn send<'m>(self, message: impl Into<Outgoing<'m>>) {
         let mut message = Some(message.into());
         // Only `Closed` is possible.
-        let _ = self.shared.with_tx(|tx| tx.feed_reserved(&mut message));
+        let _ = self
+            .shared
+            .with_sender(|sender| sender.feed_reserved(&mut message));
     }
 }
 
 impl<T: Transport> Drop for WritePermit<'_, T> {
     fn drop(&mut self) {
-        self.shared.with_tx(Tx::return_permit);
+        self.shared.with_sender(Sender::return_permit);
     }
 }
 

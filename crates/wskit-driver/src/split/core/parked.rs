@@ -2,8 +2,8 @@ use std::task::{Context, Poll};
 
 use wskit_proto::{Delivery, State};
 
+use super::sender::Sender;
 use super::shared::{ReadSide, Shared};
-use super::tx::Tx;
 use crate::engine::Engine;
 use crate::sync::lock;
 use crate::transport::Transport;
@@ -29,7 +29,7 @@ impl<T: Transport> Shared<T> {
     /// Leaves the reading half to those who write.
     pub(crate) fn park(&self, parked: Parked<T>) {
         *lock(&self.seat) = Seat::Free(Box::new(parked));
-        self.with_tx(Tx::park);
+        self.with_sender(Sender::park);
         if self.state() == State::Closed {
             // Nothing is left but to tell of the end and to drop the transport.
             self.drive_parked();
@@ -88,7 +88,7 @@ impl<T: Transport> Shared<T> {
             if engine.is_over() {
                 *seat = Seat::Taken;
                 drop(seat);
-                self.with_tx(|tx| tx.parked = false);
+                self.with_sender(|sender| sender.parked = false);
                 return;
             }
             match *seat {

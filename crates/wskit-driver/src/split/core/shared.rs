@@ -9,8 +9,8 @@ use wskit_proto::{
 
 use super::flags::{CLOSED, CLOSING, CONTENDED, LANES, MESSAGE_OPEN, OVER, PARKED, UNFLUSHED};
 use super::parked::Seat;
+use super::sender::Sender;
 use super::socket_waker::SocketWaker;
-use super::tx::Tx;
 use super::wait_queue::{FlushTarget, Ticket, WaitFor, Waiter};
 use crate::error::ConnectionError;
 use crate::link::Link;
@@ -20,7 +20,7 @@ use crate::transport::{PollRead, Transport};
 /// What the halves share: the sending half and the transport's, behind a lock that is never held
 /// across a wait, and flags that say without it whether there is a reason to take it.
 pub(crate) struct Shared<T: Transport> {
-    tx: Mutex<Tx<T::Write>>,
+    sender: Mutex<Sender<T::Write>>,
     flags: AtomicUsize,
     socket: Arc<SocketWaker>,
     socket_waker: Waker,
@@ -53,7 +53,7 @@ impl<'a, T: Transport> WaitGuard<'a, T> {
     pub(crate) fn poll<R>(
         &mut self,
         cx: &mut Context<'_>,
-        attempt: impl FnMut(&mut Tx<T::Write>, &mut Option<Ticket>) -> Result<R, WaitFor>,
+        attempt: impl FnMut(&mut Sender<T::Write>, &mut Option<Ticket>) -> Result<R, WaitFor>,
     ) -> Poll<R> {
         self.shared.poll_in(cx, &mut self.ticket, attempt)
     }
@@ -62,10 +62,10 @@ impl<'a, T: Transport> WaitGuard<'a, T> {
     pub(crate) fn poll_enter(
         &mut self,
         cx: &mut Context<'_>,
-        enter: fn(&mut Tx<T::Write>) -> Result<(), SendError>,
+        enter: fn(&mut Sender<T::Write>) -> Result<(), SendError>,
     ) -> Poll<Result<(), ConnectionError>> {
-        self.poll(cx, |tx, ticket| match tx.poll_enter(ticket) {
-            Poll::Ready(Ok(())) => Ok(enter(tx).map_err(ConnectionError::from)),
+        self.poll(cx, |sender, ticket| match sender.poll_enter(ticket) {
+            Poll::Ready(Ok(())) => Ok(enter(sender).map_err(ConnectionError::from)),
             Poll::Ready(Err(error)) => Ok(Err(error)),
             Poll::Pending => Err(WaitFor::Line),
         })
@@ -89,10 +89,10 @@ impl<T: Transport> Shared<T> {
     ) -> Self {
         let socket = Arc::new(SocketWaker::new());
         let close_timeout = outbox.close_timeout();
-        let mut tx = Tx::new(outbox, io, dirty, socket.clone());
-        let flags = AtomicUsize::new(tx.settle());
+        let mut sender = Sender::new(outbox, io, dirty, socket.clone());
+        let flags = AtomicUsize::new(sender.settle());
         Self {
-            tx: Mutex::new(tx),
+            sender: Mutex::new(sender),
             flags,
             socket_waker: socket.clone().into(),
             socket,
@@ -106,30 +106,30 @@ impl<T: Transport> Shared<T> {
     }
 
     /// Calls `f` with the sending half and wakes whom the change concerns.
-    pub(crate) fn with_tx<R>(&self, f: impl FnOnce(&mut Tx<T::Write>) -> R) -> R {
-        let mut tx = lock(&self.tx);
-        let result = f(&mut tx);
-        self.release(tx);
+    pub(crate) fn with_sender<R>(&self, f: impl FnOnce(&mut Sender<T::Write>) -> R) -> R {
+        let mut sender = lock(&self.sender);
+        let result = f(&mut sender);
+        self.release(sender);
         result
     }
 
     /// Releases the lock, then wakes and drops what is to be woken and dropped.
-    fn release(&self, mut tx: MutexGuard<'_, Tx<T::Write>>) {
-        let flags = tx.settle();
+    fn release(&self, mut sender: MutexGuard<'_, Sender<T::Write>>) {
+        let flags = sender.settle();
         self.flags.store(flags, Ordering::Release);
         // A reader that registers after the transport has woken looks at the flags.
-        tx.look_again();
-        if flags & CLOSED == 0 && tx.effects.is_empty() {
+        sender.look_again();
+        if flags & CLOSED == 0 && sender.effects.is_empty() {
             return;
         }
-        self.release_with_effects(tx);
+        self.release_with_effects(sender);
     }
 
     #[cold]
-    fn release_with_effects(&self, mut tx: MutexGuard<'_, Tx<T::Write>>) {
-        let effects = core::mem::take(&mut tx.effects);
-        let io = tx.take_io_if_over();
-        drop(tx);
+    fn release_with_effects(&self, mut sender: MutexGuard<'_, Sender<T::Write>>) {
+        let effects = core::mem::take(&mut sender.effects);
+        let io = sender.take_io_if_over();
+        drop(sender);
         drop(io);
         effects.run(&self.socket);
     }
@@ -139,40 +139,40 @@ impl<T: Transport> Shared<T> {
         &self,
         cx: &mut Context<'_>,
         ticket: &mut Option<Ticket>,
-        mut attempt: impl FnMut(&mut Tx<T::Write>, &mut Option<Ticket>) -> Result<R, WaitFor>,
+        mut attempt: impl FnMut(&mut Sender<T::Write>, &mut Option<Ticket>) -> Result<R, WaitFor>,
     ) -> Poll<R> {
         // Wakers are foreign code: they are cloned before the lock is taken, if they may be needed.
         let is_contended = self.flags.load(Ordering::Relaxed) & (OVER | CONTENDED) != 0;
         let mut waiter = (ticket.is_some() || is_contended).then(|| Waiter::new(cx.waker()));
         let mut has_polled = false;
         loop {
-            let mut tx = lock(&self.tx);
-            match attempt(&mut tx, ticket) {
+            let mut sender = lock(&self.sender);
+            match attempt(&mut sender, ticket) {
                 Ok(result) => {
                     if let Some(ticket) = ticket.take() {
-                        tx.leave(ticket);
+                        sender.leave(ticket);
                     }
-                    self.release(tx);
+                    self.release(sender);
                     return Poll::Ready(result);
                 }
-                Err(_) if !has_polled && tx.can_write() => {
+                Err(_) if !has_polled && sender.can_write() => {
                     // This task may have been woken to write for all who wait.
                     has_polled = true;
-                    if let Poll::Ready(Err(error)) = tx.poll_write_out() {
-                        drop(tx.write_failed(error));
+                    if let Poll::Ready(Err(error)) = sender.poll_write_out() {
+                        drop(sender.write_failed(error));
                     }
-                    self.release(tx);
+                    self.release(sender);
                 }
                 Err(wait) => {
-                    let waits = if tx.queue.holds(*ticket, wait, cx.waker()) {
+                    let waits = if sender.queue.holds(*ticket, wait, cx.waker()) {
                         true
                     } else if let Some(waiter) = waiter.take() {
-                        tx.enter(ticket, wait, waiter);
+                        sender.enter(ticket, wait, waiter);
                         true
                     } else {
                         false
                     };
-                    self.release(tx);
+                    self.release(sender);
                     if waits {
                         self.drive_parked();
                         return Poll::Pending;
@@ -186,7 +186,7 @@ impl<T: Transport> Shared<T> {
     /// Leaves a place of somebody who no longer waits.
     pub(crate) fn give_up(&self, ticket: &mut Option<Ticket>) {
         if let Some(ticket) = ticket.take() {
-            self.with_tx(|tx| tx.give_up(ticket));
+            self.with_sender(|sender| sender.give_up(ticket));
         }
     }
 
@@ -199,7 +199,7 @@ impl<T: Transport> Shared<T> {
     }
 
     pub(crate) fn outcome(&self) -> Option<Outcome> {
-        lock(&self.tx).outbox.outcome()
+        lock(&self.sender).outbox.outcome()
     }
 
     pub(crate) fn protocol(&self) -> Option<&str> {
@@ -288,9 +288,9 @@ impl<T: Transport> Shared<T> {
         let is_last = self.owners.fetch_sub(1, Ordering::AcqRel) == 1;
         if is_last {
             let close = CloseFrame::new(CloseCode::GOING_AWAY, "");
-            self.with_tx(|tx| {
-                if tx.lanes.is_some() {
-                    tx.abandon(&close);
+            self.with_sender(|sender| {
+                if sender.lanes.is_some() {
+                    sender.abandon(&close);
                 }
             });
             self.leave_seat();
@@ -307,7 +307,7 @@ impl<T: Transport> Shared<T> {
         if !self.is_unwritten() {
             return Poll::Ready(Ok(()));
         }
-        self.with_tx(Tx::poll_write_out)
+        self.with_sender(Sender::poll_write_out)
     }
 
     /// Queues a message once there is room and it is this one's turn. With `flush`, goes on until it is
@@ -320,22 +320,22 @@ impl<T: Transport> Shared<T> {
         target: &mut Option<FlushTarget>,
         flush: bool,
     ) -> Poll<Result<(), ConnectionError>> {
-        let polled = guard.poll(cx, |tx, ticket| {
+        let polled = guard.poll(cx, |sender, ticket| {
             if target.is_none() {
-                match tx.poll_enter(ticket) {
+                match sender.poll_enter(ticket) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => return Ok(Err(error)),
                     Poll::Pending => return Err(WaitFor::Line),
                 }
-                if let Err(error) = tx.feed(message) {
+                if let Err(error) = sender.feed(message) {
                     return Ok(Err(error.into()));
                 }
                 if !flush {
                     return Ok(Ok(()));
                 }
             }
-            let target = *target.get_or_insert_with(|| tx.flush_target());
-            match tx.poll_flush(target) {
+            let target = *target.get_or_insert_with(|| sender.flush_target());
+            match sender.poll_flush(target) {
                 Poll::Ready(flushed) => Ok(flushed),
                 Poll::Pending => Err(WaitFor::Flush(target)),
             }
@@ -354,9 +354,9 @@ impl<T: Transport> Shared<T> {
         target: &mut Option<FlushTarget>,
         wait: fn(FlushTarget) -> WaitFor,
     ) -> Poll<Result<(), ConnectionError>> {
-        let polled = self.poll_in(cx, ticket, |tx, _| {
-            let target = *target.get_or_insert_with(|| tx.flush_target());
-            match tx.poll_flush(target) {
+        let polled = self.poll_in(cx, ticket, |sender, _| {
+            let target = *target.get_or_insert_with(|| sender.flush_target());
+            match sender.poll_flush(target) {
                 Poll::Ready(flushed) => Ok(flushed),
                 Poll::Pending => Err(wait(target)),
             }
@@ -372,23 +372,24 @@ impl<T: Transport> Shared<T> {
         ticket: &mut Option<Ticket>,
     ) -> Poll<Outcome> {
         self.drive_parked();
-        self.poll_in(cx, ticket, |tx, _| {
-            match tx.poll_write_out() {
-                Poll::Ready(Err(error)) => drop(tx.write_failed(error)),
+        self.poll_in(cx, ticket, |sender, _| {
+            match sender.poll_write_out() {
+                Poll::Ready(Err(error)) => drop(sender.write_failed(error)),
                 Poll::Ready(Ok(()))
-                    if tx.outbox.ending() == Ending::ShutDown && tx.poll_shutdown().is_ready() =>
+                    if sender.outbox.ending() == Ending::ShutDown
+                        && sender.poll_shutdown().is_ready() =>
                 {
-                    tx.outbox.transport_shut_down();
+                    sender.outbox.transport_shut_down();
                 }
                 _ => {}
             }
-            tx.tell_that_nothing_more_comes();
-            tx.outbox.outcome().ok_or(WaitFor::End)
+            sender.tell_that_nothing_more_comes();
+            sender.outbox.outcome().ok_or(WaitFor::End)
         })
     }
 }
 
-impl<W: crate::transport::PollWrite> Tx<W> {
+impl<W: crate::transport::PollWrite> Sender<W> {
     fn enter(&mut self, ticket: &mut Option<Ticket>, wait: WaitFor, waiter: Waiter) {
         if ticket.is_some_and(|ticket| ticket.wait() != wait) {
             if let Some(ticket) = ticket.take() {
@@ -418,11 +419,11 @@ pub(crate) struct ReadSide<'a, T: Transport> {
 
 impl<T: Transport> WithOutbound for ReadSide<'_, T> {
     fn with_outbound<R>(&mut self, f: impl FnOnce(&mut Outbound) -> R) -> R {
-        self.shared.with_tx(|tx| tx.control(f))
+        self.shared.with_sender(|sender| sender.control(f))
     }
 
     fn close(&mut self, close: CloseFrame) -> Result<(), SendError> {
-        self.shared.with_tx(|tx| tx.close(&close))
+        self.shared.with_sender(|sender| sender.close(&close))
     }
 
     fn waits_to_send(&mut self) -> bool {
@@ -473,7 +474,7 @@ impl<T: Transport> Link for ReadSide<'_, T> {
     }
 
     fn unacknowledged(&mut self) -> Option<usize> {
-        self.shared.with_tx(|tx| tx.unacknowledged())
+        self.shared.with_sender(|sender| sender.unacknowledged())
     }
 
     fn poll_write_out(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -482,6 +483,6 @@ impl<T: Transport> Link for ReadSide<'_, T> {
     }
 
     fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.shared.with_tx(Tx::poll_shutdown)
+        self.shared.with_sender(Sender::poll_shutdown)
     }
 }

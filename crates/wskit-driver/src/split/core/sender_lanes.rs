@@ -5,14 +5,14 @@ use std::task::Poll;
 use wskit_proto::{CloseCode, CloseFrame, QueuedMessage, SendError, State};
 
 use super::flags::{DUE, LANES};
-use super::tx::{PERMIT, Tx};
+use super::sender::{PERMIT, Sender};
 use crate::error::ConnectionError;
 use crate::split::lane::Pushed;
 use crate::split::lanes::Overflow;
 use crate::split::lanes::{LaneId, Lanes};
 use crate::transport::PollWrite;
 
-impl<W: PollWrite> Tx<W> {
+impl<W: PollWrite> Sender<W> {
     /// The lanes, which are there from the first time on.
     pub(crate) fn lanes(&mut self) -> &mut Lanes {
         self.lanes.get_or_insert_default()

@@ -16,7 +16,7 @@ use crate::transport::PollWrite;
 ///
 /// No foreign code runs while the lock is held: what is to be woken or dropped is collected in
 /// `effects` and dealt with after it.
-pub(crate) struct Tx<W> {
+pub(crate) struct Sender<W> {
     pub(crate) outbox: Outbound,
     /// The transport's writing half, until the connection is over.
     pub(crate) io: Option<W>,
@@ -52,7 +52,7 @@ fn signed(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-impl<W: PollWrite> Tx<W> {
+impl<W: PollWrite> Sender<W> {
     pub(crate) fn new(mut outbox: Outbound, io: W, dirty: bool, socket: Arc<SocketWaker>) -> Self {
         outbox.keep_spent();
         Self {
@@ -461,7 +461,7 @@ impl<W: PollWrite> Tx<W> {
         }
     }
 
-    /// As [`feed`](Tx::feed), however much is queued.
+    /// As [`feed`](Sender::feed), however much is queued.
     pub(crate) fn feed_reserved(
         &mut self,
         message: &mut Option<Outgoing<'_>>,
