@@ -16,19 +16,19 @@ pub(crate) struct Parked<T: Transport> {
 }
 
 /// Who has the reading half.
-pub(crate) enum Seat<T: Transport> {
+pub(crate) enum ReaderSlot<T: Transport> {
     /// The reader, or there is none any more.
-    Taken,
+    Empty,
     /// It is free: those who write read in the reader's place.
-    Free(Box<Parked<T>>),
+    Parked(Box<Parked<T>>),
     /// One of those who write, at the moment. `again` if another has wanted it since.
-    Driven { again: bool },
+    InUse { again: bool },
 }
 
 impl<T: Transport> Shared<T> {
     /// Leaves the reading half to those who write.
     pub(crate) fn park(&self, parked: Parked<T>) {
-        *lock(&self.seat) = Seat::Free(Box::new(parked));
+        *lock(&self.slot) = ReaderSlot::Parked(Box::new(parked));
         self.with_sender(Sender::park);
         if self.state() == State::Closed {
             // Nothing is left but to tell of the end and to drop the transport.
@@ -36,17 +36,17 @@ impl<T: Transport> Shared<T> {
         }
         // The last writer may have gone since.
         if !self.is_owned() {
-            self.leave_seat();
+            self.clear_slot();
         }
     }
 
     /// Drops the reading half, unless it is in use. Of a connection that is over observers are told.
-    pub(crate) fn leave_seat(&self) {
+    pub(crate) fn clear_slot(&self) {
         if self.state() == State::Closed {
             self.drive_parked();
         }
-        let seat = core::mem::replace(&mut *lock(&self.seat), Seat::Taken);
-        drop(seat);
+        let slot = core::mem::replace(&mut *lock(&self.slot), ReaderSlot::Empty);
+        drop(slot);
     }
 
     /// With the reader gone, control frames are still answered and messages thrown away, by those who
@@ -66,7 +66,7 @@ impl<T: Transport> Shared<T> {
         if !self.is_parked() {
             return;
         }
-        let Some(mut parked) = self.take_seat() else {
+        let Some(mut parked) = self.take_parked() else {
             return;
         };
         loop {
@@ -84,38 +84,38 @@ impl<T: Transport> Shared<T> {
             if self.state() == State::Closed {
                 *read = None;
             }
-            let mut seat = lock(&self.seat);
+            let mut slot = lock(&self.slot);
             if engine.is_over() {
-                *seat = Seat::Taken;
-                drop(seat);
+                *slot = ReaderSlot::Empty;
+                drop(slot);
                 self.with_sender(|sender| sender.parked = false);
                 return;
             }
-            match *seat {
-                Seat::Driven { again: true } => *seat = Seat::Driven { again: false },
-                Seat::Driven { again: false } => {
-                    *seat = Seat::Free(parked);
+            match *slot {
+                ReaderSlot::InUse { again: true } => *slot = ReaderSlot::InUse { again: false },
+                ReaderSlot::InUse { again: false } => {
+                    *slot = ReaderSlot::Parked(parked);
                     return;
                 }
                 // The connection was left while it was driven.
-                Seat::Taken | Seat::Free(_) => {
-                    drop(seat);
+                ReaderSlot::Empty | ReaderSlot::Parked(_) => {
+                    drop(slot);
                     return;
                 }
             }
         }
     }
 
-    fn take_seat(&self) -> Option<Box<Parked<T>>> {
-        let mut seat = lock(&self.seat);
-        match core::mem::replace(&mut *seat, Seat::Driven { again: false }) {
-            Seat::Free(parked) => Some(parked),
-            Seat::Driven { .. } => {
-                *seat = Seat::Driven { again: true };
+    fn take_parked(&self) -> Option<Box<Parked<T>>> {
+        let mut slot = lock(&self.slot);
+        match core::mem::replace(&mut *slot, ReaderSlot::InUse { again: false }) {
+            ReaderSlot::Parked(parked) => Some(parked),
+            ReaderSlot::InUse { .. } => {
+                *slot = ReaderSlot::InUse { again: true };
                 None
             }
-            Seat::Taken => {
-                *seat = Seat::Taken;
+            ReaderSlot::Empty => {
+                *slot = ReaderSlot::Empty;
                 None
             }
         }

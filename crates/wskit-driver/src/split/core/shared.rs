@@ -8,7 +8,7 @@ use wskit_proto::{
 };
 
 use super::flags::{CLOSED, CLOSING, CONTENDED, LANES, MESSAGE_OPEN, OVER, PARKED, UNFLUSHED};
-use super::parked::Seat;
+use super::parked::ReaderSlot;
 use super::sender::Sender;
 use super::socket_waker::SocketWaker;
 use super::wait_queue::{FlushTarget, Ticket, WaitFor, Waiter};
@@ -25,7 +25,7 @@ pub(crate) struct Shared<T: Transport> {
     socket: Arc<SocketWaker>,
     socket_waker: Waker,
     /// The reading half, once its owner has dropped it: then those who write read too.
-    pub(crate) seat: Mutex<Seat<T>>,
+    pub(crate) slot: Mutex<ReaderSlot<T>>,
     /// Readers and writers; lanes and weak writers do not keep a connection.
     owners: AtomicUsize,
     timer: Mutex<T::Timer>,
@@ -96,7 +96,7 @@ impl<T: Transport> Shared<T> {
             flags,
             socket_waker: socket.clone().into(),
             socket,
-            seat: Mutex::new(Seat::Taken),
+            slot: Mutex::new(ReaderSlot::Empty),
             owners: AtomicUsize::new(2),
             timer: Mutex::new(timer),
             protocol,
@@ -293,7 +293,7 @@ impl<T: Transport> Shared<T> {
                     sender.abandon(&close);
                 }
             });
-            self.leave_seat();
+            self.clear_slot();
         }
         is_last
     }
