@@ -202,7 +202,7 @@ impl<T: Transport> Drop for Reader<T> {
     fn drop(&mut self) {
         self.shared.forget_reader();
         let parts = self.engine.take().zip(self.read.take());
-        if !self.shared.disown() {
+        if !self.shared.remove_owner() {
             if let Some((mut engine, read)) = parts {
                 engine.forget_task();
                 let read = Some(read);

@@ -25,7 +25,7 @@ impl<T: Transport> WeakWriter<T> {
     #[must_use]
     pub fn upgrade(&self) -> Option<Writer<T>> {
         let shared = self.shared.upgrade()?;
-        let is_there = shared.state() != State::Closed && shared.try_own();
+        let is_there = shared.state() != State::Closed && shared.try_add_owner();
         is_there.then(|| Writer::counted(shared))
     }
 }

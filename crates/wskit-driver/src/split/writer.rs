@@ -42,7 +42,7 @@ impl<T: Transport> Writer<T> {
     }
 
     pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
-        shared.own();
+        shared.add_owner();
         Self::counted(shared)
     }
 
@@ -221,7 +221,7 @@ impl<T: Transport> Drop for Writer<T> {
         if let Some(sink) = &mut self.sink {
             self.shared.give_up(sink.ticket());
         }
-        self.shared.disown();
+        self.shared.remove_owner();
     }
 }
 

@@ -35,7 +35,7 @@ impl<T: Transport> Shared<T> {
             self.drive_parked();
         }
         // The last writer may have gone since.
-        if !self.is_owned() {
+        if !self.has_owner() {
             self.clear_slot();
         }
     }

@@ -255,12 +255,12 @@ impl<T: Transport> Shared<T> {
     }
 
     /// Adds a writer beside a reader or a writer.
-    pub(crate) fn own(&self) {
+    pub(crate) fn add_owner(&self) {
         self.owners.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Adds a writer; false if there is no reader and no writer left.
-    pub(crate) fn try_own(&self) -> bool {
+    pub(crate) fn try_add_owner(&self) -> bool {
         let mut owners = self.owners.load(Ordering::Acquire);
         loop {
             if owners == 0 {
@@ -278,13 +278,13 @@ impl<T: Transport> Shared<T> {
         }
     }
 
-    pub(crate) fn is_owned(&self) -> bool {
+    pub(crate) fn has_owner(&self) -> bool {
         self.owners.load(Ordering::Acquire) > 0
     }
 
     /// A reader or a writer has gone. With the last one the connection ends, though lanes may be left:
     /// nothing reads from it any more. Returns whether it was the last one.
-    pub(crate) fn disown(&self) -> bool {
+    pub(crate) fn remove_owner(&self) -> bool {
         let is_last = self.owners.fetch_sub(1, Ordering::AcqRel) == 1;
         if is_last {
             let close = CloseFrame::new(CloseCode::GOING_AWAY, "");
