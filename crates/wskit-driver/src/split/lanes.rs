@@ -18,7 +18,7 @@ pub(crate) struct Lanes {
     /// The lanes with something to send, by priority, in the order of their turns.
     turns: [VecDeque<Turn>; PRIORITIES],
     /// Whether the line is among the turns.
-    line: bool,
+    direct: bool,
     /// Its turn has come, and none of its writers has entered yet.
     stopped: bool,
     messages: usize,
@@ -41,7 +41,7 @@ impl LaneId {
 enum Turn {
     Lane(usize),
     /// Those who stand in the line of the plain writers.
-    Line,
+    Direct,
 }
 
 struct Queue {
@@ -174,11 +174,11 @@ impl Lanes {
 
     /// The next message to send; `None` if there is none, or if those who stand in the line of the
     /// plain writers come first.
-    pub(crate) fn next(&mut self, line_waits: bool) -> Option<QueuedMessage> {
-        if line_waits {
-            self.enter_line();
+    pub(crate) fn next(&mut self, direct_waits: bool) -> Option<QueuedMessage> {
+        if direct_waits {
+            self.add_direct();
         } else {
-            self.leave_line();
+            self.remove_direct();
         }
         let turn = self.turns.iter_mut().find_map(VecDeque::pop_front)?;
         let Turn::Lane(at) = turn else {
@@ -208,18 +208,18 @@ impl Lanes {
 
     /// Whether a plain writer may queue a message now, as far as the lanes are concerned: `queued`
     /// bytes wait for the socket, and he stands at the front of the line or has just come.
-    pub(crate) fn let_in(&self, in_line: bool, queued: usize) -> bool {
+    pub(crate) fn admits_direct(&self, is_waiting: bool, queued: usize) -> bool {
         let [urgent, normal, _] = &self.turns;
         if self.messages == 0 {
             return true;
         }
         if !urgent.is_empty() || queued >= MARK {
             // Bulk never holds him back.
-            return urgent.is_empty() && normal.iter().all(|turn| *turn == Turn::Line);
+            return urgent.is_empty() && normal.iter().all(|turn| *turn == Turn::Direct);
         }
         match normal.front() {
             Some(Turn::Lane(_)) => false,
-            Some(Turn::Line) => in_line,
+            Some(Turn::Direct) => is_waiting,
             None => true,
         }
     }
@@ -231,8 +231,8 @@ impl Lanes {
     }
 
     /// A plain writer has queued a message: now it is the lanes' turn.
-    pub(crate) fn line_entered(&mut self) {
-        self.leave_line();
+    pub(crate) fn direct_entered(&mut self) {
+        self.remove_direct();
     }
 
     /// Drops everything, into `dropped`.
@@ -247,7 +247,7 @@ impl Lanes {
             }
         }
         self.turns = Default::default();
-        (self.line, self.stopped) = (false, false);
+        (self.direct, self.stopped) = (false, false);
         (self.messages, self.bytes) = (0, 0);
     }
 
@@ -325,17 +325,17 @@ impl Lanes {
         }
     }
 
-    fn enter_line(&mut self) {
-        if !core::mem::replace(&mut self.line, true) {
-            self.normal().push_back(Turn::Line);
+    fn add_direct(&mut self) {
+        if !core::mem::replace(&mut self.direct, true) {
+            self.normal().push_back(Turn::Direct);
         }
     }
 
     /// The line is empty, or one of it has entered: if its turn had come, it is the lanes' now.
-    pub(crate) fn leave_line(&mut self) {
+    pub(crate) fn remove_direct(&mut self) {
         self.stopped = false;
-        if core::mem::take(&mut self.line) {
-            self.normal().retain(|turn| *turn != Turn::Line);
+        if core::mem::take(&mut self.direct) {
+            self.normal().retain(|turn| *turn != Turn::Direct);
         }
     }
 

@@ -90,7 +90,7 @@ impl<W: PollWrite> Sender<W> {
         if self.parked {
             flags |= PARKED;
         }
-        if self.blocked || self.queue.has_line() {
+        if self.blocked || self.queue.has_direct() {
             flags |= CONTENDED;
         }
         match self.outbox.state() {
@@ -142,9 +142,9 @@ impl<W: PollWrite> Sender<W> {
 
     /// Wakes those whose turn has come.
     fn settle_waiting(&mut self) {
-        if let Some(ticket) = self.queue.first_in_line() {
+        if let Some(ticket) = self.queue.first_direct() {
             if self.may_enter(Some(ticket)) {
-                let first = self.queue.take_first_in_line();
+                let first = self.queue.take_first_direct();
                 self.effects.wake(first);
             }
         }
@@ -220,16 +220,16 @@ impl<W: PollWrite> Sender<W> {
 
     /// Leaves a place. Returns whether it was still waiting, `None` if it had none.
     pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<bool> {
-        let was_in_line = ticket.wait() == WaitFor::Line;
+        let was_direct = ticket.wait() == WaitFor::Turn;
         let waiter = self.queue.leave(ticket);
         let was_waiting = waiter.as_ref().map(Waiter::is_whole);
         if was_waiting == Some(false) {
             self.undo_designation(ticket.number);
         }
         self.effects.drop(waiter);
-        if was_in_line && !self.queue.has_line() {
+        if was_direct && !self.queue.has_direct() {
             if let Some(lanes) = &mut self.lanes {
-                lanes.leave_line();
+                lanes.remove_direct();
             }
         }
         was_waiting
@@ -250,7 +250,7 @@ impl<W: PollWrite> Sender<W> {
             && self
                 .lanes
                 .as_ref()
-                .is_none_or(|lanes| lanes.let_in(ticket.is_some(), self.outbox.queued()))
+                .is_none_or(|lanes| lanes.admits_direct(ticket.is_some(), self.outbox.queued()))
     }
 
     pub(crate) fn has_room_for_sink(&self) -> bool {
@@ -282,7 +282,7 @@ impl<W: PollWrite> Sender<W> {
             self.leave(ticket);
         }
         if let Some(lanes) = &mut self.lanes {
-            lanes.line_entered();
+            lanes.direct_entered();
         }
         Poll::Ready(Ok(()))
     }

@@ -73,8 +73,8 @@ impl<W: PollWrite> Sender<W> {
 
     /// The next message that waits in a lane, if it may go before those who stand in the line.
     pub(crate) fn next_in_lanes(&mut self) -> Option<QueuedMessage> {
-        let line_waits = self.queue.has_line();
-        self.lanes.as_mut()?.next(line_waits)
+        let direct_waits = self.queue.has_direct();
+        self.lanes.as_mut()?.next(direct_waits)
     }
 
     /// Encodes what is next while little is encoded.

@@ -67,7 +67,7 @@ impl<'a, T: Transport> WaitGuard<'a, T> {
         self.poll(cx, |sender, ticket| match sender.poll_enter(ticket) {
             Poll::Ready(Ok(())) => Ok(enter(sender).map_err(ConnectionError::from)),
             Poll::Ready(Err(error)) => Ok(Err(error)),
-            Poll::Pending => Err(WaitFor::Line),
+            Poll::Pending => Err(WaitFor::Turn),
         })
     }
 }
@@ -325,7 +325,7 @@ impl<T: Transport> Shared<T> {
                 match sender.poll_enter(ticket) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => return Ok(Err(error)),
-                    Poll::Pending => return Err(WaitFor::Line),
+                    Poll::Pending => return Err(WaitFor::Turn),
                 }
                 if let Err(error) = sender.feed(message) {
                     return Ok(Err(error.into()));

@@ -11,7 +11,7 @@ use crate::split::lanes::LaneId;
 pub(crate) struct WaitQueue {
     next: u64,
     /// For room and their turn, in the order in which they came.
-    line: BTreeMap<u64, Option<Waiter>>,
+    direct: BTreeMap<u64, Option<Waiter>>,
     /// For bytes to be written, by how many that takes.
     flushes: BTreeMap<(FlushTarget, u64), Waiter>,
     /// Sinks that wait for room. A sink that is not polled any more says nothing, so it has no turn.
@@ -31,7 +31,7 @@ pub(crate) struct FlushTarget(pub(crate) i64);
 /// What somebody waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WaitFor {
-    Line,
+    Turn,
     Flush(FlushTarget),
     /// As `Flush`, by a sink, which may not be polled any more.
     SinkFlush(FlushTarget),
@@ -88,7 +88,7 @@ impl Ticket {
 impl WaitQueue {
     /// Whether there is no waiter.
     pub(crate) fn is_empty(&self) -> bool {
-        self.line.is_empty()
+        self.direct.is_empty()
             && self.flushes.is_empty()
             && self.sinks.is_empty()
             && self.ends.is_empty()
@@ -97,13 +97,13 @@ impl WaitQueue {
     }
 
     /// Whether somebody stands in the line.
-    pub(crate) fn has_line(&self) -> bool {
-        !self.line.is_empty()
+    pub(crate) fn has_direct(&self) -> bool {
+        !self.direct.is_empty()
     }
 
     /// Whether this one may enter as far as the line is concerned.
     pub(crate) fn is_first(&self, ticket: Option<Ticket>) -> bool {
-        self.line
+        self.direct
             .first_key_value()
             .is_none_or(|(number, _)| ticket.is_some_and(|ticket| ticket.number == *number))
     }
@@ -118,7 +118,7 @@ impl WaitQueue {
 
     fn get(&self, ticket: Ticket) -> Option<&Waiter> {
         match ticket.wait {
-            WaitFor::Line => self.line.get(&ticket.number)?.as_ref(),
+            WaitFor::Turn => self.direct.get(&ticket.number)?.as_ref(),
             WaitFor::Flush(target) | WaitFor::SinkFlush(target) => {
                 self.flushes.get(&(target, ticket.number))
             }
@@ -142,7 +142,7 @@ impl WaitQueue {
         *ticket = Some(Ticket { wait, number });
         waiter.number = number;
         match wait {
-            WaitFor::Line => self.line.insert(number, Some(waiter)).flatten(),
+            WaitFor::Turn => self.direct.insert(number, Some(waiter)).flatten(),
             WaitFor::Flush(target) => self.flushes.insert((target, number), waiter),
             WaitFor::SinkFlush(target) => {
                 waiter.reliable = false;
@@ -161,7 +161,7 @@ impl WaitQueue {
     /// Removes an waiter and gives it to drop. One that is woken in the moment may be gone.
     pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<Waiter> {
         match ticket.wait {
-            WaitFor::Line => self.line.remove(&ticket.number).flatten(),
+            WaitFor::Turn => self.direct.remove(&ticket.number).flatten(),
             WaitFor::Flush(target) | WaitFor::SinkFlush(target) => {
                 self.flushes.remove(&(target, ticket.number))
             }
@@ -173,18 +173,18 @@ impl WaitQueue {
     }
 
     /// The first one in the line, if it has not been woken yet.
-    pub(crate) fn first_in_line(&self) -> Option<Ticket> {
-        let (number, waiter) = self.line.first_key_value()?;
+    pub(crate) fn first_direct(&self) -> Option<Ticket> {
+        let (number, waiter) = self.direct.first_key_value()?;
         waiter.as_ref()?;
         Some(Ticket {
-            wait: WaitFor::Line,
+            wait: WaitFor::Turn,
             number: *number,
         })
     }
 
     /// The first in the line has been told that it may enter; it keeps its place.
-    pub(crate) fn take_first_in_line(&mut self) -> Option<Waiter> {
-        self.line.first_entry()?.get_mut().take()
+    pub(crate) fn take_first_direct(&mut self) -> Option<Waiter> {
+        self.direct.first_entry()?.get_mut().take()
     }
 
     /// Somebody whose flush is done when so much has been written.
@@ -215,7 +215,7 @@ impl WaitQueue {
 
     /// Everybody; those in the line keep their places.
     pub(crate) fn take_all(&mut self, mut wake: impl FnMut(Waiter)) {
-        self.line
+        self.direct
             .values_mut()
             .filter_map(Option::take)
             .for_each(&mut wake);
@@ -253,7 +253,7 @@ impl WaitQueue {
             .values_mut()
             .chain(self.in_message.iter_mut())
             .chain(self.lanes.values_mut())
-            .chain(self.line.values_mut().filter_map(Option::as_mut))
+            .chain(self.direct.values_mut().filter_map(Option::as_mut))
             .chain(self.ends.values_mut())
             .chain(self.sinks.values_mut())
     }

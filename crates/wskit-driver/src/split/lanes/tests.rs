@@ -29,7 +29,7 @@ struct Model {
     waiting: Vec<Waiting>,
     clock: u64,
     /// When the line took its place.
-    line: Option<u64>,
+    direct: Option<u64>,
 }
 
 impl Model {
@@ -89,10 +89,10 @@ impl Model {
     }
 
     /// The lane and the size of the next message.
-    fn next(&mut self, line_waits: bool) -> Option<(usize, usize)> {
-        match (line_waits, self.line) {
-            (true, None) => self.line = Some(self.tick()),
-            (false, _) => self.line = None,
+    fn next(&mut self, direct_waits: bool) -> Option<(usize, usize)> {
+        match (direct_waits, self.direct) {
+            (true, None) => self.direct = Some(self.tick()),
+            (false, _) => self.direct = None,
             _ => {}
         }
         let best = (0..self.lanes.len())
@@ -102,10 +102,10 @@ impl Model {
                 (std::cmp::Reverse(lane.config.priority), lane.since)
             })?;
         let (priority, since) = (self.lanes[best].config.priority, self.lanes[best].since);
-        let line_first = self.line.is_some_and(|line| {
-            priority < Priority::Normal || (priority == Priority::Normal && line < since)
+        let direct_first = self.direct.is_some_and(|direct| {
+            priority < Priority::Normal || (priority == Priority::Normal && direct < since)
         });
-        if line_first {
+        if direct_first {
             return None;
         }
         let at = self.waiting.iter().position(|one| one.lane == best)?;
@@ -120,8 +120,8 @@ impl Model {
 enum Step {
     Open(LaneConfig),
     Push { lane: usize, len: usize },
-    Next { line_waits: bool },
-    LineEntered,
+    Next { direct_waits: bool },
+    DirectEntered,
     Clear,
 }
 
@@ -150,8 +150,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => config().prop_map(Step::Open),
         20 => (0..8_usize, 0..200_usize).prop_map(|(lane, len)| Step::Push { lane, len }),
-        15 => any::<bool>().prop_map(|line_waits| Step::Next { line_waits }),
-        3 => Just(Step::LineEntered),
+        15 => any::<bool>().prop_map(|direct_waits| Step::Next { direct_waits }),
+        3 => Just(Step::DirectEntered),
         1 => Just(Step::Clear),
     ]
 }
@@ -176,14 +176,14 @@ proptest! {
                     prop_assert_eq!(message.is_none(), pushed.is_ok());
                     prop_assert_eq!(pushed, model.push(lane, len));
                 }
-                Step::Next { line_waits } => {
-                    let next = lanes.next(line_waits).map(|message| message.len());
-                    let expected = model.next(line_waits);
+                Step::Next { direct_waits } => {
+                    let next = lanes.next(direct_waits).map(|message| message.len());
+                    let expected = model.next(direct_waits);
                     prop_assert_eq!(next, expected.map(|(_, len)| len));
                 }
-                Step::LineEntered => {
-                    lanes.line_entered();
-                    model.line = None;
+                Step::DirectEntered => {
+                    lanes.direct_entered();
+                    model.direct = None;
                 }
                 Step::Clear => {
                     lanes.clear(&mut Vec::new());
@@ -191,7 +191,7 @@ proptest! {
                         model.lanes[lane].dropped += model.of(lane).count() as u64;
                     }
                     model.waiting.clear();
-                    model.line = None;
+                    model.direct = None;
                 }
                 Step::Push { .. } => {}
             }
