@@ -3,7 +3,7 @@ use std::task::{Context, Poll, Waker};
 
 use wskit_proto::{CloseFrame, Outbound, Outgoing, SendError, State};
 
-use super::flags::{CLOSED, CLOSING, CONTENDED, DUE, MESSAGE_OPEN, OVER, PARKED, UNFLUSHED};
+use super::flags::Flags;
 use super::socket_waker::SocketWaker;
 use super::wait_queue::{Effects, FlushTarget, Ticket, WaitFor, WaitQueue, Waiter};
 use crate::error::ConnectionError;
@@ -41,7 +41,7 @@ pub(crate) struct Sender<W> {
     pub(crate) parked: bool,
     pub(crate) effects: Effects,
     /// The flags when the lock was last released.
-    seen: usize,
+    seen: Flags,
 }
 
 /// What a permit counts for until its message is known.
@@ -72,52 +72,38 @@ impl<W: PollWrite> Sender<W> {
             lanes: None,
             parked: false,
             effects: Effects::default(),
-            seen: 0,
+            seen: Flags::default(),
         }
     }
 
-    pub(crate) fn flags(&self) -> usize {
-        let mut flags = 0;
-        if !self.outbox.is_empty() || self.dirty {
-            flags |= UNFLUSHED;
-        }
-        if self.outbox.is_over_high_water() {
-            flags |= OVER;
-        }
-        if self.message_open {
-            flags |= MESSAGE_OPEN;
-        }
-        if self.parked {
-            flags |= PARKED;
-        }
-        if self.blocked || self.queue.has_direct() {
-            flags |= CONTENDED;
-        }
-        match self.outbox.state() {
-            State::Open => {}
-            State::Closing => flags |= CLOSING,
-            State::Closed => flags |= CLOSING | CLOSED,
-        }
+    fn flags(&self) -> Flags {
+        let mut flags = Flags::default();
+        flags.set(Flags::UNFLUSHED, !self.outbox.is_empty() || self.dirty);
+        flags.set(Flags::OVER_HIGH_WATER, self.outbox.is_over_high_water());
+        flags.set(Flags::MESSAGE_OPEN, self.message_open);
+        flags.set(Flags::PARKED, self.parked);
+        flags.set(Flags::CONTENDED, self.blocked || self.queue.has_direct());
+        flags.set_state(self.outbox.state());
         flags
     }
 
     /// Looks what has changed while the lock was held, and whom it concerns. Returns the flags; what is
     /// to be done after the lock has been released is in `effects`.
-    pub(crate) fn settle(&mut self) -> usize {
+    pub(super) fn settle(&mut self) -> Flags {
         let mut flags = self.flags();
         if self.lanes.is_some() {
-            flags |= self.settle_lanes();
+            self.settle_lanes(&mut flags);
         }
         let before = core::mem::replace(&mut self.seen, flags);
         if self.outbox.has_spent() {
             self.effects.payloads.extend(self.outbox.take_spent());
         }
-        if (before ^ flags) & (CLOSING | CLOSED) != 0 {
+        if before.state() != flags.state() {
             // The reader has a deadline to arm, or an end to tell.
             self.effects.wake_reader = true;
             let effects = &mut self.effects;
             self.queue.take_all(|waiter| effects.wake(Some(waiter)));
-        } else if before & !flags & MESSAGE_OPEN != 0 {
+        } else if before.is_message_open() && !flags.is_message_open() {
             // A shutdown waits for it.
             self.effects.wake_reader = true;
         }
@@ -125,11 +111,11 @@ impl<W: PollWrite> Sender<W> {
             self.settle_waiting();
         }
         // Those who wait cannot go on before something is written, and no task may be about to.
-        let is_left = flags & UNFLUSHED != 0
+        let is_left = flags.is_unflushed()
             && !self.blocked
             && !self.queue.is_empty()
             && !self.effects.wakes_somebody();
-        if is_left || flags & !before & DUE != 0 {
+        if is_left || (flags.are_lanes_due() && !before.are_lanes_due()) {
             self.have_somebody_write();
         }
         if (self.blocked || self.parked) && !self.socket.has_writers() {

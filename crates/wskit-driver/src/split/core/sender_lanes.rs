@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use wskit_proto::{CloseCode, CloseFrame, QueuedMessage, SendError, State};
 
-use super::flags::{DUE, LANES};
+use super::flags::Flags;
 use super::sender::{PERMIT, Sender};
 use crate::error::ConnectionError;
 use crate::split::lane::Pushed;
@@ -88,18 +88,18 @@ impl<W: PollWrite> Sender<W> {
         }
     }
 
-    /// What the flags say of the lanes. Wakes those whose messages have left.
+    /// Adds what the flags say of the lanes. Wakes those whose messages have left.
     #[cold]
-    pub(crate) fn settle_lanes(&mut self) -> usize {
+    pub(super) fn settle_lanes(&mut self, flags: &mut Flags) {
         let is_due = self.is_due();
         let is_open = self.outbox.state() == State::Open;
         let Some(lanes) = &mut self.lanes else {
-            return 0;
+            return;
         };
-        let mut flags = 0;
         if !lanes.is_empty() {
             if is_open {
-                flags = LANES | if is_due { DUE } else { 0 };
+                flags.set(Flags::LANES, true);
+                flags.set(Flags::LANES_DUE, is_due);
             } else {
                 lanes.clear(&mut self.effects.messages);
             }
@@ -108,6 +108,5 @@ impl<W: PollWrite> Sender<W> {
             let waiter = self.queue.take_lane(lane);
             self.effects.wake(waiter);
         }
-        flags
     }
 }

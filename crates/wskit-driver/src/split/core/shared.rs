@@ -7,7 +7,7 @@ use wskit_proto::{
     WithOutbound,
 };
 
-use super::flags::{CLOSED, CLOSING, CONTENDED, LANES, MESSAGE_OPEN, OVER, PARKED, UNFLUSHED};
+use super::flags::AtomicFlags;
 use super::parked::ReaderSlot;
 use super::sender::Sender;
 use super::socket_waker::SocketWaker;
@@ -21,7 +21,7 @@ use crate::transport::{PollRead, Transport};
 /// across a wait, and flags that say without it whether there is a reason to take it.
 pub(crate) struct Shared<T: Transport> {
     sender: Mutex<Sender<T::Write>>,
-    flags: AtomicUsize,
+    flags: AtomicFlags,
     socket: Arc<SocketWaker>,
     socket_waker: Waker,
     /// The reading half, once its owner has dropped it: then those who write read too.
@@ -90,7 +90,7 @@ impl<T: Transport> Shared<T> {
         let socket = Arc::new(SocketWaker::new());
         let close_timeout = outbox.close_timeout();
         let mut sender = Sender::new(outbox, io, dirty, socket.clone());
-        let flags = AtomicUsize::new(sender.settle());
+        let flags = AtomicFlags::new(sender.settle());
         Self {
             sender: Mutex::new(sender),
             flags,
@@ -116,10 +116,10 @@ impl<T: Transport> Shared<T> {
     /// Releases the lock, then wakes and drops what is to be woken and dropped.
     fn release(&self, mut sender: MutexGuard<'_, Sender<T::Write>>) {
         let flags = sender.settle();
-        self.flags.store(flags, Ordering::Release);
+        self.flags.store(flags);
         // A reader that registers after the transport has woken looks at the flags.
         sender.look_again();
-        if flags & CLOSED == 0 && sender.effects.is_empty() {
+        if !flags.is_closed() && sender.effects.is_empty() {
             return;
         }
         self.release_with_effects(sender);
@@ -142,7 +142,7 @@ impl<T: Transport> Shared<T> {
         mut attempt: impl FnMut(&mut Sender<T::Write>, &mut Option<Ticket>) -> Result<R, WaitFor>,
     ) -> Poll<R> {
         // Wakers are foreign code: they are cloned before the lock is taken, if they may be needed.
-        let is_contended = self.flags.load(Ordering::Relaxed) & (OVER | CONTENDED) != 0;
+        let is_contended = self.flags.load_relaxed().is_contended();
         let mut waiter = (ticket.is_some() || is_contended).then(|| Waiter::new(cx.waker()));
         let mut has_polled = false;
         loop {
@@ -191,11 +191,7 @@ impl<T: Transport> Shared<T> {
     }
 
     pub(crate) fn state(&self) -> State {
-        match self.flags.load(Ordering::Acquire) & (CLOSING | CLOSED) {
-            0 => State::Open,
-            CLOSING => State::Closing,
-            _ => State::Closed,
-        }
+        self.flags.load().state()
     }
 
     pub(crate) fn outcome(&self) -> Option<Outcome> {
@@ -221,7 +217,7 @@ impl<T: Transport> Shared<T> {
 
     /// Whether something waits for the socket, encoded or not.
     pub(crate) fn is_unwritten(&self) -> bool {
-        self.flags.load(Ordering::Acquire) & (UNFLUSHED | LANES) != 0
+        self.flags.load().is_unwritten()
     }
 
     pub(crate) fn round_trip(&self) -> Option<Duration> {
@@ -299,7 +295,7 @@ impl<T: Transport> Shared<T> {
     }
 
     pub(crate) fn is_parked(&self) -> bool {
-        self.flags.load(Ordering::Acquire) & PARKED != 0
+        self.flags.load().is_parked()
     }
 
     /// Writes all that is queued; the reader is woken for it if the socket takes nothing for now.
@@ -427,7 +423,7 @@ impl<T: Transport> WithOutbound for ReadSide<'_, T> {
     }
 
     fn waits_to_send(&mut self) -> bool {
-        self.shared.flags.load(Ordering::Acquire) & LANES != 0
+        self.shared.flags.load().has_lane_messages()
             || self.with_outbound(|outbox| outbox.has_unsent())
     }
 }
@@ -466,11 +462,11 @@ impl<T: Transport> Link for ReadSide<'_, T> {
     }
 
     fn is_over_high_water(&self) -> bool {
-        self.shared.flags.load(Ordering::Acquire) & OVER != 0
+        self.shared.flags.load().is_over_high_water()
     }
 
     fn is_message_open(&self) -> bool {
-        self.shared.flags.load(Ordering::Acquire) & MESSAGE_OPEN != 0
+        self.shared.flags.load().is_message_open()
     }
 
     fn unacknowledged(&mut self) -> Option<usize> {
