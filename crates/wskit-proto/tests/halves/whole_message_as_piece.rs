@@ -1,0 +1,19 @@
+//! A message that came whole, handed to somebody who takes pieces.
+
+use crate::wire::*;
+use wskit_proto::{Config, Event, MessageKind, Role};
+
+#[test]
+fn whole_message_is_its_only_piece() {
+    for (first, kind) in [(TEXT, MessageKind::Text), (BINARY, MessageKind::Binary)] {
+        let (mut inbound, _outbox) = open(Role::Server, Config::new()).split();
+        let bytes = masked(FIN | first, b"whole");
+        assert_eq!(inbound.receive(&bytes), bytes.len());
+        let Some(Event::Message(item)) = inbound.next_message() else {
+            panic!("it is here")
+        };
+        let piece = inbound.piece(item);
+        assert_eq!((piece.kind, piece.first, piece.last), (kind, true, true));
+        assert_eq!(piece.data, b"whole");
+    }
+}

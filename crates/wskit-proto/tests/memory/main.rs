@@ -1,0 +1,16 @@
+//! What a connection holds and allocates, counted by an allocator.
+
+#[path = "../counting/mod.rs"]
+mod counting;
+#[path = "../wire/mod.rs"]
+mod wire;
+
+mod announced_lengths;
+mod buffer_bytes;
+mod bytes_held;
+mod compression;
+mod dropped_connections;
+mod floods;
+mod pooled_buffers;
+mod read_buffers;
+mod write_buffers;

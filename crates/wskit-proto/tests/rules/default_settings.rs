@@ -1,0 +1,65 @@
+//! What a connection is bound by when nobody has said anything.
+
+use std::time::{Duration, Instant};
+
+use crate::wire::*;
+use wskit_proto::deflate::Budget;
+use wskit_proto::{Config, SendError, TimeoutKind};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Proves: R6455-10.4-b, X-mem-1
+#[test]
+fn limits_and_deadlines_are_finite_by_default() {
+    for config in [Config::new(), Config::default()] {
+        assert_eq!(config.get_limits().max_message_size, 1 << 20);
+        assert_eq!(config.get_limits().max_fragments, 131_072);
+        assert_eq!(config.get_handshake_timeout(), SECOND * 10);
+        assert_eq!(config.get_close_timeout(), SECOND * 5);
+    }
+    assert_eq!(Budget::process().limit(), 256 << 20);
+}
+
+/// The queue of a peer that reads nothing ends.
+///
+/// Proves: X-io-3
+#[test]
+fn queue_ends_by_default() {
+    for role in ROLES {
+        let mut end = open(role, Config::new());
+        let mut above = None;
+        let refused = (0..10_000).find(|at| {
+            if above.is_none() && end.outbox().is_over_high_water() {
+                above = Some(*at);
+            }
+            end.feed(vec![7; 1000]) == Err(SendError::QueueFull)
+        });
+        assert!(
+            (255..265).contains(&above.unwrap()),
+            "{above:?} messages of 1,000 bytes"
+        );
+        assert!(
+            (1040..1050).contains(&refused.unwrap()),
+            "{refused:?} messages of 1,000 bytes"
+        );
+    }
+}
+
+/// A peer that says nothing is asked after 20 s and given up 20 s later.
+///
+/// Proves: X-io-1
+#[test]
+fn silent_peer_is_given_up_by_default() {
+    for role in ROLES {
+        let now = Instant::now();
+        let mut end = open_at(role, Config::new(), now);
+        assert_eq!(end.next_timeout(now), Some(now + SECOND * 20));
+        end.handle_timeout(now + SECOND * 20).unwrap();
+        assert_eq!(sent(&mut end)[0].0, FIN | PING);
+        assert_eq!(end.next_timeout(now), Some(now + SECOND * 40));
+        assert_eq!(
+            end.handle_timeout(now + SECOND * 40),
+            Err(TimeoutKind::Keepalive)
+        );
+    }
+}
