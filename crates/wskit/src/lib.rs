@@ -67,6 +67,8 @@ mod guide {
             mod $name {}
         )*};
     }
+    #[doc = include_str!("../../../README.md")]
+    mod readme {}
     pages!(
         runtime authenticate connect errors migrate observe reconnect scale send serve shutdown
         streaming test tune tunnel
