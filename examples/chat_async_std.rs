@@ -1,7 +1,11 @@
-//! The chat on async-std: the same rooms and the same page. Open it in two tabs.
+//! The chat on async-std: the rooms and the page of `chat`. Open it in two tabs.
 //!
-//! `cargo run --features async-std --example chat-async-std -- [ADDRESS]`; the protocol is in
-//! `chat/PROTOCOL.md`, the rooms are in `src/chat.rs`, one person is served in `src/chat/serve.rs`.
+//! ```sh
+//! cargo run --features async-std --example chat_async_std    # then open http://127.0.0.1:9001 in two tabs
+//! ```
+//!
+//! The protocol is in `chat/PROTOCOL.md`, the rooms are in `src/chat.rs`, one person is served in
+//! `src/chat/serve.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +14,6 @@ use async_std::net::TcpListener;
 use async_std::task;
 use wskit::async_std::Server;
 use wskit_examples::chat::{self, Rooms};
-use wskit_examples::echo;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     task::block_on(serve())
@@ -36,7 +39,7 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
         };
         let (server, rooms) = (server.clone(), rooms.clone());
         task::spawn(async move {
-            echo::report(peer, chat::serve(&server, &rooms, stream).await);
+            wskit_examples::report(peer, chat::serve(&server, &rooms, stream).await);
         });
     }
 }

@@ -1,7 +1,11 @@
 //! A terminal client: lines in, messages out, a clean close on Ctrl-D.
 //!
-//! `cargo run --example client-tokio -- [URL]`, by default ws://127.0.0.1:9001. Build with
-//! `--features tls` for `wss://`.
+//! ```sh
+//! cargo run --example echo_server                       # in another terminal
+//! cargo run --example client -- ws://127.0.0.1:9001     # which is the default
+//! ```
+//!
+//! Build with `--features tls` for `wss://`.
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use wskit::{CloseCode, Error};
@@ -12,7 +16,7 @@ async fn main() {
         eprintln!("{error}");
         std::process::exit(1);
     }
-    // The terminal is read by a thread that cannot be called back.
+    // The thread that reads the terminal cannot be stopped.
     std::process::exit(0)
 }
 
@@ -23,7 +27,7 @@ async fn talk() -> Result<(), Box<dyn std::error::Error>> {
     let ws = wskit::connect(&url).await?;
     eprintln!("connected to {url}; Ctrl-D closes");
 
-    // The reader answers pings and Closes while the terminal is waited for.
+    // The reader answers pings and Closes while the terminal is silent.
     let (mut reader, writer) = ws.split();
     let receiving = tokio::spawn(async move {
         while let Some(message) = reader.recv().await? {
@@ -39,7 +43,7 @@ async fn talk() -> Result<(), Box<dyn std::error::Error>> {
             line = lines.next_line() => match line? {
                 Some(line) => writer.send(line).await?,
                 None => {
-                    // Ctrl-D. What the server still says is printed by the reader.
+                    // Ctrl-D. The reader prints what the server still sends.
                     writer.close(CloseCode::NORMAL, "bye").await?;
                     receiving.as_mut().await??;
                     break;

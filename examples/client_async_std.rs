@@ -1,7 +1,11 @@
 //! A terminal client on async-std: lines in, messages out, a clean close on Ctrl-D.
 //!
-//! `cargo run --features async-std --example client-async-std -- [URL]`, by default
-//! ws://127.0.0.1:9001. Build with `--features async-std,tls` for `wss://`.
+//! ```sh
+//! cargo run --example echo_server                  # in another terminal
+//! cargo run --features async-std --example client_async_std -- ws://127.0.0.1:9001
+//! ```
+//!
+//! Build with `--features async-std,tls` for `wss://`.
 
 use async_std::io::{BufReader, prelude::BufReadExt, stdin};
 use async_std::stream::StreamExt;
@@ -14,7 +18,7 @@ fn main() {
         eprintln!("{error}");
         std::process::exit(1);
     }
-    // The terminal is read by a thread that cannot be called back.
+    // The thread that reads the terminal cannot be stopped.
     std::process::exit(0)
 }
 
@@ -25,7 +29,7 @@ async fn talk() -> Result<(), Box<dyn std::error::Error>> {
     let ws = connect(&url).await?;
     eprintln!("connected to {url}; Ctrl-D closes");
 
-    // The reader answers pings and Closes while the terminal is waited for.
+    // The reader answers pings and Closes while the terminal is silent.
     let (mut reader, writer) = ws.split();
     let mut receiving = task::spawn(async move {
         while let Some(message) = reader.recv().await? {
@@ -39,7 +43,7 @@ async fn talk() -> Result<(), Box<dyn std::error::Error>> {
         match select(lines.next(), &mut receiving).await {
             Either::Left((Some(line), _)) => writer.send(line?).await?,
             Either::Left((None, receiving)) => {
-                // Ctrl-D. What the server still says is printed by the reader.
+                // Ctrl-D. The reader prints what the server still sends.
                 writer.close(CloseCode::NORMAL, "bye").await?;
                 receiving.await?;
                 break;

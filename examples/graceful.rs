@@ -1,8 +1,9 @@
-//! An echo server that ends in good order: type a line (or end its input), and every client is told.
+//! An echo server that shuts down gracefully: type a line (or end its input), and it closes all
+//! connections.
 //!
 //! ```sh
-//! cargo run --example graceful                               # listens on 127.0.0.1:9001
-//! cargo run --example client-tokio -- ws://127.0.0.1:9001    # elsewhere, as often as you like
+//! cargo run --example graceful                          # listens on 127.0.0.1:9001
+//! cargo run --example client -- ws://127.0.0.1:9001     # in other terminals, as often as you like
 //! ```
 //!
 //! In a service, wait for the signal of your service manager where this waits for a line.
@@ -34,7 +35,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn accept(listener: TcpListener, server: Server, shutdown: Shutdown) {
-    // The request ends the loop, and with the listener the port is free for the next process.
+    // A requested shutdown ends the loop and drops the listener: the port is free for the next process.
     while let Some(accepted) = shutdown.until_requested(listener.accept()).await {
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -56,16 +57,16 @@ async fn accept(listener: TcpListener, server: Server, shutdown: Shutdown) {
 }
 
 async fn serve(server: &Server, stream: TcpStream, shutdown: &Shutdown) -> Result<(), Error> {
-    // A client in the middle of its handshake is not waited for.
+    // A shutdown does not wait for clients in the middle of their handshake.
     let Some(accepted) = shutdown.until_requested(server.accept(stream)).await else {
         return Ok(());
     };
     let mut ws = accepted?;
     ws.track(shutdown);
-    // Nothing here knows of the shutdown: the loop ends as if the client had closed.
+    // The loop need not know of the shutdown: it ends as if the client had closed.
     while let Some((message, out)) = ws.recv_ref().await? {
         match out.feed(message) {
-            Err(wskit::SendError::Closed) => {} // what crossed our Close gets no answer
+            Err(wskit::SendError::Closed) => {} // a message that crossed our Close gets no answer
             fed => fed?,
         }
     }

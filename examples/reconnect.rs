@@ -1,12 +1,11 @@
-//! A client that stays: stop its server and start it again.
+//! A client that reconnects: stop its server and start it again.
 //!
 //! ```sh
-//! cargo run --example echo-server-tokio -- 127.0.0.1:9001   # stop it, start it, as you like
+//! cargo run --example echo_server                          # in another terminal: stop and start it
 //! cargo run --example reconnect -- ws://127.0.0.1:9001
 //! ```
 //!
-//! It sends a line a second, prints what comes back and what happens in between, and closes in order
-//! when it is interrupted.
+//! It sends a line a second, prints what comes back and each loss, and closes the connection on Ctrl-C.
 
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use wskit::{ClientRequest, CloseCode, Connector, Error};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::args().nth(1);
     let url = url.unwrap_or_else(|| "ws://127.0.0.1:9001".into());
-    // Soon, because somebody is watching. The defaults are kinder to a server with many clients.
+    // Short delays, because a person is watching. The defaults are kinder to a server with many clients.
     let soon = Backoff::new()
         .first(Duration::from_secs(1))
         .most(Duration::from_secs(8));
@@ -43,7 +42,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             },
             _ = clock.tick() => match client.send(&format!("line {sent}")).await {
                 Ok(()) => sent += 1,
-                // It stays the next one to send.
+                // The next tick sends this line again.
                 Err(Error::NotConnected) => {}
                 Err(error) => return Err(error.into()),
             },

@@ -1,28 +1,28 @@
 //! A chat: one port serves the page and its WebSocket. Open it in two tabs.
 //!
-//! `cargo run --example chat -- [ADDRESS] [--origin=ORIGIN]…`; the protocol is in `PROTOCOL.md`, the
-//! rooms are in `../src/chat.rs`, one person is served in `../src/chat/serve.rs`. With `--features tls`
-//! and `--tls` it is served by `https://` and `wss://`, with a certificate made on the spot.
+//! ```sh
+//! cargo run --example chat    # then open http://127.0.0.1:9001 in two tabs
+//! ```
+//!
+//! Arguments: `[ADDRESS] [--origin=ORIGIN]… [--tls]`. `--origin` names pages of other servers that may
+//! connect. `--tls` (with `--features tls`) serves `https://` and `wss://`, with a certificate made on the
+//! spot. The protocol is in `PROTOCOL.md`, the rooms are in `../src/chat.rs`, one person is served in
+//! `../src/chat/serve.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use wskit::Server;
 use wskit_examples::chat::{self, Rooms};
-use wskit_examples::door::Door;
-use wskit_examples::echo;
+use wskit_examples::tls_listener::TlsListener;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let listener = TcpListener::bind(wskit_examples::address()).await?;
-    let door = Door::from_arguments()?;
+    let listener = TlsListener::from_arguments().await?;
     let server: Server = chat::server()?;
-    door.announce(listener.local_addr()?);
-
     let rooms = Arc::new(Rooms::default());
     loop {
-        let (stream, peer) = match listener.accept().await {
+        let (incoming, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Too many open files, for example: it passes when others have gone.
@@ -31,13 +31,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 continue;
             }
         };
-        let (door, server, rooms) = (door.clone(), server.clone(), rooms.clone());
+        let (server, rooms) = (server.clone(), rooms.clone());
         tokio::spawn(async move {
             let served = async {
-                let stream = door.enter(stream).await?;
+                let stream = incoming.handshake().await?;
                 chat::serve(&server, &rooms, stream).await
             };
-            echo::report(peer, served.await);
+            wskit_examples::report(peer, served.await);
         });
     }
 }

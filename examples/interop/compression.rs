@@ -1,14 +1,14 @@
-//! Compression from the command line, for the programs that others are checked against.
+//! Compression from the command line, for wskit's programs in the interop checks.
 
 use wskit::deflate::Config;
 
-/// What `--deflate` or `--deflate=SPEC` among the arguments asks for. SPEC is a list by commas of
+/// Returns what `--deflate` or `--deflate=SPEC` among the arguments asks for. SPEC is a list by commas of
 /// `server_bits=N`, `client_bits=N`, `server_no_takeover`, `client_no_takeover`, `history=BYTES`,
 /// `threshold=BYTES`, `level=N` and `dedicated`.
 ///
 /// # Errors
-/// What is wrong with SPEC.
-pub fn from_arguments(defaults: Config) -> Result<Option<Config>, String> {
+/// The part of SPEC that is wrong.
+pub(crate) fn from_arguments(defaults: Config) -> Result<Option<Config>, String> {
     let Some(spec) = std::env::args().find_map(|argument| match argument.as_str() {
         "--deflate" => Some(String::new()),
         other => other.strip_prefix("--deflate=").map(str::to_owned),

@@ -174,8 +174,8 @@ class NotStarted(Exception):
 
 
 def check_our_echo_server():
-    for runtime in ("tokio", "async-std"):
-        program = f"echo-server-{runtime}"
+    for runtime in ("tokio", "async_std"):
+        program = f"interop_echo_{runtime}"
         for scheme, flags in (("ws", []), ("wss", ["--tls"])):
             with Server(f"{program} {scheme}", OURS / program, "127.0.0.1:0", *flags) as server:
                 ca = ["--ca", server.ca] if server.ca else []
@@ -185,7 +185,8 @@ def check_our_echo_server():
 
 
 def check_our_client():
-    for runtime, program in (("tokio", "interop-client"), ("async-std", "interop-client-async-std")):
+    for runtime in ("tokio", "async_std"):
+        program = f"interop_client_{runtime}"
         for peer, argv in (("node", ["node", HERE / "peers/node_server.mjs"]), ("Python", [PYTHON, HERE / "peers/py_server.py"])):
             for scheme in ("ws", "wss"):
                 tls = ["--tls", TLS / "server.pem", TLS / "server.key"] if scheme == "wss" else []
@@ -228,8 +229,8 @@ def check_our_server_deflates():
     with ExitStack() as servers:
 
         def serve(config):
-            title = f"echo-server-tokio --deflate={config}"
-            return servers.enter_context(Server(title, OURS / "echo-server-tokio", "127.0.0.1:0", f"--deflate={config}")).url
+            title = f"interop_echo_tokio --deflate={config}"
+            return servers.enter_context(Server(title, OURS / "interop_echo_tokio", "127.0.0.1:0", f"--deflate={config}")).url
 
         urls = {agreed: serve(agreed) for agreed in MATRIX + MIXED + WAYS}
         cells += [[urls[agreed], own(agreed), agreed] for agreed in MATRIX + MIXED + WAYS]
@@ -246,7 +247,7 @@ def check_our_client_deflates():
 
         def check(asks, agreed):
             title = f"deflate, our client, {peer} server, {'asked' if asks == agreed else 'told'} {agreed}"
-            run(title, OURS / "interop-client", server.url, f"--deflate={asks}", "--expect-deflate", agreed)
+            run(title, OURS / "interop_client_tokio", server.url, f"--deflate={asks}", "--expect-deflate", agreed)
 
         for agreed in MATRIX + MIXED:
             with Server(f"{peer} server --deflate={agreed}", *argv, "127.0.0.1:0", f"--deflate={agreed}") as server:
@@ -265,12 +266,12 @@ def check_chat():
 
 
 def check_live_feed():
-    with Server("live-feed", OURS / "live-feed", "127.0.0.1:0") as server:
+    with Server("live-feed", OURS / "live_feed", "127.0.0.1:0") as server:
         run("live-feed page", "node", HERE / "browser/live_feed.mjs", server.url)
 
 
 def check_chat_on_async_std():
-    with Server("chat-async-std", OURS / "chat-async-std", "127.0.0.1:0") as server:
+    with Server("chat-async-std", OURS / "chat_async_std", "127.0.0.1:0") as server:
         run("chat page, async-std", "node", HERE / "browser/chat.mjs", server.url, PYTHON, "chat-async-std")
 
 
@@ -279,7 +280,7 @@ def check_pages_by_tls():
         trust = {"INTEROP_TRUST": server.ca, "NODE_EXTRA_CA_CERTS": server.ca, "SSL_CERT_FILE": server.ca}
         run("chat page by https", "node", HERE / "browser/chat.mjs", server.url, PYTHON, "chat-tls", **trust)
         run("chat page by https", "node", HERE / "browser/untrusted.mjs", server.url)
-    with Server("live-feed wss", OURS / "live-feed", "127.0.0.1:0", "--tls") as server:
+    with Server("live-feed wss", OURS / "live_feed", "127.0.0.1:0", "--tls") as server:
         run("live-feed page by https", "node", HERE / "browser/live_feed.mjs", server.url, "live-feed-tls", INTEROP_TRUST=server.ca)
 
 
@@ -296,9 +297,9 @@ def check_origin():
 
 def check_accept():
     """A server that runs out of file descriptors goes on, and serves again when others have gone."""
-    for runtime in ("tokio", "async-std", "smol"):
-        limited = ["sh", "-c", 'ulimit -n 40 && exec "$@"', "sh", OURS / f"echo-server-{runtime}", "127.0.0.1:0"]
-        with Server(f"echo-server-{runtime} with 40 descriptors", *limited) as server:
+    for runtime in ("tokio", "async_std", "smol"):
+        limited = ["sh", "-c", 'ulimit -n 40 && exec "$@"', "sh", OURS / f"interop_echo_{runtime}", "127.0.0.1:0"]
+        with Server(f"interop_echo_{runtime} with 40 descriptors", *limited) as server:
             run(f"60 clients, {server.title}", "node", HERE / "peers/node_many.mjs", server.url, 60, server.log_path)
 
 

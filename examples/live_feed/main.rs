@@ -1,32 +1,31 @@
-//! A live feed: numbers made once, encoded once, pushed to everybody who watches; the page plots them.
+//! A live feed: each sample is encoded once and pushed to all pages, which plot it.
 //!
-//! `cargo run --example live-feed -- [ADDRESS]`; with `--features tls` and `--tls` by `https://` and
-//! `wss://`, with a certificate made on the spot.
+//! ```sh
+//! cargo run --example live_feed    # then open http://127.0.0.1:9001 in two tabs
+//! ```
+//!
+//! Arguments: `[ADDRESS] [--tls]`. `--tls` (with `--features tls`) serves `https://` and `wss://`, with a
+//! certificate made on the spot.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use wskit::{CloseCode, Error, OriginPolicy, PreparedMessage, Rejection, Request, Server, deflate};
-use wskit_examples::door::{Door, Stream};
-use wskit_examples::echo;
+use wskit_examples::tls_listener::{Stream, TlsListener};
 
 const PAGE: &str = include_str!("index.html");
 const SERIES: &str = r#"{"series":["tide","wind","noise"]}"#;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let listener = TcpListener::bind(wskit_examples::address()).await?;
-    let door = Door::from_arguments()?;
-    door.announce(listener.local_addr()?);
-
-    // The feed is for everybody: watching it gives nothing away.
+    let listener = TlsListener::from_arguments().await?;
+    // Pages of any origin may watch: the feed holds no secrets.
     let server = Server::new(OriginPolicy::Any).deflate(deflate::Config::server());
     let (feed, _) = broadcast::channel(64);
     tokio::spawn(measure(feed.clone()));
     loop {
-        let (stream, peer) = match listener.accept().await {
+        let (incoming, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Too many open files, for example: it passes when others have gone.
@@ -35,15 +34,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 continue;
             }
         };
-        let (door, server, feed) = (door.clone(), server.clone(), feed.subscribe());
+        let (server, feed) = (server.clone(), feed.subscribe());
         tokio::spawn(async move {
-            let served = async { serve(&server, feed, door.enter(stream).await?).await };
-            echo::report(peer, served.await);
+            let served = async { serve(&server, feed, incoming.handshake().await?).await };
+            wskit_examples::report(peer, served.await);
         });
     }
 }
 
-/// Makes a sample twenty times a second, as a message that is encoded once for all.
+/// Makes a sample twenty times a second, each encoded once for all pages.
 async fn measure(feed: broadcast::Sender<PreparedMessage>) {
     let mut ticks = tokio::time::interval(Duration::from_millis(50));
     let mut noise = 0.0;
@@ -91,11 +90,11 @@ async fn serve(
     ws.send(SERIES).await?;
     loop {
         tokio::select! {
-            // Nothing is expected; this answers pings and the page's Close.
+            // No message is expected; this answers pings and the page's Close.
             heard = ws.recv_ref() => if heard?.is_none() { return Ok(()) },
             sample = feed.recv() => match sample {
                 Ok(sample) => ws.send(&sample).await?,
-                // This one was too slow and missed some; the newest matter.
+                // This page was too slow and missed some; the newest samples matter.
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => {
                     ws.close(CloseCode::GOING_AWAY, "the feed has ended").await?;

@@ -1,12 +1,13 @@
-//! What the examples share, on whatever runtime: the chat, the echo, and how they are told what to do.
+//! What the examples share: the chat, TLS, and the address to listen on.
 
-pub mod autobahn;
 pub mod chat;
-pub mod compression;
-pub mod door;
-pub mod echo;
+pub mod tls_listener;
 
-/// The address to listen on: the first argument, or 127.0.0.1:9001.
+use std::net::SocketAddr;
+
+use wskit::Error;
+
+/// Returns the address to listen on: the first argument, or 127.0.0.1:9001.
 #[must_use]
 pub fn address() -> String {
     let mut arguments = std::env::args()
@@ -15,6 +16,29 @@ pub fn address() -> String {
     arguments
         .next()
         .unwrap_or_else(|| "127.0.0.1:9001".to_owned())
+}
+
+/// Prints how a connection ended, unless it closed or the client went away.
+pub fn report(peer: SocketAddr, result: Result<(), Error>) {
+    match result {
+        Err(error) if !error.is_disconnect() => eprintln!("{peer}: {error}"),
+        _ => {}
+    }
+}
+
+/// Makes a certificate for this machine. Returns it and its key as PEM, and prints the path of a copy
+/// for clients.
+///
+/// # Errors
+/// It could not be made or written.
+#[cfg(feature = "tls")]
+pub fn certificate() -> Result<(String, String), Box<dyn std::error::Error>> {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names)?;
+    let path = std::env::temp_dir().join(format!("wskit-echo-{}.pem", std::process::id()));
+    std::fs::write(&path, made.cert.pem())?;
+    println!("certificate: {}", path.display());
+    Ok((made.cert.pem(), made.signing_key.serialize_pem()))
 }
 
 /// The program in the README compiles.

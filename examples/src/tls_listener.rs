@@ -1,52 +1,75 @@
-//! What stands in front of the servers of pages: TLS with a certificate made on the spot, or nothing.
+//! A listener for the servers of pages: plain TCP, or TLS with a certificate made on the spot.
 
 use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
-/// The door, as the command line asks for it: `--tls` among the arguments is TLS.
-#[derive(Clone, Debug)]
-pub struct Door {
+/// A listener whose connections speak TLS if `--tls` is among the arguments.
+#[derive(Debug)]
+pub struct TlsListener {
+    tcp: TcpListener,
     #[cfg(feature = "tls")]
     tls: Option<wskit::tls::Acceptor>,
 }
 
-impl Door {
-    /// Reads the arguments; makes a certificate if one is needed.
+impl TlsListener {
+    /// Listens at the address of the arguments, makes a certificate if one is needed, and prints where
+    /// the server is.
     ///
     /// # Errors
-    /// No certificate can be made, or TLS was not compiled in.
-    pub fn from_arguments() -> Result<Self, Box<dyn Error>> {
+    /// The address is not free, no certificate can be made, or TLS was not compiled in.
+    pub async fn from_arguments() -> Result<Self, Box<dyn Error>> {
+        let tcp = TcpListener::bind(crate::address()).await?;
         let secure = std::env::args().any(|argument| argument == "--tls");
         #[cfg(not(feature = "tls"))]
-        return if secure {
-            Err("--tls wants the feature tls".into())
-        } else {
-            Ok(Self {})
-        };
-        #[cfg(feature = "tls")]
-        {
-            let mut tls = None;
-            if secure {
-                let (chain, key) = crate::echo::certificate()?;
-                tls = Some(wskit::tls::Acceptor::from_pem(chain, key)?);
-            }
-            Ok(Self { tls })
+        if secure {
+            return Err("--tls needs the feature tls".into());
         }
-    }
-
-    /// Says where the server is.
-    pub fn announce(&self, address: std::net::SocketAddr) {
         #[cfg(feature = "tls")]
-        let s = if self.tls.is_some() { "s" } else { "" };
-        #[cfg(not(feature = "tls"))]
-        let s = "";
+        let tls = if secure {
+            let (chain, key) = crate::certificate()?;
+            Some(wskit::tls::Acceptor::from_pem(chain, key)?)
+        } else {
+            None
+        };
+        let (s, address) = (if secure { "s" } else { "" }, tcp.local_addr()?);
         println!("listening on ws{s}://{address}");
         println!("open http{s}://{address} in two tabs");
+        Ok(Self {
+            tcp,
+            #[cfg(feature = "tls")]
+            tls,
+        })
     }
 
-    /// Lets a connection in; its TLS handshake is done then.
+    /// Accepts a TCP connection; its TLS handshake is still to be done.
+    ///
+    /// # Errors
+    /// Those of [`TcpListener::accept`].
+    pub async fn accept(&self) -> io::Result<(Incoming, SocketAddr)> {
+        let (tcp, peer) = self.tcp.accept().await?;
+        let incoming = Incoming {
+            tcp,
+            #[cfg(feature = "tls")]
+            tls: self.tls.clone(),
+        };
+        Ok((incoming, peer))
+    }
+}
+
+/// A connection before its TLS handshake, if it has one.
+#[derive(Debug)]
+pub struct Incoming {
+    tcp: TcpStream,
+    #[cfg(feature = "tls")]
+    tls: Option<wskit::tls::Acceptor>,
+}
+
+impl Incoming {
+    /// Does the TLS handshake. Call it in the connection's own task: a client may be slow.
     ///
     /// # Errors
     /// [`wskit::Error::Tls`] and what else a handshake can end with.
@@ -54,20 +77,20 @@ impl Door {
         not(feature = "tls"),
         allow(clippy::unused_async, reason = "only TLS waits")
     )]
-    pub async fn enter(&self, stream: TcpStream) -> Result<Stream, wskit::Error> {
-        stream.set_nodelay(true)?; // from outside the box it cannot be seen that this is TCP
+    pub async fn handshake(self) -> Result<Stream, wskit::Error> {
+        self.tcp.set_nodelay(true)?; // wskit does not see that the box holds TCP
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
-            return Ok(Box::new(tls.accept(stream).await?));
+            return Ok(Box::new(tls.accept(self.tcp).await?));
         }
-        Ok(Box::new(stream))
+        Ok(Box::new(self.tcp))
     }
 }
 
-/// A connection that was let in, inside TLS or not.
+/// A connection, inside TLS or not.
 pub type Stream = Box<dyn Bytes>;
 
-/// What a connection runs over.
+/// The traits of a [`Stream`].
 pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Bytes for S {}

@@ -1,14 +1,13 @@
-//! The client's side of the Autobahn|Testsuite, whatever it runs on.
+//! The cases of the Autobahn|Testsuite for a client, on any runtime.
 
 use wskit::driver::{Transport, WebSocket};
 use wskit::{Error, Message};
 
-/// Runs every case that the fuzzing server at `$AUTOBAHN_URL` has, over connections that `connect`
-/// opens.
+/// Runs every case of the fuzzing server at `$AUTOBAHN_URL`, over connections that `connect` opens.
 ///
 /// # Errors
-/// The server cannot be talked to, apart from its cases.
-pub async fn run<T: Transport>(
+/// The server cannot be reached, or does not say how many cases it has.
+pub(crate) async fn run<T: Transport>(
     connect: impl AsyncFn(String) -> Result<WebSocket<T>, Error>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::var("AUTOBAHN_URL")?;
@@ -19,7 +18,7 @@ pub async fn run<T: Transport>(
     };
     while ws.recv().await?.is_some() {}
     for case in 1..=cases {
-        // Most cases break a rule: that they end in an error is what is being tested.
+        // Most cases break a rule, so their connections end in an error.
         let url = format!("{url}/runCase?case={case}&agent={AGENT}");
         if let Ok(ws) = connect(url).await {
             let _ = echo(ws).await;

@@ -1,10 +1,10 @@
-// The live-feed page in Chromium: live_feed.mjs ws://HOST:PORT [PICTURES]
+// The live feed page in Chromium: live_feed.mjs ws://HOST:PORT [PICTURES]
 import { check, equal, finish } from '../peers/checks.mjs';
 import { headerParams } from '../peers/deflate.mjs';
 import { closeBrowser, extensions, openWindow, picture } from './browser.mjs';
 import { cuttableProxy } from './cuttable_proxy.mjs';
 
-const [base, pictures = 'live-feed'] = process.argv.slice(2);
+const [base, pictures = 'live_feed'] = process.argv.slice(2);
 const address = new URL(base).host;
 const http = base.startsWith('wss:') ? 'https' : 'http';
 const proxy = await cuttableProxy(address);

@@ -1,4 +1,5 @@
-//! `client.rs` on async-std.
+//! wskit's client against an echo server of other software, on async-std; run as `tokio.rs`, with
+//! `--features async-std --example interop_client_async_std`.
 
 mod checks;
 

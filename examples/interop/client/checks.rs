@@ -1,5 +1,7 @@
-//! What our client checks of somebody else's echo server, on whatever runtime.
+//! What wskit's client checks of an echo server of other software, on any runtime.
 
+#[path = "../compression.rs"]
+mod compression;
 #[path = "series.rs"]
 mod series;
 
@@ -7,8 +9,6 @@ use series::Expected;
 use sha2::{Digest, Sha256};
 use wskit::driver::{Connector, Net};
 use wskit::{ClientRequest, CloseCode, Config, Event, Message, MessageKind, deflate};
-
-use wskit_examples::compression;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -221,5 +221,5 @@ fn check(name: &str, ok: bool, found: &dyn std::fmt::Display) -> Result<(), Fail
     Ok(())
 }
 
-const USAGE: &str = "interop-client URL [--ca PEM] [--deflate[=SPEC]] \
+const USAGE: &str = "interop_client URL [--ca PEM] [--deflate[=SPEC]] \
     [--expect-close CODE REASON | --expect-deflate SPEC]";

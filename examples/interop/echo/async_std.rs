@@ -1,15 +1,20 @@
-//! Echoes every message; the loop is in `src/echo.rs`.
+//! The echo server of the interop checks and of Autobahn, on async-std. For a first look, read
+//! `echo_server.rs` instead.
 //!
-//! `cargo run --release --features async-std --example echo-server-async-std -- [ADDRESS] [--deflate]`; `--deflate` agrees to
-//! compression. With `--features async-std,tls` and `--tls` it speaks `wss://`, with a certificate made on the
-//! spot.
+//! ```sh
+//! cargo run --release --features async-std --example interop_echo_async_std -- 127.0.0.1:9001
+//! node examples/interop/peers/node_client.mjs ws://127.0.0.1:9001    # with `ws` installed
+//! ```
+//!
+//! Arguments: `[ADDRESS] [--deflate[=SPEC]] [--tls]`; see `../README.md`.
+
+mod echo;
 
 use std::time::Duration;
 
 use async_std::net::TcpListener;
 use async_std::task;
 use wskit::async_std::Server;
-use wskit_examples::echo;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     task::block_on(serve())
@@ -51,13 +56,13 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
             };
             #[cfg(not(feature = "tls"))]
             let result = echo::echo(&server, stream).await;
-            echo::report(peer, result);
+            wskit_examples::report(peer, result);
         });
     }
 }
 
 #[cfg(feature = "tls")]
 fn acceptor() -> Result<wskit::async_std::tls::Acceptor, Box<dyn std::error::Error>> {
-    let (chain, key) = echo::certificate()?;
+    let (chain, key) = wskit_examples::certificate()?;
     Ok(wskit::async_std::tls::Acceptor::from_pem(chain, key)?)
 }

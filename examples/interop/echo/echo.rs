@@ -1,18 +1,17 @@
-//! The echo server, whatever it runs on: its settings, one connection, its certificate.
-
-use std::net::SocketAddr;
+//! The echo server of the interop checks, on any runtime: its settings and one connection.
 
 use wskit::driver::{Runtime, Server};
 use wskit::{CloseCode, Config, Error, OriginPolicy, PreparedMessage};
 
-use crate::compression;
+#[path = "../compression.rs"]
+mod compression;
 
-/// A server as the command line asks for.
+/// Returns the server that the command line asks for.
 ///
 /// # Errors
-/// What is wrong with the command line.
-pub fn server<R>() -> Result<Server<R>, String> {
-    // Any page may use an echo: it knows no secrets and does what it is told.
+/// The part of the command line that is wrong.
+pub(crate) fn server<R>() -> Result<Server<R>, String> {
+    // Pages of any origin may use the echo: it holds no secrets.
     let server = Server::new(OriginPolicy::Any)
         .config(Config::new().max_message_size(64 << 20))
         .protocols(["echo"]);
@@ -27,16 +26,17 @@ pub fn server<R>() -> Result<Server<R>, String> {
 ///
 /// # Errors
 /// How it ended, if not cleanly.
-pub async fn echo<R: Runtime<S>, S: 'static>(server: &Server<R>, stream: S) -> Result<(), Error> {
+pub(crate) async fn echo<R: Runtime<S>, S: 'static>(
+    server: &Server<R>,
+    stream: S,
+) -> Result<(), Error> {
     let mut ws = server.accept(stream).await?;
-    // The fast loop: what is fed leaves when there is nothing more to receive for now, so a burst of
-    // messages costs one read and one write.
     while let Some((message, out)) = ws.recv_ref().await? {
         if message.as_text() == Some("close me") {
             ws.start_close(CloseCode::new(4002), "as you wish")?;
             continue;
         }
-        // Encoded (and compressed) once, whatever was said before.
+        // Encoded and compressed without reference to earlier messages.
         if let Some(text) = message
             .as_text()
             .and_then(|text| text.strip_prefix("prepare "))
@@ -49,31 +49,9 @@ pub async fn echo<R: Runtime<S>, S: 'static>(server: &Server<R>, stream: S) -> R
     Ok(())
 }
 
-/// Says how a connection ended, if that is worth saying.
-pub fn report(peer: SocketAddr, result: Result<(), Error>) {
-    match result {
-        Err(error) if !error.is_disconnect() => eprintln!("{peer}: {error}"),
-        _ => {}
-    }
-}
-
-/// Whether `--tls` is among the arguments.
+/// Returns whether `--tls` is among the arguments.
 #[cfg(feature = "tls")]
 #[must_use]
-pub fn wants_tls() -> bool {
+pub(crate) fn wants_tls() -> bool {
     std::env::args().any(|argument| argument == "--tls")
-}
-
-/// A certificate for this machine, written where a client can find it, and its key, both as PEM.
-///
-/// # Errors
-/// It could not be made or written.
-#[cfg(feature = "tls")]
-pub fn certificate() -> Result<(String, String), Box<dyn std::error::Error>> {
-    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let made = rcgen::generate_simple_self_signed(names)?;
-    let path = std::env::temp_dir().join(format!("wskit-echo-{}.pem", std::process::id()));
-    std::fs::write(&path, made.cert.pem())?;
-    println!("certificate: {}", path.display());
-    Ok((made.cert.pem(), made.signing_key.serialize_pem()))
 }

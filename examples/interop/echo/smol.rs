@@ -1,15 +1,19 @@
-//! Echoes every message, on smol: its sockets, its executor, and the binding to async-std, which
-//! takes any futures-io stream. The loop is in `src/echo.rs`.
+//! The echo server of the interop checks and of Autobahn, on smol. For a first look, read
+//! `echo_server.rs` instead.
 //!
-//! `cargo run --release --features async-std --example echo-server-smol -- [ADDRESS] [--deflate]`; `--deflate` agrees to
-//! compression. With `--features async-std,tls` and `--tls` it speaks `wss://`, with a certificate made on the
-//! spot.
+//! ```sh
+//! cargo run --release --features async-std --example interop_echo_smol -- 127.0.0.1:9001
+//! node examples/interop/peers/node_client.mjs ws://127.0.0.1:9001    # with `ws` installed
+//! ```
+//!
+//! Arguments: `[ADDRESS] [--deflate[=SPEC]] [--tls]`; see `../README.md`.
+
+mod echo;
 
 use std::time::Duration;
 
 use smol::net::TcpListener;
 use wskit::async_std::Server;
-use wskit_examples::echo;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     smol::block_on(serve())
@@ -37,7 +41,7 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
                 continue;
             }
         };
-        // The binding sets it on async-std's sockets. It fails only if the client has gone already.
+        // The binding does this for async-std's sockets. It fails only if the client has gone already.
         let _ = stream.set_nodelay(true);
         let server = server.clone();
         #[cfg(feature = "tls")]
@@ -53,7 +57,7 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
             };
             #[cfg(not(feature = "tls"))]
             let result = echo::echo(&server, stream).await;
-            echo::report(peer, result);
+            wskit_examples::report(peer, result);
         })
         .detach();
     }
@@ -61,6 +65,6 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(feature = "tls")]
 fn acceptor() -> Result<wskit::async_std::tls::Acceptor, Box<dyn std::error::Error>> {
-    let (chain, key) = echo::certificate()?;
+    let (chain, key) = wskit_examples::certificate()?;
     Ok(wskit::async_std::tls::Acceptor::from_pem(chain, key)?)
 }

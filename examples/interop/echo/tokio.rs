@@ -1,14 +1,19 @@
-//! Echoes every message; the loop is in `src/echo.rs`.
+//! The echo server of the interop checks and of Autobahn, on tokio. For a first look, read
+//! `echo_server.rs` instead.
 //!
-//! `cargo run --release --example echo-server-tokio -- [ADDRESS] [--deflate]`; `--deflate` agrees to
-//! compression. With `--features tls` and `--tls` it speaks `wss://`, with a certificate made on the
-//! spot.
+//! ```sh
+//! cargo run --release --example interop_echo_tokio -- 127.0.0.1:9001
+//! node examples/interop/peers/node_client.mjs ws://127.0.0.1:9001    # with `ws` installed
+//! ```
+//!
+//! Arguments: `[ADDRESS] [--deflate[=SPEC]] [--tls]`; see `../README.md`.
+
+mod echo;
 
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use wskit::Server;
-use wskit_examples::echo;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -47,13 +52,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             };
             #[cfg(not(feature = "tls"))]
             let result = echo::echo(&server, stream).await;
-            echo::report(peer, result);
+            wskit_examples::report(peer, result);
         });
     }
 }
 
 #[cfg(feature = "tls")]
 fn acceptor() -> Result<wskit::tls::Acceptor, Box<dyn std::error::Error>> {
-    let (chain, key) = echo::certificate()?;
+    let (chain, key) = wskit_examples::certificate()?;
     Ok(wskit::tls::Acceptor::from_pem(chain, key)?)
 }

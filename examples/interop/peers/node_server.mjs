@@ -1,4 +1,4 @@
-// An echo server on node's `ws`, with the contract of echo-server-tokio (README.md):
+// An echo server on node's `ws`, with the contract of interop_echo_tokio (README.md):
 //   node_server.mjs 127.0.0.1:0 [--tls CERTIFICATE KEY] [--deflate=SPEC]
 // Besides, for the sake of the client under test, it pings every connection once, and sends a text
 // that starts with "in pieces" back in frames cut within characters, with a ping between them.

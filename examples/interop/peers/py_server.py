@@ -1,4 +1,4 @@
-"""An echo server on Python's `websockets`, with the contract of echo-server-tokio (README.md):
+"""An echo server on Python's `websockets`, with the contract of interop_echo_tokio (README.md):
 
     py_server.py 127.0.0.1:0 [--tls CERTIFICATE KEY] [--deflate=SPEC]
 

@@ -1,0 +1,50 @@
+//! The echo server on smol, over the binding to async-std, which takes any futures-io stream.
+//!
+//! ```sh
+//! cargo run --features async-std --example echo_server_smol    # listens on 127.0.0.1:9001
+//! cargo run --example client -- ws://127.0.0.1:9001            # in another terminal: type a line
+//! ```
+
+use std::time::Duration;
+
+use smol::net::{TcpListener, TcpStream};
+use wskit::async_std::Server;
+use wskit::{Error, OriginPolicy};
+
+fn main() -> std::io::Result<()> {
+    smol::block_on(serve())
+}
+
+async fn serve() -> std::io::Result<()> {
+    let server = Server::new(OriginPolicy::SameOrigin); // whose pages may connect is always decided
+    let listener = TcpListener::bind("127.0.0.1:9001").await?;
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Too many open files, for example: it passes when others have gone.
+                eprintln!("accept: {error}");
+                smol::Timer::after(Duration::from_millis(10)).await;
+                continue;
+            }
+        };
+        // The binding does this for async-std's sockets. It fails only if the client has gone already.
+        let _ = stream.set_nodelay(true);
+        let server = server.clone();
+        smol::spawn(async move {
+            match echo(&server, stream).await {
+                Err(error) if !error.is_disconnect() => eprintln!("{peer}: {error}"),
+                _ => {} // it closed, or went away
+            }
+        })
+        .detach();
+    }
+}
+
+async fn echo(server: &Server, stream: TcpStream) -> Result<(), Error> {
+    let mut ws = server.accept(stream).await?;
+    while let Some((message, out)) = ws.recv_ref().await? {
+        out.feed(message)?; // leaves when there is nothing more to receive for now
+    }
+    Ok(())
+}
