@@ -2,13 +2,14 @@
 //! or to put a TCP service behind the TLS and the authentication of a web server.
 //!
 //! ```sh
-//! tunnel listen ws://127.0.0.1:9001 127.0.0.1:22     # beside the service
-//! tunnel connect 127.0.0.1:2222 ws://127.0.0.1:9001  # beside its user, who says: ssh -p 2222 localhost
+//! # On the host of the service, here SSH:
+//! cargo run --release --example tunnel -- listen ws://127.0.0.1:9001 127.0.0.1:22
+//! # On the host of its user, and then `ssh -p 2222 localhost`:
+//! cargo run --release --example tunnel -- connect 127.0.0.1:2222 ws://127.0.0.1:9001
 //! ```
 //!
-//! (`cargo run --release --example tunnel -- listen …`; with `--features tls` it connects to `wss://`.)
-//! All who reach the listening end reach the service: let a proxy in front of it do TLS and ask who
-//! is there.
+//! With `--features tls` it connects to `wss://`. Every client that reaches the listening end reaches the
+//! service: put a proxy in front of it that does TLS and authentication.
 
 use std::io;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use wskit::{ByteStream, OriginPolicy, Rejection, Request, Server};
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const USAGE: &str = "tunnel listen ws://ADDRESS TARGET, or tunnel connect ADDRESS ws://SERVER";
-/// Connections at once; more wait to be accepted.
+/// Most connections at once. Further ones wait to be accepted.
 const MOST: usize = 1000;
 /// How long the service may take to accept.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -41,9 +42,9 @@ async fn main() -> Result<()> {
     }
 }
 
-/// The end beside the service.
+/// Runs the end beside the service.
 async fn listen(address: &str, target: &str) -> Result<()> {
-    // Programs may come in, which send no Origin; pages may not.
+    // Programs, which send no Origin, may connect; pages may not.
     let server = Server::new(OriginPolicy::list::<[&str; 0]>([])?);
     let listener = TcpListener::bind(address).await?;
     println!("ws://{} leads to {target}", listener.local_addr()?);
@@ -52,7 +53,7 @@ async fn listen(address: &str, target: &str) -> Result<()> {
         let (server, target) = (server.clone(), target.clone());
         async move {
             match server.receive(stream).await? {
-                // The service first: who cannot be let through is told so in HTTP.
+                // Connect to the service first, so that a failure is an HTTP response.
                 Request::WebSocket(upgrade) => match dial(&target).await {
                     Ok(tcp) => forward(tcp, ByteStream::new(upgrade.accept().await?)).await,
                     Err(error) => {
@@ -74,7 +75,7 @@ async fn listen(address: &str, target: &str) -> Result<()> {
     .await
 }
 
-/// The end beside the user.
+/// Runs the end beside the user.
 async fn connect(address: &str, url: &str) -> Result<()> {
     let listener = TcpListener::bind(address).await?;
     println!("{} leads to {url}", listener.local_addr()?);
@@ -105,9 +106,8 @@ where
         };
         let served = serve(stream);
         tokio::spawn(async move {
-            match served.await {
-                Ok(()) => {}
-                Err(error) => eprintln!("{peer}: {error}"),
+            if let Err(error) = served.await {
+                eprintln!("{peer}: {error}");
             }
             drop(place);
         });
@@ -118,15 +118,15 @@ async fn dial(target: &str) -> Result<TcpStream> {
     Ok(timeout(PATIENCE, TcpStream::connect(target)).await??)
 }
 
-/// Carries bytes both ways until one side ends. With a WebSocket the end of one direction is the end
-/// of both: what the other side says after it has heard of the end goes nowhere.
+/// Carries bytes both ways until one side ends. The end of one direction of a WebSocket is the end of
+/// both: bytes that the other side sends afterwards are dropped.
 async fn forward<S>(mut tcp: TcpStream, mut tunnel: ByteStream<S>) -> Result<()>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + 'static,
 {
     tcp.set_nodelay(true)?;
     match tokio::io::copy_bidirectional(&mut tcp, &mut tunnel).await {
-        // It was told the end and went on talking.
+        // The other side sent more after the end.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         copied => {
             copied?;

@@ -1,12 +1,12 @@
-//! Files of any size, one message each, in a few hundred KiB of memory at both ends.
+//! Sends files of any size, one message each, in a few hundred KiB of memory at both ends.
 //!
 //! ```sh
-//! upload serve [ADDRESS]        # answers each message with its SHA-256
-//! upload send URL [FILE]        # or what comes on standard input
+//! cargo run --release --example upload -- serve    # answers each message with its SHA-256
 //! head -c 4G /dev/zero | cargo run --release --example upload -- send ws://127.0.0.1:9001
 //! ```
+//!
+//! Arguments: `serve [ADDRESS]`, or `send URL [FILE]`, by default the standard input.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -17,7 +17,7 @@ use wskit::{CloseCode, Config, Error, MessageKind, OriginPolicy, Server};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// Bytes of a frame.
+/// Bytes per frame.
 const PIECE: usize = 64 << 10;
 
 #[tokio::main]
@@ -34,7 +34,7 @@ async fn main() -> Result<()> {
 }
 
 async fn serve(address: &str) -> Result<()> {
-    // Nothing is put together, so a large message costs no more than a small one.
+    // Messages are received in pieces, so a large one takes no more memory than a small one.
     let config = Config::new()
         .max_message_size(usize::MAX)
         .max_fragments(u32::MAX);
@@ -53,10 +53,7 @@ async fn serve(address: &str) -> Result<()> {
         };
         let server = server.clone();
         tokio::spawn(async move {
-            match receive(&server, stream).await {
-                Err(error) if !error.is_disconnect() => eprintln!("{peer}: {error}"),
-                _ => {} // it closed, or went away
-            }
+            wskit_examples::report(peer, receive(&server, stream).await);
         });
     }
 }
@@ -68,7 +65,7 @@ async fn receive(server: &Server, stream: TcpStream) -> std::result::Result<(), 
         hash.update(piece.data);
         bytes += piece.data.len() as u64;
         if piece.last {
-            let digest = hex(&hash.finalize_reset());
+            let digest = format!("{:x}", hash.finalize_reset());
             println!("{bytes} bytes, {digest}");
             ws.send(digest).await?;
             bytes = 0;
@@ -88,23 +85,16 @@ async fn send(url: &str, mut file: impl AsyncRead + Unpin) -> Result<()> {
             break;
         }
         hash.update(&piece[..n]);
-        message.write(&piece[..n]).await?; // waits while the server does not keep up
+        message.write(&piece[..n]).await?; // waits while the server is slower
     }
     message.finish().await?;
 
     let answer = ws.recv().await?.ok_or("the server closed")?;
     ws.close(CloseCode::NORMAL, "").await?;
-    let digest = hex(&hash.finalize());
+    let digest = format!("{:x}", hash.finalize());
     if answer.as_text() != Some(&digest) {
         return Err(format!("{digest} became {answer}").into());
     }
     println!("{digest}");
     Ok(())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

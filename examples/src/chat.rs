@@ -1,7 +1,7 @@
-//! Chat rooms: who is where, what was said, and a bounded mailbox for everybody.
+//! Chat rooms: their people, their history, and a bounded mailbox for each person.
 //!
-//! Nothing here knows a socket or a runtime. A message to a room is encoded once and shared; somebody
-//! whose mailbox is full is put out, so that one slow tab cannot hurt the others.
+//! This code uses no socket and no runtime. A message to a room is encoded once and shared. A person
+//! whose mailbox is full is removed, so that one slow tab cannot delay the others.
 
 mod serve;
 
@@ -31,16 +31,16 @@ struct Person {
     mailbox: mpsc::Sender<PreparedMessage>,
 }
 
-/// Messages that may wait for one person before it counts as too slow.
+/// Messages that may wait for one person before they count as too slow.
 const MAILBOX: usize = 256;
 /// Messages that a room remembers.
 const HISTORY: usize = 50;
 
-/// Why something said was refused: the `code` and `text` of the protocol.
+/// Why a request was refused: the `code` and `text` of the protocol.
 #[derive(Debug)]
 pub struct Refused(pub &'static str, pub &'static str);
 
-/// One person in one room. Dropping it is leaving.
+/// One person in one room. Dropping it leaves the room.
 #[derive(Debug)]
 pub struct Seat {
     rooms: Arc<Rooms>,
@@ -48,14 +48,14 @@ pub struct Seat {
     name: String,
 }
 
-/// What somebody asks for.
+/// A request of a person.
 #[derive(Debug)]
 pub enum Wish {
-    /// To come in: room and name.
+    /// To join a room: room and name.
     Join(String, String),
-    /// To say something.
+    /// To send a text to the room.
     Say(String),
-    /// To be called something else.
+    /// To change the name.
     Nick(String),
 }
 
@@ -63,7 +63,7 @@ impl Wish {
     /// Reads a message of the chat protocol.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The rule of the protocol that it breaks.
     pub fn parse(text: &str) -> Result<Self, Refused> {
         let bad = || Refused("bad-message", "That is not a message of this chat.");
         let message: Value = serde_json::from_str(text).map_err(|_| bad())?;
@@ -84,11 +84,11 @@ impl Wish {
 }
 
 impl Rooms {
-    /// Seats somebody, tells the room, and gives the mailbox that is to be forwarded. It begins with
-    /// the welcome and the history, and ends when its reader was too slow.
+    /// Adds a person, tells the room, and returns the seat with the mailbox to forward. The mailbox begins
+    /// with the welcome and the history, and ends when it was too full.
     ///
     /// # Errors
-    /// A room or name that may not be.
+    /// A room or name that is not allowed.
     pub fn join(
         self: &Arc<Self>,
         room: &str,
@@ -131,7 +131,7 @@ impl Rooms {
 }
 
 impl Seat {
-    /// Says something to everybody in the room.
+    /// Sends a text to all people in the room.
     ///
     /// # Errors
     /// Text that is blank or too long.
@@ -154,7 +154,7 @@ impl Seat {
     /// Takes another name, made unique.
     ///
     /// # Errors
-    /// A name that may not be.
+    /// A name that is not allowed.
     pub fn rename(&mut self, name: &str) -> Result<(), Refused> {
         let name = title(name, 24).ok_or(BAD_NAME)?;
         let old = self.name.clone();
@@ -192,7 +192,7 @@ impl Drop for Seat {
 impl Room {
     fn tell(&mut self, message: &Value) {
         let message = prepare(message);
-        // One who is too slow loses the mailbox; the connection notices and leaves.
+        // A person that is too slow loses the mailbox; the connection notices and leaves.
         for person in &mut self.people {
             if person.mailbox.try_send(message.clone()).is_err() {
                 person.mailbox = mpsc::channel(1).0;
@@ -200,7 +200,7 @@ impl Room {
         }
     }
 
-    /// The name, with a number behind it if somebody else has it.
+    /// Returns the name, with a number behind it if it is taken.
     fn free_name(&self, name: &str, mine: Option<&str>) -> String {
         let taken = |name: &str| {
             self.people
@@ -215,7 +215,7 @@ impl Room {
     }
 }
 
-/// The message that tells somebody of a refusal.
+/// Returns the message that reports a refusal.
 #[must_use]
 pub fn refusal(refused: &Refused) -> String {
     json!({"type": "error", "code": refused.0, "text": refused.1}).to_string()

@@ -16,12 +16,12 @@ pub(crate) fn config() -> Config {
     Config::new().keepalive(None)
 }
 
-/// An open connection of this role, facing a script.
+/// Returns an open connection of this role, facing a script.
 pub(crate) fn facing<H: Harness>(role: Role, config: Config) -> (WebSocket<Io<H>>, Script, Probe) {
     facing_through::<H>(role, config, CAPACITY)
 }
 
-/// The same, with a pipe of this capacity.
+/// Returns an open connection of this role over a pipe of this capacity, facing a script.
 pub(crate) fn facing_through<H: Harness>(
     role: Role,
     config: Config,
@@ -53,7 +53,7 @@ pub(crate) fn pair<H: Harness>(config: Config, capacity: usize) -> Pair<H> {
     }
 }
 
-/// Answers every message with itself until the end.
+/// Echoes every message until the end.
 pub(crate) async fn echo<H: Harness>(ws: &mut WebSocket<Io<H>>) -> Result<(), wskit_driver::Error> {
     while let Some((message, out)) = ws.recv_ref().await? {
         out.feed(message)?;
@@ -61,7 +61,7 @@ pub(crate) async fn echo<H: Harness>(ws: &mut WebSocket<Io<H>>) -> Result<(), ws
     Ok(())
 }
 
-/// Bytes in which a lost, doubled or moved one shows.
+/// Returns bytes in which a lost, duplicated or moved byte shows.
 pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..len)
         .map(|at| (at ^ (at >> 8) ^ (at >> 16)) as u8)

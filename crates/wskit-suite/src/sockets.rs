@@ -1,4 +1,4 @@
-//! Scenarios on real sockets and real TLS, on the loopback interface: what pipes cannot show.
+//! Scenarios on the loopback interface, for what pipes cannot show: real sockets and real TLS.
 //!
 //! [`socket_suite!`](crate::socket_suite!) makes a `#[test]` of each. Servers, proxies and clients run in
 //! one task.
@@ -16,31 +16,31 @@ use wskit_driver::{Net, Runtime, Transport};
 pub use authority::{Authority, Identity};
 pub use proxy::{Kind, Proxies};
 
-/// All that differs between the runtimes, for the [`socket_suite!`](crate::socket_suite!).
+/// What differs between runtimes, for [`socket_suite!`](crate::socket_suite!).
 pub trait Sockets: Sized {
     /// The binding under test.
     type Net: Net
         + Runtime<Self::Tcp, Transport = Self::TcpIo>
         + Runtime<Self::Tls, Transport = Self::TlsIo>
         + Rustls<Self::Tcp, Server = Self::Tls>;
-    /// A connection that was accepted.
+    /// An accepted TCP connection.
     type Tcp: 'static;
-    /// The same inside TLS.
+    /// A connection inside TLS.
     type Tls: 'static;
-    /// The first as a transport.
+    /// The transport of a TCP connection.
     type TcpIo: Transport + 'static;
-    /// The second as a transport.
+    /// The transport of a connection inside TLS.
     type TlsIo: Transport + 'static;
-    /// What accepts.
+    /// A TCP listener.
     type Listener;
 
     /// Runs a test to its end.
     fn run(test: impl Future<Output = ()>);
 
-    /// Listens on a free port of 127.0.0.1.
+    /// Listens on a free port of 127.0.0.1 and returns the listener with its port.
     fn listen() -> impl Future<Output = (Self::Listener, u16)>;
 
-    /// The next connection, and from where it comes.
+    /// Accepts the next connection and returns it with its address.
     fn accept(listener: &Self::Listener) -> impl Future<Output = (Self::Tcp, SocketAddr)>;
 }
 

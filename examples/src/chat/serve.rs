@@ -9,15 +9,15 @@ use super::{Refused, Rooms, Seat, Wish, refusal};
 
 const PAGE: &str = include_str!("../../chat/index.html");
 
-/// The chat's server.
+/// Returns the chat's server.
 ///
 /// # Errors
-/// An `--origin=` among the arguments is none.
+/// An `--origin=` among the arguments is not an origin.
 pub fn server<R>() -> Result<Server<R>, OriginError> {
     let named: Vec<_> = std::env::args()
         .filter_map(|argument| argument.strip_prefix("--origin=").map(str::to_owned))
         .collect();
-    // Only the page that we serve may talk to us from a browser, unless others are named.
+    // Only the page served here may connect from a browser, unless others are named.
     let origin = if named.is_empty() {
         OriginPolicy::SameOrigin
     } else {
@@ -61,7 +61,7 @@ pub async fn serve<R: Runtime<S>, S: 'static>(
     }
 }
 
-/// One person: what it says goes to the room, what the room says goes to it.
+/// Carries the messages of one person to the room, and those of the room to the person.
 async fn chat<T: Transport>(rooms: &Arc<Rooms>, mut ws: WebSocket<T>) -> Result<(), Error> {
     let mut seated: Option<(Seat, Receiver<PreparedMessage>)> = None;
     let mut mail = Vec::new();
@@ -69,8 +69,8 @@ async fn chat<T: Transport>(rooms: &Arc<Rooms>, mut ws: WebSocket<T>) -> Result<
         let heard = tokio::select! {
             message = ws.recv() => message?,
             n = hear(&mut seated, &mut mail) => {
-                // Everything that waits, as one write. Only flushing may wait for the peer, and while
-                // it does the mailbox fills up, until the room takes it away.
+                // All waiting messages in one write. Only flushing may wait for the peer. While it
+                // waits the mailbox fills, until the room takes it away.
                 for message in mail.drain(..) {
                     ws.feed(&message).await?;
                 }
@@ -95,7 +95,7 @@ async fn chat<T: Transport>(rooms: &Arc<Rooms>, mut ws: WebSocket<T>) -> Result<
     }
 }
 
-/// Takes what waits in the mailbox; 0 if it was taken away. Waits for ever before there is one.
+/// Takes the messages that wait in the mailbox, 0 if it was taken away. Without a mailbox it never returns.
 async fn hear(
     seated: &mut Option<(Seat, Receiver<PreparedMessage>)>,
     mail: &mut Vec<PreparedMessage>,

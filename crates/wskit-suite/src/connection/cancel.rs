@@ -9,10 +9,10 @@ use crate::scene::{Pair, ROLES, config, facing, pair, pattern};
 
 /// Polls after which futures are dropped.
 const POLLS: std::ops::RangeInclusive<usize> = 1..=12;
-/// Messages a session.
+/// Messages per session.
 const MESSAGES: u8 = 12;
 
-/// A message that says which it is, small and large in turn.
+/// Returns a message that contains its number, small and large in turn.
 fn message(at: u8) -> Vec<u8> {
     let mut data = pattern(if at % 3 == 2 { 2500 } else { 20 });
     data[0] = at;
@@ -204,7 +204,7 @@ enum How {
 
 const WAYS: [How; 3] = [How::Send, How::Feed, How::Reserve];
 
-/// Takes everything until the end; answers what came.
+/// Reads to the end and returns all bytes.
 async fn taker<H: Harness>(mut ws: WebSocket<Io<H>>) -> Vec<Vec<u8>> {
     let mut got = Vec::new();
     while let Some(message) = ws.recv().await.unwrap() {
@@ -214,7 +214,7 @@ async fn taker<H: Harness>(mut ws: WebSocket<Io<H>>) -> Vec<Vec<u8>> {
     got
 }
 
-/// Each message on the wire at most once, whole and in order; those whose call returned, for certain.
+/// Messages are on the wire at most once, whole and in order. Those whose call returned are there.
 fn judge(got: &[Vec<u8>], certain: &[u8], how: How, k: usize) {
     let order: Vec<u8> = got.iter().map(|data| data[0]).collect();
     for data in got {

@@ -36,7 +36,7 @@ pub fn close_completes_from_either_end<H: Harness>() {
                 (closer.state(), other.state()),
                 (State::Closed, State::Closed)
             );
-            // Again: the same answer at once.
+            // A second call returns the outcome at once.
             assert_eq!(closer.close(CloseCode::NORMAL, "").await.unwrap(), ours);
             assert_eq!(closer.recv().await.unwrap(), None);
         });
@@ -107,7 +107,7 @@ pub fn crossing_closes_are_clean<H: Harness>() {
     });
 }
 
-/// `close` throws away what still comes.
+/// `close` discards messages that still come.
 pub fn close_discards_data_that_still_comes<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
@@ -135,7 +135,7 @@ pub fn close_discards_data_that_still_comes<H: Harness>() {
     }
 }
 
-/// `start_close` and receiving keeps what still comes; nothing can be sent.
+/// After `start_close` messages that still come are received; none can be sent.
 ///
 /// Proves: R6455-5.1-e, R6455-5.5.1-e, R6455-6.1-a
 pub fn start_close_keeps_data_that_still_comes<H: Harness>() {
@@ -209,7 +209,7 @@ pub fn close_that_may_not_be_sent_changes_nothing<H: Harness>() {
     });
 }
 
-/// Dropping a connection ends the transport without a Close; what was queued is lost.
+/// Dropping a connection ends the transport without a Close; queued messages are lost.
 ///
 /// Proves: R6455-7.1.1-b
 pub fn dropped_connection_ends_the_transport<H: Harness>() {
@@ -224,7 +224,7 @@ pub fn dropped_connection_ends_the_transport<H: Harness>() {
     }
 }
 
-/// The peer's Close crosses with our data: the Close is answered, and sending tells that it is over.
+/// The peer's Close crosses with our data: it is answered, and sending is then an error.
 ///
 /// Proves: R6455-5.5.1-e, R6455-6.1-a
 pub fn send_after_the_peers_close_is_an_error<H: Harness>() {
@@ -246,7 +246,7 @@ pub fn send_after_the_peers_close_is_an_error<H: Harness>() {
     }
 }
 
-/// The peer breaks a rule: it is told why, nothing behind it is delivered, the error comes once.
+/// The peer breaks a rule: it gets the reason, nothing behind it is delivered, the error comes once.
 ///
 /// Proves: R6455-7.1.7-a, R6455-7.1.7-b, R6455-7.1.7-c, X-api-2
 pub fn broken_rule_is_told_to_both<H: Harness>() {
@@ -280,7 +280,7 @@ pub fn broken_rule_is_told_to_both<H: Harness>() {
     }
 }
 
-/// A pong that can no longer be written, after our Close, costs nothing of what lies there to be read.
+/// A pong that cannot be written after our Close does not discard bytes that can be read.
 ///
 /// Proves: R6455-5.5.1-l, R6455-5.5.2-a
 pub fn late_pong_that_fails_does_not_end_the_reading<H: Harness>() {

@@ -1,4 +1,4 @@
-//! Who answers control frames, and when.
+//! Which calls answer control frames, and when.
 
 use wskit_driver::Event;
 use wskit_frame::OpCode;
@@ -69,7 +69,7 @@ pub fn close_is_answered_by_a_pending_receive<H: Harness>() {
     }
 }
 
-/// Nobody writes; the reader alone answers, and ends the transport.
+/// Without a writing task the reader alone answers and ends the transport.
 ///
 /// Proves: R6455-5.5.1-g, R6455-5.5.1-i
 pub fn split_reader_echoes_close_while_writer_is_idle<H: Harness>() {
@@ -127,7 +127,7 @@ pub fn sender_answers_pings_and_keeps_the_first_message<H: Harness>() {
     }
 }
 
-/// A message received while sending is still there, and right, after more was read and sent.
+/// A message received while sending is kept intact while more is read and sent.
 pub fn message_kept_while_sending_is_not_overwritten<H: Harness>() {
     run::<H>(async {
         let (mut ws, mut peer, _) = facing::<H>(Role::Server, config());
@@ -147,7 +147,7 @@ pub fn message_kept_while_sending_is_not_overwritten<H: Harness>() {
     });
 }
 
-/// The same for a message too large for the read buffer, and for one in fragments.
+/// A message too large for the read buffer, or in fragments, is kept while sending too.
 pub fn large_message_kept_while_sending_is_whole<H: Harness>() {
     for pieces in [1, 3] {
         run::<H>(async {
@@ -258,7 +258,7 @@ pub fn unanswered_ping_is_told_after_a_send<H: Harness>() {
     });
 }
 
-/// The pong of the owner's own ping may come while he is still sending: it is told all the same.
+/// The pong of the owner's own ping that comes while it is sending is reported.
 pub fn pong_that_comes_while_sending_is_told<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
@@ -275,7 +275,7 @@ pub fn pong_that_comes_while_sending_is_told<H: Harness>() {
                 matches!(ws.recv_event().await.unwrap(), Some(Event::Pong(payload)) if &*payload == b"1")
             );
             assert_eq!(ws.recv().await.unwrap(), Some(Message::text("after")));
-            // One that nobody asks about is no obstacle.
+            // A pong that is not asked for does not block others.
             peer.send(frames.pong(b"2")).await;
             peer.send(frames.text("more")).await;
             ws.send("c").await.unwrap();
@@ -313,7 +313,7 @@ pub fn nothing_behind_a_close_counts<H: Harness>() {
     }
 }
 
-/// A fed answer to each message and pings between: nobody starves.
+/// A fed answer to each message and pings between them: neither starves.
 pub fn echo_and_pings_mix<H: Harness>() {
     run::<H>(async {
         let (mut ws, mut peer, _) = facing_through::<H>(Role::Server, config(), 64);

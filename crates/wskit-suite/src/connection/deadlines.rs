@@ -29,7 +29,7 @@ fn keepalive() -> Config {
     Config::new().keepalive(Some(keepalive))
 }
 
-/// A byte a second is no request.
+/// A client that sends its request at a byte a second is cut off.
 ///
 /// Proves: X-io-1
 pub fn slow_loris_is_cut_off<H: Harness>() {
@@ -103,7 +103,7 @@ pub fn close_that_is_not_answered_ends_by_its_deadline<H: Harness>() {
     }
 }
 
-/// Nobody takes the Close, nor what is queued before it.
+/// The peer reads neither the Close nor the queue before it.
 ///
 /// Proves: X-io-2
 pub fn close_behind_a_stuck_queue_ends_by_its_deadline<H: Harness>() {
@@ -127,7 +127,7 @@ pub fn close_behind_a_stuck_queue_ends_by_its_deadline<H: Harness>() {
     }
 }
 
-/// A deadline that no clock reaches is none, and no panic.
+/// A deadline beyond the range of the clock is no deadline, and no panic.
 ///
 /// Proves: X-api-1
 pub fn endless_deadlines_are_none<H: Harness>() {
@@ -158,7 +158,7 @@ pub fn endless_deadlines_are_none<H: Harness>() {
     });
 }
 
-/// What is due at once is done, and the connection waits or ends.
+/// A timer that is due at once fires, and the connection waits or ends.
 ///
 /// Proves: X-io-1, X-io-2
 pub fn deadlines_of_zero_end<H: Harness>() {
@@ -212,7 +212,7 @@ pub fn client_ends_the_transport_by_the_deadline<H: Harness>() {
     });
 }
 
-/// A peer that keeps sending data instead of its Close does not keep us.
+/// A peer that keeps sending data instead of its Close does not postpone the deadline.
 ///
 /// Proves: X-io-2
 pub fn chatter_does_not_put_off_the_close_deadline<H: Harness>() {
@@ -335,7 +335,7 @@ pub fn keepalive_spares_a_quiet_peer<H: Harness>() {
     }
 }
 
-/// An owner that was busy for five minutes finds a peer that has answered: it is not given up.
+/// An owner that was busy for five minutes does not give up a peer that has answered.
 ///
 /// Proves: X-io-2
 pub fn keepalive_spares_a_peer_of_a_busy_owner<H: Harness>() {
@@ -343,7 +343,7 @@ pub fn keepalive_spares_a_peer_of_a_busy_owner<H: Harness>() {
         run_timed::<H>(async {
             let (mut ws, mut peer, _) = facing::<H>(role, keepalive());
             let script = async {
-                // Its pong comes while nobody looks.
+                // Its pong comes while the owner is busy.
                 let ping = peer.frame().await;
                 peer.send(peer.frames().pong(&ping.payload)).await;
                 peer.send(peer.frames().text("one")).await;
@@ -360,7 +360,8 @@ pub fn keepalive_spares_a_peer_of_a_busy_owner<H: Harness>() {
     }
 }
 
-/// A ping goes out, the owner is busy past its deadline, the pong lies there: read before judged.
+/// The owner is busy past the deadline of a ping whose pong has come: it is read before the deadline
+/// counts.
 ///
 /// Proves: X-io-2
 pub fn deadline_is_judged_only_after_a_read<H: Harness>() {
@@ -371,7 +372,7 @@ pub fn deadline_is_judged_only_after_a_read<H: Harness>() {
             peer.send(peer.frames().pong(&ping.payload)).await;
             peer
         });
-        // The ping leaves at 20 s; then nobody polls the connection for a minute.
+        // The ping leaves at 20 s; then the connection is not polled for a minute.
         let received = cut(ws.recv(), 2).await;
         assert!(received.is_none());
         let mut peer = peer_task.as_mut().await;
@@ -381,7 +382,7 @@ pub fn deadline_is_judged_only_after_a_read<H: Harness>() {
     });
 }
 
-/// An owner that only sends notices a peer that takes nothing any more.
+/// An owner that only sends notices a peer that no longer reads.
 ///
 /// Proves: X-io-2
 pub fn keepalive_ends_a_send_that_nobody_takes<H: Harness>() {
@@ -400,7 +401,7 @@ pub fn keepalive_ends_a_send_that_nobody_takes<H: Harness>() {
     }
 }
 
-/// A peer that says nothing but goes on taking bytes is alive.
+/// A peer that sends nothing but goes on reading is alive.
 ///
 /// Proves: X-io-2
 pub fn keepalive_spares_a_peer_that_still_takes_bytes<H: Harness>() {
@@ -413,7 +414,7 @@ pub fn keepalive_spares_a_peer_that_still_takes_bytes<H: Harness>() {
                     sleep::<H>(SECOND * 10).await;
                     peer.read().await.unwrap();
                 }
-                // What is left are pings of the keepalive's.
+                // The rest are pings of the keepalive.
                 for _ in 0..100 {
                     once(peer.read()).await;
                     pause().await;
@@ -425,7 +426,7 @@ pub fn keepalive_spares_a_peer_that_still_takes_bytes<H: Harness>() {
     }
 }
 
-/// The same in halves, the reader receiving.
+/// Of halves with a receiving reader, keepalive ends a send that the peer does not read.
 ///
 /// Proves: X-io-2
 pub fn split_keepalive_ends_a_send_that_nobody_takes<H: Harness>() {
@@ -446,7 +447,7 @@ pub fn split_keepalive_ends_a_send_that_nobody_takes<H: Harness>() {
     });
 }
 
-/// With the reader gone the writer that waits keeps the time.
+/// After the reader was dropped, the waiting writer keeps the deadline.
 ///
 /// Proves: X-io-2
 pub fn split_keepalive_works_without_the_reader<H: Harness>() {

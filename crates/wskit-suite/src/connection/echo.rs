@@ -1,4 +1,4 @@
-//! Messages there and back, by every way of receiving and sending.
+//! Messages both ways, by every receive and send method.
 
 use bytes::Bytes;
 use wskit_driver::Event;
@@ -166,12 +166,12 @@ pub fn pieces_come_as_they_arrive<H: Harness>() {
                     }
                 }
                 assert!(got == data);
-                // Back to whole messages.
+                // Whole messages again.
                 assert_eq!(ws.recv().await.unwrap(), Some(Message::text("whole")));
             };
             let script = async {
                 peer.send(front).await;
-                // The other end must take all of it without the rest being there.
+                // The other end must deliver all of it before the rest arrives.
                 while probe.unread() > 0 {
                     pause().await;
                 }
@@ -226,7 +226,7 @@ pub fn events_tell_pings_and_pongs<H: Harness>() {
             );
             assert!(once(ws.recv_event()).await.is_none());
             peer.expect(OpCode::Pong, "and you?").await;
-            // A pong nobody asked for is taken in silence.
+            // An unsolicited pong is ignored.
             peer.send(frames.pong(b"")).await;
             peer.send(frames.text("more")).await;
             assert_eq!(ws.recv().await.unwrap(), Some(Message::text("more")));

@@ -7,11 +7,11 @@ use wskit_test::{Faults, Frames, Harness, Io, Script, join, opposite, pipe, run,
 
 use crate::scene::{ROLES, config, facing, pattern};
 
-/// How the peer goes.
+/// How the peer ends the transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gone {
     End,
-    /// As TLS libraries tell the end of a stream without a `close_notify`: by an error.
+    /// By an error, as TLS libraries report the end of a stream without a `close_notify`.
     AbruptEnd,
     Reset,
 }
@@ -82,7 +82,7 @@ fn every_byte<H: Harness>(gone: Gone, split: bool) {
                         Gone::End | Gone::AbruptEnd => peer.finish().await,
                         Gone::Reset => peer.probe().reset(),
                     }
-                    // What the other end still writes must have somewhere to go.
+                    // Keeps the other end able to write.
                     let _ = peer.read().await;
                 };
                 let (told, ()) = join(
@@ -172,7 +172,7 @@ async fn receive_split<H: Harness>(ws: WebSocket<Io<H>>) -> Told {
     (messages, error, cause)
 }
 
-/// A cut message is told from a cut between messages.
+/// A cut inside a message is distinguished from a cut between messages.
 pub fn cut_message_is_told_as_such<H: Harness>() {
     for (cut, mid_message) in [(0, false), (5, false), (6, true), (8, true)] {
         run::<H>(async {
@@ -193,7 +193,7 @@ pub fn cut_message_is_told_as_such<H: Harness>() {
     }
 }
 
-/// A sender learns of the end by an error, once, and then that it is closed.
+/// A send reports the end as an error once, and later sends report that the connection is closed.
 pub fn sender_learns_of_the_end<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
@@ -213,7 +213,7 @@ pub fn sender_learns_of_the_end<H: Harness>() {
     }
 }
 
-/// The peer says why it goes and goes; a send that fails afterwards does not destroy what it said.
+/// The peer sends a Close and disconnects; a send that fails afterwards does not discard the Close.
 ///
 /// Proves: R6455-7.1.5-a, R6455-7.1.6-a
 pub fn last_words_outlive_a_failed_send<H: Harness>() {

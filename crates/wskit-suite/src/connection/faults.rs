@@ -1,5 +1,5 @@
-//! A whole session, rerun with operation number 0, 1, 2, … of either end failing, until it passes
-//! untouched.
+//! A whole session, repeated with operation number 0, 1, 2, … of either end failing, until the fault no
+//! longer occurs.
 
 use wskit_driver::{Client, Error, Event, Server, WebSocket};
 use wskit_frame::CloseCode;
@@ -49,7 +49,7 @@ fn every_operation<H: Harness>(at: Role, split: bool) {
     }
 }
 
-/// Says which run it was that failed.
+/// Prints which run failed.
 struct Named(String);
 
 impl Drop for Named {
@@ -69,7 +69,7 @@ fn messages() -> Vec<Message> {
     ]
 }
 
-/// Runs the session; whether the fault has struck.
+/// Runs the session and returns whether the fault occurred.
 fn session<H: Harness>(at: Role, split: bool, faults: Faults) -> bool {
     let fault = faults.at.map(|(fault, _)| fault);
     let mut struck = false;
@@ -237,7 +237,7 @@ async fn talk_split<H: Harness>(ws: WebSocket<Io<H>>) -> Result<(), Error> {
             outcome?
         }
         Err(error) => {
-            // The reader is gone: this reads in its place.
+            // The reader was dropped: this reads in its place.
             writer.close(CloseCode::NORMAL, "").await?;
             return Err(error);
         }

@@ -19,9 +19,9 @@ use crate::streams::byte_stream::{close, read};
 
 /// Every deadline here, unless a test says otherwise.
 const TIME: Duration = Duration::from_millis(300);
-/// What a deadline may be missed by: some turns of a connection, and a tick of the runtime.
+/// How late a deadline may be: some turns of a connection and a tick of the runtime.
 const SLACK: Duration = Duration::from_millis(600);
-/// After so much time a flood gives up.
+/// The time after which a flood panics.
 const LONGEST: Duration = Duration::from_secs(4);
 
 /// A flood of one kind.
@@ -136,7 +136,7 @@ impl Kind {
     }
 }
 
-/// What a test is about, to name it and to ask how much time has passed.
+/// The case of a test: names it in failures and measures its time.
 struct Scene {
     role: Role,
     kind: Kind,
@@ -231,7 +231,7 @@ pub fn flooded_close_ends_by_its_deadline<H: Harness>() {
     });
 }
 
-/// The Close waits behind what the peer does not take.
+/// The Close waits behind a queue that the peer does not read.
 ///
 /// Proves: X-io-2
 pub fn flooded_close_behind_a_stuck_queue_ends_by_its_deadline<H: Harness>() {
@@ -242,7 +242,7 @@ pub fn flooded_close_behind_a_stuck_queue_ends_by_its_deadline<H: Harness>() {
     });
 }
 
-/// What the peer sends is received until time is up.
+/// Messages of the peer are received until the deadline.
 ///
 /// Proves: X-io-2
 pub fn flooded_receiver_ends_by_the_close_deadline<H: Harness>() {
@@ -253,7 +253,7 @@ pub fn flooded_receiver_ends_by_the_close_deadline<H: Harness>() {
     });
 }
 
-/// The same with messages that are lent, and with pieces.
+/// A receiver of lent messages, or of pieces, keeps the deadline too.
 ///
 /// Proves: X-io-2
 pub fn flooded_lender_ends_by_the_close_deadline<H: Harness>() {
@@ -283,7 +283,7 @@ pub fn flooded_lender_ends_by_the_close_deadline<H: Harness>() {
     });
 }
 
-/// What follows a broken rule is read and thrown away, so that our Close arrives; but not for ever.
+/// Bytes behind a broken rule are read and discarded until the deadline, so that our Close arrives.
 ///
 /// Proves: R6455-7.1.7-a, X-io-2
 pub fn flooded_protocol_error_is_told_by_the_close_deadline<H: Harness>() {
@@ -299,7 +299,7 @@ pub fn flooded_protocol_error_is_told_by_the_close_deadline<H: Harness>() {
     });
 }
 
-/// The peer said that it closes, and goes on.
+/// The peer sends a Close and then more.
 ///
 /// Proves: R6455-7.1.1-a, X-io-2
 pub fn flood_behind_the_peers_close_ends_by_the_close_deadline<H: Harness>() {
@@ -313,7 +313,7 @@ pub fn flood_behind_the_peers_close_ends_by_the_close_deadline<H: Harness>() {
     });
 }
 
-/// Pings are no messages: a connection on which nothing else comes is idle.
+/// Pings are not messages: a connection that receives nothing else is idle.
 ///
 /// Proves: X-io-2
 pub fn idle_timeout_ends_a_flood_of_pings<H: Harness>() {
@@ -330,7 +330,7 @@ pub fn idle_timeout_ends_a_flood_of_pings<H: Harness>() {
             };
             let sent = outcome.unwrap().sent;
             assert_eq!(sent, Some(Some(CloseCode::GOING_AWAY)), "{scene}");
-            // The idle timeout is looked at four times in its course.
+            // The idle timeout is checked four times within its length.
             let passed = now::<H>() - scene.start;
             assert!(
                 passed >= TIME * 2 && passed < TIME * 2 + TIME / 4 + SLACK,
@@ -361,7 +361,7 @@ pub fn flooded_writer_without_a_reader_closes_by_its_deadline<H: Harness>() {
     }
 }
 
-/// The reader is there, and its task does something else.
+/// The reader exists, and its task does something else.
 ///
 /// Proves: X-io-2
 pub fn flooded_writer_beside_a_reader_that_rests_closes_by_its_deadline<H: Harness>() {
@@ -379,7 +379,7 @@ pub fn flooded_writer_beside_a_reader_that_rests_closes_by_its_deadline<H: Harne
     }
 }
 
-/// Both halves are at work.
+/// Both halves are in use.
 ///
 /// Proves: X-io-2
 pub fn flooded_halves_close_by_their_deadline<H: Harness>() {
@@ -395,7 +395,7 @@ pub fn flooded_halves_close_by_their_deadline<H: Harness>() {
         };
         join(read, close).await;
     });
-    // The one who closes does not wait for it.
+    // The closing writer does not wait for it.
     flooded::<H>(KINDS, brief(), async |ws, _, scene| {
         let (mut reader, writer) = ws.split();
         writer.start_close(CloseCode::NORMAL, "").unwrap();
@@ -409,7 +409,7 @@ pub fn flooded_halves_close_by_their_deadline<H: Harness>() {
 /// Proves: X-io-2
 pub fn flooded_sink_closes_by_its_deadline<H: Harness>() {
     flooded::<H>(KINDS, brief(), async |mut ws, _, scene| {
-        // A message has come, which the stream has to receive: closing goes on with that.
+        // A message has come that the stream has to receive before closing goes on.
         poll_fn(|cx| Pin::new(&mut ws).poll_close(cx))
             .await
             .unwrap();
@@ -418,14 +418,14 @@ pub fn flooded_sink_closes_by_its_deadline<H: Harness>() {
     });
 }
 
-/// A stream of bytes is read on until time is up.
+/// A byte stream is read until the deadline.
 ///
 /// Proves: X-io-2
 pub fn flooded_byte_stream_closes_by_its_deadline<H: Harness>() {
     let plain: Vec<Kind> = KINDS
         .iter()
         .copied()
-        // A text is no bytes.
+        // Byte streams take no text messages.
         .filter(|kind| matches!(kind.content, Content::Messages | Content::Large))
         .collect();
     flooded::<H>(&plain, brief(), async |ws, _, scene| {
@@ -442,7 +442,7 @@ pub fn flooded_byte_stream_closes_by_its_deadline<H: Harness>() {
     });
 }
 
-/// However long the connections themselves would wait.
+/// The shutdown's deadline holds, however long the connections themselves would wait.
 ///
 /// Proves: X-io-2
 pub fn shutdown_gives_up_a_flood<H: Harness>() {
@@ -465,7 +465,7 @@ pub fn shutdown_gives_up_a_flood<H: Harness>() {
             };
             join(own, finish).await;
             let passed = now::<H>() - scene.start;
-            // A runtime's own alarm is heard between two turns of a task.
+            // A runtime's own timer fires between two polls of a task.
             assert!(
                 passed >= TIME && passed < TIME + SLACK,
                 "{passed:?}: {scene}"
@@ -474,7 +474,7 @@ pub fn shutdown_gives_up_a_flood<H: Harness>() {
     }
 }
 
-/// Whatever comes is a sign of life, an answer to our pings or not.
+/// Any bytes are a sign of life, pongs or not.
 ///
 /// Proves: X-io-2
 pub fn keepalive_spares_a_peer_that_never_stops<H: Harness>() {

@@ -1,4 +1,4 @@
-//! Signs of life for owners who send and never receive.
+//! Signs of life for owners that send and never receive.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn keepalive() -> Config {
     }))
 }
 
-/// Answers each ping after two seconds, until so many messages have come.
+/// Answers each ping after two seconds, until this number of messages has come.
 async fn pongs<H: Harness>(peer: &mut Script, messages: usize) -> usize {
     let (mut seen, mut pings) = (0, 0);
     while seen < messages {
@@ -54,13 +54,13 @@ pub fn owner_that_only_sends_measures_the_round_trip<H: Harness>() {
             let ((), pings) = join(send, pongs::<H>(&mut peer, 40)).await;
             assert!((4..=6).contains(&pings), "{pings} pings in 120 s");
             let trip = ws.round_trip().expect("a round trip");
-            // Two seconds on the way, at most three until somebody looked.
+            // Two seconds on the way, and at most three until the next send.
             assert!(trip >= SECOND * 2 && trip <= SECOND * 5, "{trip:?}");
         });
     }
 }
 
-/// Whether the reader waits or has gone: then whoever sends measures.
+/// Writers know the round trip, whether the reader waits or was dropped.
 ///
 /// Proves: X-io-2
 pub fn writers_know_the_round_trip<H: Harness>() {
@@ -176,7 +176,7 @@ pub fn idle_halves_are_closed_with_1001<H: Harness>() {
                         assert_eq!(reader.recv().await.unwrap(), None);
                     } else {
                         drop(reader);
-                        // Seen as soon as somebody calls.
+                        // Found by the next call.
                         sleep::<H>(SECOND * 80).await;
                         writer.flush().await.unwrap();
                     }
@@ -207,7 +207,7 @@ pub fn sending_alone_is_not_idle<H: Harness>() {
                 peer.expect(OpCode::Text, "tick").await;
                 sleep::<H>(SECOND * 50).await;
             }
-            // And none closes it, as soon as somebody looks.
+            // Without messages the next call closes it.
             sleep::<H>(SECOND * 80).await;
             assert!(once(ws.recv()).await.is_none());
             peer.expect_close(1001).await;
@@ -244,7 +244,7 @@ pub fn owner_that_only_sends_spares_a_peer_that_said_something<H: Harness>() {
     }
 }
 
-/// The same of an owner that writes bytes.
+/// An owner that only writes to a byte stream spares a peer that has answered.
 ///
 /// Proves: X-io-2
 pub fn stream_that_only_writes_spares_a_peer_that_said_something<H: Harness>() {
@@ -302,7 +302,7 @@ async fn slow_download<H: Harness>(role: Role, capacity: usize, messages: usize)
             sleep::<H>(SECOND * 4096 / 100_000).await;
             match peer.read().await {
                 Ok(n) if n > 0 => {}
-                // Judged by the sender.
+                // The sender checks.
                 _ => return,
             }
             while let Some(frame) = peer.frame_read() {
@@ -335,7 +335,7 @@ pub fn slow_download_is_a_sign_of_life<H: Harness>() {
 /// Proves: X-io-2
 pub fn slow_download_from_a_large_buffer_is_a_sign_of_life<H: Harness>() {
     if !H::TELLS_UNACKNOWLEDGED {
-        // Nothing says how far such a download has come.
+        // This transport does not report unacknowledged bytes.
         return;
     }
     for role in ROLES {

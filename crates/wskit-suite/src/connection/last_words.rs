@@ -1,4 +1,4 @@
-//! What the peer sent before it went is received, although a write has failed meanwhile.
+//! Messages that the peer sent before it disconnected are received, although a write has failed.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use crate::streams::byte_stream::{flush, read, write_all};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How the peer goes, after three messages and a Close.
+/// How the peer disconnects, after three messages and a Close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gone {
     HungUp,
@@ -39,10 +39,10 @@ async fn say(peer: &mut Script, gone: Gone) {
     }
 }
 
-/// Runs `test` with a connection of each role whose peer says its last words and goes.
+/// Runs `test` with a connection of each role whose peer sends its last messages and disconnects.
 ///
-/// The test says what it has received. An ending that is not clean may be told by the send or by a
-/// receive, but the peer's Close is in the outcome.
+/// The test returns what it has received. The send or a receive may report an unclean end, but the
+/// peer's Close is in the outcome.
 fn after<H: Harness>(test: impl AsyncFn(WebSocket<Io<H>>) -> (Vec<Message>, Option<Outcome>)) {
     for role in ROLES {
         for gone in [Gone::HungUp, Gone::Reset] {
@@ -62,7 +62,7 @@ fn after<H: Harness>(test: impl AsyncFn(WebSocket<Io<H>>) -> (Vec<Message>, Opti
     }
 }
 
-/// Receives all there is; the end is told twice at most, as an error and as `None`.
+/// Receives all messages. The end is reported at most twice, as an error and as `None`.
 macro_rules! receive_all {
     ($receiver:expr, $messages:expr) => {{
         let mut errors = 0;
@@ -235,7 +235,7 @@ pub fn last_words_reach_the_reader_after_a_lane<H: Harness>() {
     });
 }
 
-/// With the reader gone the messages are too; the Close is not.
+/// After the reader was dropped its messages are lost; the Close is not.
 ///
 /// Proves: R6455-7.1.5-a, R6455-7.1.6-a
 pub fn writer_without_a_reader_learns_why_the_peer_went<H: Harness>() {
@@ -255,7 +255,7 @@ pub fn writer_without_a_reader_learns_why_the_peer_went<H: Harness>() {
     }
 }
 
-/// A transfer that came whole is whole, whatever became of what was written meanwhile.
+/// A transfer that arrived whole is complete, although a write failed meanwhile.
 pub fn bytes_before_the_end_outlive_a_failed_write<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
@@ -283,8 +283,8 @@ pub fn bytes_before_the_end_outlive_a_failed_write<H: Harness>() {
     }
 }
 
-/// Sending is over with the first write that fails. Receiving is not: what still comes is handed out,
-/// until the peer ends it or its time to close is up.
+/// A failed write ends sending, not receiving: messages that still come are delivered until the peer
+/// ends the stream or the close deadline passes.
 ///
 /// Proves: R6455-7.1.5-a, X-io-2
 pub fn failed_write_leaves_the_reading_until_the_close_deadline<H: Harness>() {
@@ -297,7 +297,7 @@ pub fn failed_write_leaves_the_reading_until_the_close_deadline<H: Harness>() {
                     let start = now::<H>();
                     let script = async {
                         sleep::<H>(SECOND).await;
-                        // It fails if nobody listens any more, which is judged by what was received.
+                        // It fails if the connection was dropped, which the received messages show.
                         let _ = peer.try_send(peer.frames().text("late")).await;
                         if says_why {
                             let _ = peer.try_send(peer.frames().close(1008, "not you")).await;
@@ -344,7 +344,7 @@ pub fn failed_write_leaves_the_reading_until_the_close_deadline<H: Harness>() {
 }
 
 /// Three messages and the end of the stream in one segment: the answers are written before the end is
-/// told.
+/// reported.
 ///
 /// Proves: R6455-7.1.4-a
 pub fn answers_are_written_before_the_end_is_told<H: Harness>() {
@@ -422,7 +422,7 @@ pub fn answers_are_written_before_the_end_is_told<H: Harness>() {
     }
 }
 
-/// Nobody waits for a peer that has ended its side and does not read.
+/// A peer that has ended its side and does not read does not delay the end.
 pub fn answers_that_cannot_leave_do_not_hold_the_end_up<H: Harness>() {
     for role in ROLES {
         run::<H>(async {

@@ -1,4 +1,4 @@
-//! A peer that does not read, or reads slowly: everybody waits, nothing grows.
+//! A peer that does not read, or reads slowly: senders wait, and no queue grows.
 
 use wskit_driver::{Error, LaneConfig};
 use wskit_frame::{CloseCode, OpCode};
@@ -7,7 +7,7 @@ use wskit_test::{Boxed, Faults, Frame, Harness, join, join_all, once, pause, run
 
 use crate::scene::{ROLES, config, echo, facing_through, pair, pattern};
 
-/// The bytes of queue from which on sending waits in these tests.
+/// Queued bytes above which sending waits in these tests.
 const MARK: usize = 8 << 10;
 
 /// Proves: X-io-3
@@ -94,7 +94,7 @@ pub fn echo_stops_reading_when_nobody_takes_the_answers<H: Harness>() {
             let both = join(flood, async {
                 let _ = echo::<H>(&mut ws).await;
             });
-            // All that can happen has happened when both wait.
+            // Both ends wait now.
             let settled = async {
                 let mut both = Box::pin(both);
                 for _ in 0..2000 {
@@ -143,7 +143,7 @@ pub fn receive_and_close_read_while_much_is_queued<H: Harness>() {
     }
 }
 
-/// What the owner queued ahead of lending is no answer: the peer's echo of it is read.
+/// Messages queued before lending do not count as answers: the peer's echo of them is read.
 pub fn lending_receive_reads_although_much_was_queued_before<H: Harness>() {
     run::<H>(async {
         let mut pair = pair::<H>(config().write_high_water(1000), 100);
@@ -157,7 +157,7 @@ pub fn lending_receive_reads_although_much_was_queued_before<H: Harness>() {
                 let (message, _) = client.recv_ref().await.unwrap().unwrap();
                 assert!(message.as_bytes() == data);
             }
-            // Nor is what was reserved room for, after messages that were lent.
+            // Messages with reserved room, after lent ones, do not count either.
             for _ in 0..2 {
                 client.reserve().await.unwrap().send(&large);
             }
@@ -262,7 +262,7 @@ pub fn split_writers_wait_while_the_peer_does_not_read<H: Harness>() {
     }
 }
 
-/// However low the mark is, an empty queue has room.
+/// An empty queue has room, however low the mark is.
 ///
 /// Proves: X-io-3
 pub fn writers_and_lanes_send_with_a_mark_of_0<H: Harness>() {
@@ -292,7 +292,7 @@ pub fn writers_and_lanes_send_with_a_mark_of_0<H: Harness>() {
     }
 }
 
-/// Those who wait for room get it in the order in which they came.
+/// Writers that wait for room get it in the order in which they came.
 ///
 /// Proves: X-io-3
 pub fn split_writers_are_let_in_in_order<H: Harness>() {
@@ -321,7 +321,7 @@ pub fn split_writers_are_let_in_in_order<H: Harness>() {
     });
 }
 
-/// Whoever gives up his place in the line does not stop those behind him.
+/// A waiting writer that is dropped does not block those behind it.
 pub fn split_writer_that_gives_up_lets_the_next_in<H: Harness>() {
     run::<H>(async {
         let (ws, mut peer, _) =
@@ -348,7 +348,7 @@ pub fn split_writer_that_gives_up_lets_the_next_in<H: Harness>() {
     });
 }
 
-/// Whoever is next in line is woken by the one before him, whether that one goes in or goes away.
+/// The next writer in line is woken when the one before it proceeds or is dropped.
 pub fn split_line_moves_on_by_itself<H: Harness>() {
     for goes_in in [true, false] {
         run::<H>(async {
@@ -365,7 +365,7 @@ pub fn split_line_moves_on_by_itself<H: Harness>() {
             let move_on = async {
                 pause().await;
                 drop((one, two));
-                // Now the second has looked, and it was not his turn.
+                // The second was polled, and it was not its turn.
                 pause().await;
                 pause().await;
                 if goes_in {
@@ -409,7 +409,7 @@ pub fn split_permit_is_room_for_certain<H: Harness>() {
     });
 }
 
-/// The end of the connection wakes everybody who waits to send.
+/// The end of the connection wakes all waiting senders.
 ///
 /// Proves: R6455-6.1-a
 pub fn split_writers_that_wait_learn_of_the_end<H: Harness>() {
@@ -475,7 +475,7 @@ pub fn large_message_lets_other_tasks_run<H: Harness>() {
     });
 }
 
-/// However little each read brings.
+/// Other tasks run although each read brings only a byte.
 pub fn large_message_in_single_bytes_lets_other_tasks_run<H: Harness>() {
     run::<H>(async {
         let (mut ws, mut peer, probe) = facing_through::<H>(Role::Server, config(), 1 << 20);

@@ -1,4 +1,4 @@
-//! Many connections ended in good order.
+//! Graceful shutdown of many connections.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn answer_close(peer: &mut Script) {
     peer.finish().await;
 }
 
-/// Whoever receives, in whatever way, sees the end come by itself.
+/// Every receive method reports the end without being told of the shutdown.
 ///
 /// Proves: R6455-5.5.1-e
 pub fn tracked_connection_closes_and_its_loop_ends<H: Harness>() {
@@ -114,7 +114,7 @@ pub fn what_the_peer_still_sends_is_received<H: Harness>() {
     }
 }
 
-/// A handshake may end after the request.
+/// A connection whose handshake ends after the request is closed at once.
 pub fn connection_that_joins_late_is_told_at_once<H: Harness>() {
     run::<H>(async {
         let shutdown = shutdown::<H>();
@@ -126,7 +126,7 @@ pub fn connection_that_joins_late_is_told_at_once<H: Harness>() {
     });
 }
 
-/// One of each kind; and one that had ended before does not count.
+/// One ending of each kind. A connection that had ended before does not count.
 pub fn shutdown_reports_how_each_ended<H: Harness>() {
     run_timed::<H>(async {
         let shutdown = shutdown::<H>();
@@ -179,7 +179,8 @@ pub fn shutdown_reports_how_each_ended<H: Harness>() {
     });
 }
 
-/// Its deadline is kept although a peer and a handler are slower; the handler is told when it asks.
+/// The shutdown keeps its deadline although a peer and a handler are slower. The handler learns of it at
+/// its next call.
 ///
 /// Proves: X-io-2
 pub fn shutdown_gives_up_those_who_are_left<H: Harness>() {
@@ -222,7 +223,7 @@ pub fn shutdown_gives_up_those_who_are_left<H: Harness>() {
     }
 }
 
-/// One that waits for the socket is told as well, and its Close goes after what is queued.
+/// A sender that waits for the socket learns of the shutdown, and the Close follows the queue.
 pub fn waiting_sender_is_told_of_a_shutdown<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
@@ -248,7 +249,7 @@ pub fn waiting_sender_is_told_of_a_shutdown<H: Harness>() {
     }
 }
 
-/// An owner that answers what it has received is let finish, although it has to wait for room.
+/// An owner may finish its answer to a received message, although it has to wait for room.
 pub fn answer_is_finished_before_a_shutdown_closes<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
@@ -277,7 +278,7 @@ pub fn answer_is_finished_before_a_shutdown_closes<H: Harness>() {
     }
 }
 
-/// With the reader there, and with whoever waits reading in its place.
+/// With the reader waiting, and with another handle that reads in its place.
 pub fn lanes_leave_before_the_close_of_a_shutdown<H: Harness>() {
     for with_reader in [true, false] {
         run::<H>(async {
@@ -297,7 +298,7 @@ pub fn lanes_leave_before_the_close_of_a_shutdown<H: Harness>() {
                 } else {
                     drop(reader);
                     lane.flush().await.unwrap();
-                    // Somebody has to wait.
+                    // Some call has to wait.
                     let outcome = writer.close(wskit_frame::CloseCode::NORMAL, "").await;
                     assert!(outcome.unwrap().is_clean());
                 }
@@ -316,7 +317,7 @@ pub fn lanes_leave_before_the_close_of_a_shutdown<H: Harness>() {
     }
 }
 
-/// A peer that sends without a pause is told all the same.
+/// A peer that sends without a pause does not delay the shutdown.
 pub fn flood_does_not_hide_a_shutdown<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
@@ -344,7 +345,7 @@ pub fn accepting_ends_with_the_request<H: Harness>() {
     run::<H>(async {
         let shutdown = shutdown::<H>();
         assert_eq!(shutdown.until_requested(async { 7 }).await, Some(7));
-        // One that was dropped is no longer in the way.
+        // A dropped one no longer counts.
         assert!(once(shutdown.requested()).await.is_none());
         let accept = async {
             let mut accepted = 0;
@@ -400,7 +401,7 @@ pub fn cut_finish_goes_on<H: Harness>() {
     }
 }
 
-/// However it goes, each connection is counted once.
+/// Whatever fails, each connection is counted once.
 ///
 /// Proves: X-io-5
 pub fn shutdown_with_every_operation_failing<H: Harness>() {
@@ -440,7 +441,7 @@ fn session<H: Harness>(split: bool, faults: Faults) -> bool {
                 }
             }),
             Box::pin(async {
-                // Gone when it is done: a server whose write has failed reads on until then.
+                // A server whose write has failed reads on until the shutdown is done.
                 let mut client = client;
                 let _ = client.send(pattern(500)).await;
                 while let Ok(Some(_)) = client.recv().await {}
@@ -451,7 +452,7 @@ fn session<H: Harness>(split: bool, faults: Faults) -> bool {
                 }
                 let report = shutdown.finish(SECOND * 10).await.unwrap();
                 struck = probe.has_struck();
-                // One that failed before the request is none of its business.
+                // A connection that failed before the request does not count.
                 assert!(report.total() <= 1, "{report}");
                 let harmless = faults.at.is_some_and(|(fault, _)| fault.is_harmless());
                 if !struck || harmless {

@@ -1,4 +1,4 @@
-//! From a URL to an open connection, in a network of the test's own.
+//! From a URL to an open connection, over an in-memory network.
 
 use std::time::Duration;
 
@@ -18,17 +18,17 @@ pub(crate) fn connector<H: Harness>() -> Connector<OnNetwork<H>> {
     Connector::new().config(config())
 }
 
-/// The connector, with all of this time for everything.
+/// Returns a connector with this handshake timeout.
 pub(crate) fn patient<H: Harness>(limit: Duration) -> Connector<OnNetwork<H>> {
     Connector::new().config(config().handshake_timeout(limit))
 }
 
-/// Lets the next one in.
+/// Accepts the next connection.
 pub(crate) async fn server(network: &Network) -> Script {
     Script::new(network.accept().await.1, Role::Server)
 }
 
-/// Answers a request as a WebSocket server does, with one message behind it.
+/// Accepts the opening handshake and sends one message. Returns the head of the request.
 pub(crate) async fn welcome(script: &mut Script) -> String {
     let head = script.head().await;
     script.send(answer(&head, "")).await;
@@ -65,13 +65,13 @@ pub fn first_address_that_answers_wins<H: Harness>() {
         let mut ws = connected.unwrap().0;
         assert_eq!(ws.recv().await.unwrap(), Some(Message::text("hello")));
         assert_eq!(dialled(&network), ["[2001:db8::1]:80", "192.0.2.1:80"]);
-        // The others were dropped.
+        // The other attempts were dropped.
         assert_eq!(network.under_way(), 0);
         assert_eq!(network.lookups(), ["example.com"]);
     });
 }
 
-/// An attempt that is overtaken goes on, and may win.
+/// An attempt goes on beside the later ones, and may win.
 pub fn slow_address_may_still_win<H: Harness>() {
     run_timed::<H>(async {
         let network = Network::new()
@@ -88,7 +88,7 @@ pub fn slow_address_may_still_win<H: Harness>() {
     });
 }
 
-/// Nobody waits 250 ms for one who has said no.
+/// A refused attempt is followed by the next at once, not after 250 ms.
 pub fn refusal_is_followed_by_the_next_address_at_once<H: Harness>() {
     run::<H>(async {
         let network = Network::new()
@@ -138,7 +138,7 @@ pub fn no_address_that_answers_is_one_error<H: Harness>() {
     });
 }
 
-/// A literal address is not looked up; from a local address only its family is dialled.
+/// A literal address is not looked up. With a local address, only addresses of its family are dialled.
 pub fn addresses_and_local_addresses_are_used_as_given<H: Harness>() {
     run::<H>(async {
         let network = Network::new()
@@ -196,7 +196,7 @@ pub fn one_deadline_covers_every_step<H: Harness>() {
     });
 }
 
-/// Dropped at any step, it leaves nothing behind.
+/// A connect that is dropped at any step leaves no attempt behind.
 pub fn dropped_connect_leaves_nothing_behind<H: Harness>() {
     run::<H>(async {
         let connector = connector::<H>().proxy(Proxy::new("socks5://proxy.example").unwrap());
@@ -242,7 +242,7 @@ pub fn connections_are_opened_so_many_at_a_time<H: Harness>() {
             let servers = async {
                 for _ in 0..5 {
                     let mut script = server(&network).await;
-                    // Nobody answers the first; the others wait for their own time only.
+                    // No address answers the first; the others wait for their own attempts only.
                     let _ = script.rest().await;
                 }
             };
@@ -261,7 +261,7 @@ pub fn connections_are_opened_so_many_at_a_time<H: Harness>() {
     }
 }
 
-/// Whoever leaves the line, or is woken and then dropped, makes way for the next.
+/// A waiter that is dropped, before or after it was woken, passes its turn to the next.
 ///
 /// Proves: R6455-4.1-b
 pub fn dropped_turn_is_passed_on<H: Harness>() {
@@ -281,7 +281,7 @@ pub fn dropped_turn_is_passed_on<H: Harness>() {
         drop(third);
         let (connected, ()) = join(fourth, async {
             let _ = network.accept().await;
-            // The turn goes to the second, who is woken and goes; then it is the fourth's.
+            // The second waiter is woken and dropped; the turn then goes to the fourth.
             drop(first);
             drop(second);
             welcome(&mut server(&network).await).await;

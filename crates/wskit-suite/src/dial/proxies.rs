@@ -1,4 +1,4 @@
-//! Through a proxy that does what the test says (RFC 9110 §9.3.6, RFC 1928, RFC 1929).
+//! Through a scripted proxy (RFC 9110 §9.3.6, RFC 1928, RFC 1929).
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use wskit_test::{
 use super::connect::{AT_ONCE, connector, patient, server, welcome};
 use crate::opening::handshake::answer;
 
-/// A network with nothing but the proxy in it: no other name is known.
+/// Returns a network that contains only the proxy: no other name is known.
 fn network() -> Network {
     Network::new()
         .name("proxy.example", &["192.0.2.9"])
@@ -33,7 +33,7 @@ async fn expect(script: &mut Script, bytes: &[u8]) {
     assert_eq!(got, bytes, "{:?}", String::from_utf8_lossy(&got));
 }
 
-/// What becomes of a client whose proxy is asked and then does this.
+/// Returns the result of a client whose proxy is asked and then does this.
 async fn asked<H: Harness, F: Future<Output = ()>>(
     proxy: Proxy,
     scene: impl FnOnce(Script) -> F,
@@ -45,12 +45,12 @@ async fn asked<H: Harness, F: Future<Output = ()>>(
     })
     .await;
     assert_eq!(network.under_way(), 0);
-    // The server's name is the proxy's to look up.
+    // The proxy looks the server's name up.
     assert_eq!(network.lookups(), ["proxy.example"]);
     connected.unwrap_err()
 }
 
-/// What becomes of a client whose proxy says this and then waits for it to go.
+/// Returns the result of a client whose proxy says this and then waits for the end.
 async fn told<H: Harness>(proxy: Proxy, answer: &[u8]) -> ProxyError {
     let error = asked::<H, _>(proxy, |mut script| async move {
         let _ = script.try_send(answer).await;
@@ -77,13 +77,13 @@ pub fn http_proxy_opens_the_way<H: Harness>() {
                 script.probe().set_faults(faults);
                 assert_eq!(script.head().await, format!("{CONNECT}\r\n"));
                 script.send(b"HTTP/1.1 102 Processing\r\n\r\n").await;
-                // The server may speak as soon as the way is open: this is its own interim answer.
+                // The server may send as soon as the tunnel is open: this is its interim response.
                 script
                     .send([OPEN, b"HTTP/1.1 103 Early Hints\r\n\r\n"].concat())
                     .await;
                 let head = welcome(&mut script).await;
                 assert!(head.starts_with("GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
-                // What is for the proxy is for the proxy.
+                // The credentials are for the proxy only.
                 assert!(!head.contains("Proxy"), "{head}");
             })
             .await;
@@ -158,7 +158,7 @@ pub fn proxies_get_their_credentials_and_nobody_else<H: Harness>() {
     });
 }
 
-/// A `User-Agent`, or whatever else a proxy wants of its clients; the server is not told.
+/// Headers for the proxy, such as `User-Agent`, do not reach the server.
 pub fn http_proxy_gets_headers_and_nobody_else<H: Harness>() {
     run::<H>(async {
         let network = network();
@@ -218,7 +218,7 @@ pub fn proxy_that_refuses_is_told_as_such<H: Harness>() {
     });
 }
 
-/// Garbage is told at once, and of megabytes only the beginning is read.
+/// Garbage is reported at once, and only the beginning of megabytes is read.
 ///
 /// Proves: R6455-4.1-e
 pub fn what_is_no_proxy_is_told_as_such<H: Harness>() {
@@ -304,7 +304,7 @@ pub fn proxy_that_hangs_is_blamed_for_the_deadline<H: Harness>() {
             );
             assert_eq!(now::<H>() - begun, limit);
         }
-        // One that cannot be connected to is the proxy's fault too, and one behind an open way is not.
+        // A proxy that cannot be reached is blamed too; a server behind an open tunnel is not the proxy.
         let silent = Proxy::new("http://192.0.2.200").unwrap();
         let error = patient::<H>(limit).proxy(silent).connect("ws://a/").await;
         assert!(matches!(error, Err(Error::Proxy(ProxyError::Timeout))));
@@ -312,7 +312,7 @@ pub fn proxy_that_hangs_is_blamed_for_the_deadline<H: Harness>() {
         let connector = patient::<H>(limit).proxy(http());
         let (connected, ()) = join(connector.connect("ws://example.com/"), async {
             let mut script = server(&network).await;
-            // So late that the opening handshake alone would have more time than all together has.
+            // So late that the opening handshake alone would take longer than the whole limit.
             sleep::<H>(limit / 2).await;
             script.send(OPEN).await;
             let _ = script.rest().await;
@@ -338,7 +338,7 @@ pub fn proxy_that_cannot_be_reached_is_told_as_such<H: Harness>() {
     });
 }
 
-/// The environment's names and their order; what is excepted is reached directly.
+/// The variables of the environment and their order. Excepted hosts are reached directly.
 pub fn environment_chooses_the_proxy<H: Harness>() {
     run::<H>(async {
         for (vars, expected) in [
@@ -370,7 +370,7 @@ pub fn environment_chooses_the_proxy<H: Harness>() {
                 &[("HTTP_PROXY", "192.0.2.9:1"), ("REQUEST_METHOD", "GET")],
                 "192.0.2.1:80",
             ),
-            // Where names of variables ignore case, this may be the same one.
+            // On systems that ignore the case of names, this may be the variable itself.
             (
                 &[("http_proxy", "192.0.2.9:1"), ("REQUEST_METHOD", "")],
                 "192.0.2.1:80",
@@ -428,7 +428,7 @@ pub fn every_operation_on_the_way_through_a_proxy_may_fail<H: Harness>() {
     }
 }
 
-/// Whether the fault has struck.
+/// Returns whether the fault occurred.
 fn through_a_fault<H: Harness>(proxy: &Proxy, is_socks: bool, fault: Fault, at: usize) -> bool {
     let mut struck = false;
     run::<H>(async {
@@ -454,7 +454,7 @@ fn through_a_fault<H: Harness>(proxy: &Proxy, is_socks: bool, fault: Fault, at: 
             script.forget();
             while script.read().await.is_ok_and(|n| n > 0) {
                 if script.has_head() {
-                    // Whoever has failed meanwhile hears nothing of it.
+                    // The client may have failed already; the write then fails.
                     let head = script.head().await;
                     let _ = script.try_send(answer(&head, "")).await;
                     return;

@@ -32,7 +32,7 @@ pub fn delays_are_random_and_grow<H: Harness>() {
                         secs(low) <= retry_in && retry_in < secs(high),
                         "{retry_in:?}"
                     );
-                    // The attempt was made when it had been said.
+                    // The attempt was made before its loss was reported.
                     let begun = now::<H>();
                     assert_eq!(attempts.made(), at + 1);
                     assert!(
@@ -60,7 +60,7 @@ pub fn delays_are_random_and_grow<H: Harness>() {
     assert_ne!(firsts.first(), firsts.last(), "not random");
 }
 
-/// 1000: done. 1001, 1005 (none), 1011 to 1014: again. What was our own fault: given up.
+/// 1000 ends the client, 1001, 1005 (none) and 1011 to 1014 reconnect, codes for our own faults give up.
 pub fn close_codes_decide_what_comes_next<H: Harness>() {
     for code in [
         1000, 1001, 1002, 1003, 1005, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 4000,
@@ -102,7 +102,7 @@ pub fn close_codes_decide_what_comes_next<H: Harness>() {
                 }
             }
             if !matches!(code, 1001 | 1005 | 1011..=1014 | 4000) {
-                // Told once, and then it is over.
+                // The error is reported once.
                 assert!(matches!(client.next().await, Ok(None)));
                 assert_eq!(client.outcome().unwrap().code().get(), code);
             }
@@ -136,14 +136,14 @@ pub fn broken_connection_is_replaced<H: Harness>() {
             "the second in a row"
         );
         assert!(is_opened(client.next().await));
-        // Something on the way has spoken: nothing is known about the next connection by that.
+        // An intermediary has answered, which says nothing about the next connection.
         third
             .send(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
             .await;
         let (loss, _) = lost(client.next().await);
         assert!(matches!(loss, Loss::Broken(Error::Protocol(_))), "{loss:?}");
         assert!(is_opened(client.next().await));
-        // What is larger than we allow would come again.
+        // A message above our limit would come again.
         fourth.send(b"\x82\x7f\0\0\x7f\0\0\0\0\0").await;
         let gave_up = client.next().await.unwrap_err();
         assert!(matches!(gave_up.loss, Loss::Broken(Error::Protocol(_))));
@@ -151,7 +151,7 @@ pub fn broken_connection_is_replaced<H: Harness>() {
     });
 }
 
-/// A feed without an end, behind a proxy that ends idle connections with 1000.
+/// An endless feed behind a proxy that ends idle connections with 1000.
 pub fn normal_close_may_be_a_loss_too<H: Harness>() {
     run_timed::<H>(async {
         let attempts = Attempts::default();
@@ -165,14 +165,14 @@ pub fn normal_close_may_be_a_loss_too<H: Harness>() {
             if code == 1000 {
                 assert!(matches!(lost(client.next().await).0, Loss::Closed(_)));
             } else {
-                // All else is as it was.
+                // The default decides all other codes.
                 assert!(client.next().await.is_err());
             }
         }
     });
 }
 
-/// 4xx is a decision, 5xx a state; `Retry-After` is obeyed.
+/// A 4xx is final, a 5xx is retried, and `Retry-After` is obeyed.
 pub fn refusal_decides_what_comes_next<H: Harness>() {
     for (answer, least) in [
         ("401 x\r\n", None),
@@ -221,7 +221,7 @@ pub fn refusal_decides_what_comes_next<H: Harness>() {
     }
 }
 
-/// Not after any connection: who is thrown out at once comes back more and more slowly.
+/// Only a connection that lasted resets the delays: one that is closed at once lengthens them.
 pub fn good_connection_begins_the_delays_anew<H: Harness>() {
     run_timed::<H>(async {
         let attempts = Attempts::default();
@@ -244,7 +244,7 @@ pub fn good_connection_begins_the_delays_anew<H: Harness>() {
     });
 }
 
-/// Without a limit it never gives up; with one it says so.
+/// Without a limit it never gives up; with one the error says that it was reached.
 pub fn retries_are_bounded<H: Harness>() {
     run_timed::<H>(async {
         let attempts = Attempts::default();
@@ -266,7 +266,7 @@ pub fn retries_are_bounded<H: Harness>() {
     });
 }
 
-/// What the library cannot know.
+/// `classify` overrides the default verdict.
 pub fn caller_decides_what_a_loss_is<H: Harness>() {
     run_timed::<H>(async {
         let attempts = Attempts::default();

@@ -12,7 +12,7 @@ use wskit_test::{Answer, Harness, Network, join, once, pause, run_timed};
 use super::connect::{AT_ONCE, connector, server, welcome};
 use super::reconnect_scene::{Attempts, is_opened, lost, message, secs};
 
-/// Whoever logs in or subscribes does so on every connection, and before anything is told.
+/// `on_open`, which may log in and subscribe, runs on every connection before its first event.
 pub fn hook_runs_before_the_messages_of_each_connection<H: Harness>() {
     run_timed::<H>(async {
         let attempts = Attempts::default();
@@ -28,7 +28,7 @@ pub fn hook_runs_before_the_messages_of_each_connection<H: Harness>() {
         let serve = async {
             for server in &mut servers {
                 server.expect(OpCode::Text, "log in").await;
-                // The answer to the log-in, and a message behind it already.
+                // The answer to the log-in and a message behind it.
                 let frames = server.frames();
                 server
                     .send([frames.text("welcome"), frames.text("news")].concat())
@@ -49,7 +49,7 @@ pub fn hook_runs_before_the_messages_of_each_connection<H: Harness>() {
     });
 }
 
-/// An error of the hook's counts as one of the attempt.
+/// An error of the hook counts as a failed attempt.
 pub fn hook_that_fails_is_an_attempt_that_failed<H: Harness>() {
     run_timed::<H>(async {
         let attempts = Attempts::default();
@@ -71,12 +71,12 @@ pub fn hook_that_fails_is_an_attempt_that_failed<H: Harness>() {
             matches!(gave_up.loss, Loss::NotOpened(Error::Io(_))),
             "{gave_up}"
         );
-        // The connection went with it.
+        // The connection was dropped with it.
         assert!(second.rest().await.is_empty());
     });
 }
 
-/// In a `select!` that always has something else to do, every attempt still comes to its end.
+/// In a `select!` whose other branch is always ready, every attempt still completes.
 pub fn cut_next_goes_on_where_it_was<H: Harness>() {
     run_timed::<H>(async {
         let attempts = Attempts::default();
@@ -91,7 +91,7 @@ pub fn cut_next_goes_on_where_it_was<H: Harness>() {
         let cutting = async {
             let mut events = Vec::new();
             while events.len() < 5 {
-                // Cut often within one instant, and then once a second.
+                // Dropped often within one instant, and then once a second.
                 let mut event = once(client.next()).await;
                 if event.is_none() {
                     pause().await;
@@ -127,7 +127,7 @@ pub fn cut_next_goes_on_where_it_was<H: Harness>() {
     });
 }
 
-/// Nothing is kept for the next connection.
+/// A message that cannot be sent is not kept for the next connection.
 pub fn send_needs_a_connection<H: Harness>() {
     run_timed::<H>(async {
         let attempts = Attempts::default();
@@ -150,7 +150,7 @@ pub fn send_needs_a_connection<H: Harness>() {
         server.expect(OpCode::Text, "now").await;
         client.connection().unwrap().ping(b"?").await.unwrap();
         server.expect(OpCode::Ping, "?").await;
-        // The peer closes: what may not be sent any more has no connection either.
+        // The peer closes: `send` then reports that there is no connection.
         let close = server.frames().close(1001, "");
         server.send(close).await;
         let (event, ()) = join(client.next(), async {
@@ -166,7 +166,7 @@ pub fn send_needs_a_connection<H: Harness>() {
     });
 }
 
-/// Who sends learns that there is no connection, who receives learns why, and what came before it.
+/// `send` reports that there is no connection; `next` reports why, after the messages before the loss.
 pub fn failed_send_leaves_the_reason_to_next<H: Harness>() {
     run_timed::<H>(async {
         let attempts = Attempts::default();
@@ -189,10 +189,10 @@ pub fn failed_send_leaves_the_reason_to_next<H: Harness>() {
     });
 }
 
-/// Closing opens nothing any more, whatever was going on.
+/// `close` in any state prevents further attempts.
 pub fn close_ends_it_in_every_state<H: Harness>() {
     run_timed::<H>(async {
-        // Before anything, and while an attempt or a delay is going on.
+        // Before the first attempt, during an attempt, and during a delay.
         for polls in 0..4 {
             let attempts = Attempts::default();
             attempts.refuse(1);
@@ -205,7 +205,7 @@ pub fn close_ends_it_in_every_state<H: Harness>() {
             assert!(matches!(client.next().await, Ok(None)));
             assert!(matches!(client.send("x").await, Err(Error::NotConnected)));
         }
-        // The attempt that is going on is given up.
+        // The attempt in progress is dropped.
         let attempts = Attempts::default();
         let mut server = attempts.succeed();
         let mut client = attempts
@@ -221,7 +221,7 @@ pub fn close_ends_it_in_every_state<H: Harness>() {
         server.expect_end().await;
         drop(client);
 
-        // An open connection is closed in order; also if the closing is cut and left to `next`.
+        // An open connection is closed cleanly, also if `close` is dropped and `next` finishes it.
         for cut in [false, true] {
             let attempts = Attempts::default();
             let mut server = attempts.succeed();
@@ -267,7 +267,7 @@ pub fn close_ends_it_in_every_state<H: Harness>() {
     });
 }
 
-/// With all that a connector does: names, TCP, the handshake.
+/// A connector repeats every step: lookup, TCP, handshake.
 pub fn connector_comes_back<H: Harness>() {
     run_timed::<H>(async {
         let network = Network::new()

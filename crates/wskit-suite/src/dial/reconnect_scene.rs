@@ -12,7 +12,7 @@ use wskit_test::{Harness, Io, PipeEnd, Script, TimerOf, pause, pipe, timer, wrap
 
 use crate::scene::config;
 
-/// What comes of each attempt, in turn; and how many were made.
+/// The results of the attempts, in order, and how many were made.
 #[derive(Clone, Default)]
 pub(super) struct Attempts(Rc<RefCell<Plan>>);
 
@@ -27,7 +27,7 @@ impl Attempts {
         self.0.borrow().made
     }
 
-    /// So many are refused.
+    /// Adds this number of refused attempts.
     pub(super) fn refuse(&self, count: usize) {
         for _ in 0..count {
             self.fail(io::Error::from(io::ErrorKind::ConnectionRefused).into());
@@ -38,7 +38,7 @@ impl Attempts {
         self.0.borrow_mut().left.push_back(Err(error));
     }
 
-    /// One succeeds; the server.
+    /// Adds an attempt that succeeds and returns its server.
     pub(super) fn succeed(&self) -> Script {
         let (near, far) = pipe(64 << 10);
         self.0.borrow_mut().left.push_back(Ok(near));

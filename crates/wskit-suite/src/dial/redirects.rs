@@ -1,4 +1,4 @@
-//! Redirects: not followed unless asked for, bounded, and without credentials for strangers
+//! Redirects: followed only on request, bounded, and without credentials for other origins
 //! (RFC 6455 §4.1, RFC 9110 §15.4).
 
 use std::cell::RefCell;
@@ -18,7 +18,7 @@ use super::connect::welcome;
 use crate::opening::handshake::answer;
 use crate::scene::config;
 
-/// Supplies one end after the other, and writes down for which URL. TLS is left out.
+/// Supplies one end after the other and records for which URL. It leaves TLS out.
 struct Ends<H> {
     left: RefCell<VecDeque<PipeEnd>>,
     urls: RefCell<Vec<String>>,
@@ -26,7 +26,7 @@ struct Ends<H> {
 }
 
 impl<H> Ends<H> {
-    /// So many ends, and the scripts that face them.
+    /// Creates a dialler with this number of ends, and the scripts that face them.
     fn new(count: usize) -> (Self, Vec<Script>) {
         let (near, far): (VecDeque<_>, Vec<_>) = (0..count).map(|_| pipe(64 << 10)).unzip();
         let scripts = far.into_iter().map(|end| Script::new(end, Role::Server));
@@ -57,7 +57,7 @@ fn moved(status: u16, location: &str) -> String {
     format!("HTTP/1.1 {status} x\r\nLocation: {location}\r\nContent-Length: 2\r\n\r\ngo")
 }
 
-/// What a client asks of whom after this redirect, with credentials at the beginning.
+/// Returns the request that a client with credentials sends after this redirect, and its target.
 async fn heads<H: Harness>(status: u16, location: &str) -> (Vec<String>, [String; 2]) {
     let (ends, mut scripts) = Ends::<H>::new(2);
     let request = ClientRequest::new("ws://user:pw@example.com/a")
@@ -78,7 +78,7 @@ async fn heads<H: Harness>(status: u16, location: &str) -> (Vec<String>, [String
             .unwrap_or_default();
         let answer = answer(&second, &chosen);
         scripts[1].send(answer).await;
-        // The first connection is not kept.
+        // The first connection is dropped.
         scripts[0].expect_end().await;
         [first, second]
     })
@@ -146,7 +146,7 @@ pub fn redirect_to_another_origin_leaves_credentials_behind<H: Harness>() {
     }
 }
 
-/// RFC 9110 §15.4: what is in it is for people.
+/// RFC 9110 §15.4: the body of a redirect is for people and need not be read.
 ///
 /// Proves: R6455-4.1-x
 pub fn redirect_is_followed_before_its_body<H: Harness>() {
@@ -237,7 +237,7 @@ pub fn redirect_to_nowhere_is_told_as_such<H: Harness>() {
     }
 }
 
-/// What is no redirect is what it was, whatever is asked for.
+/// Other refusals are reported as before, also when redirects are followed.
 pub fn other_refusals_are_not_followed<H: Harness>() {
     run::<H>(async {
         for answer in [
@@ -283,7 +283,7 @@ pub fn redirects_share_one_deadline<H: Harness>() {
     });
 }
 
-/// Anything can be dialled; nothing else is.
+/// A dialler of the caller's own supplies every stream.
 pub fn own_dialler_supplies_the_stream<H: Harness>() {
     run::<H>(async {
         let (ends, mut scripts) = Ends::<H>::new(1);

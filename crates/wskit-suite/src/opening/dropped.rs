@@ -1,4 +1,4 @@
-//! Openings that are dropped at each of their polls, and dials of which each operation fails.
+//! Opening handshakes and dials that are dropped at each poll, or of which each operation fails.
 
 use std::cell::Cell;
 
@@ -12,8 +12,7 @@ use wskit_test::{
 use crate::dial::connect::{AT_ONCE, connector};
 use crate::scene::config;
 
-/// A handshake that is dropped after its `k`-th poll gives its stream back to nobody: it is gone, and
-/// the other end hears of it.
+/// A handshake that is dropped after its `k`-th poll drops its stream, and the other end sees the end.
 ///
 /// Proves: X-io-4
 pub fn dropped_handshakes_leave_nothing<H: Harness>() {
@@ -27,7 +26,7 @@ pub fn dropped_handshakes_leave_nothing<H: Harness>() {
     }
 }
 
-/// Whether so many polls were enough.
+/// Returns whether this number of polls was enough.
 fn handshake_within<H: Harness>(dropping: Role, polls: usize) -> bool {
     let done = Cell::new(false);
     run::<H>(async {
@@ -56,15 +55,15 @@ fn handshake_within<H: Harness>(dropping: Role, polls: usize) -> bool {
             }
         };
         done.set(!dropped);
-        // A server that has answered may be done although nobody hears it.
+        // A server that has answered may be done although the client was dropped.
         assert!(other == Some(true) || dropped, "{polls} polls");
         assert!(probes.iter().all(Probe::is_dropped));
     });
     done.get()
 }
 
-/// A dial that is dropped after its `k`-th poll, wherever it is between the name and the connection:
-/// nothing is under way any more, and whoever let it in hears of its end.
+/// A dial is dropped after its `k`-th poll, anywhere between the lookup and the connection: no attempt
+/// is left in progress, and the server that accepted it sees the end.
 ///
 /// Proves: X-io-4
 pub fn dropped_dials_leave_nothing<H: Harness>() {
@@ -76,7 +75,7 @@ pub fn dropped_dials_leave_nothing<H: Harness>() {
     assert!(polls > 3, "done after {polls} polls");
 }
 
-/// Operation number 0, 1, 2, … of a dial fails: it is told, and the stream is gone.
+/// Operation number 0, 1, 2, … of a dial fails: the dial reports it and drops the stream.
 ///
 /// Proves: X-io-5
 pub fn dial_with_every_operation_failing<H: Harness>() {
@@ -101,7 +100,8 @@ pub fn dial_with_every_operation_failing<H: Harness>() {
     }
 }
 
-/// What came of a dial, and whether the fault has struck; `None` if so many polls were too few.
+/// Returns the result of a dial and whether the fault occurred, or `None` if it was dropped before it
+/// was done.
 fn dial<H: Harness>(polls: usize, faults: Faults) -> Option<(Result<(), Error>, bool)> {
     let told = Cell::new(None);
     run::<H>(async {
@@ -139,7 +139,7 @@ fn dial<H: Harness>(polls: usize, faults: Faults) -> Option<(Result<(), Error>, 
                 }
                 pause().await;
             };
-            // Until all is over: whoever is dropped here is heard of by this one.
+            // Reads until the end, which a dropped dial causes.
             let server = Server::<H::Runtime>::new(OriginPolicy::Any).config(config());
             if let Ok(mut ws) = server.accept(H::stream(far)).await {
                 let _ = ws.send("hello").await;

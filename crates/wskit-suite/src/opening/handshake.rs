@@ -12,7 +12,7 @@ use wskit_test::{
 
 use crate::scene::{CAPACITY, config};
 
-/// The request of RFC 6455 §1.3, with a body of the caller's lines.
+/// Returns the request of RFC 6455 §1.3 with these lines added.
 fn request(more: &str) -> String {
     format!(
         "GET /chat?room=1 HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -20,7 +20,7 @@ fn request(more: &str) -> String {
     )
 }
 
-/// The answer to a client's request.
+/// Returns the 101 response to the request `head`, with the lines `more` added.
 pub(crate) fn answer(head: &str, more: &str) -> String {
     let key = head
         .lines()
@@ -120,7 +120,7 @@ pub fn client_reads_frames_behind_the_answer<H: Harness>() {
             let mut peer = Script::new(far, Role::Server);
             let script = async {
                 let head = peer.head().await;
-                // Nothing but the request before the answer.
+                // The client sends only its request before the response.
                 assert!(once(peer.read()).await.is_none());
                 let mut bytes = answer(&head, "").into_bytes();
                 bytes.extend(&behind);
@@ -143,8 +143,8 @@ pub fn client_reads_frames_behind_the_answer<H: Harness>() {
     }
 }
 
-/// Every refusal is whole HTTP, says `Connection: close`, and ends the connection; what follows it is
-/// not read as a request.
+/// Every refusal is complete HTTP, says `Connection: close`, and ends the connection. Bytes behind the
+/// request are not read as another one.
 ///
 /// Proves: R6455-4.2.1-a, R6455-7.1.7-b, R6455-7.2.2-a, X-http-5
 pub fn server_refuses_what_is_no_handshake<H: Harness>() {
@@ -202,7 +202,7 @@ pub fn server_refuses_what_is_no_handshake<H: Harness>() {
     }
 }
 
-/// A client that has gone before it could be told is still reported for what it did.
+/// A client that disconnects before it reads its refusal is still reported with the reason.
 pub fn refusal_is_reported_although_nobody_hears_it<H: Harness>() {
     run::<H>(async {
         for (more, origin) in [
@@ -223,7 +223,7 @@ pub fn refusal_is_reported_although_nobody_hears_it<H: Harness>() {
     });
 }
 
-/// The application looks at the request for as long as it takes, then accepts or refuses.
+/// The application inspects the request for as long as it likes, then accepts or refuses.
 ///
 /// Proves: R6455-4.2.2-f
 pub fn server_decides_later<H: Harness>() {
@@ -273,7 +273,7 @@ pub fn server_decides_later<H: Harness>() {
     }
 }
 
-/// Ordinary HTTP on the same port.
+/// The server hands over plain HTTP requests on the same port.
 pub fn server_hands_over_ordinary_http<H: Harness>() {
     run::<H>(async {
         let (near, far) = pipe(CAPACITY);
@@ -388,7 +388,7 @@ pub fn handshake_cut_at_every_byte_is_an_error<H: Harness>() {
     }
 }
 
-/// A page as large as this, to a client that takes 40 KB a second.
+/// A response of this size to a client that reads 40 KB a second.
 const PAGE: usize = 300_000;
 
 async fn serve_page<H: Harness>(end: PipeEnd) -> Result<(), Error> {
@@ -443,7 +443,7 @@ pub fn answer_that_is_cut_is_an_error<H: Harness>() {
                 Err(Error::HandshakeTimeout) => assert!(!reset),
                 other => panic!("{taken} taken, reset {reset}: {other:?}"),
             }
-            // It is bounded, too.
+            // The wait is bounded.
             assert!(now::<H>() - begun < Duration::from_secs(60));
         });
     }

@@ -1,4 +1,4 @@
-//! Answers of a server that does not open a WebSocket, whole or not: what is known of them is told.
+//! Responses of a server that does not open a WebSocket, complete or not: the client reports them.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use wskit_test::{
 use crate::dial::connect::{AT_ONCE, connector, millis, server};
 use crate::scene::{CAPACITY, config};
 
-/// What is waited for a body once the head is in.
+/// How long a client waits for the body after the head.
 const BODY_WAIT: Duration = millis(500);
 
-/// Answers whose body has no end, with their status.
+/// Responses whose body does not end, with their status.
 const UNFINISHED: [(u16, &str); 5] = [
     (
         401,
@@ -64,12 +64,12 @@ pub fn refusal_without_an_end_is_told_soon<H: Harness>() {
                 let start = now::<H>();
                 let script = async {
                     peer.head().await;
-                    // The head comes last byte by last byte, and only then the time begins.
+                    // The head arrives byte by byte; the wait begins after it.
                     let (most, last) = answer.split_at(answer.find("\r\n\r\n").unwrap());
                     peer.send(most).await;
                     sleep::<H>(millis(3000)).await;
                     peer.send(last).await;
-                    // Bytes that come and come do not put it off.
+                    // Bytes that keep coming do not extend the wait.
                     while chunks && peer.try_send("1\r\nx\r\n").await.is_ok() {
                         sleep::<H>(millis(90)).await;
                     }
@@ -115,7 +115,7 @@ pub fn refusal_that_is_cut_is_told_at_once<H: Harness>() {
                 .await;
                 let refusal = refusal(refused.unwrap_err());
                 assert_eq!(refusal.status, status);
-                // Only the end of the stream ends a body without a length.
+                // A body without a length ends with the stream.
                 let framed = answer.contains("Length") || answer.contains("Encoding");
                 assert_eq!(refusal.body_is_complete, !reset && !framed, "{answer}");
             });
@@ -123,7 +123,7 @@ pub fn refusal_that_is_cut_is_told_at_once<H: Harness>() {
     }
 }
 
-/// Whole bodies are waited for, however slow.
+/// A slow body that arrives in time is complete.
 pub fn body_that_ends_in_time_is_whole<H: Harness>() {
     run_timed::<H>(async {
         let (near, far) = pipe(CAPACITY);
@@ -150,7 +150,7 @@ pub fn body_that_ends_in_time_is_whole<H: Harness>() {
     });
 }
 
-/// The handshake's own deadline comes first where it is nearer, and does not hide the refusal either.
+/// The handshake's own deadline ends the wait if it is earlier, and the refusal is still reported.
 ///
 /// Proves: X-io-1
 pub fn refusal_is_told_at_the_handshake_deadline<H: Harness>() {
@@ -174,8 +174,7 @@ pub fn refusal_is_told_at_the_handshake_deadline<H: Harness>() {
     }
 }
 
-/// A wrong password stays wrong, and a server that says when it will be back is believed, whether or not the
-/// body of its answer ends.
+/// A 401 is final and a `Retry-After` is obeyed, whether or not the body of the response ends.
 pub fn unfinished_refusal_decides_what_comes_next<H: Harness>() {
     for (status, answer) in UNFINISHED {
         run_timed::<H>(async {
@@ -205,7 +204,7 @@ pub fn unfinished_refusal_decides_what_comes_next<H: Harness>() {
     }
 }
 
-/// A wrong port is no connection that was lost.
+/// A server of another protocol is not reported as a lost connection.
 pub fn server_of_another_protocol_is_told_at_once<H: Harness>() {
     for greeting in [
         "SSH-2.0-OpenSSH_9.6\r\n",
@@ -241,8 +240,8 @@ pub fn server_of_another_protocol_is_told_at_once<H: Harness>() {
     }
 }
 
-/// A server that has no time answers before it has been asked, and hangs up: the request cannot be written
-/// any more, the answer can be read.
+/// An overloaded server responds before the request and disconnects: the request cannot be written, the
+/// response can be read.
 pub fn answer_before_the_request_is_heard<H: Harness>() {
     for (bytes, refuses) in [
         ("HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy", true),

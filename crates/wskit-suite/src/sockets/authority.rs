@@ -14,7 +14,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// A new one.
+    /// Creates an authority.
     #[must_use]
     pub fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
@@ -27,13 +27,13 @@ impl Authority {
         }
     }
 
-    /// Its certificate, as PEM text.
+    /// Returns its certificate as PEM text.
     #[must_use]
     pub fn pem(&self) -> String {
         self.pem.clone()
     }
 
-    /// A server's settings with a certificate for `name`, changed by `change`.
+    /// Returns the settings of a server with a certificate for `name`, modified by `change`.
     pub fn acceptor<R>(
         &self,
         name: &str,
@@ -42,25 +42,25 @@ impl Authority {
         self.identity(name, change).acceptor()
     }
 
-    /// A certificate for `name`, changed by `change`, and its key.
+    /// Returns a certificate for `name`, modified by `change`, with its key.
     pub fn identity(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
-        // Without a name of its own it would have its issuer's, and pass for self-signed.
+        // With the default name it would equal its issuer's and count as self-signed.
         params.distinguished_name.push(DnType::CommonName, name);
         change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         Identity::new(&certificate, &key)
     }
 
-    /// A client's settings that trust this authority.
+    /// Returns the settings of a client that trusts this authority.
     #[must_use]
     pub fn connector<R>(&self) -> Connector<R> {
         Connector::trusting(&self.pem).expect("settings")
     }
 }
 
-/// A server's certificate and its key.
+/// A server's certificate with its key.
 pub struct Identity {
     pem: String,
     key: String,
@@ -74,8 +74,8 @@ impl Identity {
         }
     }
 
-    /// A certificate for `name` that signed itself, changed by `change`. As `openssl req -x509` makes it
-    /// by default it is one of an authority: `CA:TRUE`.
+    /// Returns a self-signed certificate for `name`, modified by `change`. Like those of
+    /// `openssl req -x509` it is marked as an authority's: `CA:TRUE`.
     pub fn self_signed(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
@@ -87,16 +87,16 @@ impl Identity {
         Self::new(&certificate, &key)
     }
 
-    /// The certificate, as PEM text.
+    /// Returns the certificate as PEM text.
     #[must_use]
     pub fn pem(&self) -> String {
         self.pem.clone()
     }
 
-    /// The settings of a server that shows it, and that speaks these protocols by ALPN.
+    /// Returns the settings of a server with this certificate that offers these protocols by ALPN.
     ///
     /// # Panics
-    /// Where no crypto provider was compiled in.
+    /// If no crypto provider was compiled in.
     #[must_use]
     pub fn server_config(&self, alpn: &[&str]) -> ServerConfig {
         let pem = (self.pem.as_bytes(), self.key.as_bytes());
@@ -105,7 +105,7 @@ impl Identity {
         config
     }
 
-    /// The settings of a server that shows it.
+    /// Returns the settings of a server with this certificate.
     #[must_use]
     pub fn acceptor<R>(&self) -> Acceptor<R> {
         Acceptor::from_pem(&self.pem, &self.key).expect("settings")

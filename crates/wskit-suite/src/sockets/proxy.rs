@@ -10,7 +10,7 @@ use wskit_test::{Boxed, join, join_all};
 
 use super::Sockets;
 
-/// What a proxy speaks.
+/// The protocol of a proxy.
 pub enum Kind<R> {
     /// HTTP CONNECT.
     Http,
@@ -20,16 +20,16 @@ pub enum Kind<R> {
     Socks,
 }
 
-/// A proxy that knows every name: all are 127.0.0.1.
+/// A proxy that resolves every name to 127.0.0.1.
 pub struct Proxies<S: Sockets> {
     listener: S::Listener,
     kind: Kind<S::Net>,
-    /// For which servers it was asked.
+    /// The servers that clients asked for.
     pub asked: RefCell<Vec<String>>,
 }
 
 impl<S: Sockets> Proxies<S> {
-    /// A proxy, and its port.
+    /// Creates a proxy and returns it with its port.
     pub async fn listen(kind: Kind<S::Net>) -> (Self, u16) {
         let (listener, port) = S::listen().await;
         let proxy = Self {
@@ -40,7 +40,7 @@ impl<S: Sockets> Proxies<S> {
         (proxy, port)
     }
 
-    /// Serves so many clients until they are gone.
+    /// Serves this number of clients until they disconnect.
     pub async fn serve(&self, clients: usize) {
         let all = (0..clients).map(|_| -> Boxed<'_, ()> { Box::pin(self.serve_one()) });
         join_all(all.collect()).await;
@@ -48,7 +48,7 @@ impl<S: Sockets> Proxies<S> {
 
     async fn serve_one(&self) {
         let (tcp, _) = S::accept(&self.listener).await;
-        // Clients that do not like what they see go away: no failure of the proxy's.
+        // A client that rejects a certificate disconnects: the proxy has not failed.
         let _ = match &self.kind {
             Kind::Http => self.http(S::Net::wrap(tcp)).await,
             Kind::Https(acceptor) => match acceptor.accept(tcp).await {
@@ -123,7 +123,7 @@ impl<R> fmt::Debug for Kind<R> {
     }
 }
 
-/// Until either side ends.
+/// Copies bytes both ways until either side ends.
 async fn copy(mut from: impl PollRead, mut to: impl PollWrite) {
     let mut buf = vec![0; 16 << 10];
     while let Ok(n @ 1..) = poll_fn(|cx| from.poll_read(cx, &mut buf)).await {

@@ -1,4 +1,4 @@
-//! The scenarios, each for every harness.
+//! The scenarios on real sockets, each generic over its harness.
 
 mod tls;
 
@@ -21,10 +21,10 @@ use super::{Authority, Sockets};
 /// The transport of a client.
 type ClientIo<S> = <<S as Sockets>::Net as Net>::Io;
 
-/// A name that nobody but a proxy knows.
+/// A name that only a proxy can look up.
 const NAME: &str = "server.test";
 
-/// Echoes one client's messages; from where it came, and how it ended.
+/// Echoes one client's messages. Returns the client's address and how the connection ended.
 async fn serve<S: Sockets>(
     listener: &S::Listener,
     acceptor: Option<&Acceptor<S::Net>>,
@@ -54,9 +54,9 @@ async fn echo<T: Transport>(mut ws: WebSocket<T>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Runs a test for a minute at most: nothing here takes a second.
+/// Runs a test for at most a minute; none takes a second.
 fn run<S: Sockets>(test: impl Future<Output = ()>) {
-    // async-std moves what it runs so often that a large future overflows the stack.
+    // async-std moves futures so often that a large one overflows the stack.
     let test = Box::pin(test);
     S::run(async {
         let timer = <S::Net as Net>::Timer::default();
@@ -65,7 +65,7 @@ fn run<S: Sockets>(test: impl Future<Output = ()>) {
     });
 }
 
-/// Sends small and large, expects them back, closes.
+/// Sends a small and a large message, expects them back, and closes.
 async fn talk<T: Transport>(mut ws: WebSocket<T>) {
     for message in [Message::text("grüße"), Message::binary(vec![7; 300_000])] {
         ws.send(&message).await.unwrap();
@@ -160,7 +160,7 @@ pub fn certificate_behind_a_proxy_is_the_servers_affair<S: Sockets>() {
                 BadCertificate::WrongName
             };
             assert_eq!(error.bad_certificate(), Some(wrong));
-            // No byte of a handshake came before the certificate was judged.
+            // The certificate was checked before any byte of a handshake.
             assert!(
                 matches!(served, Err(Error::Tls(_) | Error::Io(_))),
                 "{served:?}"
@@ -205,7 +205,7 @@ pub fn name_with_addresses_of_both_families_is_reached<S: Sockets>() {
     });
 }
 
-/// Linux has all of 127.0.0.0/8; elsewhere the address is the ordinary one.
+/// Linux has all of 127.0.0.0/8. Other systems use 127.0.0.1.
 pub fn local_address_is_where_the_connection_comes_from<S: Sockets>() {
     run::<S>(async {
         let last = if cfg!(target_os = "linux") { 77 } else { 1 };
@@ -222,7 +222,7 @@ pub fn local_address_is_where_the_connection_comes_from<S: Sockets>() {
         let ((), (from, served)) = join(client, serve::<S>(&listener, None)).await;
         served.unwrap();
         assert_eq!(from.ip(), IpAddr::V4(local));
-        // One that this machine does not have.
+        // An address that this machine does not have.
         let connector = connector.local_address(Ipv4Addr::new(192, 0, 2, 1));
         let error = connector.connect(format!("ws://127.0.0.1:{port}/")).await;
         assert!(matches!(error, Err(Error::Io(_))));

@@ -1,4 +1,4 @@
-//! One reader and many writers, and every way in which one of them goes.
+//! One reader and many writers, each dropped or closed in every order.
 
 use wskit_driver::Error;
 use wskit_frame::{CloseCode, OpCode};
@@ -175,7 +175,7 @@ pub fn waiting_reader_finishes_a_dropped_send<H: Harness>() {
     }
 }
 
-/// All the reader's ways to receive.
+/// Every receive method of the reader.
 pub fn reader_receives_in_every_way<H: Harness>() {
     run::<H>(async {
         let (ws, mut peer, _) = facing::<H>(Role::Server, config());
@@ -237,7 +237,7 @@ pub fn writer_closes_while_the_reader_waits<H: Harness>() {
     }
 }
 
-/// A writer starts to close and goes; the reader alone completes it.
+/// A writer starts to close and is dropped; the reader alone completes the closing.
 pub fn writer_starts_to_close_and_goes<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
@@ -261,7 +261,7 @@ pub fn writer_starts_to_close_and_goes<H: Harness>() {
     }
 }
 
-/// Without its reader a writer reads itself: pings are answered, messages thrown away.
+/// A writer whose reader was dropped reads itself: it answers pings and discards messages.
 ///
 /// Proves: R6455-5.5.2-b
 pub fn writer_reads_when_the_reader_is_gone<H: Harness>() {
@@ -318,7 +318,7 @@ pub fn waiting_writer_learns_of_a_close_when_the_reader_is_gone<H: Harness>() {
     }
 }
 
-/// The reader goes first; `Writer::close` still completes the closing handshake.
+/// The reader is dropped first; `Writer::close` still completes the closing handshake.
 ///
 /// Proves: R6455-7.1.2-b
 pub fn writer_closes_when_the_reader_is_gone<H: Harness>() {
@@ -345,7 +345,7 @@ pub fn writer_closes_when_the_reader_is_gone<H: Harness>() {
     }
 }
 
-/// The reader goes in the middle of `Writer::close`.
+/// The reader is dropped in the middle of `Writer::close`.
 pub fn reader_goes_while_a_writer_closes<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
@@ -410,7 +410,7 @@ pub fn two_writers_close_at_once<H: Harness>() {
     }
 }
 
-/// The last writer goes: the reader goes on, answers, and makes a new one.
+/// The last writer is dropped: the reader still receives, answers, and creates a new writer.
 pub fn reader_goes_on_without_writers<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
@@ -435,7 +435,7 @@ pub fn reader_goes_on_without_writers<H: Harness>() {
     }
 }
 
-/// A writer that outlives the reader keeps the transport until it goes too.
+/// A writer that outlives the reader keeps the transport until it is dropped too.
 pub fn transport_is_dropped_with_the_last_half<H: Harness>() {
     run::<H>(async {
         let (ws, mut peer, probe) = facing::<H>(Role::Server, config());
@@ -464,7 +464,7 @@ pub fn message_kept_before_the_split_reaches_the_reader<H: Harness>() {
     });
 }
 
-/// The writer's flush fails with the transport and the reader learns of it, whoever noticed first.
+/// The transport fails during the writer's flush: both halves report it, in either order.
 ///
 /// Proves: R6455-7.2.1-a
 pub fn both_halves_learn_of_a_reset<H: Harness>() {

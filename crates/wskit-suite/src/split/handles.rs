@@ -1,5 +1,5 @@
-//! What is left of a connection that is over while writers and lanes are still held, and what holds a
-//! connection at all.
+//! What remains of an ended connection while writers and lanes are held, and which handles keep a
+//! connection open.
 
 use std::future::poll_fn;
 use std::io::IoSlice;
@@ -16,7 +16,7 @@ use wskit_test::{Harness, Io, Probe, join, pipe, run, run_timed, timer};
 use super::lanes::{PIPE, fill, halves};
 use crate::scene::{CAPACITY, ROLES, config, facing};
 
-/// One end of a connection, in all the hands that it can be in, and the other end.
+/// One end of a connection as reader, writer and lane, and the other end.
 struct Held<H: Harness> {
     reader: Reader<Io<H>>,
     writers: [Writer<Io<H>>; 2],
@@ -55,7 +55,7 @@ async fn held<H: Harness>(role: Role, config: Config) -> Held<H> {
     }
 }
 
-/// The transport has gone, and those who hold on to the rest still get their answers.
+/// The transport is dropped, and the remaining handles still return their results.
 async fn assert_over<H: Harness>(
     probe: Probe,
     writers: [Writer<Io<H>>; 2],
@@ -186,7 +186,7 @@ pub fn transport_goes_when_a_writer_sees_the_end<H: Harness>() {
     }
 }
 
-/// The same, where it is a lane that has seen the end.
+/// The reader was dropped early, and a lane has seen the end.
 pub fn transport_goes_when_a_lane_sees_the_end<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
@@ -210,8 +210,8 @@ fn go<H: Harness>(reader: Reader<Io<H>>, writer: Writer<Io<H>>, reader_first: bo
     }
 }
 
-/// A handler has returned and its lane is still in a list: a connection that nobody reads would answer
-/// no ping and never end. It says that it goes away, and goes, without waiting for the peer.
+/// A handler has returned and its lane is still in a list. A connection without a reader would answer
+/// no ping and never end, so it sends a Close and ends without waiting for the peer.
 pub fn lanes_alone_do_not_keep_a_connection<H: Harness>() {
     for role in ROLES {
         for reader_first in [true, false] {
@@ -279,7 +279,7 @@ pub fn lanes_that_are_left_alone_wait_for_nobody<H: Harness>() {
     }
 }
 
-/// A writer has ended the connection by its deadline, and the reader goes without having been told.
+/// A writer has ended the connection by its deadline, and the reader is dropped before it reports the end.
 pub fn transport_goes_with_a_reader_that_was_not_told<H: Harness>() {
     for role in ROLES {
         run_timed::<H>(async {

@@ -49,7 +49,7 @@ pub fn own_close_goes_after_what_waits<H: Harness>() {
     }
 }
 
-/// A reader that sleeps wakes up to write what was fed, or what a push had to leave.
+/// A waiting reader is woken to write fed messages and those that a push could not write.
 pub fn waiting_reader_writes_for_lanes<H: Harness>() {
     for role in ROLES {
         for push in [false, true] {
@@ -113,7 +113,7 @@ pub fn lanes_wait_for_a_message_in_pieces<H: Harness>() {
     }
 }
 
-/// A permit is room for certain, whatever waits in lanes; and held, it does not stop them.
+/// A permit guarantees room, whatever waits in lanes. While it is held, lanes go on.
 pub fn permits_and_lanes_do_not_meet<H: Harness>() {
     run::<H>(async {
         let (ws, mut peer, _) =
@@ -130,7 +130,7 @@ pub fn permits_and_lanes_do_not_meet<H: Harness>() {
     });
 }
 
-/// What waits in a lane that is dropped still leaves, and its place serves the next lane.
+/// Messages in a dropped lane are still sent, and its slot is used by the next lane.
 pub fn dropped_lane_leaves_nothing_behind<H: Harness>() {
     run::<H>(async {
         let (_reader, writer, mut peer, _) = halves::<H>(Role::Server);
@@ -146,7 +146,7 @@ pub fn dropped_lane_leaves_nothing_behind<H: Harness>() {
             assert!(last.is_some_and(|at| at < 30), "{order:?}");
         };
         let flush = async {
-            // The others are written by whoever waits for something.
+            // Any call that waits writes the others.
             writer
                 .lane(LaneConfig::new().priority(Priority::Bulk))
                 .send("x")
@@ -198,7 +198,7 @@ pub fn lanes_read_when_the_reader_is_gone<H: Harness>() {
     }
 }
 
-/// Nothing is encoded for a Close that is refused: what is urgent later still goes first.
+/// A refused Close encodes no lane messages: a later urgent message still goes first.
 ///
 /// Proves: R6455-5.5-a
 pub fn refused_close_moves_no_lane<H: Harness>() {
@@ -247,7 +247,7 @@ pub fn idle_timeout_waits_for_the_lanes<H: Harness>() {
                     } else {
                         drop(reader);
                         lane.flush().await.unwrap();
-                        // Somebody has to look.
+                        // Some call has to poll the connection.
                         for _ in 0..20 {
                             sleep::<H>(SECOND * 10).await;
                             let _ = writer.flush().await;
@@ -297,7 +297,7 @@ pub fn unfinished_message_lets_no_lane_go_before_its_close<H: Harness>() {
             assert!(lane.flush().await.unwrap_err().is_closed());
             assert_eq!(lane.dropped(), 10);
         });
-        // One that was begun and not written to is none.
+        // A message that was begun without a piece does not count.
         run::<H>(async {
             let (_reader, writer, mut peer, _) = halves::<H>(role);
             let mut lane = writer.lane(LaneConfig::new());

@@ -8,7 +8,7 @@ use wskit_test::{Boxed, Fault, Faults, Frame, Harness, Io, cut, join, join_all, 
 use super::lanes::{halves, narrow};
 use crate::scene::{ROLES, pair, pattern};
 
-/// Each message whole, once and in order; those whose call returned, for certain.
+/// Messages arrive whole, once and in order. Those whose call returned arrive for certain.
 ///
 /// Proves: X-io-4, R6455-6.1-f
 pub fn cut_lane_sends_are_whole_or_nothing<H: Harness>() {

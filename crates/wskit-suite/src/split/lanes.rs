@@ -1,4 +1,4 @@
-//! Queues of their own for many senders: who goes first, and what becomes of what does not fit.
+//! Lanes: which message goes first, and what happens to messages that do not fit.
 
 use wskit_driver::{Buffered, Lane, LaneConfig, Overflow, Priority, Pushed, Reader, Writer};
 use wskit_frame::{CloseCode, OpCode};
@@ -13,7 +13,7 @@ const MARK: usize = 2000;
 pub(super) const PIPE: usize = 500;
 /// Bytes of a message of which the number matters.
 const SIZE: usize = 200;
-/// So many of those may be encoded or in the pipe already when another is pushed.
+/// Messages of that size that may be encoded or in the pipe before another is pushed.
 const AHEAD: usize = (MARK + PIPE) / SIZE + 2;
 
 pub(super) fn narrow() -> Config {
@@ -34,14 +34,14 @@ pub(super) fn numbered(who: u8, number: u8) -> Vec<u8> {
     data
 }
 
-/// Pushes so many messages of `who`.
+/// Pushes `count` messages of `who`.
 pub(super) fn fill<H: Harness>(lane: &mut Lane<Io<H>>, who: u8, count: u8) {
     for number in 0..count {
         assert_eq!(lane.push(numbered(who, number)), Ok(Pushed::Queued));
     }
 }
 
-/// Reads so many messages; who sent them, in the order in which they came.
+/// Reads `count` messages and returns their senders in the order of arrival.
 pub(super) async fn order(peer: &mut Script, count: usize) -> Vec<u8> {
     let mut order = Vec::new();
     while order.len() < count {
@@ -52,7 +52,7 @@ pub(super) async fn order(peer: &mut Script, count: usize) -> Vec<u8> {
     order
 }
 
-/// A push is on the wire when it returns, with nobody else about.
+/// A push without competition has written its message when it returns.
 pub fn push_is_written_at_once<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
@@ -71,7 +71,7 @@ pub fn push_is_written_at_once<H: Harness>() {
     }
 }
 
-/// What was pushed last goes first if it is urgent, and last of all if it is bulk.
+/// An urgent message goes first although it was pushed last; a bulk one goes last.
 pub fn urgent_goes_before_what_waits<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
@@ -120,7 +120,7 @@ pub fn pong_goes_before_what_waits_in_lanes<H: Harness>() {
     }
 }
 
-/// Lanes of one priority send a message each in turn, however much each has.
+/// Lanes of one priority take turns, a message each, however many each has queued.
 pub fn lanes_take_turns<H: Harness>() {
     run::<H>(async {
         let (_reader, writer, mut peer, _) = halves::<H>(Role::Server);
@@ -217,7 +217,7 @@ pub fn full_lane_waits_or_refuses<H: Harness>() {
     }
 }
 
-/// Bytes count too; what is larger than the bound goes alone.
+/// A lane is bounded in bytes too. A message larger than the bound goes alone.
 ///
 /// Proves: X-io-3
 pub fn lane_is_bounded_in_bytes<H: Harness>() {
@@ -299,7 +299,7 @@ pub fn lane_keeps_only_its_latest<H: Harness>() {
     });
 }
 
-/// A peer that is too slow gets 1013, and nothing else of what waited.
+/// A peer that is too slow is closed with 1013 and gets none of the waiting messages.
 ///
 /// Proves: X-io-3
 pub fn slow_peer_is_disconnected<H: Harness>() {

@@ -137,13 +137,13 @@ pub fn borders_of_messages_mean_nothing<H: Harness>() {
                 let mut got = Vec::new();
                 loop {
                     let some = read(&mut stream, 1000).await.unwrap();
-                    // The read buffer of one who is sent much at once, and no message.
+                    // The read buffer for bulk input, and no assembled message.
                     assert!(stream.get_ref().buffer_bytes() <= 128 << 10);
                     got.extend_from_slice(&some);
                     if got.len() == data.len() {
                         break;
                     }
-                    // What is lent must survive a flush, which reads too.
+                    // Lent bytes must survive a flush, which reads too.
                     flush(&mut stream).await.unwrap();
                 }
                 assert!(got == data);
@@ -301,13 +301,13 @@ pub fn two_tasks_share_a_stream<H: Harness>() {
                     let mut rest = &data[..];
                     while !rest.is_empty() {
                         let now = &rest[..rest.len().min(900)];
-                        // Without a flush: the reader, which waits already, sees to it.
+                        // Without a flush: the waiting reader writes it.
                         let n = poll_fn(|cx| stream.borrow_mut().poll_write(cx, now))
                             .await
                             .unwrap();
                         rest = &rest[n..];
                     }
-                    // Nobody may be reading any more.
+                    // The reader may be gone already.
                     poll_fn(|cx| stream.borrow_mut().poll_flush(cx))
                         .await
                         .unwrap();
@@ -318,8 +318,8 @@ pub fn two_tasks_share_a_stream<H: Harness>() {
     }
 }
 
-/// A task that writes and is done does not take the reader's wake-ups with it, and what it wrote leaves
-/// without a flush, as somebody waits to read.
+/// A task that writes and ends does not take the reader's wake-ups with it, and its bytes leave without
+/// a flush because a reader waits.
 pub fn waiting_reader_is_woken_after_a_write_of_another<H: Harness>() {
     for role in ROLES {
         for flushes in [true, false] {
@@ -362,7 +362,7 @@ pub fn stream_that_only_writes_answers_pings<H: Harness>() {
             flush(&mut stream).await.unwrap();
             let frames = [peer.frame().await, peer.frame().await];
             assert!(frames.iter().any(|frame| frame.opcode == OpCode::Pong));
-            // A message that comes meanwhile is not put together.
+            // A message that comes meanwhile is not assembled.
             let large = pattern(200_000);
             let head = peer.frames().binary(&large);
             peer.send(&head[..40_000]).await;
@@ -380,7 +380,7 @@ pub fn stream_that_only_writes_answers_pings<H: Harness>() {
     }
 }
 
-/// What was on its way when this end closed can still be read.
+/// Bytes in transit when this end closed can still be read.
 ///
 /// Proves: R6455-5.5.1-i
 pub fn closed_stream_can_be_read_to_the_end<H: Harness>() {

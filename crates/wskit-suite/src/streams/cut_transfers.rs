@@ -1,4 +1,4 @@
-//! A message that was begun and not ended is not complete, however politely the connection ends.
+//! A message that was begun and not ended is reported as incomplete, however the connection ends.
 
 use std::io;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn shutdown<H: Harness>() -> Shutdown<TimerOf<H>> {
     Shutdown::with_timer(timer::<H>())
 }
 
-/// All bytes, and how the stream ended.
+/// Reads all bytes and returns them with how the stream ended.
 async fn read_to_end<H: Harness>(ws: WebSocket<Io<H>>) -> (Vec<u8>, io::Result<()>) {
     let mut stream = ByteStream::new(ws);
     let mut all = Vec::new();
@@ -56,7 +56,7 @@ pub fn byte_stream_cut_by_a_close_is_an_unexpected_end<H: Harness>() {
     }
 }
 
-/// The same when it is asked again, and when our own Close came first.
+/// The error is repeated when the stream is read again, and when our own Close came first.
 ///
 /// Proves: R6455-5.4-e
 pub fn byte_stream_that_was_cut_stays_cut<H: Harness>() {
@@ -79,7 +79,7 @@ pub fn byte_stream_that_was_cut_stays_cut<H: Harness>() {
     }
 }
 
-/// A sender that does not finish its message closes with 1011: that is no end either.
+/// A sender that does not finish its message closes with 1011, which is not a clean end.
 pub fn message_writer_that_is_dropped_cuts_the_stream_of_the_peer<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
@@ -144,7 +144,7 @@ pub fn shutdown_waits_for_a_message_in_pieces<H: Harness>() {
     }
 }
 
-/// The same in halves, with a reader that waits and would close at once, and with none.
+/// A writer is let finish its message too, with a waiting reader that would close at once and with none.
 ///
 /// Proves: R6455-5.5.1-e, R6455-5.4-e
 pub fn shutdown_waits_for_a_message_in_pieces_of_a_writer<H: Harness>() {
@@ -171,13 +171,13 @@ pub fn shutdown_waits_for_a_message_in_pieces_of_a_writer<H: Harness>() {
                         if flush {
                             message.flush().await.unwrap();
                         }
-                        // The reader is told meanwhile.
+                        // The reader learns of it meanwhile.
                         pause().await;
                         pause().await;
                     }
                     message.finish().await.unwrap();
                     if !with_reader {
-                        // Somebody has to wait.
+                        // Some call has to wait.
                         let outcome = writer.close(CloseCode::NORMAL, "").await;
                         assert!(outcome.unwrap().is_clean());
                     }
@@ -199,7 +199,7 @@ pub fn shutdown_waits_for_a_message_in_pieces_of_a_writer<H: Harness>() {
     }
 }
 
-/// It is not waited for longer than the shutdown's own deadline.
+/// A shutdown does not wait for it beyond its own deadline.
 ///
 /// Proves: X-io-2
 pub fn shutdown_gives_up_a_message_that_is_not_finished<H: Harness>() {

@@ -1,4 +1,4 @@
-//! `Sink`: what a flush that is done has written, what a sink leaves behind, and how much it takes.
+//! `Sink`: what a completed flush has written, what a dropped sink leaves behind, and how much it takes.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -56,7 +56,7 @@ pub fn message_fed_in_mid_flush_is_flushed_too<H: Harness>() {
     });
 }
 
-/// The first message has left by another writer's flush: that is no reason to leave the second one.
+/// The first message is written by another writer's flush; the second one must be written too.
 pub fn send_dropped_in_mid_flush_then_a_flush_of_another_then_a_second_send<H: Harness>() {
     for role in [Role::Client, Role::Server] {
         run::<H>(async {
@@ -106,7 +106,7 @@ pub fn sink_dropped_in_mid_flush_leaves_the_rest_to_the_reader<H: Harness>() {
     });
 }
 
-/// A sink that turns to its next message has given up its flush.
+/// A sink that starts its next message has given up its flush.
 ///
 /// Proves: X-io-4
 pub fn sink_fed_again_in_mid_flush_leaves_the_rest_to_the_reader<H: Harness>() {
@@ -138,7 +138,7 @@ pub fn sink_fed_again_in_mid_flush_leaves_the_rest_to_the_reader<H: Harness>() {
     });
 }
 
-/// Ready means that a message may come, whatever the others do meanwhile.
+/// A ready sink may start a message, whatever other writers do meanwhile.
 pub fn six_clones_that_are_ready_start_400_kib_each<H: Harness>() {
     run::<H>(async {
         let (ws, mut peer, _) = facing::<H>(Role::Server, config());
@@ -162,7 +162,7 @@ pub fn six_clones_that_are_ready_start_400_kib_each<H: Harness>() {
     });
 }
 
-/// The limit is for those who feed without asking; a sink has asked.
+/// The limit is for callers that feed without asking for room; a sink has asked.
 pub fn ready_sink_starts_although_the_limit_is_below_the_mark<H: Harness>() {
     each::<H, _>(|role, way| async move {
         let config = config().write_high_water(1000).write_queue_limit(100);
@@ -199,7 +199,7 @@ pub fn flush_that_was_dropped_and_repeated<H: Harness>() {
     }
 }
 
-/// The peer goes while a flush waits for it: no flush says Ok, the next one neither.
+/// The peer disconnects while a flush waits: that flush and the next fail.
 pub fn flush_of_lost_data_is_an_error<H: Harness>() {
     each::<H, _>(|role, way| async move {
         let (ws, mut peer, _) = facing_through::<H>(role, config(), 100);
@@ -216,8 +216,8 @@ pub fn flush_of_lost_data_is_an_error<H: Harness>() {
     });
 }
 
-/// The other task has come upon the reset, and what was queued is gone: nothing is left to be flushed, and
-/// that is not the same as written.
+/// The other task has seen the reset and the queue is dropped: nothing is left to flush, but it was not
+/// written, so the flush fails.
 pub fn flush_after_the_reader_has_seen_a_reset_is_an_error<H: Harness>() {
     each::<H, _>(|role, way| async move {
         let (ws, peer, _) = facing::<H>(role, config());

@@ -1,4 +1,4 @@
-//! Closing a sink: it only begins the end, waits for it so long, and says if it was not clean.
+//! Closing a sink: it starts the closing handshake, waits for its end, and reports an unclean one.
 
 use std::time::{Duration, Instant};
 
@@ -55,7 +55,7 @@ pub fn answers_that_come_20_ms_after_the_source_has_ended<H: Harness>() {
     });
 }
 
-/// The stream is looked at after everything has come, the peer's Close too.
+/// The stream is polled after everything has come, the peer's Close included.
 pub fn stream_that_is_polled_late_receives_what_came<H: Harness>() {
     each_timed::<H, _>(|role, way| async move {
         let (ws, mut peer, _) = facing::<H>(role, config());
@@ -79,7 +79,7 @@ pub fn stream_that_is_polled_late_receives_what_came<H: Harness>() {
     });
 }
 
-/// With nobody to receive, the sink sees to the end itself.
+/// Without a receiver the sink completes the closing itself.
 ///
 /// Proves: R6455-7.1.2-a
 pub fn close_that_is_answered_at_once_ends_at_once<H: Harness>() {
@@ -120,7 +120,7 @@ pub fn close_that_is_not_answered_ends_by_the_deadline<H: Harness>() {
     }
 }
 
-/// The peer answers, and says something before; the stream is there and never polled.
+/// The peer sends a message and answers the Close; the stream exists and is never polled.
 ///
 /// Proves: X-io-2
 pub fn close_ends_by_the_deadline_although_nothing_reads<H: Harness>() {
@@ -134,7 +134,7 @@ pub fn close_ends_by_the_deadline_although_nothing_reads<H: Harness>() {
         let closed = sink.close().await;
         in_time::<H>(start);
         if way == Apart::Halves {
-            // Only the reader knows of the answer.
+            // Only the reader reads the answer.
             closed.unwrap_err();
         }
     });
@@ -167,7 +167,7 @@ pub fn forward_ends_by_the_deadline_although_nothing_reads<H: Harness>() {
     });
 }
 
-/// The deadline counts from the Close on, however often the closing is given up and taken up again.
+/// The deadline counts from the Close on, however often the closing is dropped and called again.
 pub fn close_that_is_cut_keeps_its_first_deadline<H: Harness>() {
     each_timed::<H, _>(|role, way| async move {
         let (ws, _peer, _) = facing::<H>(role, config());
@@ -182,7 +182,7 @@ pub fn close_that_is_cut_keeps_its_first_deadline<H: Harness>() {
     });
 }
 
-/// The Close goes last, behind all that waits for room in the pipe.
+/// The Close goes last, behind all messages that wait for room in the pipe.
 pub fn close_sends_what_was_fed_before<H: Harness>() {
     each::<H, _>(|role, way| async move {
         let (ws, mut peer, _) = facing_through::<H>(role, config(), 100);
@@ -205,7 +205,7 @@ pub fn close_sends_what_was_fed_before<H: Harness>() {
     });
 }
 
-/// The peer has gone before the first message.
+/// The peer has disconnected before the first message.
 pub fn forward_of_three_messages_into_a_dead_pipe<H: Harness>() {
     for receives in [true, false] {
         each_timed::<H, _>(|role, way| async move {
@@ -251,7 +251,7 @@ pub fn close_of_a_peer_that_has_gone<H: Harness>() {
     }
 }
 
-/// The peer takes the Close and goes without its own (RFC 6455 §7.1.4: that is not clean).
+/// The peer reads the Close and disconnects without its own (RFC 6455 §7.1.4: not clean).
 pub fn close_that_is_followed_by_the_end_of_the_stream<H: Harness>() {
     each::<H, _>(|role, way| async move {
         let (ws, mut peer, _) = facing::<H>(role, config());
@@ -266,7 +266,7 @@ pub fn close_that_is_followed_by_the_end_of_the_stream<H: Harness>() {
     });
 }
 
-/// What is queued before the Close can never leave.
+/// The messages queued before the Close can never be written.
 pub fn close_behind_a_queue_that_is_reset<H: Harness>() {
     each::<H, _>(|role, way| async move {
         let (ws, peer, _) = facing_through::<H>(role, config(), 100);
@@ -283,7 +283,7 @@ pub fn close_behind_a_queue_that_is_reset<H: Harness>() {
     });
 }
 
-/// Whoever closed it.
+/// Closing a closed sink is `Ok`, whichever side closed first.
 pub fn close_of_a_closed_sink_is_ok<H: Harness>() {
     for peer_begins in [true, false] {
         each::<H, _>(|role, way| async move {

@@ -1,4 +1,4 @@
-//! A connection as a stream and a sink in two hands, whichever way it was taken apart.
+//! A connection taken apart into a stream and a sink, by every way to do so.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -20,7 +20,7 @@ pub(super) type Sending = Pin<Box<dyn Sink<Message, Error = Error>>>;
 /// How a connection is taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Apart {
-    /// By `futures`, which puts a lock around it.
+    /// By `futures`, which puts a lock around the connection.
     Locked,
     /// Into a reader and a writer.
     Halves,
@@ -60,7 +60,7 @@ fn cases(test: impl Fn(Role, Apart)) {
     }
 }
 
-/// Says in which case a test failed.
+/// Prints in which case a test failed.
 struct Case(Role, Apart);
 
 impl Drop for Case {
@@ -71,7 +71,7 @@ impl Drop for Case {
     }
 }
 
-/// What one task tells others.
+/// A signal from one task to others.
 #[derive(Default)]
 pub(super) struct Signal {
     told: Cell<bool>,
@@ -95,7 +95,7 @@ impl Signal {
     }
 }
 
-/// So many messages of this size, no two alike.
+/// Returns `count` distinct messages of this size.
 pub(super) fn messages(count: usize, size: usize) -> Vec<Message> {
     (0..count).map(|at| message(at, size)).collect()
 }
@@ -109,7 +109,7 @@ pub(super) fn message(at: usize, size: usize) -> Message {
     Message::binary(data)
 }
 
-/// These messages one by one, with a wait before each; ends once `end` is told.
+/// Returns a stream of these messages with a wait before each, which ends once `end` is signalled.
 pub(super) fn source(
     messages: Vec<Message>,
     end: &Signal,
@@ -124,12 +124,12 @@ pub(super) fn source(
     })
 }
 
-/// These messages, all ready at once.
+/// Returns a stream of these messages, all ready at once.
 pub(super) fn ready(messages: Vec<Message>) -> impl Stream<Item = Result<Message, Error>> + Unpin {
     stream::iter(messages.into_iter().map(Ok))
 }
 
-/// Messages that are wholly in the transport.
+/// Returns the messages that are completely in the transport.
 pub(super) fn written(role: Role, probe: &Probe) -> Vec<Message> {
     let frames = Frame::parse_all(role, &probe.written());
     let data = frames

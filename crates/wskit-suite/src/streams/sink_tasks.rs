@@ -1,4 +1,4 @@
-//! Two tasks on one connection: each is woken when it can go on, whichever does the work.
+//! Two tasks on one connection: each is woken when it can proceed, whichever task does the I/O.
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{SinkExt, StreamExt};
@@ -26,7 +26,7 @@ pub fn echoes_of_20_messages_of_500_kb<H: Harness>() {
     echoes::<H>(20, 500_000, CAPACITY);
 }
 
-/// One task sends so many and then waits for something else; the other one receives them back.
+/// One task sends all messages and then waits for something else; the other receives the echoes.
 fn echoes<H: Harness>(count: usize, size: usize, capacity: usize) {
     for way in WAYS {
         run::<H>(async {
@@ -88,7 +88,7 @@ pub fn echoes_in_one_task_with_a_waker_for_each_half<H: Harness>() {
     }
 }
 
-/// The wakers of a task that has ended wake nobody.
+/// The stale wakers of an ended task must not replace those of the other.
 pub fn echoes_after_the_sending_task_has_ended<H: Harness>() {
     for (count, size) in [(5, 10), (5, 100_000)] {
         for way in WAYS {
@@ -116,7 +116,7 @@ pub fn echoes_after_the_sending_task_has_ended<H: Harness>() {
     }
 }
 
-/// The queue is full, the peer takes nothing and closes: what reads it is the other task.
+/// The queue is full, the peer reads nothing and closes: the other task reads the Close.
 pub fn sink_that_waits_for_room_learns_of_a_close<H: Harness>() {
     each::<H, _>(|role, way| async move {
         let config = config().write_high_water(1000);
@@ -147,7 +147,7 @@ pub fn sink_that_waits_for_room_learns_of_a_close<H: Harness>() {
     });
 }
 
-/// The same with a peer that is reset.
+/// A waiting sink learns of a reset.
 pub fn sink_that_waits_for_room_learns_of_a_reset<H: Harness>() {
     each::<H, _>(|role, way| async move {
         let config = config().write_high_water(1000);
@@ -190,7 +190,7 @@ pub fn stream_that_waits_learns_of_a_close_of_the_sink<H: Harness>() {
     });
 }
 
-/// The stream's task has polled once and gone, with its half; the sink's goes on alone.
+/// The stream's task has polled once and dropped its half; the sink's task goes on alone.
 pub fn sink_goes_on_after_the_receiving_task_has_ended<H: Harness>() {
     each::<H, _>(|role, way| async move {
         let (ws, mut peer, _) = facing_through::<H>(role, config(), 1000);

@@ -153,7 +153,7 @@ pub fn write_waits_while_the_peer_does_not_read<H: Harness>() {
     }
 }
 
-/// The end goes out although the queue is full: others wait for it.
+/// The last frame is sent although the queue is full, because other writers wait for it.
 pub fn message_ends_behind_a_full_queue<H: Harness>() {
     run::<H>(async {
         let config = config().write_high_water(1000).write_queue_limit(1000);
@@ -172,7 +172,7 @@ pub fn message_ends_behind_a_full_queue<H: Harness>() {
     });
 }
 
-/// Nobody's message gets between the pieces of another, and all come to their turn.
+/// No message gets between the pieces of another, and all are sent.
 ///
 /// Proves: R6455-5.4-g
 pub fn other_writers_wait_for_the_end<H: Harness>() {
@@ -215,7 +215,7 @@ pub fn other_writers_wait_for_the_end<H: Harness>() {
     }
 }
 
-/// A permit that is out is for certain: a stream begins after it.
+/// A message in pieces begins after the outstanding permits are used.
 pub fn stream_begins_after_the_permits<H: Harness>() {
     run::<H>(async {
         let (ws, mut peer, _) = facing::<H>(Role::Server, config());
@@ -240,7 +240,7 @@ pub fn stream_begins_after_the_permits<H: Harness>() {
         peer.expect(OpCode::Text, "permitted").await;
         peer.expect_part(OpCode::Text, "streamed").await;
 
-        // One that gives up while it waits leaves nothing behind.
+        // A dropped waiter leaves nothing behind.
         let permit = writer.reserve().await.unwrap();
         assert!(once(writer.begin(MessageKind::Text)).await.is_none());
         drop(permit);
@@ -292,7 +292,7 @@ pub fn unfinished_message_closes_with_1011<H: Harness>() {
             let stream = async {
                 let mut message = writer.begin(MessageKind::Binary).await.unwrap();
                 message.write("half").await.unwrap();
-                // The reader sleeps, and so does somebody who wants to send.
+                // The reader waits, and so does another sender.
                 pause().await;
                 pause().await;
                 drop(message);
@@ -368,7 +368,7 @@ pub fn close_ends_a_message_that_is_being_made<H: Harness>() {
     }
 }
 
-/// Those who wait to begin, to write or to finish are told the end.
+/// Writers that wait to begin, to write or to finish learn of the end.
 pub fn streaming_writers_learn_of_the_end<H: Harness>() {
     for role in ROLES {
         run::<H>(async {

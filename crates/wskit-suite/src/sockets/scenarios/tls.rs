@@ -1,4 +1,4 @@
-//! Which certificates are believed, and how a connection inside TLS ends.
+//! Which certificates are trusted, and how a connection inside TLS ends.
 
 use rcgen::{CertificateParams, date_time_ymd};
 use wskit_driver::tls::{self, BadCertificate};
@@ -9,8 +9,8 @@ use wskit_test::join;
 use super::{run, serve, talk};
 use crate::sockets::{Authority, Identity, Sockets};
 
-/// What is wrong with `shown`, the server's certificate for a client of `wss://localhost` that trusts
-/// `trusted`; `None` if the two have talked.
+/// Connects to `wss://localhost`, trusting `trusted`, and returns what is wrong with `shown`, the server's
+/// certificate. `None` if the connection works.
 async fn verdict<S: Sockets>(shown: &Identity, trusted: &str) -> Option<BadCertificate> {
     let (listener, port) = S::listen().await;
     let acceptor = shown.acceptor();
@@ -31,14 +31,14 @@ async fn verdict<S: Sockets>(shown: &Identity, trusted: &str) -> Option<BadCerti
     bad
 }
 
-/// `openssl req -x509` marks what it makes as an authority's. It is the server's own all the same.
+/// `openssl req -x509` marks its certificates as those of an authority. Servers use them nevertheless.
 ///
 /// Proves: R6455-4.1-f
 pub fn certificate_of_an_authority_is_trusted_as_a_servers_if_it_is_given<S: Sockets>() {
     run::<S>(async {
         let own = Identity::self_signed("localhost", |_| ());
         assert_eq!(verdict::<S>(&own, &own.pem()).await, None);
-        // Among others, and without the mark too.
+        // Also among other certificates, and without the mark.
         let other = Identity::self_signed("other.test", |_| ());
         let both = format!("{}{}", other.pem(), own.pem());
         assert_eq!(verdict::<S>(&own, &both).await, None);
@@ -47,7 +47,7 @@ pub fn certificate_of_an_authority_is_trusted_as_a_servers_if_it_is_given<S: Soc
     });
 }
 
-/// Being given does not make a certificate good for other names or for ever.
+/// A certificate that was given explicitly is still checked for its names and dates.
 ///
 /// Proves: R6455-4.1-f
 pub fn certificate_that_is_given_is_still_checked<S: Sockets>() {
@@ -73,8 +73,8 @@ pub fn certificate_that_is_given_is_still_checked<S: Sockets>() {
     }
 }
 
-/// The server's own certificate is all that is known of its authority. What the server shows behind it, here
-/// nothing, does not matter.
+/// The client is given the server's own certificate and not its issuer's. The chain behind it, here
+/// empty, does not matter.
 ///
 /// Proves: R6455-4.1-f
 pub fn certificate_that_is_given_needs_no_issuer<S: Sockets>() {
@@ -103,7 +103,7 @@ pub fn certificate_that_is_given_needs_no_issuer<S: Sockets>() {
     });
 }
 
-/// One that was not given, for the right name, signed by itself or by an authority that is trusted.
+/// A certificate that was not given, for the right name, self-signed or signed by a trusted authority.
 ///
 /// Proves: R6455-4.1-f
 pub fn certificate_of_an_authority_is_refused_as_a_servers_with_a_reason<S: Sockets>() {
@@ -133,7 +133,7 @@ pub fn certificate_of_an_authority_is_refused_as_a_servers_with_a_reason<S: Sock
     });
 }
 
-/// A configuration of the caller's that offers HTTP/2 first, as one that is shared with an HTTP client.
+/// A configuration that offers HTTP/2 first, as one shared with an HTTP client does.
 ///
 /// Proves: R6455-4.1-e
 pub fn server_that_chooses_http2_is_told_as_such<S: Sockets>() {
@@ -170,7 +170,7 @@ pub fn server_that_chooses_http2_is_told_as_such<S: Sockets>() {
             };
             assert!(error.chose_http2() && error.bad_certificate().is_none());
             assert!(error.to_string().contains("the server chose h2"), "{error}");
-            // It has not seen a byte that is no HTTP/2.
+            // The server has seen no byte that is not HTTP/2.
             assert!(
                 matches!(
                     &served,
@@ -184,7 +184,7 @@ pub fn server_that_chooses_http2_is_told_as_such<S: Sockets>() {
     }
 }
 
-/// The process is killed: TCP ends, and TLS says no goodbye.
+/// The server's process is killed: TCP ends without a `close_notify`.
 ///
 /// Proves: R6455-7.1.5-a
 pub fn server_that_dies_inside_tls_is_a_disconnect<S: Sockets>() {
@@ -209,7 +209,7 @@ pub fn server_that_dies_inside_tls_is_a_disconnect<S: Sockets>() {
             "{received:?}"
         );
     });
-    // It dies before it has answered the opening handshake.
+    // It ends before it has answered the opening handshake.
     run::<S>(async {
         let authority = Authority::new();
         let (listener, port) = S::listen().await;
