@@ -15,6 +15,7 @@ mod accept_key;
 mod client;
 mod error;
 mod http;
+mod progress;
 mod server;
 
 pub use accept_key::accept_key;
@@ -31,6 +32,7 @@ pub use http::extensions::{
 pub use http::headers::Headers;
 pub use http::limits::HeadLimits;
 pub use http::token::{Protocols, is_token};
+pub use progress::Progress;
 pub use server::accept::{Accept, Accepted, CheckedRequest};
 pub use server::full::Incoming;
 pub use server::handshake::ServerHandshake;
@@ -40,14 +42,3 @@ pub use server::plain_http::{PlainRequest, write_response};
 pub use server::reject::Rejection;
 pub use server::request::UpgradeRequest;
 pub use server::via_http::{HttpAccepted, RequestHead};
-
-/// What a handshake knows after the bytes received so far.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use = "the outcome is inside `Done`"]
-pub enum Progress<T> {
-    /// The peer has not sent enough yet: read more, or report the end of the
-    /// stream with `receive_eof`.
-    NeedMore,
-    /// The handshake has got this far; nothing more is read by it.
-    Done(T),
-}

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::{Response, StatusCode, Version};
 use httparse::Status;
 
-use crate::Progress;
 use crate::accept_key::accept_key;
 use crate::client::body::Body;
 use crate::client::request::ClientRequest;
@@ -17,6 +16,7 @@ use crate::http::extensions::ExtensionList;
 use crate::http::head::{Head, HeadBuffer, Kind, parse_error};
 use crate::http::header::header_map;
 use crate::http::limits::HeadLimits;
+use crate::progress::{Latch, Progress};
 
 /// Sends one request and judges the answer.
 ///
@@ -31,8 +31,7 @@ pub struct ClientHandshake {
     interim: usize,
     /// The refusal whose body is being read.
     refusal: Option<Box<(Refusal, Body)>>,
-    /// Set once the handshake is over: what every later call returns.
-    end: Option<HandshakeError>,
+    end: Latch,
 }
 
 /// The end of a successful handshake, seen by the client.
@@ -70,7 +69,7 @@ impl ClientHandshake {
             head: HeadBuffer::new(Kind::Response),
             interim: 0,
             refusal: None,
-            end: None,
+            end: Latch::default(),
         }
     }
 
@@ -86,16 +85,9 @@ impl ClientHandshake {
     /// longer than is kept; [`refusal`](Self::refusal) tells of it before. After an error every further call returns the same
     /// error; after `Done`, it is [`HandshakeError::Finished`].
     pub fn receive(&mut self, bytes: &[u8]) -> Result<Progress<ClientAccepted>, HandshakeError> {
-        if let Some(end) = &self.end {
-            return Err(end.clone());
-        }
+        self.end.check()?;
         let outcome = self.advance(bytes);
-        match &outcome {
-            Ok(Progress::NeedMore) => {}
-            Ok(Progress::Done(_)) => self.end = Some(HandshakeError::Finished),
-            Err(error) => self.end = Some(error.clone()),
-        }
-        outcome
+        self.end.keep(outcome)
     }
 
     /// Returns the refusal whose body is still to come, in whole or in part: its
@@ -113,26 +105,19 @@ impl ClientHandshake {
     /// `None` when there is no such refusal; then the handshake goes on.
     pub fn cut_refusal(&mut self) -> Option<HandshakeError> {
         let refusal = self.refusal.take()?;
-        let end = refused(*refusal, false);
-        self.end = Some(end.clone());
-        Some(end)
+        Some(self.end.end_with(|| refused(*refusal, false)))
     }
 
     /// Says that the server has closed its side. Always an error:
     /// [`Refused`](HandshakeError::Refused) with the body as far as it has come
     /// when the server was in the middle of a refusal.
     pub fn receive_eof(&mut self) -> HandshakeError {
-        if let Some(end) = &self.end {
-            return end.clone();
-        }
-        let end = match self.refusal.take() {
+        let refusal = self.refusal.take();
+        let received = self.head.len();
+        self.end.end_with(|| match refusal {
             Some(refusal) => refused(*refusal, true),
-            None => HandshakeError::UnexpectedEof {
-                received: self.head.len(),
-            },
-        };
-        self.end = Some(end.clone());
-        end
+            None => HandshakeError::UnexpectedEof { received },
+        })
     }
 
     /// How many bytes have been looked at so far, each time they were.

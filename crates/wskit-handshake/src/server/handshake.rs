@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 
-use crate::Progress;
 use crate::error::HandshakeError;
 use crate::http::head::{HeadBuffer, Kind};
 use crate::http::limits::HeadLimits;
+use crate::progress::{Latch, Progress};
 use crate::server::fast::{self, Ordinary};
 use crate::server::full::{Incoming, incoming};
 use crate::server::request::UpgradeRequest;
@@ -20,8 +20,7 @@ use crate::server::request::UpgradeRequest;
 pub struct ServerHandshake {
     limits: HeadLimits,
     head: HeadBuffer,
-    /// Set once the handshake is over: what every later call returns.
-    end: Option<HandshakeError>,
+    end: Latch,
 }
 
 impl ServerHandshake {
@@ -30,7 +29,7 @@ impl ServerHandshake {
         Self {
             limits,
             head: HeadBuffer::new(Kind::Request),
-            end: None,
+            end: Latch::default(),
         }
     }
 
@@ -40,16 +39,9 @@ impl ServerHandshake {
     /// an error every further call returns the same error; after `Done`, it is
     /// [`HandshakeError::Finished`].
     pub fn receive(&mut self, bytes: &[u8]) -> Result<Progress<Incoming>, HandshakeError> {
-        if let Some(end) = &self.end {
-            return Err(end.clone());
-        }
+        self.end.check()?;
         let outcome = self.advance(bytes);
-        match &outcome {
-            Ok(Progress::NeedMore) => {}
-            Ok(Progress::Done(_)) => self.end = Some(HandshakeError::Finished),
-            Err(error) => self.end = Some(error.clone()),
-        }
-        outcome
+        self.end.keep(outcome)
     }
 
     /// Says that the client has closed its side. Always an error, as the
@@ -57,8 +49,7 @@ impl ServerHandshake {
     pub fn receive_eof(&mut self) -> HandshakeError {
         let received = self.head.len();
         self.end
-            .get_or_insert(HandshakeError::UnexpectedEof { received })
-            .clone()
+            .end_with(|| HandshakeError::UnexpectedEof { received })
     }
 
     /// How many bytes have been looked at so far, each time they were.
