@@ -101,7 +101,7 @@ fn run(wire: &[u8], cuts: Cuts, limits: HeadLimits) -> Run {
             );
             if let HandshakeError::UnexpectedEof { received } = error {
                 assert_eq!(*received, wire.len());
-                assert!(wire.len() <= limits.max_head_bytes);
+                assert!(wire.len() <= limits.get_max_head_bytes());
             }
             None
         }
@@ -157,9 +157,9 @@ fn answer(run: Run, wire: &[u8], limits: HeadLimits) {
         "a head ends with its first blank line"
     );
     let head = &wire[..taken];
-    assert!(taken <= limits.max_head_bytes);
+    assert!(taken <= limits.get_max_head_bytes());
     let lines: Vec<&[u8]> = head[..taken - 4].split(|byte| *byte == b'\n').collect();
-    assert!(lines.len() - 1 <= limits.max_headers);
+    assert!(lines.len() - 1 <= limits.get_max_headers());
     let read = read_request(head).expect("what is accepted is HTTP");
     assert_eq!((read.size, read.headers.len()), (taken, lines.len() - 1));
     match incoming {

@@ -190,7 +190,7 @@ fn check(accepted: &ClientAccepted, heads: &[u8]) {
 fn check_refusal(refusal: &wskit_handshake::Refusal, wire: &[u8], limits: HeadLimits, eof: bool) {
     assert_ne!(refusal.status, 101);
     assert!(!refusal.status.is_informational());
-    assert!(refusal.body.len() <= limits.max_body_bytes);
+    assert!(refusal.body.len() <= limits.get_max_body_bytes());
     let at = last_head(wire);
     let read = read_response(&wire[at..]).expect("a refusal is HTTP");
     assert_eq!(read.start.0, refusal.status.as_str());
@@ -217,24 +217,24 @@ fn check_refusal(refusal: &wskit_handshake::Refusal, wire: &[u8], limits: HeadLi
             .only("transfer-encoding")
             .is_some_and(|value| value == b"chunked");
         if let Some(body) =
-            dechunk(behind).filter(|body| chunked && body.len() <= limits.max_body_bytes)
+            dechunk(behind).filter(|body| chunked && body.len() <= limits.get_max_body_bytes())
         {
             assert_eq!(refusal.body, body);
             assert!(refusal.body_is_complete);
         }
     } else if let Some(length) = length.filter(|_| digits) {
         let whole = usize::try_from(length).unwrap_or(usize::MAX);
-        let expected = whole.min(behind.len()).min(limits.max_body_bytes);
+        let expected = whole.min(behind.len()).min(limits.get_max_body_bytes());
         assert_eq!(refusal.body, behind[..expected]);
         assert_eq!(refusal.body_is_complete, expected == whole);
     } else {
         assert_eq!(
             refusal.body,
-            behind[..behind.len().min(limits.max_body_bytes)]
+            behind[..behind.len().min(limits.get_max_body_bytes())]
         );
         assert_eq!(
             refusal.body_is_complete,
-            eof && behind.len() <= limits.max_body_bytes
+            eof && behind.len() <= limits.get_max_body_bytes()
         );
     }
 }

@@ -71,7 +71,7 @@ fn endless_heads_hold_the_limit_at_most() {
         });
         // Doubled while it grows: the old buffer and the new one together.
         assert!(
-            risen <= 3 * limits.max_head_bytes as isize,
+            risen <= 3 * limits.get_max_head_bytes() as isize,
             "{risen} bytes for {line:?}"
         );
     }

@@ -288,7 +288,7 @@ fn ready_made_rejections_have_their_status() {
 
 #[test]
 fn limit_of_interim_responses_is_kept() {
-    assert_eq!(HeadLimits::default().max_interim_responses, 8);
+    assert_eq!(HeadLimits::default().get_max_interim_responses(), 8);
     let limits = HeadLimits::default().max_interim_responses(2);
-    assert_eq!(limits.max_interim_responses, 2);
+    assert_eq!(limits.get_max_interim_responses(), 2);
 }

@@ -79,7 +79,7 @@ pub async fn open(
 /// As much of the body as is kept of a refusal that was read by wskit itself.
 async fn read_refusal(mut body: Incoming, refusal: &mut Refusal) {
     let mut kept = Vec::new();
-    let limit = wskit_handshake::HeadLimits::default().max_body_bytes;
+    let limit = wskit_handshake::HeadLimits::default().get_max_body_bytes();
     loop {
         match poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
             None => {

@@ -135,7 +135,7 @@ impl ClientHandshake {
             match self.answer(&head)? {
                 Answer::Interim => {
                     self.interim = self.interim.saturating_add(1);
-                    let limit = self.limits.max_interim_responses;
+                    let limit = self.limits.get_max_interim_responses();
                     if self.interim > limit {
                         return Err(HandshakeError::TooManyInterimResponses { limit });
                     }
@@ -196,7 +196,7 @@ impl ClientHandshake {
                 body: Bytes::new(),
                 body_is_complete: false,
             };
-            let body = Body::new(code, response.headers, self.limits.max_body_bytes);
+            let body = Body::new(code, response.headers, self.limits.get_max_body_bytes());
             Ok(Answer::Refuse(Box::new((refusal, body))))
         })
     }

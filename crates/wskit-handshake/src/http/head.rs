@@ -67,7 +67,7 @@ impl HeadBuffer {
         limits: &HeadLimits,
     ) -> Result<Complete, HandshakeError> {
         self.check_start(input)?;
-        let room = limits.head_bytes().saturating_sub(self.bytes.len());
+        let room = limits.get_max_head_bytes().saturating_sub(self.bytes.len());
         let window = input.get(..room).unwrap_or(input);
         self.work += window.len() as u64;
 
@@ -85,7 +85,7 @@ impl HeadBuffer {
         }
         if window.len() < input.len() {
             return Err(HandshakeError::HeadTooLong {
-                limit: limits.head_bytes(),
+                limit: limits.get_max_head_bytes(),
             });
         }
         self.bytes.extend_from_slice(window);
@@ -160,9 +160,9 @@ impl HeadBuffer {
         }
         self.lines += 1;
         self.line_start = end + 1;
-        if self.lines > limits.headers() + 1 {
+        if self.lines > limits.get_max_headers() + 1 {
             return Err(HandshakeError::TooManyHeaders {
-                limit: limits.headers(),
+                limit: limits.get_max_headers(),
             });
         }
         Ok(false)

@@ -39,12 +39,12 @@ fn read_lines(lines: &mut Lines<'_>, limits: &HeadLimits) -> Option<Ordinary> {
         return None;
     }
     let mut fields = Fields::default();
-    for _ in 0..=limits.headers() {
+    for _ in 0..=limits.get_max_headers() {
         let line = lines.next()?;
         if line.is_empty() {
             let length = lines.at;
             let parts = check(&fields, target, lines.bytes.get(..length)?)?;
-            return (length <= limits.head_bytes()).then_some(Ordinary { length, parts });
+            return (length <= limits.get_max_head_bytes()).then_some(Ordinary { length, parts });
         }
         take(&mut fields, line)?;
     }
