@@ -66,7 +66,7 @@ fn messages(
 
         let payload = if kind & 0xc0 == 0xc0 && !empty {
             let payload = compress_prepared(level, terms.bits, &plain);
-            compressor.note_plain(&plain);
+            compressor.note_prepared(&plain);
             payload
         } else {
             compress(&mut compressor, &plain, cuts)

@@ -146,7 +146,7 @@ impl Compressor {
     ///
     /// Call it between messages. In the midst of one, when no other message can be
     /// sent anyway (RFC 6455 §5.4), it does nothing.
-    pub fn note_plain(&mut self, plain: &[u8]) {
+    pub fn note_prepared(&mut self, plain: &[u8]) {
         debug_assert!(!self.begun, "messages do not interleave");
         if self.begun {
             return;

@@ -13,7 +13,7 @@ use crate::progress::Progress;
 /// 00 00 FF FF.
 ///
 /// On each connection that it is sent on,
-/// [`Compressor::note_plain`](crate::Compressor::note_plain) has to be told.
+/// [`Compressor::note_prepared`](crate::Compressor::note_prepared) has to be told.
 ///
 /// ```
 /// use wskit_deflate::{Compressor, Config, Window, compress_prepared};
@@ -23,7 +23,7 @@ use crate::progress::Progress;
 /// let payload = compress_prepared(6, 15, news);
 /// for compressor in &mut connections {
 ///     // ... send `payload` in a frame with RSV1 ...
-///     compressor.note_plain(news);
+///     compressor.note_prepared(news);
 /// }
 /// ```
 ///

@@ -45,7 +45,7 @@ fn ordinary_receiver_reads_what_is_sent_from_history() {
                 // Uncompressed: neither side learns it.
                 0 => continue,
                 1 => {
-                    c.note_plain(&plain);
+                    c.note_prepared(&plain);
                     compress_prepared(6, 15, &plain)
                 }
                 2 => compress_by(&mut c, &plain, 1 + rng.below(300), 1 + rng.below(300)),
@@ -129,7 +129,7 @@ fn no_reference_is_beyond_the_agreed_window() {
             for _ in 0..60 {
                 let plain = rng.message();
                 let payload = if rng.below(4) == 0 {
-                    c.note_plain(&plain);
+                    c.note_prepared(&plain);
                     compress_prepared(6, bits, &plain)
                 } else {
                     compress(&mut c, &plain)
@@ -187,7 +187,7 @@ fn noted_message_may_be_longer_than_the_window() {
                         .message(&compress(&mut c, &noise[..before]))
                         .unwrap();
                 }
-                c.note_plain(&noise);
+                c.note_prepared(&noise);
                 ordinary
                     .message(&compress_prepared(level, bits, &noise))
                     .unwrap();
