@@ -1,4 +1,4 @@
-//! The proof that a server understood the handshake.
+//! `Sec-WebSocket-Key` and `Sec-WebSocket-Accept`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,9 +10,9 @@ use crate::http::token::ByteSet;
 /// Computes the value of `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key`
 /// (RFC 6455 §4.2.2, step 5.4).
 ///
-/// `key` is the text of the header, without blanks around it; it is not decoded
-/// first. Any bytes are accepted. SHA-1 serves as a proof of understanding
-/// here, not as a protection (§10.8); nothing else in this crate uses it.
+/// `key` is the header value without surrounding blanks; it is not decoded. Any
+/// bytes are accepted. SHA-1 proves here that the server understood the
+/// handshake and protects nothing (§10.8). This crate uses it nowhere else.
 ///
 /// ```
 /// assert_eq!(&wskit_handshake::accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="),
@@ -30,8 +30,8 @@ pub fn accept_key(key: &[u8]) -> [u8; 28] {
     base64(digest)
 }
 
-/// As the engine of the `base64` crate does, which takes its time over lengths
-/// that are not known beforehand.
+/// Encodes a digest in base64. The engine of the `base64` crate is slower
+/// because it does not know the length at compile time.
 fn base64(digest: [u8; 20]) -> [u8; 28] {
     let mut padded = [0; 21];
     if let Some(start) = padded.first_chunk_mut() {
@@ -47,16 +47,16 @@ fn base64(digest: [u8; 20]) -> [u8; 28] {
             *char = digit.copied().unwrap_or_default();
         }
     }
-    // 20 bytes leave two for the last group.
+    // The last group has only two bytes.
     if let Some(last) = text.last_mut() {
         *last = b'=';
     }
     text
 }
 
-/// SHA-1 of a key of the usual length and the GUID, laid out as the two blocks
-/// that they and the padding always fill (RFC 3174 §4): a buffered hasher would
-/// spend as much on its buffer as on the hashing.
+/// Computes SHA-1 of a 24-byte key and the GUID. With padding they always fill
+/// exactly two blocks (RFC 3174 §4), so no buffered hasher is needed: its
+/// buffer would cost as much as the hashing.
 fn digest_of_key(key: &[u8; 24]) -> [u8; 20] {
     let mut blocks = BLOCKS;
     if let Some(start) = blocks[0].first_chunk_mut() {
@@ -86,9 +86,9 @@ pub(crate) fn encode_key(nonce: [u8; 16]) -> [u8; 24] {
     text
 }
 
-/// Whether `text` has the form of 16 bytes in base64 (§4.2.1, item 5): 22
-/// characters of the alphabet and two signs of padding. The last character may
-/// carry bits that mean nothing, as in the RFC's own example: the key is not
+/// Returns whether `text` has the form of 16 bytes in base64 (§4.2.1 item 5):
+/// 22 characters of the alphabet and two padding characters. The unused bits of
+/// the last character may be set, as in the RFC's own example: the key is not
 /// decoded.
 pub(crate) fn is_key(text: &[u8]) -> bool {
     let Some((digits, b"==")) = text.split_last_chunk::<2>() else {
@@ -104,8 +104,8 @@ static ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 
 const GUID: &[u8; 36] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// Room for 24 bytes of key, the GUID, the bit that ends the message, and its
-/// length in bits.
+/// The two blocks to hash: 24 bytes for the key, the GUID, the bit that ends
+/// the message, and its length in bits.
 #[allow(clippy::indexing_slicing, reason = "evaluated at compile time")]
 const BLOCKS: [[u8; 64]; 2] = {
     let mut blocks = [[0; 64]; 2];

@@ -14,21 +14,21 @@ pub(crate) struct Body {
     framing: Framing,
     kept: Vec<u8>,
     limit: usize,
-    /// What chunk sizes, extensions and trailers may still take.
+    /// How many more bytes chunk sizes, extensions and trailers may take.
     overhead: usize,
 }
 
 #[derive(Debug)]
 enum Framing {
-    /// So many bytes are still to come.
+    /// The number of bytes still to come.
     Length(u64),
     Chunked(Chunk),
     UntilEof,
-    /// More came than is kept, or chunks that are none.
+    /// The body is longer than the limit, or its chunks are malformed.
     Cut,
 }
 
-/// Where in a chunked body the next byte belongs.
+/// The position of the next byte in a chunked body.
 #[derive(Debug, Clone, Copy)]
 enum Chunk {
     Size { value: u64, digits: u8 },
@@ -40,8 +40,9 @@ enum Chunk {
 }
 
 impl Body {
-    /// Reads how long the body is. Framing that is doubtful is read until the
-    /// end of the stream: the connection is of no other use any more.
+    /// Determines the length of the body from its headers. A body with
+    /// ambiguous framing is read until the end of the stream, as the connection
+    /// will not be reused.
     pub(crate) fn new(status: u16, headers: &[Header<'_>], limit: usize) -> Self {
         let fields = Fields::collect(headers);
         let (length, encoding) = (fields.content_length, fields.transfer_encoding);
@@ -70,7 +71,7 @@ impl Body {
         }
     }
 
-    /// Takes bytes; true when no more are needed.
+    /// Takes received bytes. Returns whether the body needs no more of them.
     pub(crate) fn receive(&mut self, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() && !self.is_over() {
             match self.framing {
@@ -112,7 +113,7 @@ impl Body {
         self.is_over()
     }
 
-    /// Whether no more bytes are needed.
+    /// Returns whether the body needs no more bytes.
     pub(crate) fn is_over(&self) -> bool {
         match self.framing {
             Framing::Length(left) => left == 0 || self.kept.len() >= self.limit,
@@ -122,8 +123,8 @@ impl Body {
         }
     }
 
-    /// The bytes kept, and whether they are the whole body; `eof` says that the
-    /// stream has ended.
+    /// Returns the bytes kept and whether they are the whole body. `eof` says
+    /// that the stream has ended.
     pub(crate) fn finish(self, eof: bool) -> (Vec<u8>, bool) {
         let complete = match self.framing {
             Framing::Length(left) => left == 0,
@@ -134,8 +135,8 @@ impl Body {
         (self.kept, complete)
     }
 
-    /// Keeps what belongs to the next `left` bytes and fits, and returns how
-    /// much that is. What does not fit cuts the body.
+    /// Keeps those of the next `left` bytes that fit, and returns their number.
+    /// Marks the body as cut if some do not fit.
     fn keep(&mut self, bytes: &[u8], left: u64) -> usize {
         let belongs = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
         let fits = belongs.min(self.limit.saturating_sub(self.kept.len()));
@@ -154,7 +155,8 @@ impl Chunk {
         digits: 0,
     };
 
-    /// `None` when the byte cannot stand here.
+    /// Returns the position after `byte`, or `None` if the byte is not allowed
+    /// here.
     fn next(self, byte: u8) -> Option<Self> {
         Some(match (self, byte) {
             (Self::Size { value, digits }, byte) if byte.is_ascii_hexdigit() && digits < 15 => {

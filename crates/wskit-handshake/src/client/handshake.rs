@@ -1,4 +1,4 @@
-//! The client's side: from a request to an open WebSocket (RFC 6455 §4.1).
+//! The client's handshake, from a request to an open WebSocket (RFC 6455 §4.1).
 
 use std::fmt;
 
@@ -18,10 +18,10 @@ use crate::http::header::header_map;
 use crate::http::limits::HeadLimits;
 use crate::progress::{Latch, Progress};
 
-/// Sends one request and judges the answer.
+/// A client's opening handshake: one request and the check of its response.
 ///
-/// Write [`request_bytes`](Self::request_bytes), and nothing else, then feed
-/// [`receive`](Self::receive) with what the socket gives until it returns
+/// Send [`request_bytes`](Self::request_bytes) and nothing else, then pass
+/// received bytes to [`receive`](Self::receive) until it returns
 /// [`Done`](Progress::Done) or an error. On an error close the connection.
 pub struct ClientHandshake {
     request: Vec<u8>,
@@ -29,31 +29,31 @@ pub struct ClientHandshake {
     limits: HeadLimits,
     head: HeadBuffer,
     interim: usize,
-    /// The refusal whose body is being read.
+    /// The refusal whose body is being received.
     refusal: Option<Box<(Refusal, Body)>>,
     end: Latch,
 }
 
-/// The end of a successful handshake, seen by the client.
+/// The result of a successful handshake on the client.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ClientAccepted {
-    /// Status 101 and all headers.
+    /// The 101 response with all headers.
     pub response: Response<()>,
-    /// The subprotocol in use, one of those offered.
+    /// The subprotocol in use, which was offered.
     pub protocol: Option<String>,
-    /// The extensions in use, each one offered, in their order. Their
-    /// parameters are for the extension to judge.
+    /// The extensions in use, in order. Each one was offered; the
+    /// implementation of the extension checks the parameters.
     pub extensions: ExtensionList<'static>,
-    /// The server's bytes behind its answer: the beginning of its frames.
+    /// The server's bytes after its response: the beginning of its frames.
     pub leftover: Bytes,
 }
 
 impl ClientHandshake {
-    /// Prepares a request.
+    /// Creates a handshake for a request.
     ///
     /// `nonce` must be 16 fresh random bytes for every connection (§4.1 item
-    /// 7). It proves that the answer is one to this request, and need not be
+    /// 7). It proves that the response belongs to this request, and need not be
     /// secret.
     pub fn new(request: ClientRequest, nonce: [u8; 16], limits: HeadLimits) -> Self {
         let (bytes, key) = request.to_bytes(nonce);
@@ -73,44 +73,45 @@ impl ClientHandshake {
         }
     }
 
-    /// The whole request.
+    /// Returns the bytes of the request.
     pub fn request_bytes(&self) -> &[u8] {
         &self.request
     }
 
-    /// Takes bytes as they come, cut anywhere.
+    /// Processes received bytes, which may be split anywhere.
     ///
-    /// Bytes behind a 101 come back as `leftover`. Another final answer is an
-    /// error, [`HandshakeError::Refused`], as soon as its body is complete or
-    /// longer than is kept; [`refusal`](Self::refusal) tells of it before. After an error every further call returns the same
-    /// error; after `Done`, it is [`HandshakeError::Finished`].
+    /// Bytes after a 101 are returned as `leftover`. Any other final response is the error
+    /// [`HandshakeError::Refused`] once its body is complete or longer than the limit;
+    /// [`refusal`](Self::refusal) returns it earlier. After an error every further call returns the
+    /// same error; after `Done`, it is [`HandshakeError::Finished`].
     pub fn receive(&mut self, bytes: &[u8]) -> Result<Progress<ClientAccepted>, HandshakeError> {
         self.end.check()?;
         let outcome = self.advance(bytes);
         self.end.keep(outcome)
     }
 
-    /// Returns the refusal whose body is still to come, in whole or in part: its
-    /// head is in, its `body` empty so far. `None` before, and at the end.
+    /// Returns the refusal whose head is complete and whose body is still being
+    /// received. Its `body` is empty. `None` before the head is complete and
+    /// after the end of the handshake.
     ///
-    /// A body may never end. Wait a moment for it, or not at all, then call
+    /// A body may never end. Wait for a short time, or not at all, then call
     /// [`cut_refusal`](Self::cut_refusal).
     pub fn refusal(&self) -> Option<&Refusal> {
         self.refusal.as_ref().map(|refusal| &refusal.0)
     }
 
-    /// Ends a [`refusal`](Self::refusal) here: the error with the body as far as
-    /// it has come, [`body_is_complete`](Refusal::body_is_complete) false. To be
-    /// called when the body is not waited for any longer, and when reading fails.
-    /// `None` when there is no such refusal; then the handshake goes on.
+    /// Stops waiting for the body of a [`refusal`](Self::refusal). Call it
+    /// after a timeout or when reading fails. Returns the error with the body
+    /// received so far, its [`body_is_complete`](Refusal::body_is_complete)
+    /// false. `None` if there is no such refusal; then the handshake continues.
     pub fn cut_refusal(&mut self) -> Option<HandshakeError> {
         let refusal = self.refusal.take()?;
         Some(self.end.end_with(|| refused(*refusal, false)))
     }
 
-    /// Says that the server has closed its side. Always an error:
-    /// [`Refused`](HandshakeError::Refused) with the body as far as it has come
-    /// when the server was in the middle of a refusal.
+    /// Reports that the server has closed its side. Always returns an error:
+    /// [`Refused`](HandshakeError::Refused) with the body received so far if a
+    /// refusal was being received.
     pub fn receive_eof(&mut self) -> HandshakeError {
         let refusal = self.refusal.take();
         let received = self.head.len();
@@ -120,7 +121,7 @@ impl ClientHandshake {
         })
     }
 
-    /// How many bytes have been looked at so far, each time they were.
+    /// Returns how many bytes have been examined, counting each pass.
     #[doc(hidden)]
     pub fn work(&self) -> u64 {
         self.head.work()
@@ -202,7 +203,7 @@ impl ClientHandshake {
     }
 }
 
-/// Hides the request, which may hold credentials.
+/// Does not show the request, which may hold credentials.
 impl fmt::Debug for ClientHandshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientHandshake")
@@ -212,7 +213,7 @@ impl fmt::Debug for ClientHandshake {
     }
 }
 
-/// What one head from the server says.
+/// The meaning of one head from the server.
 enum Answer {
     Interim,
     Switch(Response<()>, Agreement),

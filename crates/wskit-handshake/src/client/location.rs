@@ -1,17 +1,17 @@
-//! Where a `Location` leads (RFC 9110 §10.2.2, RFC 3986 §5.2).
+//! Resolves a `Location` header (RFC 9110 §10.2.2, RFC 3986 §5.2).
 
 use crate::client::url::Target;
 use crate::error::RequestError;
 use crate::http::token::ByteSet;
 
-/// Resolves a reference against the URL of the request that it answers: the URL to go on with. `http` and
-/// `https` are read as `ws` and `wss`.
+/// Resolves a reference against the URL of the request and returns the new URL. `http` and `https`
+/// are read as `ws` and `wss`.
 pub(crate) fn resolve(base: &Target, location: &str) -> Result<Target, RequestError> {
-    // Browsers read a backslash as a slash and so would go elsewhere.
+    // Browsers read a backslash as a slash and would go to another place.
     if location.contains('\\') {
         return Err(RequestError::InvalidCharacter);
     }
-    // The fragment is for the user agent, not for the server.
+    // A fragment is meant for the user agent, not for the server.
     let (location, _) = location.split_once('#').unwrap_or((location, ""));
     let (scheme, rest) = match split_scheme(location) {
         Some((scheme, rest)) => (websocket_scheme(scheme)?, Some(rest)),
@@ -48,7 +48,8 @@ pub(crate) fn resolve(base: &Target, location: &str) -> Result<Target, RequestEr
     Target::parse(&format!("{start}{path}{query}"))
 }
 
-/// The scheme, if the reference has one: what stands before the first colon and before all of `/?`.
+/// Splits off the scheme if the reference has one: the text before the first colon, if no `/` or
+/// `?` comes earlier.
 fn split_scheme(location: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = location.split_once(':')?;
     let starts = scheme.starts_with(|first: char| first.is_ascii_alphabetic());
@@ -71,7 +72,7 @@ fn split_query(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// §5.2.4: takes `.` and `..` out of a path that begins with a slash.
+/// Removes `.` and `..` from a path that begins with a slash (§5.2.4).
 fn without_dots(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     let mut segments = path.split('/').skip(1).peekable();

@@ -1,4 +1,4 @@
-//! What a client asks for.
+//! The client's request.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -21,7 +21,7 @@ use crate::http::header::write_header;
 use crate::http::header::{check_name, header_parts};
 use crate::http::token::{is_token, list_names};
 
-/// The request of a client, built from a URL.
+/// A client's request, built from a URL.
 ///
 /// ```
 /// use wskit_handshake::ClientRequest;
@@ -35,30 +35,30 @@ use crate::http::token::{is_token, list_names};
 ///
 /// The rules for URLs:
 ///
-/// - `ws` and `wss`, in any case. The host is written in lower case; a name
-///   that is not ASCII is refused, give its IDNA form.
-/// - An empty port is the default one, 80 or 443; port 0 is refused.
-/// - Characters that a URL cannot carry in its path or query, non-ASCII ones
-///   among them, are percent-encoded. Blanks and control characters are
-///   refused, and so is a fragment. An empty query is dropped.
+/// - The scheme is `ws` or `wss` in any case. The host is converted to lower
+///   case. A host name that is not ASCII is an error; pass its IDNA form.
+/// - An empty port means the default port, 80 or 443. Port 0 is an error.
+/// - Characters that are not allowed in a path or query, such as non-ASCII
+///   ones, are percent-encoded. Blanks, control characters and fragments are
+///   errors. An empty query is dropped.
 /// - User name and password become an `Authorization` header and never appear
-///   on the request line. They are made of the characters of RFC 3986 §3.2.1,
-///   others percent-encoded.
-/// - A link-local IPv6 address may name its network as RFC 6874 has it:
-///   `ws://[fe80::1%25eth0]/`. The zone is dialled with and never sent.
+///   in the request line. They consist of the characters of RFC 3986 §3.2.1;
+///   others must be percent-encoded.
+/// - A link-local IPv6 address may have a zone (RFC 6874):
+///   `ws://[fe80::1%25eth0]/`. The zone is used to connect and is never sent.
 #[derive(Debug, Clone)]
 pub struct ClientRequest {
     target: Target,
-    /// The host with its zone, without brackets.
+    /// The host to connect to, with its zone and without brackets.
     dialled: String,
     protocols: Vec<String>,
-    /// A header value, written by [`write_extension`] or parsed.
+    /// The header value, written by [`write_extension`] or parsed.
     extensions: String,
     headers: HeaderMap,
 }
 
 impl ClientRequest {
-    /// Reads a URL.
+    /// Creates a request from a URL.
     pub fn new(url: &str) -> Result<Self, RequestError> {
         Ok(Self::to(Target::parse(url)?))
     }
@@ -83,21 +83,21 @@ impl ClientRequest {
         request
     }
 
-    /// Takes a URL that was parsed elsewhere, under the same rules.
-    /// `http::Uri` has dropped a fragment before it gets here.
+    /// Creates a request from a parsed URL, under the same rules. `http::Uri`
+    /// drops a fragment without an error.
     pub fn from_uri(uri: &Uri) -> Result<Self, RequestError> {
         Self::new(&uri.to_string())
     }
 
-    /// Takes over the URL and the headers of a request.
+    /// Creates a request with the URL and the headers of an `http::Request`.
     ///
-    /// Headers of the handshake need not be there. If they are: a `Host` is sent
-    /// as by [`header`](Self::header), `Upgrade`, `Connection` and
-    /// `Sec-WebSocket-Version` must say what this crate writes,
-    /// `Sec-WebSocket-Protocol` and `Sec-WebSocket-Extensions`
-    /// become offers, and a `Sec-WebSocket-Key` is replaced by one made from
-    /// the nonce of the handshake. Other reserved headers are refused. Method
-    /// and version must be GET and HTTP/1.1.
+    /// Headers of the handshake are optional. `Host` is sent as with
+    /// [`header`](Self::header). `Upgrade`, `Connection` and
+    /// `Sec-WebSocket-Version` must have the values that this crate writes.
+    /// `Sec-WebSocket-Protocol` and `Sec-WebSocket-Extensions` become offers.
+    /// `Sec-WebSocket-Key` is replaced by one made from the nonce of the
+    /// handshake. Other reserved headers are errors. The method must be GET and
+    /// the version HTTP/1.1.
     pub fn from_http(request: &http::Request<()>) -> Result<Self, RequestError> {
         // §4.1 items 1 and 2.
         if request.method() != Method::GET {
@@ -136,21 +136,21 @@ impl ClientRequest {
         Ok(built)
     }
 
-    /// Adds a header: a cookie, a token, whatever the server wants to know.
+    /// Adds a header, such as a cookie or a token.
     ///
-    /// Headers are sent in the order of their names' first appearance, with the
-    /// first letters of the words in capitals (`X-Api-Key`), as some servers look
-    /// for them. `Authorization` and `Origin` replace what was there, cookies are
-    /// joined into one line (RFC 6265 §5.4), others add up. `Debug` does not show
-    /// credentials and cookies.
+    /// Headers are sent in the order in which their names were first added,
+    /// with the words of their names capitalized (`X-Api-Key`), which some
+    /// servers expect. `Authorization` and `Origin` replace an earlier value,
+    /// cookies are joined into one line (RFC 6265 §5.4), and other headers are
+    /// repeated. `Debug` does not show credentials or cookies.
     ///
-    /// `Host`, a host with an optional port, is sent in place of the URL's: for a
-    /// server that is reached by another name or address than its own. What is
-    /// dialled, and what TLS asks for, stays that of the URL.
+    /// `Host`, a host with an optional port, replaces the host of the URL in
+    /// the request, for a server that is reached under another name or address.
+    /// The connection and TLS still use the host of the URL.
     ///
     /// # Errors
-    /// [`RequestError::Header`] for names that are not tokens, for values with
-    /// control characters, for a `Host` that is none, and for the headers that
+    /// [`RequestError::Header`] for a name that is not a token, for a value
+    /// with control characters, for an invalid `Host`, and for the headers that
     /// the handshake writes itself: `Upgrade`, `Connection`, all of
     /// `Sec-WebSocket-*`, and those that frame a body.
     pub fn header<N, V>(mut self, name: N, value: V) -> Result<Self, RequestError>
@@ -185,7 +185,8 @@ impl ClientRequest {
         Ok(self)
     }
 
-    /// Offers a subprotocol, after those offered before (§4.1 item 10).
+    /// Offers a subprotocol, in addition to those already offered (§4.1 item
+    /// 10).
     pub fn protocol(mut self, name: &str) -> Result<Self, RequestError> {
         if !is_token(name.as_bytes()) {
             return Err(RequestError::InvalidProtocol);
@@ -197,7 +198,7 @@ impl ClientRequest {
         Ok(self)
     }
 
-    /// Offers subprotocols, best first.
+    /// Offers subprotocols in order of preference.
     pub fn protocols<I>(self, names: I) -> Result<Self, RequestError>
     where
         I: IntoIterator,
@@ -208,11 +209,12 @@ impl ClientRequest {
             .try_fold(self, |request, name| request.protocol(name.as_ref()))
     }
 
-    /// Offers an extension, after those offered before. One extension may be
-    /// offered several times with other parameters, best first.
+    /// Offers an extension, in addition to those already offered. An extension
+    /// may be offered several times with different parameters, in order of
+    /// preference.
     ///
-    /// Offer only what the connection can carry out: a server that accepts it
-    /// will use it.
+    /// Offer only extensions that the connection implements: a server that
+    /// accepts one will use it.
     pub fn extension<'a>(
         mut self,
         name: &str,
@@ -231,32 +233,32 @@ impl ClientRequest {
         Ok(self)
     }
 
-    /// Names the origin, as a browser would: `https://example.com`.
+    /// Sets the `Origin` header, such as `https://example.com`.
     pub fn origin(self, origin: &str) -> Result<Self, RequestError> {
         self.header(ORIGIN, origin)
     }
 
-    /// Sets user name and password for HTTP basic authentication, instead of
+    /// Sets user name and password for HTTP basic authentication, replacing
     /// those of the URL.
     pub fn basic_auth(mut self, user: &str, password: &str) -> Result<Self, RequestError> {
         self.authorize(&Credentials::new(user.into(), password.into())?);
         Ok(self)
     }
 
-    /// Returns the same request for the place that a redirect names: a reference
-    /// that is resolved against the URL of this request (RFC 3986 §5.2), such as
+    /// Returns this request for the target of a redirect. `location` is
+    /// resolved against the URL of this request (RFC 3986 §5.2). It may be
     /// `/there`, `there`, `?x=1`, `//example.com/there` or an absolute ws, wss,
     /// http or https URL. A fragment is dropped.
     ///
-    /// No redirect is ever followed unasked. Another scheme, host or port gets
-    /// nothing that the caller has set but the offered extensions: no header, as
-    /// any of them may carry a token, and no sub-protocol, as some services put
-    /// tokens there. Set on the result what that server is to have.
+    /// Redirects are never followed automatically. If scheme, host or port
+    /// differ, the new request keeps only the offered extensions: headers may
+    /// carry tokens, and so may subprotocols in some services. Set on the
+    /// result what that server should receive.
     ///
     /// # Errors
-    /// Those of [`new`](Self::new); [`RequestError::InsecureRedirect`] for a way
-    /// from wss to ws; [`RequestError::InvalidCharacter`] for a backslash, which
-    /// browsers read as a slash.
+    /// Those of [`new`](Self::new); [`RequestError::InsecureRedirect`] for a
+    /// redirect from wss to ws; [`RequestError::InvalidCharacter`] for a
+    /// backslash, which browsers read as a slash.
     pub fn redirected_to(&self, location: &str) -> Result<Self, RequestError> {
         let mut next = Self::to(resolve(&self.target, location)?);
         if self.target.secure && !next.target.secure {
@@ -274,46 +276,46 @@ impl ClientRequest {
         Ok(next)
     }
 
-    /// Returns the host to dial, without the brackets of an IPv6 literal. An
-    /// IPv6 address with a zone is written as name lookups of operating systems
-    /// take it: `fe80::1%eth0`.
+    /// Returns the host to connect to, without the brackets of an IPv6 literal.
+    /// An IPv6 zone is written as the resolvers of operating systems expect it:
+    /// `fe80::1%eth0`.
     pub fn host(&self) -> &str {
         &self.dialled
     }
 
-    /// Returns the host as the server knows it: [`host`](Self::host) without the
-    /// zone of an IPv6 address. It is what a certificate is checked for.
+    /// Returns the host without the zone of an IPv6 address, for checking the
+    /// server's certificate.
     pub fn server_name(&self) -> &str {
         self.target.host.trim_matches(['[', ']'])
     }
 
-    /// The port to dial.
+    /// Returns the port to connect to.
     pub fn port(&self) -> u16 {
         self.target.port
     }
 
-    /// Whether the connection must go through TLS (§3: the secure flag).
+    /// Returns whether the connection must use TLS (§3: the secure flag).
     pub fn is_secure(&self) -> bool {
         self.target.secure
     }
 
-    /// The resource name of §3, which goes on the request line.
+    /// Returns the resource name of §3, which is sent in the request line.
     pub fn resource(&self) -> &str {
         &self.target.resource
     }
 
-    /// The URL without credentials, in the form that this crate writes: what a
-    /// proxy auto-configuration script is asked with.
+    /// Returns the URL without credentials, in normalized form. A proxy
+    /// auto-configuration script takes it as input.
     pub fn url(&self) -> String {
         self.target.to_url()
     }
 
-    /// The additional headers.
+    /// Returns the additional headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The bytes of the request.
+    /// Returns the bytes of the request and its key.
     pub(crate) fn to_bytes(&self, nonce: [u8; 16]) -> (Vec<u8>, [u8; 24]) {
         let key = encode_key(nonce);
         let mut text = String::with_capacity(self.target.resource.len().saturating_add(256));
@@ -409,5 +411,5 @@ impl TryFrom<http::Request<()>> for ClientRequest {
     }
 }
 
-/// Headers whose values are not shown.
+/// Headers whose values `Debug` does not show.
 const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];

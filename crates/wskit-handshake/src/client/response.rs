@@ -1,5 +1,5 @@
-//! What a client demands of a 101 (RFC 6455 §4.1, the list after "once the
-//! client's opening handshake has been sent").
+//! The client's check of a 101 response (RFC 6455 §4.1, the list after "once
+//! the client's opening handshake has been sent").
 
 use httparse::Header;
 
@@ -9,7 +9,7 @@ use crate::error::HandshakeError;
 use crate::http::fields::{Field, Fields};
 use crate::http::token::{list_names, trim_blanks};
 
-/// What the client has asked for, and the proof it expects.
+/// The client's offers, and the accept value it expects.
 #[derive(Debug)]
 pub(crate) struct Offers {
     pub(crate) accept: [u8; 28],
@@ -17,7 +17,7 @@ pub(crate) struct Offers {
     pub(crate) extensions: ExtensionList<'static>,
 }
 
-/// What client and server agree on.
+/// The agreement of client and server.
 #[derive(Debug)]
 pub(crate) struct Agreement {
     pub(crate) protocol: Option<String>,
@@ -25,7 +25,7 @@ pub(crate) struct Agreement {
 }
 
 impl Offers {
-    /// Checks the headers of a 101.
+    /// Checks the headers of a 101 response.
     pub(crate) fn check(&self, headers: &[Header<'_>]) -> Result<Agreement, HandshakeError> {
         let fields = Fields::collect(headers);
         // Item 2: Upgrade is websocket, and nothing besides it.
@@ -50,8 +50,9 @@ impl Offers {
             Some(accept) if accept == self.accept => {}
             Some(_) => return Err(HandshakeError::InvalidAccept),
         }
-        // RFC 9112 §6.3 item 1: a 1xx ends at its blank line, whatever it says. A
-        // length that is not 0 could make a proxy take frames for a body.
+        // RFC 9112 §6.3 item 1: a 1xx ends at its blank line, whatever its
+        // headers say. A proxy could read frames as the body if the length is
+        // not 0.
         let mut lengths = headers
             .iter()
             .filter(|header| header.name.eq_ignore_ascii_case("content-length"));
@@ -64,8 +65,8 @@ impl Offers {
         })
     }
 
-    /// Item 5: every extension was offered. §11.3.2 wants one line, §4.2.2
-    /// allows several: they are read as one.
+    /// Item 5: every extension was offered. §11.3.2 asks for one line, §4.2.2
+    /// allows several: they are read as one list.
     fn check_extensions<'a>(
         &self,
         field: &Field<'a>,
@@ -84,8 +85,8 @@ impl Offers {
             if !self.extensions.iter().any(|offer| offer.name() == name) {
                 return Err(HandshakeError::ExtensionNotOffered);
             }
-            // RFC 7692 §5: one element at most. Each name is on our own short
-            // list, so this loop is short, too.
+            // RFC 7692 §5: at most one element. Each name is in the list of
+            // offers, so this loop is short.
             if seen.contains(&name) {
                 return Err(HandshakeError::ExtensionRepeated);
             }
@@ -94,7 +95,7 @@ impl Offers {
         Ok(list.into_owned())
     }
 
-    /// Item 6, §11.3.4: one subprotocol, which was offered, in this very case.
+    /// Item 6, §11.3.4: one subprotocol, which was offered. Case matters.
     fn check_protocol(&self, field: Field<'_>) -> Result<Option<String>, HandshakeError> {
         let Some(chosen) = field.single("Sec-WebSocket-Protocol")? else {
             return Ok(None);

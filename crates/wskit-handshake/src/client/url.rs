@@ -10,22 +10,22 @@ use crate::error::RequestError;
 use crate::http::authority::{HOST, default_port, is_resource_byte, parse_port};
 use crate::http::token::ByteSet;
 
-/// Where a URL leads, in the form that goes on the wire.
+/// A parsed URL, in the form that is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) secure: bool,
-    /// Lower case; an IPv6 literal keeps its brackets, and has no zone.
+    /// The host in lower case. An IPv6 literal has its brackets and no zone.
     pub(crate) host: String,
-    /// RFC 6874: the network that a link-local address is on, by name or number.
+    /// RFC 6874: the zone of a link-local address, an interface name or number.
     pub(crate) zone: Option<String>,
     pub(crate) port: u16,
-    /// §3: path, and query when there is one.
+    /// §3: the path, and the query if there is one.
     pub(crate) resource: String,
-    /// User name and password, decoded.
+    /// User name and password, percent-decoded.
     pub(crate) credentials: Option<Credentials>,
 }
 
-/// `user` and `password` of a URL, percent-decoded.
+/// User name and password of a URL, percent-decoded.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
     pub(crate) user: Vec<u8>,
@@ -40,18 +40,19 @@ impl std::fmt::Debug for Credentials {
 
 impl Target {
     pub(crate) fn parse(url: &str) -> Result<Self, RequestError> {
-        // Neither is part of any URL; in a request line they would end it.
+        // Neither is allowed in a URL, and both would end the request line or
+        // its target.
         if url.bytes().any(|byte| byte <= b' ' || byte == 0x7F) {
             return Err(RequestError::InvalidCharacter);
         }
-        // §3: two schemes, case ignored.
+        // §3: two schemes, in any case.
         let (scheme, rest) = url.split_once("://").ok_or(RequestError::Scheme)?;
         let secure = match () {
             () if scheme.eq_ignore_ascii_case("ws") => false,
             () if scheme.eq_ignore_ascii_case("wss") => true,
             () => return Err(RequestError::Scheme),
         };
-        // §3: "#" never begins a fragment here, and is %23 elsewhere.
+        // §3: there are no fragments, and "#" elsewhere is written as %23.
         if rest.contains('#') {
             return Err(RequestError::Fragment);
         }
@@ -72,18 +73,18 @@ impl Target {
         })
     }
 
-    /// §4.1 item 4: host, and the port unless it is the default one. The zone of an
-    /// IPv6 address means nothing to the server and stays here (RFC 6874 §1).
+    /// Returns the host, and the port unless it is the default one (§4.1 item 4). The zone of an
+    /// IPv6 address has only local meaning and is not sent (RFC 6874 §1).
     pub(crate) fn authority(&self) -> String {
         format!("{}{}", self.host, self.written_port())
     }
 
-    /// The URL without credentials, written in one way only.
+    /// Returns the URL without credentials, in normalized form.
     pub(crate) fn to_url(&self) -> String {
         format!("{}{}", self.origin_url(), self.resource)
     }
 
-    /// The URL up to its path.
+    /// Returns the URL up to its path.
     pub(crate) fn origin_url(&self) -> String {
         let (scheme, port) = (self.scheme(), self.written_port());
         match (&self.zone, self.host.strip_suffix(']')) {
@@ -96,7 +97,7 @@ impl Target {
         if self.secure { "wss" } else { "ws" }
     }
 
-    /// Whether both lead to one server by one way.
+    /// Returns whether both have the same scheme, host, zone and port.
     pub(crate) fn is_same_origin(&self, other: &Self) -> bool {
         let place = |target: &Self| (target.secure, target.port);
         place(self) == place(other) && self.host == other.host && self.zone == other.zone
@@ -112,8 +113,8 @@ impl Target {
 
 impl Credentials {
     fn parse(userinfo: &str) -> Result<Self, RequestError> {
-        // Other characters make other parsers find another host: to browsers a
-        // backslash ends the authority.
+        // Other parsers find another host with other characters: browsers end
+        // the authority at a backslash.
         if !USERINFO.holds_all(userinfo.as_bytes()) {
             return Err(RequestError::InvalidCharacter);
         }
@@ -131,17 +132,18 @@ impl Credentials {
     }
 }
 
-/// Splits and checks `host[:port]`; an empty port means the default one
-/// (RFC 3986 §3.2.3). The zone of an IPv6 address stands apart.
+/// Splits and checks `host[:port]`. An empty port means the default one (RFC
+/// 3986 §3.2.3). Returns the zone of an IPv6 address apart.
 fn split_authority(text: &str) -> Result<(String, Option<String>, Option<u16>), RequestError> {
-    // §11.1 asks for the IDNA form; turning a name into it needs tables that
-    // this crate does not carry, and sending it raw is forbidden.
+    // §11.1 asks for the IDNA form and forbids the raw name. The conversion
+    // needs tables that this crate does not include.
     if !text.is_ascii() {
         return Err(RequestError::NonAsciiHost);
     }
     let (host, zone, port) = if let Some(rest) = text.strip_prefix('[') {
         let (literal, port) = rest.split_once(']').ok_or(RequestError::InvalidHost)?;
-        // RFC 6874 §2. Names of interfaces with other characters have a number.
+        // RFC 6874 §2. Interfaces whose names have other characters can be
+        // given by number.
         let (address, zone) = match literal.split_once("%25") {
             Some((_, zone)) if zone.is_empty() || !HOST.holds_all(zone.as_bytes()) => {
                 return Err(RequestError::InvalidHost);
@@ -171,7 +173,8 @@ fn split_authority(text: &str) -> Result<(String, Option<String>, Option<u16>), 
     Ok((host.to_ascii_lowercase(), zone, port))
 }
 
-/// §3: the path, `/` when empty, and `?` with the query when there is one.
+/// Returns the resource name of §3: the path, `/` if empty, and `?` with the
+/// query if there is one.
 fn resource_name(text: &str) -> Result<String, RequestError> {
     let (path, query) = text.split_once('?').unwrap_or((text, ""));
     let mut resource = String::with_capacity(text.len() + 1);
@@ -186,8 +189,8 @@ fn resource_name(text: &str) -> Result<String, RequestError> {
     Ok(resource)
 }
 
-/// §11.1: what a URL cannot carry is percent-encoded as UTF-8. What is encoded
-/// already stays as it is.
+/// §11.1: percent-encodes as UTF-8 what is not allowed in a URL. What is
+/// already encoded is kept.
 fn encode(out: &mut String, text: &str) -> Result<(), RequestError> {
     let mut rest = text.as_bytes();
     while let [byte, tail @ ..] = rest {
@@ -238,5 +241,5 @@ fn hex_digit(value: u8) -> char {
         .to_ascii_uppercase()
 }
 
-/// RFC 3986 §3.2.1; a percent sign is looked at when it is decoded.
+/// RFC 3986 §3.2.1. A percent sign is checked by the decoder.
 static USERINFO: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=:%");

@@ -1,5 +1,5 @@
-//! The client's side when an HTTP library writes the request and reads the
-//! answer.
+//! The client's handshake by an HTTP library, which writes the request and
+//! reads the response.
 
 use bytes::Bytes;
 use http::header::HeaderValue;
@@ -15,10 +15,9 @@ use crate::error::Refusal;
 use crate::http::headers::Headers;
 
 impl ClientRequest {
-    /// Makes the request for an HTTP library to write: what
-    /// [`ClientHandshake`](crate::ClientHandshake) writes itself, with the path
-    /// as its URI and the host in `Host`. The answer goes to the
-    /// [`ResponseCheck`].
+    /// Returns the request for an HTTP library to send: the one that
+    /// [`ClientHandshake`](crate::ClientHandshake) writes, with the path as its
+    /// URI and the host in `Host`. Pass the response to the [`ResponseCheck`].
     ///
     /// `nonce` must be 16 fresh random bytes for every request (§4.1 item 7).
     ///
@@ -59,19 +58,19 @@ impl ClientRequest {
     }
 }
 
-/// Judges the answer to a request of [`ClientRequest::into_http`].
+/// Checks the response to a request of [`ClientRequest::into_http`].
 #[derive(Debug)]
 pub struct ResponseCheck {
     offers: Offers,
 }
 
 impl ResponseCheck {
-    /// Checks an answer that an HTTP library has parsed, by the rules of
+    /// Checks a response that an HTTP library has parsed, by the rules of
     /// [`ClientHandshake`](crate::ClientHandshake).
     ///
-    /// `leftover` is empty: what came behind the answer is with the library.
-    /// Another final answer than 101 is [`HandshakeError::Refused`] with the
-    /// status and the headers; its body is left in `response`.
+    /// `leftover` is empty: the library has the bytes after the response. Any
+    /// final response other than 101 is [`HandshakeError::Refused`] with the
+    /// status and the headers; its body stays in `response`.
     pub fn check<B>(self, response: &Response<B>) -> Result<ClientAccepted, HandshakeError> {
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(HandshakeError::Refused(Box::new(Refusal {

@@ -1,4 +1,4 @@
-//! Errors of the caller, found before a byte is sent.
+//! Errors of the caller, found before anything is sent.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -8,16 +8,16 @@ use http::header::HeaderName;
 
 use crate::error::ExtensionError;
 
-/// A header that the caller wanted to send and that cannot be sent.
+/// Why a header of the caller cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeaderError {
     /// The name is not a token.
     InvalidName,
-    /// The value holds CR, LF, NUL or another control character, or that of
-    /// `Host` is not a host with an optional port.
+    /// The value contains CR, LF, NUL or another control character, or the
+    /// value of `Host` is not a host with an optional port.
     InvalidValue,
-    /// The handshake writes this header itself; where there is a choice, it has
+    /// The handshake writes this header itself. If it can be configured, it has
     /// a method of its own.
     Reserved(HeaderName),
 }
@@ -34,7 +34,7 @@ impl fmt::Display for HeaderError {
 
 impl Error for HeaderError {}
 
-/// The caller asked for a client request that cannot be sent.
+/// Why a client request cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestError {
@@ -42,21 +42,23 @@ pub enum RequestError {
     Scheme,
     /// The URL has no host.
     EmptyHost,
-    /// The host has characters that a host name or IP literal cannot have.
+    /// The host has characters that are not allowed in a host name or IP
+    /// literal.
     InvalidHost,
-    /// The host is not ASCII: give its IDNA form (`xn--...`) (§11.1).
+    /// The host is not ASCII. Pass its IDNA form (`xn--...`) (§11.1).
     NonAsciiHost,
     /// The port is not a number from 1 to 65535.
     InvalidPort,
-    /// The URL has a fragment, which a WebSocket URL never has (§3). A literal
-    /// `#` is written `%23`.
+    /// The URL has a fragment, which WebSocket URLs do not have (§3). Write a
+    /// literal `#` as `%23`.
     Fragment,
-    /// A blank, a control character, a `%` without two hexadecimal digits, a
-    /// character in the user name or password that must be percent-encoded there,
-    /// or a backslash in a `Location`.
+    /// The URL has a blank, a control character, a `%` without two hexadecimal
+    /// digits, a character in the user name or password that must be
+    /// percent-encoded, or a backslash in a `Location`.
     InvalidCharacter,
-    /// The user name holds a colon or a control character, or the password a
-    /// control character: HTTP basic authentication cannot carry them.
+    /// The user name contains a colon or a control character, or the password
+    /// contains a control character. HTTP basic authentication does not support
+    /// them.
     InvalidCredentials,
     /// The method of the given `http::Request` is not GET.
     Method,
@@ -112,14 +114,14 @@ impl From<ExtensionError> for RequestError {
     }
 }
 
-// For `impl TryInto<ClientRequest>`, which a `ClientRequest` satisfies itself.
+// For `impl TryInto<ClientRequest>`, which `ClientRequest` implements too.
 impl From<Infallible> for RequestError {
     fn from(never: Infallible) -> Self {
         match never {}
     }
 }
 
-/// The caller asked for an answer that a server must not send.
+/// Why a server's response cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -129,11 +131,11 @@ pub enum BuildError {
     ProtocolNotOffered,
     /// The client did not offer this extension (§4.2.2 item 5.6).
     ExtensionNotOffered,
-    /// The extension is already in the answer.
+    /// The extension was already accepted.
     ExtensionRepeated,
     /// The extension breaks the grammar of §9.1.
     Extension(ExtensionError),
-    /// The status is not a final one: 1xx, 101 above all, cannot refuse.
+    /// The status is 1xx, which cannot refuse a request.
     InterimStatus,
 }
 

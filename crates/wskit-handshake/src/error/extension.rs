@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-/// What is wrong with a list of extensions.
+/// Why a list of extensions is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExtensionError {
@@ -13,11 +13,11 @@ pub enum ExtensionError {
     Name,
     /// The name of a parameter is missing or not a token.
     ParamName,
-    /// A value is missing after `=` or is, unquoted, not a token.
+    /// The value after `=` is missing or, unquoted, is not a token.
     ParamValue,
-    /// A quoted value does not end.
+    /// A quoted value has no closing quote.
     UnclosedQuote,
-    /// Something other than `,` or `;` follows a name or value.
+    /// A name or value is followed by something other than `,` or `;`.
     Separator,
 }
 

@@ -7,10 +7,10 @@ use crate::error::ExtensionError;
 use crate::error::NotHttp;
 use crate::error::Refusal;
 
-/// The peer did not open a WebSocket.
+/// Why the opening handshake failed.
 ///
-/// A server sends the bytes of [`rejection`](Self::rejection), when there is
-/// one, and closes; a client closes.
+/// A server sends the bytes of [`rejection`](Self::rejection), if there is one,
+/// and closes the connection. A client closes it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum HandshakeError {
@@ -30,30 +30,31 @@ pub enum HandshakeError {
     Malformed(HeadFault),
     /// The HTTP version is not 1.1, which an upgrade needs (§4.1, §4.2.1).
     HttpVersion,
-    /// A header that may stand only once came twice (§11.3; RFC 9112 §3.2 for
-    /// Host). Holds its name.
+    /// A header that is allowed only once appeared more than once (§11.3; RFC
+    /// 9112 §3.2 for Host). Contains its name.
     DuplicateHeader(&'static str),
     /// No `Upgrade` header (§4.2.1 item 3, §4.1 response item 2).
     MissingUpgrade,
     /// The `Upgrade` header does not name `websocket`.
     InvalidUpgrade,
-    /// No `Connection` header (§4.2.1 item 4, §4.1 response item 3). A proxy in
-    /// between that does not know upgrades drops it.
+    /// No `Connection` header (§4.2.1 item 4, §4.1 response item 3). Proxies
+    /// that do not support upgrades remove it.
     MissingConnection,
-    /// The `Connection` header does not hold the token `Upgrade`.
+    /// The `Connection` header does not contain the token `Upgrade`.
     InvalidConnection,
     /// The `Sec-WebSocket-Extensions` header breaks the grammar of §9.1.
     InvalidExtensions(ExtensionError),
     /// The stream ended before the handshake was complete.
     UnexpectedEof {
-        /// How many bytes of the unfinished head had arrived; 0 when the peer
-        /// hung up without a word, as port scanners and health checks do.
+        /// The number of bytes received of the incomplete head. 0 means that
+        /// the peer closed without sending anything, as port scanners and
+        /// health checks do.
         received: usize,
     },
-    /// The caller's mistake: `receive` after the handshake was done.
+    /// A caller's mistake: `receive` was called after the end of the handshake.
     Finished,
 
-    /// Server: an upgrade with another method than GET (§4.2.1 item 1).
+    /// Server: an upgrade request whose method is not GET (§4.2.1 item 1).
     Method,
     /// Server: the request target is neither a path nor an absolute http URI.
     InvalidTarget,
@@ -63,8 +64,8 @@ pub enum HandshakeError {
     InvalidHost,
     /// Server: no `Sec-WebSocket-Key` header (§4.2.1 item 5).
     MissingKey,
-    /// Server: the key is not 22 characters of base64 and `==`, the form of 16
-    /// bytes.
+    /// Server: the key does not consist of 22 characters of base64 and `==`,
+    /// the form of 16 bytes.
     InvalidKey,
     /// Server: no `Sec-WebSocket-Version` header (§4.2.1 item 6).
     MissingVersion,
@@ -72,35 +73,35 @@ pub enum HandshakeError {
     UnsupportedVersion,
     /// Server: the `Sec-WebSocket-Protocol` header is not a list of tokens.
     InvalidProtocols,
-    /// Server: the upgrade request announces a body, the raw material of
+    /// Server: the upgrade request announces a body, which can be used for
     /// request smuggling.
     RequestBody,
 
-    /// Client: the server does not speak HTTP. Inside is what it answered: the URL
-    /// has the wrong port, or `ws` for `wss`.
+    /// Client: the server does not speak HTTP. Contains the beginning of its response. Typical
+    /// causes are a wrong port, or `ws` instead of `wss`.
     NotHttp(NotHttp),
-    /// Client: the server answered with another status than 101. Status,
-    /// headers and the beginning of the body are inside.
+    /// Client: the server responded with a status other than 101. Contains
+    /// status, headers and the beginning of the body.
     Refused(Box<Refusal>),
-    /// Client: more 1xx answers than
+    /// Client: more 1xx responses than
     /// [`max_interim_responses`](crate::HeadLimits::max_interim_responses).
     TooManyInterimResponses {
-        /// The limit in answers.
+        /// The limit in responses.
         limit: usize,
     },
     /// Client: no `Sec-WebSocket-Accept` header (§4.1 response item 4).
     MissingAccept,
-    /// Client: the accept value does not belong to the key that was sent.
+    /// Client: the accept value does not match the key that was sent.
     InvalidAccept,
-    /// Client: the server chose a subprotocol that was not offered (§4.1
+    /// Client: the server selected a subprotocol that was not offered (§4.1
     /// response item 6).
     ProtocolNotOffered,
-    /// Client: the server named an extension that was not offered (§4.1
-    /// response item 5). Names compare exactly, with their case.
+    /// Client: the server selected an extension that was not offered (§4.1
+    /// response item 5). Names are case-sensitive.
     ExtensionNotOffered,
-    /// Client: the server named one extension twice.
+    /// Client: the server selected an extension twice.
     ExtensionRepeated,
-    /// Client: the 101 announces a body by a `Content-Length` other than 0.
+    /// Client: the 101 announces a body with a `Content-Length` other than 0.
     ResponseBody,
 }
 
@@ -173,24 +174,25 @@ impl Error for HandshakeError {
     }
 }
 
-/// How a head departs from HTTP/1.x. Reading it more kindly would let two
-/// machines on the path read two different requests.
+/// How a head violates HTTP/1.x. Leniency is not safe: two machines on the path
+/// could read two different requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeadFault {
-    /// Server: the first byte cannot begin a request; 0x16 is the TLS handshake
-    /// of a client that dialled the plain port.
+    /// Server: the first byte cannot begin a request. 0x16 is the TLS handshake
+    /// of a client that connected to the port without TLS.
     NotHttp,
-    /// A blank line before the first line.
+    /// There is a blank line before the first line.
     LeadingBlankLine,
-    /// A line that ends in LF without CR.
+    /// A line ends in LF without CR.
     BareLf,
-    /// The request line or status line.
+    /// The request line or status line is invalid.
     StartLine,
-    /// A header name: not a token, empty, a blank before the colon, or a folded
-    /// line.
+    /// A header name is invalid: not a token, empty, followed by a blank, or
+    /// part of a folded line.
     HeaderName,
-    /// A header value: a control character such as NUL, or a CR without LF.
+    /// A header value is invalid: it contains a control character such as NUL,
+    /// or a CR without LF.
     HeaderValue,
 }
 

@@ -1,7 +1,8 @@
-//! What can go wrong, by whose fault.
+//! Errors of the handshake.
 //!
-//! [`HandshakeError`] is the peer's doing. [`RequestError`] and [`BuildError`]
-//! are the caller's, and are reported before a byte leaves.
+//! [`HandshakeError`] is caused by the peer. [`RequestError`] and
+//! [`BuildError`] are caused by the caller and are returned before anything is
+//! sent.
 
 mod caller;
 mod extension;

@@ -1,12 +1,12 @@
-//! What a server that does not speak HTTP begins with.
+//! The response of a server that does not speak HTTP.
 
 use std::fmt;
 
-/// The beginning of an answer that is not HTTP.
+/// The beginning of a response that is not HTTP.
 ///
-/// The first byte that HTTP cannot have at its place ends the handshake. What is
-/// here is all that had come with it, up to 64 bytes: of a greeting that comes
-/// byte by byte it is the start only.
+/// The handshake ends at the first byte that cannot be HTTP. This type holds
+/// what had been received by then, at most 64 bytes. If the response arrives
+/// byte by byte, it holds only its start.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NotHttp {
     start: Vec<u8>,
@@ -20,13 +20,13 @@ impl NotHttp {
         }
     }
 
-    /// Returns the first bytes of the answer: one at least, 64 at most.
+    /// Returns the first bytes of the response, between 1 and 64.
     pub fn bytes(&self) -> &[u8] {
         &self.start
     }
 
-    /// Returns what these bytes look like, if that is known: `SSH`, `TLS`,
-    /// `HTTP/2`, `SMTP or FTP`, `POP3 or Redis`, `IMAP`. It is a guess for people.
+    /// Returns the protocol that these bytes look like, if known: `SSH`, `TLS`, `HTTP/2`, `SMTP or
+    /// FTP`, `POP3 or Redis`, `IMAP`. It is a guess, meant for error messages.
     pub fn looks_like(&self) -> Option<&'static str> {
         match self.start.as_slice() {
             [0x15 | 0x16, ..] => Some("TLS"),

@@ -1,14 +1,14 @@
-//! The server's no, as the client sees it.
+//! A refusing response, received by a client.
 
 use bytes::Bytes;
 use http::header::{HeaderMap, LOCATION, SEC_WEBSOCKET_VERSION};
 use http::{Response, StatusCode};
 
-/// A final answer other than 101 (RFC 6455 §4.1: handle it as HTTP says).
+/// A final response other than 101 (RFC 6455 §4.1: handle it as HTTP says).
 ///
-/// Nothing is acted on: no redirect is followed (see
-/// [`ClientRequest::redirected_to`](crate::ClientRequest::redirected_to)), no
-/// password is asked for.
+/// It is only reported: redirects are not followed (see
+/// [`ClientRequest::redirected_to`](crate::ClientRequest::redirected_to)) and
+/// no password is requested.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Refusal {
@@ -16,17 +16,17 @@ pub struct Refusal {
     pub status: StatusCode,
     /// All headers.
     pub headers: HeaderMap,
-    /// The body as far as it has come, without its chunked encoding, up to
+    /// The body received so far, with its chunked encoding removed, up to
     /// [`max_body_bytes`](crate::HeadLimits::max_body_bytes).
     pub body: Bytes,
-    /// Whether `body` is the whole of it. Not so if it is longer than what is
-    /// kept, if the connection broke, or if it was no longer waited for.
+    /// Whether `body` is complete. It is not if it is longer than the limit, if
+    /// the connection broke, or if it was no longer waited for.
     pub body_is_complete: bool,
 }
 
 impl Refusal {
-    /// The WebSocket versions that the server would speak (§4.4), from one or
-    /// several header lines; what is not a version is skipped.
+    /// Returns the WebSocket versions that the server supports (§4.4), from one
+    /// or several header lines. Anything that is not a version is skipped.
     pub fn supported_versions(&self) -> Vec<u8> {
         let lines = self.headers.get_all(SEC_WEBSOCKET_VERSION).iter();
         lines
@@ -36,12 +36,12 @@ impl Refusal {
             .collect()
     }
 
-    /// Where a redirect leads.
+    /// Returns the target of a redirect.
     pub fn location(&self) -> Option<&str> {
         self.headers.get(LOCATION)?.to_str().ok()
     }
 
-    /// The same in the types of the `http` crate.
+    /// Converts the refusal to a response of the `http` crate.
     pub fn into_http(self) -> Response<Bytes> {
         let mut response = Response::new(self.body);
         *response.status_mut() = self.status;

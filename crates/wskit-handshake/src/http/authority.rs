@@ -8,8 +8,8 @@ use core::net::Ipv6Addr;
 
 use crate::http::token::ByteSet;
 
-/// Splits `host [ ":" port ]`. The host is not empty; a port may be, which says
-/// the same as none (RFC 3986 §3.2.3).
+/// Splits `host [ ":" port ]`. The host is not empty. An empty port means no
+/// port (RFC 3986 §3.2.3).
 pub(crate) fn split_host(text: &str) -> Option<(&str, Option<u16>)> {
     let end = match text.strip_prefix('[') {
         Some(rest) => rest.find(']')? + 2,
@@ -33,7 +33,8 @@ pub(crate) fn split_host(text: &str) -> Option<(&str, Option<u16>)> {
     valid.then_some((host, port))
 }
 
-/// Whether both name one host and, where `default` stands for no port, one port.
+/// Returns whether both mean the same host and port. `default` replaces a
+/// missing port.
 pub(crate) fn is_same_place(one: &str, other: &str, default: u16) -> bool {
     let split = |text| split_host(text).map(|(host, port)| (host, port.unwrap_or(default)));
     match (split(one), split(other)) {
@@ -44,8 +45,8 @@ pub(crate) fn is_same_place(one: &str, other: &str, default: u16) -> bool {
     }
 }
 
-/// Whether `text` is `host [ ":" port ]` with a name or an IPv4 address for a
-/// host: the common forms, without a detour through `str`.
+/// Returns whether `text` is `host [ ":" port ]`, where the host is a name or
+/// an IPv4 address. It handles the common forms without a conversion to `str`.
 pub(crate) fn is_host_and_port(text: &[u8]) -> bool {
     let end = text.iter().position(|&byte| !HOST.holds(byte));
     match text.split_at_checked(end.unwrap_or(text.len())) {
@@ -63,7 +64,7 @@ pub(crate) fn is_host_and_port(text: &[u8]) -> bool {
     }
 }
 
-/// A port in decimal, 1 to 65535.
+/// Parses a decimal port, 1 to 65535.
 pub(crate) fn parse_port(digits: &str) -> Option<u16> {
     if digits.is_empty() || digits.len() > 5 || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -71,18 +72,19 @@ pub(crate) fn parse_port(digits: &str) -> Option<u16> {
     digits.parse().ok().filter(|&port| port != 0)
 }
 
-/// RFC 3986: `pchar`, `/` and `?`, the percent sign aside.
+/// Returns whether a path or query may contain `byte`: RFC 3986 `pchar`, `/` or
+/// `?`, except for the percent sign.
 pub(crate) fn is_resource_byte(byte: u8) -> bool {
     RESOURCE.holds(byte)
 }
 
-/// §3: 80 for ws, 443 for wss.
+/// Returns the default port (§3): 80 for ws, 443 for wss.
 pub(crate) fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
 
-/// What a registered name is made of in practice: RFC 3986's unreserved set.
-/// Percent-encoding and `!$&'()*+,;=` have no meaning to DNS.
+/// The bytes of a registered name in practice: RFC 3986's unreserved set.
+/// Percent-encoding and `!$&'()*+,;=` have no meaning in DNS.
 pub(crate) static HOST: ByteSet = ByteSet::alphanumeric_and(b"-._~");
 
 static RESOURCE: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=:@/?");

@@ -1,4 +1,4 @@
-//! The grammar of `Sec-WebSocket-Extensions` (RFC 6455 §9.1), read and written.
+//! The grammar of `Sec-WebSocket-Extensions` (RFC 6455 §9.1).
 #![allow(
     clippy::arithmetic_side_effects,
     reason = "positions and counts within one text"
@@ -10,11 +10,10 @@ use std::fmt;
 use crate::error::ExtensionError;
 use crate::http::token::{is_token, is_token_byte};
 
-/// A list of extensions with their parameters, checked against the grammar.
+/// A valid list of extensions with their parameters.
 ///
-/// Several header lines are equal to one line joined by commas (§9.1), so join
-/// them before parsing. Quoted values are unquoted and unescaped while parsing,
-/// so that the iterators lend plain `&str`.
+/// Several header lines mean the same as one line joined by commas (§9.1). Join
+/// them before parsing. Quoted values are unquoted and unescaped while parsing.
 ///
 /// ```
 /// let list = wskit_handshake::ExtensionList::parse(r#"a; x=1; y, b; z="2""#)?;
@@ -29,10 +28,10 @@ pub struct ExtensionList<'a> {
 }
 
 impl<'a> ExtensionList<'a> {
-    /// Checks the value of a header. One pass, whatever the input.
+    /// Parses a header value, in one pass for any input.
     ///
-    /// Blanks around `,`, `;` and `=` are skipped, and so are empty elements of
-    /// the list, of which one at least must not be empty.
+    /// Blanks around `,`, `;` and `=` are skipped, and so are empty elements.
+    /// At least one element must not be empty.
     pub fn parse(value: &'a str) -> Result<Self, ExtensionError> {
         let text = match unquote(value.as_bytes())? {
             None => Cow::Borrowed(value),
@@ -42,30 +41,30 @@ impl<'a> ExtensionList<'a> {
         Ok(Self { text })
     }
 
-    /// The extensions in their order, which is an order of preference in an
-    /// offer and an order of operations in an answer.
+    /// Returns the extensions in order: the order of preference in an offer,
+    /// and the order of application in a response.
     pub fn iter(&self) -> Extensions<'_> {
         Extensions { rest: &self.text }
     }
 
-    /// Whether there is no extension (a list that was never parsed).
+    /// Returns whether the list is empty. A parsed list never is.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
-    /// The list as text, unquoted.
+    /// Returns the list as text, unquoted.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Copies what is borrowed.
+    /// Returns a list that owns its text.
     pub fn into_owned(self) -> ExtensionList<'static> {
         ExtensionList {
             text: Cow::Owned(self.text.into_owned()),
         }
     }
 
-    /// A list from text that this crate has written or checked.
+    /// Creates a list from text that this crate has written or checked.
     pub(crate) fn from_checked(text: Cow<'a, str>) -> Self {
         Self { text }
     }
@@ -80,8 +79,8 @@ impl<'a> IntoIterator for &'a ExtensionList<'_> {
     }
 }
 
-/// Two lists are equal when they name the same extensions with the same
-/// parameters in the same order, however they were written.
+/// Lists are equal if they have the same extensions with the same parameters in
+/// the same order, regardless of blanks and quotes.
 impl PartialEq for ExtensionList<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
@@ -98,7 +97,7 @@ pub struct Extensions<'a> {
 }
 
 impl<'a> Extensions<'a> {
-    /// Iterates over checked, unquoted text.
+    /// Creates an iterator over checked, unquoted text.
     pub(crate) fn new(text: &'a str) -> Self {
         Self { rest: text }
     }
@@ -125,7 +124,7 @@ impl<'a> Iterator for Extensions<'a> {
     }
 }
 
-/// One extension with its parameters. Displays as it is written in a header.
+/// One extension with its parameters. `Display` writes it as in a header.
 #[derive(Debug, Clone, Copy)]
 pub struct Extension<'a> {
     name: &'a str,
@@ -133,12 +132,13 @@ pub struct Extension<'a> {
 }
 
 impl<'a> Extension<'a> {
-    /// The name, as it was written: registered names are compared exactly.
+    /// Returns the name as written. Names are case-sensitive.
     pub fn name(&self) -> &'a str {
         self.name
     }
 
-    /// The parameters in their order: `(name, value)`, values unquoted.
+    /// Returns the parameters in order as `(name, value)`, with values
+    /// unquoted.
     pub fn params(&self) -> ExtensionParams<'a> {
         ExtensionParams { rest: self.params }
     }
@@ -187,10 +187,10 @@ impl<'a> Iterator for ExtensionParams<'a> {
     }
 }
 
-/// Appends one extension to a header value, after a comma when `out` is not
-/// empty. `out` is unchanged on an error.
+/// Appends one extension to a header value, after a comma if `out` is not
+/// empty. On an error `out` is unchanged.
 ///
-/// Values are written as tokens, never quoted, as a value is a token even when
+/// Values are written as tokens without quotes: a value must be a token even if
 /// it is quoted (§9.1).
 pub fn write_extension<'a>(
     out: &mut String,
@@ -229,12 +229,12 @@ fn append<'a>(
     Ok(())
 }
 
-/// Checks a list and takes its quotes off; `None` when it has none.
+/// Checks a list and removes its quotes. Returns `None` if it has none.
 pub(crate) fn unquote(list: &[u8]) -> Result<Option<Vec<u8>>, ExtensionError> {
     Parser { text: list, at: 0 }.list()
 }
 
-/// A cursor that only moves forward, which makes every parse linear.
+/// A parser whose cursor only moves forward, so that parsing takes linear time.
 struct Parser<'a> {
     text: &'a [u8],
     at: usize,
@@ -339,11 +339,11 @@ impl Parser<'_> {
     }
 }
 
-/// The text with its quotes taken off, made only when there are any.
+/// The text without quotes. Filled only if there are quotes.
 #[derive(Default)]
 struct Unquoted {
     text: Vec<u8>,
-    /// How far the source has been copied; 0 while nothing was quoted.
+    /// How far the source has been copied. 0 if there were no quotes.
     copied: usize,
 }
 

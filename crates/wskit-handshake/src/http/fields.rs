@@ -1,4 +1,4 @@
-//! The headers that a handshake looks at.
+//! Collects the headers that matter to a handshake.
 #![allow(clippy::arithmetic_side_effects, reason = "counts lines of one head")]
 
 use std::borrow::Cow;
@@ -8,8 +8,8 @@ use httparse::Header;
 use crate::error::HandshakeError;
 use crate::http::token::trim_blanks;
 
-/// What is known of each header that a handshake looks at: a [`Field`] for a
-/// parsed head, or the value alone on the fast path.
+/// The headers that matter to a handshake. `F` is a [`Field`] for a parsed
+/// head, or only the value on the fast path.
 #[derive(Default)]
 pub(crate) struct Fields<F> {
     pub(crate) host: F,
@@ -26,12 +26,11 @@ pub(crate) struct Fields<F> {
 }
 
 impl<F> Fields<F> {
-    /// Returns the field of the header `name`, which holds no control
-    /// characters. `None` for every other header.
+    /// Returns the field of the header `name`, or `None` for any other header.
+    /// `name` must not contain control characters.
     #[inline]
     pub(crate) fn get_mut(&mut self, name: &[u8]) -> Option<&mut F> {
-        // The length excludes most names, so that headers of no interest cost
-        // one comparison.
+        // Most headers are excluded by the length of their name alone.
         Some(match name.len() {
             4 if is_name(name, b"host") => &mut self.host,
             6 if is_name(name, b"origin") => &mut self.origin,
@@ -72,7 +71,7 @@ pub(crate) fn is_name<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
     })
 }
 
-/// The header lines of one name: how many there are, and the first.
+/// The header lines with one name: their number and the first value.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Field<'a> {
     lines: usize,
@@ -93,7 +92,8 @@ impl<'a> Field<'a> {
         self.lines > 0
     }
 
-    /// The value of a header that stands at most once (RFC 6455 §11.3).
+    /// Returns the value of a header that is allowed at most once (RFC 6455
+    /// §11.3).
     #[inline]
     pub(crate) fn single(&self, name: &'static str) -> Result<Option<&'a [u8]>, HandshakeError> {
         match self.lines {
@@ -103,8 +103,8 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// All lines as one list, joined by commas if there are several (RFC 9110
-    /// §5.3); empty when there is none. `headers` are those that were counted.
+    /// Returns all lines as one list, joined by commas (RFC 9110 §5.3). Empty
+    /// if there is none. `headers` are those that were counted.
     pub(crate) fn list(&self, name: &str, headers: &[Header<'a>]) -> Cow<'a, [u8]> {
         if self.lines <= 1 {
             return Cow::Borrowed(self.first);
@@ -121,7 +121,7 @@ impl<'a> Field<'a> {
         Cow::Owned(joined)
     }
 
-    /// The line, when there is exactly one.
+    /// Returns the value if there is exactly one line.
     #[inline]
     pub(crate) fn only(&self) -> Option<&'a [u8]> {
         (self.lines == 1).then_some(self.first)

@@ -1,8 +1,8 @@
-//! Collects a head until its blank line, looking at each byte once, then has it
-//! parsed once.
+//! Collects a head up to its blank line. Each byte is examined once, and the
+//! head is parsed once.
 //!
-//! Parsers that start again with every read take quadratic time for a head that
-//! comes in small pieces (RUSTSEC-2023-0065).
+//! A parser that starts over with every read takes quadratic time for a head
+//! that arrives in small pieces (RUSTSEC-2023-0065).
 #![allow(
     clippy::arithmetic_side_effects,
     reason = "positions within what was received, which the limits bound, and a counter of 64 bits"
@@ -17,34 +17,34 @@ use crate::error::{HandshakeError, HeadFault};
 use crate::http::limits::HeadLimits;
 use crate::http::token::is_token_byte;
 
-/// The bytes of an unfinished head and where the search for its end stands.
+/// The bytes of an incomplete head and the position of the search for its end.
 #[derive(Debug)]
 pub(crate) struct HeadBuffer {
     kind: Kind,
     bytes: Vec<u8>,
-    /// Where the unfinished line begins.
+    /// Where the incomplete line begins.
     line_start: usize,
-    /// Finished lines, the first one included.
+    /// The number of complete lines, including the first one.
     lines: usize,
-    /// Bytes looked at, for the tests.
+    /// The number of examined bytes, for tests.
     work: u64,
 }
 
-/// Whose head it is.
+/// Whether the head is a request or a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Request,
     Response,
 }
 
-/// A head with its blank line, and how many header lines it has.
+/// A complete head including its blank line, and its number of header lines.
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) bytes: Vec<u8>,
     pub(crate) headers: usize,
 }
 
-/// A complete head, and how much of the input belonged to it.
+/// A complete head, and the number of input bytes that belonged to it.
 pub(crate) type Complete = Option<(Head, usize)>;
 
 impl HeadBuffer {
@@ -58,9 +58,9 @@ impl HeadBuffer {
         }
     }
 
-    /// Takes what belongs to the head. `Some` holds the head and how many of
-    /// `input`'s bytes it took; the others are left to the caller. After a head
-    /// the buffer is ready for the next one.
+    /// Takes the bytes that belong to the head. Returns the complete head and
+    /// how many bytes of `input` it took; the rest is left to the caller. After
+    /// a complete head the buffer is ready for the next one.
     pub(crate) fn receive(
         &mut self,
         input: &[u8],
@@ -73,7 +73,7 @@ impl HeadBuffer {
 
         let end = self.find_end(window, limits)?;
         if let Some(end) = end {
-            // The search stopped at `end`, the rest of the word aside.
+            // The search stopped at `end`, apart from the rest of a word.
             self.work -= (window.len() - end) as u64;
             let mut bytes = std::mem::take(&mut self.bytes);
             bytes.extend_from_slice(window.get(..end).unwrap_or_default());
@@ -92,7 +92,7 @@ impl HeadBuffer {
         Ok(None)
     }
 
-    /// How many bytes of an unfinished head are held.
+    /// Returns how many bytes of an incomplete head are held.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
@@ -101,13 +101,13 @@ impl HeadBuffer {
         self.work
     }
 
-    /// Counts bytes that were looked at elsewhere.
+    /// Counts bytes that were examined elsewhere.
     pub(crate) fn add_work(&mut self, bytes: usize) {
         self.work += bytes as u64;
     }
 
-    /// Finds the byte after the blank line, eight bytes at a time: only LF is
-    /// looked for, and whatever else a line must not hold is left to the parser.
+    /// Finds the byte after the blank line, eight bytes at a time. It searches
+    /// only for LF and leaves other invalid bytes to the parser.
     fn find_end(
         &mut self,
         window: &[u8],
@@ -135,7 +135,8 @@ impl HeadBuffer {
         Ok(None)
     }
 
-    /// Counts the line whose LF is `window[lf]`. True for the blank line.
+    /// Counts the line whose LF is `window[lf]`. Returns whether it is the
+    /// blank line.
     #[inline]
     fn end_line(
         &mut self,
@@ -149,13 +150,13 @@ impl HeadBuffer {
             Some(before) => window.get(before),
             None => self.bytes.last(),
         };
-        // RFC 9112 §2.2 lets a recipient take a bare LF for a line end. Two
-        // machines that differ on it read two different requests.
+        // RFC 9112 §2.2 allows a bare LF as a line end. Machines that differ on
+        // this read different requests.
         if length == 0 || before != Some(&b'\r') {
             return Err(HandshakeError::Malformed(HeadFault::BareLf));
         }
         if length == 1 {
-            // Not the first line: that does not begin with CR.
+            // This is not the first line, which does not begin with CR.
             return Ok(true);
         }
         self.lines += 1;
@@ -168,8 +169,8 @@ impl HeadBuffer {
         Ok(false)
     }
 
-    /// Refuses what cannot begin a head, at its first wrong byte: a peer that
-    /// speaks another protocol may never send a blank line.
+    /// Refuses a head at its first wrong byte: a peer that speaks another
+    /// protocol may never send a blank line.
     fn check_start(&self, input: &[u8]) -> Result<(), HandshakeError> {
         let at = self.bytes.len();
         if let (0, Some(&first)) = (at, input.first()) {
@@ -196,8 +197,8 @@ impl HeadBuffer {
 }
 
 impl Head {
-    /// Runs `parse` with room for exactly the headers that came: on the stack
-    /// for an ordinary head, so that it costs no allocation.
+    /// Runs `parse` with room for `headers` headers. A head of usual size uses
+    /// the stack and costs no allocation.
     pub(crate) fn with_storage<'b, T>(
         headers: usize,
         parse: impl FnOnce(&mut [MaybeUninit<Header<'b>>]) -> T,
@@ -212,7 +213,7 @@ impl Head {
     }
 }
 
-/// A part of a head, kept as offsets so that the head can be moved.
+/// A part of a head, stored as offsets so that the head can be moved.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Span {
     start: u32,
@@ -220,7 +221,8 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// Where `part` lies in `head`; empty when it does not.
+    /// Returns the position of `part` in `head`. Empty if it is not a part of
+    /// it.
     #[inline]
     pub(crate) fn of(part: &[u8], head: &[u8]) -> Self {
         let start = part.as_ptr().addr().wrapping_sub(head.as_ptr().addr());
@@ -238,7 +240,7 @@ impl Span {
     }
 }
 
-/// Says which rule of HTTP the parser found broken.
+/// Converts an error of the parser.
 pub(crate) fn parse_error(error: httparse::Error) -> HandshakeError {
     HandshakeError::Malformed(match error {
         httparse::Error::Version => return HandshakeError::HttpVersion,
@@ -248,7 +250,7 @@ pub(crate) fn parse_error(error: httparse::Error) -> HandshakeError {
     })
 }
 
-/// Sets the top bit of every byte that is LF, exactly: no bit for another byte.
+/// Sets the top bit of exactly those bytes that are LF.
 #[inline]
 fn line_feeds(word: u64) -> u64 {
     const LOW: u64 = u64::from_ne_bytes([0x7F; 8]);
@@ -256,12 +258,12 @@ fn line_feeds(word: u64) -> u64 {
     !(((zero_where_lf & LOW) + LOW) | zero_where_lf | LOW)
 }
 
-/// The length that a header name must not reach: `http::HeaderName` holds less.
+/// `http::HeaderName` takes only names shorter than this.
 pub(crate) const MAX_NAME: usize = 65_535;
 
 const ON_STACK: usize = 32;
 
-/// What every response of HTTP/1 begins with.
+/// The beginning of every HTTP/1 response.
 const START: &[u8] = b"HTTP/1.";
-/// The length of what every response of HTTP begins with.
+/// The length of the beginning of any HTTP response.
 const NAME: usize = "HTTP/".len();

@@ -1,14 +1,14 @@
-//! Header lines, as they are written.
+//! Writes and checks header lines.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use httparse::Header;
 
 use crate::error::{HandshakeError, HeadFault, HeaderError};
 
-/// Writes a line with the first letter of each word of its name in capitals.
+/// Writes a header line and capitalizes the words of its name.
 ///
-/// Names ignore case (RFC 9110 §5.1), and the `http` crate has them in lower
-/// case only. Some servers and clients look for the usual spelling all the same.
+/// Names are case-insensitive (RFC 9110 §5.1), and the `http` crate keeps them
+/// in lower case. Some servers and clients still expect the usual spelling.
 pub(crate) fn write_header(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
     let mut words = name.as_str().split('-');
     write_word(out, words.next().unwrap_or_default());
@@ -19,7 +19,7 @@ pub(crate) fn write_header(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderV
     write_value(out, value);
 }
 
-/// Writes a line with its name as it is.
+/// Writes a header line with its name in lower case.
 pub(crate) fn write_plain_header(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
     out.extend_from_slice(name.as_str().as_bytes());
     write_value(out, value);
@@ -41,7 +41,7 @@ fn write_word(out: &mut Vec<u8>, word: &str) {
     }
 }
 
-/// Converts a header and refuses those that are not the caller's to set.
+/// Converts a header and refuses those that only the handshake may set.
 pub(crate) fn checked_header<N, V>(
     name: N,
     value: V,
@@ -68,7 +68,7 @@ where
     Ok((name, value))
 }
 
-/// Refuses the headers that are not the caller's to set.
+/// Refuses the headers that only the handshake may set.
 pub(crate) fn check_name(name: &HeaderName) -> Result<(), HeaderError> {
     let reserved = matches!(
         name.as_str(),
@@ -80,7 +80,7 @@ pub(crate) fn check_name(name: &HeaderName) -> Result<(), HeaderError> {
     Ok(())
 }
 
-/// Parsed headers in the map of the `http` crate.
+/// Converts parsed headers to the map of the `http` crate.
 pub(crate) fn header_map(headers: &[Header<'_>]) -> Result<HeaderMap, HandshakeError> {
     let bad_name = HandshakeError::Malformed(HeadFault::HeaderName);
     let mut map = HeaderMap::new();
@@ -93,5 +93,5 @@ pub(crate) fn header_map(headers: &[Header<'_>]) -> Result<HeaderMap, HandshakeE
     Ok(map)
 }
 
-/// Words that have more than one capital.
+/// Words with more than one capital letter.
 const SPELLINGS: [&str; 5] = ["WebSocket", "WWW", "ETag", "TE", "DNT"];

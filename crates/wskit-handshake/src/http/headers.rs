@@ -1,4 +1,4 @@
-//! The header lines of a head that was checked before.
+//! The header lines of a checked head.
 #![allow(
     clippy::arithmetic_side_effects,
     reason = "the place after a byte that was found"
@@ -11,15 +11,17 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::http::token::trim_blanks;
 
-/// Iterator over the headers of an [`UpgradeRequest`]: `(name, value)`.
+/// Iterator over the headers of an [`UpgradeRequest`](crate::UpgradeRequest):
+/// `(name, value)`.
 #[derive(Clone)]
 pub struct Headers<'a> {
-    /// Lines of a head that the parser has accepted.
+    /// The remaining lines of a head that the parser has accepted.
     rest: &'a [u8],
 }
 
 impl<'a> Headers<'a> {
-    /// Those of a head that was checked or written here.
+    /// Creates an iterator over the headers of a head that was checked or
+    /// written by this crate.
     pub(crate) fn of_head(head: &'a [u8]) -> Self {
         let mut headers = Self { rest: head };
         headers.next_line(); // the request line or status line
@@ -33,14 +35,14 @@ impl<'a> Headers<'a> {
                 HeaderName::from_bytes(name.as_bytes()),
                 HeaderValue::from_bytes(value),
             ) {
-                // Within `HeadLimits::max_headers`, which the map can hold.
+                // The map can hold `HeadLimits::max_headers`.
                 let _ = map.try_append(name, value);
             }
         }
         map
     }
 
-    /// Cuts off a line, without its CR LF.
+    /// Splits off a line and returns it without its CR LF.
     fn next_line(&mut self) -> &'a [u8] {
         let rest = self.rest;
         let end = rest.iter().position(|&byte| byte == b'\n');

@@ -1,4 +1,4 @@
-//! How much a peer may send before the handshake is over.
+//! Limits on the bytes before the end of a handshake.
 
 /// Limits on what one handshake reads. Every default is finite.
 ///

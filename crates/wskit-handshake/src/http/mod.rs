@@ -1,4 +1,4 @@
-//! What both ends know about HTTP: heads, headers and their grammar. No I/O.
+//! Heads, headers and their grammar, for both roles.
 
 pub(crate) mod authority;
 pub(crate) mod extensions;

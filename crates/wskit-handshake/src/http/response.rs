@@ -1,11 +1,11 @@
-//! Writes final responses.
+//! Writes final responses, after which the connection is closed.
 
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue, UPGRADE};
 
 use crate::http::header::write_header;
 
-/// Headers that say where a message ends, which only the writer knows.
+/// Returns whether a header frames a message, which is up to the writer.
 pub(crate) fn is_framing(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
@@ -31,12 +31,12 @@ pub(crate) fn write_final<'a>(
         upgrade |= name == UPGRADE;
         write_header(&mut out, name, value);
     }
-    // RFC 9110 §8.6: neither has a body, so neither says how long it is.
+    // RFC 9110 §8.6: these have no body and no Content-Length.
     let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if !bodiless {
         out.extend_from_slice(format!("Content-Length: {}\r\n", body.len()).as_bytes());
     }
-    // RFC 9110 §7.8: who sends Upgrade names it in Connection.
+    // RFC 9110 §7.8: a message with Upgrade names it in Connection.
     out.extend_from_slice(b"Connection: close");
     out.extend_from_slice(if upgrade { b", Upgrade" } else { b"" });
     out.extend_from_slice(b"\r\n\r\n");

@@ -1,4 +1,4 @@
-//! Tokens and comma lists, the small change of HTTP headers (RFC 9110 §5.6).
+//! Tokens and comma-separated lists (RFC 9110 §5.6).
 #![allow(
     clippy::arithmetic_side_effects,
     reason = "counts within one list, and a table made at compile time"
@@ -6,15 +6,15 @@
 
 use std::str;
 
-/// Whether `text` is a token: one or more visible ASCII characters without
-/// separators. Subprotocols, extensions and their parameters are tokens
-/// (RFC 6455 §4.1, item 10, and §9.1).
+/// Returns whether `text` is a token: one or more visible ASCII characters
+/// without separators. Subprotocols, extensions and their parameters are tokens
+/// (RFC 6455 §4.1 item 10 and §9.1).
 pub fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && TOKEN.holds_all(text)
 }
 
-/// Iterator over the subprotocols that a client offers, best first. Made by
-/// [`UpgradeRequest::protocols`](crate::UpgradeRequest::protocols).
+/// Iterator over the subprotocols that a client offers, in order of preference.
+/// Created by [`UpgradeRequest::protocols`](crate::UpgradeRequest::protocols).
 #[derive(Debug, Clone)]
 pub struct Protocols<'a> {
     /// A list that [`is_token_list`] has accepted.
@@ -41,8 +41,8 @@ impl<'a> Iterator for Protocols<'a> {
     }
 }
 
-/// Whether `list` is `1#token`: empty elements are skipped, but one token at
-/// least must remain (RFC 6455 §4.3, the `#rule` of HTTP).
+/// Returns whether `list` is `1#token`: empty elements are skipped, but at
+/// least one token must remain (RFC 6455 §4.3, the `#rule` of HTTP).
 pub(crate) fn is_token_list(mut list: &[u8]) -> bool {
     let mut tokens = 0;
     while !list.is_empty() {
@@ -58,7 +58,7 @@ pub(crate) fn is_token_list(mut list: &[u8]) -> bool {
     tokens > 0
 }
 
-/// Whether the comma list names `token`, ASCII case ignored.
+/// Returns whether the list contains `token`, ignoring ASCII case.
 pub(crate) fn list_names(mut list: &[u8], token: &[u8]) -> bool {
     while !list.is_empty() {
         if next_element(&mut list).eq_ignore_ascii_case(token) {
@@ -68,7 +68,7 @@ pub(crate) fn list_names(mut list: &[u8], token: &[u8]) -> bool {
     false
 }
 
-/// Cuts the first element off a comma list and trims the blanks around it.
+/// Splits off the first element of a list and trims its blanks.
 #[inline]
 fn next_element<'a>(list: &mut &'a [u8]) -> &'a [u8] {
     let end = list.iter().position(|&byte| byte == b',');
@@ -80,7 +80,7 @@ fn next_element<'a>(list: &mut &'a [u8]) -> &'a [u8] {
     trim_blanks(element)
 }
 
-/// Takes spaces and tabs, and nothing else, off both ends.
+/// Removes spaces and tabs, and nothing else, from both ends.
 #[inline]
 pub(crate) fn trim_blanks(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = text {
@@ -97,11 +97,11 @@ pub(crate) fn is_token_byte(byte: u8) -> bool {
     TOKEN.holds(byte)
 }
 
-/// A set of bytes with one look to find out.
+/// A set of bytes as a table.
 pub(crate) struct ByteSet([bool; 256]);
 
 impl ByteSet {
-    /// ASCII letters and digits, and the bytes of `others`.
+    /// Creates the set of ASCII letters, digits and the bytes of `others`.
     pub(crate) const fn alphanumeric_and(others: &[u8]) -> Self {
         let mut set = [false; 256];
         let mut byte = 0;
@@ -123,8 +123,8 @@ impl ByteSet {
         Self(set)
     }
 
-    /// Looks at all of them, as stopping at the first that is not in the set would
-    /// cost more than it saves: nearly always there is none.
+    /// Returns whether all `bytes` are in the set. It does not stop at the first that is not: that
+    /// would cost more than it saves, as nearly all inputs pass.
     #[inline]
     pub(crate) fn holds_all(&self, bytes: &[u8]) -> bool {
         bytes.iter().fold(true, |all, &byte| all & self.holds(byte))
@@ -137,5 +137,6 @@ impl ByteSet {
     }
 }
 
-/// RFC 9110 §5.6.2, `tchar`; what RFC 6455 takes from RFC 2616 is the same set.
+/// RFC 9110 §5.6.2, `tchar`. The set of RFC 2616, which RFC 6455 refers to, is
+/// the same.
 static TOKEN: ByteSet = ByteSet::alphanumeric_and(b"!#$%&'*+-.^_`|~");

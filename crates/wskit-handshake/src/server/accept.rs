@@ -1,4 +1,4 @@
-//! The server's yes (RFC 6455 §4.2.2).
+//! The 101 response (RFC 6455 §4.2.2).
 #![allow(
     clippy::arithmetic_side_effects,
     reason = "lengths of texts that lie in memory side by side"
@@ -19,20 +19,21 @@ use crate::server::reject::Rejection;
 use crate::server::request::UpgradeRequest;
 
 impl UpgradeRequest {
-    /// Checks the origin, the only way to an acceptance.
+    /// Checks the origin. This is the only way to a [`CheckedRequest`], which
+    /// can be accepted.
     ///
-    /// The error is the 403 to send. Decide about everything else (paths,
-    /// cookies, tokens) before or after, for as long as it takes.
+    /// The error is the 403 response to send. Other checks (paths, cookies,
+    /// tokens) may come before or after and may take any time.
     pub fn check(self, policy: &OriginPolicy) -> Result<CheckedRequest, Rejection> {
         policy.check(&self)?;
         Ok(CheckedRequest::new(self))
     }
 }
 
-/// An [`UpgradeRequest`] whose origin a policy has let pass.
+/// An [`UpgradeRequest`] whose origin was allowed by a policy.
 ///
-/// Made only by [`UpgradeRequest::check`], so an origin cannot be forgotten. It
-/// gives access to everything that the request offers.
+/// Only [`UpgradeRequest::check`] creates it, so the origin check cannot be
+/// skipped. It dereferences to the request.
 #[derive(Debug)]
 pub struct CheckedRequest {
     request: UpgradeRequest,
@@ -43,7 +44,7 @@ impl CheckedRequest {
         Self { request }
     }
 
-    /// Begins the 101 response.
+    /// Starts a 101 response.
     pub fn accept(self) -> Accept {
         Accept {
             request: self.request,
@@ -53,7 +54,7 @@ impl CheckedRequest {
         }
     }
 
-    /// Refuses the request after all: the bytes to send before closing.
+    /// Refuses the request. Returns the bytes to send before closing.
     pub fn reject(self, rejection: &Rejection) -> Vec<u8> {
         self.request.reject(rejection)
     }
@@ -67,27 +68,26 @@ impl Deref for CheckedRequest {
     }
 }
 
-/// A 101 response in the making. Nothing in it can be what the client did not
-/// ask for.
+/// A builder of a 101 response. It accepts only what the client offered.
 #[derive(Debug)]
 #[must_use = "the response is made by `finish`"]
 pub struct Accept {
     request: UpgradeRequest,
     protocol: Option<String>,
-    /// The value of the header, written by [`write_extension`].
+    /// The header value, written by [`write_extension`].
     extensions: String,
-    /// Whole header lines.
+    /// Complete header lines.
     headers: Vec<u8>,
 }
 
 impl Accept {
-    /// The request that is being accepted.
+    /// Returns the request that is being accepted.
     pub fn request(&self) -> &UpgradeRequest {
         &self.request
     }
 
-    /// Chooses a subprotocol, which the client must have offered (§4.2.2 item
-    /// 5.5). The last choice counts.
+    /// Selects a subprotocol, which the client must have offered (§4.2.2 item
+    /// 5.5). The last call wins.
     pub fn protocol(mut self, name: &str) -> Result<Self, BuildError> {
         if !self.request.protocols().any(|offered| offered == name) {
             return Err(BuildError::ProtocolNotOffered);
@@ -96,8 +96,8 @@ impl Accept {
         Ok(self)
     }
 
-    /// Chooses the subprotocol that the client likes best among `supported`,
-    /// or none if it offers none of them.
+    /// Selects the first subprotocol in the client's order of preference that
+    /// is in `supported`, or none if there is no match.
     pub fn protocol_from<S: AsRef<str>>(mut self, supported: &[S]) -> Self {
         let known = |offered: &&str| supported.iter().any(|name| name.as_ref() == *offered);
         self.protocol = self.request.protocols().find(known).map(str::to_owned);
@@ -105,8 +105,8 @@ impl Accept {
     }
 
     /// Accepts an extension, which the client must have offered (§4.2.2 item
-    /// 5.6), once. `params` are the agreed ones; that they suit the offer is
-    /// for the extension to know.
+    /// 5.6), at most once. `params` are the agreed parameters; whether they
+    /// match the offer is up to the implementation of the extension.
     pub fn extension<'a>(
         mut self,
         name: &str,
@@ -124,8 +124,9 @@ impl Accept {
         Ok(self)
     }
 
-    /// Adds a header. Refused are names that are not tokens, values with
-    /// control characters, and the headers that the handshake writes itself.
+    /// Adds a header. Returns an error for a name that is not a token, for a
+    /// value with control characters, and for a header that the handshake
+    /// writes itself.
     pub fn header<N, V>(mut self, name: N, value: V) -> Result<Self, BuildError>
     where
         N: TryInto<HeaderName>,
@@ -136,14 +137,14 @@ impl Accept {
         Ok(self)
     }
 
-    /// Sets a cookie, given as the value of `Set-Cookie`: `id=1; HttpOnly`.
+    /// Adds a `Set-Cookie` header with this value, such as `id=1; HttpOnly`.
     pub fn cookie(self, cookie: &str) -> Result<Self, BuildError> {
         self.header(SET_COOKIE, cookie)
     }
 
-    /// Writes the response. With it sent, the handshake is over and frames
-    /// follow in both directions; those of the client that are here already
-    /// are in [`leftover`](Accepted::leftover).
+    /// Writes the response. After it has been sent, the handshake is complete
+    /// and frames follow in both directions. Frames of the client that have
+    /// already arrived are in [`leftover`](Accepted::leftover).
     pub fn finish(self) -> Accepted {
         let accept = accept_key(self.request.key());
         let named = [
@@ -180,17 +181,17 @@ impl Accept {
     }
 }
 
-/// The end of a successful handshake, seen by the server.
+/// The result of a successful handshake on the server.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Accepted {
-    /// The bytes of the 101 response: send them before any frame.
+    /// The bytes of the 101 response. Send them before any frame.
     pub response: Vec<u8>,
     /// The subprotocol in use.
     pub protocol: Option<String>,
-    /// The extensions in use, in their order.
+    /// The extensions in use, in order.
     pub extensions: ExtensionList<'static>,
-    /// The client's bytes behind its request: the beginning of its frames.
+    /// The client's bytes after its request: the beginning of its frames.
     pub leftover: Bytes,
 }
 
