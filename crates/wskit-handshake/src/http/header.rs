@@ -20,7 +20,7 @@ pub(crate) fn write_header(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderV
 }
 
 /// Writes a header line with its name in lower case.
-pub(crate) fn write_plain_header(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
+pub(crate) fn write_lower_case_header(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
     out.extend_from_slice(name.as_str().as_bytes());
     write_value(out, value);
 }

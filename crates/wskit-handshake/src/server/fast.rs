@@ -17,7 +17,7 @@ use crate::server::request::{ListText, Parts};
 
 /// A request to open a WebSocket that has passed every check of RFC 6455 §4.2.1
 /// but that of its origin.
-pub(crate) struct Ordinary {
+pub(crate) struct FastRequest {
     /// The bytes of its head, blank line included.
     pub(crate) length: usize,
     /// Where things lie in it.
@@ -26,12 +26,12 @@ pub(crate) struct Ordinary {
 
 /// Reads the request at the start of `bytes`, which may go on behind it. If it is
 /// not ordinary or not complete, the error says how many bytes were looked at.
-pub(crate) fn read(bytes: &[u8], limits: &HeadLimits) -> Result<Ordinary, usize> {
+pub(crate) fn read(bytes: &[u8], limits: &HeadLimits) -> Result<FastRequest, usize> {
     let mut lines = Lines { bytes, at: 0 };
     read_lines(&mut lines, limits).ok_or(lines.at)
 }
 
-fn read_lines(lines: &mut Lines<'_>, limits: &HeadLimits) -> Option<Ordinary> {
+fn read_lines(lines: &mut Lines<'_>, limits: &HeadLimits) -> Option<FastRequest> {
     // §4.2.1 item 1: GET, HTTP/1.1, a target, here in origin-form.
     let line = lines.next()?;
     let target = line.strip_prefix(b"GET ")?.strip_suffix(b" HTTP/1.1")?;
@@ -44,7 +44,8 @@ fn read_lines(lines: &mut Lines<'_>, limits: &HeadLimits) -> Option<Ordinary> {
         if line.is_empty() {
             let length = lines.at;
             let parts = check(&fields, target, lines.bytes.get(..length)?)?;
-            return (length <= limits.get_max_head_bytes()).then_some(Ordinary { length, parts });
+            return (length <= limits.get_max_head_bytes())
+                .then_some(FastRequest { length, parts });
         }
         take(&mut fields, line)?;
     }

@@ -183,12 +183,12 @@ fn check_extensions<'a>(
 fn resource_of<'a>(target: &'a str, host: &[u8]) -> Result<&'a str, HandshakeError> {
     let invalid = HandshakeError::InvalidTarget;
     let origin_form = target.starts_with('/');
-    let plain = target
+    let common = target
         .bytes()
         .all(|byte| is_resource_byte(byte) || byte == b'%');
     // What RFC 3986 does not know, some clients send all the same. It must only
     // suit `http::Uri`, which would take a fragment for nothing.
-    if !(origin_form && plain && target.len() < PLAIN_TARGET)
+    if !(origin_form && common && target.len() < SHORT_TARGET)
         && (!target.is_ascii() || target.contains('#') || http::Uri::try_from(target).is_err())
     {
         return Err(invalid);
@@ -217,4 +217,4 @@ fn is_host(text: &[u8]) -> bool {
 }
 
 /// `http::Uri` holds less than 64 KiB; longer targets are put to it at once.
-const PLAIN_TARGET: usize = 32 * 1024;
+const SHORT_TARGET: usize = 32 * 1024;

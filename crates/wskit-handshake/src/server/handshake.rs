@@ -6,7 +6,7 @@ use crate::error::HandshakeError;
 use crate::http::head::{HeadBuffer, Kind};
 use crate::http::limits::HeadLimits;
 use crate::progress::{Latch, Progress};
-use crate::server::fast::{self, Ordinary};
+use crate::server::fast::{self, FastRequest};
 use crate::server::full::{Incoming, incoming};
 use crate::server::request::UpgradeRequest;
 
@@ -61,7 +61,7 @@ impl ServerHandshake {
     fn advance(&mut self, bytes: &[u8]) -> Result<Progress<Incoming>, HandshakeError> {
         if self.head.len() == 0 {
             match fast::read(bytes, &self.limits) {
-                Ok(Ordinary { length, parts }) => {
+                Ok(FastRequest { length, parts }) => {
                     // Lines, names and values are looked at once each.
                     self.head.add_work(length.saturating_mul(3));
                     let (head, leftover) = bytes.split_at_checked(length).unwrap_or((bytes, &[]));

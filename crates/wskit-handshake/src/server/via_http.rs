@@ -18,7 +18,7 @@ use crate::Progress;
 use crate::error::{HandshakeError, HeadFault};
 use crate::http::authority::{default_port, is_same_place};
 use crate::http::extensions::ExtensionList;
-use crate::http::header::write_plain_header;
+use crate::http::header::write_lower_case_header;
 use crate::http::headers::Headers;
 use crate::http::limits::HeadLimits;
 use crate::http::token::list_names;
@@ -237,7 +237,7 @@ fn upgrade(
     let _ = write!(head, "{method} {uri} {version:?}\r\n");
     let mut head = head.into_bytes();
     for (name, value) in headers {
-        write_plain_header(&mut head, name, value);
+        write_lower_case_header(&mut head, name, value);
     }
     head.extend_from_slice(b"\r\n");
     match ServerHandshake::new(limits).receive(&head)? {
