@@ -1,9 +1,9 @@
-//! The ordinary request: here in one piece, with nothing odd in it.
+//! The fast path: reads a usual request that is complete, in one pass and
+//! without a table of headers.
 //!
-//! Nearly every client sends such a request, so it is read in one pass, without
-//! a table of headers. Nothing is refused here: whatever is not plainly right is
-//! left to the full parser in [`server`](crate::server), which alone knows the
-//! errors. What passes here would have passed there, with the same outcome.
+//! It refuses nothing. A request that is unusual or invalid is left to
+//! [`full`](crate::server::full), which reports errors. A request that passes
+//! here passes there too, with the same result.
 #![allow(clippy::arithmetic_side_effects, reason = "positions within one head")]
 
 use crate::accept_key::is_key;
@@ -15,17 +15,18 @@ use crate::http::limits::HeadLimits;
 use crate::http::token::{ByteSet, is_token, is_token_list, list_names, trim_blanks};
 use crate::server::request::{ListText, Parts};
 
-/// A request to open a WebSocket that has passed every check of RFC 6455 §4.2.1
-/// but that of its origin.
+/// A request that has passed every check of RFC 6455 §4.2.1 except that of its
+/// origin.
 pub(crate) struct FastRequest {
-    /// The bytes of its head, blank line included.
+    /// The length of its head, including the blank line.
     pub(crate) length: usize,
-    /// Where things lie in it.
+    /// The positions of its parts.
     pub(crate) parts: Parts,
 }
 
-/// Reads the request at the start of `bytes`, which may go on behind it. If it is
-/// not ordinary or not complete, the error says how many bytes were looked at.
+/// Reads the request at the start of `bytes`; more bytes may follow. If the
+/// request is unusual or incomplete, the error is the number of bytes that were
+/// examined.
 pub(crate) fn read(bytes: &[u8], limits: &HeadLimits) -> Result<FastRequest, usize> {
     let mut lines = Lines { bytes, at: 0 };
     read_lines(&mut lines, limits).ok_or(lines.at)
@@ -60,8 +61,9 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// The next line without its CR LF, if it holds no other control character.
-    /// (A tab would be allowed in a value, but nobody sends one.)
+    /// Returns the next line without its CR LF. `None` if it contains another
+    /// control character: a tab is allowed in a value, but practically never
+    /// sent.
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.bytes.get(self.at..)?;
@@ -75,8 +77,8 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Notes a header line. `None` for a line that is not a header, and for a second
-/// or an empty header of those that matter.
+/// Takes a header line. `None` if the line is not a header, or is a repeated or
+/// empty header of those that matter.
 #[inline]
 fn take<'a>(fields: &mut Fields<&'a [u8]>, line: &'a [u8]) -> Option<()> {
     let (name, value) = line.split_at_checked(find(line, colons)?)?;
@@ -119,21 +121,22 @@ fn check(fields: &Fields<&[u8]>, target: &[u8], head: &[u8]) -> Option<Parts> {
     })
 }
 
-/// §9.1: right by its grammar, and nothing in it is quoted.
+/// Returns whether a list is valid (§9.1) and has no quotes.
 fn is_unquoted_list(list: &[u8]) -> bool {
-    // What today's browsers send, word for word.
+    // What browsers send.
     list == b"permessage-deflate; client_max_window_bits"
         || list == b"permessage-deflate"
         || matches!(unquote(list), Ok(None))
 }
 
-/// Whether a list names `token`: mostly alone.
+/// Returns whether a list contains `token`, usually as its only element.
 #[inline]
 fn names<const N: usize>(list: &[u8], token: &[u8; N]) -> bool {
     is_name(list, token) || list_names(list, token)
 }
 
-/// Where the first byte is that `mark` marks, sixteen bytes at a time.
+/// Returns the position of the first byte that `mark` marks. Handles sixteen
+/// bytes at a time.
 #[inline]
 fn find(bytes: &[u8], mark: impl Fn(u64) -> u64) -> Option<usize> {
     let mut blocks = bytes.chunks_exact(16);
@@ -162,8 +165,8 @@ fn words(block: &[u8]) -> [u64; 2] {
     }
 }
 
-/// Marks the top bit of every control character, DEL among them; bits above the
-/// first may be wrong.
+/// Sets the top bit of every control character, including DEL. Bits after the
+/// first one may be wrong.
 #[inline]
 fn controls(word: u64) -> u64 {
     let below_blank = word.wrapping_sub(each(b' '));
@@ -171,7 +174,7 @@ fn controls(word: u64) -> u64 {
     (below_blank | zero_where_del.wrapping_sub(each(1))) & !word & !LOW
 }
 
-/// Marks the top bit of every colon; bits above the first may be wrong.
+/// Sets the top bit of every colon. Bits after the first one may be wrong.
 #[inline]
 fn colons(word: u64) -> u64 {
     let zero_where_colon = word ^ each(b':');
@@ -183,10 +186,10 @@ const fn each(byte: u8) -> u64 {
 }
 
 const LOW: u64 = each(0x7F);
-/// Bytes that nobody looks for, in all places but the first.
+/// Bytes that are never searched for, in all positions but the first.
 const FILL: u64 = each(b'x') << 8;
 /// Longer targets are left to the full parser.
 const MAX_TARGET: usize = 4096;
 
-/// RFC 3986: what path and query are made of, percent-encoding included.
+/// The bytes of a path and query, including percent-encoding (RFC 3986).
 static TARGET: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=:@/?%");

@@ -1,4 +1,5 @@
-//! Reads any request, and says what is wrong with it (RFC 6455 §4.2.1).
+//! The full parser, which reads any request and reports errors (RFC 6455
+//! §4.2.1).
 
 use std::str;
 
@@ -17,26 +18,26 @@ use crate::http::token::{is_token_list, list_names};
 use crate::server::plain_http::PlainRequest;
 use crate::server::request::{ListText, Parts, UpgradeRequest};
 
-/// What a client wants.
+/// A client's request.
 #[derive(Debug)]
 #[allow(
     clippy::large_enum_variant,
     reason = "it is taken apart at once, and a box would cost the common case an allocation"
 )]
 pub enum Incoming {
-    /// To open a WebSocket: the request has passed every check of §4.2.1 but
-    /// that of its origin.
+    /// An upgrade request that has passed every check of §4.2.1 except that of
+    /// its origin.
     Upgrade(UpgradeRequest),
-    /// Something else, which the caller answers as it likes.
+    /// Plain HTTP, for the caller to answer.
     ///
-    /// An upgrade attempt is a request whose `Upgrade` header names
-    /// `websocket`, or that has a `Sec-WebSocket-Key` or
-    /// `Sec-WebSocket-Version` header. Whatever such a request lacks is an
-    /// error; all other requests are plain.
+    /// A request is an upgrade attempt if its `Upgrade` header names
+    /// `websocket`, or if it has a `Sec-WebSocket-Key` or
+    /// `Sec-WebSocket-Version` header. An incomplete upgrade attempt is an
+    /// error; all other requests are plain HTTP.
     Http(PlainRequest),
 }
 
-/// Either kind of request, as far as it can be said without moving the head.
+/// Either kind of request, before the head is moved into it.
 enum Parsed {
     Upgrade(Parts),
     Http(http::Request<()>),
@@ -51,7 +52,7 @@ pub(crate) fn incoming(head: Head, leftover: Bytes) -> Result<Incoming, Handshak
             Ok(_) => return Err(HandshakeError::Malformed(HeadFault::StartLine)),
             Err(error) => return Err(parse_error(error)),
         }
-        // `http::HeaderName` holds no more.
+        // `http::HeaderName` takes only shorter names.
         if request
             .headers
             .iter()
@@ -88,9 +89,8 @@ fn check<'a>(
     if request.method != Some("GET") {
         return Err(HandshakeError::Method);
     }
-    // RFC 9110 §9.3.1: a body on a GET has no meaning, so whatever is
-    // announced would be read as frames by us and as something else by a
-    // proxy.
+    // RFC 9110 §9.3.1: a body has no meaning in a GET. This crate would read it
+    // as frames, and a proxy could read it as something else.
     if fields.transfer_encoding.is_present()
         || (fields.content_length.is_present() && fields.content_length.only() != Some(b"0"))
     {
@@ -106,14 +106,14 @@ fn check<'a>(
     }
     let target = request.path.unwrap_or_default();
     let resource = resource_of(target, host)?;
-    // Item 3: Upgrade names websocket, among others perhaps.
+    // Item 3: Upgrade contains websocket.
     if !fields.upgrade.is_present() {
         return Err(HandshakeError::MissingUpgrade);
     }
     if !names_websocket {
         return Err(HandshakeError::InvalidUpgrade);
     }
-    // Item 4: Connection names Upgrade, among others perhaps.
+    // Item 4: Connection contains Upgrade.
     if !fields.connection.is_present() {
         return Err(HandshakeError::MissingConnection);
     }
@@ -121,14 +121,14 @@ fn check<'a>(
     if !list_names(&connection, b"upgrade") {
         return Err(HandshakeError::InvalidConnection);
     }
-    // Item 6 before item 5: who speaks another version may have other keys.
-    // §11.3.5: once at most; §4.3: no other spelling of 13.
+    // Item 6 before item 5: other versions may have other keys. §11.3.5: at
+    // most once. §4.3: 13 has no other spelling.
     match fields.version.single("Sec-WebSocket-Version")? {
         None => return Err(HandshakeError::MissingVersion),
         Some(b"13") => {}
         Some(_) => return Err(HandshakeError::UnsupportedVersion),
     }
-    // Item 5, §11.3.1: once at most.
+    // Item 5, §11.3.1: at most once.
     let key = fields
         .key
         .single("Sec-WebSocket-Key")?
@@ -160,7 +160,7 @@ fn check<'a>(
     })
 }
 
-/// Item 9 and §9.1: what breaks the grammar fails the handshake.
+/// Checks item 9: a list that violates the grammar of §9.1 fails the handshake.
 fn check_extensions<'a>(
     field: &Field<'a>,
     headers: &[Header<'a>],
@@ -177,8 +177,8 @@ fn check_extensions<'a>(
     })
 }
 
-/// Checks the request target and returns path and query: of origin-form the
-/// whole, of absolute-form what follows the authority, which must agree with
+/// Checks the request target and returns path and query: all of an origin-form,
+/// and of an absolute-form what follows the authority, which must agree with
 /// Host (§4.1 item 2 of the requirements on the request).
 fn resource_of<'a>(target: &'a str, host: &[u8]) -> Result<&'a str, HandshakeError> {
     let invalid = HandshakeError::InvalidTarget;
@@ -186,8 +186,8 @@ fn resource_of<'a>(target: &'a str, host: &[u8]) -> Result<&'a str, HandshakeErr
     let common = target
         .bytes()
         .all(|byte| is_resource_byte(byte) || byte == b'%');
-    // What RFC 3986 does not know, some clients send all the same. It must only
-    // suit `http::Uri`, which would take a fragment for nothing.
+    // Some clients send characters that RFC 3986 does not allow. They are
+    // accepted if `http::Uri` takes them; it would drop a fragment.
     if !(origin_form && common && target.len() < SHORT_TARGET)
         && (!target.is_ascii() || target.contains('#') || http::Uri::try_from(target).is_err())
     {
@@ -203,7 +203,8 @@ fn resource_of<'a>(target: &'a str, host: &[u8]) -> Result<&'a str, HandshakeErr
         () => return Err(invalid),
     };
     let (authority, resource) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    // RFC 9112 §3.2.2 has the target's host count, so Host must mean the same.
+    // RFC 9112 §3.2.2: the host of the target counts, so Host must mean the
+    // same.
     let host = str::from_utf8(host).unwrap_or_default();
     if !is_same_place(authority, host, default_port(secure)) {
         return Err(HandshakeError::InvalidHost);
@@ -211,10 +212,12 @@ fn resource_of<'a>(target: &'a str, host: &[u8]) -> Result<&'a str, HandshakeErr
     Ok(resource)
 }
 
-/// `host [ ":" port ]` (RFC 9110 §7.2). No user info, no blanks, not empty.
+/// Returns whether `text` is `host [ ":" port ]` (RFC 9110 §7.2): no user info,
+/// no blanks, not empty.
 fn is_host(text: &[u8]) -> bool {
     is_host_and_port(text) || str::from_utf8(text).is_ok_and(|text| split_host(text).is_some())
 }
 
-/// `http::Uri` holds less than 64 KiB; longer targets are put to it at once.
+/// `http::Uri` takes less than 64 KiB. Targets from this length on are checked
+/// by it.
 const SHORT_TARGET: usize = 32 * 1024;

@@ -1,4 +1,4 @@
-//! The server's side: from bytes to a request (RFC 6455 §4.2.1).
+//! The server's handshake, from bytes to a request (RFC 6455 §4.2.1).
 
 use bytes::Bytes;
 
@@ -10,12 +10,12 @@ use crate::server::fast::{self, FastRequest};
 use crate::server::full::{Incoming, incoming};
 use crate::server::request::UpgradeRequest;
 
-/// Reads the request of one client.
+/// A server's opening handshake: reads the request of one client.
 ///
-/// Feed [`receive`](Self::receive) with what the socket gives until it returns
+/// Pass received bytes to [`receive`](Self::receive) until it returns
 /// [`Done`](Progress::Done) or an error. On an error send
-/// [`HandshakeError::rejection`] and close: nothing that follows may be read as
-/// another request.
+/// [`HandshakeError::rejection`] and close the connection. Nothing that follows
+/// may be read as another request.
 #[derive(Debug)]
 pub struct ServerHandshake {
     limits: HeadLimits,
@@ -24,7 +24,7 @@ pub struct ServerHandshake {
 }
 
 impl ServerHandshake {
-    /// Waits for the first byte of a request.
+    /// Creates a handshake that waits for the first byte of a request.
     pub fn new(limits: HeadLimits) -> Self {
         Self {
             limits,
@@ -33,26 +33,26 @@ impl ServerHandshake {
         }
     }
 
-    /// Takes bytes as they come, cut anywhere.
+    /// Processes received bytes, which may be split anywhere.
     ///
-    /// Bytes behind the head come back as the `leftover` of the request. After
-    /// an error every further call returns the same error; after `Done`, it is
-    /// [`HandshakeError::Finished`].
+    /// Bytes after the head are returned as the `leftover` of the request.
+    /// After an error every further call returns the same error; after `Done`,
+    /// it is [`HandshakeError::Finished`].
     pub fn receive(&mut self, bytes: &[u8]) -> Result<Progress<Incoming>, HandshakeError> {
         self.end.check()?;
         let outcome = self.advance(bytes);
         self.end.keep(outcome)
     }
 
-    /// Says that the client has closed its side. Always an error, as the
-    /// handshake is not over.
+    /// Reports that the client has closed its side. Always returns an error, as
+    /// the handshake is not complete.
     pub fn receive_eof(&mut self) -> HandshakeError {
         let received = self.head.len();
         self.end
             .end_with(|| HandshakeError::UnexpectedEof { received })
     }
 
-    /// How many bytes have been looked at so far, each time they were.
+    /// Returns how many bytes have been examined, counting each pass.
     #[doc(hidden)]
     pub fn work(&self) -> u64 {
         self.head.work()
@@ -62,7 +62,7 @@ impl ServerHandshake {
         if self.head.len() == 0 {
             match fast::read(bytes, &self.limits) {
                 Ok(FastRequest { length, parts }) => {
-                    // Lines, names and values are looked at once each.
+                    // Lines, names and values are examined once each.
                     self.head.add_work(length.saturating_mul(3));
                     let (head, leftover) = bytes.split_at_checked(length).unwrap_or((bytes, &[]));
                     let request = UpgradeRequest::new(head.to_vec(), own(leftover), parts);
@@ -79,7 +79,7 @@ impl ServerHandshake {
     }
 }
 
-/// A copy of what came behind the head, mostly nothing.
+/// Copies the bytes after the head; usually there are none.
 #[inline]
 fn own(leftover: &[u8]) -> Bytes {
     match leftover {

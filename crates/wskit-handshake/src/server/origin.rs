@@ -9,13 +9,14 @@ use crate::http::authority::split_host;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestOrigin<'a> {
-    /// No header: not a browser, or one that lies.
+    /// There is no header: the client is not a browser, or pretends not to be
+    /// one.
     Absent,
-    /// `null`: a page that does not say where it is from.
+    /// `null`: a page that does not name its origin.
     Null,
-    /// A page of this site.
+    /// A page of this origin.
     Site(WebOrigin<'a>),
-    /// Anything else, as it came.
+    /// Any other value, unchanged.
     Invalid(&'a [u8]),
 }
 
@@ -31,7 +32,8 @@ impl<'a> RequestOrigin<'a> {
     }
 }
 
-/// Scheme, host and port of a page (RFC 6454 §4). Equal when all three are.
+/// The scheme, host and port of a page (RFC 6454 §4). Two origins are equal if
+/// all three are.
 #[derive(Debug, Clone, Copy)]
 pub struct WebOrigin<'a> {
     scheme: &'a str,
@@ -40,11 +42,11 @@ pub struct WebOrigin<'a> {
 }
 
 impl<'a> WebOrigin<'a> {
-    /// Reads `scheme "://" host [ ":" port ]` and nothing else: no user info,
-    /// no path, no character beyond ASCII (a browser sends the IDNA form). Only
-    /// `file://` may have no host.
+    /// Parses `scheme "://" host [ ":" port ]`. User info, a path and
+    /// characters beyond ASCII (browsers send the IDNA form) are not accepted.
+    /// Only `file://` may have no host.
     pub fn parse(text: &'a str) -> Option<Self> {
-        // A scheme holds no colon, so the first one ends it.
+        // A scheme has no colon, so the first one ends it.
         let (scheme, rest) = text.split_at_checked(text.bytes().position(|byte| byte == b':')?)?;
         let rest = rest.strip_prefix("://")?;
         let known = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
@@ -62,17 +64,17 @@ impl<'a> WebOrigin<'a> {
         Some(Self { scheme, host, port })
     }
 
-    /// The scheme, as it was written.
+    /// Returns the scheme as written.
     pub fn scheme(&self) -> &'a str {
         self.scheme
     }
 
-    /// The host, as it was written; an IPv6 literal has its brackets.
+    /// Returns the host as written; an IPv6 literal has its brackets.
     pub fn host(&self) -> &'a str {
         self.host
     }
 
-    /// The port, be it written or the default one of the scheme.
+    /// Returns the port, or the default port of the scheme.
     pub fn port(&self) -> Option<u16> {
         self.port.or_else(|| self.default_port())
     }
@@ -86,7 +88,8 @@ impl<'a> WebOrigin<'a> {
         }
     }
 
-    /// Whether `host` of a request, with or without its port, is this site.
+    /// Returns whether the `Host` of a request, with or without a port, is this
+    /// origin.
     pub(crate) fn is_host(&self, host: &str) -> bool {
         let is = |scheme: &str| self.scheme.eq_ignore_ascii_case(scheme);
         let Some((host, port)) = split_host(host) else {

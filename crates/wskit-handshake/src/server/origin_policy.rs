@@ -1,7 +1,7 @@
 //! Which pages may open a WebSocket (RFC 6455 §10.2).
 //!
-//! A browser sends cookies along with a handshake to any server, whatever page
-//! asks for it. The Origin header is all that tells the server whose page it is.
+//! A browser sends cookies with a handshake to any server, whichever page asks
+//! for it. Only the Origin header tells the server which page that is.
 
 use std::error::Error;
 use std::fmt;
@@ -13,48 +13,50 @@ use crate::server::origin::{RequestOrigin, WebOrigin};
 use crate::server::reject::Rejection;
 use crate::server::request::UpgradeRequest;
 
-/// Who may open a WebSocket. There is no default: a server chooses.
+/// Which pages may open a WebSocket. There is no default; every server must
+/// choose.
 ///
-/// Origins are parsed and compared by scheme, host and port, ASCII case
-/// ignored, the default port of http, https, ws and wss equal to none. Nothing
-/// is ever compared by its beginning or end, and a trailing dot in a host makes
-/// another host.
+/// Origins are parsed and compared by scheme, host and port, ignoring ASCII
+/// case. The default port of http, https, ws and wss equals no port. Prefixes
+/// and suffixes are never compared, and a host with a trailing dot is another
+/// host.
 ///
 /// **Requests without an Origin header** come from programs, not from browsers
-/// (§4.2.1 item 7), and programs can send any Origin they like. So
-/// [`SameOrigin`](Self::SameOrigin) and [`List`](Self::List) let them pass;
-/// [`required`](Self::required) refuses them. The origin `null` (sandboxed
-/// frames, files) passes only under [`Any`](Self::Any), a predicate, or a list
-/// that names it.
+/// (§4.2.1 item 7), and programs can send any Origin.
+/// [`SameOrigin`](Self::SameOrigin) and [`List`](Self::List) therefore allow
+/// them; [`required`](Self::required) refuses them. The origin `null`
+/// (sandboxed frames, files) is allowed only by [`Any`](Self::Any), a
+/// predicate, or a list that contains it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum OriginPolicy {
-    /// Every origin and none: for servers that neither look at cookies nor sit
-    /// in a network that others cannot reach.
+    /// Allows every request. For servers that do not use cookies and are not in
+    /// a network that others cannot reach.
     Any,
-    /// Pages of the host and port that the request itself names in `Host`.
+    /// Allows pages whose host and port are those of the `Host` header.
     ///
-    /// The scheme is not compared, because a server behind a TLS terminator
-    /// does not know its own; only http and https pass. As the client chooses
-    /// `Host`, this is no protection against DNS rebinding. Where either
-    /// matters, list the origins.
+    /// The scheme must be http or https but is not compared otherwise: a server
+    /// behind a TLS terminator does not know its own. This does not protect
+    /// against DNS rebinding, as the client chooses `Host`. Use a list if
+    /// either matters.
     SameOrigin,
-    /// Pages of these origins.
+    /// Allows pages of these origins.
     List(OriginList),
-    /// What this function says, of requests with and without an Origin.
+    /// Asks a function, for requests with and without an Origin.
     Predicate(OriginPredicate),
-    /// The policy inside, and an Origin header must be there.
+    /// Requires an Origin header in addition to the inner policy.
     Required(Box<OriginPolicy>),
 }
 
-/// The function of [`OriginPolicy::Predicate`]: true lets the request pass. It
-/// will mostly look at [`UpgradeRequest::origin`].
+/// The function of [`OriginPolicy::Predicate`], which returns whether the
+/// request is allowed. Most look at [`UpgradeRequest::origin`].
 pub type OriginPredicate = Arc<dyn Fn(&UpgradeRequest) -> bool + Send + Sync>;
 
 impl OriginPolicy {
-    /// A list such as `["https://example.com", "https://example.com:8443"]`.
-    /// `"null"` may be among them, and `"file://"`, which some apps that are made
-    /// of local pages send. No path, not even a final slash.
+    /// Creates a list such as `["https://example.com",
+    /// "https://example.com:8443"]`. It may contain `"null"`, and `"file://"`,
+    /// which some apps of local pages send. Entries have no path, not even a
+    /// final slash.
     pub fn list<I>(origins: I) -> Result<Self, OriginError>
     where
         I: IntoIterator,
@@ -63,13 +65,13 @@ impl OriginPolicy {
         OriginList::new(origins).map(Self::List)
     }
 
-    /// A policy of one's own.
+    /// Creates a policy from a function.
     pub fn predicate(allows: impl Fn(&UpgradeRequest) -> bool + Send + Sync + 'static) -> Self {
         Self::Predicate(Arc::new(allows))
     }
 
-    /// The same policy, which also refuses requests without an Origin header:
-    /// for servers that browsers alone should reach.
+    /// Returns this policy with requests without an Origin header refused, for
+    /// servers that only browsers should reach.
     #[must_use]
     pub fn required(self) -> Self {
         match self {
@@ -78,8 +80,8 @@ impl OriginPolicy {
         }
     }
 
-    /// Says whether the request may pass; if not, with the 403 to send.
-    /// [`UpgradeRequest::check`] does the same and leads on.
+    /// Checks the request. The error is the 403 response to send.
+    /// [`UpgradeRequest::check`] also calls this.
     pub fn check(&self, request: &UpgradeRequest) -> Result<(), Rejection> {
         if self.allows(request) {
             return Ok(());
@@ -89,7 +91,7 @@ impl OriginPolicy {
     }
 
     fn allows(&self, request: &UpgradeRequest) -> bool {
-        // Neither needs the header to be read here.
+        // Neither needs the header.
         match self {
             Self::Any => return true,
             Self::Predicate(allows) => return allows(request),
@@ -119,7 +121,7 @@ impl fmt::Debug for OriginPolicy {
     }
 }
 
-/// The origins of [`OriginPolicy::List`].
+/// The origins of an [`OriginPolicy::List`].
 #[derive(Debug, Clone)]
 pub struct OriginList {
     sites: Vec<String>,
@@ -127,7 +129,7 @@ pub struct OriginList {
 }
 
 impl OriginList {
-    /// Checks and keeps the origins. See [`OriginPolicy::list`].
+    /// Creates a list of origins. See [`OriginPolicy::list`].
     pub fn new<I>(origins: I) -> Result<Self, OriginError>
     where
         I: IntoIterator,
@@ -159,7 +161,7 @@ impl OriginList {
 pub struct OriginError(String);
 
 impl OriginError {
-    /// The entry.
+    /// Returns the entry.
     pub fn entry(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Ordinary HTTP on the port of a WebSocket.
+//! Plain HTTP requests on the port of a WebSocket.
 
 use bytes::Bytes;
 use http::{Method, Version};
@@ -9,20 +9,20 @@ use crate::http::response::{is_framing, write_final};
 
 /// A request that does not ask for a WebSocket.
 ///
-/// Answer it with [`respond`](Self::respond) and close, or hand it to an HTTP
+/// Answer it with [`respond`](Self::respond) and close, or pass it to an HTTP
 /// server together with the connection.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PlainRequest {
     /// Method, target, version and headers.
     pub request: http::Request<()>,
-    /// The bytes behind the head: the beginning of the body, if there is one,
-    /// and of whatever else the client has sent.
+    /// The bytes after the head: the beginning of a body, or of the next
+    /// request.
     pub leftover: Bytes,
 }
 
 impl PlainRequest {
-    /// Writes a response to this request, without its body if the request was
+    /// Writes a response to this request, without its body if the method is
     /// HEAD. See [`write_response`].
     pub fn respond<B: AsRef<[u8]>>(
         &self,
@@ -55,11 +55,12 @@ impl PlainRequest {
     }
 }
 
-/// Writes a response as HTTP/1.1 bytes with `Content-Length` and
-/// `Connection: close`, whatever its headers say about that. Close after it.
+/// Writes a response as HTTP/1.1 bytes. `Content-Length` and `Connection:
+/// close` replace framing headers in `response`. Close the connection after
+/// sending it.
 ///
-/// `head_only` leaves the body out, as the answer to HEAD asks for. A 1xx
-/// status is refused: it would not be an answer.
+/// `head_only` omits the body, as needed for HEAD. A 1xx status is an error, as
+/// it is not a final response.
 pub fn write_response<B: AsRef<[u8]>>(
     response: &http::Response<B>,
     head_only: bool,

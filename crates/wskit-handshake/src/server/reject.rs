@@ -1,4 +1,4 @@
-//! The server's no (RFC 6455 §4.2.2).
+//! A refusing response (RFC 6455 §4.2.2).
 
 use std::fmt::Display;
 
@@ -13,11 +13,11 @@ use crate::error::{BuildError, HeaderError};
 use crate::http::header::header_parts;
 use crate::http::response::{is_framing, write_final};
 
-/// An answer that refuses an upgrade: a final status, headers and a body.
+/// A response that refuses an upgrade: a final status, headers and a body.
 ///
-/// It is written with `Content-Length` and `Connection: close`, and the
-/// connection must be closed after it: a proxy that took the request for an
-/// upgrade may pass whatever follows.
+/// It is written with `Content-Length` and `Connection: close`. The connection
+/// must be closed after it: a proxy that took the request for an upgrade may
+/// forward anything that follows.
 ///
 /// ```
 /// use wskit_handshake::Rejection;
@@ -33,8 +33,8 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// An empty answer with this status, which must be 200 or above: neither
-    /// 101 nor another interim status refuses anything.
+    /// Creates a response without a body. The status must be 200 or above: an
+    /// interim status such as 101 does not refuse.
     pub fn new(status: StatusCode) -> Result<Self, BuildError> {
         if status.is_informational() {
             return Err(BuildError::InterimStatus);
@@ -42,34 +42,35 @@ impl Rejection {
         Ok(Self::with_status(status))
     }
 
-    /// 400: the request makes no sense.
+    /// Creates a 400 response: the request is invalid.
     pub fn bad_request() -> Self {
         Self::with_status(StatusCode::BAD_REQUEST)
     }
 
-    /// 401 with its `WWW-Authenticate` header, such as `Basic realm="chat"`.
+    /// Creates a 401 response with this `WWW-Authenticate` header, such as
+    /// `Basic realm="chat"`.
     pub fn unauthorized(challenge: &str) -> Result<Self, BuildError> {
         Self::with_status(StatusCode::UNAUTHORIZED).header(WWW_AUTHENTICATE, challenge)
     }
 
-    /// 403: not from this origin, not for this user.
+    /// Creates a 403 response: the origin or user is not allowed.
     pub fn forbidden() -> Self {
         Self::with_status(StatusCode::FORBIDDEN)
     }
 
-    /// 404: no such resource.
+    /// Creates a 404 response: there is no such resource.
     pub fn not_found() -> Self {
         Self::with_status(StatusCode::NOT_FOUND)
     }
 
-    /// 503: not now, as when the server is full or shutting down.
+    /// Creates a 503 response: the server is full or shutting down.
     pub fn unavailable() -> Self {
         Self::with_status(StatusCode::SERVICE_UNAVAILABLE)
     }
 
-    /// Adds a header. Refused are names that are not tokens, values with
-    /// control characters, `Connection`, the headers that frame the body, and
-    /// those that only a 101 has.
+    /// Adds a header. Returns an error for a name that is not a token, for a
+    /// value with control characters, for `Connection`, for the headers that
+    /// frame the body, and for those that only a 101 has.
     pub fn header<N, V>(mut self, name: N, value: V) -> Result<Self, BuildError>
     where
         N: TryInto<HeaderName>,
@@ -83,26 +84,26 @@ impl Rejection {
         Ok(self)
     }
 
-    /// Sets the body. Give it a `Content-Type` by [`header`](Self::header).
-    /// Answers with status 204 or 304 have none.
+    /// Sets the body. Set its `Content-Type` with [`header`](Self::header).
+    /// Responses with status 204 or 304 have no body.
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// The status.
+    /// Returns the status.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The bytes to send before closing.
+    /// Returns the bytes to send before closing.
     pub fn to_bytes(&self) -> Vec<u8> {
         let headers = self.headers.iter().map(|(name, value)| (name, value));
         write_final(self.status, headers, &self.body, false)
     }
 
-    /// A refusal that tells the client what it did wrong.
+    /// Creates a response whose body gives the reason.
     pub(crate) fn explained(status: StatusCode, reason: &dyn Display) -> Self {
         let mut rejection = Self::with_status(status).body(format!("{reason}\n"));
         let mut add = |name, value| {
@@ -133,9 +134,9 @@ impl Rejection {
 }
 
 impl HandshakeError {
-    /// What a server should answer, ready to be written: 400, 405, 426, 431 or
-    /// 505 with a line of explanation. `None` where there is nothing to answer:
-    /// the errors of a client, the end of the stream, and
+    /// Returns the response of a server, ready to be written: 400, 405, 426,
+    /// 431 or 505 with a line of explanation. `None` if no response is due: for
+    /// errors of a client, for the end of the stream, and for
     /// [`Finished`](Self::Finished).
     pub fn rejection(&self) -> Option<Rejection> {
         let status = match self {
@@ -144,7 +145,7 @@ impl HandshakeError {
             }
             Self::HttpVersion => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            // §4.2.2, §4.4: name the version that would have been welcome.
+            // §4.2.2, §4.4: name the supported version.
             Self::MissingUpgrade | Self::MissingVersion | Self::UnsupportedVersion => {
                 StatusCode::UPGRADE_REQUIRED
             }
@@ -177,8 +178,8 @@ impl HandshakeError {
     }
 }
 
-/// Takes status, headers and body of a response. Headers about the framing of
-/// the body are replaced by those that suit it.
+/// Takes status, headers and body of a response. Headers that frame the body
+/// are replaced.
 impl<B: Into<Bytes>> TryFrom<http::Response<B>> for Rejection {
     type Error = BuildError;
 

@@ -17,12 +17,12 @@ use crate::http::token::Protocols;
 use crate::server::origin::RequestOrigin;
 use crate::server::reject::Rejection;
 
-/// A request that has passed every check of RFC 6455 §4.2.1, its origin aside.
+/// A request that has passed every check of RFC 6455 §4.2.1 except that of its
+/// origin.
 ///
-/// It owns its head and answers from there, so nothing is copied until it is
-/// asked for. It is a plain value: keep it while a decision is made elsewhere.
-/// To accept it, [`check`](Self::check) it against an [`OriginPolicy`](crate::OriginPolicy) first;
-/// to refuse it, send a [`Rejection`] and close.
+/// It owns its head and reads from it, so that nothing is copied unless needed. It can be kept
+/// while a decision is made elsewhere. To accept it, [`check`](Self::check) it against an
+/// [`OriginPolicy`](crate::OriginPolicy) first; to refuse it, send a [`Rejection`] and close.
 pub struct UpgradeRequest {
     head: Vec<u8>,
     leftover: Bytes,
@@ -30,7 +30,7 @@ pub struct UpgradeRequest {
     pub(crate) extended_connect: bool,
 }
 
-/// Where things lie in the head.
+/// The positions of the parts of a head.
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) target: Span,
@@ -42,7 +42,7 @@ pub(crate) struct Parts {
     pub(crate) extensions: ListText,
 }
 
-/// A checked list: in the head, or apart from it when it had to be rewritten.
+/// A checked list, in the head or rewritten outside of it.
 #[derive(Debug)]
 pub(crate) enum ListText {
     Absent,
@@ -51,7 +51,8 @@ pub(crate) enum ListText {
 }
 
 impl ListText {
-    /// A list that lies in the head, or is a joint copy of several lines.
+    /// Keeps a list that is a part of the head, or a joined copy of several
+    /// lines.
     pub(crate) fn new(list: Cow<'_, [u8]>, head: &[u8]) -> Self {
         match list {
             Cow::Borrowed(line) => Self::Here(Span::of(line, head)),
@@ -78,7 +79,7 @@ impl UpgradeRequest {
         }
     }
 
-    /// The path of the request, as it was sent: never empty, not decoded.
+    /// Returns the path of the request as sent: never empty, not decoded.
     pub fn path(&self) -> &str {
         let resource = self.text(self.parts.resource);
         match resource.split_once('?').map_or(resource, |(path, _)| path) {
@@ -87,19 +88,20 @@ impl UpgradeRequest {
         }
     }
 
-    /// The query of the request without its `?`, as it was sent.
+    /// Returns the query of the request as sent, without its `?`.
     pub fn query(&self) -> Option<&str> {
         let (_, query) = self.text(self.parts.resource).split_once('?')?;
         Some(query)
     }
 
-    /// The host that the client called, with the port if it gave one. The
-    /// client chose it: do not take it for one of yours without looking.
+    /// Returns the host that the client named, with the port if there is one.
+    /// The client chooses it: do not trust it without a check.
     pub fn host(&self) -> &str {
         self.text(self.parts.host)
     }
 
-    /// The origin of the page that opens the WebSocket, if a browser says so.
+    /// Returns the origin of the page that opens the WebSocket, as sent by
+    /// browsers.
     pub fn origin(&self) -> RequestOrigin<'_> {
         match self.parts.origin {
             None => RequestOrigin::Absent,
@@ -107,48 +109,48 @@ impl UpgradeRequest {
         }
     }
 
-    /// The subprotocols that the client offers, best first.
+    /// Returns the subprotocols that the client offers, in order of preference.
     pub fn protocols(&self) -> Protocols<'_> {
         Protocols::new(self.parts.protocols.get(&self.head))
     }
 
-    /// The extensions that the client offers, best first. An extension may
-    /// come several times with other parameters.
+    /// Returns the extensions that the client offers, in order of preference.
+    /// An extension may appear several times with different parameters.
     pub fn extensions(&self) -> Extensions<'_> {
         let text = self.parts.extensions.get(&self.head);
         Extensions::new(str::from_utf8(text).unwrap_or_default())
     }
 
-    /// The first header of this name, ASCII case ignored, without blanks
-    /// around its value.
+    /// Returns the value of the first header with this name, ignoring ASCII
+    /// case, without surrounding blanks.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         let mut headers = self.headers();
         let (_, value) = headers.find(|(given, _)| given.eq_ignore_ascii_case(name))?;
         Some(value)
     }
 
-    /// As [`header`](Self::header), for text: `None` also when the value is not
-    /// UTF-8.
+    /// Returns the value of the first header with this name as text. `None`
+    /// also if it is not UTF-8.
     pub fn header_str(&self, name: &str) -> Option<&str> {
         str::from_utf8(self.header(name)?).ok()
     }
 
-    /// All headers in their order, each line by itself.
+    /// Returns all headers in order, one for each line.
     pub fn headers(&self) -> Headers<'_> {
         Headers::of_head(&self.head)
     }
 
-    /// The bytes that came behind the head: frames of a client that did not
-    /// wait for the answer. They come back in
-    /// [`Accepted::leftover`](crate::Accepted).
+    /// Returns the bytes after the head: frames of a client that did not wait
+    /// for the response. [`Accepted::leftover`](crate::Accepted) returns them
+    /// too.
     pub fn leftover(&self) -> &[u8] {
         &self.leftover
     }
 
-    /// The request in the types of the `http` crate, made anew by each call.
+    /// Builds the request in the types of the `http` crate.
     pub fn to_http(&self) -> http::Request<()> {
         let mut request = http::Request::new(());
-        // The target was checked against what `http` takes.
+        // The target was checked to be a valid `http::Uri`.
         if let Ok(uri) = self.text(self.parts.target).try_into() {
             *request.uri_mut() = uri;
         }
@@ -156,8 +158,8 @@ impl UpgradeRequest {
         request
     }
 
-    /// Refuses the request: the bytes to send before closing (§4.2.2). What the
-    /// client sent behind its request is dropped unread.
+    /// Refuses the request. Returns the bytes to send before closing (§4.2.2).
+    /// What the client sent after its request is dropped.
     pub fn reject(self, rejection: &Rejection) -> Vec<u8> {
         rejection.to_bytes()
     }
@@ -170,13 +172,13 @@ impl UpgradeRequest {
         self.leftover
     }
 
-    /// A part that was checked to be ASCII.
+    /// Returns a part that was checked to be ASCII.
     fn text(&self, span: Span) -> &str {
         str::from_utf8(span.get(&self.head)).unwrap_or_default()
     }
 }
 
-/// Shows the request line only: headers hold cookies and tokens.
+/// Shows only the request line: headers may hold cookies and tokens.
 impl fmt::Debug for UpgradeRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UpgradeRequest")

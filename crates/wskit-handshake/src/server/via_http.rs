@@ -1,9 +1,9 @@
-//! The server's side when an HTTP library has read the request and will write
-//! the answer.
+//! The server's handshake by an HTTP library, which reads the request and
+//! writes the response.
 //!
-//! The request is written down again, the way it goes over the wire, and read
-//! by [`ServerHandshake`]: so every rule stands in one place, and no library's
-//! leniency gets around it. It costs a copy of the head.
+//! The request is serialized and read by [`ServerHandshake`], so that every
+//! rule exists once and applies however lenient the library is. It costs a copy
+//! of the head.
 
 use std::fmt::Write as _;
 
@@ -29,17 +29,17 @@ use crate::server::reject::Rejection;
 use crate::server::request::UpgradeRequest;
 
 impl UpgradeRequest {
-    /// Checks a request that an HTTP library has parsed, by the very rules of
-    /// [`ServerHandshake`]. Its limits are the library's affair.
+    /// Checks a request that an HTTP library has parsed, by the rules of
+    /// [`ServerHandshake`]. Limits are up to the library.
     ///
-    /// A request that does not ask for a WebSocket at all is
+    /// A request that is not an upgrade attempt is
     /// [`HandshakeError::MissingUpgrade`]; [`is_attempt`](Self::is_attempt)
-    /// tells it beforehand. One that does, over HTTP/2 or HTTP/3, is
+    /// tells in advance. An upgrade attempt over HTTP/2 or HTTP/3 is
     /// [`HandshakeError::HttpVersion`]; see
     /// [`from_extended_connect`](Self::from_extended_connect).
     ///
-    /// [`leftover`](Self::leftover) is empty: what came behind the request is
-    /// with the library.
+    /// [`leftover`](Self::leftover) is empty: the library has the bytes after
+    /// the request.
     ///
     /// ```
     /// use wskit_handshake::{OriginPolicy, UpgradeRequest};
@@ -61,7 +61,7 @@ impl UpgradeRequest {
     /// ```
     pub fn from_http<'a>(request: impl Into<RequestHead<'a>>) -> Result<Self, HandshakeError> {
         let head = request.into();
-        // First: in any version, what does not ask is no fault.
+        // First, as a request that is no attempt is fine in any version.
         if !Self::is_attempt(head.headers) {
             return Err(HandshakeError::MissingUpgrade);
         }
@@ -69,19 +69,20 @@ impl UpgradeRequest {
     }
 
     /// Checks a request for a WebSocket over HTTP/2 or HTTP/3: a CONNECT with
-    /// the pseudo-header `:protocol` (RFC 8441 §4, RFC 9220 §3), which the
-    /// library keeps in a type of its own and the caller hands over.
+    /// the pseudo-header `:protocol` (RFC 8441 §4, RFC 9220 §3). The library
+    /// keeps its value in a type of its own; pass it as `protocol`.
     ///
-    /// The request is put in the terms of HTTP/1.1, as a gateway would, and
-    /// checked as such: the resource of `:path`, the host of `:authority`, and
+    /// The request is converted to HTTP/1.1, as by a gateway, and then checked.
+    /// The resource comes from `:path` and the host from `:authority`.
     /// `Upgrade`, `Connection` and `Sec-WebSocket-Key`, which do not exist
-    /// there (RFC 8441 §5), made up. [`Accept::finish_http`] answers 200 to it.
+    /// there (RFC 8441 §5), are added. [`Accept::finish_http`] answers it with
+    /// 200.
     ///
     /// Errors are those of [`from_http`](Self::from_http), and
-    /// [`HandshakeError::Method`] for another method than CONNECT,
-    /// [`HandshakeError::InvalidUpgrade`] for another protocol than
-    /// `websocket`, [`HandshakeError::InvalidTarget`] without `:scheme` or
-    /// `:path`, [`HandshakeError::Malformed`] with `Upgrade` or `Connection`,
+    /// [`HandshakeError::Method`] if the method is not CONNECT,
+    /// [`HandshakeError::InvalidUpgrade`] if the protocol is not `websocket`,
+    /// [`HandshakeError::InvalidTarget`] without `:scheme` or `:path`,
+    /// [`HandshakeError::Malformed`] with `Upgrade` or `Connection`, and
     /// [`HandshakeError::HttpVersion`] before HTTP/2.
     pub fn from_extended_connect<'a>(
         request: impl Into<RequestHead<'a>>,
@@ -101,19 +102,20 @@ impl UpgradeRequest {
         if head.headers.contains_key(UPGRADE) || head.headers.contains_key(CONNECTION) {
             return Err(HandshakeError::Malformed(HeadFault::HeaderName));
         }
-        // RFC 8441 §4: both are there.
+        // RFC 8441 §4: both must be there.
         let (Some(_), Some(path)) = (head.uri.scheme(), head.uri.path_and_query()) else {
             return Err(HandshakeError::InvalidTarget);
         };
         let mut headers = head.headers.clone();
-        // RFC 9113 §8.3.1: `:authority` stands for Host. One that says something
-        // else is a second Host, which the rules refuse.
+        // RFC 9113 §8.3.1: `:authority` replaces Host. A Host that differs
+        // becomes a second one, which is refused.
         if let Some(authority) = head.uri.authority().map(http::uri::Authority::as_str) {
             let host = headers.get(HOST).and_then(|host| host.to_str().ok());
             let default = default_port(head.uri.scheme() == Some(&Scheme::HTTPS));
             let agrees = |host: &str| is_same_place(host, authority, default);
             if let (false, Ok(value)) = (host.is_some_and(agrees), authority.try_into()) {
-                // Full maps are for nobody.
+                // A full map has no room, and the request then fails the check
+                // of Host.
                 let _ = headers.try_append(HOST, value);
             }
         }
@@ -126,8 +128,8 @@ impl UpgradeRequest {
         Ok(request)
     }
 
-    /// Whether the headers are those of an upgrade attempt: `Upgrade` names
-    /// `websocket`, or there is a `Sec-WebSocket-Key` or
+    /// Returns whether the headers are those of an upgrade attempt: `Upgrade`
+    /// names `websocket`, or there is a `Sec-WebSocket-Key` or
     /// `Sec-WebSocket-Version`. All other requests are plain HTTP.
     pub fn is_attempt(headers: &HeaderMap) -> bool {
         let mut upgrade = headers.get_all(UPGRADE).iter();
@@ -138,11 +140,10 @@ impl UpgradeRequest {
 }
 
 impl Accept {
-    /// Makes the response for an HTTP library to write, the same that
-    /// [`finish`](Self::finish) writes itself: 101, or 200 with nothing about
-    /// an upgrade to a request
-    /// [by extended CONNECT](UpgradeRequest::from_extended_connect)
-    /// (RFC 8441 §5).
+    /// Builds the response for an HTTP library to send, with the contents that
+    /// [`finish`](Self::finish) writes. It is a 101, or, to a request by
+    /// [extended CONNECT](UpgradeRequest::from_extended_connect), a 200 without
+    /// upgrade headers (RFC 8441 §5).
     pub fn finish_http(self) -> HttpAccepted {
         let extended_connect = self.request().extended_connect;
         let accepted = self.finish();
@@ -164,7 +165,7 @@ impl Accept {
 }
 
 /// The head of a request in the types of the `http` crate, borrowed from a
-/// [`Request`] or from [`request::Parts`].
+/// [`Request`] or [`request::Parts`].
 #[derive(Debug, Clone, Copy)]
 pub struct RequestHead<'a> {
     method: &'a Method,
@@ -195,29 +196,29 @@ impl<'a> From<&'a request::Parts> for RequestHead<'a> {
     }
 }
 
-/// The end of a successful handshake whose answer an HTTP library writes.
+/// The result of a successful handshake whose response an HTTP library sends.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct HttpAccepted {
-    /// The response: no frame may be sent before it.
+    /// The response. Send it before any frame.
     pub response: Response<()>,
     /// The subprotocol in use.
     pub protocol: Option<String>,
-    /// The extensions in use, in their order.
+    /// The extensions in use, in order.
     pub extensions: ExtensionList<'static>,
 }
 
 impl Rejection {
-    /// The response for an HTTP/1.1 library to write, the same that
-    /// [`to_bytes`](Self::to_bytes) writes. It says `Connection: close`, which
-    /// has no place in HTTP/2 and is to be removed there.
+    /// Builds the response for an HTTP/1.1 library to send, with the contents
+    /// of [`to_bytes`](Self::to_bytes). It has `Connection: close`, which is
+    /// not allowed in HTTP/2 and must be removed there.
     pub fn into_http(self) -> Response<Bytes> {
         let head = self.to_bytes();
         let status = self.status();
         let mut response = Response::new(());
         *response.status_mut() = status;
         *response.headers_mut() = Headers::of_head(&head).to_map();
-        // Answers that have no body say no length.
+        // Responses without a body have no length.
         let has_body = response.headers().contains_key(CONTENT_LENGTH);
         response.map(|()| if has_body { self.body } else { Bytes::new() })
     }
@@ -243,10 +244,10 @@ fn upgrade(
     match ServerHandshake::new(limits).receive(&head)? {
         Progress::Done(Incoming::Upgrade(request)) => Ok(request),
         Progress::Done(Incoming::Http(_)) => Err(HandshakeError::MissingUpgrade),
-        // The blank line is there, so this does not happen.
+        // Unreachable, as the head ends with a blank line.
         Progress::NeedMore => Err(HandshakeError::Malformed(HeadFault::StartLine)),
     }
 }
 
-/// In the place of a key where there is none: 16 zero bytes.
+/// Replaces the key if there is none: 16 zero bytes.
 const NO_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAA==";
