@@ -127,7 +127,7 @@ struct Ended {
 struct Run {
     connection: Connection,
     setting: Setting,
-    /// Which calls feed it: bit 0 buffers, bit 1 short way first, bit 2 release, bit 3 one event a time.
+    /// Which calls feed it: bit 0 buffers, bit 2 release, bit 3 one event a time.
     calls: u8,
     now: Instant,
     events: Vec<Seen>,
@@ -266,20 +266,6 @@ impl Run {
 
     fn poll(&mut self) {
         loop {
-            if self.calls & 2 != 0 {
-                while let Some((message, outbox)) = self.connection.poll_message() {
-                    if self.setting.pieces {
-                        unreachable!("asked for pieces");
-                    }
-                    let seen = Seen::Message(message.kind(), message.as_bytes().to_vec());
-                    let echo = Fed::of(self.setting.actions, self.events.len(), &seen);
-                    echo.feed(outbox, &mut self.fed, &mut self.closed);
-                    self.events.push(seen);
-                    if echo.flush() {
-                        self.flush();
-                    }
-                }
-            }
             self.check_memory();
             match self.connection.poll_event_and_outbox(self.now) {
                 Err(error) => {

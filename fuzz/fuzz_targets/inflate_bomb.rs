@@ -76,7 +76,7 @@ fuzz_target!(|bytes: &[u8]| {
                 "{peak} bytes in use after {given} bytes with a limit of {limit}"
             );
             while !connection.outbox().is_empty() {
-                let len = connection.outbox().chunk().len();
+                let len = connection.outbound().chunk().len();
                 connection.advance(len);
             }
         }

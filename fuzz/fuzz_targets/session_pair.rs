@@ -274,7 +274,7 @@ impl Session {
                 end.unanswered = Some(payload.clone());
                 end.pings.push_back(payload);
             }
-            Err(SendError::QueueFull) => assert!(end.connection.outbox().is_control_full()),
+            Err(SendError::QueueFull) => assert!(end.connection.outbound().is_control_full()),
             Err(error) => {
                 assert!(error == SendError::Closed && end.connection.state() != State::Open)
             }
@@ -289,7 +289,7 @@ impl Session {
                 end.pongs.push_back(payload);
             }
             Err(error) => {
-                let full = end.connection.outbox().is_control_full();
+                let full = end.connection.outbound().is_control_full();
                 let open = end.connection.state() == State::Open;
                 assert!(match error {
                     SendError::QueueFull => full && open,
@@ -342,7 +342,7 @@ impl Session {
         assert!(bytes.len() <= queued);
         let first = chunks[..used].first().map_or(0, |chunk| chunk.len());
         assert_eq!(
-            end.connection.outbox().chunk(),
+            end.connection.outbound().chunk(),
             &bytes[..first],
             "the first slice is the chunk"
         );
@@ -355,7 +355,7 @@ impl Session {
         );
         self.wires[who].extend(&bytes[..written]);
         if slices < 3 {
-            end.connection.outbox().set_blocked(written < bytes.len());
+            end.connection.outbound().set_blocked(written < bytes.len());
         }
         let held = end.connection.outbox().buffer_bytes();
         let left = end.connection.outbox().queued();

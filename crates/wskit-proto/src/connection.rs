@@ -14,29 +14,38 @@ use crate::compression::{Decoder, Encoder};
 use crate::config::{Config, Limits};
 use crate::error::{ProtocolError, SendError};
 use crate::event::{CloseFrame, Event, Piece};
-use crate::inbound::Inbound;
+use crate::inbound::{Delivery, Inbound, ReadBuf};
 use crate::keys::MaskKeys;
 use crate::message::MessageRef;
-use crate::outbox::{Outbound, Outbox};
+use crate::outbound::{Outbound, Outbox};
 use crate::outcome::{Outcome, TimeoutKind};
 use crate::outgoing::Outgoing;
-use crate::receiver::{Delivery, ReadBuf};
 use crate::role::Role;
 use crate::tally::Tally;
 
 /// One WebSocket connection after its handshake, as a state machine (RFC 6455 §5 to §7).
 ///
-/// It reads and writes nothing itself. Whoever owns the transport
-/// - gives it what comes: [`receive`](Connection::receive), or without a copy
-///   [`read_buf`](Connection::read_buf) and [`filled`](Connection::filled), and at the end
-///   [`receive_eof`](Connection::receive_eof);
-/// - asks for events until there is none: [`poll_event`](Connection::poll_event);
-/// - writes what waits: [`chunks`](Connection::chunks), then [`advance`](Connection::advance), at the
-///   latest when it would otherwise wait for more to read (pongs and the closing handshake need it);
-/// - calls [`handle_timeout`](Connection::handle_timeout) at [`next_timeout`](Connection::next_timeout);
-/// - does to the transport what [`ending`](Connection::ending) says.
+/// It does no I/O and knows no clock. There are five kinds of methods:
 ///
-/// The one obligation: write what is queued before waiting.
+/// 1. **Network to connection**: [`receive`](Connection::receive), or without a copy
+///    [`read_buf`](Connection::read_buf), [`filled`](Connection::filled) and
+///    [`filled_large`](Connection::filled_large); [`receive_eof`](Connection::receive_eof),
+///    [`transport_failed`](Connection::transport_failed) and
+///    [`transport_shut_down`](Connection::transport_shut_down).
+/// 2. **Connection to application**: [`poll_event`](Connection::poll_event), and
+///    [`poll_event_and_outbox`](Connection::poll_event_and_outbox) to answer a lent message.
+/// 3. **Application to connection**: [`feed`](Connection::feed), [`close`](Connection::close), and the
+///    methods of [`outbox`](Connection::outbox); [`set_delivery`](Connection::set_delivery) and
+///    [`set_limits`](Connection::set_limits).
+/// 4. **Connection to network**: [`chunks`](Connection::chunks) and [`advance`](Connection::advance);
+///    [`ending`](Connection::ending) says when to shut the transport down.
+/// 5. **Time**: [`next_timeout`](Connection::next_timeout) and
+///    [`handle_timeout`](Connection::handle_timeout).
+///
+/// The others are getters. Call them in this order, again and again: take events until there are none;
+/// write what is queued; do what [`ending`](Connection::ending) asks for; read, and wait no longer than
+/// until [`next_timeout`](Connection::next_timeout). The one obligation is to write what is queued
+/// before waiting: pongs and the closing handshake need it.
 #[derive(Debug)]
 pub struct Connection {
     inbound: Inbound,
@@ -44,12 +53,12 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A server's end. `now` starts the keepalive.
+    /// Creates a server's end. `now` starts the keepalive.
     pub fn server(config: impl Into<Arc<Config>>, now: Instant) -> Self {
         Self::new(Role::Server, None, config.into(), now)
     }
 
-    /// A client's end. `keys` must be cryptographically strong (see [`MaskKeys`]).
+    /// Creates a client's end. `keys` must be cryptographically strong (see [`MaskKeys`]).
     pub fn client(config: impl Into<Arc<Config>>, keys: MaskKeys, now: Instant) -> Self {
         Self::new(Role::Client, Some(keys), config.into(), now)
     }
@@ -63,7 +72,7 @@ impl Connection {
     }
 
     /// Compresses and decompresses messages from now on, as was agreed in the opening handshake
-    /// (RFC 7692): call it before the first byte. Nothing is allocated before the first compressed
+    /// (RFC 7692). Call it before the first byte. Nothing is allocated before the first compressed
     /// message.
     #[cfg(feature = "deflate")]
     #[must_use]
@@ -73,32 +82,30 @@ impl Connection {
         config: &wskit_deflate::Config,
     ) -> Self {
         let (compressor, decompressor) = agreed.codec(config);
-        self.inbound
-            .receiver()
-            .set_decoder(Decoder::Deflate(decompressor));
+        self.inbound.set_decoder(Decoder::Deflate(decompressor));
         self.outbound.set_encoder(Encoder::Deflate(compressor));
         self
     }
 
-    /// Takes received bytes by copying; says how many were taken. Fewer than given means: take the
-    /// events first, then give the rest.
+    /// Takes received bytes by copying and returns how many were taken. If that is fewer than given,
+    /// take the events first, then give the rest.
     #[must_use]
     pub fn receive(&mut self, bytes: &[u8]) -> usize {
         self.inbound.receive(bytes)
     }
 
-    /// Where to read to without a copy; never empty. Call it after
-    /// [`poll_event`](Connection::poll_event) has answered `None`.
+    /// Returns where to read to without a copy; never empty. Call it after
+    /// [`poll_event`](Connection::poll_event) has returned `None`.
     pub fn read_buf(&mut self) -> ReadBuf<'_> {
         self.inbound.read_buf()
     }
 
-    /// Says that `n` bytes were read into [`ReadBuf::Slab`].
+    /// Reports that `n` bytes were read into [`ReadBuf::Slab`].
     pub fn filled(&mut self, n: usize) {
         self.inbound.filled(n);
     }
 
-    /// Says that `n` bytes were read into [`ReadBuf::Large`].
+    /// Reports that `n` bytes were read into [`ReadBuf::Large`].
     pub fn filled_large(&mut self, n: usize) {
         self.inbound.filled_large(n);
     }
@@ -108,23 +115,27 @@ impl Connection {
         self.inbound.release();
     }
 
-    /// Says that the peer's stream has ended.
+    /// Reports that the peer's stream has ended.
     pub fn receive_eof(&mut self) {
         self.inbound.receive_eof(&mut self.outbound);
     }
 
-    /// Says that the transport failed.
+    /// Reports that the transport failed.
     pub fn transport_failed(&mut self, kind: io::ErrorKind) {
         self.inbound.transport_failed(&mut self.outbound, kind);
     }
 
-    /// The next event that the bytes given so far hold, lent until the next call; `None` when more
-    /// are needed or the connection reads no more.
-    ///
-    /// `now` is only looked at when a pong has come.
+    /// Reports that the write side of the transport has been shut down.
+    pub fn transport_shut_down(&mut self) {
+        self.outbound.transport_shut_down();
+    }
+
+    /// Returns the next event in the bytes given so far, lent until the next call; `None` when more
+    /// are needed, or when the connection reads no more. `now` matters only when a pong has come.
     ///
     /// # Errors
-    /// The peer broke a rule: told once. The Close that says so is queued.
+    /// The peer broke a rule. The error is returned once, and a Close that says so is queued.
+    #[inline]
     pub fn poll_event(
         &mut self,
         now: Instant,
@@ -132,21 +143,21 @@ impl Connection {
         Ok(self.poll_event_and_outbox(now)?.map(|(event, _)| event))
     }
 
-    /// As [`poll_event`](Connection::poll_event), with the sending half beside the event, so that a
-    /// lent message can be answered without copying it first.
+    /// Returns the next event like [`poll_event`](Connection::poll_event), and the [`Outbox`] beside
+    /// it, so that a lent message can be answered without copying it first.
     ///
     /// # Errors
-    /// As [`poll_event`](Connection::poll_event).
+    /// Those of [`poll_event`](Connection::poll_event).
     pub fn poll_event_and_outbox(
         &mut self,
         now: Instant,
     ) -> Result<Option<(Event<MessageRef<'_>, Piece<'_>>, &mut Outbox)>, ProtocolError> {
-        let Some(ready) = self.inbound.next(&mut self.outbound, || now)? else {
+        let Some(event) = self.inbound.next(&mut self.outbound, || now)? else {
             return Ok(None);
         };
-        let event = match ready {
-            Event::Message(item) => Event::Message(self.inbound.message(item)),
-            Event::Piece(piece) => Event::Piece(self.inbound.piece(piece)),
+        let event = match event {
+            Event::Message(span) => Event::Message(self.inbound.message(span)),
+            Event::Piece(span) => Event::Piece(self.inbound.piece(span)),
             Event::Ping(payload) => Event::Ping(payload),
             Event::Pong(payload) => Event::Pong(payload),
             Event::Close(close) => Event::Close(close),
@@ -154,19 +165,7 @@ impl Connection {
         Ok(Some((event, self.outbound.outbox())))
     }
 
-    /// The next whole message if one lies ready in the read buffer, with the sending half beside it.
-    /// The short way of [`poll_event_and_outbox`](Connection::poll_event_and_outbox): `None` says
-    /// nothing about other events, nor about messages that are to be handed out in pieces.
-    #[inline]
-    pub fn poll_message(&mut self) -> Option<(MessageRef<'_>, &mut Outbox)> {
-        if self.inbound.delivery() == Delivery::Pieces {
-            return None;
-        }
-        let item = self.inbound.next_plain()?;
-        Some((self.inbound.plain(item), &mut self.outbound))
-    }
-
-    /// How messages that begin from now on are handed out.
+    /// Sets how messages that begin from now on are handed out.
     pub fn set_delivery(&mut self, delivery: Delivery) {
         self.inbound.set_delivery(delivery);
     }
@@ -179,7 +178,7 @@ impl Connection {
     /// Queues a message; see [`Outbox::feed`].
     ///
     /// # Errors
-    /// As [`Outbox::feed`].
+    /// Those of [`Outbox::feed`].
     pub fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
         self.outbound.feed(message)
     }
@@ -187,22 +186,32 @@ impl Connection {
     /// Starts the closing handshake; see [`Outbox::close`].
     ///
     /// # Errors
-    /// As [`Outbox::close`].
+    /// Those of [`Outbox::close`].
     pub fn close(&mut self, close: Option<CloseFrame>) -> Result<(), SendError> {
         self.outbound.close(close)
     }
 
-    /// The bytes to write next; see [`Outbox::chunks`].
+    /// Returns the part of the sending half that a program uses.
+    pub fn outbox(&mut self) -> &mut Outbox {
+        &mut self.outbound
+    }
+
+    /// Returns the sending half as a driver uses it.
+    pub fn outbound(&mut self) -> &mut Outbound {
+        &mut self.outbound
+    }
+
+    /// Fills `out` with the bytes to write next; see [`Outbound::chunks`].
     pub fn chunks<'a>(&'a self, out: &mut [IoSlice<'a>]) -> usize {
         self.outbound.chunks(out)
     }
 
-    /// Says that `n` of those bytes have been written.
+    /// Reports that `n` of those bytes have been written.
     pub fn advance(&mut self, n: usize) {
         self.outbound.advance(n);
     }
 
-    /// Takes all queued bytes as one buffer: for tests and for transports without vectored writes.
+    /// Takes all queued bytes as one buffer, for tests and for transports without vectored writes.
     #[must_use]
     pub fn take_output(&mut self) -> Vec<u8> {
         let mut output = Vec::with_capacity(self.outbound.queued());
@@ -217,7 +226,13 @@ impl Connection {
         }
     }
 
-    /// When [`handle_timeout`](Connection::handle_timeout) is due, if ever.
+    /// Returns what is left to do to the transport.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        self.outbound.ending()
+    }
+
+    /// Returns when [`handle_timeout`](Connection::handle_timeout) is due, if ever.
     pub fn next_timeout(&mut self, now: Instant) -> Option<Instant> {
         self.inbound.next_timeout(self.outbound.state(), || now)
     }
@@ -225,52 +240,37 @@ impl Connection {
     /// Does what is due by `now`; see [`Inbound::handle_timeout`].
     ///
     /// # Errors
-    /// The peer ran out of time; the connection is over.
+    /// The peer ran out of time, and the connection is over.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), TimeoutKind> {
         self.inbound.handle_timeout(&mut self.outbound, now)
     }
 
-    /// Open, closing or closed.
+    /// Returns whether the connection is open, closing or closed.
     #[must_use]
     pub fn state(&self) -> State {
         self.outbound.state()
     }
 
-    /// What is left to do to the transport.
-    #[must_use]
-    pub fn ending(&self) -> Ending {
-        self.outbound.ending()
-    }
-
-    /// Says that the write side of the transport has been shut down.
-    pub fn transport_shut_down(&mut self) {
-        self.outbound.transport_shut_down();
-    }
-
-    /// How the connection ended; `None` until it has.
+    /// Returns how the connection ended; `None` until it has.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         self.outbound.outcome()
     }
 
-    /// The sending half.
-    pub fn outbox(&mut self) -> &mut Outbox {
-        &mut self.outbound
-    }
-
-    /// The latest round trip of a keepalive ping.
+    /// Returns the latest round trip of a keepalive ping.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         self.inbound.round_trip()
     }
 
-    /// Bytes of heap held now, borrowed buffers included: 0 for an idle connection.
+    /// Returns how many bytes of heap are held now, borrowed buffers included: 0 for an idle
+    /// connection.
     #[must_use]
     pub fn buffer_bytes(&self) -> usize {
         self.inbound.buffer_bytes() + self.outbound.buffer_bytes()
     }
 
-    /// The two halves, for a driver that uses them from two tasks.
+    /// Splits the connection into its two halves, for a driver that uses them from two tasks.
     #[must_use]
     pub fn split(self) -> (Inbound, Outbound) {
         (self.inbound, self.outbound)

@@ -1,6 +1,7 @@
 use core::fmt;
 
 use bytes::Bytes;
+use wskit_frame::OpCode;
 
 use crate::text::{Utf8Bytes, validated_str};
 
@@ -11,6 +12,15 @@ pub enum MessageKind {
     Text,
     /// Bytes that mean what the application says they mean.
     Binary,
+}
+
+impl MessageKind {
+    pub(crate) const fn opcode(self) -> OpCode {
+        match self {
+            Self::Text => OpCode::Text,
+            Self::Binary => OpCode::Binary,
+        }
+    }
 }
 
 /// A message of its own: keep it, send it, hand it to another task.

@@ -137,7 +137,7 @@ fn encode(kind: MessageKind, rsv1: bool, payload: &[u8]) -> (Bytes, usize) {
     let header = FrameHeader {
         fin: true,
         rsv1,
-        opcode: crate::outbox::opcode(kind),
+        opcode: kind.opcode(),
         mask: None,
         len: payload.len() as u64,
     };

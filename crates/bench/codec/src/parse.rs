@@ -78,21 +78,21 @@ fn walk(mut buffer: &mut [u8]) -> u64 {
 }
 
 fn connection(len: usize) -> Run {
-    use wskit_proto::{Config, Connection};
-    let mut connection = Connection::server(Config::new(), Instant::now());
+    use wskit_proto::{Config, Connection, Event};
+    let now = Instant::now();
+    let mut connection = Connection::server(Config::new(), now);
     buffers("wskit-proto connection", len, move |mut wire, _, _| {
         let mut count = 0;
         while !wire.is_empty() {
             let taken = connection.receive(wire);
             wire = &wire[taken..];
             loop {
-                while let Some((message, _)) = connection.poll_message() {
-                    black_box(message.as_bytes());
-                    count += 1;
-                }
-                // What only the full parser takes: a message over the end of the buffer.
-                match connection.poll_event(Instant::now()) {
-                    Ok(Some(_)) => count += 1,
+                match connection.poll_event(now) {
+                    Ok(Some(Event::Message(message))) => {
+                        black_box(message.as_bytes());
+                        count += 1;
+                    }
+                    Ok(Some(_)) => {}
                     Ok(None) => break,
                     Err(error) => panic!("{error}"),
                 }

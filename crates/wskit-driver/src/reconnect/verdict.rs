@@ -223,7 +223,7 @@ mod tests {
         );
         assert_eq!(end.receive(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xf0]), 8);
         end.feed("lost").unwrap();
-        assert!(end.outbox().write_failed(io::ErrorKind::BrokenPipe));
+        assert!(end.outbound().write_failed(io::ErrorKind::BrokenPipe));
         let event = end.poll_event(std::time::Instant::now()).unwrap();
         assert!(event.is_some());
         let outcome = end.outcome().unwrap();

@@ -7,12 +7,11 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::ProtocolError;
 use crate::event::Event;
-use crate::inbound::Inbound;
+use crate::inbound::{Delivery, Inbound, ReadBuf};
 use crate::keys::MaskKeys;
 use crate::message::MessageKind;
-use crate::outbox::Outbound;
+use crate::outbound::Outbound;
 use crate::outgoing::Outgoing;
-use crate::receiver::{Delivery, ReadBuf};
 use crate::role::Role;
 
 const KEY: [u8; 4] = [0x11, 0x80, 0x7f, 0xee];
@@ -24,14 +23,19 @@ fn open(role: Role, config: Config) -> (Inbound, Outbound) {
         Role::Client => Connection::client(config, MaskKeys::new(|| KEY), now()),
     };
     let (mut inbound, mut outbox) = connection.split();
-    inbound
-        .receiver()
-        .set_decoder(Decoder::Spike(spike::Expand::default()));
+    inbound.set_decoder(Decoder::Spike(spike::Expand::default()));
     outbox.set_encoder(Encoder::Spike(spike::Shrink::default()));
     (inbound, outbox)
 }
 
-/// Only ever passed on: nothing here depends on the time.
+fn other(role: Role) -> Role {
+    match role {
+        Role::Server => Role::Client,
+        Role::Client => Role::Server,
+    }
+}
+
+/// Returns the current time, on which nothing here depends.
 fn now() -> Instant {
     let clock: fn() -> Instant = Instant::now;
     clock()
@@ -218,11 +222,7 @@ fn every_message_comes_back() {
         vec![9; 300_000],
     ];
     for role in [Role::Server, Role::Client] {
-        let other = if role == Role::Server {
-            Role::Client
-        } else {
-            Role::Server
-        };
+        let other = other(role);
         for message in &messages {
             let (_, mut outbox) = open(role, Config::new());
             outbox.feed(message.clone()).unwrap();
@@ -443,11 +443,7 @@ fn large_compressed_message_comes_in_pieces_as_it_expands() {
 #[test]
 fn message_streamed_in_pieces_is_one_compressed_message() {
     for role in [Role::Server, Role::Client] {
-        let other = if role == Role::Server {
-            Role::Client
-        } else {
-            Role::Server
-        };
+        let other = other(role);
         for piece in [1_usize, 3, 1000, 20_000] {
             // A long run is held back by the encoder over many pieces; noise is not.
             let message: Vec<u8> = [

@@ -201,7 +201,7 @@ fn room_is_counted_to_the_byte() {
     assert_eq!(outbox.queued(), 100);
     assert!(outbox.is_over_high_water() && !outbox.has_room(0));
     assert!(outbox.is_over_high_water_beyond(0) && !outbox.is_over_high_water_beyond(1));
-    assert!(outbox.is_contiguous());
+    assert!(outbox.only_chunk().is_some());
     outbox.advance(1);
     assert!(!outbox.is_over_high_water() && outbox.has_room(0) && !outbox.has_room(1));
     outbox.feed(&[0; 98]).unwrap();
@@ -224,7 +224,7 @@ fn control_frame_goes_between_two_frames_only() {
         let mut out = outbox.chunk()[..first.min(outbox.chunk().len())].to_vec();
         outbox.advance(out.len());
         outbox.ping(b"?").unwrap();
-        assert!(!outbox.is_contiguous());
+        assert!(!outbox.only_chunk().is_some());
         while !outbox.is_empty() {
             // One byte at a time: the ping itself is cut too, and data wait behind it.
             out.push(outbox.chunk()[0]);

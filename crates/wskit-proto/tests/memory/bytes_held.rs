@@ -13,13 +13,6 @@ fn pump(end: &mut Connection, mut bytes: &[u8], now: Instant, echo: bool) -> usi
     while !bytes.is_empty() {
         bytes = &bytes[end.receive(bytes)..];
         loop {
-            if let Some((message, outbox)) = end.poll_message() {
-                messages += 1;
-                if echo {
-                    outbox.feed(message).unwrap();
-                }
-                continue;
-            }
             match end.poll_event_and_outbox(now).unwrap() {
                 Some((Event::Message(message), outbox)) => {
                     messages += 1;
@@ -32,7 +25,7 @@ fn pump(end: &mut Connection, mut bytes: &[u8], now: Instant, echo: bool) -> usi
             }
         }
         while !end.outbox().is_empty() {
-            let n = end.outbox().chunk().len();
+            let n = end.outbound().chunk().len();
             end.advance(n);
         }
     }
@@ -231,7 +224,7 @@ fn flood_of_pings_with_writes_blocked_is_flat() {
     for told in [true, false] {
         let mut end = server();
         end.feed("waiting").unwrap();
-        end.outbox().set_blocked(told);
+        end.outbound().set_blocked(told);
         pump_no_write(&mut end, &ping, now);
         let (base, queued) = (live(), end.outbox().queued());
         for _ in 0..100_000 {

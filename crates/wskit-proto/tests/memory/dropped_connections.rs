@@ -39,7 +39,7 @@ fn dropped_connections_leave_nothing() {
                 end.outbox().begin(MessageKind::Binary).unwrap();
                 end.outbox().piece(&[2; 10], false).unwrap();
                 end.advance(queued / 2);
-                end.outbox().set_blocked(true);
+                end.outbound().set_blocked(true);
             }
             take(&mut end, &session[..cut], now);
             if releases {

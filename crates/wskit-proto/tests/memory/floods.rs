@@ -28,7 +28,7 @@ fn control_frames_that_nobody_takes_cost_nothing() {
                 break;
             }
         }
-        end.outbox().set_blocked(true);
+        end.outbound().set_blocked(true);
         take(&mut end, &to(role, TEXT, b"begun"), now);
         let flood = [
             to(role, FIN | PING, &[1; 125]),

@@ -19,7 +19,7 @@ fn small_messages_share_one_buffer() {
         let mut end = open(role, Config::new());
         for n in 0..500 {
             end.feed(vec![7; 100]).unwrap();
-            assert!(end.outbox().is_contiguous(), "{role:?}, {n}");
+            assert!(end.outbound().only_chunk().is_some(), "{role:?}, {n}");
         }
         assert_eq!(end.buffer_bytes(), BUFFER, "{role:?}");
         assert_eq!(sent(&mut end).len(), 500);
@@ -65,7 +65,7 @@ fn stalled_socket_keeps_its_buffer_if_a_quarter_is_filled() {
             end.feed(vec![7; len]).unwrap();
         }
         let waiting = end.outbox().queued();
-        end.outbox().set_blocked(true);
+        end.outbound().set_blocked(true);
         assert_eq!(end.buffer_bytes(), held, "{waiting} bytes wait");
         assert_eq!(end.take_output().len(), waiting);
     }

@@ -35,12 +35,12 @@ fn chunks_take_nothing_off() {
     let once = gather(&server, 16);
     assert_eq!(once, gather(&server, 16));
     assert_eq!(once.len(), server.outbox().queued());
-    let chunk = server.outbox().chunk().to_vec();
+    let chunk = server.outbound().chunk().to_vec();
     assert!(!chunk.is_empty() && once.starts_with(&chunk));
     assert_eq!(gather(&server, 0), []);
     assert_eq!(server.take_output(), once);
     assert!(server.outbox().is_empty());
-    assert!(server.outbox().chunk().is_empty());
+    assert!(server.outbound().chunk().is_empty());
 }
 
 /// Proves: R6455-5.5.2-c
@@ -109,7 +109,7 @@ fn ping_goes_at_the_next_frame_border_wherever_a_write_stopped() {
                 let mut end = open(role, Config::new());
                 fill(&mut end);
                 end.advance(at);
-                end.outbox().set_blocked(park);
+                end.outbound().set_blocked(park);
                 end.outbox().ping(b"now").unwrap();
                 let border = *borders.iter().find(|border| **border >= at).unwrap();
                 let expected = [&data[at..border], &ping, &data[border..]].concat();
@@ -214,7 +214,7 @@ proptest! {
                     continue;
                 }
                 Act::Park(blocked) => {
-                    end.outbox().set_blocked(*blocked);
+                    end.outbound().set_blocked(*blocked);
                     continue;
                 }
             };
@@ -334,7 +334,7 @@ fn pings_of_the_application_are_bounded() {
         queued += 1;
         assert!(queued < 100);
     }
-    assert!(server.outbox().is_control_full());
+    assert!(server.outbound().is_control_full());
     assert_eq!(server.outbox().ping(b""), Err(SendError::QueueFull));
     assert_eq!(server.outbox().pong(b""), Err(SendError::QueueFull));
     feed(&mut server, &masked(FIN | PING, b"answered all the same"));
@@ -347,10 +347,10 @@ fn stalled_socket_holds_what_waits_and_no_slab() {
     let mut server = server();
     server.feed("a few bytes").unwrap();
     assert!(server.buffer_bytes() >= 64 << 10, "a borrowed buffer");
-    server.outbox().set_blocked(true);
+    server.outbound().set_blocked(true);
     assert!(server.buffer_bytes() <= 64, "{}", server.buffer_bytes());
     server.feed(" and more").unwrap();
-    server.outbox().set_blocked(true);
+    server.outbound().set_blocked(true);
     assert!(server.buffer_bytes() <= 128, "{}", server.buffer_bytes());
     assert_eq!(sent(&mut server).len(), 2);
     assert_eq!(server.buffer_bytes(), 0);

@@ -93,7 +93,7 @@ fn ten_pings_get_ten_pongs_in_order() {
 #[test]
 fn only_the_latest_ping_is_answered_while_writes_are_blocked() {
     let mut server = server();
-    server.outbox().set_blocked(true);
+    server.outbound().set_blocked(true);
     for i in 0..100 {
         feed(&mut server, &masked(FIN | PING, &[i]));
     }
@@ -104,7 +104,7 @@ fn only_the_latest_ping_is_answered_while_writes_are_blocked() {
 #[test]
 fn pong_that_is_partly_written_is_finished_before_the_latest() {
     let mut server = server();
-    server.outbox().set_blocked(true);
+    server.outbound().set_blocked(true);
     feed(&mut server, &masked(FIN | PING, b"abc"));
     server.advance(1);
     feed(&mut server, &masked(FIN | PING, b"d"));
@@ -266,7 +266,7 @@ fn ping_goes_between_the_frames_of_a_streamed_message() {
 fn pong_of_the_application_takes_no_answers_place() {
     let mut server = server();
     feed(&mut server, &masked(FIN | PING, b"first"));
-    server.outbox().set_blocked(true);
+    server.outbound().set_blocked(true);
     feed(&mut server, &masked(FIN | PING, b"asked"));
     server.outbox().pong(b"unasked").unwrap();
     server.outbox().pong(b"unasked").unwrap();
@@ -283,7 +283,7 @@ fn pong_of_the_application_takes_no_answers_place() {
 #[test]
 fn pong_of_the_application_is_the_answer_where_pings_are_left_to_it() {
     let mut server = open(Role::Server, Config::new().auto_pong(false));
-    server.outbox().set_blocked(true);
+    server.outbound().set_blocked(true);
     server.outbox().pong(b"first").unwrap();
     server.outbox().pong(b"latest").unwrap();
     assert_eq!(sent(&mut server), [(FIN | PONG, b"latest".to_vec())]);

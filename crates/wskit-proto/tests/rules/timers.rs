@@ -135,7 +135,7 @@ fn any_sign_of_life_counts_as_an_answer() {
                 feed(&mut end, &masked(FIN | PONG, b"other"));
             } else {
                 // The socket was full, and has taken something since.
-                end.outbox().set_blocked(true);
+                end.outbound().set_blocked(true);
                 end.advance(1);
             }
             assert_eq!(end.handle_timeout(at + secs(10)), Ok(()), "round {round}");
@@ -191,7 +191,7 @@ fn write_of_nothing_is_no_sign_of_life() {
     let t0 = Instant::now();
     let mut end = open_at(Role::Server, keepalive(20, 10), t0);
     end.handle_timeout(t0 + secs(20)).unwrap();
-    end.outbox().set_blocked(true);
+    end.outbound().set_blocked(true);
     end.advance(0);
     assert_eq!(
         end.handle_timeout(t0 + secs(30)),

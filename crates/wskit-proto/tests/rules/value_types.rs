@@ -2,11 +2,14 @@
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::time::Instant;
 
 use crate::wire::*;
 use bytes::Bytes;
 use proptest::prelude::*;
-use wskit_proto::{Config, Message, MessageKind, Outgoing, PreparedMessage, Role, Utf8Bytes};
+use wskit_proto::{
+    Config, Event, Message, MessageKind, Outgoing, PreparedMessage, Role, Utf8Bytes,
+};
 
 #[test]
 fn text_is_the_str_that_it_was_made_from() {
@@ -92,7 +95,9 @@ fn lent_message_is_what_it_is_kept_as() {
         let frame = masked(FIN | first, payload.as_bytes());
         let mut server = open(Role::Server, Config::new());
         assert_eq!(server.receive(&frame), frame.len());
-        let (message, _) = server.poll_message().unwrap();
+        let Ok(Some(Event::Message(message))) = server.poll_event(Instant::now()) else {
+            panic!("no message")
+        };
         let text = (kind == MessageKind::Text).then_some(payload);
         assert_eq!((message.kind(), message.as_text()), (kind, text));
         assert_eq!(message.is_text(), text.is_some());

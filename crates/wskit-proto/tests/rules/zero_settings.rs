@@ -162,11 +162,11 @@ fn empty_queue_has_room_however_low_its_marks_are() {
         ] {
             let mut end = open(role, config.clone());
             for message in ["one", "two"] {
-                assert!(end.outbox().has_room(0));
+                assert!(end.outbound().has_room(0));
                 assert!(!end.outbox().is_over_high_water());
                 assert_eq!(end.outbox().check(), Ok(()));
                 assert_eq!(end.feed(message), Ok(()));
-                assert!(!end.outbox().has_room(0));
+                assert!(!end.outbound().has_room(0));
                 assert!(end.outbox().is_over_high_water());
                 assert_eq!(sent(&mut end), [(FIN | TEXT, message.into())]);
             }

@@ -5,17 +5,17 @@
 
 use bytes::BufMut;
 
-/// Room to read into, behind what has come of a large message.
+/// Room to read into, behind the part of a large message that has come.
 ///
-/// A reader takes whichever view its runtime can fill and then says how much came
-/// ([`Connection::filled_large`](crate::Connection::filled_large)). What came before cannot be reached
-/// from here, so text that was checked stays checked.
+/// Fill whichever view the runtime can fill, then report how many bytes came with
+/// [`Connection::filled_large`](crate::Connection::filled_large). Earlier bytes of the message cannot
+/// be reached from here, so text that was checked stays checked.
 #[derive(Debug)]
 pub struct Spare<'a> {
     message: &'a mut Vec<u8>,
     /// Where the room begins.
     done: usize,
-    /// How much of it may be used.
+    /// How much of the room may be used.
     limit: usize,
 }
 
@@ -28,20 +28,20 @@ impl<'a> Spare<'a> {
         }
     }
 
-    /// Bytes of room, never 0. A few more than the message still needs.
+    /// Returns the size of the room in bytes, never 0: a little more than the message still needs.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "there is always room")]
     pub fn len(&self) -> usize {
         self.limit
     }
 
-    /// The room as uninitialised memory, for readers that can fill such: nothing is zeroed.
+    /// Returns the room as uninitialised memory, for readers that can fill it: nothing is zeroed.
     pub fn uninit(&mut self) -> impl BufMut + Send + '_ {
         self.message.truncate(self.done);
         (&mut *self.message).limit(self.limit)
     }
 
-    /// The room as bytes, for readers that want initialised memory: each byte is zeroed once a
+    /// Returns the room as bytes, for readers that need initialised memory. Each byte is zeroed once a
     /// message, not once a read.
     pub fn init(&mut self) -> &mut [u8] {
         let end = self.done + self.limit;
@@ -51,7 +51,7 @@ impl<'a> Spare<'a> {
         self.message.get_mut(self.done..end).unwrap_or_default()
     }
 
-    /// Copies `bytes` in, as many as there is room for; says how many.
+    /// Copies as many of `bytes` as there is room for, and returns how many.
     pub fn copy_from(&mut self, bytes: &[u8]) -> usize {
         let n = bytes.len().min(self.limit);
         self.uninit().put_slice(bytes.get(..n).unwrap_or_default());

@@ -8,58 +8,57 @@ use wskit_frame::{CONTROL_MAX, FrameHeader, OpCode, encode_frame};
 /// Pings and pongs on their way out. They go before queued data, between two frames, and their
 /// memory is bounded whatever the peer sends.
 ///
-/// Answers are sent one a ping while the socket takes them. Once it refuses writes, or once
-/// [`BOUND`] bytes wait, a new pong takes the place of the one before: §5.5.3 allows answering only
-/// the latest ping.
+/// Each ping gets its own pong while the socket takes them. Once it refuses writes, or once [`BOUND`]
+/// bytes wait, a new pong replaces the one before: §5.5.3 allows answering only the latest ping.
 #[derive(Debug, Default)]
-pub(crate) struct ControlQueue {
+pub(super) struct ControlQueue {
     bytes: Vec<u8>,
-    /// Bytes of it that are written.
+    /// How many of `bytes` have been written.
     head: usize,
-    /// Part of it has been written since it was last empty.
+    /// Whether part of the queue has been written since it was last empty.
     begun: bool,
     /// Where the newest frame begins, if that is a pong.
     newest_pong: Option<usize>,
 }
 
 /// Bytes of waiting pongs and pings beyond which no queue grows.
-pub(crate) const BOUND: usize = 4 << 10;
+pub(super) const BOUND: usize = 4 << 10;
 /// The largest control frame.
 const FRAME: usize = FrameHeader::MAX_SIZE + CONTROL_MAX;
 
 impl ControlQueue {
-    pub(crate) fn pending(&self) -> &[u8] {
+    pub(super) fn pending(&self) -> &[u8] {
         self.bytes.get(self.head..).unwrap_or_default()
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.bytes.len() - self.head
     }
 
-    /// Whether part of it is written: then the rest of it goes before any data.
-    pub(crate) fn is_begun(&self) -> bool {
+    /// Returns whether part of the queue has been written, so that the rest goes before any data.
+    pub(super) fn is_begun(&self) -> bool {
         self.begun
     }
 
-    pub(crate) fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.len() >= BOUND
     }
 
-    pub(crate) fn ping(&mut self, mask: Option<[u8; 4]>, payload: &[u8]) {
+    pub(super) fn ping(&mut self, mask: Option<[u8; 4]>, payload: &[u8]) {
         self.push(OpCode::Ping, mask, payload);
         self.newest_pong = None;
     }
 
-    /// A pong beside the answers: it takes no answer's place, and none takes its.
-    pub(crate) fn unasked_pong(&mut self, mask: Option<[u8; 4]>, payload: &[u8]) {
+    /// Queues an unsolicited pong, which never replaces or is replaced by another.
+    pub(super) fn unsolicited_pong(&mut self, mask: Option<[u8; 4]>, payload: &[u8]) {
         self.push(OpCode::Pong, mask, payload);
         self.newest_pong = None;
     }
 
-    /// `blocked`: the socket refuses writes just now.
-    pub(crate) fn pong(&mut self, mask: Option<[u8; 4]>, payload: &[u8], blocked: bool) {
+    /// Queues the answer to a ping; `blocked` says that the socket refuses writes.
+    pub(super) fn pong(&mut self, mask: Option<[u8; 4]>, payload: &[u8], blocked: bool) {
         if blocked || self.is_full() {
-            // One that is partly on the wire stays.
+            // A pong that is partly on the wire stays.
             if let Some(at) = self.newest_pong.filter(|at| *at >= self.head) {
                 self.bytes.truncate(at);
             }
@@ -67,10 +66,10 @@ impl ControlQueue {
         self.newest_pong = Some(self.push(OpCode::Pong, mask, payload));
     }
 
-    /// Says where in `bytes` the frame begins.
+    /// Appends a frame and returns where in `bytes` it begins.
     fn push(&mut self, opcode: OpCode, mask: Option<[u8; 4]>, payload: &[u8]) -> usize {
         if self.head >= BOUND {
-            // A socket that takes a little at a time never lets it run empty.
+            // A socket that takes a little at a time never lets the queue run empty.
             self.bytes.drain(..self.head);
             self.head = 0;
         }
@@ -83,12 +82,12 @@ impl ControlQueue {
     }
 
     /// Drops `n` written bytes.
-    pub(crate) fn advance(&mut self, n: usize) {
+    pub(super) fn advance(&mut self, n: usize) {
         self.head += n;
         self.begun |= n > 0;
     }
 
-    pub(crate) fn buffer_bytes(&self) -> usize {
+    pub(super) fn buffer_bytes(&self) -> usize {
         self.bytes.capacity()
     }
 }

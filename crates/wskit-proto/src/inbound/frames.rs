@@ -8,28 +8,84 @@ use wskit_frame::{
     ClosePayload, FrameHeader, HeaderRules, Mask, Masking, OpCode, Parsed, Utf8Check,
 };
 
-use super::payload::Progress;
-use super::{Delivery, FETCH, Frame, Open, PRIMES_A_BYTE, Receiver, Span, State};
+use super::inflate::work_of_message;
+use super::{Delivery, Inbound, Span};
 use crate::error::ProtocolError;
 use crate::event::{CloseFrame, ControlPayload, Event};
 use crate::message::MessageKind;
 use crate::pool::{self, READ_SLAB};
 use crate::text::Utf8Bytes;
 
-impl Receiver {
+/// The data frame whose payload is coming in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    pub(super) mask: Option<Mask>,
+    pub(super) remaining: u64,
+    pub(super) fin: bool,
+    /// Bytes at `start` that are unmasked already (a decoder ran out of room before it took them).
+    pub(super) unmasked: u32,
+}
+
+/// The message that is coming in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unfinished {
+    pub(super) kind: MessageKind,
+    pub(super) compressed: bool,
+    /// Whether it is handed out in pieces.
+    pub(super) pieces: bool,
+    /// Whether no piece of it has been handed out yet.
+    pub(super) first: bool,
+    /// Whether all of it is one frame that will lie whole in the slab, at `start`.
+    pub(super) in_slab: bool,
+    /// Bytes in the slab that are unmasked and checked.
+    pub(super) done: u32,
+    pub(super) fragments: u32,
+    /// Bytes of payload announced so far, or decompressed.
+    pub(super) size: u64,
+}
+
+/// The result of one look at the input.
+pub(super) enum Progress {
+    Event(Event<Span, Span>),
+    Next,
+    Wait,
+}
+
+impl Inbound {
+    /// Returns the next event of any kind; `None` when more bytes are needed, or none will be read.
+    /// An error is returned once; after it, there are no events.
+    #[cold]
     pub(super) fn parse(&mut self) -> Result<Option<Event<Span, Span>>, ProtocolError> {
+        let event = self.parse_frames();
+        match &event {
+            Err(_) | Ok(Some(Event::Close(_))) => self.end(),
+            Ok(event) => {
+                self.drained = event.is_none();
+                if let Some(Event::Message(span)) = event {
+                    self.memory.lend(*span);
+                }
+                self.fast.enabled = self.frame.is_none()
+                    && self.message.is_none()
+                    && !self.assembly.lent
+                    && !self.ended;
+            }
+        }
+        event
+    }
+
+    fn parse_frames(&mut self) -> Result<Option<Event<Span, Span>>, ProtocolError> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        if self.own_lent {
-            // What was lent has been used, taken or is not wanted: an idle connection holds nothing.
-            let own = core::mem::take(self.memory.own_mut());
-            if self.expected > 0 {
-                pool::give_large(own);
+        if self.assembly.lent {
+            // The message was used, taken or not wanted: an idle connection holds no buffer.
+            let assembled = core::mem::take(self.memory.assembled_mut());
+            if self.assembly.expected > 0 {
+                pool::give_large(assembled);
             }
-            self.own_lent = false;
+            self.assembly.lent = false;
         }
-        if self.state == State::Ended {
+        if self.ended {
             self.start = 0;
             self.end = 0;
             return Ok(None);
@@ -40,7 +96,7 @@ impl Receiver {
                 None => self.header()?,
             };
             match progress {
-                Progress::Event(step) => return Ok(Some(step)),
+                Progress::Event(event) => return Ok(Some(event)),
                 Progress::Wait => return Ok(None),
                 Progress::Next => {}
             }
@@ -48,14 +104,14 @@ impl Receiver {
     }
 
     /// Parses the next frame's header, and the whole frame if it is a control frame.
-    pub(super) fn header(&mut self) -> Result<Progress, ProtocolError> {
+    fn header(&mut self) -> Result<Progress, ProtocolError> {
         let bytes = self
             .memory
             .slab()
             .get(self.start as usize..self.end as usize)
             .unwrap_or_default();
         let rules = HeaderRules {
-            masking: if self.masked {
+            masking: if self.fast.masked {
                 Masking::Required
             } else {
                 Masking::Forbidden
@@ -75,23 +131,19 @@ impl Receiver {
             mask: header.mask.map(Mask::new),
             remaining: header.len,
             fin: header.fin,
-            plain: 0,
+            unmasked: 0,
         });
         Ok(Progress::Next)
     }
 
     /// §5.5: control frames may come between the fragments of a message and are handled there.
-    pub(super) fn control(
-        &mut self,
-        header: FrameHeader,
-        size: usize,
-    ) -> Result<Progress, ProtocolError> {
+    fn control(&mut self, header: FrameHeader, size: usize) -> Result<Progress, ProtocolError> {
         let bytes = self
             .memory
             .slab()
             .get(self.start as usize..self.end as usize)
             .unwrap_or_default();
-        // At most 125, says the header parser.
+        // The header parser has checked that it is at most 125.
         let whole = size + header.len as usize;
         let Some(payload) = bytes.get(size..whole) else {
             return Ok(Progress::Wait);
@@ -118,7 +170,7 @@ impl Receiver {
 
     /// Enters a data frame: the rules of fragmentation (§5.4) and the limits (§10.4), judged by the
     /// header alone.
-    pub(super) fn begin(&mut self, header: &FrameHeader) -> Result<(), ProtocolError> {
+    fn begin(&mut self, header: &FrameHeader) -> Result<(), ProtocolError> {
         let limits = self.config.limits;
         let mut message = match (self.message, header.opcode) {
             (None, OpCode::Text) => self.opened(MessageKind::Text, header),
@@ -146,15 +198,14 @@ impl Receiver {
         Ok(())
     }
 
-    pub(super) fn opened(&mut self, kind: MessageKind, header: &FrameHeader) -> Open {
+    fn opened(&mut self, kind: MessageKind, header: &FrameHeader) -> Unfinished {
         if let (true, Some(decoder)) = (header.rsv1, &self.decoder) {
-            let fetch = FETCH + decoder.primes() / PRIMES_A_BYTE;
-            self.inflated = self.inflated.saturating_add(fetch);
+            self.inflated = self.inflated.saturating_add(work_of_message(decoder));
         }
         self.utf8 = Utf8Check::new();
-        self.memory.own_mut().clear();
-        self.own_done = 0;
-        Open {
+        self.memory.assembled_mut().clear();
+        self.assembly.len = 0;
+        Unfinished {
             kind,
             compressed: header.rsv1,
             pieces: self.delivery == Delivery::Pieces,

@@ -1,0 +1,123 @@
+//! The memory that received bytes lie in, and which of it may be lent as text.
+//!
+//! Only this file decides that. Every method that gives a buffer to write to first revokes what was
+//! lent of it, and lending ends every borrow that could write: a text that is lent is the bytes that
+//! were checked.
+
+use wskit_frame::is_utf8;
+
+use super::Span;
+use crate::message::{MessageKind, MessageRef, Payload};
+use crate::pool::Slab;
+
+/// The two buffers of a receiving half.
+#[derive(Default)]
+pub(super) struct Memory {
+    slab: Slab,
+    assembled: Vec<u8>,
+    /// Which message is lent, while its bytes still lie where they were; binary data in the slab is
+    /// not tracked.
+    lent: Lent,
+    /// Where in the slab that message lies.
+    place: (u32, u32),
+}
+
+/// Which message is lent. One byte, as it is written for each message.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Lent {
+    #[default]
+    Nothing,
+    /// Text in the slab.
+    Slab,
+    /// All of the assembled buffer.
+    Assembled(MessageKind),
+}
+
+impl Memory {
+    #[inline(always)]
+    pub(super) fn slab(&self) -> &[u8] {
+        &self.slab
+    }
+
+    /// Returns the slab to write to, or to replace.
+    #[inline(always)]
+    pub(super) fn slab_mut(&mut self) -> &mut Slab {
+        self.lent = Lent::Nothing;
+        &mut self.slab
+    }
+
+    pub(super) fn assembled(&self) -> &Vec<u8> {
+        &self.assembled
+    }
+
+    /// Returns the assembled buffer to write to, or to replace. A text lent from the slab stays lent.
+    pub(super) fn assembled_mut(&mut self) -> &mut Vec<u8> {
+        if matches!(self.lent, Lent::Assembled(_)) {
+            self.lent = Lent::Nothing;
+        }
+        &mut self.assembled
+    }
+
+    /// Returns both buffers to write to.
+    pub(super) fn both_mut(&mut self) -> (&mut Slab, &mut Vec<u8>) {
+        self.lent = Lent::Nothing;
+        (&mut self.slab, &mut self.assembled)
+    }
+
+    /// Lends a text in the slab, which has been validated.
+    #[inline(always)]
+    pub(super) fn lend_text(&mut self, span: Span) {
+        self.lent = Lent::Slab;
+        self.place = (span.from, span.to);
+        debug_assert!(!span.assembled && is_utf8(self.bytes(span)));
+    }
+
+    /// Lends a message, which has been validated if it is text.
+    pub(super) fn lend(&mut self, span: Span) {
+        if span.assembled {
+            self.lent = Lent::Assembled(span.kind);
+            debug_assert!(span.kind == MessageKind::Binary || is_utf8(&self.assembled));
+        } else if span.kind == MessageKind::Text {
+            self.lend_text(span);
+        }
+    }
+
+    /// Returns the message of a span. One that is no longer lent is empty, except binary data in the
+    /// slab, which is whatever lies there.
+    #[inline]
+    pub(super) fn message(&mut self, span: Span) -> MessageRef<'_> {
+        if span.assembled && self.lent == Lent::Assembled(span.kind) {
+            // A caller that takes the buffer leaves an empty one, which is valid text as well.
+            return MessageRef::new(span.kind, Payload::Own(&mut self.assembled));
+        }
+        self.plain(span)
+    }
+
+    /// Returns the message of a span if it lies in the slab; otherwise an empty one.
+    #[inline(always)]
+    pub(super) fn plain(&self, span: Span) -> MessageRef<'_> {
+        let is_lent = match span.kind {
+            MessageKind::Text => self.lent == Lent::Slab && self.place == (span.from, span.to),
+            MessageKind::Binary => true,
+        };
+        let bytes = if is_lent { self.in_slab(span) } else { &[] };
+        MessageRef::new(span.kind, Payload::Lent(bytes))
+    }
+
+    /// Returns the bytes of a span, of a message or of a piece. They need not be text.
+    #[inline]
+    pub(super) fn bytes(&self, span: Span) -> &[u8] {
+        if span.assembled {
+            &self.assembled
+        } else {
+            self.in_slab(span)
+        }
+    }
+
+    #[inline(always)]
+    fn in_slab(&self, span: Span) -> &[u8] {
+        self.slab
+            .get(span.from as usize..span.to as usize)
+            .unwrap_or_default()
+    }
+}

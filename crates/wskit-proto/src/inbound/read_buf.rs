@@ -1,0 +1,300 @@
+//! Which memory the next bytes are read into, and when it is given back.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "positions within buffers; what is taken was compared with what is there"
+)]
+
+use wskit_frame::{CONTROL_MAX, FrameHeader};
+
+use super::payload::check;
+use super::{Frame, Inbound, Spare};
+use crate::pool::{self, READ_SLAB};
+
+/// Where to read to; see [`Connection::read_buf`](crate::Connection::read_buf).
+#[derive(Debug)]
+pub enum ReadBuf<'a> {
+    /// The read buffer, into which any number of frames fit: the common case.
+    Slab(&'a mut [u8]),
+    /// The middle of a large message, which is read straight into its assembled buffer.
+    Large(Spare<'a>),
+}
+
+/// How far the assembled buffer is filled, and how large the next message may be.
+#[derive(Default)]
+pub(super) struct Assembly {
+    /// Bytes of the message that are unmasked and checked. Behind them is initialised room to read to.
+    pub(super) len: usize,
+    /// Whether the buffer is lent until the next look at the input.
+    pub(super) lent: bool,
+    /// How large the latest message was that was read into the assembled buffer: the next may be as
+    /// large. 0 when the latest was small.
+    pub(super) expected: u32,
+    /// Whether a read between messages has found no such message since.
+    pub(super) expected_missed: bool,
+}
+
+/// From this size on, a message is read straight into its assembled buffer.
+pub(super) const LARGE: usize = 8 << 10;
+/// Room behind the end of a large message, in bytes. A read that asks for more than the message comes
+/// back short, which tells the runtime, without another call, that the socket is empty.
+pub(super) const SURPLUS: usize = 1 << 10;
+/// Where a large message is expected, the first read brings this much: its header, and little of its
+/// payload, which has to be copied.
+const FIRST: usize = 1 << 10;
+/// Text is validated, and compressed data decompressed, in blocks that stay in the L1 cache.
+pub(super) const BLOCK: usize = 16 << 10;
+
+impl Inbound {
+    /// Returns where the next read goes; never empty. A buffer is taken from this thread's pool if none
+    /// is held. Call it only after [`next`](Inbound::next) has returned `None`.
+    #[inline]
+    pub fn read_buf(&mut self) -> ReadBuf<'_> {
+        // Between messages, with nothing left over: the buffer from its start.
+        if self.has_no_input() && !self.large_slab && self.assembly.expected == 0 {
+            self.start = 0;
+            self.end = 0;
+            let slab = self.memory.slab_mut();
+            if slab.is_empty() {
+                *slab = pool::take_read();
+            }
+            return ReadBuf::Slab(slab);
+        }
+        self.read_buf_within()
+    }
+
+    #[inline(never)]
+    fn read_buf_within(&mut self) -> ReadBuf<'_> {
+        if self.reads_large() {
+            return self.large();
+        }
+        if self.memory.slab().is_empty() {
+            self.acquire();
+        } else if self.large_slab && self.memory.slab().len() == READ_SLAB {
+            self.enlarge();
+        } else if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        } else if self.start > 0 && self.end as usize > self.memory.slab().len() / 2 {
+            self.compact();
+        }
+        let end = self.end as usize;
+        let room = self.memory.slab_mut().get_mut(end..).unwrap_or_default();
+        if self.assembly.expected > 0 && self.fast.enabled && room.len() > FIRST {
+            return ReadBuf::Slab(room.get_mut(..FIRST).unwrap_or_default());
+        }
+        ReadBuf::Slab(room)
+    }
+
+    /// Reports that `n` bytes were read into [`ReadBuf::Slab`].
+    #[inline]
+    pub fn filled(&mut self, n: usize) {
+        // More than there was room for is the caller's mistake: bytes that do not fit have not come.
+        let len = self.memory.slab().len();
+        let n = n.min(len.saturating_sub(self.end as usize));
+        self.activity.heard |= n > 0;
+        self.tally.received_bytes(n);
+        self.drained = false;
+        let end = self.end as usize + n;
+        self.end = end as u32;
+        if self.assembly.expected > 0
+            && self.fast.enabled
+            && core::mem::replace(&mut self.assembly.expected_missed, true)
+        {
+            // The first read after a large message found no other.
+            self.assembly.expected = 0;
+        }
+        if end == len {
+            self.large_slab = true;
+        } else if self.large_slab && end <= READ_SLAB {
+            self.large_slab = false;
+        }
+        if self.ended {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Reports that `n` bytes were read into [`ReadBuf::Large`]; unmasks and checks them.
+    pub fn filled_large(&mut self, n: usize) {
+        let (Some(frame), Some(message)) = (self.frame, self.message) else {
+            return;
+        };
+        if !self.reads_large() {
+            return;
+        }
+        self.drained = false;
+        let (slab, assembled) = self.memory.both_mut();
+        let end = self.assembly.len.saturating_add(n).min(assembled.len());
+        let new = assembled
+            .get_mut(self.assembly.len..end)
+            .unwrap_or_default();
+        self.activity.heard |= !new.is_empty();
+        self.tally.received_bytes(new.len());
+        let came = (new.len() as u64).min(frame.remaining);
+        // The next frame begins behind the end of this one.
+        let (new, surplus) = new.split_at_mut(came as usize);
+        if !surplus.is_empty() {
+            if slab.is_empty() {
+                *slab = pool::take_read();
+            }
+            self.start = 0;
+            self.end = copy(surplus, slab);
+        }
+        let mut mask = frame.mask;
+        for block in new.chunks_mut(BLOCK) {
+            if let Err(error) = check(&mut self.utf8, message.kind, mask.as_mut(), block) {
+                self.error = Some(error);
+                self.fast.enabled = false;
+                break;
+            }
+        }
+        self.assembly.len += came as usize;
+        self.frame = Some(Frame {
+            mask,
+            remaining: frame.remaining - came,
+            ..frame
+        });
+    }
+
+    /// Gives the read buffer back: there is nothing more to read for now.
+    ///
+    /// The part of an unfinished frame in it moves to a buffer of just that size, so that a peer which
+    /// stalls inside a frame holds no more than it has sent. A buffer that may hold more events stays.
+    #[inline(always)]
+    pub fn release(&mut self) {
+        if self.message.is_some() {
+            self.shrink_assembled();
+        }
+        if self.memory.slab().is_empty() {
+            return;
+        }
+        if self.start != self.end {
+            if !self.drained {
+                return;
+            }
+            self.set_aside();
+        }
+        self.start = 0;
+        self.end = 0;
+        pool::give_read(core::mem::take(self.memory.slab_mut()));
+    }
+
+    /// Gives up room that was made because a large message was expected, if next to nothing of the
+    /// message has come.
+    #[cold]
+    fn shrink_assembled(&mut self) {
+        if self.memory.assembled().capacity() / 16 > self.assembly.len {
+            let assembled = self.memory.assembled_mut();
+            assembled.truncate(self.assembly.len);
+            assembled.shrink_to(self.assembly.len);
+            self.assembly.expected = 0;
+        }
+    }
+
+    /// Moves the unparsed bytes out of the slab.
+    #[cold]
+    fn set_aside(&mut self) {
+        let (slab, assembled) = self.memory.both_mut();
+        let rest = slab
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default();
+        if let Some(message) = self.message.as_mut().filter(|message| message.in_slab) {
+            // All of `rest` is payload that has been unmasked and checked.
+            assembled.truncate(self.assembly.len);
+            assembled.extend_from_slice(rest);
+            self.assembly.len = assembled.len();
+            message.in_slab = false;
+        } else {
+            // A parser that waits has taken all payload of data frames: this is part of a header or of a
+            // control frame (§5.5).
+            debug_assert!(rest.len() < FrameHeader::MAX_SIZE + CONTROL_MAX);
+            self.partial.extend_from_slice(rest);
+        }
+    }
+
+    fn reads_large(&self) -> bool {
+        (self.assembly.len >= LARGE || (self.assembly.expected > 0 && self.assembly.len > 0))
+            && self.start == self.end
+            && self.partial.is_empty()
+            && self
+                .message
+                .is_some_and(|message| !message.compressed && !message.pieces)
+            && self
+                .frame
+                .is_some_and(|frame| frame.remaining >= LARGE as u64)
+    }
+
+    #[cold]
+    fn large(&mut self) -> ReadBuf<'_> {
+        let remaining = self.frame.map_or(0, |frame| frame.remaining);
+        let assembled = self.memory.assembled_mut();
+        if assembled.capacity() - self.assembly.len < LARGE {
+            // Growing copies what has come, so room that was initialised is not kept.
+            assembled.truncate(self.assembly.len);
+            assembled.reserve_exact(ahead(self.assembly.len, remaining, self.assembly.expected));
+        }
+        let spare = assembled.capacity() - self.assembly.len;
+        let limit = remaining.saturating_add(SURPLUS as u64).min(spare as u64) as usize;
+        ReadBuf::Large(Spare::new(assembled, self.assembly.len, limit))
+    }
+
+    #[inline]
+    fn acquire(&mut self) {
+        *self.memory.slab_mut() = if self.large_slab {
+            pool::take_bulk()
+        } else {
+            pool::take_read()
+        };
+        self.start = 0;
+        self.end = 0;
+        if !self.partial.is_empty() {
+            self.take_partial();
+        }
+    }
+
+    /// Moves the unparsed bytes to a larger slab.
+    #[cold]
+    fn enlarge(&mut self) {
+        let mut slab = pool::take_bulk();
+        let old = self.memory.slab_mut();
+        let rest = old
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default();
+        self.start = 0;
+        self.end = copy(rest, &mut slab);
+        pool::give_read(core::mem::replace(old, slab));
+    }
+
+    /// Brings back the bytes that were set aside, which always fit.
+    #[cold]
+    fn take_partial(&mut self) {
+        self.end = copy(&self.partial, self.memory.slab_mut());
+        self.partial = Vec::new();
+    }
+
+    #[cold]
+    fn compact(&mut self) {
+        self.memory
+            .slab_mut()
+            .copy_within(self.start as usize..self.end as usize, 0);
+        self.end -= self.start;
+        self.start = 0;
+    }
+}
+
+/// Returns how much room to make for the rest of a message of which `came` bytes have come. It follows
+/// what has come, and what the message before has proved the peer to send, not what is announced.
+pub(super) fn ahead(came: usize, remaining: u64, expected: u32) -> usize {
+    remaining
+        .saturating_add(SURPLUS as u64)
+        .min((2 * came as u64).max(u64::from(expected))) as usize
+}
+
+/// Copies as much as fits and returns how much.
+pub(super) fn copy(from: &[u8], to: &mut [u8]) -> u32 {
+    let n = from.len().min(to.len());
+    if let (Some(to), Some(from)) = (to.get_mut(..n), from.get(..n)) {
+        to.copy_from_slice(from);
+    }
+    n as u32
+}

@@ -1,0 +1,81 @@
+//! What an event asks of the sending half.
+
+use std::time::Instant;
+
+use super::{Inbound, Span};
+use crate::error::{ProtocolError, SendError};
+use crate::event::{CloseFrame, Event};
+use crate::outbound::Outbound;
+
+/// Access to the sending half: directly, or through a lock that is held during the call.
+pub trait WithOutbound {
+    /// Calls `f` with the sending half.
+    fn with_outbound<R>(&mut self, f: impl FnOnce(&mut Outbound) -> R) -> R;
+
+    /// Starts the closing handshake, after everything that waits to be sent.
+    ///
+    /// # Errors
+    /// Those of [`Outbox::close`](crate::Outbox::close).
+    fn close(&mut self, close: CloseFrame) -> Result<(), SendError> {
+        self.with_outbound(|outbound| outbound.outbox().close(Some(close)))
+    }
+
+    /// Returns whether messages wait to be sent, encoded or not.
+    fn waits_to_send(&mut self) -> bool {
+        self.with_outbound(|outbound| outbound.has_unsent())
+    }
+}
+
+impl WithOutbound for Outbound {
+    #[inline]
+    fn with_outbound<R>(&mut self, f: impl FnOnce(&mut Outbound) -> R) -> R {
+        f(self)
+    }
+}
+
+impl Inbound {
+    /// Returns the next event by the full parser, and queues the reply that it asks for.
+    pub(super) fn next_any<O: WithOutbound>(
+        &mut self,
+        outbox: &mut O,
+        clock: impl Fn() -> Instant,
+    ) -> Result<Option<Event<Span, Span>>, ProtocolError> {
+        loop {
+            let event = self
+                .parse()
+                .inspect_err(|error| outbox.with_outbound(|outbox| outbox.fail(error)))?;
+            match &event {
+                Some(Event::Message(span)) => self.count_received(*span),
+                Some(Event::Piece(span)) => self.count_received(*span),
+                Some(Event::Ping(payload)) => {
+                    if self.config.auto_pong {
+                        outbox.with_outbound(|outbox| outbox.answer_ping(payload));
+                    }
+                }
+                Some(Event::Pong(payload)) => {
+                    if self.timers.pong(payload, &clock) {
+                        #[cfg(feature = "metrics")]
+                        self.tally.round_trip(self.timers.round_trip());
+                        continue;
+                    }
+                }
+                Some(Event::Close(close)) => {
+                    let inside = self.closed_inside;
+                    outbox.with_outbound(|outbox| outbox.answer_close(close.clone(), inside));
+                }
+                None => {}
+            }
+            return Ok(event);
+        }
+    }
+
+    fn count_received(&mut self, span: Span) {
+        let len = self.memory.bytes(span).len();
+        if span.last {
+            self.tally.received_message(len);
+        } else {
+            self.tally.received_part(len);
+        }
+        self.activity.messages = true;
+    }
+}
