@@ -231,7 +231,7 @@ impl Pair {
     /// What old tokens show as text is text.
     fn look_at_stale(&mut self) {
         for item in &self.messages {
-            check_text(&self.inbound.plain(*item));
+            check_text(&self.inbound.fast_message(*item));
             check_text(&self.inbound.message(*item));
         }
         for piece in &self.tokens {
@@ -281,10 +281,10 @@ impl Pair {
     fn poll(&mut self, events: &mut Vec<Seen>, failed: &mut Option<ProtocolError>, how: u8) {
         loop {
             while how & 2 != 0 && !self.pieces {
-                let Some(item) = self.inbound.next_plain() else {
+                let Some(item) = self.inbound.next_fast() else {
                     break;
                 };
-                let message = self.inbound.plain(item);
+                let message = self.inbound.fast_message(item);
                 check_text(&message);
                 events.push(Seen::Message(message.kind(), message.as_bytes().to_vec()));
                 Self::keep(&mut self.messages, &mut self.kept, item);

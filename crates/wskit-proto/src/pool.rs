@@ -11,7 +11,7 @@ pub(crate) const READ_SLAB: usize = 32 << 10;
 pub(crate) const BULK_SLAB: usize = 64 << 10;
 /// A write buffer: room for a burst of replies to one read buffer.
 pub(crate) const WRITE_SLAB: usize = 64 << 10;
-/// Buffers that a thread keeps beyond the hot one.
+/// Buffers that a thread keeps beyond the front one.
 const KEPT: usize = 15;
 /// The same of the largest kind.
 const KEPT_BULK: usize = 7;
@@ -25,7 +25,7 @@ struct Pool {
     size: usize,
     most: usize,
     /// One slot in front of the list: in a request-reply exchange it is the only one ever touched.
-    hot: Cell<Option<Slab>>,
+    front: Cell<Option<Slab>>,
     kept: RefCell<Vec<Slab>>,
 }
 
@@ -42,14 +42,14 @@ impl Pool {
         Self {
             size,
             most,
-            hot: Cell::new(None),
+            front: Cell::new(None),
             kept: RefCell::new(Vec::new()),
         }
     }
 
     #[inline]
     fn take(&self) -> Slab {
-        match self.hot.take() {
+        match self.front.take() {
             Some(slab) => slab,
             None => self.take_kept(),
         }
@@ -71,7 +71,7 @@ impl Pool {
         if slab.len() != self.size {
             return;
         }
-        if let Some(displaced) = self.hot.replace(Some(slab)) {
+        if let Some(displaced) = self.front.replace(Some(slab)) {
             self.keep(displaced);
         }
     }

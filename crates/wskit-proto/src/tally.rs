@@ -38,13 +38,13 @@ macro_rules! tallies {
 }
 
 tallies! {
-    /// A whole message in one frame, plain.
-    received_plain(len) counters => { counters.received.frame(); counters.received.message(len) };
+    /// A whole message in one frame.
+    received_whole(len) counters => { counters.received.frame(); counters.received.message(len) };
     received_frame() counters => counters.received.frame();
     received_message(len) counters => counters.received.message(len);
     received_part(len) counters => counters.received.part(len);
     received_bytes(n) counters => counters.received.wire(n);
-    sent_plain(len) counters => { counters.sent.frame(); counters.sent.message(len) };
+    sent_whole(len) counters => { counters.sent.frame(); counters.sent.message(len) };
     sent_frame() counters => counters.sent.frame();
     sent_message(len) counters => counters.sent.message(len);
     sent_part(len) counters => counters.sent.part(len);

@@ -1,6 +1,6 @@
 //! The seam that message compression plugs into (RFC 7692 §6).
 //!
-//! One transformation a direction, as an enum so that the hot path never makes an indirect call;
+//! One transformation a direction, as an enum so that the fast path never makes an indirect call;
 //! without the feature `deflate` it has no variant. Its contract is what streaming and limits need: **the caller owns
 //! the output slice**, so nothing is ever produced beyond the room it was given, and both
 //! directions work on pieces of any size.
@@ -23,7 +23,7 @@ pub(crate) struct Progress {
     pub(crate) done: bool,
 }
 
-/// Compressed payload in, plain payload out.
+/// Compressed payload in, uncompressed payload out.
 #[derive(Debug)]
 pub(crate) enum Decoder {
     #[cfg(feature = "deflate")]
@@ -73,7 +73,7 @@ impl Decoder {
     }
 }
 
-/// Plain payload in, compressed payload out.
+/// Uncompressed payload in, compressed payload out.
 #[derive(Debug)]
 pub(crate) enum Encoder {
     #[cfg(feature = "deflate")]

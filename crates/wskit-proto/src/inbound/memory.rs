@@ -90,12 +90,12 @@ impl Memory {
             // A caller that takes the buffer leaves an empty one, which is valid text as well.
             return MessageRef::new(span.kind, Payload::Own(&mut self.assembled));
         }
-        self.plain(span)
+        self.in_slab_message(span)
     }
 
     /// Returns the message of a span if it lies in the slab; otherwise an empty one.
     #[inline(always)]
-    pub(super) fn plain(&self, span: Span) -> MessageRef<'_> {
+    pub(super) fn in_slab_message(&self, span: Span) -> MessageRef<'_> {
         let is_lent = match span.kind {
             MessageKind::Text => self.lent == Lent::Slab && self.place == (span.from, span.to),
             MessageKind::Binary => true,

@@ -137,7 +137,7 @@ impl Inbound {
         if self.has_no_input() {
             return Ok(None);
         }
-        match self.next_message() {
+        match self.next_fast_event() {
             Some(event) => Ok(Some(event)),
             None => self.next_any(outbox, clock),
         }
@@ -146,9 +146,9 @@ impl Inbound {
     /// Returns the next message by the fast path, as a span of kind [`Event::Message`]. `None` says
     /// nothing about other events. For callers that have set [`Delivery::Whole`] before.
     #[inline(always)]
-    pub fn next_plain(&mut self) -> Option<Span> {
+    pub fn next_fast(&mut self) -> Option<Span> {
         let span = self.parse_fast()?;
-        self.tally.received_plain((span.to - span.from) as usize);
+        self.tally.received_whole((span.to - span.from) as usize);
         self.activity.messages = true;
         Some(span)
     }
@@ -156,8 +156,8 @@ impl Inbound {
     /// Returns the next message by the fast path, as [`set_delivery`](Inbound::set_delivery) asks for
     /// it. `None` says nothing about other events. Never needs the outbox.
     #[inline]
-    pub fn next_message(&mut self) -> Option<Event<Span, Span>> {
-        let span = self.next_plain()?;
+    pub fn next_fast_event(&mut self) -> Option<Event<Span, Span>> {
+        let span = self.next_fast()?;
         Some(match self.delivery {
             Delivery::Whole => Event::Message(span),
             Delivery::Pieces => Event::Piece(span),
@@ -184,11 +184,11 @@ impl Inbound {
         core::mem::take(&mut self.inflated)
     }
 
-    /// Lends the message that [`next_plain`](Inbound::next_plain) has just returned. It is cheaper
+    /// Lends the message that [`next_fast`](Inbound::next_fast) has just returned. It is cheaper
     /// than [`message`](Inbound::message) and always borrows from the read buffer.
     #[inline(always)]
-    pub fn plain(&self, span: Span) -> MessageRef<'_> {
-        self.memory.plain(span)
+    pub fn fast_message(&self, span: Span) -> MessageRef<'_> {
+        self.memory.in_slab_message(span)
     }
 
     /// Lends the message of the latest span, until bytes are read or parsed.

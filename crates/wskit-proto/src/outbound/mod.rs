@@ -233,7 +233,7 @@ impl Outbound {
 
     /// Reports that the write side of the transport has been shut down.
     pub fn transport_shut_down(&mut self) {
-        self.0.plain = false;
+        self.0.fast = false;
         self.0.closing.get_or_insert_default().shut_down();
     }
 
@@ -248,7 +248,7 @@ impl Outbound {
         if close_is_out {
             self.0.control = None;
         } else {
-            self.0.plain = false;
+            self.0.fast = false;
             self.0.closing.get_or_insert_default().write_failed(kind);
             self.drop_queue();
         }
@@ -277,7 +277,7 @@ impl Outbound {
 
     /// Reports that the transport failed: nothing more can be sent or received.
     pub fn transport_failed(&mut self, kind: io::ErrorKind) {
-        self.0.plain = false;
+        self.0.fast = false;
         let all_written = self.is_empty();
         self.0
             .closing
@@ -309,7 +309,7 @@ impl Outbound {
     }
 
     pub(crate) fn end_of_stream(&mut self, mid_message: bool) {
-        self.0.plain = false;
+        self.0.fast = false;
         self.0
             .closing
             .get_or_insert_default()
@@ -321,7 +321,7 @@ impl Outbound {
 
     /// Gives the connection up because the peer ran out of time.
     pub fn time_out(&mut self, kind: TimeoutKind) {
-        self.0.plain = false;
+        self.0.fast = false;
         let all_written = self.is_empty();
         self.0
             .closing
@@ -334,7 +334,7 @@ impl Outbound {
     /// Python's implementations do it.
     pub(crate) fn answer_close(&mut self, close: Option<CloseFrame>, mid_message: bool) {
         let echo = close.clone();
-        self.0.plain = false;
+        self.0.fast = false;
         self.0.streamed = None;
         self.0
             .closing

@@ -36,7 +36,7 @@ pub struct Outbox {
     pub(super) keys: Option<MaskKeys>,
     /// Whether `feed` may take the fast path: open, no streamed message, no compression, no
     /// `Config::fragment_size`.
-    pub(super) plain: bool,
+    pub(super) fast: bool,
     /// The high-water mark.
     pub(super) mark: usize,
     /// Whether the last write was refused, so that pongs are coalesced.
@@ -72,7 +72,7 @@ impl Outbox {
         Self {
             queue: Queue::default(),
             keys,
-            plain: config.fragment_size.is_none(),
+            fast: config.fragment_size.is_none(),
             mark: config.high_water.min(config.queue_limit),
             blocked: false,
             active: false,
@@ -90,7 +90,7 @@ impl Outbox {
     #[cfg(any(test, feature = "deflate"))]
     pub(crate) fn set_encoder(&mut self, encoder: Encoder) {
         self.encoder = Some(Box::new(encoder));
-        self.plain = false;
+        self.fast = false;
     }
 
     /// Queues a message. It leaves with the next write; nothing is written here.
@@ -103,16 +103,16 @@ impl Outbox {
     pub fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
         let message = message.into();
         if let &Data::Lent(payload) = &message.data {
-            if self.plain
+            if self.fast
                 && self.keys.is_none()
                 && payload.len() <= COPIED
                 && self.queue.queued() < self.mark
             {
                 self.active = true;
-                self.tally.sent_plain(payload.len());
+                self.tally.sent_whole(payload.len());
                 let opcode = message.kind.opcode();
-                if !self.queue.push_plain(opcode, payload) {
-                    self.queue.push_first(opcode, payload);
+                if !self.queue.push_fast(opcode, payload) {
+                    self.queue.push_fast_first(opcode, payload);
                 }
                 return Ok(());
             }
@@ -124,9 +124,9 @@ impl Outbox {
     fn feed_any(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
         self.check_data()?;
         let payload = message.as_bytes();
-        if self.plain && payload.len() <= COPIED {
+        if self.fast && payload.len() <= COPIED {
             self.active = true;
-            self.tally.sent_plain(payload.len());
+            self.tally.sent_whole(payload.len());
             self.push_small(message.kind, payload);
             if let Data::Shared(bytes) = message.data {
                 self.queue.retire(bytes);
@@ -145,7 +145,7 @@ impl Outbox {
             self.queue.push_copy(true, false, opcode, mask, payload);
             return;
         }
-        self.queue.push_first(opcode, payload);
+        self.queue.push_fast_first(opcode, payload);
     }
 
     /// Begins a message that is sent in pieces (§5.4); its bytes need not exist yet.
@@ -177,7 +177,7 @@ impl Outbox {
             first: true,
             utf8: Utf8Check::new(),
         });
-        self.plain = false;
+        self.fast = false;
         Ok(())
     }
 
@@ -224,7 +224,7 @@ impl Outbox {
         // An encoder may hold all of the piece back: the first frame is then still to come.
         streamed.first = self.frames(begun, data, last).first;
         self.streamed = (!last).then_some(streamed);
-        self.plain = self.is_plain();
+        self.fast = self.is_fast();
         Ok(())
     }
 
@@ -395,7 +395,7 @@ impl Outbox {
 
     pub(super) fn push_close(&mut self, close: Option<CloseFrame>) {
         let closing = self.closing.get_or_insert_default();
-        self.plain = false;
+        self.fast = false;
         self.streamed = None;
         if closing.is_sent() || closing.is_over() || closing.has_write_failed() {
             return;
@@ -435,7 +435,7 @@ impl Outbox {
         self.keys.as_ref().map(MaskKeys::next_key)
     }
 
-    fn is_plain(&self) -> bool {
+    fn is_fast(&self) -> bool {
         self.closing.is_none()
             && self.streamed.is_none()
             && self.encoder.is_none()

@@ -1,6 +1,6 @@
 #![allow(
     clippy::arithmetic_side_effects,
-    reason = "positions within the slab and bytes that are queued, all in memory: the hot path"
+    reason = "positions within the slab and bytes that are queued, all in memory"
 )]
 
 use std::io::IoSlice;
@@ -96,7 +96,7 @@ impl Queue {
     /// Appends a whole message as one unmasked frame, payload copied, if the current slab has room for
     /// it: the fast path of a server.
     #[inline]
-    pub(super) fn push_plain(&mut self, opcode: OpCode, payload: &[u8]) -> bool {
+    pub(super) fn push_fast(&mut self, opcode: OpCode, payload: &[u8]) -> bool {
         let len = payload.len();
         // §5.2: FIN, the opcode, no mask, the length in its shortest form. Built as a little-endian
         // number and stored whole: bytes beyond the header are payload, or slack behind the frame.
@@ -124,11 +124,11 @@ impl Queue {
         true
     }
 
-    /// Appends like [`push_plain`](Queue::push_plain) when there is no slab, or no room in it.
+    /// Appends like [`push_fast`](Queue::push_fast) when there is no slab, or no room in it.
     #[inline(never)]
-    pub(super) fn push_first(&mut self, opcode: OpCode, payload: &[u8]) {
+    pub(super) fn push_fast_first(&mut self, opcode: OpCode, payload: &[u8]) {
         self.make_room_for(payload.len());
-        let pushed = self.push_plain(opcode, payload);
+        let pushed = self.push_fast(opcode, payload);
         debug_assert!(pushed, "no slab has room for {} bytes", payload.len());
     }
 

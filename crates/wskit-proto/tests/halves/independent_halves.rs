@@ -46,30 +46,30 @@ fn plain_messages_need_no_outbox() {
     .concat();
     give(&mut inbound, &session);
     assert!(!inbound.has_no_input());
-    let item = inbound.next_plain().expect("the first");
-    let message = inbound.plain(item);
+    let item = inbound.next_fast().expect("the first");
+    let message = inbound.fast_message(item);
     assert_eq!(
         (message.kind(), message.as_text()),
         (MessageKind::Text, Some("one"))
     );
-    let Some(Event::Message(item)) = inbound.next_message() else {
+    let Some(Event::Message(item)) = inbound.next_fast_event() else {
         panic!("the second");
     };
-    let message = inbound.plain(item);
+    let message = inbound.fast_message(item);
     assert_eq!(
         (message.kind(), message.as_bytes()),
         (MessageKind::Binary, &b"two"[..])
     );
-    let item = inbound.next_plain().expect("an empty one is one too");
-    assert_eq!(inbound.plain(item).as_text(), Some(""));
-    assert!(inbound.next_plain().is_none(), "a ping is no plain message");
-    assert!(inbound.next_message().is_none());
+    let item = inbound.next_fast().expect("an empty one is one too");
+    assert_eq!(inbound.fast_message(item).as_text(), Some(""));
+    assert!(inbound.next_fast().is_none(), "the fast path takes no ping");
+    assert!(inbound.next_fast_event().is_none());
     assert!(!inbound.has_no_input(), "it waits to be looked at");
     assert!(matches!(
         next(&mut inbound, &mut outbox),
         Some(Event::Ping(_))
     ));
-    assert_eq!(written(&mut outbox), plain(FIN | PONG, b"!"));
+    assert_eq!(written(&mut outbox), unmasked(FIN | PONG, b"!"));
     assert!(next(&mut inbound, &mut outbox).is_none());
 }
 
@@ -77,9 +77,9 @@ fn plain_messages_need_no_outbox() {
 fn text_kept_past_the_next_read_is_empty() {
     let (mut inbound, mut outbox) = halves(Config::new());
     give(&mut inbound, &masked(FIN | TEXT, b"one"));
-    let item = inbound.next_plain().unwrap();
+    let item = inbound.next_fast().unwrap();
     give(&mut inbound, &masked(FIN | TEXT, b"\xff\xff\xff"));
-    assert_eq!(inbound.plain(item).as_text(), Some(""));
+    assert_eq!(inbound.fast_message(item).as_text(), Some(""));
     assert_eq!(inbound.message(item).as_text(), Some(""));
     assert!(inbound.next(&mut outbox, Instant::now).is_err());
 }
@@ -231,8 +231,8 @@ fn control_frame_goes_between_two_frames_only() {
             outbox.advance(1);
         }
         let at = first.min(10).div_ceil(5);
-        let mut expected = vec![plain(FIN | TEXT, b"one"), plain(FIN | TEXT, b"two")];
-        expected.insert(at, plain(FIN | PING, b"?"));
+        let mut expected = vec![unmasked(FIN | TEXT, b"one"), unmasked(FIN | TEXT, b"two")];
+        expected.insert(at, unmasked(FIN | PING, b"?"));
         assert_eq!(out, expected.concat(), "{first} bytes first");
     }
 }
@@ -240,8 +240,8 @@ fn control_frame_goes_between_two_frames_only() {
 /// A pong that is owed when the Close comes need not be sent; one that is partly on the wire must be.
 #[test]
 fn pong_that_is_partly_written_is_finished_before_the_close() {
-    let pong = plain(FIN | PONG, b"?");
-    let close = plain(FIN | CLOSE, &close_body(1000, ""));
+    let pong = unmasked(FIN | PONG, b"?");
+    let close = unmasked(FIN | CLOSE, &close_body(1000, ""));
     for first in 0..=pong.len() {
         let (mut inbound, mut outbox) = halves(Config::new());
         give(&mut inbound, &masked(FIN | PING, b"?"));
@@ -436,7 +436,7 @@ fn message_kept_for_later_is_the_message() {
         assert_eq!((later.len(), later.is_empty()), (2, false));
         let (_, mut outbox) = halves(Config::new());
         outbox.feed(later.outgoing()).unwrap();
-        assert_eq!(written(&mut outbox), plain(first, b"hi"));
+        assert_eq!(written(&mut outbox), unmasked(first, b"hi"));
     }
     assert!(QueuedMessage::from(Outgoing::from("")).is_empty());
 }

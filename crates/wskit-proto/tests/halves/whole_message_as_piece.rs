@@ -9,7 +9,7 @@ fn whole_message_is_its_only_piece() {
         let (mut inbound, _outbox) = open(Role::Server, Config::new()).split();
         let bytes = masked(FIN | first, b"whole");
         assert_eq!(inbound.receive(&bytes), bytes.len());
-        let Some(Event::Message(item)) = inbound.next_message() else {
+        let Some(Event::Message(item)) = inbound.next_fast_event() else {
             panic!("it is here")
         };
         let piece = inbound.piece(item);

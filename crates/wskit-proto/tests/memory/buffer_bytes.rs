@@ -45,7 +45,7 @@ fn lent_messages_become_ones_own() {
             (TEXT, Message::text("x".repeat(len))),
             (BINARY, Message::Binary(vec![b'x'; len].into())),
         ] {
-            let bytes = plain(FIN | first, &vec![b'x'; len]);
+            let bytes = unmasked(FIN | first, &vec![b'x'; len]);
             let mut rest = &bytes[..];
             let mut got = Vec::new();
             while !rest.is_empty() {

@@ -457,7 +457,7 @@ proptest! {
         let role = ROLES[usize::from(as_client)];
         let mut bytes: Vec<u8> = frames.iter().flat_map(|(first, payload)| match role {
             Role::Server => masked_with(keys, *first, payload),
-            Role::Client => plain(*first, payload),
+            Role::Client => unmasked(*first, payload),
         }).collect();
         for (index, flip) in mutations {
             let at = index.index(bytes.len());

@@ -25,7 +25,7 @@ fn give(inbound: &mut Inbound, bytes: &[u8]) {
 
 /// That a message is empty, however its token is used.
 fn assert_empty(inbound: &mut Inbound, item: Span) {
-    assert_eq!(inbound.plain(item).as_bytes(), b"");
+    assert_eq!(inbound.fast_message(item).as_bytes(), b"");
     assert_eq!(inbound.message(item).as_bytes(), b"");
     assert_eq!(inbound.message(item).into_owned().as_bytes(), b"");
 }
@@ -37,7 +37,7 @@ fn text_that_is_none_is_not_shown_by_the_token_of_the_text_before() {
         for (len, mask) in [(5, KEY), (5, [0; 4]), (200, KEY)] {
             let frame = |payload: &[u8]| match role {
                 Role::Server => masked_with(mask, FIN | TEXT, payload),
-                Role::Client => plain(FIN | TEXT, payload),
+                Role::Client => unmasked(FIN | TEXT, payload),
             };
             let (mut inbound, mut outbox) = open(role, Config::new()).split();
             give(&mut inbound, &frame(&vec![b'a'; len]));
@@ -54,16 +54,16 @@ fn text_that_is_none_is_not_shown_by_the_token_of_the_text_before() {
     }
 }
 
-/// The same without asking for the error: the short way has looked at the frame already.
+/// Reads without asking for the error: the fast path has looked at the frame already.
 #[test]
 fn text_that_is_none_is_not_shown_after_the_short_way() {
     for role in ROLES {
         let (mut inbound, mut outbox) = open(role, Config::new()).split();
         give(&mut inbound, &to(role, FIN | TEXT, b"hello"));
-        let hello = inbound.next_plain().expect("a plain message");
+        let hello = inbound.next_fast().expect("a message");
         assert!(inbound.next(&mut outbox, Instant::now).unwrap().is_none());
         give(&mut inbound, &to(role, FIN | TEXT, &[0xff; 5]));
-        assert_eq!(inbound.next_plain(), None);
+        assert_eq!(inbound.next_fast(), None);
         assert_empty(&mut inbound, hello);
     }
 }
@@ -141,7 +141,7 @@ enum Op {
     },
     /// Events are taken: this many.
     Take(usize),
-    /// One message by the short way.
+    /// One message by the fast path.
     Short,
     /// An old token is used.
     Use {
@@ -335,7 +335,7 @@ impl Keeper {
                 (message.kind(), message.as_bytes().to_vec())
             }
             1 => {
-                let message = self.inbound.plain(item);
+                let message = self.inbound.fast_message(item);
                 (message.kind(), message.as_bytes().to_vec())
             }
             _ => {
@@ -381,7 +381,7 @@ fn run(role: Role, compressed: bool, parts: &[Part], ops: &[Op]) {
             }
             Op::Short => {
                 if keeper.inbound.delivery() == Delivery::Whole {
-                    if let Some(item) = keeper.inbound.next_plain() {
+                    if let Some(item) = keeper.inbound.next_fast() {
                         keeper.message(item);
                     }
                 }
@@ -416,18 +416,18 @@ fn run(role: Role, compressed: bool, parts: &[Part], ops: &[Op]) {
         at += keeper.read(&wire[at..], false);
         while keeper.take() {}
     }
-    let mut plain = Keeper::new(connection());
+    let mut usual = Keeper::new(connection());
     at = 0;
     while at < wire.len() {
-        at += plain.read(&wire[at..], false);
-        while plain.take() {}
+        at += usual.read(&wire[at..], false);
+        while usual.take() {}
     }
     // Of a message that breaks a rule the pieces before are handed out, and the whole is not.
     let (kept, kept_errors) = without_errors(&keeper.delivered);
-    let (plain, plain_errors) = without_errors(&plain.delivered);
-    assert!(kept.starts_with(&plain), "other messages");
-    assert_eq!(kept_errors, plain_errors);
-    assert!(kept.len() == plain.len() || kept_errors == 1);
+    let (usual, usual_errors) = without_errors(&usual.delivered);
+    assert!(kept.starts_with(&usual), "other messages");
+    assert_eq!(kept_errors, usual_errors);
+    assert!(kept.len() == usual.len() || kept_errors == 1);
 }
 
 /// What was delivered, and how many errors were told. No message of these holds the byte of an error.

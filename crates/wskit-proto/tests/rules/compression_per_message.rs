@@ -45,8 +45,8 @@ fn message_in_pieces_goes_as_it_is_if_asked() {
             assert_eq!(first.0 & RSV1 != 0, compress, "the first frame says which");
             assert!(rest.iter().all(|(first, _)| first & RSV1 == 0));
             if !compress {
-                let plain: Vec<_> = sent.iter().map(|(_, payload)| payload.clone()).collect();
-                assert_eq!(plain, pieces.map(|piece| piece.as_bytes().to_vec()));
+                let payloads: Vec<_> = sent.iter().map(|(_, payload)| payload.clone()).collect();
+                assert_eq!(payloads, pieces.map(|piece| piece.as_bytes().to_vec()));
             }
             assert_eq!(feed(&mut peer, &wire), [text(&pieces.concat())]);
         }

@@ -122,7 +122,7 @@ fn outcome_says_who_closed_and_why() {
         ending(false, b"").to_string(),
         "the peer went away without a Close"
     );
-    let broken = ending(false, &plain(FIN | TEXT, b"hi"));
+    let broken = ending(false, &unmasked(FIN | TEXT, b"hi"));
     assert_eq!(broken.to_string(), "the client sent a frame without a mask");
     let with = |cause| {
         let mut other = broken.clone();

@@ -48,14 +48,14 @@ fn client_masks_its_answers_with_keys_of_their_own() {
     let now = Instant::now();
     let mut client = client_with(Config::new(), now);
     for payload in ["", "same", "same"] {
-        let ping = plain(FIN | PING, payload.as_bytes());
+        let ping = unmasked(FIN | PING, payload.as_bytes());
         assert_eq!(feed(&mut client, &ping), [Got::Ping(payload.into())]);
     }
     client
         .handle_timeout(now + Duration::from_secs(20))
         .unwrap();
     assert_eq!(
-        feed(&mut client, &plain(FIN | CLOSE, &close_body(1000, ""))),
+        feed(&mut client, &unmasked(FIN | CLOSE, &close_body(1000, ""))),
         [close(1000)]
     );
     // Pongs that are not out yet go no more.
@@ -64,7 +64,7 @@ fn client_masks_its_answers_with_keys_of_their_own() {
 
     let mut client = client_with(Config::new(), now);
     for _ in 0..3 {
-        let _ = feed(&mut client, &plain(FIN | PING, b"same"));
+        let _ = feed(&mut client, &unmasked(FIN | PING, b"same"));
     }
     client
         .handle_timeout(now + Duration::from_secs(20))

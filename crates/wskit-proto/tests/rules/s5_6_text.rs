@@ -132,7 +132,7 @@ fn large_text_is_checked_while_it_comes() {
 /// Proves: R6455-10.7-a
 #[test]
 fn large_text_takes_only_what_was_read_behind_it() {
-    let frame = plain(FIN | TEXT, &vec![b'a'; 100_000]);
+    let frame = unmasked(FIN | TEXT, &vec![b'a'; 100_000]);
     let mut client = client();
     assert_eq!(feed(&mut client, &frame[..40_000]), []);
     match client.read_buf() {
@@ -160,7 +160,7 @@ fn token_of_an_earlier_text_lends_nothing() {
         }
         wskit_proto::ReadBuf::Large(_) => unreachable!(),
     };
-    read(&mut inbound, &plain(FIN | TEXT, b"text"));
+    read(&mut inbound, &unmasked(FIN | TEXT, b"text"));
     let wskit_proto::Event::Message(token) = inbound
         .next(&mut outbox, std::time::Instant::now)
         .unwrap()
@@ -174,7 +174,7 @@ fn token_of_an_earlier_text_lends_nothing() {
         Some("text"),
         "twice is fine"
     );
-    read(&mut inbound, &plain(FIN | BINARY, &[0xff; 4]));
+    read(&mut inbound, &unmasked(FIN | BINARY, &[0xff; 4]));
     assert_eq!(inbound.message(token).as_text(), Some(""));
 }
 

@@ -141,12 +141,12 @@ fn fragment_size_cuts_messages() {
     server.feed("ab").unwrap();
     server.feed(vec![1, 2, 3]).unwrap();
     let expected = [
-        plain(TEXT, b"He"),
-        plain(CONTINUATION, b"ll"),
-        plain(FIN, b"o"),
-        plain(FIN | TEXT, b"ab"),
-        plain(BINARY, &[1, 2]),
-        plain(FIN, &[3]),
+        unmasked(TEXT, b"He"),
+        unmasked(CONTINUATION, b"ll"),
+        unmasked(FIN, b"o"),
+        unmasked(FIN | TEXT, b"ab"),
+        unmasked(BINARY, &[1, 2]),
+        unmasked(FIN, &[3]),
     ];
     assert_eq!(server.take_output(), expected.concat());
 }
@@ -244,7 +244,7 @@ fn message_can_be_kept() {
     let now = std::time::Instant::now();
     for payload in ["small".to_owned(), "large ".repeat(20_000)] {
         let mut client = client();
-        let frame = plain(FIN | TEXT, payload.as_bytes());
+        let frame = unmasked(FIN | TEXT, payload.as_bytes());
         let mut rest = &frame[..];
         let mut kept = None;
         while !rest.is_empty() {

@@ -125,7 +125,7 @@ fn what_is_sent_keeps_kind_and_payload() {
         (&prepared).into(),
     ];
     for outgoing in text {
-        sends(outgoing, &plain(FIN | TEXT, b"hi"));
+        sends(outgoing, &unmasked(FIN | TEXT, b"hi"));
     }
     let bytes = b"hi".to_vec();
     let prepared = PreparedMessage::new(&Message::binary(bytes.clone()));
@@ -140,7 +140,7 @@ fn what_is_sent_keeps_kind_and_payload() {
         (&prepared).into(),
     ];
     for outgoing in binary {
-        sends(outgoing, &plain(FIN | BINARY, b"hi"));
+        sends(outgoing, &unmasked(FIN | BINARY, b"hi"));
     }
     assert!(Outgoing::from("").is_empty());
     assert!(PreparedMessage::binary(b"").is_empty());

@@ -62,7 +62,7 @@ pub fn header(first: u8, mask: Option<[u8; 4]>, len: u64) -> Vec<u8> {
 }
 
 /// A frame as a server sends it.
-pub fn plain(first: u8, payload: &[u8]) -> Vec<u8> {
+pub fn unmasked(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = header(first, None, payload.len() as u64);
     bytes.extend(payload);
     bytes
@@ -88,7 +88,7 @@ pub fn masked_with(key: [u8; 4], first: u8, payload: &[u8]) -> Vec<u8> {
 pub fn to(role: Role, first: u8, payload: &[u8]) -> Vec<u8> {
     match role {
         Role::Server => masked(first, payload),
-        Role::Client => plain(first, payload),
+        Role::Client => unmasked(first, payload),
     }
 }
 
