@@ -123,7 +123,7 @@ impl<C: Timer> Engine<C> {
             return None;
         }
         self.receiving = true;
-        self.inbound.next_plain()
+        self.inbound.next_fast()
     }
 
     /// The next whole message, not lent together with the outbox.
@@ -160,7 +160,7 @@ impl<C: Timer> Engine<C> {
         if nothing_else {
             match self.poll_fill(cx, link) {
                 Poll::Ready(true) => {
-                    if let Some(item) = self.inbound.next_plain() {
+                    if let Some(item) = self.inbound.next_fast() {
                         return Poll::Ready(Ok(Some(item)));
                     }
                 }
@@ -215,7 +215,7 @@ impl<C: Timer> Engine<C> {
     pub(crate) fn poll_ready<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Next {
         self.receiving = true;
         if self.stash.is_none() && !(self.answering && link.is_over_high_water()) {
-            if let Some(ready) = self.inbound.next_message() {
+            if let Some(ready) = self.inbound.next_fast_event() {
                 return Poll::Ready(Ok(Some(ready)));
             }
         }

@@ -193,7 +193,7 @@ impl<T: Transport> WebSocket<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, ConnectionError>> {
         if let Some(item) = self.engine.next_plain(Way::Own, &self.link) {
-            return Poll::Ready(Ok(Some(self.engine.inbound.plain(item).into_owned())));
+            return Poll::Ready(Ok(Some(self.engine.inbound.fast_message(item).into_owned())));
         }
         let item = ready!(self.engine.poll_whole(Way::Own, cx, &mut self.link))?;
         Poll::Ready(Ok(
@@ -564,7 +564,7 @@ impl<'a, T: Transport> Future for RecvRef<'a, T> {
         };
         if let Some(item) = ws.engine.next_plain(Way::Lend, &ws.link) {
             return Poll::Ready(Ok(Some((
-                ws.engine.inbound.plain(item),
+                ws.engine.inbound.fast_message(item),
                 ws.link.outbox.outbox(),
             ))));
         }
