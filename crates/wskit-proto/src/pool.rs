@@ -8,13 +8,13 @@ use std::cell::{Cell, RefCell};
 /// A read buffer: must stay in cache. 16 KiB lost and 64 KiB gained nothing when measured.
 pub(crate) const READ_SLAB: usize = 32 << 10;
 /// The read buffer of a connection on which more comes at once than fits the usual one.
-pub(crate) const BULK_SLAB: usize = 64 << 10;
+pub(crate) const LARGE_SLAB: usize = 64 << 10;
 /// A write buffer: room for a burst of replies to one read buffer.
 pub(crate) const WRITE_SLAB: usize = 64 << 10;
 /// Buffers that a thread keeps beyond the front one.
 const KEPT: usize = 15;
 /// The same of the largest kind.
-const KEPT_BULK: usize = 7;
+const KEPT_LARGE: usize = 7;
 /// A buffer of a large message is kept for the next one up to this capacity.
 const LARGE_MAX: usize = (1 << 20) + (64 << 10);
 
@@ -31,7 +31,7 @@ struct Pool {
 
 thread_local! {
     static READ: Pool = const { Pool::new(READ_SLAB, KEPT) };
-    static BULK: Pool = const { Pool::new(BULK_SLAB, KEPT_BULK) };
+    static LARGE_READ: Pool = const { Pool::new(LARGE_SLAB, KEPT_LARGE) };
     static WRITE: Pool = const { Pool::new(WRITE_SLAB, KEPT) };
     /// What the latest large message lay in.
     static LARGE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -95,22 +95,23 @@ pub(crate) fn take_read() -> Slab {
 
 #[inline]
 pub(crate) fn give_read(slab: Slab) {
-    if slab.len() == BULK_SLAB {
-        give_bulk(slab);
+    if slab.len() == LARGE_SLAB {
+        give_large_slab(slab);
     } else {
         let _ = READ.try_with(|pool| pool.give(slab));
     }
 }
 
 #[cold]
-pub(crate) fn take_bulk() -> Slab {
-    BULK.try_with(Pool::take)
-        .unwrap_or_else(|_| fresh(BULK_SLAB))
+pub(crate) fn take_large_slab() -> Slab {
+    LARGE_READ
+        .try_with(Pool::take)
+        .unwrap_or_else(|_| fresh(LARGE_SLAB))
 }
 
 #[cold]
-fn give_bulk(slab: Slab) {
-    let _ = BULK.try_with(|pool| pool.give(slab));
+fn give_large_slab(slab: Slab) {
+    let _ = LARGE_READ.try_with(|pool| pool.give(slab));
 }
 
 /// An empty buffer for a large message with room for `room` bytes, and not for much more.

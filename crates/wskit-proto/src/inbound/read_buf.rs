@@ -241,7 +241,7 @@ impl Inbound {
     #[inline]
     fn acquire(&mut self) {
         *self.memory.slab_mut() = if self.large_slab {
-            pool::take_bulk()
+            pool::take_large_slab()
         } else {
             pool::take_read()
         };
@@ -255,7 +255,7 @@ impl Inbound {
     /// Moves the unparsed bytes to a larger slab.
     #[cold]
     fn enlarge(&mut self) {
-        let mut slab = pool::take_bulk();
+        let mut slab = pool::take_large_slab();
         let old = self.memory.slab_mut();
         let rest = old
             .get(self.start as usize..self.end as usize)

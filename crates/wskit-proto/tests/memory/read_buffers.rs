@@ -9,7 +9,7 @@ use wskit_proto::{Config, Connection, Event, ReadBuf, Role};
 
 /// The usual read buffer, and the one for a peer that sends more at once.
 const USUAL: usize = 32 << 10;
-const BULK: usize = 64 << 10;
+const LARGE: usize = 64 << 10;
 /// What is read first where a large message is expected.
 const FIRST: usize = 1 << 10;
 
@@ -52,7 +52,7 @@ fn buffer_grows_for_a_peer_that_fills_it_and_shrinks_again() {
         let mut end = open(role, Config::new());
         assert_eq!(room(&mut end), USUAL);
         assert!(read(&mut end, &filling(role, USUAL)) > 10);
-        assert_eq!(room(&mut end), BULK - 3, "the rest stands in front");
+        assert_eq!(room(&mut end), LARGE - 3, "the rest stands in front");
         // It stays as long as a read brings more than the usual one takes,
         let more = [&next(role)[3..], &filling(role, 40_000)].concat();
         assert!(read(&mut end, &more) > 10);
@@ -62,10 +62,10 @@ fn buffer_grows_for_a_peer_that_fills_it_and_shrinks_again() {
             "{}",
             end.buffer_bytes()
         );
-        assert_eq!(room(&mut end), BULK - 3);
+        assert_eq!(room(&mut end), LARGE - 3);
         // and is given back after one that does not.
         assert_eq!(read(&mut end, &next(role)[3..]), 1);
-        assert_eq!(room(&mut end), BULK, "held already");
+        assert_eq!(room(&mut end), LARGE, "held already");
         end.release();
         assert_eq!(room(&mut end), USUAL);
     }
@@ -79,9 +79,9 @@ fn buffer_that_was_filled_between_two_messages_grows_too() {
         let frame = to(role, FIN | BINARY, &payload);
         assert_eq!(frame.len(), USUAL);
         assert_eq!(read(&mut end, &frame), 1);
-        assert_eq!(room(&mut end), BULK);
+        assert_eq!(room(&mut end), LARGE);
         end.release();
-        assert_eq!(room(&mut end), BULK);
+        assert_eq!(room(&mut end), LARGE);
     }
 }
 
@@ -198,10 +198,10 @@ fn count_messages(end: &mut Connection, mut bytes: &[u8]) -> usize {
 
 #[test]
 fn thread_keeps_so_many_buffers_and_no_more() {
-    for (size, kept) in [(USUAL, 16), (BULK, 8)] {
+    for (size, kept) in [(USUAL, 16), (LARGE, 8)] {
         let mut ends: Vec<Connection> = (0..20).map(|_| server()).collect();
         for end in &mut ends {
-            if size == BULK {
+            if size == LARGE {
                 let _ = read(end, &filling(Role::Server, USUAL));
             }
             let _ = room(end);
@@ -209,7 +209,7 @@ fn thread_keeps_so_many_buffers_and_no_more() {
         }
         let before = live();
         for end in &mut ends {
-            if size == BULK {
+            if size == LARGE {
                 assert_eq!(read(end, &next(Role::Server)[3..]), 1);
             }
             end.release();
