@@ -12,6 +12,7 @@ use crate::closing::{Ending, State};
 #[cfg(feature = "deflate")]
 use crate::compression::{Decoder, Encoder};
 use crate::config::{Config, Limits};
+use crate::counter_handle::CounterHandle;
 use crate::error::{ProtocolError, SendError};
 use crate::event::{CloseFrame, Event, Piece};
 use crate::inbound::{Delivery, Inbound, ReadBuf};
@@ -21,7 +22,6 @@ use crate::outbound::{Outbound, Outbox};
 use crate::outcome::{Outcome, TimeoutKind};
 use crate::outgoing::Outgoing;
 use crate::role::Role;
-use crate::tally::Tally;
 
 /// One WebSocket connection after its handshake, as a state machine (RFC 6455 §5 to §7).
 ///
@@ -64,10 +64,10 @@ impl Connection {
     }
 
     fn new(role: Role, keys: Option<MaskKeys>, config: Arc<Config>, now: Instant) -> Self {
-        let tally = Tally::default();
+        let counters = CounterHandle::default();
         Self {
-            inbound: Inbound::new(role, config.clone(), tally.clone(), now),
-            outbound: Outbound::new(keys, config, tally),
+            inbound: Inbound::new(role, config.clone(), counters.clone(), now),
+            outbound: Outbound::new(keys, config, counters),
         }
     }
 

@@ -14,6 +14,7 @@ mod closing;
 mod compression;
 mod config;
 mod connection;
+mod counter_handle;
 #[cfg(feature = "metrics")]
 mod counters;
 mod error;
@@ -28,7 +29,7 @@ mod pool;
 mod prepared;
 mod queued_message;
 mod role;
-mod tally;
+
 mod text;
 mod timers;
 

@@ -125,7 +125,7 @@ impl Inbound {
             return self.control(header, size);
         }
         self.begin(&header)?;
-        self.tally.received_frame();
+        self.counters.received_frame();
         self.start += size as u32;
         self.frame = Some(Frame {
             mask: header.mask.map(Mask::new),
@@ -148,7 +148,7 @@ impl Inbound {
         let Some(payload) = bytes.get(size..whole) else {
             return Ok(Progress::Wait);
         };
-        self.tally.received_frame();
+        self.counters.received_frame();
         let mut payload = ControlPayload::new(payload);
         self.start += whole as u32;
         if let Some(key) = header.mask {

@@ -86,7 +86,7 @@ impl Inbound {
             }
         };
         #[cfg(feature = "deflate")]
-        self.tally.inflated((size - message.size) as usize, used);
+        self.counters.inflated((size - message.size) as usize, used);
         self.start += used as u32;
         let remaining = frame.remaining - used as u64;
         let unmasked = (came - used) as u32;

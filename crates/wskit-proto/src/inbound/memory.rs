@@ -84,7 +84,6 @@ impl Memory {
 
     /// Returns the message of a span. One that is no longer lent is empty, except binary data in the
     /// slab, which is whatever lies there.
-    #[inline]
     pub(super) fn message(&mut self, span: Span) -> MessageRef<'_> {
         if span.assembled && self.lent == Lent::Assembled(span.kind) {
             // A caller that takes the buffer leaves an empty one, which is valid text as well.
@@ -105,7 +104,6 @@ impl Memory {
     }
 
     /// Returns the bytes of a span, of a message or of a piece. They need not be text.
-    #[inline]
     pub(super) fn bytes(&self, span: Span) -> &[u8] {
         if span.assembled {
             &self.assembled

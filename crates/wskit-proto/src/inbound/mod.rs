@@ -23,12 +23,12 @@ use wskit_frame::Utf8Check;
 
 use crate::compression::Decoder;
 use crate::config::{Config, Limits};
+use crate::counter_handle::CounterHandle;
 use crate::error::ProtocolError;
 use crate::event::{Event, Piece};
 use crate::message::MessageRef;
 use crate::pool;
 use crate::role::Role;
-use crate::tally::Tally;
 use crate::timers::Timers;
 use fast::Fast;
 use frames::{Frame, Unfinished};
@@ -83,12 +83,17 @@ pub struct Inbound {
     inflated: usize,
     activity: Activity,
     timers: Timers,
-    tally: Tally,
+    counters: CounterHandle,
     config: Arc<Config>,
 }
 
 impl Inbound {
-    pub(crate) fn new(role: Role, config: Arc<Config>, tally: Tally, now: Instant) -> Self {
+    pub(crate) fn new(
+        role: Role,
+        config: Arc<Config>,
+        counters: CounterHandle,
+        now: Instant,
+    ) -> Self {
         Self {
             memory: Memory::default(),
             start: 0,
@@ -109,7 +114,7 @@ impl Inbound {
             inflated: 0,
             activity: Activity::default(),
             timers: Timers::new(&config, now),
-            tally,
+            counters,
             config,
         }
     }
@@ -148,7 +153,7 @@ impl Inbound {
     #[inline(always)]
     pub fn next_fast(&mut self) -> Option<Span> {
         let span = self.parse_fast()?;
-        self.tally.received_whole((span.to - span.from) as usize);
+        self.counters.received_whole((span.to - span.from) as usize);
         self.activity.messages = true;
         Some(span)
     }
@@ -186,7 +191,7 @@ impl Inbound {
 
     /// Lends the message that [`next_fast`](Inbound::next_fast) has just returned. It is cheaper
     /// than [`message`](Inbound::message) and always borrows from the read buffer.
-    #[inline(always)]
+    #[inline]
     pub fn fast_message(&self, span: Span) -> MessageRef<'_> {
         self.memory.in_slab_message(span)
     }
@@ -321,7 +326,7 @@ impl Inbound {
     #[cfg(feature = "metrics")]
     #[must_use]
     pub fn counters(&self) -> &Arc<crate::Counters> {
-        self.tally.counters()
+        self.counters.get()
     }
 
     /// Returns how many bytes of heap are held now, a borrowed read buffer included.

@@ -92,7 +92,7 @@ impl Inbound {
         let len = self.memory.slab().len();
         let n = n.min(len.saturating_sub(self.end as usize));
         self.activity.heard |= n > 0;
-        self.tally.received_bytes(n);
+        self.counters.received_bytes(n);
         self.drained = false;
         let end = self.end as usize + n;
         self.end = end as u32;
@@ -129,7 +129,7 @@ impl Inbound {
             .get_mut(self.assembly.len..end)
             .unwrap_or_default();
         self.activity.heard |= !new.is_empty();
-        self.tally.received_bytes(new.len());
+        self.counters.received_bytes(new.len());
         let came = (new.len() as u64).min(frame.remaining);
         // The next frame begins behind the end of this one.
         let (new, surplus) = new.split_at_mut(came as usize);

@@ -55,7 +55,7 @@ impl Inbound {
                 Some(Event::Pong(payload)) => {
                     if self.timers.pong(payload, &clock) {
                         #[cfg(feature = "metrics")]
-                        self.tally.round_trip(self.timers.round_trip());
+                        self.counters.round_trip(self.timers.round_trip());
                         continue;
                     }
                 }
@@ -72,9 +72,9 @@ impl Inbound {
     fn count_received(&mut self, span: Span) {
         let len = self.memory.bytes(span).len();
         if span.last {
-            self.tally.received_message(len);
+            self.counters.received_message(len);
         } else {
-            self.tally.received_part(len);
+            self.counters.received_part(len);
         }
         self.activity.messages = true;
     }

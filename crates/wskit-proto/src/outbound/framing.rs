@@ -33,7 +33,7 @@ impl Outbox {
     pub(super) fn push_message(&mut self, message: Outgoing<'_>) {
         self.active = true;
         let len = message.len();
-        self.tally.sent_message(len);
+        self.counters.sent_message(len);
         let compressed = message.compress
             && self
                 .encoder
@@ -53,7 +53,7 @@ impl Outbox {
         if compressed || self.is_to_be_cut(len) {
             self.frames(begun, message.as_bytes(), true);
         } else if len <= COPIED {
-            self.tally.sent_frame();
+            self.counters.sent_frame();
             let mask = self.next_key();
             self.queue
                 .push_copy(true, false, begun.opcode, mask, message.as_bytes());
@@ -68,7 +68,7 @@ impl Outbox {
 
     /// Queues a large message as one frame whose payload is not copied, where that can be avoided.
     fn push_whole(&mut self, opcode: OpCode, data: Data<'_>) {
-        self.tally.sent_frame();
+        self.counters.sent_frame();
         let mask = self.next_key();
         let payload = match data {
             Data::Lent(bytes) => Payload::Own(bytes.to_vec()),
@@ -96,12 +96,12 @@ impl Outbox {
         };
         compressor.note_plain(prepared.as_bytes());
         let payload = deflated.as_bytes();
-        self.tally.deflated(prepared.len(), payload.len());
+        self.counters.deflated(prepared.len(), payload.len());
         if self.is_to_be_cut(payload.len()) {
             self.cut(&mut begun, payload, true);
             return true;
         }
-        self.tally.sent_frame();
+        self.counters.sent_frame();
         match self.next_key() {
             mask if payload.len() <= COPIED => {
                 self.queue
@@ -161,7 +161,7 @@ impl Outbox {
         }
         if self.config.fragment_size.is_none() && data.len() > COPIED {
             // Peers limit the frames of a message: the caller decides how many there are.
-            self.tally.sent_frame();
+            self.counters.sent_frame();
             let mask = self.next_key();
             self.push_large(last, begun.next_frame(), mask, Payload::Own(data.to_vec()));
         } else {
@@ -209,7 +209,7 @@ impl Outbox {
             let out = block.get_mut(..most).unwrap_or_default();
             let progress = encoder.encode(rest, last, out);
             #[cfg(feature = "deflate")]
-            self.tally.deflated(progress.consumed, progress.produced);
+            self.counters.deflated(progress.consumed, progress.produced);
             rest = rest.get(progress.consumed..).unwrap_or_default();
             let fin = last && progress.done;
             if progress.produced > 0 || fin {
@@ -230,7 +230,7 @@ impl Outbox {
 
     fn push_fragment(&mut self, begun: &mut Begun, fin: bool, payload: &[u8]) {
         let (opcode, rsv1) = begun.next_frame();
-        self.tally.sent_frame();
+        self.counters.sent_frame();
         let mask = self.next_key();
         self.queue.push_copy(fin, rsv1, opcode, mask, payload);
     }

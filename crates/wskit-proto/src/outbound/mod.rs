@@ -18,12 +18,12 @@ use bytes::Bytes;
 
 use crate::closing::{Ending, State};
 use crate::config::Config;
+use crate::counter_handle::CounterHandle;
 use crate::error::{ProtocolError, SendError};
 use crate::event::CloseFrame;
 use crate::keys::MaskKeys;
 use crate::outcome::TimeoutKind;
 use crate::outgoing::Outgoing;
-use crate::tally::Tally;
 
 pub use outbox::Outbox;
 
@@ -41,8 +41,12 @@ pub use outbox::Outbox;
 pub struct Outbound(Outbox);
 
 impl Outbound {
-    pub(crate) fn new(keys: Option<MaskKeys>, config: Arc<Config>, tally: Tally) -> Self {
-        Self(Outbox::new(keys, config, tally))
+    pub(crate) fn new(
+        keys: Option<MaskKeys>,
+        config: Arc<Config>,
+        counters: CounterHandle,
+    ) -> Self {
+        Self(Outbox::new(keys, config, counters))
     }
 
     /// Returns the part of this half that a program may use.
@@ -139,7 +143,7 @@ impl Outbound {
         // that had to wait proves that the peer has made room.
         self.0.progressed |= self.0.blocked && n > 0;
         self.0.taken = self.0.taken.wrapping_add(n as u64);
-        self.0.tally.sent_bytes(n);
+        self.0.counters.sent_bytes(n);
         let masked = self.0.keys.is_some();
         if self.0.control.is_none() {
             self.0.queue.advance(n, masked);
@@ -173,7 +177,7 @@ impl Outbound {
     /// answered, and queued bytes move to a buffer of their size.
     pub fn set_blocked(&mut self, blocked: bool) {
         self.0.blocked = blocked;
-        self.0.tally.queued(self.queued());
+        self.0.counters.queued(self.queued());
         if blocked {
             self.0.queue.park();
         }
@@ -361,7 +365,7 @@ impl Outbound {
     /// is evidence enough.
     pub(crate) fn keepalive_ping(&mut self, payload: &[u8]) {
         if self.0.closing.is_none() && !self.is_control_full() {
-            self.0.tally.sent_frame();
+            self.0.counters.sent_frame();
             let mask = self.next_key();
             self.0.control.get_or_insert_default().ping(mask, payload);
         }

@@ -13,6 +13,7 @@ use super::queue::Queue;
 use crate::closing::{Closing, State};
 use crate::compression::Encoder;
 use crate::config::Config;
+use crate::counter_handle::CounterHandle;
 use crate::error::SendError;
 use crate::event::CloseFrame;
 use crate::keys::MaskKeys;
@@ -20,7 +21,6 @@ use crate::message::MessageKind;
 use crate::outcome::Outcome;
 use crate::outgoing::{Data, Outgoing};
 use crate::role::Role;
-use crate::tally::Tally;
 
 /// The part of a connection's sending half that programs use: it queues messages, pings, pongs and the
 /// Close.
@@ -51,7 +51,7 @@ pub struct Outbox {
     pub(super) closing: Option<Box<Closing>>,
     pub(super) streamed: Option<Streamed>,
     pub(super) encoder: Option<Box<Encoder>>,
-    pub(super) tally: Tally,
+    pub(super) counters: CounterHandle,
     pub(super) config: Arc<Config>,
 }
 
@@ -68,7 +68,11 @@ pub(super) struct Streamed {
 pub(super) const COPIED: usize = 16 << 10;
 
 impl Outbox {
-    pub(crate) fn new(keys: Option<MaskKeys>, config: Arc<Config>, tally: Tally) -> Self {
+    pub(crate) fn new(
+        keys: Option<MaskKeys>,
+        config: Arc<Config>,
+        counters: CounterHandle,
+    ) -> Self {
         Self {
             queue: Queue::default(),
             keys,
@@ -82,7 +86,7 @@ impl Outbox {
             closing: None,
             streamed: None,
             encoder: None,
-            tally,
+            counters,
             config,
         }
     }
@@ -109,7 +113,7 @@ impl Outbox {
                 && self.queue.queued() < self.mark
             {
                 self.active = true;
-                self.tally.sent_whole(payload.len());
+                self.counters.sent_whole(payload.len());
                 let opcode = message.kind.opcode();
                 if !self.queue.push_fast(opcode, payload) {
                     self.queue.push_fast_first(opcode, payload);
@@ -126,7 +130,7 @@ impl Outbox {
         let payload = message.as_bytes();
         if self.fast && payload.len() <= COPIED {
             self.active = true;
-            self.tally.sent_whole(payload.len());
+            self.counters.sent_whole(payload.len());
             self.push_small(message.kind, payload);
             if let Data::Shared(bytes) = message.data {
                 self.queue.retire(bytes);
@@ -212,9 +216,9 @@ impl Outbox {
         }
         self.active = true;
         if last {
-            self.tally.sent_message(data.len());
+            self.counters.sent_message(data.len());
         } else {
-            self.tally.sent_part(data.len());
+            self.counters.sent_part(data.len());
         }
         let begun = Begun {
             opcode: streamed.kind.opcode(),
@@ -235,7 +239,7 @@ impl Outbox {
     /// pongs wait, [`SendError::Closed`] after a Close.
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.check_control(payload)?;
-        self.tally.sent_frame();
+        self.counters.sent_frame();
         let mask = self.next_key();
         self.control.get_or_insert_default().ping(mask, payload);
         Ok(())
@@ -254,7 +258,7 @@ impl Outbox {
                 Ok(())
             }
             Ok(()) => {
-                self.tally.sent_frame();
+                self.counters.sent_frame();
                 let mask = self.next_key();
                 self.control
                     .get_or_insert_default()
@@ -386,7 +390,7 @@ impl Outbox {
         }) {
             return;
         }
-        self.tally.sent_frame();
+        self.counters.sent_frame();
         let mask = self.next_key();
         self.control
             .get_or_insert_default()
@@ -401,7 +405,7 @@ impl Outbox {
             return;
         }
         closing.send(close.as_ref().map(|close| close.code));
-        self.tally.sent_frame();
+        self.counters.sent_frame();
         let mut payload = [0; CONTROL_MAX];
         let len = close.map_or(0, |close| {
             let payload_of = ClosePayload {

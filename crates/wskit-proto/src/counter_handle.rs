@@ -6,29 +6,29 @@ use std::sync::Arc;
 #[cfg(feature = "metrics")]
 use crate::counters::Counters;
 
-/// Counts what goes through a connection with the feature `metrics`; without it, nothing, in no room.
+/// Counts what goes through a connection. Without the feature `metrics` it is empty and does nothing.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct CounterHandle {
     #[cfg(feature = "metrics")]
     counters: Arc<Counters>,
 }
 
-/// Without the feature, a body that is empty.
-macro_rules! tallies {
-    ($($(#[$attr:meta])* $name:ident($($arg:ident),*) $tally:ident => $body:expr;)*) => {
+/// Defines methods whose bodies are empty without the feature.
+macro_rules! counts {
+    ($($(#[$attr:meta])* $name:ident($($arg:ident),*) $counters:ident => $body:expr;)*) => {
         #[allow(
             unused_variables,
             clippy::unused_self,
-            reason = "they count only with the feature `metrics`"
+            reason = "arguments are used only with the feature `metrics`"
         )]
-        impl Tally {
+        impl CounterHandle {
             $(
                 $(#[$attr])*
                 #[inline(always)]
                 pub(crate) fn $name(&self $(, $arg: usize)*) {
                     #[cfg(feature = "metrics")]
                     {
-                        let $tally = &*self.counters;
+                        let $counters = &*self.counters;
                         $body;
                     }
                 }
@@ -37,7 +37,7 @@ macro_rules! tallies {
     };
 }
 
-tallies! {
+counts! {
     /// A whole message in one frame.
     received_whole(len) counters => { counters.received.frame(); counters.received.message(len) };
     received_frame() counters => counters.received.frame();
@@ -53,18 +53,18 @@ tallies! {
 }
 
 #[cfg(feature = "deflate")]
-tallies! {
+counts! {
     inflated(inflated, deflated) counters => counters.received.compression(inflated, deflated);
     deflated(inflated, deflated) counters => counters.sent.compression(inflated, deflated);
 }
 
 #[cfg(feature = "metrics")]
-impl Tally {
+impl CounterHandle {
     pub(crate) fn round_trip(&self, time: Option<Duration>) {
         self.counters.round_trip(time);
     }
 
-    pub(crate) fn counters(&self) -> &Arc<Counters> {
+    pub(crate) fn get(&self) -> &Arc<Counters> {
         &self.counters
     }
 }
