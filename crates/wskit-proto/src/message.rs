@@ -105,23 +105,23 @@ impl Message {
 /// Read it, answer it, or take it along with [`into_owned`](MessageRef::into_owned).
 pub struct MessageRef<'a> {
     kind: MessageKind,
-    payload: Payload<'a>,
+    payload: LentPayload<'a>,
 }
 
 /// Where a lent message lies.
-pub(crate) enum Payload<'a> {
+pub(crate) enum LentPayload<'a> {
     /// In the read buffer, which it must not pin: owning means copying.
-    Lent(&'a [u8]),
+    Slab(&'a [u8]),
     /// In a buffer of its own (it was large or came in fragments): owning means taking the buffer.
-    Own(&'a mut Vec<u8>),
+    Assembled(&'a mut Vec<u8>),
 }
 
 impl<'a> MessageRef<'a> {
-    pub(crate) const fn new(kind: MessageKind, payload: Payload<'a>) -> Self {
+    pub(crate) const fn new(kind: MessageKind, payload: LentPayload<'a>) -> Self {
         Self { kind, payload }
     }
 
-    pub(crate) fn into_parts(self) -> (MessageKind, Payload<'a>) {
+    pub(crate) fn into_parts(self) -> (MessageKind, LentPayload<'a>) {
         (self.kind, self.payload)
     }
 
@@ -142,8 +142,8 @@ impl<'a> MessageRef<'a> {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.payload {
-            Payload::Lent(bytes) => bytes,
-            Payload::Own(bytes) => bytes,
+            LentPayload::Slab(bytes) => bytes,
+            LentPayload::Assembled(bytes) => bytes,
         }
     }
 
@@ -171,8 +171,8 @@ impl<'a> MessageRef<'a> {
     #[must_use]
     pub fn into_owned(self) -> Message {
         let bytes = match self.payload {
-            Payload::Lent(bytes) => Bytes::copy_from_slice(bytes),
-            Payload::Own(bytes) => Bytes::from(core::mem::take(bytes)),
+            LentPayload::Slab(bytes) => Bytes::copy_from_slice(bytes),
+            LentPayload::Assembled(bytes) => Bytes::from(core::mem::take(bytes)),
         };
         match self.kind {
             MessageKind::Text => Message::Text(Utf8Bytes::from_validated(bytes)),

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use crate::message::{Message, MessageKind, MessageRef, Payload};
+use crate::message::{LentPayload, Message, MessageKind, MessageRef};
 use crate::prepared::PreparedMessage;
 use crate::text::Utf8Bytes;
 
@@ -146,8 +146,8 @@ impl<'a> From<MessageRef<'a>> for Outgoing<'a> {
     fn from(message: MessageRef<'a>) -> Self {
         let (kind, payload) = message.into_parts();
         let data = match payload {
-            Payload::Lent(bytes) => Data::Lent(bytes),
-            Payload::Own(bytes) => Data::Own(core::mem::take(bytes)),
+            LentPayload::Slab(bytes) => Data::Lent(bytes),
+            LentPayload::Assembled(bytes) => Data::Own(core::mem::take(bytes)),
         };
         Self::new(kind, data)
     }

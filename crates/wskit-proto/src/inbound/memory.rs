@@ -7,7 +7,7 @@
 use wskit_frame::is_utf8;
 
 use super::Span;
-use crate::message::{MessageKind, MessageRef, Payload};
+use crate::message::{LentPayload, MessageKind, MessageRef};
 use crate::pool::Slab;
 
 /// The two buffers of a receiving half.
@@ -87,7 +87,7 @@ impl Memory {
     pub(super) fn message(&mut self, span: Span) -> MessageRef<'_> {
         if span.assembled && self.lent == Lent::Assembled(span.kind) {
             // A caller that takes the buffer leaves an empty one, which is valid text as well.
-            return MessageRef::new(span.kind, Payload::Own(&mut self.assembled));
+            return MessageRef::new(span.kind, LentPayload::Assembled(&mut self.assembled));
         }
         self.in_slab_message(span)
     }
@@ -100,7 +100,7 @@ impl Memory {
             MessageKind::Binary => true,
         };
         let bytes = if is_lent { self.in_slab(span) } else { &[] };
-        MessageRef::new(span.kind, Payload::Lent(bytes))
+        MessageRef::new(span.kind, LentPayload::Slab(bytes))
     }
 
     /// Returns the bytes of a span, of a message or of a piece. They need not be text.
