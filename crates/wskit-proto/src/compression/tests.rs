@@ -58,8 +58,8 @@ fn poll(inbound: &mut Inbound, outbox: &mut Outbound) -> Vec<Got> {
     loop {
         got.push(match inbound.next(outbox, now) {
             Ok(None) => return got,
-            Ok(Some(Event::Message(item))) => {
-                let message = inbound.message(item);
+            Ok(Some(Event::Message(span))) => {
+                let message = inbound.message(span);
                 Got::Message(message.kind(), message.as_bytes().to_vec())
             }
             Ok(Some(Event::Piece(piece))) => {

@@ -31,7 +31,7 @@ fn take(
         bytes = &bytes[n..];
         while let Some(ready) = inbound.next(outbox, Instant::now)? {
             data += match ready {
-                Event::Message(item) => inbound.message(item).len(),
+                Event::Message(span) => inbound.message(span).len(),
                 Event::Piece(piece) => inbound.piece(piece).data.len(),
                 other => panic!("no data: {other:?}"),
             };

@@ -46,22 +46,22 @@ fn plain_messages_need_no_outbox() {
     .concat();
     give(&mut inbound, &session);
     assert!(!inbound.has_no_input());
-    let item = inbound.next_fast().expect("the first");
-    let message = inbound.fast_message(item);
+    let span = inbound.next_fast().expect("the first");
+    let message = inbound.fast_message(span);
     assert_eq!(
         (message.kind(), message.as_text()),
         (MessageKind::Text, Some("one"))
     );
-    let Some(Event::Message(item)) = inbound.next_fast_event() else {
+    let Some(Event::Message(span)) = inbound.next_fast_event() else {
         panic!("the second");
     };
-    let message = inbound.fast_message(item);
+    let message = inbound.fast_message(span);
     assert_eq!(
         (message.kind(), message.as_bytes()),
         (MessageKind::Binary, &b"two"[..])
     );
-    let item = inbound.next_fast().expect("an empty one is one too");
-    assert_eq!(inbound.fast_message(item).as_text(), Some(""));
+    let span = inbound.next_fast().expect("an empty one is one too");
+    assert_eq!(inbound.fast_message(span).as_text(), Some(""));
     assert!(inbound.next_fast().is_none(), "the fast path takes no ping");
     assert!(inbound.next_fast_event().is_none());
     assert!(!inbound.has_no_input(), "it waits to be looked at");
@@ -77,10 +77,10 @@ fn plain_messages_need_no_outbox() {
 fn text_kept_past_the_next_read_is_empty() {
     let (mut inbound, mut outbox) = halves(Config::new());
     give(&mut inbound, &masked(FIN | TEXT, b"one"));
-    let item = inbound.next_fast().unwrap();
+    let span = inbound.next_fast().unwrap();
     give(&mut inbound, &masked(FIN | TEXT, b"\xff\xff\xff"));
-    assert_eq!(inbound.fast_message(item).as_text(), Some(""));
-    assert_eq!(inbound.message(item).as_text(), Some(""));
+    assert_eq!(inbound.fast_message(span).as_text(), Some(""));
+    assert_eq!(inbound.message(span).as_text(), Some(""));
     assert!(inbound.next(&mut outbox, Instant::now).is_err());
 }
 
@@ -144,8 +144,8 @@ fn message_is_put_together_unless_a_piece_of_it_is_gone() {
         give(&mut inbound, &masked(CONTINUATION, b"gu"));
         give(&mut inbound, &masked(FIN | CONTINUATION, b"n"));
         match next(&mut inbound, &mut outbox) {
-            Some(Event::Message(item)) if !gone => {
-                assert_eq!(inbound.message(item).as_text(), Some("gun"));
+            Some(Event::Message(span)) if !gone => {
+                assert_eq!(inbound.message(span).as_text(), Some("gun"));
             }
             Some(Event::Piece(piece)) if gone => {
                 assert_eq!(inbound.piece(piece).data, b"gu");
@@ -166,7 +166,7 @@ fn message_that_was_begun_whole_stays_whole() {
     let mut text: Vec<u8> = Vec::new();
     while let Some(ready) = next(&mut inbound, &mut outbox) {
         match ready {
-            Event::Message(item) => text.extend(inbound.message(item).as_bytes()),
+            Event::Message(span) => text.extend(inbound.message(span).as_bytes()),
             Event::Piece(piece) => text.extend(inbound.piece(piece).data),
             other => panic!("{other:?}"),
         }
@@ -301,10 +301,10 @@ fn failed_write_before_the_close_is_out_ends_the_sending_only() {
             (outbox.state(), outbox.ending()),
             (State::Closing, Ending::NotYet)
         );
-        let Some(Event::Message(item)) = next(&mut inbound, &mut outbox) else {
+        let Some(Event::Message(span)) = next(&mut inbound, &mut outbox) else {
             panic!("what had come before is still a message");
         };
-        assert_eq!(inbound.message(item).as_bytes(), b"kept");
+        assert_eq!(inbound.message(span).as_bytes(), b"kept");
         assert!(matches!(
             next(&mut inbound, &mut outbox),
             Some(Event::Close(_))

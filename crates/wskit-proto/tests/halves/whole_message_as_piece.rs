@@ -9,10 +9,10 @@ fn whole_message_is_its_only_piece() {
         let (mut inbound, _outbox) = open(Role::Server, Config::new()).split();
         let bytes = masked(FIN | first, b"whole");
         assert_eq!(inbound.receive(&bytes), bytes.len());
-        let Some(Event::Message(item)) = inbound.next_fast_event() else {
+        let Some(Event::Message(span)) = inbound.next_fast_event() else {
             panic!("it is here")
         };
-        let piece = inbound.piece(item);
+        let piece = inbound.piece(span);
         assert_eq!((piece.kind, piece.first, piece.last), (kind, true, true));
         assert_eq!(piece.data, b"whole");
     }

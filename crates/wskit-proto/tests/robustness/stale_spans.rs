@@ -12,9 +12,9 @@ use wskit_proto::{
 };
 
 /// The token of the message that comes next.
-fn next_item(inbound: &mut Inbound, outbox: &mut Outbound) -> Span {
+fn next_span(inbound: &mut Inbound, outbox: &mut Outbound) -> Span {
     match inbound.next(outbox, Instant::now) {
-        Ok(Some(Event::Message(item))) => item,
+        Ok(Some(Event::Message(span))) => span,
         other => panic!("no message: {other:?}"),
     }
 }
@@ -24,10 +24,10 @@ fn give(inbound: &mut Inbound, bytes: &[u8]) {
 }
 
 /// That a message is empty, however its token is used.
-fn assert_empty(inbound: &mut Inbound, item: Span) {
-    assert_eq!(inbound.fast_message(item).as_bytes(), b"");
-    assert_eq!(inbound.message(item).as_bytes(), b"");
-    assert_eq!(inbound.message(item).into_owned().as_bytes(), b"");
+fn assert_empty(inbound: &mut Inbound, span: Span) {
+    assert_eq!(inbound.fast_message(span).as_bytes(), b"");
+    assert_eq!(inbound.message(span).as_bytes(), b"");
+    assert_eq!(inbound.message(span).into_owned().as_bytes(), b"");
 }
 
 /// Proves: R6455-8.1-a
@@ -41,7 +41,7 @@ fn text_that_is_none_is_not_shown_by_the_token_of_the_text_before() {
             };
             let (mut inbound, mut outbox) = open(role, Config::new()).split();
             give(&mut inbound, &frame(&vec![b'a'; len]));
-            let hello = next_item(&mut inbound, &mut outbox);
+            let hello = next_span(&mut inbound, &mut outbox);
             assert_eq!(inbound.message(hello).len(), len);
             assert!(inbound.next(&mut outbox, Instant::now).unwrap().is_none());
             give(&mut inbound, &frame(&vec![0xff; len]));
@@ -76,14 +76,14 @@ fn token_of_a_fragmented_message_does_not_take_the_next_one_apart() {
         let (mut inbound, mut outbox) = open(role, Config::new()).split();
         give(&mut inbound, &to(role, BINARY, b"1"));
         give(&mut inbound, &to(role, FIN, b"2"));
-        let old = next_item(&mut inbound, &mut outbox);
+        let old = next_span(&mut inbound, &mut outbox);
         assert_eq!(inbound.message(old).as_bytes(), b"12");
         // The first half of a character comes, and the old token is used.
         give(&mut inbound, &to(role, TEXT, &[0xc3]));
         assert!(inbound.next(&mut outbox, Instant::now).unwrap().is_none());
         assert_empty(&mut inbound, old);
         give(&mut inbound, &to(role, FIN, &[0xa9]));
-        let text = next_item(&mut inbound, &mut outbox);
+        let text = next_span(&mut inbound, &mut outbox);
         assert_eq!(inbound.message(text).as_bytes(), "é".as_bytes());
     }
 }
@@ -100,7 +100,7 @@ fn latest_token_stays_through_the_end_of_the_stream() {
             } else {
                 give(&mut inbound, &to(role, FIN | TEXT, b"hello"));
             }
-            let hello = next_item(&mut inbound, &mut outbox);
+            let hello = next_span(&mut inbound, &mut outbox);
             inbound.receive_eof(&mut outbox);
             assert_eq!(inbound.message(hello).as_text(), Some("hello"));
             assert!(inbound.next(&mut outbox, Instant::now).unwrap().is_none());
@@ -274,17 +274,17 @@ impl Keeper {
         }
     }
 
-    fn message(&mut self, item: Span) {
-        let message = self.inbound.message(item);
+    fn message(&mut self, span: Span) {
+        let message = self.inbound.message(span);
         assert!(!message.is_text() || core::str::from_utf8(message.as_bytes()).is_ok());
         self.latest = message.as_bytes().to_vec();
         self.delivered.extend_from_slice(message.as_bytes());
-        self.messages.push(item);
+        self.messages.push(span);
     }
 
     fn take(&mut self) -> bool {
         match self.inbound.next(&mut self.outbox, Instant::now) {
-            Ok(Some(Event::Message(item))) => self.message(item),
+            Ok(Some(Event::Message(span))) => self.message(span),
             Ok(Some(Event::Piece(piece))) => {
                 let data = self.inbound.piece(piece).data;
                 self.latest = data.to_vec();
@@ -325,21 +325,21 @@ impl Keeper {
             // Bytes only: whatever lies there.
             let _ = self.inbound.piece(piece).data.to_vec();
         }
-        let Some(item) = pick(&self.messages, which) else {
+        let Some(span) = pick(&self.messages, which) else {
             return;
         };
-        let _ = self.inbound.piece(Span::from(item)).data.to_vec();
+        let _ = self.inbound.piece(Span::from(span)).data.to_vec();
         let (message, bytes) = match how % 3 {
             0 => {
-                let message = self.inbound.message(item);
+                let message = self.inbound.message(span);
                 (message.kind(), message.as_bytes().to_vec())
             }
             1 => {
-                let message = self.inbound.fast_message(item);
+                let message = self.inbound.fast_message(span);
                 (message.kind(), message.as_bytes().to_vec())
             }
             _ => {
-                let message = self.inbound.message(item).into_owned();
+                let message = self.inbound.message(span).into_owned();
                 (message.kind(), message.as_bytes().to_vec())
             }
         };
@@ -381,8 +381,8 @@ fn run(role: Role, compressed: bool, parts: &[Part], ops: &[Op]) {
             }
             Op::Short => {
                 if keeper.inbound.delivery() == Delivery::Whole {
-                    if let Some(item) = keeper.inbound.next_fast() {
-                        keeper.message(item);
+                    if let Some(span) = keeper.inbound.next_fast() {
+                        keeper.message(span);
                     }
                 }
             }
