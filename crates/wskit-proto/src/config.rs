@@ -1,15 +1,17 @@
 use core::num::NonZeroUsize;
 use core::time::Duration;
 
-/// Limits, deadlines and habits of a connection. Every default is finite and safe to expose.
+/// Settings of a connection: limits, deadlines and behaviour. Every default is finite and safe on the
+/// open internet.
 ///
-/// Built by chaining; shared by many connections behind an `Arc`.
+/// Build one by chaining; share it between connections in an `Arc`. The getter of a setting has its
+/// name with `get_` before it.
 ///
 /// ```
 /// use std::time::Duration;
 /// use wskit_proto::Config;
 /// let config = Config::new().max_message_size(16 << 20).close_timeout(Duration::from_secs(2));
-/// assert_eq!(config.get_limits().max_message_size, 16 << 20);
+/// assert_eq!(config.get_max_message_size(), 16 << 20);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -19,31 +21,31 @@ pub struct Config {
     pub(crate) close_timeout: Duration,
     pub(crate) handshake_timeout: Duration,
     pub(crate) auto_pong: bool,
-    pub(crate) high_water: usize,
-    pub(crate) queue_limit: usize,
+    pub(crate) write_high_water: usize,
+    pub(crate) write_queue_limit: usize,
     pub(crate) fragment_size: Option<NonZeroUsize>,
 }
 
-/// What a peer may make us hold or do (RFC 6455 §10.4).
+/// Limits on what a peer may make this end hold or do (RFC 6455 §10.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of one message, all fragments together, after decompression. One byte more is
-    /// refused with close code 1009, from the frame header where it tells. Default 1 MiB.
+    /// The largest message in bytes, all fragments together, after decompression. One byte more is
+    /// refused with close code 1009, from the frame header where that suffices. Default 1 MiB.
     pub max_message_size: usize,
-    /// Frames of one message, so that a flood of empty fragments ends (close code 1008).
+    /// The most frames of one message, so that a flood of empty fragments ends (close code 1008).
     /// Default 131,072.
     pub max_fragments: u32,
 }
 
-/// Pings that this end sends of its own accord, to notice a peer that has gone.
+/// Pings that this end sends automatically, to notice a peer that has gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keepalive {
-    /// A ping is sent this often, whatever else is on the wire; it also measures the round trip. Less
+    /// How often a ping is sent, whatever else is on the wire; it also measures the round trip. Less
     /// than a millisecond counts as one.
     pub every: Duration,
-    /// If nothing at all has come from the peer (nor any byte been taken by it) for this long
-    /// after a ping, the connection is given up. Less than a millisecond counts as one.
+    /// How long after a ping the connection is given up, if the peer has sent nothing and has taken
+    /// nothing since. Less than a millisecond counts as one.
     pub answer_within: Duration,
 }
 
@@ -54,7 +56,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The defaults: 1 MiB a message, a ping every 20 s answered within 20 s, 10 s for the opening
+    /// Returns the defaults: 1 MiB a message, a ping every 20 s answered within 20 s, 10 s for the opening
     /// handshake, 5 s for the closing one, automatic pongs, 256 KiB of queue before writes wait.
     #[must_use]
     pub const fn new() -> Self {
@@ -71,83 +73,85 @@ impl Config {
             close_timeout: Duration::from_secs(5),
             handshake_timeout: Duration::from_secs(10),
             auto_pong: true,
-            high_water: 256 << 10,
-            queue_limit: 1 << 20,
+            write_high_water: 256 << 10,
+            write_queue_limit: 1 << 20,
             fragment_size: None,
         }
     }
 
-    /// The largest message that is accepted, in bytes (see [`Limits::max_message_size`]).
+    /// Sets the largest message that is accepted, in bytes (see [`Limits::max_message_size`]).
     #[must_use]
     pub const fn max_message_size(mut self, bytes: usize) -> Self {
         self.limits.max_message_size = bytes;
         self
     }
 
-    /// The most frames one message may come in (see [`Limits::max_fragments`]); at least 1.
+    /// Sets the most frames of one message (see [`Limits::max_fragments`]); at least 1.
     #[must_use]
     pub const fn max_fragments(mut self, frames: u32) -> Self {
         self.limits.max_fragments = if frames == 0 { 1 } else { frames };
         self
     }
 
-    /// Pings of our own, or `None` for none. Default: every 20 s, answered within 20 s.
+    /// Sets the automatic pings; `None` sends none. Default: every 20 s, answered within 20 s.
     #[must_use]
     pub const fn keepalive(mut self, keepalive: Option<Keepalive>) -> Self {
         self.keepalive = keepalive;
         self
     }
 
-    /// Close with 1001 when no message has gone either way for this long. Checked every quarter of
-    /// it (at most once a millisecond), so the close comes between `timeout` and 1.25 × `timeout` after
-    /// the last message. Less than a millisecond counts as one. Default: none.
+    /// Sets after how long without a message in either direction the connection is closed with 1001.
+    ///
+    /// It is checked every quarter of `timeout` (at most once a millisecond), so the close comes between
+    /// `timeout` and 1.25 × `timeout` after the last message. Less than a millisecond counts as one.
+    /// Default: none.
     #[must_use]
     pub const fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.idle_timeout = timeout;
         self
     }
 
-    /// How long the closing handshake and the end of the transport may take, from our Close on
-    /// (RFC 6455 §7.1.1). With 0 the peer's answer is not waited for. Default 5 s.
+    /// Sets how long the closing handshake and the end of the transport may take, from our Close on
+    /// (RFC 6455 §7.1.1). 0 does not wait for the peer's answer. Default 5 s.
     #[must_use]
     pub const fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
     }
 
-    /// How long the opening handshake may take as a whole. Default 10 s.
+    /// Sets how long the opening handshake may take as a whole. Default 10 s.
     #[must_use]
     pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
     }
 
-    /// Whether pings are answered by themselves (RFC 6455 §5.5.2). Whoever switches it off must
-    /// answer them. Default on.
+    /// Sets whether pings are answered automatically (RFC 6455 §5.5.2). If not, the program must answer
+    /// them with [`Outbox::pong`](crate::Outbox::pong). Default on.
     #[must_use]
     pub const fn auto_pong(mut self, on: bool) -> Self {
         self.auto_pong = on;
         self
     }
 
-    /// Queued bytes from which on sending waits for the socket, and receiving too, so that a peer
-    /// that does not read cannot make us hold its answers. At least 1: an empty queue has room for a
-    /// message of any size. Default 256 KiB.
+    /// Sets from how many queued bytes on sending waits for the socket, and receiving too, so that a
+    /// peer that does not read cannot make this end hold its answers. At least 1: an empty queue has
+    /// room for a message of any size. Default 256 KiB.
     #[must_use]
     pub const fn write_high_water(mut self, bytes: usize) -> Self {
-        self.high_water = if bytes == 0 { 1 } else { bytes };
+        self.write_high_water = if bytes == 0 { 1 } else { bytes };
         self
     }
 
-    /// Queued bytes from which on the synchronous [`Outbox::feed`](crate::Outbox::feed) refuses.
-    /// A message is accepted whole while the queue is below it. At least 1. Default 1 MiB.
+    /// Sets from how many queued bytes on the synchronous [`Outbox::feed`](crate::Outbox::feed) refuses.
+    /// While the queue is below, a message of any size is accepted whole. At least 1. Default 1 MiB.
     #[must_use]
     pub const fn write_queue_limit(mut self, bytes: usize) -> Self {
-        self.queue_limit = if bytes == 0 { 1 } else { bytes };
+        self.write_queue_limit = if bytes == 0 { 1 } else { bytes };
         self
     }
 
-    /// Cut outgoing messages into frames of at most this many payload bytes (RFC 6455 §5.4).
+    /// Sets the most payload bytes of an outgoing frame; larger messages are cut (RFC 6455 §5.4).
     /// Default: one frame a message.
     #[must_use]
     pub const fn fragment_size(mut self, bytes: Option<NonZeroUsize>) -> Self {
@@ -155,27 +159,69 @@ impl Config {
         self
     }
 
-    /// The limits in force.
+    /// Returns [`max_message_size`](Config::max_message_size).
+    #[must_use]
+    pub const fn get_max_message_size(&self) -> usize {
+        self.limits.max_message_size
+    }
+
+    /// Returns [`max_fragments`](Config::max_fragments).
+    #[must_use]
+    pub const fn get_max_fragments(&self) -> u32 {
+        self.limits.max_fragments
+    }
+
+    /// Returns both limits, as [`Inbound::set_limits`](crate::Inbound::set_limits) takes them.
     #[must_use]
     pub const fn get_limits(&self) -> Limits {
         self.limits
     }
 
-    /// Whether pings are answered by themselves.
+    /// Returns [`keepalive`](Config::keepalive).
     #[must_use]
-    pub const fn get_auto_pong(&self) -> bool {
-        self.auto_pong
+    pub const fn get_keepalive(&self) -> Option<Keepalive> {
+        self.keepalive
     }
 
-    /// How long the closing handshake may take.
+    /// Returns [`idle_timeout`](Config::idle_timeout).
+    #[must_use]
+    pub const fn get_idle_timeout(&self) -> Option<Duration> {
+        self.idle_timeout
+    }
+
+    /// Returns [`close_timeout`](Config::close_timeout).
     #[must_use]
     pub const fn get_close_timeout(&self) -> Duration {
         self.close_timeout
     }
 
-    /// The deadline of the opening handshake, for whoever drives it.
+    /// Returns [`handshake_timeout`](Config::handshake_timeout).
     #[must_use]
     pub const fn get_handshake_timeout(&self) -> Duration {
         self.handshake_timeout
+    }
+
+    /// Returns [`auto_pong`](Config::auto_pong).
+    #[must_use]
+    pub const fn get_auto_pong(&self) -> bool {
+        self.auto_pong
+    }
+
+    /// Returns [`write_high_water`](Config::write_high_water).
+    #[must_use]
+    pub const fn get_write_high_water(&self) -> usize {
+        self.write_high_water
+    }
+
+    /// Returns [`write_queue_limit`](Config::write_queue_limit).
+    #[must_use]
+    pub const fn get_write_queue_limit(&self) -> usize {
+        self.write_queue_limit
+    }
+
+    /// Returns [`fragment_size`](Config::fragment_size).
+    #[must_use]
+    pub const fn get_fragment_size(&self) -> Option<NonZeroUsize> {
+        self.fragment_size
     }
 }

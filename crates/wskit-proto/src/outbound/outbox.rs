@@ -77,7 +77,7 @@ impl Outbox {
             queue: Queue::default(),
             keys,
             fast: config.fragment_size.is_none(),
-            mark: config.high_water.min(config.queue_limit),
+            mark: config.write_high_water.min(config.write_queue_limit),
             blocked: false,
             active: false,
             progressed: false,
@@ -204,7 +204,7 @@ impl Outbox {
             return Err(SendError::NoMessageOpen);
         };
         let is_mere_end = last && data.is_empty();
-        if self.queue.queued() >= self.config.queue_limit && !is_mere_end {
+        if self.queue.queued() >= self.config.write_queue_limit && !is_mere_end {
             return Err(SendError::QueueFull);
         }
         if streamed.kind == MessageKind::Text {
@@ -453,7 +453,7 @@ impl Outbox {
         if self.streamed.is_some() {
             return Err(SendError::MessageOpen);
         }
-        if self.queue.queued() >= self.config.queue_limit {
+        if self.queue.queued() >= self.config.write_queue_limit {
             return Err(SendError::QueueFull);
         }
         Ok(())

@@ -1,10 +1,11 @@
 //! What a connection is bound by when nobody has said anything.
 
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use crate::wire::*;
 use wskit_proto::deflate::Budget;
-use wskit_proto::{Config, SendError, TimeoutKind};
+use wskit_proto::{Config, Keepalive, SendError, TimeoutKind};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -62,4 +63,36 @@ fn silent_peer_is_given_up_by_default() {
             Err(TimeoutKind::Keepalive)
         );
     }
+}
+
+#[test]
+fn every_setting_is_what_its_getter_returns() {
+    let keepalive = Keepalive {
+        every: SECOND,
+        answer_within: SECOND * 2,
+    };
+    let fragment_size = NonZeroUsize::new(7);
+    let config = Config::new()
+        .max_message_size(1)
+        .max_fragments(2)
+        .keepalive(Some(keepalive))
+        .idle_timeout(Some(SECOND * 3))
+        .close_timeout(SECOND * 4)
+        .handshake_timeout(SECOND * 5)
+        .auto_pong(false)
+        .write_high_water(6)
+        .write_queue_limit(8)
+        .fragment_size(fragment_size);
+    assert_eq!(config.get_max_message_size(), 1);
+    assert_eq!(config.get_max_fragments(), 2);
+    assert_eq!(config.get_limits().max_message_size, 1);
+    assert_eq!(config.get_limits().max_fragments, 2);
+    assert_eq!(config.get_keepalive(), Some(keepalive));
+    assert_eq!(config.get_idle_timeout(), Some(SECOND * 3));
+    assert_eq!(config.get_close_timeout(), SECOND * 4);
+    assert_eq!(config.get_handshake_timeout(), SECOND * 5);
+    assert!(!config.get_auto_pong());
+    assert_eq!(config.get_write_high_water(), 6);
+    assert_eq!(config.get_write_queue_limit(), 8);
+    assert_eq!(config.get_fragment_size(), fragment_size);
 }
