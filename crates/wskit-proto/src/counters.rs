@@ -6,8 +6,8 @@ use core::time::Duration;
 /// Each number has one writer, so counting costs a load and a store, and no lock.
 #[derive(Debug, Default)]
 pub struct Counters {
-    pub(crate) received: Lane,
-    pub(crate) sent: Lane,
+    pub(crate) received: Direction,
+    pub(crate) sent: Direction,
     queued: AtomicU64,
     round_trip: AtomicU64,
     round_trips: AtomicU64,
@@ -16,7 +16,7 @@ pub struct Counters {
 /// One direction, away from the other one's cache line.
 #[derive(Debug, Default)]
 #[repr(align(64))]
-pub(crate) struct Lane {
+pub(crate) struct Direction {
     frames: AtomicU64,
     messages: AtomicU64,
     wire: AtomicU64,
@@ -88,7 +88,7 @@ impl Counters {
     }
 }
 
-impl Lane {
+impl Direction {
     pub(crate) fn message(&self, payload: usize) {
         add(&self.messages, 1);
         add(&self.payload, payload);

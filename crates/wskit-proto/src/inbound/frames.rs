@@ -45,7 +45,7 @@ pub(super) struct Unfinished {
 }
 
 /// The result of one look at the input.
-pub(super) enum Progress {
+pub(super) enum ParseStep {
     Event(Event<Span, Span>),
     Next,
     Wait,
@@ -96,15 +96,15 @@ impl Inbound {
                 None => self.header()?,
             };
             match progress {
-                Progress::Event(event) => return Ok(Some(event)),
-                Progress::Wait => return Ok(None),
-                Progress::Next => {}
+                ParseStep::Event(event) => return Ok(Some(event)),
+                ParseStep::Wait => return Ok(None),
+                ParseStep::Next => {}
             }
         }
     }
 
     /// Parses the next frame's header, and the whole frame if it is a control frame.
-    fn header(&mut self) -> Result<Progress, ProtocolError> {
+    fn header(&mut self) -> Result<ParseStep, ProtocolError> {
         let bytes = self
             .memory
             .slab()
@@ -119,7 +119,7 @@ impl Inbound {
             allow_rsv1: self.decoder.is_some(),
         };
         let Parsed::Header { header, size } = FrameHeader::parse(bytes, rules)? else {
-            return Ok(Progress::Wait);
+            return Ok(ParseStep::Wait);
         };
         if header.opcode.is_control() {
             return self.control(header, size);
@@ -133,11 +133,11 @@ impl Inbound {
             fin: header.fin,
             unmasked: 0,
         });
-        Ok(Progress::Next)
+        Ok(ParseStep::Next)
     }
 
     /// §5.5: control frames may come between the fragments of a message and are handled there.
-    fn control(&mut self, header: FrameHeader, size: usize) -> Result<Progress, ProtocolError> {
+    fn control(&mut self, header: FrameHeader, size: usize) -> Result<ParseStep, ProtocolError> {
         let bytes = self
             .memory
             .slab()
@@ -146,7 +146,7 @@ impl Inbound {
         // The header parser has checked that it is at most 125.
         let whole = size + header.len as usize;
         let Some(payload) = bytes.get(size..whole) else {
-            return Ok(Progress::Wait);
+            return Ok(ParseStep::Wait);
         };
         self.counters.received_frame();
         let mut payload = ControlPayload::new(payload);
@@ -154,7 +154,7 @@ impl Inbound {
         if let Some(key) = header.mask {
             Mask::new(key).apply(payload.bytes_mut());
         }
-        Ok(Progress::Event(match header.opcode {
+        Ok(ParseStep::Event(match header.opcode {
             OpCode::Ping => Event::Ping(payload),
             OpCode::Pong => Event::Pong(payload),
             _ => {

@@ -4,7 +4,7 @@
     reason = "positions within buffers; what is taken was compared with what is there"
 )]
 
-use super::frames::{Frame, Progress, Unfinished};
+use super::frames::{Frame, ParseStep, Unfinished};
 use super::payload::{LEAST, make_room};
 use super::read_buf::BLOCK;
 use super::{Inbound, Span};
@@ -31,7 +31,7 @@ impl Inbound {
         &mut self,
         frame: Frame,
         message: Unfinished,
-    ) -> Result<Progress, ProtocolError> {
+    ) -> Result<ParseStep, ProtocolError> {
         let Some(decoder) = self.decoder.as_mut() else {
             return Err(ProtocolError::Compression);
         };
@@ -106,9 +106,9 @@ impl Inbound {
                 self.finish(message.kind)?;
             } else if is_empty {
                 return Ok(if ended {
-                    Progress::Next
+                    ParseStep::Next
                 } else {
-                    Progress::Wait
+                    ParseStep::Wait
                 });
             } else {
                 self.message = Some(Unfinished {
@@ -120,22 +120,22 @@ impl Inbound {
             self.assembly.lent = true;
             let span = self.assembled_span(message.kind);
             self.assembly.expected = 0;
-            return Ok(Progress::Event(Event::Piece(Span {
+            return Ok(ParseStep::Event(Event::Piece(Span {
                 first: message.first,
                 last,
                 ..span
             })));
         }
         if !ended {
-            return Ok(Progress::Wait);
+            return Ok(ParseStep::Wait);
         }
         if !last {
-            return Ok(Progress::Next);
+            return Ok(ParseStep::Next);
         }
         self.finish(message.kind)?;
         let span = self.assembled_span(message.kind);
         // The size of a decompressed message says nothing about what will be read.
         self.assembly.expected = 0;
-        Ok(Progress::Event(Event::Message(span)))
+        Ok(ParseStep::Event(Event::Message(span)))
     }
 }

@@ -6,7 +6,7 @@
 
 use wskit_frame::{Mask, Utf8Check};
 
-use super::frames::{Frame, Progress, Unfinished};
+use super::frames::{Frame, ParseStep, Unfinished};
 use super::read_buf::{LARGE, SURPLUS, ahead};
 use super::{Inbound, Span};
 use crate::error::ProtocolError;
@@ -19,7 +19,7 @@ const EXPECTED_MAX: usize = 1 << 20;
 
 impl Inbound {
     /// Takes the part of a data frame's payload that has come.
-    pub(super) fn payload(&mut self, frame: Frame) -> Result<Progress, ProtocolError> {
+    pub(super) fn payload(&mut self, frame: Frame) -> Result<ParseStep, ProtocolError> {
         let Some(message) = self.message else {
             // A data frame always has its message; if not, it is an error of the peer's (1002).
             return Err(ProtocolError::UnexpectedContinuation);
@@ -48,12 +48,12 @@ impl Inbound {
             let done = message.done + came;
             if !ended {
                 self.message = Some(Unfinished { done, ..message });
-                return Ok(Progress::Wait);
+                return Ok(ParseStep::Wait);
             }
             let span = Span::whole(self.start, self.start + done, message.kind);
             self.start += done;
             self.finish(message.kind)?;
-            return Ok(Progress::Event(Event::Message(span)));
+            return Ok(ParseStep::Event(Event::Message(span)));
         }
 
         if message.pieces {
@@ -63,9 +63,9 @@ impl Inbound {
                 self.finish(message.kind)?;
             } else if came == 0 {
                 return Ok(if ended {
-                    Progress::Next
+                    ParseStep::Next
                 } else {
-                    Progress::Wait
+                    ParseStep::Wait
                 });
             } else {
                 self.message = Some(Unfinished {
@@ -73,7 +73,7 @@ impl Inbound {
                     ..message
                 });
             }
-            return Ok(Progress::Event(Event::Piece(Span {
+            return Ok(ParseStep::Event(Event::Piece(Span {
                 first: message.first,
                 last,
                 ..Span::whole(from, from + came, message.kind)
@@ -82,7 +82,7 @@ impl Inbound {
 
         // A header alone makes no room, and room that is ready for reading stays.
         if came == 0 && !ended {
-            return Ok(Progress::Wait);
+            return Ok(ParseStep::Wait);
         }
         assembled.truncate(self.assembly.len);
         // Make room at once for bytes that will be read straight into the buffer, so that the message is
@@ -106,13 +106,13 @@ impl Inbound {
         self.assembly.len = assembled.len();
         self.start += came;
         if !ended {
-            return Ok(Progress::Wait);
+            return Ok(ParseStep::Wait);
         }
         if !frame.fin {
-            return Ok(Progress::Next);
+            return Ok(ParseStep::Next);
         }
         self.finish(message.kind)?;
-        Ok(Progress::Event(Event::Message(
+        Ok(ParseStep::Event(Event::Message(
             self.assembled_span(message.kind),
         )))
     }
