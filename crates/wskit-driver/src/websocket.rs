@@ -193,7 +193,9 @@ impl<T: Transport> WebSocket<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, ConnectionError>> {
         if let Some(item) = self.engine.next_plain(Way::Own, &self.link) {
-            return Poll::Ready(Ok(Some(self.engine.inbound.fast_message(item).into_owned())));
+            return Poll::Ready(Ok(Some(
+                self.engine.inbound.fast_message(item).into_owned(),
+            )));
         }
         let item = ready!(self.engine.poll_whole(Way::Own, cx, &mut self.link))?;
         Poll::Ready(Ok(

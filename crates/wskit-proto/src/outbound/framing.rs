@@ -94,7 +94,7 @@ impl Outbox {
         let Some(deflated) = prepared.deflated(compressor.window_bits(), compressor.level()) else {
             return false;
         };
-        compressor.note_plain(prepared.as_bytes());
+        compressor.note_prepared(prepared.as_bytes());
         let payload = deflated.as_bytes();
         self.counters.deflated(prepared.len(), payload.len());
         if self.is_to_be_cut(payload.len()) {
