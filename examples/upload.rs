@@ -7,6 +7,7 @@
 //!
 //! Arguments: `serve [ADDRESS]`, or `send URL [FILE]`, by default the standard input.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -23,8 +24,7 @@ const PIECE: usize = 64 << 10;
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments[..] {
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["serve"] => serve("127.0.0.1:9001").await,
         ["serve", address] => serve(address).await,
         ["send", url] => send(url, tokio::io::stdin()).await,
@@ -65,7 +65,7 @@ async fn receive(server: &Server, stream: TcpStream) -> std::result::Result<(), 
         hash.update(piece.data);
         bytes += piece.data.len() as u64;
         if piece.last {
-            let digest = format!("{:x}", hash.finalize_reset());
+            let digest = hex(&hash.finalize_reset());
             println!("{bytes} bytes, {digest}");
             ws.send(digest).await?;
             bytes = 0;
@@ -91,10 +91,17 @@ async fn send(url: &str, mut file: impl AsyncRead + Unpin) -> Result<()> {
 
     let answer = ws.recv().await?.ok_or("the server closed")?;
     ws.close(CloseCode::NORMAL, "").await?;
-    let digest = format!("{:x}", hash.finalize());
+    let digest = hex(&hash.finalize());
     if answer.as_text() != Some(&digest) {
         return Err(format!("{digest} became {answer}").into());
     }
     println!("{digest}");
     Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

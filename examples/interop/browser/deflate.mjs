@@ -6,7 +6,7 @@ import { agreed, checkWire, equalAgreed, headerParams, readSpec, series } from '
 import { closeBrowser, extensions, openWindow } from './browser.mjs';
 import { tappedProxy } from './tapped_proxy.mjs';
 
-// From about:blank the browser lets nobody connect to this machine, a page of this machine may.
+// The browser lets a page of this machine connect to it, but not about:blank.
 const blank = http.createServer((_, response) => response.setHeader('Content-Type', 'text/html').end('<!doctype html>'));
 await new Promise((resolve) => blank.listen(0, '127.0.0.1', resolve));
 const page = await openWindow(`http://127.0.0.1:${blank.address().port}/`, 'desktop', 'light');

@@ -1,5 +1,5 @@
 // A page of another origin and the chat's server: origin.mjs ws://HOST:PORT http://PAGE:PORT refused|accepted
-// The page is the chat's own, from another port; its WebSocket goes to the server all the same.
+// The page is the chat's own, from another port; its WebSocket goes to the chat server.
 import { check, equal, finish } from '../peers/checks.mjs';
 import { status } from '../peers/upgrade.mjs';
 import { closeBrowser, openWindow, picture } from './browser.mjs';

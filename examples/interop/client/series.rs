@@ -1,5 +1,5 @@
-//! The messages that try compression, sent by our client to somebody else's echo server, and what
-//! they must look like on the wire. `peers/deflate.*` do the same the other way round.
+//! The messages that test compression, sent by our client to an echo server of other software, and what
+//! they must look like on the wire. `peers/deflate.*` are the counterparts for our server.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -276,7 +276,7 @@ struct Item {
 enum How {
     Whole,
     Prepared,
-    /// In pieces of so many bytes.
+    /// In pieces of this many bytes.
     Pieces(usize),
 }
 
@@ -343,7 +343,7 @@ fn same_terms(name: &str, found: &Value, expected: &Value) -> Result<(), Failure
     Ok(())
 }
 
-/// Bytes that look random and are always the same.
+/// Returns bytes that look random and are the same in every run.
 fn noise(len: u32, seed: u32) -> Vec<u8> {
     (0..len.div_ceil(32))
         .flat_map(|block| {

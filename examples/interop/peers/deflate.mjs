@@ -1,5 +1,5 @@
 // Compression: what is asked for and agreed on, the messages that try it, and what they must look
-// like on the wire. deflate.py and ../series.rs do the same for Python and for our client.
+// like on the wire. deflate.py and ../client/series.rs do this for Python and for our client.
 import { SCRIPTS, letters, noise } from './payloads.mjs';
 import { equal } from './checks.mjs';
 

@@ -1,5 +1,5 @@
 """Compression: what is asked for and agreed on, the messages that try it, and what they must look
-like on the wire. deflate.mjs and ../series.rs do the same for node and for our client."""
+like on the wire. deflate.mjs and ../client/series.rs do this for node and for our client."""
 
 import json
 

@@ -1,5 +1,5 @@
 // A person in the chat on node's `ws`: node_chat.mjs URL ROOM NAME TEXT UNTIL
-// Joins, says TEXT, prints what is said (`FROM: TEXT`), and leaves when somebody else says UNTIL.
+// Joins, says TEXT, prints what is said (`FROM: TEXT`), and leaves when another person says UNTIL.
 import { WebSocket } from './packages.mjs';
 
 const [url, room, name, text, until] = process.argv.slice(2);
