@@ -24,26 +24,26 @@ pub enum State {
     Open,
     /// A Close was queued, sent or received, or the connection failed. No message may be sent.
     Closing,
-    /// Over; [`Outcome`] says how.
+    /// The connection is over; [`Outcome`] says how.
     Closed,
 }
 
-/// What whoever owns the transport has to do to end it (RFC 6455 §7.1.1). A server shuts down and is
-/// done; a client drains, then shuts down; after a failure either shuts down, then drains.
+/// What the owner of the transport has to do to end it (RFC 6455 §7.1.1). A server shuts down and is
+/// done; a client drains, then shuts down; after a failure either end shuts down, then drains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
-    /// Go on reading and writing.
+    /// Nothing: go on reading and writing.
     NotYet,
-    /// Everything is written: shut the write side down, then say so with `transport_shut_down`.
+    /// Everything is written: shut the write side down, then report it with `transport_shut_down`.
     ShutDown,
-    /// Read and throw away until the end of the stream or the deadline: a client lets the server
-    /// close first, and an early close would reset the connection and destroy our Close on its way.
+    /// Read and discard until the end of the stream or the deadline. A client lets the server close
+    /// first, and an early close would reset the connection and destroy our Close on its way.
     Drain,
     /// Drop the transport.
     Done,
 }
 
-/// What is known of the end; there is none of these while a connection is open.
+/// What is known about the end of a connection. It does not exist while the connection is open.
 #[derive(Debug, Default)]
 #[allow(
     clippy::option_option,
@@ -53,16 +53,16 @@ pub(crate) struct Closing {
     sent: Option<Option<CloseCode>>,
     received: Option<Option<CloseFrame>>,
     initiator: Option<Initiator>,
-    /// What ended it if not two Closes. The first cause stays.
+    /// What ended the connection if not two Closes. The first cause stays.
     failed: Option<Cause>,
-    /// Nothing can be sent any more; what the peer had sent before is still received.
+    /// Whether a write has failed. Bytes that the peer had sent before are still received.
     write_failed: bool,
     /// Bytes that were queued and can no longer be sent.
     pub(crate) lost: u64,
-    /// The peer's Close, or the end of its stream, came inside a message.
+    /// Whether the peer's Close, or the end of its stream, came inside a message.
     mid_message: bool,
     shut_down: bool,
-    /// The peer's stream has ended.
+    /// Whether the peer's stream has ended.
     ended: bool,
     over: bool,
 }
@@ -99,7 +99,7 @@ impl Closing {
             self.received = Some(close);
             self.mid_message = mid_message;
         }
-        // It cannot be answered any more.
+        // The Close cannot be answered any more.
         self.over |= self.write_failed;
     }
 
@@ -108,7 +108,7 @@ impl Closing {
     }
 
     pub(crate) fn time_out(&mut self, kind: TimeoutKind, all_written: bool) {
-        // Both Closes are through: only TCP was slow to end, and the ending stays clean.
+        // If both Closes are through, only TCP was slow to end, and the ending stays clean.
         if !(self.is_exchanged() && all_written) {
             self.failed.get_or_insert(Cause::Timeout(kind));
         }
@@ -117,8 +117,8 @@ impl Closing {
 
     pub(crate) fn end_of_stream(&mut self, mid_message: bool) {
         self.ended = true;
-        // After the peer's Close our own answer is still owed, and our end of the stream to be shut
-        // down; without one there is nothing left to do.
+        // After the peer's Close, our answer is still to be sent and our end of the stream to be shut
+        // down; without a Close there is nothing left to do.
         if self.received.is_none() {
             self.failed.get_or_insert(Cause::Disconnected);
             self.mid_message |= mid_message;
@@ -127,24 +127,25 @@ impl Closing {
     }
 
     pub(crate) fn transport_failed(&mut self, kind: io::ErrorKind, all_written: bool) {
-        // §7.1.4: clean needs both Closes through, and ours is not while it waits in the queue.
+        // §7.1.4: a clean ending needs both Closes through, and ours is not while it waits in the queue.
         if !(self.is_exchanged() && all_written) {
             self.failed.get_or_insert(Cause::Transport(kind));
         }
         self.over = true;
     }
 
-    /// The transport failed, inside a message or not.
+    /// Notes whether the transport failed inside a message.
     pub(crate) fn cut(&mut self, mid_message: bool) {
         if self.received.is_none() {
             self.mid_message |= mid_message;
         }
     }
 
-    /// Nothing more can be sent. Over only if there is nothing left to receive either.
+    /// Notes that nothing more can be sent. The connection is over only if there is nothing left to
+    /// receive either.
     pub(crate) fn write_failed(&mut self, kind: io::ErrorKind) {
         if self.write_failed {
-            // That it fails again says nothing about what is still to be received.
+            // A second failure says nothing about what is still to be received.
             return;
         }
         self.failed.get_or_insert(Cause::Transport(kind));
@@ -154,7 +155,7 @@ impl Closing {
 
     pub(crate) fn shut_down(&mut self) {
         self.shut_down = true;
-        // §7.1.1: who ends the stream after a clean close has either waited or need not.
+        // §7.1.1: an end that shuts down after a clean close has waited already or need not wait.
         self.over |= self.failed.is_none() && self.is_exchanged();
     }
 
@@ -169,8 +170,8 @@ impl Closing {
         if !(self.is_exchanged() || failed) || !all_written {
             return Ending::NotYet;
         }
-        // §7.1.1: the server ends the stream first and at once; a client waits for it. After a
-        // failure each ends its own, so that the other need not find out by itself.
+        // §7.1.1: the server ends the stream first and at once; a client waits for it. After a failure
+        // each end shuts its own side down, which tells the other.
         let waits = role == Role::Client && !failed && !self.ended;
         if waits || self.shut_down {
             Ending::Drain

@@ -1,9 +1,9 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
-/// What has gone through one connection, to be read from anywhere while it runs.
+/// Counts of what has gone through one connection, which any thread may read while it runs.
 ///
-/// Each number has one writer, so counting costs a load and a store, and no lock.
+/// Each number has one writer, so counting takes a load and a store, and no lock.
 #[derive(Debug, Default)]
 pub struct Counters {
     pub(crate) received: Direction,
@@ -13,7 +13,7 @@ pub struct Counters {
     round_trips: AtomicU64,
 }
 
-/// One direction, away from the other one's cache line.
+/// The counters of one direction, in a cache line of their own.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub(crate) struct Direction {
@@ -29,9 +29,9 @@ pub(crate) struct Direction {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// From the peer.
+    /// What has come from the peer.
     pub received: Traffic,
-    /// To the peer.
+    /// What has gone to the peer.
     pub sent: Traffic,
     /// Bytes that waited for the socket after the latest write.
     pub queued: u64,
@@ -41,27 +41,27 @@ pub struct Metrics {
     pub round_trips: u64,
 }
 
-/// One direction of a connection.
+/// The counts of one direction of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Traffic {
-    /// Frames, control frames included. To send: when they are queued (of pongs that take the place of
-    /// one another, each).
+    /// Frames, control frames included. Sent frames count when they are queued; each of several pongs
+    /// that replace one another counts.
     pub frames: u64,
-    /// Whole messages. To send: when they are queued.
+    /// Whole messages. Sent messages count when they are queued.
     pub messages: u64,
     /// Bytes read from or written to the transport, headers included, since the opening handshake.
     pub wire_bytes: u64,
     /// Bytes of messages, before compression.
     pub payload_bytes: u64,
-    /// Of messages that are compressed: their bytes on the wire, without headers.
+    /// Bytes of compressed messages on the wire, without headers.
     pub deflated_bytes: u64,
-    /// The same before compression.
+    /// Bytes of those messages before compression.
     pub inflated_bytes: u64,
 }
 
 impl Counters {
-    /// The numbers now. Those of one direction may be some events apart if it is busy just then.
+    /// Returns the numbers now. Those of a busy direction may be a few events apart.
     #[must_use]
     pub fn read(&self) -> Metrics {
         let round_trips = self.round_trips.load(Ordering::Acquire);
@@ -98,7 +98,7 @@ impl Direction {
         add(&self.frames, 1);
     }
 
-    /// Part of a message that is not its end.
+    /// Counts part of a message that is not its end.
     pub(crate) fn part(&self, payload: usize) {
         add(&self.payload, payload);
     }
@@ -126,7 +126,7 @@ impl Direction {
     }
 }
 
-/// There is one writer, so this need not be atomic as a whole.
+/// Adds without an atomic operation for the whole, because each counter has one writer.
 #[inline]
 fn add(cell: &AtomicU64, more: usize) {
     let sum = cell.load(Ordering::Relaxed).wrapping_add(more as u64);

@@ -2,7 +2,7 @@ use core::fmt;
 
 use wskit_frame::{CloseCode, FrameError, InvalidUtf8};
 
-/// The peer broke a rule. The connection has failed (RFC 6455 §7.1.7): a Close with
+/// A rule that the peer broke. The connection has failed (RFC 6455 §7.1.7): a Close with
 /// [`close_code`](ProtocolError::close_code) is queued and nothing more is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -25,16 +25,16 @@ pub enum ProtocolError {
         /// The limit in force, in frames.
         limit: u32,
     },
-    /// RFC 7692 §6.2: a compressed message that no decompressor takes.
+    /// RFC 7692 §6.2: a compressed message that cannot be decompressed.
     Compression,
-    /// RFC 7692 §7.2.2: a compressed message that does not decompress, or for which there is no
-    /// memory left in the budget of the process.
+    /// RFC 7692 §7.2.2: a compressed message that is invalid, or for which there is no memory left in
+    /// the budget of the process.
     #[cfg(feature = "deflate")]
     Deflate(wskit_deflate::DecompressError),
 }
 
 impl ProtocolError {
-    /// The code that the Close frame carries (RFC 6455 §7.4.1).
+    /// Returns the code that the Close frame carries (RFC 6455 §7.4.1).
     #[must_use]
     pub fn close_code(&self) -> CloseCode {
         match self {
@@ -102,19 +102,19 @@ impl From<InvalidUtf8> for ProtocolError {
     }
 }
 
-/// The caller asked for something that cannot be sent. Nothing was queued, the connection goes on.
+/// A request of the caller that cannot be sent. Nothing was queued, and the connection goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
     /// §5.5.1: a Close is queued or sent, or the connection has ended; no message may follow.
     Closed,
-    /// The queue holds `Config::write_queue_limit` bytes or more: flush (or await `feed`/`send`).
+    /// The queue holds `Config::write_queue_limit` bytes or more: flush it, or await `feed` or `send`.
     QueueFull,
     /// §5.4: a streamed message is open; finish it first.
     MessageOpen,
     /// §5.4: there is no streamed message to continue.
     NoMessageOpen,
-    /// §8.1: a piece of a streamed text message is not UTF-8 (or the whole ends inside a character).
+    /// §8.1: a piece of a streamed text message is not UTF-8, or the message ends inside a character.
     InvalidUtf8,
     /// §5.5: the payload of a ping or pong is longer than 125 bytes.
     ControlTooLong,

@@ -11,10 +11,10 @@ use wskit_frame::{CONTROL_MAX, CloseCode};
 use crate::message::MessageKind;
 use crate::text::Utf8Bytes;
 
-/// What the peer has sent.
+/// Something that the peer has sent.
 ///
-/// `M` is how a message is given, `P` how a piece of one is: as a [`Span`](crate::Span) inside the
-/// state machine, lent as a [`MessageRef`](crate::MessageRef) and a [`Piece`], or to be kept as a
+/// `M` is the type of a message and `P` that of a piece: a [`Span`](crate::Span) inside the state
+/// machine; [`MessageRef`](crate::MessageRef) and [`Piece`] where they are lent; or an owned
 /// [`Message`](crate::Message), where there are no pieces.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -23,29 +23,29 @@ pub enum Event<M, P = Infallible> {
     Message(M),
     /// A piece of a message (only with [`Delivery::Pieces`](crate::Delivery::Pieces)).
     Piece(P),
-    /// A ping. Its pong is queued already unless `Config::auto_pong` is off.
+    /// A ping. Its pong is already queued unless `Config::auto_pong` is off.
     Ping(ControlPayload),
     /// A pong that does not answer a keepalive ping.
     Pong(ControlPayload),
-    /// The peer's Close (RFC 6455 §5.5.1), `None` when it gave no code. The answer is queued already.
-    /// No event follows it.
+    /// The peer's Close (RFC 6455 §5.5.1), `None` when it gave no code. The answer is already queued.
+    /// No event follows.
     Close(Option<CloseFrame>),
 }
 
 /// A piece of a message, in order. Pieces need not match frames.
 #[derive(Debug)]
 pub struct Piece<'a> {
-    /// Of the whole message.
+    /// The kind of the whole message.
     pub kind: MessageKind,
     /// Whether the message begins here.
     pub first: bool,
-    /// Whether the message ends here; a text message is valid UTF-8 as a whole then.
+    /// Whether the message ends here; a text message is then valid UTF-8 as a whole.
     pub last: bool,
-    /// The bytes. Of text they are checked so far, but a piece may end inside a character.
+    /// The bytes. Text is checked so far, but a piece may end inside a character.
     pub data: &'a [u8],
 }
 
-/// The body of a ping or pong: at most 125 bytes, by value.
+/// The body of a ping or pong, by value: at most 125 bytes.
 #[derive(Clone, Copy)]
 pub struct ControlPayload {
     len: u8,
@@ -53,7 +53,7 @@ pub struct ControlPayload {
 }
 
 impl ControlPayload {
-    /// The first 125 bytes of `bytes`; a control frame has no more (RFC 6455 §5.5).
+    /// Copies the first 125 bytes of `bytes`; a control frame has no more (RFC 6455 §5.5).
     pub(crate) fn new(bytes: &[u8]) -> Self {
         let mut data = [0; CONTROL_MAX];
         let mut len = 0;
@@ -86,20 +86,21 @@ impl core::fmt::Debug for ControlPayload {
     }
 }
 
-/// Code and reason of a Close (RFC 6455 §5.5.1).
+/// The code and reason of a Close (RFC 6455 §5.5.1).
 ///
-/// The reason comes from the peer: show it to developers, never to users as text to be trusted.
+/// The reason of a received Close comes from the peer: show it to developers, never to users as text
+/// to be trusted.
 /// `Display` escapes control characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CloseFrame {
-    /// Why.
+    /// Why the connection is closed.
     pub code: CloseCode,
-    /// For whoever debugs it; at most 123 bytes.
+    /// An explanation for debugging; at most 123 bytes.
     pub reason: Utf8Bytes,
 }
 
 impl CloseFrame {
-    /// A code and a reason; more than 123 bytes of reason are refused when it is sent.
+    /// Creates a Close from a code and a reason. Sending it fails if the reason exceeds 123 bytes.
     #[must_use]
     pub fn new(code: CloseCode, reason: impl Into<Utf8Bytes>) -> Self {
         Self {

@@ -1,8 +1,8 @@
 use core::fmt;
 
-/// Where a client's masking keys come from: one call, one key, one frame (RFC 6455 §5.3).
+/// The source of a client's masking keys: one call gives the key of one frame (RFC 6455 §5.3).
 ///
-/// Randomness is a value passed in: this crate draws none of its own. The function **must** be a
+/// Randomness is passed in: this crate has no generator. The function **must** be a
 /// cryptographically strong generator seeded by the operating system (§10.3): a page that can
 /// predict keys can choose the bytes that a proxy sees. `wskit-driver` offers one that costs about
 /// 2 ns a key (a `ChaCha` stream per thread).
@@ -17,7 +17,7 @@ use core::fmt;
 pub struct MaskKeys(fn() -> [u8; 4]);
 
 impl MaskKeys {
-    /// Keys drawn by `draw`, once a frame and in the order in which frames are encoded.
+    /// Creates a source that calls `draw` once a frame, in the order in which frames are encoded.
     #[must_use]
     pub const fn new(draw: fn() -> [u8; 4]) -> Self {
         Self(draw)

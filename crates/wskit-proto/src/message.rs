@@ -5,12 +5,12 @@ use wskit_frame::OpCode;
 
 use crate::text::{Utf8Bytes, validated_str};
 
-/// Text or binary (RFC 6455 §5.6).
+/// Whether a message is text or binary (RFC 6455 §5.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MessageKind {
     /// UTF-8 text.
     Text,
-    /// Bytes that mean what the application says they mean.
+    /// Bytes whose meaning the application defines.
     Binary,
 }
 
@@ -23,7 +23,7 @@ impl MessageKind {
     }
 }
 
-/// A message of its own: keep it, send it, hand it to another task.
+/// An owned message: keep it, send it, hand it to another task.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Message {
     /// UTF-8 text, validated.
@@ -33,19 +33,19 @@ pub enum Message {
 }
 
 impl Message {
-    /// A text message.
+    /// Creates a text message.
     #[must_use]
     pub fn text(text: impl Into<Utf8Bytes>) -> Self {
         Self::Text(text.into())
     }
 
-    /// A binary message.
+    /// Creates a binary message.
     #[must_use]
     pub fn binary(data: impl Into<Bytes>) -> Self {
         Self::Binary(data.into())
     }
 
-    /// Text or binary.
+    /// Returns whether this is text or binary.
     #[must_use]
     pub const fn kind(&self) -> MessageKind {
         match self {
@@ -54,13 +54,13 @@ impl Message {
         }
     }
 
-    /// Whether this is text.
+    /// Returns whether this is text.
     #[must_use]
     pub const fn is_text(&self) -> bool {
         matches!(self, Self::Text(_))
     }
 
-    /// The text, when it is text.
+    /// Returns the text, if it is text.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -69,7 +69,7 @@ impl Message {
         }
     }
 
-    /// The payload, whatever its kind.
+    /// Returns the payload of either kind.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
@@ -78,7 +78,7 @@ impl Message {
         }
     }
 
-    /// The payload without copying, whatever its kind.
+    /// Returns the payload of either kind, without copying.
     #[must_use]
     pub fn into_data(self) -> Bytes {
         match self {
@@ -87,13 +87,13 @@ impl Message {
         }
     }
 
-    /// Bytes of payload.
+    /// Returns the size of the payload in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.as_bytes().len()
     }
 
-    /// Whether the payload is empty.
+    /// Returns whether the payload is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -102,7 +102,7 @@ impl Message {
 
 /// A message lent by the connection until the next call; nothing was allocated for it.
 ///
-/// Read it, answer it, or take it along with [`into_owned`](MessageRef::into_owned).
+/// Read it, answer it, or keep it with [`into_owned`](MessageRef::into_owned).
 pub struct MessageRef<'a> {
     kind: MessageKind,
     payload: LentPayload<'a>,
@@ -110,9 +110,9 @@ pub struct MessageRef<'a> {
 
 /// Where a lent message lies.
 pub(crate) enum LentPayload<'a> {
-    /// In the read buffer, which it must not pin: owning means copying.
+    /// In the read buffer, which a kept message must not pin: owning it means copying.
     Slab(&'a [u8]),
-    /// In a buffer of its own (it was large or came in fragments): owning means taking the buffer.
+    /// In a buffer of its own (it was large or came in fragments): owning it means taking the buffer.
     Assembled(&'a mut Vec<u8>),
 }
 
@@ -125,19 +125,19 @@ impl<'a> MessageRef<'a> {
         (self.kind, self.payload)
     }
 
-    /// Text or binary.
+    /// Returns whether this is text or binary.
     #[must_use]
     pub const fn kind(&self) -> MessageKind {
         self.kind
     }
 
-    /// Whether this is text.
+    /// Returns whether this is text.
     #[must_use]
     pub const fn is_text(&self) -> bool {
         matches!(self.kind, MessageKind::Text)
     }
 
-    /// The payload, whatever its kind.
+    /// Returns the payload of either kind.
     #[inline]
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -147,27 +147,27 @@ impl<'a> MessageRef<'a> {
         }
     }
 
-    /// The text, when it is text. Costs nothing: it was validated as it came.
+    /// Returns the text, if it is text. This costs nothing: the text was validated as it came.
     #[inline]
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         self.is_text().then(|| validated_str(self.as_bytes()))
     }
 
-    /// Bytes of payload.
+    /// Returns the size of the payload in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.as_bytes().len()
     }
 
-    /// Whether the payload is empty.
+    /// Returns whether the payload is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.as_bytes().is_empty()
     }
 
-    /// The message to keep: copied when it lies in the shared read buffer (a kept message of 300
-    /// bytes must not pin 32 KiB), moved when it already has a buffer of its own.
+    /// Returns an owned message: copied if it lies in the shared read buffer (a kept message of 300 bytes
+    /// must not pin 32 KiB), moved if it has a buffer of its own.
     #[must_use]
     pub fn into_owned(self) -> Message {
         let bytes = match self.payload {
@@ -181,7 +181,7 @@ impl<'a> MessageRef<'a> {
     }
 }
 
-/// Text as text, binary as its length and first bytes: a log line, not a dump.
+/// Shows text as it is, and binary as its length: a log line, not a dump.
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         show(self.as_text(), self.as_bytes(), f)
@@ -194,7 +194,7 @@ impl fmt::Debug for Message {
     }
 }
 
-/// As [`Message`] is shown.
+/// Shows text as it is, and binary as its length.
 impl fmt::Display for MessageRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         show(self.as_text(), self.as_bytes(), f)

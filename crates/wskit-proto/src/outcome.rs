@@ -18,12 +18,12 @@ pub struct Outcome {
     pub received: Option<Option<CloseFrame>>,
     /// The code of our Close, if one was sent: `Some(None)` is a Close without a code.
     pub sent: Option<Option<CloseCode>>,
-    /// Whether the peer's Close, or the end of its stream, came inside a message: what had come of that
-    /// message is not all of it, even if the closing handshake was completed.
+    /// Whether the peer's Close, or the end of its stream, came inside a message: that message is
+    /// incomplete, even if the closing handshake was completed.
     pub mid_message: bool,
 }
 
-/// One end of a connection, seen from here.
+/// One end of a connection, seen from this end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Initiator {
     /// This end.
@@ -36,11 +36,11 @@ pub enum Initiator {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// Both ends sent a Close: the one clean ending.
+    /// Both ends sent a Close. This is the only clean ending.
     Closed,
     /// The peer broke a rule.
     Protocol(ProtocolError),
-    /// The peer did not do in time what it had to.
+    /// The peer was too slow.
     Timeout(TimeoutKind),
     /// The peer ended the transport without a Close (code 1006).
     Disconnected,
@@ -48,28 +48,28 @@ pub enum Cause {
     Transport(io::ErrorKind),
 }
 
-/// What was not done in time.
+/// Which deadline passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TimeoutKind {
-    /// Nothing came after a ping of ours (`Config::keepalive`).
+    /// The peer did not answer a ping (`Config::keepalive`).
     Keepalive,
     /// The closing handshake was not completed (`Config::close_timeout`).
     Close,
-    /// The peer took nothing of what waits to be sent for as long as a ping may wait for its answer
-    /// (`Config::keepalive`), while a message of its own waits here to be received. Mostly both ends
-    /// send and neither receives.
+    /// The peer took none of the bytes that wait to be sent for as long as a ping may wait for its
+    /// answer (`Config::keepalive`), while a message of its own waits here to be received. Mostly, both
+    /// ends send and neither receives.
     Stalled,
 }
 
 impl Outcome {
-    /// Whether the closing handshake was completed (§7.1.4).
+    /// Returns whether the closing handshake was completed (§7.1.4).
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.cause == Cause::Closed
     }
 
-    /// §7.1.5: the code of the peer's Close; 1005 if it had none, 1006 if no Close came.
+    /// Returns the code of the peer's Close (§7.1.5); 1005 if it had none, 1006 if no Close came.
     #[must_use]
     pub fn code(&self) -> CloseCode {
         match &self.received {
@@ -79,7 +79,8 @@ impl Outcome {
         }
     }
 
-    /// §7.1.6: the reason in the peer's Close, else empty. The peer wrote it: do not trust it.
+    /// Returns the reason of the peer's Close (§7.1.6), else an empty one. The peer wrote it: do not
+    /// trust it.
     #[must_use]
     pub fn reason(&self) -> &str {
         match &self.received {

@@ -4,14 +4,14 @@ use crate::message::{LentPayload, Message, MessageKind, MessageRef};
 use crate::prepared::PreparedMessage;
 use crate::text::Utf8Bytes;
 
-/// A message on its way into an [`Outbox`](crate::Outbox): whatever can be sent converts into it.
+/// A message to be queued in an [`Outbox`](crate::Outbox): every type that can be sent converts into it.
 ///
-/// Borrowed data is copied into the send buffer (a client masks while it copies). Owned data that
-/// is large is queued as it is, by reference; a client masks it in place if nobody else holds it.
+/// Borrowed data is copied into the send buffer (a client masks while it copies). Large owned data is
+/// queued without a copy; a client masks it in place if there is no other reference to it.
 pub struct Outgoing<'a> {
     pub(crate) kind: MessageKind,
     pub(crate) data: Data<'a>,
-    /// Whether it may be compressed, where compression was agreed on.
+    /// Whether the message may be compressed, where compression was agreed on.
     pub(crate) compress: bool,
 }
 
@@ -37,15 +37,15 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// Sends this message as it is, even where compression was agreed on (RFC 7692 §6): for what is
-    /// compressed already, and for secrets beside text that an attacker chooses (§8).
+    /// Sends this message uncompressed, even where compression was agreed on (RFC 7692 §6): for data
+    /// that is compressed already, and for secrets beside text that an attacker chooses (§8).
     #[must_use]
     pub fn uncompressed(mut self) -> Self {
         self.compress = false;
         self
     }
 
-    /// Bytes of payload.
+    /// Returns the size of the payload in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.as_bytes().len()
@@ -60,7 +60,7 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// Whether the payload is empty.
+    /// Returns whether the payload is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -127,7 +127,7 @@ impl From<Message> for Outgoing<'_> {
     }
 }
 
-/// By reference count where it is large, by copying where it is small.
+/// Shares a large payload by reference count, and copies a small one.
 impl<'a> From<&'a Message> for Outgoing<'a> {
     fn from(message: &'a Message) -> Self {
         match message {
@@ -139,8 +139,8 @@ impl<'a> From<&'a Message> for Outgoing<'a> {
     }
 }
 
-/// Answering with what was received: what lies in the read buffer is copied, what has a buffer of
-/// its own is moved.
+/// Sends a received message back: copied if it lies in the read buffer, moved if it has a buffer of its
+/// own.
 impl<'a> From<MessageRef<'a>> for Outgoing<'a> {
     #[inline]
     fn from(message: MessageRef<'a>) -> Self {

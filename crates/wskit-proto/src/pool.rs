@@ -5,17 +5,18 @@
 
 use std::cell::{Cell, RefCell};
 
-/// A read buffer: must stay in cache. 16 KiB lost and 64 KiB gained nothing when measured.
+/// The size of a read buffer, which must stay in the cache. 16 KiB was slower and 64 KiB no faster when
+/// measured.
 pub(crate) const READ_SLAB: usize = 32 << 10;
-/// The read buffer of a connection on which more comes at once than fits the usual one.
+/// The size of the read buffer of a connection that receives more at once than the usual one holds.
 pub(crate) const LARGE_SLAB: usize = 64 << 10;
-/// A write buffer: room for a burst of replies to one read buffer.
+/// The size of a write buffer: room for a burst of replies to one read buffer.
 pub(crate) const WRITE_SLAB: usize = 64 << 10;
-/// Buffers that a thread keeps beyond the front one.
+/// How many buffers a thread keeps besides the front one.
 const KEPT: usize = 15;
-/// The same of the largest kind.
+/// How many of the larger read buffers a thread keeps besides the front one.
 const KEPT_LARGE: usize = 7;
-/// A buffer of a large message is kept for the next one up to this capacity.
+/// The largest capacity of a large message's buffer that is kept for the next one.
 const LARGE_MAX: usize = (1 << 20) + (64 << 10);
 
 /// A buffer, or the empty box when none is held. An empty box owns no memory.
@@ -24,7 +25,7 @@ pub(crate) type Slab = Box<[u8]>;
 struct Pool {
     size: usize,
     most: usize,
-    /// One slot in front of the list: in a request-reply exchange it is the only one ever touched.
+    /// One slot in front of the list. In a request-reply exchange it is the only one used.
     front: Cell<Option<Slab>>,
     kept: RefCell<Vec<Slab>>,
 }
@@ -33,7 +34,7 @@ thread_local! {
     static READ: Pool = const { Pool::new(READ_SLAB, KEPT) };
     static LARGE_READ: Pool = const { Pool::new(LARGE_SLAB, KEPT_LARGE) };
     static WRITE: Pool = const { Pool::new(WRITE_SLAB, KEPT) };
-    /// What the latest large message lay in.
+    /// The buffer of the latest large message.
     static LARGE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -88,7 +89,7 @@ impl Pool {
 
 #[inline]
 pub(crate) fn take_read() -> Slab {
-    // The pool is gone while its thread is being torn down: then a fresh buffer serves.
+    // The pool is gone while its thread ends; then allocate a buffer.
     READ.try_with(Pool::take)
         .unwrap_or_else(|_| fresh(READ_SLAB))
 }
@@ -114,7 +115,7 @@ fn give_large_slab(slab: Slab) {
     let _ = LARGE_READ.try_with(|pool| pool.give(slab));
 }
 
-/// An empty buffer for a large message with room for `room` bytes, and not for much more.
+/// Returns an empty buffer for a large message with room for `room` bytes, and not for much more.
 pub(crate) fn take_large(room: usize) -> Vec<u8> {
     let kept = LARGE.try_with(Cell::take).unwrap_or_default();
     if kept.capacity() >= room && kept.capacity() / 2 <= room {
@@ -124,8 +125,8 @@ pub(crate) fn take_large(room: usize) -> Vec<u8> {
     Vec::with_capacity(room)
 }
 
-/// Keeps the buffer of a large message for the next: a system's allocator would give it back to the
-/// system, and have each page brought anew.
+/// Keeps the buffer of a large message for the next one. The system's allocator would return its pages
+/// to the system and fault them in again.
 pub(crate) fn give_large(mut buffer: Vec<u8>) {
     if (READ_SLAB..=LARGE_MAX).contains(&buffer.capacity()) {
         buffer.clear();

@@ -27,11 +27,11 @@ pub struct PreparedMessage(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     kind: MessageKind,
-    /// Header and payload as a server sends them.
+    /// The header and payload as a server sends them.
     frame: Bytes,
     /// Where the payload begins in `frame`.
     payload: usize,
-    /// The same compressed, once for each size of window that a connection asked for.
+    /// The compressed forms, made once for each window size that a connection uses.
     #[cfg(feature = "deflate")]
     deflated: [std::sync::OnceLock<Deflated>; WINDOWS],
 }
@@ -74,25 +74,25 @@ impl PreparedMessage {
         Self::encode(MessageKind::Binary, data)
     }
 
-    /// Text or binary.
+    /// Returns whether this is text or binary.
     #[must_use]
     pub fn kind(&self) -> MessageKind {
         self.0.kind
     }
 
-    /// Bytes of payload.
+    /// Returns the size of the payload in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.frame.len() - self.0.payload
     }
 
-    /// Whether the payload is empty.
+    /// Returns whether the payload is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The payload.
+    /// Returns the payload.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.0.frame.get(self.0.payload..).unwrap_or_default()
@@ -102,7 +102,7 @@ impl PreparedMessage {
         &self.0.frame
     }
 
-    /// The message compressed without reference to earlier ones, so that it is valid on every
+    /// Returns the message compressed without reference to earlier ones, so that it is valid on every
     /// connection whose window is at least this large (RFC 7692 §7.1.2).
     #[cfg(feature = "deflate")]
     pub(crate) fn deflated(&self, window_bits: u8, level: u8) -> Option<&Deflated> {
@@ -132,7 +132,7 @@ impl PreparedMessage {
     }
 }
 
-/// A frame as a server sends it, and the size of its header.
+/// Returns a frame as a server sends it, and the size of its header.
 fn encode(kind: MessageKind, rsv1: bool, payload: &[u8]) -> (Bytes, usize) {
     let header = FrameHeader {
         fin: true,

@@ -4,11 +4,11 @@ use crate::message::MessageKind;
 use crate::outgoing::{Data, Outgoing};
 use crate::prepared::PreparedMessage;
 
-/// A message that is to be sent later: owned, neither encoded nor compressed.
+/// An owned message that is to be sent later, neither encoded nor compressed.
 ///
-/// Whoever keeps messages before they go into an [`Outbox`](crate::Outbox), to reorder them or to
-/// drop some, keeps them like this: encoded frames cannot be reordered (a compressed one refers to
-/// those before it, RFC 7692 §7.1.1), and nothing is lost on one that is dropped.
+/// Use it to reorder or drop messages before they go into an [`Outbox`](crate::Outbox). Encoded frames
+/// cannot be reordered (a compressed one refers to those before it, RFC 7692 §7.1.1), and encoding a
+/// message that is dropped would be wasted work.
 ///
 /// ```
 /// use wskit_proto::{QueuedMessage, Outgoing};
@@ -30,7 +30,7 @@ enum Kept {
 }
 
 impl QueuedMessage {
-    /// Bytes of payload.
+    /// Returns the size of the payload in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         match &self.data {
@@ -39,16 +39,16 @@ impl QueuedMessage {
         }
     }
 
-    /// Whether the payload is empty.
+    /// Returns whether the payload is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The message, to feed it: what was kept is moved out, and an empty message stays here.
+    /// Returns the message to feed it. The payload is moved out, and an empty message stays here.
     pub fn outgoing(&mut self) -> Outgoing<'_> {
         let data = match &mut self.data {
-            // Moved, not shared: a client masks in place what nobody else holds.
+            // Moved, not shared: a client masks in place if there is no other reference.
             Kept::Shared(bytes) => Data::Shared(core::mem::take(bytes)),
             Kept::Prepared(prepared) => Data::Prepared(prepared),
         };
@@ -60,7 +60,7 @@ impl QueuedMessage {
     }
 }
 
-/// Borrowed data is copied; everything else is kept as it is, prepared messages by reference.
+/// Copies borrowed data, and keeps everything else without a copy, prepared messages by reference.
 impl From<Outgoing<'_>> for QueuedMessage {
     fn from(message: Outgoing<'_>) -> Self {
         let data = match message.data {

@@ -1,7 +1,7 @@
 //! Text whose UTF-8 has been checked, shared without copying.
 //!
-//! The one module of this crate with `unsafe`: the receiver has validated every byte once, while
-//! it unmasked it; checking again at each look would make reading a message quadratic in the looks.
+//! This is the only module of the crate with `unsafe`. The receiving half has validated every byte once,
+//! while it unmasked it; checking again at each access would make every access linear in the message.
 #![allow(
     unsafe_code,
     reason = "from_utf8_unchecked on bytes that were validated; see each safety comment"
@@ -27,13 +27,13 @@ use wskit_frame::is_utf8;
 pub struct Utf8Bytes(Bytes);
 
 impl Utf8Bytes {
-    /// Text from a constant, without allocating.
+    /// Creates text from a constant, without allocating.
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
         Self(Bytes::from_static(text.as_bytes()))
     }
 
-    /// The text.
+    /// Returns the text.
     #[inline]
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -41,34 +41,34 @@ impl Utf8Bytes {
         unsafe { core::str::from_utf8_unchecked(&self.0) }
     }
 
-    /// The bytes of the text.
+    /// Returns the bytes of the text.
     #[must_use]
     pub fn as_bytes(&self) -> &Bytes {
         &self.0
     }
 
-    /// The bytes of the text, without copying.
+    /// Returns the bytes of the text, without copying.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.0
     }
 
-    /// Text from bytes that the receiver has validated as they came.
+    /// Creates text from bytes that the receiving half has validated as they came.
     pub(crate) fn from_validated(bytes: Bytes) -> Self {
         debug_assert!(is_utf8(&bytes));
         Self(bytes)
     }
 }
 
-/// The text of bytes that the receiver has validated as they came. Crate-internal: the one caller
-/// is `MessageRef`, whose text is only ever made in `receiver/memory.rs`, where every way to write to
-/// a buffer takes back first what was lent of it.
+/// Returns the text of bytes that the receiving half has validated as they came. The one caller is
+/// `MessageRef`, whose text is made only in `inbound/memory.rs`, where every method that gives a buffer
+/// to write to first revokes what was lent of it.
 #[inline]
 pub(crate) fn validated_str(bytes: &[u8]) -> &str {
     debug_assert!(is_utf8(bytes));
-    // SAFETY: the receiver lends text only after `is_utf8` or `Utf8Check::finish` accepted exactly
-    // these bytes (`Memory::lend`), and `Memory` gives nobody a buffer to write to without revoking
-    // that; a token that was revoked stands for the empty text.
+    // SAFETY: the receiving half lends text only after `is_utf8` or `Utf8Check::finish` accepted exactly
+    // these bytes (`Memory::lend`), and `Memory` gives no buffer to write to without revoking that; a
+    // span that was revoked stands for the empty text.
     unsafe { core::str::from_utf8_unchecked(bytes) }
 }
 
@@ -98,7 +98,7 @@ impl Borrow<str> for Utf8Bytes {
     }
 }
 
-// Not derived: `Borrow` promises that a text hashes as its `str`, which bytes do not.
+// Not derived: `Borrow` requires that a text hashes like its `str`, which bytes do not.
 impl Hash for Utf8Bytes {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);
@@ -141,7 +141,7 @@ impl From<Utf8Bytes> for String {
     }
 }
 
-/// Checks the bytes; gives them back when they are not UTF-8.
+/// Checks the bytes, and returns them as the error if they are not UTF-8.
 impl TryFrom<Bytes> for Utf8Bytes {
     type Error = Bytes;
     fn try_from(bytes: Bytes) -> Result<Self, Bytes> {

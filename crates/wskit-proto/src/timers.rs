@@ -3,12 +3,12 @@ use std::time::Instant;
 
 use crate::config::Config;
 
-/// Every deadline of a connection as data: nanoseconds since it began, and no clock.
+/// The deadlines of a connection, in nanoseconds since it began. It has no clock.
 #[derive(Debug)]
 pub(crate) struct Timers {
     epoch: Instant,
     next_ping: u64,
-    /// When the ping that is out must have been answered.
+    /// When the outstanding ping must have been answered.
     answer_by: u64,
     ping_at: u64,
     ping_id: u32,
@@ -16,20 +16,20 @@ pub(crate) struct Timers {
     idle_check: u64,
     last_active: u64,
     close_by: u64,
-    /// The earliest of them: asked for at every wait, moved rarely.
+    /// The earliest deadline: read at every wait, changed rarely.
     next: Option<Instant>,
 }
 
-/// What a deadline asks for.
+/// What to do when a deadline has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
     /// Send this keepalive ping.
     Ping([u8; 4]),
-    /// The ping has not been answered; is there other evidence of life?
+    /// Look for other evidence of life: the ping has not been answered.
     Answer,
-    /// Has a message gone since the last check?
+    /// Check whether a message has gone since the last check.
     Idle,
-    /// The closing handshake took too long.
+    /// Give the connection up: the closing handshake took too long.
     Close,
 }
 
@@ -57,7 +57,7 @@ impl Timers {
         timers
     }
 
-    /// The earliest deadline.
+    /// Returns the earliest deadline.
     #[inline]
     pub(crate) fn next(&self) -> Option<Instant> {
         self.next
@@ -76,7 +76,7 @@ impl Timers {
         };
     }
 
-    /// One deadline that has passed, the gravest first.
+    /// Returns one deadline that has passed, the gravest first.
     pub(crate) fn due(&mut self, now: Instant, config: &Config) -> Option<Due> {
         let due = self.take_due(self.ticks(now), config);
         self.find_next();
@@ -89,8 +89,8 @@ impl Timers {
             return Some(Due::Close);
         }
         if self.answer_by <= now {
-            // Without any evidence of life this is the end; with some, the next ping asks again. To go
-            // on waiting for this pong would be wrong: §5.5.3 lets the peer answer only a later ping.
+            // Without any evidence of life this is the end; with some, the next ping asks again. Waiting
+            // longer for this pong would be wrong: §5.5.3 lets the peer answer only a later ping.
             self.answer_by = NEVER;
             return Some(Due::Answer);
         }
@@ -116,7 +116,7 @@ impl Timers {
         None
     }
 
-    /// A pong came: says whether it answers the keepalive's ping.
+    /// Returns whether a pong answers the keepalive's ping.
     pub(crate) fn pong(&mut self, payload: &[u8], now: impl FnOnce() -> Instant) -> bool {
         let answers = self.ping_at != NEVER && payload == self.ping_id.to_be_bytes();
         if answers {
@@ -128,17 +128,18 @@ impl Timers {
         answers
     }
 
-    /// Asks for the answer that is due again after as long as a ping may wait for it.
+    /// Postpones the answer that is due by as long as a ping may wait for it.
     pub(crate) fn postpone_answer(&mut self, now: Instant, config: &Config) {
         if let Some(keepalive) = config.keepalive {
-            // Never at once, so that looking comes to an end.
-            let within = nanos(keepalive.answer_within).max(1_000_000);
+            // Never due at once, so that the loop over due deadlines ends.
+            let within = nanos(keepalive.answer_within).max(LEAST);
             self.answer_by = self.ticks(now).saturating_add(within).min(NEVER - 1);
             self.find_next();
         }
     }
 
-    /// Whether no message has gone for the idle timeout, given whether one has since the last check.
+    /// Returns whether no message has gone for the idle timeout, given whether one has since the last
+    /// check.
     pub(crate) fn is_idle(&mut self, active: bool, now: Instant, config: &Config) -> bool {
         let now = self.ticks(now);
         if active {
@@ -149,7 +150,7 @@ impl Timers {
             .is_some_and(|timeout| now.saturating_sub(self.last_active) >= floored(timeout))
     }
 
-    /// From our Close on only its own deadline counts.
+    /// Starts the close deadline and stops the others.
     pub(crate) fn start_closing(&mut self, config: &Config, now: impl FnOnce() -> Instant) {
         if self.close_by == NEVER {
             self.close_by = self
@@ -163,7 +164,7 @@ impl Timers {
         }
     }
 
-    /// Nothing is left to wait for.
+    /// Stops all deadlines.
     pub(crate) fn stop(&mut self) {
         self.close_by = NEVER;
         self.next_ping = NEVER;
@@ -181,18 +182,18 @@ impl Timers {
     }
 }
 
-/// How often the idle timeout is looked at.
+/// Returns how often the idle timeout is checked.
 fn quarter(timeout: Duration) -> u64 {
     (nanos(timeout) / 4).max(LEAST)
 }
 
-/// What is due again and again is due at most once a millisecond: sooner, a driver that does what is
-/// due before it waits would never wait.
+/// Returns an interval of at least a millisecond. If shorter, a driver that does what is due before it
+/// waits would never wait.
 fn floored(duration: Duration) -> u64 {
     nanos(duration).max(LEAST)
 }
 
-/// 584 years fit.
+/// Converts to nanoseconds; `u64` holds 584 years.
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(NEVER)
 }

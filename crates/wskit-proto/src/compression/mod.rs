@@ -1,9 +1,9 @@
 //! The seam that message compression plugs into (RFC 7692 §6).
 //!
-//! One transformation a direction, as an enum so that the fast path never makes an indirect call;
-//! without the feature `deflate` it has no variant. Its contract is what streaming and limits need: **the caller owns
-//! the output slice**, so nothing is ever produced beyond the room it was given, and both
-//! directions work on pieces of any size.
+//! There is one transformation per direction, as an enum so that the fast path never makes an indirect call;
+//! without the feature `deflate` it has no variant. Streaming and limits need this contract: **the caller
+//! owns the output slice**, so no output exceeds the room given, and both directions work on pieces of
+//! any size.
 
 #[cfg(test)]
 pub(crate) mod spike;
@@ -12,14 +12,14 @@ mod tests;
 
 use crate::error::ProtocolError;
 
-/// How far one call came.
+/// The result of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Progress {
     /// Bytes of input used up.
     pub(crate) consumed: usize,
     /// Bytes of output written.
     pub(crate) produced: usize,
-    /// All input is used up and nothing is held back for want of room.
+    /// Whether all input is used up and no output is held back for lack of room.
     pub(crate) done: bool,
 }
 
@@ -33,8 +33,8 @@ pub(crate) enum Decoder {
 }
 
 impl Decoder {
-    /// Decodes what fits. `end` says that `input` reaches the end of the message; when such a call
-    /// is `done`, the message is complete and the decoder stands at the start of the next one.
+    /// Decodes as much as fits. `end` says that `input` reaches the end of the message; when such a
+    /// call is `done`, the message is complete and the decoder is ready for the next one.
     pub(crate) fn decode(
         &mut self,
         input: &[u8],
@@ -52,7 +52,7 @@ impl Decoder {
         }
     }
 
-    /// Bytes of earlier messages that have to be told to the stream of the next one.
+    /// Returns how many bytes of earlier messages the stream of the next one is primed with.
     pub(crate) fn primes(&self) -> usize {
         match *self {
             #[cfg(feature = "deflate")]
@@ -62,7 +62,7 @@ impl Decoder {
         }
     }
 
-    /// Bytes of heap held for this connection now.
+    /// Returns how many bytes of heap are held for this connection now.
     pub(crate) fn buffer_bytes(&self) -> usize {
         match *self {
             #[cfg(feature = "deflate")]
@@ -83,7 +83,7 @@ pub(crate) enum Encoder {
 }
 
 impl Encoder {
-    /// Encodes what fits; `end` as for the decoder.
+    /// Encodes as much as fits; `end` says that `input` reaches the end of the message.
     pub(crate) fn encode(&mut self, input: &[u8], end: bool, out: &mut [u8]) -> Progress {
         let _ = (input, end, &out);
         match *self {
@@ -94,7 +94,7 @@ impl Encoder {
         }
     }
 
-    /// Whether the next message, of `len` bytes if that is known, is worth compressing and can be.
+    /// Returns whether the next message, of `len` bytes if that is known, is to be compressed.
     pub(crate) fn begin(&mut self, len: Option<usize>) -> bool {
         let _ = len;
         match *self {
@@ -105,7 +105,7 @@ impl Encoder {
         }
     }
 
-    /// Bytes of heap held for this connection now.
+    /// Returns how many bytes of heap are held for this connection now.
     pub(crate) fn buffer_bytes(&self) -> usize {
         match *self {
             #[cfg(feature = "deflate")]

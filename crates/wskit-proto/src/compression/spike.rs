@@ -1,13 +1,13 @@
-//! A toy compression that has every property the real one will test the seam with: it keeps state
-//! between calls, expands without bound (a bomb of two bytes), holds output back when there is no
-//! room, and ends its message with a mark of its own.
+//! A toy compression that has every property that matters to the caller: it keeps state between calls,
+//! expands without bound (a bomb of two bytes), holds output back when there is no room, and ends its
+//! message with a mark of its own.
 //!
-//! Wire form: pairs `(count, byte)`, count 1 to 255; the message ends with a single `0`.
+//! On the wire: pairs `(count, byte)`, count 1 to 255; the message ends with a single `0`.
 
 use super::Progress;
 use crate::error::ProtocolError;
 
-/// Pairs in, runs out.
+/// Decodes pairs to runs.
 #[derive(Debug, Default)]
 pub(crate) struct Expand {
     count: Option<u8>,
@@ -62,7 +62,7 @@ impl Expand {
     }
 }
 
-/// Runs in, pairs out.
+/// Encodes runs as pairs.
 #[derive(Debug, Default)]
 pub(crate) struct Shrink {
     run: Option<(u8, u8)>,
@@ -99,7 +99,7 @@ impl Shrink {
                 (None, Some((count, run))) if end => {
                     self.held.extend([count, run, 0]);
                     self.run = None;
-                    // The mark is out: what follows in this call is only held bytes.
+                    // The mark is encoded: only held bytes follow in this call.
                     return self.drain(consumed, produced, out);
                 }
                 (None, None) if end && input.is_empty() && produced == 0 && consumed == 0 => {

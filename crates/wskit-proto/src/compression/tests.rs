@@ -1,4 +1,4 @@
-//! The seam with a toy compression plugged in: what RFC 7692 §6 asks of any.
+//! RFC 7692 §6 with a toy compression: what it asks of any compression.
 
 use std::time::Instant;
 
