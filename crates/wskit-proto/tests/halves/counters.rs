@@ -1,4 +1,4 @@
-//! What has gone through a connection, counted (with the feature `metrics`).
+//! The counters of a connection (feature `metrics`).
 #![cfg(feature = "metrics")]
 
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use wskit_proto::{
     Config, Connection, Counters, Delivery, Inbound, Keepalive, Outbound, Outgoing, Role, Traffic,
 };
 
-/// The two halves of a server, and its counters.
+/// Returns the two halves of a server, and its counters.
 fn halves(server: Connection) -> (Inbound, Outbound, Arc<Counters>) {
     let (inbound, outbox) = server.split();
     let counters = inbound.counters().clone();
     (inbound, outbox, counters)
 }
 
-/// Frames, messages, bytes on the wire, bytes of messages.
+/// Returns frames, messages, bytes on the wire, bytes of messages.
 fn counts(traffic: Traffic) -> [u64; 4] {
     [
         traffic.frames,
@@ -56,7 +56,7 @@ fn every_frame_message_and_byte_counts_once() {
     );
     give(&mut inbound, &mut outbox, &masked(FIN, b"ment"));
     assert_eq!(counts(counters.read().received), [4, 2, 39, 13]);
-    // Read into its own buffer, for the most part.
+    // Most of it is read into the message's own buffer.
     give(
         &mut inbound,
         &mut outbox,

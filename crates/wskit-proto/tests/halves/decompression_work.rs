@@ -1,4 +1,5 @@
-//! How much work compressed messages are said to make: what they unpack to, and what each takes beside.
+//! `take_inflated`: the bytes that compressed messages expand to, and what each message counts for
+//! besides.
 
 use std::time::Instant;
 
@@ -19,7 +20,7 @@ fn end(role: Role, bits: u8, no_context_takeover: bool, dedicated: bool) -> Conn
     open(role, Config::new()).with_deflate(Params::new(side, window, window), &config)
 }
 
-/// Gives the bytes and takes the events; how many bytes of data they had, or the error.
+/// Passes the bytes and takes the events; returns how many bytes of data they had, or the error.
 fn take(
     inbound: &mut Inbound,
     outbox: &mut Outbound,
@@ -60,7 +61,7 @@ fn bomb_counts_what_it_unpacks_to() {
     }
 }
 
-/// What is refused for its size has been unpacked up to there.
+/// A message that is refused for its size has been decompressed up to the limit.
 #[test]
 fn bomb_that_is_refused_counts() {
     let mut peer = end(Role::Client, 15, true, false);
@@ -74,7 +75,7 @@ fn bomb_that_is_refused_counts() {
     assert!(inbound.take_inflated() > 1 << 20);
 }
 
-/// The stream is told what came before: of seven bytes that is most of the work.
+/// The stream is primed with earlier bytes: for a message of seven bytes this is most of the work.
 #[test]
 fn tiny_messages_count_for_the_history_they_are_primed_with() {
     let letters: Vec<u8> = (0..40_000_u32).map(|n| ((n * n) >> 7) as u8).collect();
@@ -82,7 +83,7 @@ fn tiny_messages_count_for_the_history_they_are_primed_with() {
         (15, false, 128 + (32 << 10) / 32),
         (12, false, 128 + (4 << 10) / 32),
         (9, false, 128 + 512 / 32),
-        // A stream of its own stands where it stood.
+        // A dedicated stream needs no priming.
         (15, true, 128),
     ] {
         let mut peer = end(Role::Client, bits, false, false);
@@ -100,7 +101,7 @@ fn tiny_messages_count_for_the_history_they_are_primed_with() {
     }
 }
 
-/// An empty message, and one of frames without a byte, counts too.
+/// An empty message counts too, and so does one whose frames are empty.
 #[test]
 fn empty_compressed_messages_count() {
     let (mut inbound, mut outbox) = end(Role::Server, 15, false, false).split();

@@ -22,7 +22,7 @@ fn next(inbound: &mut Inbound, outbox: &mut Outbound) -> Option<Event<Span, Span
     inbound.next(outbox, Instant::now).unwrap()
 }
 
-/// Everything that waits, taken off.
+/// Takes all queued bytes.
 fn written(outbox: &mut Outbound) -> Vec<u8> {
     let mut bytes = Vec::new();
     while !outbox.is_empty() {
@@ -130,8 +130,8 @@ fn pieces_say_where_they_stand() {
     );
 }
 
-/// Who asks for whole messages in the middle of one is not given its rest as if it were all; and gets
-/// the whole of one of which nothing was handed out yet.
+/// Asking for whole messages inside a message does not return its rest as if it were all. If no
+/// piece of it has been handed out yet, it is returned whole.
 #[test]
 fn message_is_put_together_unless_a_piece_of_it_is_gone() {
     for gone in [false, true] {
@@ -226,7 +226,7 @@ fn control_frame_goes_between_two_frames_only() {
         outbox.ping(b"?").unwrap();
         assert!(!outbox.only_chunk().is_some());
         while !outbox.is_empty() {
-            // One byte at a time: the ping itself is cut too, and data wait behind it.
+            // One byte at a time: the ping itself is cut too, and data waits behind it.
             out.push(outbox.chunk()[0]);
             outbox.advance(1);
         }
@@ -237,7 +237,8 @@ fn control_frame_goes_between_two_frames_only() {
     }
 }
 
-/// A pong that is owed when the Close comes need not be sent; one that is partly on the wire must be.
+/// A pong that is queued when the Close comes need not be sent; one that is partly on the wire must
+/// be.
 #[test]
 fn pong_that_is_partly_written_is_finished_before_the_close() {
     let pong = unmasked(FIN | PONG, b"?");
@@ -342,7 +343,7 @@ fn ping_behind_a_failed_write_does_not_end_the_reading() {
     assert_eq!(outcome.code().get(), 1008);
 }
 
-/// Without a Close of the peer's, the end of its stream or the close deadline is the end.
+/// Without a Close of the peer, the end of its stream or the close deadline ends the connection.
 #[test]
 fn failed_write_is_followed_by_reading_until_the_end_of_the_stream_or_the_deadline() {
     for eof in [false, true] {
@@ -363,7 +364,7 @@ fn failed_write_is_followed_by_reading_until_the_end_of_the_stream_or_the_deadli
     }
 }
 
-/// A payload's owner may run code when it is dropped.
+/// The owner of a payload may run code when it is dropped.
 #[test]
 fn shared_payloads_that_are_done_with_are_kept_until_they_are_taken() {
     for size in [1, 100, 20_000] {
@@ -384,7 +385,7 @@ fn shared_payloads_that_are_done_with_are_kept_until_they_are_taken() {
     }
 }
 
-/// Only a Close that is out and a connection that is not over excuse it.
+/// Nothing is lost only if our Close has been written and the connection is not over.
 #[test]
 fn failed_write_is_a_failure_without_a_close_and_after_the_end() {
     let (_, mut outbox) = halves(Config::new());

@@ -1,4 +1,4 @@
-//! A message that came whole, handed to somebody who takes pieces.
+//! A whole message, taken as a piece.
 
 use crate::wire::*;
 use wskit_proto::{Config, Event, MessageKind, Role};

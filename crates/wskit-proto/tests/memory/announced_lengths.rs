@@ -1,5 +1,6 @@
-//! Headers of every kind that announce every length that other implementations have tripped over: judged
-//! when they are there, by an arithmetic that cannot wrap, and for nothing but a header's worth of memory.
+//! Headers of every kind with every length that other implementations have failed on. They are
+//! judged when complete, with arithmetic that cannot overflow, and take no more memory than a
+//! header.
 #![allow(clippy::cast_possible_wrap, reason = "counts of bytes in one test")]
 
 use std::time::Instant;
@@ -31,7 +32,7 @@ const LENGTHS: [u64; 18] = [
     u64::MAX,
 ];
 
-/// The code that a header fails the connection with: §5.1, §5.2, §5.4 and §5.5 first, then the limit.
+/// Returns the close code of a header: §5.1, §5.2, §5.4 and §5.5 first, then the limit.
 fn code(role: Role, first: u8, second: u8, len: u128, opened: bool) -> Option<u16> {
     let opcode = first & 0x0f;
     let control = opcode >= 8;
@@ -53,14 +54,14 @@ fn code(role: Role, first: u8, second: u8, len: u128, opened: bool) -> Option<u1
     }
 }
 
-/// Every length, opcode, FIN and mask bit, inside a message and between two, in the shortest form and in
-/// that of 64 bits.
+/// Every length, opcode, FIN and mask bit, inside a message and between two, in the shortest form
+/// and in that of 64 bits.
 ///
 /// Proves: R6455-5.2-d, R6455-5.2-e, R6455-10.4-a, X-mem-2
 #[test]
 fn every_header_is_judged_alone_and_costs_nothing() {
     let now = Instant::now();
-    // The thread's buffers, once and for all.
+    // Fill the thread's pools.
     for role in ROLES {
         let mut end = open(role, Config::new());
         let _ = feed(&mut end, &to(role, FIN | BINARY, b"warm"));

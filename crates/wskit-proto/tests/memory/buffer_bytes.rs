@@ -1,12 +1,12 @@
-//! What a connection says that it holds: borrowed buffers, payloads that wait, answers that wait. And the
-//! messages that others keep.
+//! What `buffer_bytes` counts: borrowed buffers, queued payloads, queued replies; and messages that
+//! are kept.
 
 use crate::wire::*;
 use bytes::Bytes;
 use std::time::Instant;
 use wskit_proto::{Config, Event, Message, Role};
 
-/// Nothing while idle, what waits while it waits, nothing again.
+/// Nothing while idle, the queued bytes while they wait, then nothing again.
 ///
 /// Proves: X-io-3
 #[test]
@@ -35,8 +35,8 @@ fn connection_counts_what_waits() {
     }
 }
 
-/// A lent message that is kept: text as text, binary as bytes, small ones copied out of the shared buffer and
-/// large ones in the buffer that they came in.
+/// A lent message that is kept: text as text, binary as bytes; small ones are copied out of the
+/// shared buffer, large ones keep their buffer.
 #[test]
 fn lent_messages_become_ones_own() {
     for len in [0, 5, 300, 100_000] {

@@ -1,4 +1,4 @@
-//! What a connection holds and allocates, counted by the allocator.
+//! Bytes that a connection holds and allocates.
 #![allow(clippy::cast_possible_wrap, reason = "counts of bytes in one test")]
 
 use std::time::Instant;
@@ -7,7 +7,7 @@ use crate::counting::*;
 use crate::wire::*;
 use wskit_proto::{Config, Connection, Event, ProtocolError, Role};
 
-/// Takes all bytes without keeping any event, and answers each message with itself if asked to.
+/// Takes all bytes without keeping any event, and echoes each message if `echo`.
 fn pump(end: &mut Connection, mut bytes: &[u8], now: Instant, echo: bool) -> usize {
     let mut messages = 0;
     while !bytes.is_empty() {
@@ -86,7 +86,7 @@ fn announced_length_allocates_nothing_and_growth_follows_what_came() {
     for role in ROLES {
         let frame = to(role, FIN | BINARY, &vec![7; LIMIT]);
         let mut end = open(role, Config::new());
-        // Warm up the thread's pool.
+        // Fill the thread's pool.
         let _ = pump(&mut end, &to(role, FIN | BINARY, b"x"), now, false);
         end.release();
         let head = frame.len() - LIMIT;
@@ -95,14 +95,14 @@ fn announced_length_allocates_nothing_and_growth_follows_what_came() {
             end.release();
         });
         assert!(risen < 1 << 10, "{risen} bytes for a header alone");
-        // The pool's buffer is counted while it is held: measure with it given back each time.
+        // The pool's buffer counts while it is held: measure with it given back each time.
         let base = live();
         for (received, byte) in frame[head..frame.len() - 1].iter().enumerate() {
             assert_eq!(pump(&mut end, std::slice::from_ref(byte), now, false), 0);
             if received % 97 == 0 {
                 end.release();
                 let now_live = live() - base;
-                // Room for at most twice what has come, so that 64 KiB take two reads.
+                // At most twice the bytes that have come, so that 64 KiB take two reads.
                 let most = 3 * (received as isize + 1) + (4 << 10);
                 assert!(
                     now_live <= most,
@@ -118,7 +118,7 @@ fn announced_length_allocates_nothing_and_growth_follows_what_came() {
     }
 }
 
-/// Room that a large message has earned for the next is taken away from a peer that then stalls.
+/// The room that a large message has earned for the next one is given up when the peer stalls.
 ///
 /// Proves: X-mem-2
 #[test]
@@ -137,7 +137,7 @@ fn room_after_a_large_message_is_given_up_when_the_next_stalls() {
             "{} bytes for 2000",
             end.buffer_bytes()
         );
-        // Nothing is lost by it.
+        // No byte is lost.
         assert_eq!(pump(&mut end, &frame[2000..], now, false), 1);
     }
 }
@@ -168,7 +168,7 @@ fn flood_of_one_byte_fragments_holds_the_limit_at_most() {
 /// Proves: X-mem-1
 #[test]
 fn unfinished_message_of_any_fragmentation_holds_the_limit_at_most() {
-    // Sizes for which doubling would overshoot the limit by far.
+    // Sizes for which doubling would exceed the limit by far.
     const LIMIT: usize = 1 << 20;
     for role in ROLES {
         for size in [17_000, 33_333, 70_000, 140_001, 600_000] {
@@ -204,7 +204,7 @@ fn flood_of_empty_fragments_holds_nothing() {
             let _ = end.receive(&empty);
             frames += 1;
             refused = end.poll_event(now).err();
-            // (The Close that reports the error borrows a write buffer.)
+            // The Close that reports the error borrows a write buffer.
             assert!(
                 refused.is_some() || live() <= base + 64,
                 "{} bytes more",
@@ -230,7 +230,7 @@ fn flood_of_pings_with_writes_blocked_is_flat() {
         for _ in 0..100_000 {
             pump_no_write(&mut end, &ping, now);
         }
-        // Told of the block it keeps one pong; else it finds the bound by itself.
+        // If it knows that writes are blocked it keeps one pong; otherwise it stops at the bound.
         let more = end.outbox().queued() - queued;
         assert!(more <= if told { 0 } else { 4 << 10 }, "{more}");
         assert!(

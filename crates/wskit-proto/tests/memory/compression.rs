@@ -1,4 +1,5 @@
-//! permessage-deflate in a connection (RFC 7692): what is sent, what is taken, and what a bomb can do.
+//! permessage-deflate in a connection (RFC 7692): what is sent, what is accepted, and what a bomb
+//! can do.
 
 use std::time::Instant;
 
@@ -75,7 +76,7 @@ fn both_roles_understand_each_other_with_and_without_takeover() {
     }
 }
 
-/// The second time, the message is a reference to the first.
+/// The second message refers to the first.
 ///
 /// Proves: R7692-7.2.1-a, R7692-7.2.1-e, R7692-7.1.1.1-d
 #[test]
@@ -128,7 +129,7 @@ fn limit_counts_expanded_bytes_to_the_byte() {
     }
 }
 
-/// 128 MiB of zeros in 130 KB against 1 MiB.
+/// 128 MiB of zeros in 130 KB, against a limit of 1 MiB.
 ///
 /// Proves: X-def-1, X-mem-1
 #[test]
@@ -230,7 +231,7 @@ fn text_that_is_none_after_expanding_fails_with_1007() {
     assert_failed_with(&mut server, 1007);
 }
 
-/// Pieces of a message much larger than memory allows are handed out while it comes in.
+/// Pieces of a message that is much larger than memory allows are handed out while it comes in.
 #[test]
 fn pieces_of_a_large_message_come_as_they_are_expanded() {
     let size = 40 << 20;
@@ -278,7 +279,7 @@ fn sender_streams_a_message_in_compressed_pieces() {
     assert!(whole.len() > 30_000);
 }
 
-/// Compressed once a window, valid between messages that refer to earlier ones.
+/// Compressed once per window size, and valid between messages that refer to earlier ones.
 #[test]
 fn prepared_message_is_compressed_once_and_enters_the_history() {
     for bits in 9..=15 {
@@ -335,7 +336,7 @@ fn nothing_is_compressed_and_rsv1_fails_where_nothing_was_agreed() {
     assert_failed_with(&mut server, 1002);
 }
 
-/// A message that stalls half-way holds a stream, and there are only so many.
+/// A message that stalls half-way holds a stream, and their number is limited.
 ///
 /// Proves: X-def-2
 #[test]
@@ -361,7 +362,7 @@ fn messages_that_stall_are_counted_against_the_budget() {
     );
     assert_failed_with(&mut third, 1013);
 
-    // One of them goes on; its stream goes back, and the next message is welcome.
+    // One message goes on; its stream goes back, and the next message is accepted.
     let rest = masked(FIN | CONTINUATION, &payload[payload.len() / 2..]);
     assert_eq!(feed(&mut held[0], &rest), [said(&json(1))]);
     let mut fourth =
@@ -390,7 +391,8 @@ fn blocks_of_nothing_leave_no_room_behind() {
     assert!(many < few + 1000, "{many} bytes, not {few}");
 }
 
-/// What a message expands to says nothing about the next: its buffer goes back to the system.
+/// The size that a message expands to says nothing about the next: its buffer goes back to the
+/// system.
 ///
 /// Proves: X-mem-1
 #[test]

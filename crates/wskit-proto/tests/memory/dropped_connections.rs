@@ -1,4 +1,4 @@
-//! Connections that are simply dropped, in whatever state: nothing of them stays.
+//! Connections that are dropped in any state leave nothing behind.
 #![allow(clippy::cast_possible_wrap, reason = "counts of bytes in one test")]
 
 use std::time::Instant;
@@ -15,9 +15,9 @@ fn take(end: &mut Connection, bytes: &[u8], now: Instant) {
     }
 }
 
-/// Cut off at any byte without an end of the stream: in the middle of a header, of a message that is put
-/// together, of a control frame between its fragments; with the read buffer given back or not, and with
-/// much or little still to be sent.
+/// Dropped at any byte without an end of the stream: in a header, in a message that is being
+/// assembled, in a control frame between fragments; with the read buffer given back or not, and
+/// with much or little still to be sent.
 ///
 /// Proves: X-mem-1
 #[test]
@@ -60,7 +60,7 @@ fn dropped_connections_leave_nothing() {
     }
 }
 
-/// The same in the middle of a message of a size of its own, where the buffer is the connection's.
+/// Dropped inside a large message, which has a buffer of its own.
 ///
 /// Proves: X-mem-1
 #[test]
@@ -78,7 +78,7 @@ fn dropped_connections_leave_no_large_buffers() {
         };
         for releases in [false, true] {
             for cut in [1, 7, 2_000, 20_000, 100_000, 499_999, message.len()] {
-                // What a thread keeps for its connections grows once and no more.
+                // The buffers that a thread keeps for its connections grow once and no more.
                 for _ in 0..10 {
                     once(cut, releases);
                 }

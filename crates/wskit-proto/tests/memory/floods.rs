@@ -1,5 +1,5 @@
-//! Floods and trickles that other implementations did not survive, with what they cost here counted by
-//! the allocator.
+//! Floods and trickles that other implementations did not survive, with their cost counted by the
+//! allocator.
 #![allow(clippy::cast_possible_wrap, reason = "counts of bytes in one test")]
 
 use std::time::Instant;
@@ -13,9 +13,9 @@ fn take(end: &mut Connection, bytes: &[u8], now: Instant) {
     while end.poll_event(now).unwrap().is_some() {}
 }
 
-/// Pings and pongs between the fragments of a message that never ends, and a Close, while the socket
-/// takes nothing and messages wait: nothing grows, and the Close is
-/// answered behind what waited.
+/// Pings and pongs between the fragments of an endless message, then a Close, while the socket
+/// takes nothing and messages wait: memory does not grow, and the Close is answered behind the
+/// queue.
 ///
 /// Proves: X-mem-1, R6455-5.5.3-b
 #[test]
@@ -45,7 +45,7 @@ fn control_frames_that_nobody_takes_cost_nothing() {
         }
         take(&mut end, &close_to(role, 1000), now);
         assert_ne!(end.outbox().state(), State::Open);
-        // What is still owed to pings goes no more.
+        // Pongs that are still queued are dropped.
         let sent = sent(&mut end);
         assert!(sent.iter().all(|frame| frame.0 != FIN | PONG), "{role:?}");
         assert_eq!(sent.last(), Some(&(FIN | CLOSE, close_body(1000, ""))));
@@ -67,7 +67,7 @@ fn trickle_is_not_moved_at_every_byte() {
             for byte in head {
                 take(&mut end, std::slice::from_ref(byte), now);
             }
-            // Doubled, from 64 bytes to 1 MiB, and the buffers read into.
+            // The buffer doubles from 64 bytes to 1 MiB; the rest are read buffers.
             let calls = CALLS.get() - calls;
             assert!(calls <= 40, "{role:?}: {calls} allocations");
             assert_eq!(end.receive(last), 1);
@@ -76,7 +76,8 @@ fn trickle_is_not_moved_at_every_byte() {
     }
 }
 
-/// Frames of a session that is cut off at any byte, a hundred times each: what they took is given back.
+/// Frames of a session that is cut off at any byte, a hundred times each: their memory is given
+/// back.
 ///
 /// Proves: X-mem-1
 #[test]
@@ -109,8 +110,8 @@ fn abandoned_connections_leave_nothing() {
     }
 }
 
-/// Fragments of a message that does not end: at every one, the message takes at most twice what came,
-/// far below the limit.
+/// Fragments of an endless message: at each one, the message takes at most twice the bytes that
+/// came, far below the limit.
 ///
 /// Proves: X-mem-1, X-mem-2
 #[test]
@@ -123,7 +124,7 @@ fn fragments_take_room_as_they_come() {
             let next = to(role, CONTINUATION, &vec![1; size]);
             for count in 2..200 {
                 take(&mut end, &next, now);
-                // The slab that is read into, and the message.
+                // The read buffer, and the message.
                 let most = (36 << 10) + 2 * count * size;
                 assert!(
                     end.buffer_bytes() <= most,

@@ -1,4 +1,4 @@
-//! What a thread keeps for its connections when they are done with it: some buffers, whatever there were.
+//! The buffers that a thread keeps for its connections are bounded.
 
 use crate::counting::live;
 use crate::wire::*;
@@ -8,7 +8,7 @@ use wskit_proto::{Config, Connection, ReadBuf, Role};
 /// Buffers of 64 KiB to write and 32 KiB to read, of which a thread keeps sixteen each.
 const KEPT: isize = 16 * (64 + 32) * 1024;
 
-/// Many connections at once, in the midst of reading and writing, leave no more than that behind.
+/// Many connections at once, in the middle of reading and writing, leave no more than that behind.
 ///
 /// Proves: X-io-3, X-mem-1
 #[test]
@@ -37,8 +37,8 @@ fn thread_keeps_so_many_buffers_only() {
     }
 }
 
-/// A long queue of large payloads is written in its order, and the list of them is given back: a short one is
-/// kept for the next.
+/// A long queue of large payloads is written in its order, and its list is freed; a short list is
+/// kept for the next queue.
 ///
 /// Proves: X-io-3
 #[test]

@@ -1,4 +1,4 @@
-//! Where the next read goes, how much it may bring, and which memory is used again.
+//! Where the next read goes, how many bytes it may bring, and which memory is reused.
 #![allow(clippy::cast_possible_wrap, reason = "counts of bytes in one test")]
 
 use std::time::Instant;
@@ -10,10 +10,10 @@ use wskit_proto::{Config, Connection, Event, ReadBuf, Role};
 /// The usual read buffer, and the one for a peer that sends more at once.
 const USUAL: usize = 32 << 10;
 const LARGE: usize = 64 << 10;
-/// What is read first where a large message is expected.
+/// The first read where a large message is expected.
 const FIRST: usize = 1 << 10;
 
-/// Room for the next read in the read buffer.
+/// Returns the room for the next read in the read buffer.
 fn room(end: &mut Connection) -> usize {
     match end.read_buf() {
         ReadBuf::Slab(slab) => slab.len(),
@@ -21,13 +21,13 @@ fn room(end: &mut Connection) -> usize {
     }
 }
 
-/// One read of these bytes, which fit.
+/// Reads these bytes at once, which fit.
 fn read(end: &mut Connection, bytes: &[u8]) -> usize {
     assert_eq!(end.receive(bytes), bytes.len());
     poll(end).len()
 }
 
-/// So many bytes: whole frames, and three bytes of the header of [`next`].
+/// Returns this many bytes: whole frames, and three bytes of the header of [`next`].
 fn filling(role: Role, size: usize) -> Vec<u8> {
     let head = to(role, FIN | BINARY, &[7; 200]).len() - 200;
     let mut bytes = Vec::new();
@@ -41,7 +41,7 @@ fn filling(role: Role, size: usize) -> Vec<u8> {
     bytes
 }
 
-/// The frame of which [`filling`] has the beginning.
+/// Returns the frame whose beginning is in [`filling`].
 fn next(role: Role) -> Vec<u8> {
     to(role, FIN | BINARY, &[7; 200])
 }
@@ -53,7 +53,7 @@ fn buffer_grows_for_a_peer_that_fills_it_and_shrinks_again() {
         assert_eq!(room(&mut end), USUAL);
         assert!(read(&mut end, &filling(role, USUAL)) > 10);
         assert_eq!(room(&mut end), LARGE - 3, "the rest stands in front");
-        // It stays as long as a read brings more than the usual one takes,
+        // It stays while a read brings more than the usual one holds,
         let more = [&next(role)[3..], &filling(role, 40_000)].concat();
         assert!(read(&mut end, &more) > 10);
         end.release();
@@ -63,7 +63,7 @@ fn buffer_grows_for_a_peer_that_fills_it_and_shrinks_again() {
             end.buffer_bytes()
         );
         assert_eq!(room(&mut end), LARGE - 3);
-        // and is given back after one that does not.
+        // and is given back after a read that does not.
         assert_eq!(read(&mut end, &next(role)[3..]), 1);
         assert_eq!(room(&mut end), LARGE, "held already");
         end.release();
@@ -126,7 +126,7 @@ fn read_after_a_large_message_asks_for_little() {
         let large = to(role, FIN | BINARY, &vec![7; 100_000]);
         assert_eq!(feed(&mut end, &large).len(), 1);
         assert_eq!(room(&mut end), FIRST, "the header of the next");
-        // One read without a large message is let pass,
+        // One read without a large message is ignored,
         let small = to(role, FIN | BINARY, b"small");
         assert_eq!(read(&mut end, &small), 1);
         assert_eq!(room(&mut end), FIRST);
@@ -151,7 +151,7 @@ fn large_messages_in_a_row_use_one_buffer() {
                 assert_eq!(count_messages(&mut end, &large), 1);
             }
             assert_eq!(CALLS.get() - calls, 0);
-            // A much smaller one does not take it.
+            // A much smaller message does not take it.
             let smaller = to(role, FIN | BINARY, &vec![7; 40_000]);
             assert_eq!(count_messages(&mut end, &smaller[..20_000]), 0);
             end.release();
@@ -183,7 +183,7 @@ fn buffer_of_a_very_large_message_is_not_kept() {
     }
 }
 
-/// As [`feed`], without keeping anything.
+/// Gives the bytes and discards the events.
 fn count_messages(end: &mut Connection, mut bytes: &[u8]) -> usize {
     let now = Instant::now();
     let mut messages = 0;
@@ -215,7 +215,7 @@ fn thread_keeps_so_many_buffers_and_no_more() {
             end.release();
             assert_eq!(end.buffer_bytes(), 0);
         }
-        // Those that are too many have gone back to the system.
+        // Surplus buffers have gone back to the system.
         let freed = before - live();
         assert!(
             (freed - ((20 - kept) * size) as isize).abs() < 2000,
@@ -224,7 +224,7 @@ fn thread_keeps_so_many_buffers_and_no_more() {
     }
 }
 
-/// Room in the message's own buffer.
+/// Returns the room in the message's own buffer.
 fn own_room(end: &mut Connection) -> usize {
     match end.read_buf() {
         ReadBuf::Slab(slab) => panic!("{} bytes in the read buffer", slab.len()),
@@ -324,12 +324,12 @@ fn earned_room_stays_with_a_peer_that_goes_on() {
     }
 }
 
-/// As much as the message before, and a little for what may stand behind it.
+/// As much room as the message before took, and a little for bytes behind the message.
 ///
 /// Proves: X-mem-2
 #[test]
 fn large_message_earns_room_for_its_like_and_no_more() {
-    // A thread that has kept no buffer of another size.
+    // A new thread, whose pool has no buffer of another size.
     let rooms = ROLES.map(|role| std::thread::spawn(move || earned(role)).join().unwrap());
     assert!(
         rooms.iter().all(|room| (66_000..67_000).contains(room)),
@@ -347,7 +347,7 @@ fn earned(role: Role) -> usize {
     own_room(&mut end)
 }
 
-/// Without a large message before, room is what has come.
+/// Without a large message before, the room follows the bytes that have come.
 ///
 /// Proves: X-mem-2
 #[test]
@@ -375,7 +375,8 @@ fn unfinished_message_holds_just_what_has_come() {
     }
 }
 
-/// Zeroed once a message: a peer that sends a byte at a time would have all the room zeroed for each.
+/// Zeroed once a message: otherwise, a peer that sends a byte at a time would have all the room
+/// zeroed for each.
 ///
 /// Proves: X-cpu-1
 #[test]
@@ -402,7 +403,7 @@ fn room_that_was_made_ready_stays_ready() {
     );
 }
 
-/// A reader that says more than it was given room for: what fits counts as come, and nothing panics.
+/// A reader that reports more bytes than it had room for: those that fit count, and nothing panics.
 #[test]
 fn more_bytes_than_there_was_room_for_are_clipped() {
     for role in ROLES {
@@ -412,7 +413,7 @@ fn more_bytes_than_there_was_room_for_are_clipped() {
         let ReadBuf::Slab(slab) = end.read_buf() else {
             panic!("no large message has begun");
         };
-        // What lies behind the frame counts as come.
+        // Bytes behind the frame count as read.
         slab.fill(0);
         slab[..frame.len() - 3].copy_from_slice(&frame[3..]);
         end.filled(usize::MAX);

@@ -1,4 +1,4 @@
-//! The memory that bytes wait in on their way out: what is shared, kept, given back and counted.
+//! The memory of queued bytes: what is shared, kept, given back and counted.
 
 use std::io::ErrorKind;
 
@@ -7,7 +7,7 @@ use crate::wire::*;
 use bytes::Bytes;
 use wskit_proto::{Config, Connection};
 
-/// The buffer that headers and small payloads are written to.
+/// The buffer for headers and small payloads.
 const BUFFER: usize = 64 << 10;
 /// The largest payload that is copied there, and its frame as a server sends it.
 const COPIED: usize = 16 << 10;
@@ -26,7 +26,7 @@ fn small_messages_share_one_buffer() {
     }
 }
 
-/// Near the end of a buffer a frame goes to the next one, whole.
+/// Near the end of a buffer, a frame goes to the next one as a whole.
 ///
 /// Proves: R6455-6.1-b
 #[test]
@@ -50,7 +50,7 @@ fn frame_is_queued_however_full_the_buffer_is() {
     }
 }
 
-/// Little is moved to a buffer of its size, much stays where it is.
+/// Few bytes are moved to a buffer of their size, many stay where they are.
 ///
 /// Proves: X-mem-1
 #[test]

@@ -1,5 +1,5 @@
-//! However the input is cut, the events and the answers are the same; and they are what a slow,
-//! obvious decoder says.
+//! Events and replies do not depend on how the input is cut, and they equal those of a slow, simple
+//! decoder.
 #![allow(
     clippy::large_stack_arrays,
     reason = "payloads of the sizes where something changes"
@@ -16,7 +16,7 @@ fn config() -> Config {
     Config::new().max_message_size(LIMIT).max_fragments(FRAMES)
 }
 
-/// The slow, obvious decoder: the whole input at once, byte by byte.
+/// The slow, simple decoder: the whole input at once, byte by byte.
 fn model(role: Role, bytes: &[u8]) -> Vec<Got> {
     let mut got = Vec::new();
     if let Err(error) = decode(role, bytes, &mut got) {
@@ -176,14 +176,14 @@ fn close_of(payload: &[u8]) -> Result<Option<(u16, String)>, ProtocolError> {
     }
 }
 
-/// What one run gave.
+/// The result of one run.
 #[derive(Debug, PartialEq, Eq)]
 struct Run {
     got: Vec<Got>,
     output: Vec<u8>,
 }
 
-/// How one chunk is handed in.
+/// How one chunk is passed in.
 #[derive(Clone, Copy, Debug)]
 struct Hand {
     len: usize,
@@ -199,7 +199,7 @@ const PLAINLY: Hand = Hand {
     release_after: false,
 };
 
-/// Gives `bytes` in the chunks that `hands` say, over and over; all output is taken at the end.
+/// Passes `bytes` in the chunks of `hands`, repeatedly; all output is taken at the end.
 fn run(mut end: Connection, mut bytes: &[u8], hands: &[Hand]) -> Run {
     let mut got = Vec::new();
     let mut hands = hands.iter().cycle();
@@ -232,7 +232,7 @@ fn run(mut end: Connection, mut bytes: &[u8], hands: &[Hand]) -> Run {
     }
 }
 
-/// Pieces joined to messages again; first and last must be right.
+/// Joins pieces to messages again; `first` and `last` must be right.
 fn joined(got: Vec<Got>) -> Vec<Got> {
     let mut whole = Vec::new();
     let mut open: Option<(bool, Vec<u8>)> = None;

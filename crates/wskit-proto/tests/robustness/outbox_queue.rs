@@ -15,7 +15,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use wskit_proto::{Config, Connection, MessageKind, PreparedMessage, Role, SendError};
 
-/// What the slices of one vectored write hold, with room for `most` of them.
+/// Returns the bytes of one vectored write, with room for `most` slices.
 fn gather(end: &Connection, most: usize) -> Vec<u8> {
     let mut slices = vec![IoSlice::new(&[]); most];
     let used = end.chunks(&mut slices);
@@ -66,7 +66,7 @@ fn pings_and_pongs_go_before_waiting_data() {
     );
 }
 
-/// Queues one of everything.
+/// Queues one message, ping or pong of each kind.
 fn fill(end: &mut Connection) {
     let outbox = end.outbox();
     outbox.feed("first").unwrap();
@@ -115,7 +115,7 @@ fn ping_goes_at_the_next_frame_border_wherever_a_write_stopped() {
                 let expected = [&data[at..border], &ping, &data[border..]].concat();
                 assert_eq!(end.outbox().queued(), expected.len());
                 assert!(gather(&end, 64) == expected, "{role:?} stopped at {at}");
-                // And in two steps, cut inside the ping: it is finished before any data.
+                // In two steps, cut inside the ping: it is finished before any data.
                 let cut = border - at + 3;
                 end.advance(cut);
                 end.outbox().ping(b"two").unwrap();
@@ -164,8 +164,8 @@ fn act() -> impl Strategy<Value = Act> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
-    /// Whatever is queued, however little each write takes: the peer reads every message once and in
-    /// order, pings and pongs at frame borders, and nothing is held at the end.
+    /// With any queue and any sizes of writes, the peer reads every message once and in order,
+    /// pings and pongs at frame borders, and no memory is held at the end.
     ///
     /// Proves: R6455-6.1-b, R6455-5.5.2-c, X-api-1
     #[test]
@@ -309,7 +309,7 @@ fn queue_is_bounded_and_refuses_whole_messages() {
 fn queue_is_full_at_the_limit_to_the_byte() {
     for role in ROLES {
         for (len, full) in [(995, false), (996, true), (997, true)] {
-            // The high-water mark lies above the limit and does not matter then.
+            // The high-water mark lies above the limit and then does not matter.
             let mut end = open(role, Config::new().write_queue_limit(1000));
             let header = to(other(role), FIN | BINARY, &[0; 995]).len() - 995;
             let len = len + 4 - header;

@@ -1,5 +1,5 @@
-//! Tokens that are kept after what they stood for is gone: they never show a text that is none, and
-//! never change what comes later.
+//! Spans that are kept after their bytes are gone: they never show invalid text, and never change
+//! later messages.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use wskit_proto::{
     Role, Span,
 };
 
-/// The token of the message that comes next.
+/// Returns the span of the next message.
 fn next_span(inbound: &mut Inbound, outbox: &mut Outbound) -> Span {
     match inbound.next(outbox, Instant::now) {
         Ok(Some(Event::Message(span))) => span,
@@ -23,7 +23,7 @@ fn give(inbound: &mut Inbound, bytes: &[u8]) {
     assert_eq!(inbound.receive(bytes), bytes.len());
 }
 
-/// That a message is empty, however its token is used.
+/// Asserts that a message is empty, however its span is used.
 fn assert_empty(inbound: &mut Inbound, span: Span) {
     assert_eq!(inbound.fast_message(span).as_bytes(), b"");
     assert_eq!(inbound.message(span).as_bytes(), b"");
@@ -68,8 +68,8 @@ fn text_that_is_none_is_not_shown_after_the_short_way() {
     }
 }
 
-/// A binary message that was put together lies in a buffer which the next message uses too: an old
-/// token must not take away what has come of that.
+/// An assembled binary message lies in a buffer that the next message uses too: an old span must
+/// not take the bytes of the next message.
 #[test]
 fn token_of_a_fragmented_message_does_not_take_the_next_one_apart() {
     for role in ROLES {
@@ -78,7 +78,7 @@ fn token_of_a_fragmented_message_does_not_take_the_next_one_apart() {
         give(&mut inbound, &to(role, FIN, b"2"));
         let old = next_span(&mut inbound, &mut outbox);
         assert_eq!(inbound.message(old).as_bytes(), b"12");
-        // The first half of a character comes, and the old token is used.
+        // The first half of a character comes, and the old span is used.
         give(&mut inbound, &to(role, TEXT, &[0xc3]));
         assert!(inbound.next(&mut outbox, Instant::now).unwrap().is_none());
         assert_empty(&mut inbound, old);
@@ -88,7 +88,7 @@ fn token_of_a_fragmented_message_does_not_take_the_next_one_apart() {
     }
 }
 
-/// The end of the stream takes nothing away from a message that was handed out before.
+/// The end of the stream takes nothing from a message that was handed out before.
 #[test]
 fn latest_token_stays_through_the_end_of_the_stream() {
     for role in ROLES {
@@ -108,7 +108,7 @@ fn latest_token_stays_through_the_end_of_the_stream() {
     }
 }
 
-/// What one frame of the random stream is.
+/// One frame of the random stream.
 #[derive(Clone, Debug)]
 enum Part {
     /// A message in fragments of these sizes.
@@ -116,13 +116,13 @@ enum Part {
         text: bool,
         sizes: Vec<usize>,
     },
-    /// A message compressed, if that was agreed on.
+    /// A message that is compressed, if that was agreed on.
     Compressed {
         text: bool,
         len: usize,
     },
     Ping,
-    /// A text that is none, in one frame or two.
+    /// An invalid text, in one frame or two.
     Broken {
         len: usize,
         cut: bool,
@@ -139,11 +139,11 @@ enum Op {
         most: usize,
         direct: bool,
     },
-    /// Events are taken: this many.
+    /// This many events are taken.
     Take(usize),
-    /// One message by the fast path.
+    /// One message is taken by the fast path.
     Short,
-    /// An old token is used.
+    /// An old span is used.
     Use {
         which: usize,
         how: u8,
@@ -187,7 +187,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Text in which most bytes are halves of characters, so that a wrong range is no text.
+/// Text in which most bytes are parts of characters, so that a wrong range is not UTF-8.
 fn letters(len: usize) -> Vec<u8> {
     let mut bytes = "é".repeat(len / 2).into_bytes();
     bytes.resize(len, b'x');
@@ -250,13 +250,14 @@ fn deflating(role: Role) -> Connection {
     )
 }
 
-/// An `Inbound`, every token it has given, and what it delivers beside one whose tokens nobody keeps.
+/// An `Inbound`, every span it has returned, and what it delivers compared to one whose spans are
+/// not kept.
 struct Keeper {
     inbound: Inbound,
     outbox: Outbound,
     messages: Vec<Span>,
     pieces: Vec<Span>,
-    /// What the latest event was.
+    /// The kind of the latest event.
     latest: Vec<u8>,
     delivered: Vec<u8>,
 }
@@ -319,10 +320,10 @@ impl Keeper {
         }
     }
 
-    /// An old token of a text shows what was handed out last, or nothing.
+    /// An old span of a text shows the latest text, or nothing.
     fn use_stale(&mut self, which: usize, how: u8) {
         if let Some(piece) = pick(&self.pieces, which) {
-            // Bytes only: whatever lies there.
+            // Binary data: any bytes.
             let _ = self.inbound.piece(piece).data.to_vec();
         }
         let Some(span) = pick(&self.messages, which) else {
@@ -366,7 +367,8 @@ fn run(role: Role, compressed: bool, parts: &[Part], ops: &[Op]) {
     let wire = wire_of(role, parts, peer.as_mut());
     let mut keeper = Keeper::new(connection());
     let mut at = 0;
-    // Whether the caller has kept to the contract, so that what is delivered is what was sent.
+    // Whether the caller has kept to the contract, so that the delivered messages are the sent
+    // ones.
     let mut proper = true;
     for op in ops {
         match op {
@@ -394,7 +396,7 @@ fn run(role: Role, compressed: bool, parts: &[Part], ops: &[Op]) {
                 Delivery::Whole
             }),
             Op::Filled(n) => {
-                // Nothing was read: whatever lies in the buffer counts as come.
+                // Nothing was read: any bytes in the buffer count as read.
                 keeper.inbound.filled(*n);
                 keeper.inbound.filled_large(*n);
                 proper &= *n == 0;
@@ -422,7 +424,8 @@ fn run(role: Role, compressed: bool, parts: &[Part], ops: &[Op]) {
         at += usual.read(&wire[at..], false);
         while usual.take() {}
     }
-    // Of a message that breaks a rule the pieces before are handed out, and the whole is not.
+    // Pieces of a message that breaks a rule are handed out before the error, a whole message is
+    // not.
     let (kept, kept_errors) = without_errors(&keeper.delivered);
     let (usual, usual_errors) = without_errors(&usual.delivered);
     assert!(kept.starts_with(&usual), "other messages");
@@ -430,7 +433,8 @@ fn run(role: Role, compressed: bool, parts: &[Part], ops: &[Op]) {
     assert!(kept.len() == usual.len() || kept_errors == 1);
 }
 
-/// What was delivered, and how many errors were told. No message of these holds the byte of an error.
+/// Returns the delivered messages and the number of errors. No message here contains the byte of an
+/// error.
 fn without_errors(delivered: &[u8]) -> (Vec<u8>, usize) {
     let data: Vec<u8> = delivered
         .iter()

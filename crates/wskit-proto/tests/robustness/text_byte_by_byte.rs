@@ -1,4 +1,4 @@
-//! Text that comes a byte at a time: checked as it comes, and no byte is looked at again.
+//! Text that comes a byte at a time is checked as it comes, and no byte is looked at again.
 
 use std::time::Instant;
 
@@ -13,8 +13,8 @@ fn text_of(size: usize) -> Vec<u8> {
     text.repeat(size / text.len()).into_bytes()
 }
 
-/// Gives the bytes one by one; answers how many were given when the connection failed, and the bytes of
-/// text that came out.
+/// Passes the bytes one by one; returns how many were passed when the connection failed, and the
+/// bytes of text that came out.
 fn trickle(end: &mut Connection, bytes: &[u8], now: Instant) -> (Option<usize>, usize) {
     let mut came = 0;
     for (at, byte) in bytes.iter().enumerate() {
@@ -35,7 +35,7 @@ fn trickle(end: &mut Connection, bytes: &[u8], now: Instant) -> (Option<usize>, 
     (None, came)
 }
 
-/// One frame, and a frame for each byte of the text.
+/// One frame, or a frame for each byte of the text.
 fn forms(role: Role, text: &[u8]) -> [Vec<u8>; 2] {
     let mut fragments = to(role, TEXT, &text[..1]);
     for byte in &text[1..] {
@@ -49,9 +49,9 @@ fn config() -> Config {
     Config::new().max_fragments(1 << 20)
 }
 
-/// Looking at all of it with each byte would be 2^39 bytes of work: such a check does not end in the
-/// test's patience, and one that goes on from its state cannot look at a byte twice, because then
-/// characters cut in two are none.
+/// Checking all of the text with each byte would be 2^39 bytes of work, which would not end in
+/// reasonable time. A check that goes on from its state cannot look at a byte twice, because then
+/// characters cut in two would be invalid.
 ///
 /// Proves: R6455-8.1-a, X-cpu-1
 #[test]
@@ -77,7 +77,8 @@ fn text_of_a_mebibyte_comes_through_byte_by_byte() {
     }
 }
 
-/// A byte that no text can have there fails the connection at once, however much came before it.
+/// A byte that is impossible at its place fails the connection at once, however much came before
+/// it.
 ///
 /// Proves: R6455-8.1-a
 #[test]

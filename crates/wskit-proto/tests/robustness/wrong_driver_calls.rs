@@ -1,9 +1,10 @@
-//! A driver that says it has read what it was not asked for.
+//! A driver that reports bytes it was not asked to read.
 
 use crate::wire::*;
 use wskit_proto::{Config, ReadBuf};
 
-/// Bytes of a large message, when none is coming: nothing was read, and the connection goes on.
+/// Bytes of a large message are reported when none is coming: nothing was read, and the connection
+/// goes on.
 ///
 /// Proves: X-api-1
 #[test]
@@ -13,7 +14,7 @@ fn bytes_of_no_large_message_change_nothing() {
         end.filled_large(7);
         assert_eq!(poll(&mut end), []);
         assert_eq!(feed(&mut end, &to(role, FIN | TEXT, b"one")), [text("one")]);
-        // In the midst of a small frame.
+        // Inside a small frame.
         let frame = to(role, FIN | TEXT, b"another");
         assert_eq!(feed(&mut end, &frame[..frame.len() - 2]), []);
         assert!(matches!(end.read_buf(), ReadBuf::Slab(_)));

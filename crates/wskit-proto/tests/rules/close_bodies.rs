@@ -1,10 +1,10 @@
-//! RFC 6455 §5.5.1: every Close body there can be, in both directions, and what is shown of it.
+//! RFC 6455 §5.5.1: every possible Close body, in both directions, and how it is shown.
 
 use crate::wire::*;
 use proptest::prelude::*;
 use wskit_proto::{CloseCode, CloseFrame, Config, FrameError, ProtocolError};
 
-/// All bodies of one byte, and all of two: a code, or refused for the code that they are.
+/// Every body of one byte, and every body of two: a code, or refused for its code.
 ///
 /// Proves: R6455-5.5.1-a
 #[test]
@@ -45,8 +45,8 @@ fn short_close_bodies_are_codes_or_refused() {
 }
 
 proptest! {
-    /// What is sent begins with the code, and the peer that reads it shows nothing that a terminal or a log
-    /// would act on.
+    /// A sent body begins with the code, and the receiving peer shows nothing that a terminal or a
+    /// log would act on.
     ///
     /// Proves: R6455-5.5.1-a, R6455-5.5.1-c
     #[test]

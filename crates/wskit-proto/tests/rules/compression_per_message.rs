@@ -1,4 +1,5 @@
-//! RFC 7692 §6: with compression agreed on, the sender decides for each message, for those in pieces too.
+//! RFC 7692 §6: where compression was agreed on, the sender decides for each message, streamed ones
+//! included.
 
 use crate::wire::*;
 use wskit_proto::deflate::{self, Params, Window};
@@ -53,7 +54,7 @@ fn message_in_pieces_goes_as_it_is_if_asked() {
     }
 }
 
-/// Text is checked all the same, and without compression the two calls are one.
+/// Text is checked with and without compression; where none was agreed on, both calls do the same.
 ///
 /// Proves: R6455-5.6-a
 #[test]

@@ -1,4 +1,4 @@
-//! What a connection is bound by when nobody has said anything.
+//! The limits and deadlines of a connection without any settings.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ fn limits_and_deadlines_are_finite_by_default() {
     assert_eq!(Budget::process().limit(), 256 << 20);
 }
 
-/// The queue of a peer that reads nothing ends.
+/// The queue for a peer that reads nothing is bounded.
 ///
 /// Proves: X-io-3
 #[test]
@@ -46,7 +46,7 @@ fn queue_ends_by_default() {
     }
 }
 
-/// A peer that says nothing is asked after 20 s and given up 20 s later.
+/// A silent peer is pinged after 20 s and given up 20 s later.
 ///
 /// Proves: X-io-1
 #[test]

@@ -1,4 +1,4 @@
-//! Messages handed out in pieces, as they come.
+//! Messages handed out in pieces as they come.
 
 use crate::wire::*;
 use wskit_proto::{Config, Delivery};

@@ -1,4 +1,4 @@
-//! What errors, endings and messages say to whoever reads a log.
+//! The texts of errors, endings and messages, as they appear in a log.
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -87,7 +87,7 @@ fn send_error_says_what_to_do() {
     }
 }
 
-/// How a server's connection ends on these bytes, after it has sent what it wants to.
+/// Returns how a server's connection ends on these bytes, after all its output was written.
 fn ending(close_first: bool, bytes: &[u8]) -> Outcome {
     let mut server = open(Role::Server, Config::new());
     if close_first {

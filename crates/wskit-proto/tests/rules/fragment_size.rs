@@ -1,4 +1,4 @@
-//! `Config::fragment_size`: no frame of data has more payload, whichever way the message is sent.
+//! `Config::fragment_size`: no data frame has more payload, in every way to send a message.
 
 use core::num::NonZeroUsize;
 
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use wskit_proto::deflate::{self, Params, Window};
 use wskit_proto::{Config, Connection, MessageKind, PreparedMessage, Role};
 
-/// A connection that cuts what it sends, and compresses or does not.
+/// A connection that cuts its messages, and compresses them or not.
 fn end(role: Role, most: Option<usize>, compress: bool) -> Connection {
     let config = Config::new()
         .fragment_size(most.and_then(NonZeroUsize::new))
@@ -29,7 +29,7 @@ fn end(role: Role, most: Option<usize>, compress: bool) -> Connection {
     connection.with_deflate(Params::new(side, window, window), &config)
 }
 
-/// Bytes of which a compressor makes about as many.
+/// Bytes that a compressor does not make much smaller.
 fn noise(len: usize) -> Vec<u8> {
     let mut state = 1_u32;
     std::iter::repeat_with(|| {
@@ -40,7 +40,7 @@ fn noise(len: usize) -> Vec<u8> {
     .collect()
 }
 
-/// The first bytes and the lengths of the frames.
+/// Returns the first bytes and the lengths of the frames.
 fn shapes(bytes: &[u8]) -> Vec<(u8, usize)> {
     let frames = frames(bytes).into_iter();
     frames
@@ -68,7 +68,8 @@ fn prepared_message_is_cut_where_compression_was_agreed_on() {
     }
 }
 
-/// One that was compressed for another connection before, too, and what fits stays one frame.
+/// A message that was compressed for another connection before is cut too; a message that fits
+/// stays one frame.
 ///
 /// Proves: R6455-5.4-a
 #[test]

@@ -1,5 +1,5 @@
-//! RFC 6455 §5.3: what a client sends of its own accord, or in a form that the common way does not know,
-//! is masked with a key of its own as well.
+//! RFC 6455 §5.3: frames that a client sends automatically, or not by the fast path, are masked
+//! with keys of their own as well.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ fn send_pieces(client: &mut Connection, pieces: &[&[u8]]) {
     }
 }
 
-/// That all that was sent is masked, each frame with a key of its own, and that no other key was drawn.
+/// Asserts that all frames are masked, each with a key of its own, and that no other key was drawn.
 fn assert_masked(client: &mut Connection, frames: usize) {
     let output = client.take_output();
     let (mut rest, mut keys) = (&output[..], Vec::new());
@@ -40,7 +40,7 @@ fn assert_masked(client: &mut Connection, frames: usize) {
     assert_eq!(keys.len(), frames, "no key is used twice");
 }
 
-/// Pongs to pings, pings of the keepalive, and the answer to a Close.
+/// Pongs, keepalive pings, and the answer to a Close.
 ///
 /// Proves: R6455-5.3-b, R6455-5.1-a, R6455-5.5.1-d
 #[test]
@@ -58,7 +58,7 @@ fn client_masks_its_answers_with_keys_of_their_own() {
         feed(&mut client, &unmasked(FIN | CLOSE, &close_body(1000, ""))),
         [close(1000)]
     );
-    // Pongs that are not out yet go no more.
+    // Pongs that are not written yet are dropped.
     assert_eq!(keys_drawn(), 5);
     assert_eq!(sent(&mut client).last().unwrap().0, FIN | CLOSE);
 
@@ -74,7 +74,7 @@ fn client_masks_its_answers_with_keys_of_their_own() {
     assert_masked(&mut client, 6);
 }
 
-/// The Close that says what the server did wrong.
+/// The Close that says which rule the server broke.
 ///
 /// Proves: R6455-5.3-b, R6455-5.1-a
 #[test]
@@ -85,7 +85,7 @@ fn client_masks_the_close_of_a_failure() {
     assert_masked(&mut client, 2);
 }
 
-/// A message that is cut, whole and in pieces, small and large.
+/// A fragmented message, sent whole and in pieces, small and large.
 ///
 /// Proves: R6455-5.3-b, R6455-5.1-a
 #[test]
@@ -96,14 +96,14 @@ fn client_masks_every_fragment_with_a_key_of_its_own() {
     send_pieces(&mut client, &[&[7; 250], &[7; 50], &[]]);
     assert_masked(&mut client, 10 + 3 + 1 + 1);
 
-    // One frame each, however large.
+    // Each piece is one frame, of any size.
     let mut client = client_with(Config::new(), now);
     let large = vec![7; 40_000];
     send_pieces(&mut client, &[&large, &large, &[7; 10]]);
     assert_masked(&mut client, 3);
 }
 
-/// Compressed frames: a whole message, what is too large for one frame, and what was compressed before,
+/// Compressed frames: a whole message, one that is too large for a single frame, and prepared ones,
 /// small and large.
 ///
 /// Proves: R6455-5.3-b, R7692-6-d
@@ -121,7 +121,7 @@ fn client_masks_what_is_compressed() {
     client
         .feed(&PreparedMessage::text(&"text ".repeat(100)))
         .unwrap();
-    // Noise, which stays as large as it is: a frame for every 16 KiB.
+    // Random bytes do not become smaller: a frame for every 16 KiB.
     let mut noise = 1_u32;
     let noise: Vec<u8> = std::iter::repeat_with(|| {
         noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -1,11 +1,11 @@
-//! RFC 6455 §10.3: what was given to be sent is what is sent. Whoever owns the bytes may do with them what he
-//! likes afterwards, and finds them as he left them.
+//! RFC 6455 §10.3: the payload that is passed in is the payload that is sent. Its owner may change
+//! it afterwards, and finds it unchanged.
 
 use crate::wire::*;
 use bytes::Bytes;
 use wskit_proto::{Config, Connection, MaskKeys, MessageKind, Outgoing, PreparedMessage, Role};
 
-/// On both sides of the size up to which payloads are copied beside their header.
+/// Sizes on both sides of the one up to which payloads are copied beside their header.
 const SIZES: [usize; 6] = [1, 125, 16 << 10, (16 << 10) + 1, 40_000, 70_000];
 
 fn pattern(len: usize) -> Vec<u8> {
@@ -21,8 +21,8 @@ fn counting_client() -> Connection {
     )
 }
 
-/// A key is drawn for bytes that can change no more: not when a message begins, nor a moment after the
-/// caller has his buffer back.
+/// A key is drawn when the bytes can no longer change: not when a message begins, nor after the
+/// caller has its buffer back.
 ///
 /// Proves: R6455-10.3-b
 #[test]
@@ -54,8 +54,8 @@ fn key_is_drawn_for_bytes_that_can_change_no_more() {
     }
 }
 
-/// A client masks a copy of what others hold, whoever they are: the caller, another connection, a part of the
-/// same allocation, or the program's own image.
+/// A client masks a copy of a shared payload: shared with the caller, with another connection, with
+/// the rest of an allocation, or in the program's image.
 ///
 /// Proves: R6455-10.3-b
 #[test]
@@ -68,13 +68,13 @@ fn client_masks_a_copy_of_what_others_hold() {
         for client in &mut clients {
             client.feed(shared.clone()).unwrap();
         }
-        // Each with other keys, each from the same bytes.
+        // Each connection has other keys and the same bytes.
         for client in &mut clients {
             assert_eq!(sent(client), [(FIN | BINARY, data.clone())]);
         }
         assert!(shared == data, "{len}");
 
-        // Another part of the same allocation, behind the payload and before it.
+        // Other parts of the same allocation, behind the payload and before it.
         let whole = Bytes::from([pattern(50), data.clone(), pattern(50)].concat());
         let (before, behind) = (whole.slice(..50), whole.slice(50 + len..));
         let payload = whole.slice(50..50 + len);
@@ -84,12 +84,12 @@ fn client_masks_a_copy_of_what_others_hold() {
         assert_eq!(sent(&mut client), [(FIN | BINARY, data.clone())]);
         assert!(before == pattern(50) && behind == pattern(50));
 
-        // Nobody else has it: whether it is masked where it lies cannot be seen.
+        // There is no other reference: masking in place cannot be observed.
         let mut client = counting_client();
         client.feed(Bytes::from(data.clone())).unwrap();
         assert_eq!(sent(&mut client), [(FIN | BINARY, data.clone())]);
 
-        // One encoding for many connections stays what it is.
+        // The one encoding for many connections stays unchanged.
         let prepared = PreparedMessage::binary(&data);
         for _ in 0..2 {
             let mut client = counting_client();

@@ -1,12 +1,12 @@
 //! A message that is prepared once goes to every connection: small and large, compressed or not,
-//! masked by a client or not by a server.
+//! masked by a client or unmasked from a server.
 
 use crate::wire::*;
 use proptest::prelude::*;
 use wskit_proto::deflate::{self, Params, Window};
 use wskit_proto::{Config, Connection, Message, PreparedMessage, Role};
 
-/// A connection that compresses with a window of so many bits, or does not.
+/// A connection that compresses with a window of this many bits, or does not compress.
 fn end(role: Role, bits: Option<u8>) -> Connection {
     let connection = open(role, Config::new());
     let Some(bits) = bits else {
@@ -34,14 +34,14 @@ fn round_trip(role: Role, bits: Option<u8>, payloads: &[Vec<u8>]) {
         assert_eq!(frame[1] & 0x80 != 0, role == Role::Client, "the mask bit");
         assert_eq!(frame[0] & 0x40 != 0, bits.is_some(), "RSV1");
         assert_eq!(feed(&mut to, &bytes), [Got::Binary(payload.clone())]);
-        // What is sent in between shares the history with what was prepared.
+        // Messages sent in between share the history with the prepared one.
         from.feed("between").unwrap();
         let bytes = from.take_output();
         assert_eq!(feed(&mut to, &bytes), [Got::Text("between".into())]);
     }
 }
 
-/// So many bytes, of which a compressor makes about as many.
+/// This many bytes, which a compressor does not make much smaller.
 fn noise(len: usize) -> Vec<u8> {
     let mut state = 1_u32;
     std::iter::repeat_with(|| {

@@ -26,7 +26,7 @@ fn limit_passes_and_one_more_fails() {
             );
             assert_failed_with(&mut end, 1009);
 
-            // In fragments: judged by the sum, from the header of the frame that goes beyond.
+            // In fragments: the sum counts, from the header of the frame that exceeds the limit.
             let mut end = open(role, config.clone());
             let fragments = [
                 to(role, TEXT, &exact),

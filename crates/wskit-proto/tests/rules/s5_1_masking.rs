@@ -1,4 +1,4 @@
-//! RFC 6455 §5.1 and §5.3: who masks, and with which keys.
+//! RFC 6455 §5.1 and §5.3: which end masks, and with which keys.
 
 use crate::wire::*;
 use wskit_proto::{Config, Connection, FrameError, MaskKeys, PreparedMessage, ProtocolError, Role};
@@ -53,7 +53,7 @@ fn client_rejects_masked_frame() {
     }
 }
 
-/// Every way a frame can leave, and one of each size class.
+/// Every way in which a frame can be sent, and one of each size class.
 fn send_everything(connection: &mut Connection) -> usize {
     let big = vec![7; 70_000];
     let outbox = connection.outbox();

@@ -121,7 +121,7 @@ fn sixteen_bit_length_must_need_them() {
         bytes.extend(len.to_be_bytes());
         bytes.extend(KEY);
         assert_eq!(feed(&mut server, &bytes), expected);
-        // And with the whole payload there at once.
+        // Also when the whole payload has come.
         let mut server = open(Role::Server, Config::new());
         bytes.extend(vec![0; usize::from(len)]);
         assert_eq!(feed(&mut server, &bytes).len(), 1);
@@ -175,7 +175,7 @@ fn sample_frames_decode_as_printed() {
 /// Proves: R6455-5.2-h
 #[test]
 fn fin_decides_with_the_opcode() {
-    // What comes after nothing, and after an open message, for each FIN and opcode.
+    // The outcome between messages, and inside a message, for each FIN and opcode.
     let unexpected = || vec![Got::Error(ProtocolError::UnexpectedContinuation)];
     let expected = || vec![Got::Error(ProtocolError::ExpectedContinuation)];
     for role in ROLES {

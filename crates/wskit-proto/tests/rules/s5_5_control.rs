@@ -281,7 +281,7 @@ fn pong_of_the_application_takes_no_answers_place() {
     assert_eq!(pongs, [&b"asked"[..], b"unasked", b"unasked"]);
 }
 
-/// The answer that the application gives goes the way of the automatic ones.
+/// An answer that the application gives is treated like an automatic one.
 ///
 /// Proves: R6455-5.5.2-a, R6455-5.5.3-b
 #[test]
@@ -292,7 +292,7 @@ fn pong_of_the_application_is_the_answer_where_pings_are_left_to_it() {
     server.outbox().pong(b"latest").unwrap();
     assert_eq!(sent(&mut server), [(FIN | PONG, b"latest".to_vec())]);
 
-    // However much waits, the latest ping can be answered.
+    // The latest ping can be answered however much waits.
     while server.outbox().ping(&[0; 125]).is_ok() {}
     server.outbox().pong(b"first").unwrap();
     server.outbox().pong(b"latest").unwrap();

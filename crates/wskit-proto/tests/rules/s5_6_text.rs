@@ -5,7 +5,7 @@ use wskit_proto::{Config, Delivery, MessageKind, ProtocolError, Role, SendError}
 
 const SAMPLE: &str = "κόσμε — 日本 🦀!";
 
-/// Byte strings that are no UTF-8, and how many of their bytes decide that.
+/// Byte strings that are not UTF-8, and how many of their bytes decide that.
 const INVALID: [(&[u8], usize); 10] = [
     (b"a\x80", 2),
     (b"\xc0\xaf", 1),
@@ -65,7 +65,7 @@ fn invalid_text_fails_the_connection() {
 fn invalid_text_fails_at_its_first_impossible_byte() {
     for role in ROLES {
         for (bytes, decided) in INVALID {
-            // The frame announces far more than comes; in the slab, put together, and in fragments.
+            // The frame announces far more than comes: in the slab, assembled, and in fragments.
             for (first, len) in [(FIN | TEXT, 1000_u64), (FIN | TEXT, 500_000), (TEXT, 9)] {
                 let whole = [&to(role, first, &[bytes, &[b'x'; 8][..]].concat())[..]].concat();
                 let head = header(first, (role == Role::Server).then_some(KEY), len);
@@ -127,7 +127,8 @@ fn large_text_is_checked_while_it_comes() {
     }
 }
 
-/// Whoever reads behind text that was checked cannot reach it, nor make bytes count that never came.
+/// A reader that fills the room behind checked text cannot reach that text, nor count bytes that
+/// never came.
 ///
 /// Proves: R6455-10.7-a
 #[test]

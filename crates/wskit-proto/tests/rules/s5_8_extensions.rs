@@ -1,5 +1,5 @@
-//! RFC 6455 §5.2, §5.8: what an extension adds, and what there is without one. RFC 7692 §8: what is better
-//! left out of it.
+//! RFC 6455 §5.2, §5.8: what an extension adds, and the rules without one. RFC 7692 §8: data that
+//! is better left uncompressed.
 
 use crate::wire::*;
 use wskit_proto::deflate::{self, Params, Window};
@@ -16,8 +16,8 @@ fn agreed(role: Role) -> Params {
     Params::new(role, Window::FULL, Window::FULL)
 }
 
-/// Without an extension every byte of the payload is the message; with this one every byte is compressed
-/// data. Neither takes a header of its own off the front.
+/// Without an extension, every byte of the payload is the message; with permessage-deflate, every
+/// byte is compressed data. Neither removes a header of its own.
 ///
 /// Proves: R6455-5.2-g
 #[test]
@@ -31,7 +31,7 @@ fn payload_has_no_extension_data() {
             open(role, Config::new()).with_deflate(agreed(role), &deflate::Config::server());
         let got = feed(&mut end, &to(role, FIN | RSV1 | TEXT, &HELLO));
         assert_eq!(got, [Got::Text("Hello".into())]);
-        // One byte more in front is no longer that message.
+        // With one more byte in front it is no longer that message.
         let got = feed(
             &mut end,
             &to(role, FIN | RSV1 | TEXT, &[&[0xff], &HELLO[..]].concat()),
@@ -40,8 +40,8 @@ fn payload_has_no_extension_data() {
     }
 }
 
-/// A connection that was opened without compression never has it: nothing that is sent has RSV1,
-/// whatever is sent and however late, and RSV1 from the peer is an error at any time.
+/// A connection that was opened without compression never has it: it sends no RSV1 at any time, and
+/// RSV1 from the peer is always an error.
 ///
 /// Proves: R6455-5.8-a, R6455-9.1-e
 #[test]
@@ -66,8 +66,8 @@ fn extension_cannot_come_later() {
     }
 }
 
-/// A secret that is sent `uncompressed` goes out byte for byte beside text that an attacker chooses: the
-/// length says nothing about how alike the two are.
+/// A secret that is sent `uncompressed` goes out byte for byte beside text that an attacker
+/// chooses: its length does not show how similar the two are.
 ///
 /// Proves: R7692-8-a
 #[test]
@@ -87,7 +87,7 @@ fn secret_is_sent_uncompressed() {
             if role == Role::Server {
                 assert!(out.ends_with(secret.as_bytes()));
             }
-            // The other way round the length would tell: this is what the switch is for.
+            // Compressed, the length would tell: this is why the switch exists.
             end.feed(&secret).unwrap();
             let out = end.take_output();
             assert_eq!(out[0], FIN | RSV1 | TEXT);

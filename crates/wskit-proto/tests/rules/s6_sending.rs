@@ -34,7 +34,7 @@ fn way() -> impl Strategy<Value = Way> {
     ]
 }
 
-/// Text or bytes, of all the sizes where something changes.
+/// Text or bytes, of every size where something changes.
 fn message() -> impl Strategy<Value = Message> {
     let len = prop_oneof![
         Just(0_usize),
@@ -120,7 +120,7 @@ proptest! {
             let frames = frames(&output);
             let opcode = if message.is_text() { TEXT } else { BINARY };
             for (i, (first, payload)) in frames.iter().enumerate() {
-                // The first frame alone has the type, the last alone has FIN.
+                // Only the first frame has the type, only the last has FIN.
                 prop_assert_eq!(first & 0xf, if i == 0 { opcode } else { CONTINUATION });
                 prop_assert_eq!(first & FIN != 0, i + 1 == frames.len());
                 prop_assert!(fragment.is_none_or(|most| payload.len() <= most.get()));

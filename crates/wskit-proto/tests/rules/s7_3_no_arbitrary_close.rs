@@ -1,4 +1,5 @@
-//! RFC 6455 §7.1.7, §7.3, §7.4.1, §10.1: who closes and why, and what a server takes from strangers.
+//! RFC 6455 §7.1.7, §7.3, §7.4.1, §10.1: when and why a connection closes, and what a server
+//! accepts from any peer.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,8 @@ use wskit_proto::{
     CloseCode, CloseFrame, Config, FrameError, ProtocolError, Role, SendError, State,
 };
 
-/// One frame that the rules allow, whole or of a message of several; says what has been opened.
+/// Appends one frame that the rules allow, whole or part of a message; returns whether a message is
+/// open.
 fn legal(role: Role, choice: u8, len: usize, open_message: &mut bool) -> Vec<u8> {
     let payload = vec![b'x'; len % 126];
     let data = if *open_message { CONTINUATION } else { TEXT };
@@ -27,7 +29,8 @@ fn legal(role: Role, choice: u8, len: usize, open_message: &mut bool) -> Vec<u8>
 }
 
 proptest! {
-    /// Whatever a peer that keeps the rules sends, and however long it takes: this end says no Close.
+    /// This end sends no Close to a peer that keeps the rules, whatever it sends and however long
+    /// it takes.
     ///
     /// Proves: R6455-7.1.7-d, R6455-7.3-a
     #[test]
@@ -55,8 +58,8 @@ proptest! {
         }
     }
 
-    /// A server survives whatever comes: it says what it saw up to the first mistake, holds little, and
-    /// after the mistake nothing more is seen.
+    /// A server survives any input: it reports the events up to the first mistake, holds little
+    /// memory, and reports nothing after the mistake.
     ///
     /// Proves: R6455-10.1-a, R6455-10.7-a, X-api-1
     #[test]
@@ -88,8 +91,8 @@ proptest! {
     }
 }
 
-/// 1010 is for a client that misses an extension: it can be said, with the names as its reason, by whoever
-/// knows what is missing; the connection itself says it for no mistake of the peer's.
+/// 1010 is for a client that misses an extension. The application may send it, with the names as
+/// its reason; the connection never sends it by itself.
 ///
 /// Proves: R6455-7.4.1-f
 #[test]

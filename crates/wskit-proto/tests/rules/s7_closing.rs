@@ -16,7 +16,8 @@ fn normal() -> CloseFrame {
     CloseFrame::new(CloseCode::NORMAL, "bye")
 }
 
-/// Writes all, does what the ending asks for, and ends the peer's stream when it is waited for.
+/// Writes everything, does what the ending asks for, and ends the peer's stream when it is waited
+/// for.
 fn end_transport(end: &mut Connection) -> Vec<Ending> {
     let mut endings = vec![end.ending()];
     let _ = end.take_output();
@@ -379,7 +380,8 @@ fn outcome_is_shown_in_a_sentence() {
     );
 }
 
-/// What was handed out, or is about to be, is whole although the transport has failed since.
+/// A message that was handed out, or is about to be, is complete although the transport has failed
+/// since.
 ///
 /// Proves: X-io-4, X-io-5
 #[test]

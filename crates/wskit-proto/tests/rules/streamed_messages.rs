@@ -81,7 +81,7 @@ fn limits_change_with_the_next_frame() {
     }
 }
 
-/// Without limits a message in pieces may be larger than 32 bits say.
+/// Without limits, a message in pieces may exceed 32 bits of length.
 #[cfg(target_pointer_width = "64")]
 #[test]
 fn pieces_without_limits_have_any_size() {

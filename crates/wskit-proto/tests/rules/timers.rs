@@ -1,4 +1,4 @@
-//! Deadlines, with a clock that is only a number.
+//! Deadlines, with a virtual clock.
 #![allow(
     clippy::unchecked_time_subtraction,
     reason = "the deadlines are far from zero"
@@ -25,7 +25,7 @@ fn keepalive(every: u64, answer_within: u64) -> Config {
     }))
 }
 
-/// The payload of the one ping that is queued.
+/// Returns the payload of the one queued ping.
 fn ping_sent(end: &mut Connection) -> Vec<u8> {
     let frames = sent(end);
     assert_eq!(frames.len(), 1, "{frames:?}");
@@ -82,7 +82,7 @@ fn matching_pong_gives_the_round_trip_and_is_not_shown() {
             Some(t0 + secs(40)),
             "nothing but the next ping is due"
         );
-        // The same pong again answers nothing.
+        // A second copy of the pong answers nothing.
         let _ = end.receive(&to(role, FIN | PONG, &payload));
         assert_eq!(poll_at(&mut end, t0 + secs(21)), [Got::Pong(payload)]);
         assert_eq!(end.round_trip(), Some(35 * MS));
@@ -103,7 +103,7 @@ fn silence_after_a_ping_ends_the_connection() {
         );
         end.handle_timeout(t0 + secs(20)).unwrap();
         let _ = ping_sent(&mut end);
-        // That the ping could be written proves nothing: the socket's buffer took it.
+        // The ping could be written, which proves nothing: the socket's buffer took it.
         assert_eq!(end.handle_timeout(t0 + secs(30) - MS), Ok(()));
         end.feed("lost with it").unwrap();
         assert_eq!(
@@ -131,21 +131,21 @@ fn any_sign_of_life_counts_as_an_answer() {
             let at = t0 + secs(20 * round);
             end.handle_timeout(at).unwrap();
             if by_reading {
-                // The peer answered only a later ping of the application's, as §5.5.3 allows.
+                // The peer answered only a later ping of the application, as §5.5.3 allows.
                 feed(&mut end, &masked(FIN | PONG, b"other"));
             } else {
-                // The socket was full, and has taken something since.
+                // The socket was full, and has taken bytes since.
                 end.outbound().set_blocked(true);
                 end.advance(1);
             }
             assert_eq!(end.handle_timeout(at + secs(10)), Ok(()), "round {round}");
         }
-        // A quiet time between a ping and the next is no reason to give up.
+        // A quiet time between two pings is no reason to give up.
         assert_eq!(end.state(), State::Open);
     }
 }
 
-/// Bytes of a large message are a sign of life wherever they are read to; a read that brings none is not.
+/// Bytes of a large message are a sign of life in either buffer; an empty read is not.
 #[test]
 fn read_counts_as_an_answer_by_what_it_brings() {
     let frame = masked(FIN | BINARY, &vec![7; 500_000]);
@@ -199,14 +199,14 @@ fn write_of_nothing_is_no_sign_of_life() {
     );
 }
 
-/// A server whose keepalive ping is out, and which has not read since.
+/// A server whose keepalive ping was sent, and which has not read since.
 fn pinged(config: Config, t0: Instant) -> (Inbound, Outbound) {
     let (mut inbound, mut outbox) = open_at(Role::Server, config, t0).split();
     inbound.handle_timeout(&mut outbox, t0 + secs(20)).unwrap();
     (inbound, outbox)
 }
 
-/// Nothing is read because a message waits: the pong may lie behind it.
+/// Reading is suspended because a message waits: the pong may lie behind it.
 ///
 /// Proves: X-io-2
 #[test]
@@ -226,7 +226,7 @@ fn answer_is_not_due_while_reading_is_suspended() {
         let next = inbound.next_timeout(outbox.state(), || now).unwrap();
         assert!(next > now, "it is not asked for again and again");
     }
-    // Once it reads again and finds nothing, silence is silence.
+    // Once it reads again and finds nothing, the peer is silent.
     let now = t0 + secs(320);
     let outcome = inbound.handle_timeout(&mut outbox, now);
     assert_eq!(outcome, Err(TimeoutKind::Keepalive));
@@ -247,8 +247,8 @@ fn peer_that_takes_nothing_while_its_message_waits_is_told_as_stalled() {
     assert_eq!(outcome, Err(TimeoutKind::Stalled));
 }
 
-/// What was sent before the ping is a sign of life while the peer's host acknowledges it; what was sent
-/// with it or later proves only that the host is there.
+/// Bytes sent before the ping are a sign of life while the peer's host acknowledges them; bytes
+/// sent with it or later prove only that the host is there.
 ///
 /// Proves: X-io-2
 #[test]
@@ -292,7 +292,7 @@ fn one_ping_is_out_however_long_its_answer_may_take() {
         end.handle_timeout(t0 + secs(20 * round)).unwrap();
         assert_eq!(sent(&mut end), [], "round {round}");
     }
-    // The late answer is one, and the next ping goes.
+    // The late answer counts, and the next ping is sent.
     let _ = end.receive(&masked(FIN | PONG, &payload));
     assert_eq!(poll_at(&mut end, t0 + secs(90)), []);
     assert_eq!(end.round_trip(), Some(secs(70)));
@@ -413,7 +413,7 @@ fn slow_end_of_the_transport_does_not_spoil_a_clean_close() {
     assert_eq!(end.ending(), Ending::Done);
     assert!(end.outcome().unwrap().is_clean());
 
-    // But an answer that never left is no clean close.
+    // But an answer that was never written makes no clean close.
     let mut end = open_at(Role::Client, Config::new().close_timeout(secs(5)), t0);
     feed(&mut end, &close_to(Role::Client, 1000));
     let _ = end.next_timeout(t0);

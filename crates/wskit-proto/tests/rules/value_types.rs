@@ -1,4 +1,4 @@
-//! The values that are handed in and out: texts, messages, what is sent.
+//! The types that go in and out: texts, messages, outgoing messages.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;

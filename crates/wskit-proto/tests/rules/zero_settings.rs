@@ -1,4 +1,4 @@
-//! Settings of zero: what is asked for at once is done once, and an empty queue has room.
+//! Settings of zero: immediate deadlines pass once, and an empty queue has room.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,8 @@ const MICROSECOND: Duration = Duration::from_micros(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Does what is due until nothing is, as a driver does before it waits, with a clock that goes on by a
-/// microsecond at every look; says how often something was due.
+/// Handles timeouts until none is due, like a driver before it waits, with a clock that advances by
+/// a microsecond at every look; returns how often something was due.
 fn settle(end: &mut Connection, now: &mut Instant) -> Result<usize, TimeoutKind> {
     for rounds in 0..100 {
         *now += MICROSECOND;
@@ -31,7 +31,7 @@ fn keepalive(every: Duration, answer_within: Duration) -> Config {
     }))
 }
 
-/// The payloads of the pings that are queued.
+/// Returns the payloads of the queued pings.
 fn pings(end: &mut Connection) -> Vec<Vec<u8>> {
     let pings = sent(end).into_iter();
     pings
@@ -64,7 +64,7 @@ fn keepalive_every_0_pings_at_most_once_a_millisecond() {
     }
 }
 
-/// The ping has to leave before it can be answered.
+/// The ping has to be written before it can be answered.
 ///
 /// Proves: X-io-1
 #[test]
@@ -113,7 +113,7 @@ fn idle_timeout_0_closes_when_no_message_goes_for_a_millisecond() {
         let mut end = open_at(role, config, now);
         assert_eq!(settle(&mut end, &mut now), Ok(0));
         for _ in 0..5 {
-            // A message goes: the connection is not idle.
+            // A message goes out: the connection is not idle.
             end.feed("tick").unwrap();
             now += MILLISECOND;
             assert_eq!(settle(&mut end, &mut now), Ok(1));
@@ -130,7 +130,7 @@ fn idle_timeout_0_closes_when_no_message_goes_for_a_millisecond() {
     }
 }
 
-/// Zero means not to wait for the peer: the Close is queued, and the connection is over at once.
+/// Zero does not wait for the peer: the Close is queued, and the connection is over at once.
 ///
 /// Proves: X-io-1
 #[test]

@@ -1,4 +1,4 @@
-//! The words the tests speak: frames as bytes, events as values that can be compared.
+//! Helpers of the tests: frames as bytes, and events as values that can be compared.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -25,7 +25,7 @@ pub const FIN: u8 = 0x80;
 /// The key of the RFC's samples (§5.7).
 pub const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// What came out, owned.
+/// An event, owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Got {
     Text(String),
@@ -42,7 +42,7 @@ pub enum Got {
     Error(ProtocolError),
 }
 
-/// The header of a frame, length in its shortest form.
+/// Returns the header of a frame, with the length in its shortest form.
 pub fn header(first: u8, mask: Option<[u8; 4]>, len: u64) -> Vec<u8> {
     let bit = if mask.is_some() { 0x80 } else { 0 };
     let mut bytes = vec![first];
@@ -61,14 +61,14 @@ pub fn header(first: u8, mask: Option<[u8; 4]>, len: u64) -> Vec<u8> {
     bytes
 }
 
-/// A frame as a server sends it.
+/// Returns a frame as a server sends it.
 pub fn unmasked(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = header(first, None, payload.len() as u64);
     bytes.extend(payload);
     bytes
 }
 
-/// A frame as a client sends it.
+/// Returns a frame as a client sends it.
 pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     masked_with(KEY, first, payload)
 }
@@ -84,7 +84,7 @@ pub fn masked_with(key: [u8; 4], first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A frame as this role receives it.
+/// Returns a frame as this role receives it.
 pub fn to(role: Role, first: u8, payload: &[u8]) -> Vec<u8> {
     match role {
         Role::Server => masked(first, payload),
@@ -92,14 +92,14 @@ pub fn to(role: Role, first: u8, payload: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The body of a Close.
+/// Returns the body of a Close.
 pub fn close_body(code: u16, reason: &str) -> Vec<u8> {
     let mut body = code.to_be_bytes().to_vec();
     body.extend(reason.as_bytes());
     body
 }
 
-/// A Close as this role receives it.
+/// Returns a Close as this role receives it.
 pub fn close_to(role: Role, code: u16) -> Vec<u8> {
     to(role, FIN | CLOSE, &close_body(code, ""))
 }
@@ -117,7 +117,7 @@ thread_local! {
     static DRAWN: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Keys that differ, in the same order in each run: 0, 1, 2 ... spread over four bytes.
+/// Draws keys that differ, in the same order in each run: 0, 1, 2 ... spread over four bytes.
 pub fn counted_key() -> [u8; 4] {
     let n = DRAWN.get();
     DRAWN.set(n + 1);
@@ -126,7 +126,7 @@ pub fn counted_key() -> [u8; 4] {
         .to_be_bytes()
 }
 
-/// Keys drawn on this thread so far.
+/// Returns how many keys were drawn on this thread.
 pub fn keys_drawn() -> u32 {
     DRAWN.get()
 }
@@ -139,7 +139,7 @@ pub fn sample_key() -> [u8; 4] {
     KEY
 }
 
-/// A connection of this role whose masks are all [`KEY`].
+/// Returns a connection of this role whose masking keys are all [`KEY`].
 pub fn open(role: Role, config: Config) -> Connection {
     open_at(role, config, Instant::now())
 }
@@ -196,7 +196,7 @@ pub fn poll(connection: &mut Connection) -> Vec<Got> {
     }
 }
 
-/// Gives the bytes, however many calls that takes, and collects the events.
+/// Passes the bytes, however many calls that takes, and collects the events.
 pub fn feed(connection: &mut Connection, mut bytes: &[u8]) -> Vec<Got> {
     let mut got = poll(connection);
     while !bytes.is_empty() {
@@ -211,7 +211,7 @@ pub fn feed(connection: &mut Connection, mut bytes: &[u8]) -> Vec<Got> {
     got
 }
 
-/// As [`feed`], through `read_buf` with `filled` and `filled_large`.
+/// Passes the bytes through `read_buf` with `filled` and `filled_large`, and collects the events.
 pub fn push_by_read_buf(connection: &mut Connection, bytes: &[u8]) -> usize {
     match connection.read_buf() {
         ReadBuf::Slab(slab) => {
@@ -221,7 +221,7 @@ pub fn push_by_read_buf(connection: &mut Connection, bytes: &[u8]) -> usize {
             n
         }
         ReadBuf::Large(mut spare) => {
-            // Both ways of filling it, in turns.
+            // Both ways of filling it, alternately.
             let n = if bytes.len() % 2 == 0 {
                 spare.copy_from(bytes)
             } else {
@@ -236,7 +236,7 @@ pub fn push_by_read_buf(connection: &mut Connection, bytes: &[u8]) -> usize {
     }
 }
 
-/// One frame taken apart by the book: (first byte, payload unmasked, was masked, bytes used).
+/// Parses one frame by the RFC: (first byte, payload unmasked, was masked, bytes used).
 pub fn take_frame(bytes: &[u8]) -> (u8, Vec<u8>, bool, usize) {
     let masked = bytes[1] & 0x80 != 0;
     let (len, mut at) = match bytes[1] & 0x7f {
@@ -260,7 +260,7 @@ pub fn take_frame(bytes: &[u8]) -> (u8, Vec<u8>, bool, usize) {
     (bytes[0], payload.collect(), masked, at + len)
 }
 
-/// The frames of an output, each as its first byte and its payload.
+/// Returns the frames of an output, each as its first byte and its payload.
 pub fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut frames = Vec::new();
     while !bytes.is_empty() {
@@ -271,12 +271,12 @@ pub fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     frames
 }
 
-/// The frames that wait to be written, and takes them off.
+/// Takes the frames that wait to be written.
 pub fn sent(connection: &mut Connection) -> Vec<(u8, Vec<u8>)> {
     frames(&connection.take_output())
 }
 
-/// That the connection has just failed with this code and is silent from now on.
+/// Asserts that the connection has just failed with this code and is silent from now on.
 pub fn assert_failed_with(connection: &mut Connection, code: u16) {
     assert_eq!(
         sent(connection),
