@@ -9,7 +9,7 @@ use core::fmt;
 ///
 /// ```
 /// use wskit_proto::MaskKeys;
-/// // For tests only: a constant key protects nobody.
+/// // For tests only: a constant key gives no protection.
 /// let keys = MaskKeys::new(|| [1, 2, 3, 4]);
 /// assert_eq!(keys.next_key(), [1, 2, 3, 4]);
 /// ```

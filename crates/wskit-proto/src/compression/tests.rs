@@ -16,7 +16,7 @@ use crate::role::Role;
 
 const KEY: [u8; 4] = [0x11, 0x80, 0x7f, 0xee];
 
-/// An end whose two directions are compressed.
+/// Returns an end that compresses in both directions.
 fn open(role: Role, config: Config) -> (Inbound, Outbound) {
     let connection = match role {
         Role::Server => Connection::server(config, now()),
@@ -28,12 +28,8 @@ fn open(role: Role, config: Config) -> (Inbound, Outbound) {
     (inbound, outbox)
 }
 
-fn other(role: Role) -> Role {
-    match role {
-        Role::Server => Role::Client,
-        Role::Client => Role::Server,
-    }
-}
+/// An end, and the one that it talks to.
+const PAIRS: [(Role, Role); 2] = [(Role::Server, Role::Client), (Role::Client, Role::Server)];
 
 /// Returns the current time, on which nothing here depends.
 fn now() -> Instant {
@@ -106,7 +102,7 @@ fn output(outbox: &mut Outbound) -> Vec<u8> {
     output
 }
 
-/// A frame to a server, or to a client.
+/// Returns a frame to a server, or to a client.
 fn frame(role: Role, first: u8, payload: &[u8]) -> Vec<u8> {
     let len = u16::try_from(payload.len()).unwrap();
     let bit = if role == Role::Server { 0x80 } else { 0 };
@@ -125,7 +121,7 @@ fn frame(role: Role, first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The frames of a server's output: first byte and payload.
+/// Returns the frames of a server's output: first byte and payload.
 fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut frames = Vec::new();
     while let [first, code, rest @ ..] = bytes {
@@ -221,8 +217,7 @@ fn every_message_comes_back() {
         (0..10_000_u32).map(|i| (i % 200) as u8).collect(),
         vec![9; 300_000],
     ];
-    for role in [Role::Server, Role::Client] {
-        let other = other(role);
+    for (role, other) in PAIRS {
         for message in &messages {
             let (_, mut outbox) = open(role, Config::new());
             outbox.feed(message.clone()).unwrap();
@@ -241,7 +236,7 @@ fn every_message_comes_back() {
 /// Proves: R7692-6-f
 #[test]
 fn fragments_cut_anywhere_with_control_frames_between_give_the_same() {
-    // 300 bytes of one run and a text of its own, two fragments and an empty one.
+    // 300 bytes of one run and other text, in two fragments and an empty one.
     let payload = [255, b'a', 45, b'a', 1, b'b', 2, b'c', 0];
     for role in [Role::Server, Role::Client] {
         for at in 0..=payload.len() {
@@ -408,7 +403,7 @@ fn large_compressed_message_comes_in_pieces_as_it_expands() {
         for _ in 0..50 {
             session.extend(frame(role, 0x00, &[255, b'x'].repeat(60)));
         }
-        // One whose expansion stops half-way for want of room, again and again.
+        // A message whose expansion stops for lack of room, repeatedly.
         session.extend(frame(role, 0x00, &[255, b'x'].repeat(500)));
         session.extend(frame(role, 0x80, &[0]));
         let total = (51 * 60 + 500) * 255;
@@ -442,8 +437,7 @@ fn large_compressed_message_comes_in_pieces_as_it_expands() {
 /// Proves: R7692-6-a, R7692-6-b, R6455-6.1-d
 #[test]
 fn message_streamed_in_pieces_is_one_compressed_message() {
-    for role in [Role::Server, Role::Client] {
-        let other = other(role);
+    for (role, other) in PAIRS {
         for piece in [1_usize, 3, 1000, 20_000] {
             // A long run is held back by the encoder over many pieces; noise is not.
             let message: Vec<u8> = [

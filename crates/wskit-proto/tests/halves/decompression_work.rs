@@ -44,7 +44,7 @@ fn take(
 }
 
 #[test]
-fn bomb_counts_what_it_unpacks_to() {
+fn bomb_counts_what_it_expands_to() {
     for role in ROLES {
         for delivery in [Delivery::Whole, Delivery::Pieces] {
             let size = 1 << 20;

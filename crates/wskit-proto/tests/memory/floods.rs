@@ -19,7 +19,7 @@ fn take(end: &mut Connection, bytes: &[u8], now: Instant) {
 ///
 /// Proves: X-mem-1, R6455-5.5.3-b
 #[test]
-fn control_frames_that_nobody_takes_cost_nothing() {
+fn control_frames_behind_a_stalled_socket_cost_nothing() {
     let now = Instant::now();
     for role in ROLES {
         let mut end = open(role, Config::new());

@@ -12,7 +12,7 @@ const KEPT: isize = 16 * (64 + 32) * 1024;
 ///
 /// Proves: X-io-3, X-mem-1
 #[test]
-fn thread_keeps_so_many_buffers_only() {
+fn thread_keeps_a_bounded_number_of_buffers() {
     let before = live();
     for _ in 0..3 {
         let mut all: Vec<Connection> = (0..60).map(|_| open(Role::Server, Config::new())).collect();

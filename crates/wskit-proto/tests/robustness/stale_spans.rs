@@ -32,7 +32,7 @@ fn assert_empty(inbound: &mut Inbound, span: Span) {
 
 /// Proves: R6455-8.1-a
 #[test]
-fn text_that_is_none_is_not_shown_by_the_token_of_the_text_before() {
+fn invalid_text_is_not_shown_by_the_span_of_the_text_before() {
     for role in ROLES {
         for (len, mask) in [(5, KEY), (5, [0; 4]), (200, KEY)] {
             let frame = |payload: &[u8]| match role {
@@ -71,7 +71,7 @@ fn text_that_is_none_is_not_shown_after_the_short_way() {
 /// An assembled binary message lies in a buffer that the next message uses too: an old span must
 /// not take the bytes of the next message.
 #[test]
-fn token_of_a_fragmented_message_does_not_take_the_next_one_apart() {
+fn span_of_a_fragmented_message_does_not_take_bytes_of_the_next() {
     for role in ROLES {
         let (mut inbound, mut outbox) = open(role, Config::new()).split();
         give(&mut inbound, &to(role, BINARY, b"1"));
@@ -90,7 +90,7 @@ fn token_of_a_fragmented_message_does_not_take_the_next_one_apart() {
 
 /// The end of the stream takes nothing from a message that was handed out before.
 #[test]
-fn latest_token_stays_through_the_end_of_the_stream() {
+fn latest_span_stays_valid_through_the_end_of_the_stream() {
     for role in ROLES {
         for cut in [false, true] {
             let (mut inbound, mut outbox) = open(role, Config::new()).split();
@@ -449,7 +449,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn stale_tokens_show_the_latest_text_or_none_and_change_nothing(
+    fn stale_spans_show_the_latest_text_or_none_and_change_nothing(
         client in any::<bool>(),
         compressed in any::<bool>(),
         parts in prop::collection::vec(part(), 1..8),

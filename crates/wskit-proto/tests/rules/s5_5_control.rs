@@ -66,7 +66,7 @@ fn sender_refuses_a_long_control_frame() {
 
 /// Proves: R6455-5.5.3-c
 #[test]
-fn pong_that_nobody_asked_for_needs_no_answer() {
+fn unsolicited_pong_needs_no_answer() {
     for role in ROLES {
         let mut end = open(role, Config::new());
         assert_eq!(

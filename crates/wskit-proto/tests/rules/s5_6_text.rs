@@ -152,7 +152,7 @@ fn large_text_takes_only_what_was_read_behind_it() {
 
 /// Proves: R6455-10.7-a
 #[test]
-fn token_of_an_earlier_text_lends_nothing() {
+fn span_of_an_earlier_text_lends_nothing() {
     let (mut inbound, mut outbox) = client().split();
     let read = |inbound: &mut wskit_proto::Inbound, bytes: &[u8]| match inbound.read_buf() {
         wskit_proto::ReadBuf::Slab(slab) => {
@@ -162,21 +162,21 @@ fn token_of_an_earlier_text_lends_nothing() {
         wskit_proto::ReadBuf::Large(_) => unreachable!(),
     };
     read(&mut inbound, &unmasked(FIN | TEXT, b"text"));
-    let wskit_proto::Event::Message(token) = inbound
+    let wskit_proto::Event::Message(span) = inbound
         .next(&mut outbox, std::time::Instant::now)
         .unwrap()
         .unwrap()
     else {
         panic!()
     };
-    assert_eq!(inbound.message(token).as_text(), Some("text"));
+    assert_eq!(inbound.message(span).as_text(), Some("text"));
     assert_eq!(
-        inbound.message(token).as_text(),
+        inbound.message(span).as_text(),
         Some("text"),
         "twice is fine"
     );
     read(&mut inbound, &unmasked(FIN | BINARY, &[0xff; 4]));
-    assert_eq!(inbound.message(token).as_text(), Some(""));
+    assert_eq!(inbound.message(span).as_text(), Some(""));
 }
 
 /// Proves: R6455-8.1-a

@@ -34,7 +34,7 @@ proptest! {
     ///
     /// Proves: R6455-7.1.7-d, R6455-7.3-a
     #[test]
-    fn nobody_closes_without_a_cause(
+    fn peer_that_keeps_the_rules_is_never_sent_a_close(
         server in any::<bool>(),
         steps in prop::collection::vec((any::<u8>(), 0_usize..500, 0_u64..19), 1..60),
     ) {

@@ -395,12 +395,12 @@ fn message_in_a_buffer_of_its_own_outlives_the_transport() {
         .concat();
         assert_eq!(inbound.receive(&frames), frames.len());
         let now = std::time::Instant::now;
-        let Ok(Some(wskit_proto::Event::Message(token))) = inbound.next(&mut outbox, now) else {
+        let Ok(Some(wskit_proto::Event::Message(span))) = inbound.next(&mut outbox, now) else {
             panic!("both fragments are there");
         };
         inbound.stop();
         outbox.transport_failed(ErrorKind::ConnectionReset);
-        assert_eq!(inbound.message(token).as_text(), Some("in two parts"));
+        assert_eq!(inbound.message(span).as_text(), Some("in two parts"));
         assert!(matches!(inbound.next(&mut outbox, now), Ok(None)));
         inbound.release();
         assert_eq!(inbound.buffer_bytes(), 0);
