@@ -14,10 +14,9 @@ use crate::compression::{Decoder, Encoder};
 use crate::config::{Config, Limits};
 use crate::counter_handle::CounterHandle;
 use crate::error::{ProtocolError, SendError};
-use crate::event::{CloseFrame, Event, Piece};
+use crate::event::{CloseFrame, Event, EventRef};
 use crate::inbound::{Delivery, Inbound, ReadBuf};
 use crate::keys::MaskKeys;
-use crate::message::MessageRef;
 use crate::outbound::{Outbound, Outbox};
 use crate::outcome::{Outcome, TimeoutKind};
 use crate::outgoing::Outgoing;
@@ -136,10 +135,7 @@ impl Connection {
     /// # Errors
     /// The peer broke a rule. The error is returned once, and a Close that says so is queued.
     #[inline]
-    pub fn poll_event(
-        &mut self,
-        now: Instant,
-    ) -> Result<Option<Event<MessageRef<'_>, Piece<'_>>>, ProtocolError> {
+    pub fn poll_event(&mut self, now: Instant) -> Result<Option<EventRef<'_>>, ProtocolError> {
         Ok(self.poll_event_and_outbox(now)?.map(|(event, _)| event))
     }
 
@@ -151,7 +147,7 @@ impl Connection {
     pub fn poll_event_and_outbox(
         &mut self,
         now: Instant,
-    ) -> Result<Option<(Event<MessageRef<'_>, Piece<'_>>, &mut Outbox)>, ProtocolError> {
+    ) -> Result<Option<(EventRef<'_>, &mut Outbox)>, ProtocolError> {
         let Some(event) = self.inbound.next(&mut self.outbound, || now)? else {
             return Ok(None);
         };

@@ -8,7 +8,7 @@ use core::ops::Deref;
 
 use wskit_frame::{CONTROL_MAX, CloseCode};
 
-use crate::message::MessageKind;
+use crate::message::{MessageKind, MessageRef};
 use crate::text::Utf8Bytes;
 
 /// Something that the peer has sent.
@@ -31,6 +31,9 @@ pub enum Event<M, P = Infallible> {
     /// No event follows.
     Close(Option<CloseFrame>),
 }
+
+/// An event that is lent until the next call.
+pub type EventRef<'a> = Event<MessageRef<'a>, Piece<'a>>;
 
 /// A piece of a message, in order. Pieces need not match frames.
 #[derive(Debug)]

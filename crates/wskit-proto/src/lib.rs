@@ -39,7 +39,7 @@ pub use connection::Connection;
 #[cfg(feature = "metrics")]
 pub use counters::{Counters, Metrics, Traffic};
 pub use error::{ProtocolError, SendError};
-pub use event::{CloseFrame, ControlPayload, Event, Piece};
+pub use event::{CloseFrame, ControlPayload, Event, EventRef, Piece};
 pub use inbound::{Circumstances, Delivery, Inbound, ReadBuf, Span, Spare, WithOutbound};
 pub use keys::MaskKeys;
 pub use message::{Message, MessageKind, MessageRef};

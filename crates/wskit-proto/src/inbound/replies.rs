@@ -45,25 +45,20 @@ impl Inbound {
                 .parse()
                 .inspect_err(|error| outbox.with_outbound(|outbox| outbox.fail(error)))?;
             match &event {
-                Some(Event::Message(span)) => self.count_received(*span),
-                Some(Event::Piece(span)) => self.count_received(*span),
-                Some(Event::Ping(payload)) => {
-                    if self.config.auto_pong {
-                        outbox.with_outbound(|outbox| outbox.answer_ping(payload));
-                    }
+                Some(Event::Message(span) | Event::Piece(span)) => self.count_received(*span),
+                Some(Event::Ping(payload)) if self.config.auto_pong => {
+                    outbox.with_outbound(|outbox| outbox.answer_ping(payload));
                 }
-                Some(Event::Pong(payload)) => {
-                    if self.timers.pong(payload, &clock) {
-                        #[cfg(feature = "metrics")]
-                        self.counters.round_trip(self.timers.round_trip());
-                        continue;
-                    }
+                Some(Event::Pong(payload)) if self.timers.pong(payload, &clock) => {
+                    #[cfg(feature = "metrics")]
+                    self.counters.round_trip(self.timers.round_trip());
+                    continue;
                 }
                 Some(Event::Close(close)) => {
                     let inside = self.closed_inside;
                     outbox.with_outbound(|outbox| outbox.answer_close(close.clone(), inside));
                 }
-                None => {}
+                Some(Event::Ping(_) | Event::Pong(_)) | None => {}
             }
             return Ok(event);
         }

@@ -40,6 +40,7 @@ thread_local! {
 }
 
 impl Older {
+    #[allow(clippy::unnecessary_box_returns, reason = "the box is what is kept")]
     pub(super) fn take_spare() -> Box<Self> {
         SPARE.take().unwrap_or_default()
     }

@@ -224,7 +224,7 @@ fn control_frame_goes_between_two_frames_only() {
         let mut out = outbox.chunk()[..first.min(outbox.chunk().len())].to_vec();
         outbox.advance(out.len());
         outbox.ping(b"?").unwrap();
-        assert!(!outbox.only_chunk().is_some());
+        assert!(outbox.only_chunk().is_none());
         while !outbox.is_empty() {
             // One byte at a time: the ping itself is cut too, and data waits behind it.
             out.push(outbox.chunk()[0]);
