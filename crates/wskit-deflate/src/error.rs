@@ -64,8 +64,8 @@ pub enum ParamError {
 impl fmt::Display for ParamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown => f.write_str("a parameter that permessage-deflate does not define"),
-            Self::Repeated(name) => write!(f, "{name} stands twice"),
+            Self::Unknown => f.write_str("unknown permessage-deflate parameter"),
+            Self::Repeated(name) => write!(f, "{name} appears twice"),
             Self::UnexpectedValue(name) => write!(f, "{name} takes no value"),
             Self::MissingValue(name) => write!(f, "{name} has no value"),
             Self::InvalidWindow(name) => write!(f, "{name} is not a number from 8 to 15"),
@@ -84,9 +84,9 @@ pub enum ResponseError {
     Twice,
     /// A parameter is invalid.
     Param(ParamError),
-    /// `server_no_context_takeover` was asked for and is missing (§7.1.1.1).
+    /// `server_no_context_takeover` was requested and is missing (§7.1.1.1).
     TakeoverNotGivenUp,
-    /// `server_max_window_bits` was asked for and is missing or larger (§7.1.2.1).
+    /// `server_max_window_bits` was requested and is missing or larger (§7.1.2.1).
     ServerWindow,
     /// `client_max_window_bits` is larger than offered (§7.1.2.2).
     ClientWindow,
@@ -102,19 +102,19 @@ impl From<ParamError> for ResponseError {
 
 impl fmt::Display for ResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the server's answer to permessage-deflate is refused: ")?;
+        f.write_str("the server's permessage-deflate response is invalid: ")?;
         match self {
-            Self::Twice => f.write_str("it names the extension more than once"),
+            Self::Twice => f.write_str("the extension appears more than once"),
             Self::Param(error) => error.fmt(f),
             Self::TakeoverNotGivenUp => {
-                f.write_str("server_no_context_takeover was asked for and is missing")
+                f.write_str("server_no_context_takeover was requested and is missing")
             }
             Self::ServerWindow => f.write_str(
-                "server_max_window_bits was asked for and is missing or larger than asked",
+                "server_max_window_bits was requested and is missing or larger than asked",
             ),
             Self::ClientWindow => f.write_str("client_max_window_bits is larger than offered"),
             Self::ClientWindowTooSmall => {
-                f.write_str("client_max_window_bits=8 is smaller than what can be compressed with")
+                f.write_str("client_max_window_bits=8 is below the minimum of 9")
             }
         }
     }

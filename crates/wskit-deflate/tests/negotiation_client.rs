@@ -257,7 +257,7 @@ fn client_refuses_what_breaks_the_rules() {
         assert!(
             error
                 .to_string()
-                .starts_with("the server's answer to permessage-deflate is refused: ")
+                .starts_with("the server's permessage-deflate response is invalid: ")
         );
         assert_eq!(
             error.source().is_some(),

@@ -31,7 +31,7 @@ fn handshake_error_says_what_the_peer_did() {
             HandshakeError::UnexpectedEof { received: 1 },
             "connection closed during the handshake",
         ),
-        (HandshakeError::Finished, "the handshake is already over"),
+        (HandshakeError::Finished, "the handshake has already ended"),
         (
             HandshakeError::TooManyInterimResponses { limit: 8 },
             "more than 8 interim responses",
@@ -42,7 +42,7 @@ fn handshake_error_says_what_the_peer_did() {
         ),
         (
             HandshakeError::InvalidAccept,
-            "the Sec-WebSocket-Accept header does not belong to our key",
+            "the Sec-WebSocket-Accept header does not match the key",
         ),
         (
             HandshakeError::ProtocolNotOffered,
@@ -54,7 +54,7 @@ fn handshake_error_says_what_the_peer_did() {
         ),
         (
             HandshakeError::ExtensionRepeated,
-            "the server named one extension twice",
+            "the server chose an extension twice",
         ),
         (
             HandshakeError::ResponseBody,
@@ -74,7 +74,7 @@ fn handshake_error_says_what_the_peer_did() {
     }
     let error = HandshakeError::InvalidExtensions(ExtensionError::UnclosedQuote);
     let source = error.source().expect("the list's own error");
-    assert_eq!(source.to_string(), "quoted value without an end");
+    assert_eq!(source.to_string(), "quoted value is not closed");
 }
 
 #[test]
@@ -82,22 +82,22 @@ fn server_without_http_is_told_by_its_answer() {
     for (answer, words) in [
         (
             &b"SSH-2.0-OpenSSH_9.6\r\n"[..],
-            "the server does not speak HTTP: its answer begins with \"SSH-2.0-OpenSSH_9.6\", which \
+            "the server does not speak HTTP: its response begins with \"SSH-2.0-OpenSSH_9.6\", which \
              looks like SSH",
         ),
         (
             b"220 mail.example ESMTP\r\n",
-            "the server does not speak HTTP: its answer begins with \"220 mail.example ESMTP\", \
+            "the server does not speak HTTP: its response begins with \"220 mail.example ESMTP\", \
              which looks like SMTP or FTP",
         ),
         (
             b"\x15\x03\x01\x00\x02\x02\x46",
-            "the server does not speak HTTP: its answer begins with \
+            "the server does not speak HTTP: its response begins with \
              \"\\x15\\x03\\x01\\x00\\x02\\x02F\", which looks like TLS",
         ),
         (
             b"RFB 003.008\n",
-            "the server does not speak HTTP: its answer begins with \"RFB 003.008\"",
+            "the server does not speak HTTP: its response begins with \"RFB 003.008\"",
         ),
     ] {
         let request = ClientRequest::new("ws://h/").unwrap();
@@ -153,7 +153,7 @@ fn request_error_says_what_the_caller_asked_for() {
         (RequestError::InvalidHost, "invalid host in the URL"),
         (
             RequestError::NonAsciiHost,
-            "the host is not ASCII; give its IDNA form",
+            "the host is not ASCII; use its IDNA form",
         ),
         (RequestError::InvalidPort, "invalid port in the URL"),
         (
@@ -166,10 +166,10 @@ fn request_error_says_what_the_caller_asked_for() {
         ),
         (
             RequestError::InvalidCredentials,
-            "basic authentication cannot carry these credentials",
+            "basic authentication does not support these credentials",
         ),
-        (RequestError::Method, "a WebSocket is opened with GET"),
-        (RequestError::Version, "a WebSocket is opened over HTTP/1.1"),
+        (RequestError::Method, "the method must be GET"),
+        (RequestError::Version, "the version must be HTTP/1.1"),
         (HeaderError::InvalidName.into(), "invalid header name"),
         (
             RequestError::InvalidProtocol,
@@ -185,7 +185,7 @@ fn request_error_says_what_the_caller_asked_for() {
         ),
         (
             RequestError::InsecureRedirect,
-            "refusing to go from wss to ws",
+            "refused to redirect from wss to ws",
         ),
     ] {
         let error: Box<dyn Error> = error.into();
@@ -199,7 +199,7 @@ fn build_error_says_what_cannot_be_answered() {
         (HeaderError::InvalidValue.into(), "invalid header value"),
         (
             HeaderError::Reserved(HeaderName::from_static("upgrade")).into(),
-            "the header upgrade is written by the handshake",
+            "the header upgrade is set by the handshake",
         ),
         (
             BuildError::ProtocolNotOffered,
@@ -211,15 +211,15 @@ fn build_error_says_what_cannot_be_answered() {
         ),
         (
             BuildError::ExtensionRepeated,
-            "the extension is already in the answer",
+            "the extension was already accepted",
         ),
         (
             ExtensionError::Separator.into(),
-            "invalid extension: a comma or semicolon is missing",
+            "invalid extension: missing comma or semicolon",
         ),
         (
             BuildError::InterimStatus,
-            "a refusal needs a final status, 200 or above",
+            "a rejection requires a status of 200 or above",
         ),
     ] {
         let error: Box<dyn Error> = BuildError::into(error);

@@ -24,7 +24,7 @@ fn refusal_becomes_a_response_with_all_that_came() {
     );
     assert_eq!(
         HandshakeError::Refused(Box::new(refusal.clone())).to_string(),
-        "the server answered 401 Unauthorized"
+        "the server responded with 401 Unauthorized"
     );
     let (parts, body) = refusal.into_http().into_parts();
     assert_eq!(parts.status, 401);

@@ -219,10 +219,10 @@ fn server_names_its_version() {
          Upgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\n\
          Content-Type: text/plain; charset=utf-8\r\n\
-         Content-Length: 50\r\n\
+         Content-Length: 47\r\n\
          Connection: close, Upgrade\r\n\
          \r\n\
-         unsupported Sec-WebSocket-Version, 13 is expected\n"
+         unsupported Sec-WebSocket-Version, expected 13\n"
     );
 }
 

@@ -44,7 +44,7 @@ impl Offers {
         if !list_names(&connection, b"upgrade") {
             return Err(HandshakeError::InvalidConnection);
         }
-        // Item 4, §11.3.3: once, and for our key.
+        // Item 4, §11.3.3: once, and for the key that was sent.
         match fields.accept.single("Sec-WebSocket-Accept")? {
             None => return Err(HandshakeError::MissingAccept),
             Some(accept) if accept == self.accept => {}

@@ -27,7 +27,7 @@ impl fmt::Display for HeaderError {
         match self {
             Self::InvalidName => f.write_str("invalid header name"),
             Self::InvalidValue => f.write_str("invalid header value"),
-            Self::Reserved(name) => write!(f, "the header {name} is written by the handshake"),
+            Self::Reserved(name) => write!(f, "the header {name} is set by the handshake"),
         }
     }
 }
@@ -82,20 +82,20 @@ impl fmt::Display for RequestError {
             Self::Scheme => f.write_str("the URL must begin with ws:// or wss://"),
             Self::EmptyHost => f.write_str("the URL has no host"),
             Self::InvalidHost => f.write_str("invalid host in the URL"),
-            Self::NonAsciiHost => f.write_str("the host is not ASCII; give its IDNA form"),
+            Self::NonAsciiHost => f.write_str("the host is not ASCII; use its IDNA form"),
             Self::InvalidPort => f.write_str("invalid port in the URL"),
             Self::Fragment => f.write_str("a WebSocket URL has no fragment; write # as %23"),
             Self::InvalidCharacter => f.write_str("invalid character in the URL"),
             Self::InvalidCredentials => {
-                f.write_str("basic authentication cannot carry these credentials")
+                f.write_str("basic authentication does not support these credentials")
             }
-            Self::Method => f.write_str("a WebSocket is opened with GET"),
-            Self::Version => f.write_str("a WebSocket is opened over HTTP/1.1"),
+            Self::Method => f.write_str("the method must be GET"),
+            Self::Version => f.write_str("the version must be HTTP/1.1"),
             Self::Header(error) => error.fmt(f),
             Self::InvalidProtocol => f.write_str("a subprotocol must be a token"),
             Self::RepeatedProtocol => f.write_str("a subprotocol is offered twice"),
             Self::Extension(error) => write!(f, "invalid extension offer: {error}"),
-            Self::InsecureRedirect => f.write_str("refusing to go from wss to ws"),
+            Self::InsecureRedirect => f.write_str("refused to redirect from wss to ws"),
         }
     }
 }
@@ -145,9 +145,9 @@ impl fmt::Display for BuildError {
             Self::Header(error) => error.fmt(f),
             Self::ProtocolNotOffered => f.write_str("the client did not offer this subprotocol"),
             Self::ExtensionNotOffered => f.write_str("the client did not offer this extension"),
-            Self::ExtensionRepeated => f.write_str("the extension is already in the answer"),
+            Self::ExtensionRepeated => f.write_str("the extension was already accepted"),
             Self::Extension(error) => write!(f, "invalid extension: {error}"),
-            Self::InterimStatus => f.write_str("a refusal needs a final status, 200 or above"),
+            Self::InterimStatus => f.write_str("a rejection requires a status of 200 or above"),
         }
     }
 }

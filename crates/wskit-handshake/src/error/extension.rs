@@ -24,12 +24,12 @@ pub enum ExtensionError {
 impl fmt::Display for ExtensionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Empty => "no extension in the list",
+            Self::Empty => "empty list of extensions",
             Self::Name => "invalid extension name",
             Self::ParamName => "invalid parameter name",
             Self::ParamValue => "invalid parameter value",
-            Self::UnclosedQuote => "quoted value without an end",
-            Self::Separator => "a comma or semicolon is missing",
+            Self::UnclosedQuote => "quoted value is not closed",
+            Self::Separator => "missing comma or semicolon",
         })
     }
 }

@@ -111,16 +111,16 @@ impl fmt::Display for HandshakeError {
             Self::HeadTooLong { limit } => write!(f, "head longer than {limit} bytes"),
             Self::TooManyHeaders { limit } => write!(f, "more than {limit} header lines"),
             Self::Malformed(fault) => write!(f, "malformed HTTP head: {fault}"),
-            Self::HttpVersion => f.write_str("an upgrade needs HTTP/1.1"),
+            Self::HttpVersion => f.write_str("an upgrade requires HTTP/1.1"),
             Self::DuplicateHeader(name) => write!(f, "more than one {name} header"),
             Self::MissingUpgrade => f.write_str("no Upgrade header"),
             Self::InvalidUpgrade => f.write_str("the Upgrade header does not name websocket"),
-            Self::MissingConnection => f.write_str(
-                "no Connection header (a proxy in between may not be set up for WebSocket)",
-            ),
+            Self::MissingConnection => {
+                f.write_str("no Connection header (a proxy may not support WebSocket)")
+            }
             Self::InvalidConnection => f.write_str(
                 "the Connection header does not name Upgrade \
-                 (a proxy in between may not be set up for WebSocket)",
+                 (a proxy may not support WebSocket)",
             ),
             Self::InvalidExtensions(error) => {
                 write!(f, "malformed Sec-WebSocket-Extensions header: {error}")
@@ -129,8 +129,8 @@ impl fmt::Display for HandshakeError {
                 f.write_str("connection closed before the handshake")
             }
             Self::UnexpectedEof { .. } => f.write_str("connection closed during the handshake"),
-            Self::Finished => f.write_str("the handshake is already over"),
-            Self::Method => f.write_str("a WebSocket is opened with GET"),
+            Self::Finished => f.write_str("the handshake has already ended"),
+            Self::Method => f.write_str("the method must be GET"),
             Self::InvalidTarget => f.write_str("invalid request target"),
             Self::MissingHost => f.write_str("no Host header"),
             Self::InvalidHost => f.write_str("invalid Host header"),
@@ -138,20 +138,20 @@ impl fmt::Display for HandshakeError {
             Self::InvalidKey => {
                 f.write_str("the Sec-WebSocket-Key header is not 16 bytes in base64")
             }
-            Self::MissingVersion => f.write_str("no Sec-WebSocket-Version header, 13 is expected"),
+            Self::MissingVersion => f.write_str("no Sec-WebSocket-Version header, expected 13"),
             Self::UnsupportedVersion => {
-                f.write_str("unsupported Sec-WebSocket-Version, 13 is expected")
+                f.write_str("unsupported Sec-WebSocket-Version, expected 13")
             }
             Self::InvalidProtocols => f.write_str("malformed Sec-WebSocket-Protocol header"),
             Self::RequestBody => f.write_str("an upgrade request must not have a body"),
             Self::NotHttp(answer) => write!(f, "the server does not speak HTTP: {answer}"),
-            Self::Refused(refusal) => write!(f, "the server answered {}", refusal.status),
+            Self::Refused(refusal) => write!(f, "the server responded with {}", refusal.status),
             Self::TooManyInterimResponses { limit } => {
                 write!(f, "more than {limit} interim responses")
             }
             Self::MissingAccept => f.write_str("no Sec-WebSocket-Accept header"),
             Self::InvalidAccept => {
-                f.write_str("the Sec-WebSocket-Accept header does not belong to our key")
+                f.write_str("the Sec-WebSocket-Accept header does not match the key")
             }
             Self::ProtocolNotOffered => {
                 f.write_str("the server chose a subprotocol that was not offered")
@@ -159,7 +159,7 @@ impl fmt::Display for HandshakeError {
             Self::ExtensionNotOffered => {
                 f.write_str("the server chose an extension that was not offered")
             }
-            Self::ExtensionRepeated => f.write_str("the server named one extension twice"),
+            Self::ExtensionRepeated => f.write_str("the server chose an extension twice"),
             Self::ResponseBody => f.write_str("the 101 response announces a body"),
         }
     }
@@ -199,7 +199,7 @@ pub enum HeadFault {
 impl fmt::Display for HeadFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotHttp => "this is not HTTP",
+            Self::NotHttp => "not HTTP",
             Self::LeadingBlankLine => "blank line at the start",
             Self::BareLf => "line feed without carriage return",
             Self::StartLine => "invalid first line",

@@ -45,7 +45,7 @@ impl fmt::Display for NotHttp {
         let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
         let line = self.start.split(is_line_end).next().unwrap_or_default();
         let shown = if line.is_empty() { &self.start } else { line };
-        write!(f, "its answer begins with \"{}\"", shown.escape_ascii())?;
+        write!(f, "its response begins with \"{}\"", shown.escape_ascii())?;
         match self.looks_like() {
             Some(name) => write!(f, ", which looks like {name}"),
             None => Ok(()),
