@@ -7,29 +7,30 @@ use core::fmt;
 /// The code and the reason in a close frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClosePayload<'a> {
-    /// Why the connection is closed.
+    /// The reason for the close as a code.
     pub code: CloseCode,
-    /// A text for the log, not for the user; may be empty.
+    /// A text for logs, not for users. May be empty.
     pub reason: &'a str,
 }
 
 impl<'a> ClosePayload<'a> {
-    /// The longest reason in bytes: what the code leaves of a control frame's 125.
+    /// The maximum length of a reason in bytes: a control frame's 125 less the code.
     pub const MAX_REASON: usize = CONTROL_MAX - 2;
 
-    /// Reads the unmasked payload of a close frame; `None` if it is empty.
+    /// Parses the unmasked payload of a close frame. Returns `None` if it is
+    /// empty.
     ///
     /// # Errors
     ///
     /// [`FrameError::CloseTooShort`] for a single byte,
     /// [`FrameError::CloseCode`] for a code that is not
-    /// [sendable](CloseCode::is_sendable), [`FrameError::CloseReasonUtf8`] (the
-    /// only one to be answered with 1007) for a reason that is not UTF-8. The
-    /// length of the payload is not looked at: [`FrameHeader::parse`] did that.
+    /// [sendable](CloseCode::is_sendable), and [`FrameError::CloseReasonUtf8`]
+    /// for a reason that is not UTF-8 (the only one answered with 1007). The
+    /// length of the payload is not checked: [`FrameHeader::parse`] does that.
     ///
     /// [`FrameHeader::parse`]: crate::FrameHeader::parse
     pub fn parse(payload: &'a [u8]) -> Result<Option<Self>, FrameError> {
-        // Section 5.5.1: a body starts with two bytes of code, so one byte is no body.
+        // Section 5.5.1: a body starts with a code of two bytes, so it cannot have one byte.
         let Some((code, reason)) = payload.split_first_chunk::<2>() else {
             return if payload.is_empty() {
                 Ok(None)
@@ -51,9 +52,9 @@ impl<'a> ClosePayload<'a> {
     ///
     /// # Errors
     ///
-    /// [`CloseEncodeError`] for a code that must not be sent and for a reason of
-    /// more than [`MAX_REASON`](Self::MAX_REASON) bytes ([`truncate_reason`]
-    /// cuts it). Nothing is written then.
+    /// [`CloseEncodeError`] for a code that must not be sent and for a reason
+    /// of more than [`MAX_REASON`](Self::MAX_REASON) bytes ([`truncate_reason`]
+    /// shortens it). Nothing is written then.
     pub fn encode(&self, out: &mut [u8; CONTROL_MAX]) -> Result<usize, CloseEncodeError> {
         if !self.code.is_sendable() {
             return Err(CloseEncodeError::CodeNotSendable(self.code));
@@ -71,22 +72,24 @@ impl<'a> ClosePayload<'a> {
     }
 }
 
-/// The longest start of `reason` that fits a close frame: at most
+/// Returns the longest prefix of `reason` that fits a close frame: at most
 /// [`ClosePayload::MAX_REASON`] bytes, cut between two characters.
 pub fn truncate_reason(reason: &str) -> &str {
-    // A character has at most 4 bytes, so one of these ends is between two.
+    // A character has at most 4 bytes, so one of these positions is between
+    // two.
     (0..4)
         .find_map(|back| reason.get(..ClosePayload::MAX_REASON - back))
         .unwrap_or(reason)
 }
 
-/// Why [`ClosePayload::encode`] refused: a mistake of the caller, not of the peer.
+/// Why [`ClosePayload::encode`] failed. A mistake of the caller, not of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseEncodeError {
     /// The code must not be sent; see [`CloseCode::is_sendable`].
     CodeNotSendable(CloseCode),
-    /// The reason has this many bytes, more than [`ClosePayload::MAX_REASON`].
+    /// The reason has this number of bytes, more than
+    /// [`ClosePayload::MAX_REASON`].
     ReasonTooLong(usize),
 }
 

@@ -1,46 +1,46 @@
-//! What can be wrong with a received frame.
+//! Errors of received frames.
 
 use crate::{CloseCode, OpCode};
 use core::fmt;
 
-/// A rule of RFC 6455 that the peer's frame breaks.
+/// A rule of RFC 6455 that a frame of the peer violates.
 ///
-/// Always the peer's fault, and never to be repaired: the connection is failed
-/// (section 7.1.7) with a close frame that carries [`close_code`](Self::close_code).
+/// Always the peer's fault, and never recoverable: the connection is failed (section 7.1.7) with a
+/// close frame that carries [`close_code`](Self::close_code).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// RSV1, RSV2 or RSV3 is set and no negotiated extension gives it a meaning
-    /// here (section 5.2; RFC 7692 section 6 for RSV1 on control and
+    /// RSV1, RSV2 or RSV3 is set without a negotiated extension that uses it in
+    /// this frame (section 5.2; RFC 7692 section 6 for RSV1 on control and
     /// continuation frames).
     ReservedBits,
-    /// The opcode is one of those reserved: 3 to 7 or 11 to 15 (section 5.2).
+    /// The opcode is reserved: 3 to 7 or 11 to 15 (section 5.2).
     ReservedOpCode(u8),
-    /// A control frame without FIN (sections 5.4 and 5.5).
+    /// A control frame is fragmented: it has no FIN (sections 5.4 and 5.5).
     FragmentedControl,
-    /// This kind of control frame announces more than
+    /// A control frame with this opcode announces more than
     /// [`CONTROL_MAX`](crate::CONTROL_MAX) bytes (section 5.5).
     ControlTooLong(OpCode),
     /// A client sent a frame without a mask (section 5.1).
     MaskMissing,
     /// A server sent a masked frame (section 5.1).
     MaskUnexpected,
-    /// The length is not written in the shortest form (section 5.2).
+    /// The length is not encoded in the shortest form (section 5.2).
     LengthNotMinimal,
     /// The top bit of a 64-bit length is set (section 5.2).
     LengthOverflow,
-    /// The payload of a close frame is a single byte: neither empty nor a code
-    /// (section 5.5.1).
+    /// The payload of a close frame is a single byte, which is neither empty
+    /// nor a code (section 5.5.1).
     CloseTooShort,
-    /// The close frame carries a code that must not appear on the wire (section 7.4).
+    /// The close frame has a code that is not allowed in a frame (section 7.4).
     CloseCode(u16),
     /// The reason in the close frame is not UTF-8 (section 5.5.1).
     CloseReasonUtf8,
 }
 
 impl FrameError {
-    /// The code to close the connection with: 1007 for a reason that is not
-    /// UTF-8, otherwise 1002 (section 7.4.1).
+    /// Returns the code to close the connection with: 1007 for a reason that is
+    /// not UTF-8, otherwise 1002 (section 7.4.1).
     pub const fn close_code(self) -> CloseCode {
         match self {
             Self::CloseReasonUtf8 => CloseCode::INVALID_PAYLOAD,

@@ -1,4 +1,4 @@
-//! A whole frame, written in one pass.
+//! Writes a whole frame in one pass.
 #![allow(
     clippy::arithmetic_side_effects,
     reason = "a slice has at most isize::MAX bytes, a header 14"
@@ -6,17 +6,19 @@
 
 use crate::{FrameHeader, Mask, OpCode};
 
-/// Writes a frame to the start of `out`: the header, then the payload, masked on
-/// the way if there is a key. Returns the bytes of the frame.
+/// Writes a frame to the start of `out`: the header, then the payload, masked
+/// in the same pass if there is a key. Returns the number of bytes of the
+/// frame.
 ///
-/// `out` must be as long as the frame ([`FrameHeader::encoded_size`] plus the
-/// payload); it is a little faster if 16 bytes or more are there even for the
-/// shortest frames. Bytes of `out` after the frame may be overwritten.
+/// `out` must be at least as long as the frame ([`FrameHeader::encoded_size`]
+/// plus the payload). Writing is slightly faster if it has at least 16 bytes
+/// even for the shortest frames. Bytes of `out` after the frame may be
+/// overwritten.
 ///
-/// `None`, and nothing written, if `out` is too short, and also if there must be
-/// no such frame ([`FrameHeader::check`]): a control frame that is not final or
-/// has more than [`CONTROL_MAX`](crate::CONTROL_MAX) bytes, or RSV1 on a control
-/// or continuation frame. A larger `out` does not help then.
+/// Returns `None` and writes nothing if `out` is too short or if the frame is
+/// not allowed ([`FrameHeader::check`]): a control frame that is not final or
+/// has more than [`CONTROL_MAX`](crate::CONTROL_MAX) bytes, or RSV1 on a
+/// control or continuation frame. A larger `out` does not help then.
 #[inline]
 pub fn encode_frame(
     fin: bool,
@@ -43,7 +45,7 @@ pub fn encode_frame(
         return None;
     }
     if let Some(wide) = out.first_chunk_mut() {
-        // What is too much is payload, or slack after the frame.
+        // The excess is payload or unused space after the frame.
         *wide = bytes;
     } else {
         out.iter_mut()

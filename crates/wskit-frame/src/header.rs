@@ -6,82 +6,81 @@
 
 use crate::{FrameError, OpCode};
 
-/// Whether frames must be masked: what a receiver expects of its peer (RFC 6455
-/// section 5.1).
+/// Whether received frames must be masked (RFC 6455 section 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Masking {
-    /// A server takes only masked frames.
+    /// Frames received by a server must be masked.
     Required,
-    /// A client takes only unmasked frames.
+    /// Frames received by a client must not be masked.
     Forbidden,
 }
 
-/// What a receiver accepts in a header.
+/// The rules of a receiver for headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HeaderRules {
     /// Whether the peer's frames must be masked.
     pub masking: Masking,
-    /// Whether compression was negotiated, so that RSV1 may stand on the first
-    /// frame of a message. On control and continuation frames it is refused all
-    /// the same (RFC 7692 section 6).
+    /// Whether compression was negotiated, so that RSV1 is allowed on the first
+    /// frame of a message. It is always refused on control and continuation
+    /// frames (RFC 7692 section 6).
     pub allow_rsv1: bool,
 }
 
-/// What stands before the payload of a frame.
+/// The header of a frame, which precedes the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FrameHeader {
     /// The frame is the last of its message.
     pub fin: bool,
-    /// The message is compressed (RFC 7692); only on its first frame.
+    /// The message is compressed (RFC 7692). Set only on its first frame.
     pub rsv1: bool,
-    /// What the frame carries.
+    /// The type of the frame.
     pub opcode: OpCode,
-    /// The key that the payload is masked with.
+    /// The masking key of the payload.
     pub mask: Option<[u8; 4]>,
-    /// Bytes of payload that follow, at most [`LEN_MAX`]. A claim of the peer:
-    /// compare it with a limit before anything is reserved for it. The length
-    /// stays a `u64` on every target, so that nothing is cut off by a cast.
+    /// The length of the payload in bytes, at most [`LEN_MAX`]. It is a claim
+    /// of the peer: compare it with a limit before reserving memory for it. It
+    /// is a `u64` on every target, so that no cast can truncate it.
     pub len: u64,
 }
 
-/// What [`FrameHeader::parse`] found.
+/// The result of [`FrameHeader::parse`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Parsed {
-    /// A whole header.
+    /// A complete header.
     Header {
         /// The header.
         header: FrameHeader,
-        /// The bytes it took, 2 to 14; the payload starts after them.
+        /// The size of the header, 2 to 14 bytes. The payload starts after it.
         size: usize,
     },
-    /// The input ends inside the header, and nothing in it is wrong so far.
+    /// The input ends inside the header, which is valid so far.
     Incomplete {
-        /// The bytes that the header will have, counted from the start of the
-        /// frame, as far as they are known: always more than were given, and
-        /// final once two were given.
+        /// The size of the header in bytes as far as it is known. It is always
+        /// more than the input had, and final once the input had two bytes.
         needed: usize,
     },
 }
 
-/// The longest payload of a control frame in bytes (RFC 6455 section 5.5).
+/// The maximum payload of a control frame in bytes (RFC 6455 section 5.5).
 pub const CONTROL_MAX: usize = 125;
 
-/// The longest payload that a header can announce, 2^63 - 1 bytes (RFC 6455 section 5.2).
+/// The maximum payload that a header can announce, 2^63 - 1 bytes (RFC 6455 section 5.2).
 pub const LEN_MAX: u64 = u64::MAX >> 1;
 
 impl FrameHeader {
-    /// The size of the longest header: 2 bytes, 8 of length, 4 of key.
+    /// The maximum size of a header: 2 bytes, 8 of length, 4 of key.
     pub const MAX_SIZE: usize = 14;
 
-    /// Reads the header at the start of `bytes`, which may go on beyond it.
+    /// Parses the header at the start of `bytes`; more bytes may follow.
     ///
     /// # Errors
     ///
-    /// The first broken rule in the order of the bytes: RSV bits, opcode and a
-    /// fragmented control frame from the first byte; the mask bit and the length
-    /// of a control frame from the second; a length that is not minimal or above
-    /// [`LEN_MAX`] once its bytes are there, before the key. So the same bytes
-    /// give the same error, however they are cut.
+    /// The first violated rule in the order of the bytes. The first byte
+    /// decides about RSV bits, opcode and fragmented control frames; the second
+    /// about the mask bit and the length of a control frame. A length that is
+    /// not minimal or is above [`LEN_MAX`] is an error once its bytes are
+    /// present, before the key. The same bytes give the same error however they
+    /// are split.
     #[inline]
     pub fn parse(bytes: &[u8], rules: HeaderRules) -> Result<Parsed, FrameError> {
         let [byte0, byte1, rest @ ..] = bytes else {
@@ -145,10 +144,10 @@ impl FrameHeader {
         Ok(Parsed::Header { header, size })
     }
 
-    /// [`len`](Self::len) as a number of bytes in memory, if it is at most `limit`.
+    /// Returns [`len`](Self::len) as a `usize` if it is at most `limit`.
     ///
-    /// The only place to turn the peer's 64-bit claim into a `usize`: exact on
-    /// 32-bit targets too, where a cast would cut it off.
+    /// This is the only conversion of the peer's 64-bit claim. It is exact on
+    /// 32-bit targets too, where a cast would truncate.
     #[inline]
     pub const fn len_within(&self, limit: usize) -> Option<usize> {
         if self.len <= limit as u64 {
@@ -158,7 +157,8 @@ impl FrameHeader {
         }
     }
 
-    /// The bytes that [`encode`](Self::encode) writes, 2 to 14.
+    /// Returns the number of bytes that [`encode`](Self::encode) writes, 2 to
+    /// 14.
     #[inline]
     pub const fn encoded_size(&self) -> usize {
         let len_size = match self.len {
@@ -169,11 +169,11 @@ impl FrameHeader {
         2 + len_size + if self.mask.is_some() { 4 } else { 0 }
     }
 
-    /// Writes the header to the start of `out`, the length in its shortest form,
-    /// and returns its size. The bytes of `out` after it may be overwritten.
+    /// Writes the header to the start of `out`, with the length in its shortest
+    /// form, and returns its size. The bytes of `out` after it may be
+    /// overwritten.
     ///
-    /// It writes what it is given; [`check`](Self::check) says whether a header
-    /// may be sent.
+    /// It does not check the header; [`check`](Self::check) does.
     #[inline]
     pub fn encode(&self, out: &mut [u8; Self::MAX_SIZE]) -> usize {
         let (bytes, size) = self.to_wide();
@@ -183,8 +183,8 @@ impl FrameHeader {
         size
     }
 
-    /// Whether the header may be sent at all: what [`parse`](Self::parse) refuses
-    /// of a peer, here for our own.
+    /// Checks whether the header may be sent, by the rules that
+    /// [`parse`](Self::parse) applies to the peer.
     ///
     /// # Errors
     ///
@@ -213,9 +213,9 @@ impl FrameHeader {
         Ok(())
     }
 
-    /// The header in a register's worth of bytes, and its size. Storing all 16 at
-    /// once is what makes short frames fast: a copy of variable length costs more
-    /// than the rest of the header together.
+    /// Returns the header in 16 bytes, and its size. Storing all 16 at once
+    /// makes short frames fast: a copy of variable length costs more than the
+    /// rest of the header.
     #[inline]
     pub(crate) fn to_wide(self) -> ([u8; 16], usize) {
         let byte0 = u8::from(self.fin) << 7 | u8::from(self.rsv1) << 6 | self.opcode.bits();
@@ -223,7 +223,7 @@ impl FrameHeader {
             Some(key) => (MASK_BIT, u32::from_le_bytes(key), 4),
             None => (0, 0, 0),
         };
-        // Built as a little-endian number: the first byte is the lowest.
+        // A little-endian number: the first byte is the lowest.
         let start = |code: u8| u64::from(byte0) | u64::from(mask_bit | code) << 8;
         let key = u64::from(key);
         let (low, high, size) = match self.len {
@@ -245,22 +245,23 @@ impl FrameHeader {
 }
 
 const MASK_BIT: u8 = 0x80;
-/// The 7-bit length that says that 16 bits of length follow.
+/// The 7-bit length that means that a 16-bit length follows.
 const CODE_16: u8 = 126;
-/// The 7-bit length that says that 64 bits of length follow.
+/// The 7-bit length that means that a 64-bit length follows.
 const CODE_64: u8 = 127;
 
-/// What the first byte of a frame says.
+/// The meaning of the first byte of a frame.
 #[derive(Clone, Copy)]
 struct FirstByte {
     fin: bool,
     rsv1: bool,
     opcode: OpCode,
-    /// The largest 7-bit length allowed with it: 125 on control frames.
+    /// The largest 7-bit length allowed: 125 on control frames.
     max_code: u8,
 }
 
-/// What each first byte says; `None` where it is wrong whatever was negotiated.
+/// The meaning of each first byte. `None` if it is invalid whatever was
+/// negotiated.
 static FIRST_BYTES: [Option<FirstByte>; 256] = first_bytes();
 
 #[allow(
@@ -285,7 +286,7 @@ const fn first_bytes() -> [Option<FirstByte>; 256] {
 /// The rules of the first byte where RSV1 is negotiated.
 const fn check_first_byte(byte: u8) -> Result<FirstByte, FrameError> {
     let (fin, rsv1) = (byte & 0x80 != 0, byte & 0x40 != 0);
-    // Section 5.2: RSV2 and RSV3 have no meaning in any extension of ours.
+    // Section 5.2: no supported extension uses RSV2 or RSV3.
     if byte & 0x30 != 0 {
         return Err(FrameError::ReservedBits);
     }
@@ -313,7 +314,7 @@ const fn check_first_byte(byte: u8) -> Result<FirstByte, FrameError> {
     })
 }
 
-/// Fewer than two bytes: the first, if it is there, must be right already.
+/// Handles fewer than two bytes. The first one, if present, must be valid.
 #[cold]
 fn parse_start(bytes: &[u8], rules: HeaderRules) -> Result<Parsed, FrameError> {
     match bytes.first().map(|byte| (*byte, check_first_byte(*byte))) {
@@ -325,7 +326,7 @@ fn parse_start(bytes: &[u8], rules: HeaderRules) -> Result<Parsed, FrameError> {
 
 #[cold]
 fn first_byte_error(byte: u8) -> FrameError {
-    // What is right but for RSV1 was refused because that was not negotiated.
+    // It is valid except for RSV1, so RSV1 was not negotiated.
     check_first_byte(byte)
         .err()
         .unwrap_or(FrameError::ReservedBits)

@@ -20,18 +20,18 @@ use sse2 as ends;
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
 use words as ends;
 
-/// Masks and unmasks a payload (the two are the same) piece by piece.
+/// Masks and unmasks a payload piece by piece. Both are the same operation.
 ///
 /// Byte `i` of a payload is XORed with byte `i mod 4` of the key (RFC 6455
-/// section 5.3); the `Mask` remembers where in the key the next piece starts.
+/// section 5.3). `Mask` keeps the position in the key for the next piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Mask {
-    /// The key, turned so that the lowest byte is the one for the next byte of payload.
+    /// The key, rotated so that its lowest byte is for the next byte of payload.
     key: u32,
 }
 
 impl Mask {
-    /// A mask at the start of a payload.
+    /// Creates a mask for the start of a payload.
     #[inline]
     pub const fn new(key: [u8; 4]) -> Self {
         Self {
@@ -50,12 +50,12 @@ impl Mask {
         }
     }
 
-    /// As [`apply`](Self::apply), and says whether all of `data` is ASCII
-    /// afterwards, which costs next to nothing in the same pass.
+    /// Masks `data`, the next piece of the payload, in place. Returns whether
+    /// all of the result is ASCII, which is nearly free in the same pass.
     ///
-    /// Where it is not, `data` has to be read again to be validated, so give
-    /// pieces that fit a first-level cache; [`apply_text`](Self::apply_text)
-    /// cuts them itself.
+    /// If it is not ASCII, `data` must be read again to be validated, so pass
+    /// pieces that fit a first-level cache. [`apply_text`](Self::apply_text)
+    /// splits the data itself.
     #[inline]
     pub fn apply_ascii(&mut self, data: &mut [u8]) -> bool {
         let key = self.advance(data.len());
@@ -66,8 +66,8 @@ impl Mask {
         }
     }
 
-    /// Masks the next piece of the payload from `src` to `dst`: as many bytes as
-    /// the shorter of the two has. What `dst` has beyond is left as it is.
+    /// Masks the next piece of the payload from `src` to `dst`. Its length is
+    /// that of the shorter slice. The rest of `dst` is not changed.
     #[inline]
     pub fn copy(&mut self, src: &[u8], dst: &mut [u8]) {
         let len = src.len().min(dst.len());
@@ -86,7 +86,7 @@ impl Mask {
     /// # Errors
     ///
     /// [`InvalidUtf8`] if no continuation can make the text valid. Part of
-    /// `data` may be left masked then, as the connection is failed.
+    /// `data` may still be masked then, as the connection is failed.
     #[inline]
     pub fn apply_text(&mut self, data: &mut [u8], utf8: &mut Utf8Check) -> Result<(), InvalidUtf8> {
         if data.len() <= TEXT_PIECE {
@@ -108,7 +108,7 @@ impl Mask {
         utf8.push_seen(piece)
     }
 
-    /// Moves on by `count` bytes and returns the key for the first of them.
+    /// Advances by `count` bytes and returns the key for the first of them.
     #[inline]
     fn advance(&mut self, count: usize) -> u32 {
         let key = self.key;
@@ -117,8 +117,8 @@ impl Mask {
     }
 }
 
-/// A piece of text that stays in the first-level cache between its unmasking and
-/// its validation.
+/// The size of a piece of text that stays in the first-level cache between
+/// unmasking and validation.
 const TEXT_PIECE: usize = 8 * 1024;
 
 // Not inlined, as the code is long.

@@ -6,34 +6,34 @@
 
 use core::fmt;
 
-/// Whether `bytes` are valid UTF-8 as a whole.
+/// Returns whether `bytes` are a complete valid UTF-8 text.
 #[inline]
 pub fn is_utf8(bytes: &[u8]) -> bool {
-    // Of short texts most are ASCII, and the vector code, which copies a last
-    // partial block, is slower there than a test by words.
+    // Most short texts are ASCII. The vector code copies a last partial block
+    // and is slower there than a test by words.
     (bytes.len() <= SHORT && is_ascii(bytes)) || simdutf8::basic::from_utf8(bytes).is_ok()
 }
 
-/// Up to this many bytes a test for ASCII by words comes first.
+/// Up to this length a test for ASCII by words comes first.
 const SHORT: usize = 128;
 
 /// Validates a text that arrives in pieces, which may be cut inside a character
 /// (RFC 6455 section 8.1).
 ///
-/// A mistake is found with the first byte that no valid text can have there,
-/// even if the character is not complete yet.
+/// An error is found at the first byte that no valid text can have there, even
+/// if the character is not complete yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Utf8Check {
-    /// Bytes that the unfinished character still needs, 0 to 3.
+    /// The number of bytes that the incomplete character still needs, 0 to 3.
     missing: u8,
-    /// The least next byte that is allowed in it.
+    /// The smallest next byte that is allowed.
     low: u8,
-    /// The greatest.
+    /// The largest next byte that is allowed.
     high: u8,
 }
 
 impl Utf8Check {
-    /// At the start of a text.
+    /// Creates a validator at the start of a text.
     #[inline]
     pub const fn new() -> Self {
         Self {
@@ -43,12 +43,12 @@ impl Utf8Check {
         }
     }
 
-    /// Takes the next piece of the text.
+    /// Validates the next piece of the text.
     ///
     /// # Errors
     ///
-    /// [`InvalidUtf8`] if no continuation can make the text valid. After it every
-    /// further byte and [`finish`](Self::finish) fail too.
+    /// [`InvalidUtf8`] if no continuation can make the text valid. After it,
+    /// every further byte and [`finish`](Self::finish) fail too.
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
         if self.is_boundary() && bytes.len() <= SHORT && is_ascii(bytes) {
@@ -57,8 +57,7 @@ impl Utf8Check {
         self.push_seen(bytes)
     }
 
-    /// As [`push`](Self::push), for a piece that is known not to be ASCII, or that
-    /// ends a character.
+    /// Validates the next piece, which is known not to be ASCII or to complete a character.
     pub(crate) fn push_seen(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
         let pushed = self.push_any(bytes);
         if pushed.is_err() {
@@ -81,13 +80,13 @@ impl Utf8Check {
         begun.iter().try_for_each(|byte| self.push_byte(*byte))
     }
 
-    /// Whether the text so far ends between two characters.
+    /// Returns whether the text so far ends between two characters.
     #[inline]
     pub const fn is_boundary(&self) -> bool {
         self.missing == 0
     }
 
-    /// The end of the text.
+    /// Ends the text.
     ///
     /// # Errors
     ///
@@ -101,14 +100,15 @@ impl Utf8Check {
         }
     }
 
-    /// Waits for a byte that cannot come.
+    /// A state that waits for an impossible byte.
     const FAILED: Self = Self {
         missing: 1,
         low: 1,
         high: 0,
     };
 
-    /// One byte: the next of the unfinished character, or the first of one.
+    /// Validates one byte, which continues the incomplete character or starts
+    /// one.
     fn push_byte(&mut self, byte: u8) -> Result<(), InvalidUtf8> {
         if self.missing > 0 {
             if byte < self.low || byte > self.high {
@@ -139,8 +139,8 @@ impl Utf8Check {
     }
 }
 
-/// Whether all bytes are ASCII. The last word overlaps the one before, so that no
-/// loop over single bytes is left: that of the standard library shows at 125 bytes.
+/// Returns whether all bytes are ASCII. The last word overlaps the one before, which avoids a loop
+/// over single bytes: the loop of the standard library is measurable at 125 bytes.
 #[inline]
 fn is_ascii(bytes: &[u8]) -> bool {
     let mut seen = 0;
@@ -159,16 +159,16 @@ fn is_ascii(bytes: &[u8]) -> bool {
     seen & 0x8080_8080_8080_8080 == 0
 }
 
-/// Cuts off a character whose end is missing: at most the last three bytes.
+/// Splits off an incomplete last character: at most the last three bytes.
 ///
-/// Only the first byte of the character is looked at; whether the bytes fit
-/// together is left to the validation of each part.
+/// Only the first byte of the character is examined. Each part is validated
+/// later.
 #[inline]
 fn split_unfinished(bytes: &[u8]) -> (&[u8], &[u8]) {
     let last = bytes.iter().rev().take(3).zip(1..);
     for (byte, from_end) in last {
         let size = match byte {
-            // Inside a character: its first byte is further ahead.
+            // Inside a character; its first byte is earlier.
             0x80..=0xbf => continue,
             0x00..=0x7f => 1,
             0xc0..=0xdf => 2,
@@ -183,7 +183,7 @@ fn split_unfinished(bytes: &[u8]) -> (&[u8], &[u8]) {
     (bytes, &[])
 }
 
-/// The text is not UTF-8: the peer's mistake, to be answered with close code 1007.
+/// The text is not UTF-8. The peer's fault; close with code 1007.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct InvalidUtf8;
 

@@ -1,9 +1,8 @@
 //! The block loops of [`words`](super::words) compiled for AVX2, chosen at run time.
 //!
-//! `unsafe` for the calls alone: calling a function that is compiled for a CPU
-//! feature is unsafe, as a CPU without it would meet an illegal instruction. The
-//! functions themselves are safe code. AVX-512 is left alone: the oldest Rust that
-//! we support cannot choose it at run time, and it gained nothing on Zen 4 and a
+//! `unsafe` is needed only for the calls: a function compiled for a CPU feature is an illegal
+//! instruction on a CPU without it. The functions themselves are safe code. AVX-512 is not used:
+//! the oldest supported Rust cannot select it at run time, and it gained nothing on Zen 4 and a
 //! quarter of the time on Zen 5, from 16 KiB on.
 #![allow(
     unsafe_code,
@@ -12,29 +11,29 @@
 
 use super::words;
 
-/// As [`words::long`].
+/// Runs [`words::long`] with AVX2 if the CPU has it.
 #[inline]
 pub(super) fn long<const ASCII: bool>(data: &mut [u8], key: u32) -> bool {
     if std::is_x86_feature_detected!("avx2") {
-        // SAFETY: the CPU has AVX2, which is all that the function asks for.
+        // SAFETY: the CPU has AVX2, the only requirement of the function.
         unsafe { long_avx2::<ASCII>(data, key) }
     } else {
         without::<ASCII>(data, key)
     }
 }
 
-/// As [`words::long_copy`].
+/// Runs [`words::long_copy`] with AVX2 if the CPU has it.
 #[inline]
 pub(super) fn long_copy(src: &[u8], dst: &mut [u8], key: u32) {
     if std::is_x86_feature_detected!("avx2") {
-        // SAFETY: the CPU has AVX2, which is all that the function asks for.
+        // SAFETY: the CPU has AVX2, the only requirement of the function.
         unsafe { long_copy_avx2(src, dst, key) }
     } else {
         copy_without(src, dst, key);
     }
 }
 
-// Apart, so that the way to AVX2 saves no registers for this one.
+// A function of its own, so that the AVX2 path saves no registers for it.
 #[cold]
 #[inline(never)]
 fn without<const ASCII: bool>(data: &mut [u8], key: u32) -> bool {

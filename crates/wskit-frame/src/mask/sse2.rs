@@ -1,9 +1,9 @@
 //! Masking of short pieces in SSE2, which every x86-64 CPU has.
 //!
-//! Without the test for ASCII the compiler makes the same of
+//! Without the test for ASCII the compiler generates the same code from
 //! [`words`](super::words). With it, it falls back to single words and spills
-//! them, which costs a text of 125 bytes two and a half times its masking;
-//! nothing that safe code can be turned into kept it from that.
+//! them: masking a text of 125 bytes then takes two and a half times as long.
+//! No form of safe code avoided that.
 #![allow(
     unsafe_code,
     reason = "SSE2 is part of the target, and addresses come from references"
@@ -16,7 +16,7 @@ use core::arch::x86_64::{
 
 use super::words::{self, turn};
 
-/// As [`words::short`].
+/// Replaces [`words::short`].
 #[inline]
 pub(super) fn short<const ASCII: bool>(data: &mut [u8], key: u32) -> bool {
     match data.len() {
@@ -27,15 +27,15 @@ pub(super) fn short<const ASCII: bool>(data: &mut [u8], key: u32) -> bool {
     }
 }
 
-/// For `N` to `2 * N` bytes, `N` of them `V` vectors: masks the two ends, which
-/// may overlap, and says whether all is ASCII then.
+/// Masks `N` to `2 * N` bytes, where `N` bytes are `V` vectors: the two ends,
+/// which may overlap. Returns whether the result is ASCII.
 #[inline(always)]
 fn ends<const N: usize, const V: usize>(data: &mut [u8], key: u32) -> bool {
     let tail_key = splat(turn(key, data.len()));
     let Some(tail) = data.last_chunk::<N>() else {
         return true;
     };
-    // Taken before the head, which may overlap it, is masked.
+    // Read before the head, which may overlap it, is masked.
     let tail = masked::<N, V>(tail, tail_key);
     let mut seen = zero();
     if let Some(start) = data.first_chunk_mut::<N>() {

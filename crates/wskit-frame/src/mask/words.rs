@@ -1,22 +1,20 @@
-//! Masking by words and blocks: safe code, shaped so that the compiler makes
-//! vector instructions of it.
+//! Masking by words and blocks, in safe code that the compiler vectorizes.
 //!
-//! Nowhere is there a loop over single bytes at the ends. The first and the last
-//! word of a piece are masked as a whole and overlap what lies between them, as
-//! short frames decide most loads and would spend more time in such loops than in
-//! all the rest.
+//! There is no loop over single bytes at the ends. The first and last word of a
+//! piece are masked as a whole and overlap the rest: most loads consist of
+//! short frames, which would spend most of their time in such loops.
 #![allow(
     clippy::arithmetic_side_effects,
     reason = "positions within a slice, and remainders below a constant"
 )]
 
-/// Pieces of fewer bytes are masked where they are, longer ones by a function
-/// that may be compiled for a better CPU.
+/// Shorter pieces are masked inline, longer ones by a function that may be
+/// compiled for a better CPU.
 pub(super) const LONG: usize = TAIL;
 
-/// Masks `data`, of at most 128 bytes, in place, by its two ends. The first byte
-/// takes the lowest byte of `key`. If `ASCII`, returns whether all of it is ASCII
-/// afterwards, otherwise nothing of meaning.
+/// Masks `data`, of at most 128 bytes, in place, by its two ends. The first
+/// byte uses the lowest byte of `key`. If `ASCII`, returns whether the result
+/// is ASCII; otherwise the returned value has no meaning.
 #[inline]
 pub(super) fn short<const ASCII: bool>(data: &mut [u8], key: u32) -> bool {
     match data.len() {
@@ -36,7 +34,7 @@ pub(super) fn short<const ASCII: bool>(data: &mut [u8], key: u32) -> bool {
     }
 }
 
-/// Masks `src`, of at most 128 bytes, to `dst`, which is as long.
+/// Masks `src`, of at most 128 bytes, to `dst` of the same length.
 #[inline]
 pub(super) fn short_copy(src: &[u8], dst: &mut [u8], key: u32) {
     match src.len() {
@@ -53,14 +51,14 @@ pub(super) fn short_copy(src: &[u8], dst: &mut [u8], key: u32) {
     }
 }
 
-/// As [`short`], for `N` to `2 * N` bytes; `N` bytes are `W` words.
+/// Masks `N` to `2 * N` bytes in place; `N` bytes are `W` words.
 #[inline(always)]
 fn ends<const N: usize, const W: usize, const ASCII: bool>(data: &mut [u8], key: u32) -> bool {
     let tail_key = key_word(turn(key, data.len()));
     let Some(tail) = data.last_chunk::<N>() else {
         return true;
     };
-    // Taken before the head, which may overlap it, is masked.
+    // Read before the head, which may overlap it, is masked.
     let tail = xor::<N, W>(tail, tail_key);
     let mut seen = tail;
     if let Some(start) = data.first_chunk_mut::<N>() {
@@ -74,7 +72,7 @@ fn ends<const N: usize, const W: usize, const ASCII: bool>(data: &mut [u8], key:
     !ASCII || is_ascii(seen)
 }
 
-/// As [`short_copy`], for `N` to `2 * N` bytes; `N` bytes are `W` words.
+/// Masks `N` to `2 * N` bytes to `dst`; `N` bytes are `W` words.
 #[inline(always)]
 fn ends_copy<const N: usize, const W: usize>(src: &[u8], dst: &mut [u8], key: u32) {
     if let (Some(head), Some(start)) = (src.first_chunk::<N>(), dst.first_chunk_mut::<N>()) {
@@ -85,7 +83,7 @@ fn ends_copy<const N: usize, const W: usize>(src: &[u8], dst: &mut [u8], key: u3
     }
 }
 
-/// As [`short`], for 4 to 8 bytes.
+/// Masks 4 to 8 bytes in place.
 #[inline(always)]
 fn ends_4<const ASCII: bool>(data: &mut [u8], key: u32) -> bool {
     let (Some(head), Some(tail)) = (data.first_chunk(), data.last_chunk()) else {
@@ -102,7 +100,7 @@ fn ends_4<const ASCII: bool>(data: &mut [u8], key: u32) -> bool {
     !ASCII || is_ascii([u64::from(head | tail)])
 }
 
-/// As [`short_copy`], for 4 to 8 bytes.
+/// Masks 4 to 8 bytes to `dst`.
 #[inline(always)]
 fn ends_copy_4(src: &[u8], dst: &mut [u8], key: u32) {
     if let (Some(head), Some(start)) = (src.first_chunk(), dst.first_chunk_mut()) {
@@ -113,18 +111,18 @@ fn ends_copy_4(src: &[u8], dst: &mut [u8], key: u32) {
     }
 }
 
-/// As [`short`] for any length: by words from an address that is a multiple of
-/// 32 on, as a store across two cache lines costs two.
+/// Masks any length in place, by words from an address that is a multiple of
+/// 32: a store across two cache lines costs two stores.
 ///
-/// The loop is over single words and flat, which becomes plain vector loads and
-/// stores. Of a loop over blocks with one over their words in it, AVX-512 targets
-/// made gathers and scatters, ten times slower than memory.
+/// The loop is flat, over single words, and becomes vector loads and stores.
+/// AVX-512 targets compiled a loop over blocks with an inner loop to gathers
+/// and scatters, ten times slower than memory.
 #[inline(always)]
 pub(super) fn long<const ASCII: bool>(data: &mut [u8], key: u32) -> bool {
     let (Some(head), Some(tail)) = (data.first_chunk(), data.last_chunk()) else {
         return short::<ASCII>(data, key);
     };
-    // Taken before the loop masks parts of them.
+    // Read before the loop masks parts of them.
     let head = xor::<HEAD, 4>(head, key_word(key));
     let tail = xor::<TAIL, 16>(tail, key_word(turn(key, data.len())));
     let skip = to_aligned(data);
@@ -148,10 +146,10 @@ pub(super) fn long<const ASCII: bool>(data: &mut [u8], key: u32) -> bool {
     !ASCII || (is_ascii([seen]) & is_ascii(head) & is_ascii(tail))
 }
 
-/// As [`short_copy`] for any length, aligned in `dst`; see [`long`].
+/// Masks any length to `dst`, with aligned stores; see [`long`].
 #[inline(always)]
 pub(super) fn long_copy(src: &[u8], dst: &mut [u8], key: u32) {
-    // Says to the compiler that both are of the same length.
+    // Tells the compiler that both have the same length.
     let Some(dst) = dst.get_mut(..src.len()) else {
         return;
     };
@@ -163,7 +161,8 @@ pub(super) fn long_copy(src: &[u8], dst: &mut [u8], key: u32) {
     }
     let skip = to_aligned(dst);
     let size = body_size(src.len(), skip);
-    // Cut in two steps, so that the compiler sees that both have `size` bytes.
+    // Split in two steps, so that the compiler knows that both have `size`
+    // bytes.
     let body = src.get(skip..).and_then(|src| src.get(..size));
     let room = dst.get_mut(skip..).and_then(|dst| dst.get_mut(..size));
     if let (Some(src), Some(dst)) = (body, room) {
@@ -179,32 +178,35 @@ pub(super) fn long_copy(src: &[u8], dst: &mut [u8], key: u32) {
     }
 }
 
-/// Bytes that are masked apart at the start, up to the first aligned address.
+/// The number of bytes masked separately at the start, up to the first aligned
+/// address.
 const HEAD: usize = 32;
 
-/// Bytes that are masked apart at the end: what one round of the loop takes where
-/// the compiler unrolls it most, so that it leaves no words over.
+/// The number of bytes masked separately at the end: those of one iteration of
+/// the loop as unrolled most by the compiler, so that no words are left over.
 const TAIL: usize = 128;
 
-/// The bytes for the loop: whole rounds of it. What is left is part of the tail.
+/// The bytes for the loop, a whole number of iterations. The rest is part of
+/// the tail.
 #[inline(always)]
 fn body_size(len: usize, skip: usize) -> usize {
     len.saturating_sub(skip) / TAIL * TAIL
 }
 
-/// The key for the byte `count` bytes on.
+/// Returns the key for the byte `count` bytes later.
 #[inline(always)]
 pub(super) fn turn(key: u32, count: usize) -> u32 {
     key.rotate_right(8 * (count % 4) as u32)
 }
 
-/// The key twice, as words are read from memory.
+/// Returns the key twice, in the byte order of words in memory.
 #[inline(always)]
 fn key_word(key: u32) -> u64 {
     u64::from_ne_bytes((u64::from(key) << 32 | u64::from(key)).to_le_bytes())
 }
 
-/// Bytes to the first address after the start that is a multiple of 32: 1 to 32.
+/// Returns the number of bytes to the next address that is a multiple of 32: 1
+/// to 32.
 #[inline(always)]
 fn to_aligned(data: &[u8]) -> usize {
     HEAD - data.as_ptr().addr() % HEAD
