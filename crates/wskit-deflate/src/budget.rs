@@ -1,28 +1,27 @@
-//! A bound on the state of messages that are half-way.
+//! A limit on the state of incomplete messages.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
-/// A bound on the bytes of compression state that messages half-way hold.
+/// A limit on the compression state of incomplete messages, in bytes.
 ///
-/// A stream is lent to a connection for the time of one message. A message that
-/// arrives or leaves at once never counts; one that stops half-way (the network
-/// stalls, or an attacker sends half of it on many connections) keeps its stream,
-/// about 46 KiB for a message received and up to 371 KiB for one sent, and that is
-/// counted here. When the budget is spent,
+/// A connection borrows a stream for the time of one message. A message that arrives or leaves at
+/// once never counts. A message that stops half-way (the network stalls, or an attacker sends half
+/// of it on many connections) keeps its stream: about 46 KiB for a received message and up to 371
+/// KiB for a sent one, which is counted here. When the budget is spent,
 ///
-/// - a message received that would have to wait for its peer fails with
-///   [`DecompressError::BudgetSpent`](crate::DecompressError::BudgetSpent); one that
-///   waits only for its caller to give room goes on,
-/// - [`Compressor::begin`](crate::Compressor::begin) says that the message should
-///   be sent uncompressed.
+/// - a received message that would have to wait for its peer fails with
+///   [`DecompressError::BudgetSpent`](crate::DecompressError::BudgetSpent); one that only waits for
+///   room from the caller continues,
+/// - [`Compressor::begin`](crate::Compressor::begin) returns that the message
+///   should be sent uncompressed.
 ///
-/// Clones share one count. The bound is kept for messages received and for
-/// streamed messages; a whole message that is being sent checks it once, before
-/// it begins, and may go past it by its own stream.
+/// Clones share one count. The limit applies to received and to streamed
+/// messages. A whole message that is being sent checks it once before it
+/// starts, and may exceed it by its own stream.
 ///
-/// Dedicated streams ([`Config::dedicated`](crate::Config::dedicated)) belong to
-/// their connection and are not counted.
+/// Dedicated streams ([`Config::dedicated`](crate::Config::dedicated)) belong
+/// to their connection and do not count.
 #[derive(Debug, Clone)]
 pub struct Budget {
     shared: Arc<Shared>,
@@ -35,7 +34,7 @@ struct Shared {
 }
 
 impl Budget {
-    /// A budget of its own, in bytes.
+    /// Creates a separate budget, in bytes.
     pub fn new(limit: usize) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -45,30 +44,30 @@ impl Budget {
         }
     }
 
-    /// The budget of the process, which every [`Config`](crate::Config) has
-    /// unless it is given another: 256 MiB at first, enough for some 5,700
-    /// messages received that are half-way at one time.
+    /// Returns the budget of the process, which every [`Config`](crate::Config)
+    /// uses by default. It is 256 MiB at first, enough for some 5,700
+    /// incomplete received messages at one time.
     pub fn process() -> &'static Self {
         static PROCESS: LazyLock<Budget> = LazyLock::new(|| Budget::new(256 << 20));
         &PROCESS
     }
 
-    /// The bound in bytes.
+    /// Returns the limit in bytes.
     pub fn limit(&self) -> usize {
         self.shared.limit.load(Ordering::Relaxed)
     }
 
-    /// Sets another bound. What is in use already stays in use.
+    /// Sets the limit. Memory already in use stays in use.
     pub fn set_limit(&self, bytes: usize) {
         self.shared.limit.store(bytes, Ordering::Relaxed);
     }
 
-    /// Bytes in use by messages half-way.
+    /// Returns the bytes in use by incomplete messages.
     pub fn used(&self) -> usize {
         self.shared.used.load(Ordering::Relaxed)
     }
 
-    /// Whether `bytes` more would fit at this moment.
+    /// Returns whether `bytes` more would fit now.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
         self.used().saturating_add(bytes) <= self.limit()
     }
@@ -79,12 +78,12 @@ impl Budget {
         (!self.is_overdrawn()).then_some(charge)
     }
 
-    /// Whether more is in use than there may be.
+    /// Returns whether more than the limit is in use.
     pub(crate) fn is_overdrawn(&self) -> bool {
         self.used() > self.limit()
     }
 
-    /// Takes `bytes` whether they fit or not.
+    /// Takes `bytes` even if they do not fit.
     pub(crate) fn charge(&self, bytes: usize) -> Charge {
         self.shared.used.fetch_add(bytes, Ordering::Relaxed);
         Charge {
@@ -94,7 +93,7 @@ impl Budget {
     }
 }
 
-/// Bytes taken from a budget, given back when dropped.
+/// Bytes taken from a budget, returned on drop.
 #[derive(Debug)]
 pub(crate) struct Charge {
     shared: Arc<Shared>,

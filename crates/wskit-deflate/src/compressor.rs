@@ -1,4 +1,4 @@
-//! Plain messages in, compressed ones out (RFC 7692 §7.2.1).
+//! The compressor of messages (RFC 7692 §7.2.1).
 
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,9 +14,9 @@ use crate::progress::Progress;
 
 /// Compresses the messages that one endpoint sends on one connection.
 ///
-/// Between messages it holds the history only (see
-/// [`Config::deflate_history`]), and nothing at all before the first message. For
-/// the time of a message it borrows a stream from its thread.
+/// Between messages it holds only the history (see
+/// [`Config::deflate_history`]), and nothing before the first message. During a
+/// message it borrows a stream from its thread.
 #[derive(Debug)]
 pub struct Compressor {
     level: u8,
@@ -28,18 +28,18 @@ pub struct Compressor {
     threshold: u32,
     history: History,
     stream: Option<Box<Deflater>>,
-    /// Tells the streams that it has used from those that others have.
+    /// Identifies the streams that this compressor has used.
     id: NonZeroU64,
     charge: Option<Charge>,
     budget: Budget,
 }
 
 impl Compressor {
-    /// A compressor for what was agreed for this endpoint's messages
+    /// Creates a compressor for the agreed window of this endpoint's messages
     /// ([`Params::outgoing`](crate::Params::outgoing)). Allocates nothing yet.
     ///
-    /// A window of 8 bits counts as 9; the negotiation of this crate never agrees
-    /// to one.
+    /// A window of 8 bits counts as 9. The negotiation of this crate never
+    /// agrees to 8.
     pub fn new(agreed: Window, config: &Config) -> Self {
         let window_bits = agreed.bits.clamp(9, 15);
         let takeover =
@@ -64,14 +64,14 @@ impl Compressor {
         }
     }
 
-    /// Whether to compress the message that comes next. `len` is its length in
-    /// bytes, or `None` for one that is streamed.
+    /// Returns whether to compress the next message. `len` is its length in
+    /// bytes, or `None` for a streamed message.
     ///
-    /// `false` says to send it uncompressed, without RSV1 and without calling
+    /// If `false`, send it uncompressed, without RSV1 and without calling
     /// [`compress`](Self::compress): it is shorter than the threshold, or the
-    /// [`Budget`] is spent. After `true` its bytes go to `compress`.
+    /// [`Budget`] is spent. If `true`, pass its bytes to `compress`.
     ///
-    /// Calling it is optional; `compress` alone compresses everything.
+    /// Calling it is optional: `compress` alone compresses every message.
     #[must_use]
     pub fn begin(&mut self, len: Option<usize>) -> bool {
         if self.begun {
@@ -85,7 +85,8 @@ impl Compressor {
         }
         let size = Deflate::size(self.window_bits);
         if len.is_some() {
-            // It leaves in one go, as a rule: look, do not take.
+            // A whole message usually leaves at once: check the budget without
+            // taking from it.
             return self.budget.has_room(size);
         }
         if self.charge.is_none() {
@@ -94,17 +95,17 @@ impl Compressor {
         self.charge.is_some()
     }
 
-    /// Compresses a piece of a message into `out`, as far as there is room.
+    /// Compresses a piece of a message into `out` until the input or the room
+    /// ends.
     ///
-    /// `end` says that `input` reaches the end of the message. When such a call is
-    /// [`done`](Progress::done), the payload is complete, without the trailing
-    /// 00 00 FF FF (RFC 7692 §7.2.1), and the next call begins the next message.
-    /// Until then call again with the input that is left and more room. An empty
-    /// message is one byte, 00.
+    /// `end` says that `input` is the rest of the message. When such a call is
+    /// [`done`](Progress::done), the payload is complete, without the trailing 00 00 FF FF (RFC
+    /// 7692 §7.2.1), and the next call begins the next message. Until then call again with the
+    /// remaining input and more room. An empty message is one byte, 00.
     ///
-    /// Pieces may be of any size, in and out. Without `end`, up to a window of
-    /// input waits inside for more. A call that neither consumes nor produces nor
-    /// is done happens only if `out` is empty.
+    /// Pieces of input and output may have any size. Without `end`, up to a
+    /// window of input is buffered. Unless `out` is empty, every call consumes,
+    /// produces or is done.
     pub fn compress(&mut self, input: &[u8], end: bool, out: &mut [u8]) -> Progress {
         if !self.begun && input.is_empty() && !end {
             return Progress {
@@ -136,16 +137,16 @@ impl Compressor {
         progress
     }
 
-    /// Takes note of a message that was compressed elsewhere
-    /// ([`compress_prepared`](crate::compress_prepared)) and is sent between this
-    /// compressor's messages: `plain` is its plain text.
+    /// Records a message that was compressed by
+    /// [`compress_prepared`](crate::compress_prepared) and is sent between
+    /// messages of this compressor. `plain` is its uncompressed text.
     ///
-    /// It is a must, as later messages refer back by distance, across that one.
-    /// Messages sent uncompressed are not noted: they do not enter the window
-    /// (RFC 7692 §7.2.1).
+    /// This call is required, as later messages refer back by distance, across
+    /// the prepared one. Messages sent uncompressed are not recorded: they do
+    /// not enter the window (RFC 7692 §7.2.1).
     ///
-    /// Call it between messages. In the midst of one, when no other message can be
-    /// sent anyway (RFC 6455 §5.4), it does nothing.
+    /// Call it between messages. During a message, when no other message can be sent anyway (RFC
+    /// 6455 §5.4), it does nothing.
     pub fn note_prepared(&mut self, plain: &[u8]) {
         debug_assert!(!self.begun, "messages do not interleave");
         if self.begun {
@@ -155,7 +156,7 @@ impl Compressor {
             self.history.push(plain);
             return;
         }
-        // An engine that does not take it starts anew: an empty window is always right.
+        // If the engine does not accept it, start over: an empty window is always valid.
         if let Some(stream) = self.stream.as_mut() {
             if stream.prime(plain).is_err() {
                 self.stream = None;
@@ -166,19 +167,19 @@ impl Compressor {
         }
     }
 
-    /// What messages may refer back to, in bits; a message prepared with a window
-    /// of at most this size can be sent on this connection.
+    /// Returns the window in bits. A message prepared with a window of at most
+    /// this size can be sent on this connection.
     pub fn window_bits(&self) -> u8 {
         self.window_bits
     }
 
-    /// How hard it tries, 1 to 9.
+    /// Returns the compression level, 1 to 9.
     pub fn level(&self) -> u8 {
         self.level
     }
 
-    /// Bytes allocated for this connection now: history, a dedicated stream, and
-    /// the stream of a message that is half-way.
+    /// Returns the bytes currently allocated for this connection: history, a
+    /// dedicated stream, and the stream of an incomplete message.
     pub fn buffer_bytes(&self) -> usize {
         let stream = self.stream.as_ref().map_or(0, |_| {
             Deflate::size(self.window_bits).saturating_add(size_of::<Deflater>())
@@ -186,7 +187,7 @@ impl Compressor {
         self.history.buffer_bytes().saturating_add(stream)
     }
 
-    /// A stream that stands where this connection stands.
+    /// Returns a stream in the state of this connection.
     fn primed(&self) -> Box<Deflater> {
         if self.dedicated {
             return Box::new(Deflater::new(self.level, self.window_bits));
@@ -194,7 +195,7 @@ impl Compressor {
         let mut stream = pool::take_deflater(self.level, self.window_bits, Some(self.id));
         let (first, second) = self.history.parts();
         if first.is_empty() && second.is_empty() {
-            // The memory behind this message stays what others made it.
+            // The memory after this message is left as others used it.
             stream.disown();
             return stream;
         }
@@ -206,14 +207,14 @@ impl Compressor {
             .and_then(|()| stream.prime(second))
             .is_err()
         {
-            // Unreachable for a new stream. An empty window is always right.
+            // Unreachable for a new stream. An empty window is always valid.
             stream.reset();
         }
         stream
     }
 }
 
-/// A number that no other compressor of this process has.
+/// Returns a number that no other compressor of this process has.
 fn next_id() -> NonZeroU64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NonZeroU64::new(NEXT.fetch_add(1, Ordering::Relaxed)).unwrap_or(NonZeroU64::MAX)

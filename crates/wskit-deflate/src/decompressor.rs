@@ -1,4 +1,4 @@
-//! Compressed messages in, plain ones out (RFC 7692 §7.2.2).
+//! The decompressor of messages (RFC 7692 §7.2.2).
 
 use crate::budget::{Budget, Charge};
 use crate::config::Config;
@@ -12,18 +12,17 @@ use crate::progress::Progress;
 
 /// Decompresses the messages that one endpoint receives on one connection.
 ///
-/// Between messages it holds the history only: as much as the peer may refer
-/// back to, so the agreed window at most, and nothing before the first message.
-/// For the time of a message it borrows a stream from its thread.
+/// Between messages it holds only the history: as much as the peer may refer
+/// back to, at most the agreed window, and nothing before the first message.
+/// During a message it borrows a stream from its thread.
 ///
-/// Output is bounded while it is produced: never a byte more than the caller
-/// gives room for, whatever the input would expand to. To limit the size of a
-/// message, give no more room than is left of the limit, plus one byte to see
-/// that there is more.
+/// Output never exceeds the room given by the caller, whatever the input would
+/// expand to. To limit the size of a message, give no more room than is left of
+/// the limit plus one byte, which shows that there is more.
 ///
-/// References further back than the agreed window are errors when they reach
-/// before the message; inside the message the engine follows them up to 32 KiB.
-/// Either way nothing is read but this connection's own plain text.
+/// References beyond the agreed window are errors if they reach before the
+/// message. Inside the message the engine follows them up to 32 KiB. Either way
+/// only this connection's own text is read.
 #[derive(Debug)]
 pub struct Decompressor {
     /// Keeps its stream between messages. Only with context takeover.
@@ -40,7 +39,7 @@ pub struct Decompressor {
 }
 
 impl Decompressor {
-    /// A decompressor for what was agreed for the peer's messages
+    /// Creates a decompressor for the agreed window of the peer's messages
     /// ([`Params::incoming`](crate::Params::incoming)). Allocates nothing yet.
     pub fn new(agreed: Window, config: &Config) -> Self {
         let takeover = !agreed.no_context_takeover;
@@ -62,23 +61,24 @@ impl Decompressor {
         }
     }
 
-    /// Decompresses a piece of a message into `out`, as far as there is room.
+    /// Decompresses a piece of a message into `out` until the input or the room
+    /// ends.
     ///
-    /// `end` says that `input` reaches the end of the message; the 00 00 FF FF of
+    /// `end` says that `input` is the rest of the message; the 00 00 FF FF of
     /// RFC 7692 §7.2.2 is added here. When such a call is
-    /// [`done`](Progress::done), the message is complete and the next call begins
-    /// the next one. Until then call again with the input that is left and more
-    /// room.
+    /// [`done`](Progress::done), the message is complete and the next call
+    /// begins the next one. Until then call again with the remaining input and
+    /// more room.
     ///
-    /// Pieces may be of any size, in and out. A call that neither consumes nor
-    /// produces nor is done happens only if `out` is empty. Work is bounded by
-    /// the bytes of input and output, and the history once a message.
+    /// Pieces of input and output may have any size. Unless `out` is empty,
+    /// every call consumes, produces or is done. Work is bounded by the bytes
+    /// of input and output, and by the history once per message.
     ///
-    /// Blocks may be final: what follows one is a new DEFLATE stream with an empty
-    /// window (§7.2.3.4), and nothing has to follow. A payload of no bytes at all
-    /// is an empty message, though §7.2.3.6 wants a single 00: some peers send it.
+    /// Blocks may be final: a new DEFLATE stream with an empty window may follow (§7.2.3.4). A
+    /// payload of no bytes is an empty message, although §7.2.3.6 requires a single 00, because
+    /// some peers send it.
     ///
-    /// After an error every call gives the same error.
+    /// After an error every call returns the same error.
     pub fn decompress(
         &mut self,
         input: &[u8],
@@ -100,8 +100,8 @@ impl Decompressor {
         }
     }
 
-    /// Bytes allocated for this connection now: history, a dedicated stream, and
-    /// the stream of a message that is half-way.
+    /// Returns the bytes currently allocated for this connection: history, a
+    /// dedicated stream, and the stream of an incomplete message.
     pub fn buffer_bytes(&self) -> usize {
         let stream = self
             .stream
@@ -110,8 +110,8 @@ impl Decompressor {
         self.history.buffer_bytes().saturating_add(stream)
     }
 
-    /// Bytes of plain text that the stream of the next message is primed with: work beside that of its
-    /// own bytes.
+    /// Returns the bytes of text that the stream of the next message is primed with: work in
+    /// addition to that for its own bytes.
     pub fn primes(&self) -> usize {
         let (first, second) = self.history.parts();
         first.len().saturating_add(second.len())
@@ -150,7 +150,7 @@ impl Decompressor {
         if !self.dedicated {
             let charge = || self.budget.charge(Inflate::size());
             self.charge.get_or_insert_with(charge);
-            // The caller, who gives the room, goes on at once; the peer may never do.
+            // The caller gives more room at once; the peer may never continue.
             if progress.done && !self.admitted {
                 if self.budget.is_overdrawn() {
                     return Err(DecompressError::BudgetSpent);
@@ -162,7 +162,7 @@ impl Decompressor {
         Ok(progress)
     }
 
-    /// A stream that stands where this connection stands.
+    /// Returns a stream in the state of this connection.
     fn primed(&self) -> Result<Box<Inflater>, DecompressError> {
         if self.dedicated {
             return Ok(Box::new(Inflater::new()));

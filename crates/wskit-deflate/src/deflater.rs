@@ -10,26 +10,27 @@ use std::num::NonZeroU64;
 use crate::engine::{Broken, Deflate};
 use crate::progress::Progress;
 
-/// A stream and what one message needs beside it: lent by the pool, or a
-/// connection's own.
+/// A stream and the state of one message. Borrowed from the pool, or owned by a
+/// connection.
 pub(crate) struct Deflater {
     engine: Deflate,
     level: u8,
     window_bits: u8,
-    /// Input of this message has been given to the engine.
+    /// The engine has received input of this message.
     fed: bool,
-    /// The engine's output filled the room it was given: there may be more.
+    /// The engine filled its output: there may be more.
     more: bool,
-    /// The marker is off: only `stage` is left of this message.
+    /// The marker is removed; only `stage` is left of this message.
     flushed: bool,
-    /// Output that waits: up to four bytes that may be the marker, and what did
-    /// not fit.
+    /// Output that waits: up to four bytes that may be the marker, and bytes
+    /// that did not fit.
     stage: [u8; STAGE],
     from: u8,
     to: u8,
-    /// Who made the window's memory blank, as far as that history may reach, and has used it alone since.
+    /// The compressor that blanked the window's memory as far as its history may reach, and has
+    /// been its only user since.
     owner: Option<NonZeroU64>,
-    /// Bytes that have gone into the window since it was empty.
+    /// The number of bytes written to the window since it was empty.
     written: usize,
 }
 
@@ -54,10 +55,10 @@ impl Deflater {
         self.level == level && self.window_bits == window_bits
     }
 
-    /// Back to an empty window, between two messages.
+    /// Resets to an empty window, between two messages.
     pub(crate) fn reset(&mut self) {
-        // The engine has two windows of memory, and moves the upper one down when that is full, with
-        // what others have left there.
+        // The engine has two windows of memory and moves the upper one down when it is full,
+        // including bytes that others left there.
         if self.written + MARGIN >= 2 << self.window_bits {
             self.owner = None;
         }
@@ -65,23 +66,23 @@ impl Deflater {
         self.engine.reset();
     }
 
-    /// Whether this owner made the window's memory blank, and nobody else has used it since.
+    /// Returns whether this owner blanked the window's memory and has been its only user since.
     pub(crate) fn is_of(&self, owner: NonZeroU64) -> bool {
         self.owner == Some(owner)
     }
 
-    /// From now on nobody's: what others put into the window is not looked for.
+    /// Removes the owner: the window's memory may hold bytes of others.
     pub(crate) fn disown(&mut self) {
         self.owner = None;
     }
 
-    /// An empty window again, of which the first `len` bytes, the longest history of this owner, and some
-    /// behind are blank in memory, too.
+    /// Resets to an empty window, and blanks the memory of its first `len` bytes (the longest
+    /// history of this owner) and a margin.
     ///
-    /// The engine looks at bytes behind what it is primed with, and at links between places that it has not
-    /// made itself. If it finds another connection's there, the length of what it makes tells something of
-    /// them, to whoever sees that. Zeros, compressed to nothing that anybody reads, are the cheapest way to get
-    /// at that memory: with the reset 1.7 us.
+    /// The engine reads bytes after those it was primed with, and links between positions that it
+    /// has not set itself. If they belong to another connection, the length of the output reveals
+    /// something about them. The cheapest way to overwrite that memory is to compress zeros and
+    /// discard the result: 1.7 us with the reset.
     pub(crate) fn blank(&mut self, owner: NonZeroU64, len: usize) {
         let mut left = len + BEHIND;
         let mut out = [0; 512];
@@ -89,7 +90,7 @@ impl Deflater {
             let zeros = ZEROS.get(..left.min(ZEROS.len())).unwrap_or_default();
             let progress = self.push(zeros, zeros.len() == left, &mut out);
             left -= progress.consumed;
-            // No progress at all is unreachable, as the contract has it; it must not spin.
+            // Unreachable by the contract, but it must not loop forever.
             if (progress.done && left == 0) || progress == Progress::default() {
                 break;
             }
@@ -98,7 +99,7 @@ impl Deflater {
         self.owner = Some(owner);
     }
 
-    /// Appends plain text to the window, between two messages.
+    /// Appends uncompressed text to the window, between two messages.
     pub(crate) fn prime(&mut self, plain: &[u8]) -> Result<(), Broken> {
         let most = 1_usize << self.window_bits;
         let tail = plain
@@ -112,8 +113,9 @@ impl Deflater {
         }
     }
 
-    /// The contract of [`Compressor::compress`](crate::Compressor::compress).
-    /// Stands at the next message after a call with `end` that is done.
+    /// Compresses by the contract of
+    /// [`Compressor::compress`](crate::Compressor::compress). A call with `end`
+    /// that is done leaves the stream at the next message.
     pub(crate) fn push(&mut self, input: &[u8], end: bool, out: &mut [u8]) -> Progress {
         let mut rest = input;
         let mut produced = 0;
@@ -130,7 +132,7 @@ impl Deflater {
                 break true;
             }
             if rest.is_empty() && end && !self.fed {
-                // §7.2.3.6: nothing compresses to one empty block, of which the first byte stays.
+                // §7.2.3.6: an empty message is one empty block, of which the first byte stays.
                 self.put(&[0]);
                 self.flushed = true;
                 continue;
@@ -141,8 +143,8 @@ impl Deflater {
             } else {
                 self.run_staged(rest, end)
             };
-            // Unreachable: a compressor accepts whatever it is given. It would show as a call
-            // without progress.
+            // Unreachable, as a compressor accepts any input. It would show as a call without
+            // progress.
             let Ok((consumed, ready)) = step else {
                 break false;
             };
@@ -158,8 +160,8 @@ impl Deflater {
         }
     }
 
-    /// Compresses into `out`, after the bytes held back, and holds back its last
-    /// four. Returns bytes consumed and bytes of `out` that are ready.
+    /// Compresses into `out` after the retained bytes, and retains its last
+    /// four. Returns the bytes consumed and the bytes of `out` that are ready.
     fn run_direct(
         &mut self,
         input: &[u8],
@@ -178,7 +180,7 @@ impl Deflater {
         Ok((consumed, ready))
     }
 
-    /// The same into the stage, when the caller has little room.
+    /// Compresses into the stage, if the caller has little room.
     fn run_staged(&mut self, input: &[u8], end: bool) -> Result<(usize, usize), Broken> {
         let held = self.staged();
         let mut stage = [0; STAGE];
@@ -191,8 +193,9 @@ impl Deflater {
         Ok((consumed, 0))
     }
 
-    /// One call of the engine, behind `held` bytes of `out`. Returns bytes
-    /// consumed and bytes of `out` in use, without the marker if it was the last.
+    /// Calls the engine once, after `held` bytes of `out`. Returns the bytes
+    /// consumed and the bytes of `out` in use, without the marker after the
+    /// last call.
     fn run(
         &mut self,
         input: &[u8],
@@ -205,13 +208,13 @@ impl Deflater {
         self.fed |= step.consumed > 0;
         self.more = step.produced == room.len();
         let total = held + step.produced;
-        // §7.2.1: the message ends on an empty stored block, of which 00 00 FF FF is taken off.
+        // §7.2.1: the message ends with an empty stored block, of which 00 00 FF FF is removed.
         self.flushed = end && !self.more && step.consumed == input.len();
         let marker = if self.flushed { MARKER } else { 0 };
         Ok((step.consumed, total.saturating_sub(marker)))
     }
 
-    /// Hands out staged bytes that are certainly not the marker.
+    /// Outputs staged bytes that are certainly not the marker.
     fn unstage(&mut self, out: &mut [u8]) -> usize {
         let count = (self.staged() - self.held_back()).min(out.len());
         let from = usize::from(self.from);
@@ -247,7 +250,7 @@ impl Deflater {
     }
 }
 
-/// Without the bytes that wait.
+/// Does not show the bytes that wait.
 impl fmt::Debug for Deflater {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Deflater")
@@ -257,17 +260,17 @@ impl fmt::Debug for Deflater {
     }
 }
 
-/// So many bytes behind a primed history may be looked at: one when it is primed, and one or two more when
-/// the first piece of a message has no more than that.
+/// How many bytes after a primed history the engine may read: one when it is primed, and one or two
+/// more if the first piece of a message is no longer than that.
 const BEHIND: usize = 3;
 
 /// The engine moves its memory once less than this is left.
 const MARGIN: usize = 262;
 
-/// What memory is made blank with.
+/// The bytes that overwrite memory.
 static ZEROS: [u8; 4 << 10] = [0; 4 << 10];
 
-/// Length of 00 00 FF FF.
+/// The length of 00 00 FF FF.
 const MARKER: usize = 4;
 
 /// Room for the marker and for what the engine needs to end a flush at once.

@@ -1,9 +1,9 @@
 //! The DEFLATE engine, zlib-rs. No other file names it.
 //!
-//! What the rest of the crate relies on, and what another engine would have to
-//! give: raw streams with windows of 9 to 15 bits, a sync flush that ends in
-//! 00 00 FF FF, a preset dictionary for raw streams at any point between
-//! messages, and inflating that can stop at the end of a block.
+//! The rest of the crate relies on the following, which another engine would
+//! have to provide: raw streams with windows of 9 to 15 bits, a sync flush that
+//! ends in 00 00 FF FF, a preset dictionary for raw streams at any point
+//! between messages, and inflating that can stop at the end of a block.
 #![allow(
     clippy::arithmetic_side_effects,
     reason = "the counters only grow, and the sizes are those of windows of at most 15 bits"
@@ -13,16 +13,17 @@ use std::fmt;
 
 use zlib_rs::{DeflateConfig, DeflateFlush, InflateFlush, Status};
 
-/// How far one call of an engine came.
+/// The result of one call of an engine.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     pub(crate) consumed: usize,
     pub(crate) produced: usize,
-    /// A block with the final bit has ended: nothing goes on before a reset.
+    /// A block with the final bit has ended. The stream needs a reset to
+    /// continue.
     pub(crate) ended: bool,
 }
 
-/// The engine cannot go on.
+/// The engine cannot continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Broken;
 
@@ -30,8 +31,8 @@ pub(crate) struct Broken;
 pub(crate) struct Deflate(zlib_rs::Deflate);
 
 impl Deflate {
-    /// Level 1 to 9, window 9 to 15 bits: raw streams of 8 bits are refused by
-    /// zlib and its kin.
+    /// Creates a stream with level 1 to 9 and a window of 9 to 15 bits. zlib
+    /// and its derivatives refuse raw streams of 8 bits.
     pub(crate) fn new(level: u8, window_bits: u8) -> Self {
         let bits = window_bits.clamp(9, 15);
         Self(zlib_rs::Deflate::new_with_config(DeflateConfig {
@@ -42,9 +43,9 @@ impl Deflate {
         }))
     }
 
-    /// Compresses; with `flush` also ends on a byte boundary with an empty stored
-    /// block, which is complete when `out` is not full afterwards. `out` has to
-    /// have room for more than 6 bytes then, or that block is repeated.
+    /// Compresses. With `flush` it also ends on a byte boundary with an empty
+    /// stored block, which is complete if `out` is not full afterwards. `out`
+    /// must then have room for more than 6 bytes, or that block is repeated.
     pub(crate) fn compress(
         &mut self,
         input: &[u8],
@@ -65,27 +66,27 @@ impl Deflate {
         })
     }
 
-    /// Appends plain text to the window without compressing it: at most a window,
-    /// at the start or after a flush.
+    /// Appends uncompressed text to the window without compressing it: at most
+    /// a window, at the start or after a flush.
     pub(crate) fn prime(&mut self, plain: &[u8]) -> Result<(), Broken> {
         self.0.set_dictionary(plain).map(drop).map_err(|_| Broken)
     }
 
-    /// Back to an empty window. Only after a flush: zlib-rs keeps the mark of an
-    /// open block (level 1) over a reset.
+    /// Resets to an empty window. Only after a flush: zlib-rs keeps the mark of
+    /// an open block (level 1) across a reset.
     pub(crate) fn reset(&mut self) {
         self.0.reset();
     }
 
-    /// Bytes that a stream with this window allocates, as measured: window and
-    /// chains of 2 bytes a position, a hash table of 128 KiB whatever the window,
-    /// symbols by memory level, and the state.
+    /// Returns the bytes that a stream with this window allocates, as measured:
+    /// window and chains of 2 bytes per position, a hash table of 128 KiB for
+    /// any window, symbols by memory level, and the state.
     pub(crate) const fn size(window_bits: u8) -> usize {
         (4 << window_bits) + (128 << 10) + (7 << (mem_level(window_bits) + 6)) + (3 << 10)
     }
 }
 
-/// The memory level that goes with a window: 8 with 15 bits, as is the custom.
+/// Returns the memory level for a window: 8 for 15 bits, as is customary.
 const fn mem_level(window_bits: u8) -> i32 {
     if window_bits > 11 {
         window_bits as i32 - 7
@@ -100,7 +101,7 @@ impl fmt::Debug for Deflate {
     }
 }
 
-/// A raw DEFLATE decompressor. Its window is 32 KiB whatever was agreed.
+/// A raw DEFLATE decompressor. Its window is always 32 KiB.
 pub(crate) struct Inflate(zlib_rs::Inflate);
 
 impl Inflate {
@@ -108,12 +109,12 @@ impl Inflate {
         Self(zlib_rs::Inflate::new(false, 15))
     }
 
-    /// Decompresses until input or room is used up.
+    /// Decompresses until the input or the room is used up.
     pub(crate) fn decompress(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step, Broken> {
         self.run(input, out, InflateFlush::NoFlush)
     }
 
-    /// The same, but stops where a block ends.
+    /// Decompresses until the input or the room is used up, or a block ends.
     pub(crate) fn decompress_block(
         &mut self,
         input: &[u8],
@@ -132,17 +133,17 @@ impl Inflate {
         })
     }
 
-    /// Appends plain text to the window.
+    /// Appends uncompressed text to the window.
     pub(crate) fn prime(&mut self, plain: &[u8]) -> Result<(), Broken> {
         self.0.set_dictionary(plain).map(drop).map_err(|_| Broken)
     }
 
-    /// Back to an empty window, from whatever state.
+    /// Resets to an empty window, from any state.
     pub(crate) fn reset(&mut self) {
         self.0.reset(false);
     }
 
-    /// Bytes that a stream allocates, as measured.
+    /// Returns the bytes that a stream allocates, as measured.
     pub(crate) const fn size() -> usize {
         46 << 10
     }

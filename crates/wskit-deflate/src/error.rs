@@ -1,26 +1,26 @@
-//! What goes wrong, and whose fault it is.
+//! Errors.
 
 use std::error::Error;
 use std::fmt;
 
-/// Why a compressed message cannot be read. The connection cannot go on: what
-/// follows may refer to what was lost.
+/// Why a compressed message cannot be read. The connection cannot continue:
+/// later messages may refer to the lost text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecompressError {
-    /// The peer's fault: the bytes are not DEFLATE data (RFC 1951), or refer to
-    /// data further back than what has been sent.
+    /// The peer's fault: the bytes are not DEFLATE data (RFC 1951), or refer
+    /// further back than the data that was sent.
     Corrupt,
     /// The peer's fault: the message ends inside a block (RFC 7692 §7.2.2).
     Truncated,
-    /// Nobody's fault: too many messages are half-way at once, and the
+    /// Neither side's fault: too many messages are incomplete at once, and the
     /// [`Budget`](crate::Budget) for their state is spent.
     BudgetSpent,
 }
 
 impl DecompressError {
-    /// The close code that says so: 1007 for broken data (invalid frame payload
-    /// data), 1013 (try again later) for a spent budget.
+    /// Returns the close code: 1007 (invalid frame payload data) for broken
+    /// data, 1013 (try again later) for a spent budget.
     pub fn close_code(self) -> u16 {
         match self {
             Self::Corrupt | Self::Truncated => 1007,
@@ -45,19 +45,19 @@ impl fmt::Display for DecompressError {
 
 impl Error for DecompressError {}
 
-/// What is wrong with the parameters of one permessage-deflate element.
+/// Why the parameters of a permessage-deflate element are invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ParamError {
-    /// The name is none of the four of RFC 7692 §7.1.
+    /// The name is not one of the four of RFC 7692 §7.1.
     Unknown,
-    /// A parameter stands twice.
+    /// A parameter appears twice.
     Repeated(&'static str),
-    /// `server_no_context_takeover` and `client_no_context_takeover` have no value.
+    /// `server_no_context_takeover` and `client_no_context_takeover` take no value.
     UnexpectedValue(&'static str),
     /// The parameter needs a value.
     MissingValue(&'static str),
-    /// A window is a decimal number from 8 to 15 without leading zeros.
+    /// A window must be a decimal number from 8 to 15 without leading zeros.
     InvalidWindow(&'static str),
 }
 
@@ -75,12 +75,12 @@ impl fmt::Display for ParamError {
 
 impl Error for ParamError {}
 
-/// Why a client cannot accept the server's answer: the server's fault. RFC 7692
-/// §7 demands that the client fails the connection.
+/// Why a client cannot accept the server's response. The server's fault. RFC
+/// 7692 §7 requires that the client fails the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ResponseError {
-    /// The answer names permessage-deflate more than once (§5).
+    /// The response names permessage-deflate more than once (§5).
     Twice,
     /// A parameter is invalid.
     Param(ParamError),
@@ -90,7 +90,8 @@ pub enum ResponseError {
     ServerWindow,
     /// `client_max_window_bits` is larger than offered (§7.1.2.2).
     ClientWindow,
-    /// `client_max_window_bits=8`: no window this small can be compressed with.
+    /// `client_max_window_bits=8`: compressing with such a window is not
+    /// supported.
     ClientWindowTooSmall,
 }
 

@@ -1,4 +1,4 @@
-//! The last bytes of plain text in one direction.
+//! The last bytes of uncompressed text in one direction.
 #![allow(
     clippy::arithmetic_side_effects,
     reason = "positions below the size of a window, at most 32 KiB"
@@ -6,16 +6,16 @@
 
 use std::fmt;
 
-/// The last `max` bytes pushed, in memory that grows with what it holds.
+/// The last `max` bytes pushed. Memory grows with the content.
 pub(crate) struct History {
-    /// Grows up to `max` bytes; from then on a ring that begins at `start`.
+    /// Grows up to `max` bytes. Then it is a ring that begins at `start`.
     bytes: Vec<u8>,
     start: u16,
     max: u32,
 }
 
 impl History {
-    /// At most 32 KiB. Allocates nothing yet.
+    /// Creates a history of at most 32 KiB. Allocates nothing yet.
     pub(crate) fn new(max: usize) -> Self {
         Self {
             bytes: Vec::new(),
@@ -24,14 +24,14 @@ impl History {
         }
     }
 
-    /// The most that it holds.
+    /// Returns its maximum length.
     pub(crate) fn max(&self) -> usize {
         self.max as usize
     }
 
     pub(crate) fn push(&mut self, plain: &[u8]) {
         let max = self.max as usize;
-        // Only the tail of it can stay.
+        // Only the tail fits.
         let plain = plain
             .get(plain.len().saturating_sub(max)..)
             .unwrap_or_default();
@@ -51,7 +51,7 @@ impl History {
         self.start = ((at + replacing.len()) % max) as u16;
     }
 
-    /// The bytes in their order, in two parts.
+    /// Returns the bytes in order, in two parts.
     pub(crate) fn parts(&self) -> (&[u8], &[u8]) {
         let (second, first) = self
             .bytes
@@ -60,12 +60,13 @@ impl History {
         (first, second)
     }
 
-    /// Bytes allocated.
+    /// Returns the bytes allocated.
     pub(crate) fn buffer_bytes(&self) -> usize {
         self.bytes.capacity()
     }
 
-    /// Doubles, from half a KiB, so that a connection with few words stays small.
+    /// Doubles the memory, from half a KiB, so that a connection with little
+    /// text stays small.
     fn grow(&mut self, more: usize) {
         let needed = self.bytes.len() + more;
         if needed > self.bytes.capacity() {
@@ -75,7 +76,7 @@ impl History {
     }
 }
 
-/// Without the text, which is the users'.
+/// Does not show the text, which is private.
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("History")

@@ -10,16 +10,16 @@ use crate::engine::Inflate;
 use crate::error::DecompressError;
 use crate::progress::Progress;
 
-/// A stream and what one message needs beside it: lent by the pool, or a
-/// connection's own.
+/// A stream and the state of one message. Borrowed from the pool, or owned by a
+/// connection.
 pub(crate) struct Inflater {
     engine: Inflate,
     /// Nothing was consumed since the message began or since a final block.
     fresh: bool,
-    /// The engine's output filled the room it was given: there may be more.
+    /// The engine filled its output: there may be more.
     more: bool,
-    /// A byte that had no room. With it a full `out` never hides whether the
-    /// message goes on.
+    /// A byte that did not fit. It ensures that a full `out` never hides
+    /// whether the message continues.
     spare: Option<u8>,
 }
 
@@ -33,13 +33,13 @@ impl Inflater {
         }
     }
 
-    /// Back to an empty window, from whatever state.
+    /// Resets to an empty window, from any state.
     pub(crate) fn reset(&mut self) {
         self.engine.reset();
         (self.fresh, self.more, self.spare) = (true, false, None);
     }
 
-    /// Appends plain text to the window, before a message.
+    /// Appends uncompressed text to the window, before a message.
     pub(crate) fn prime(&mut self, plain: &[u8]) -> Result<(), DecompressError> {
         if plain.is_empty() {
             return Ok(());
@@ -49,7 +49,8 @@ impl Inflater {
             .map_err(|_| DecompressError::Corrupt)
     }
 
-    /// The contract of [`Decompressor::decompress`](crate::Decompressor::decompress).
+    /// Decompresses by the contract of
+    /// [`Decompressor::decompress`](crate::Decompressor::decompress).
     pub(crate) fn pull(
         &mut self,
         input: &[u8],
@@ -94,7 +95,7 @@ impl Inflater {
                 produced += step.produced;
             }
             if step.ended {
-                // §7.2.3.4: a block may be final; what follows is a stream of its own.
+                // §7.2.3.4: a block may be final; a new stream follows it.
                 self.engine.reset();
                 (self.fresh, self.more) = (true, false);
             } else if step.consumed == 0 && step.produced == 0 && !rest.is_empty() {
@@ -110,11 +111,11 @@ impl Inflater {
         })
     }
 
-    /// Ends the message: §7.2.2, 00 00 FF FF is appended, which has to complete an
-    /// empty stored block. The byte after it shows that it does: the engine stops
-    /// at the end of a block, so it takes exactly four.
+    /// Ends the message: appends 00 00 FF FF (§7.2.2), which must complete an empty stored block.
+    /// The byte after it verifies that: the engine stops at the end of a block, so it takes exactly
+    /// four.
     fn finish(&mut self) -> Result<(), DecompressError> {
-        // After a final block there may be nothing at all: the sender ended with one.
+        // After a final block there may be nothing: the sender ended with one.
         if !self.fresh {
             let step = self
                 .engine
@@ -129,7 +130,7 @@ impl Inflater {
     }
 }
 
-/// Without the byte that waits.
+/// Does not show the byte that waits.
 impl fmt::Debug for Inflater {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inflater")

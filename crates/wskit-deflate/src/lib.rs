@@ -38,6 +38,6 @@ pub use prepared::compress_prepared;
 pub use progress::Progress;
 pub use terms::TermParams;
 
-/// The registered name of the extension (RFC 7692 §7), as it stands in
+/// The registered name of the extension (RFC 7692 §7), as in
 /// `Sec-WebSocket-Extensions`.
 pub const EXTENSION: &str = "permessage-deflate";

@@ -1,4 +1,4 @@
-//! Offer and answer (RFC 7692 §5, §7.1), for both roles.
+//! Offer and response (RFC 7692 §5, §7.1), for both roles.
 
 use crate::EXTENSION;
 use crate::config::Config;
@@ -13,19 +13,19 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// The name to write, [`EXTENSION`].
+    /// Returns the name to write, [`EXTENSION`].
     pub fn name(&self) -> &'static str {
         EXTENSION
     }
 
-    /// The parameters to write after it.
+    /// Returns the parameters to write after the name.
     pub fn params(&self) -> TermParams {
         self.terms.params()
     }
 
-    /// Whether an answer keeps to this offer.
+    /// Checks that a response matches this offer.
     fn admits(self, answer: Terms) -> Result<(), ResponseError> {
-        // §7.1.1.1: a server that accepts the demand repeats it.
+        // §7.1.1.1: a server that accepts the request repeats it.
         if self.terms.server_no_context_takeover && !answer.server_no_context_takeover {
             return Err(ResponseError::TakeoverNotGivenUp);
         }
@@ -38,8 +38,8 @@ impl Offer {
                 return Err(ResponseError::ServerWindow);
             }
         }
-        // §7.1.2.2: not above an offered value. Every offer of ours has the
-        // parameter, so an answer may always have it.
+        // §7.1.2.2: not above an offered value. Every offer of this crate has
+        // the parameter, so a response may always have it.
         match (
             self.terms.client_max_window_bits,
             answer.client_max_window_bits,
@@ -52,7 +52,7 @@ impl Offer {
     }
 }
 
-/// A server's answer to the offer that it accepts.
+/// A server's response to the offer that it accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer {
     terms: Terms,
@@ -60,35 +60,35 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The name to write, [`EXTENSION`].
+    /// Returns the name to write, [`EXTENSION`].
     pub fn name(&self) -> &'static str {
         EXTENSION
     }
 
-    /// The parameters to write after it.
+    /// Returns the parameters to write after the name.
     pub fn params(&self) -> TermParams {
         self.terms.params()
     }
 
-    /// What is agreed once the answer is sent.
+    /// Returns the parameters that are agreed once the response is sent.
     pub fn agreed(&self) -> Params {
         self.agreed
     }
 }
 
 impl Config {
-    /// For a client: the elements to offer, best first.
+    /// For a client: returns the elements to offer, in order of preference.
     ///
-    /// There is a second one if [`server_max_window_bits`](Self::server_max_window_bits)
-    /// is below 15: a server that cannot limit its window may give up context
-    /// takeover instead, which needs no more memory here.
+    /// There is a second one if [`server_max_window_bits`](Self::server_max_window_bits) is below
+    /// 15: a server that cannot limit its window may give up context takeover instead, which needs
+    /// no more memory here.
     pub fn offers(&self) -> impl Iterator<Item = Offer> + use<> {
         let first = Terms {
             server_no_context_takeover: self.server_no_context_takeover,
             client_no_context_takeover: self.client_no_context_takeover,
             server_max_window_bits: (self.server_max_window_bits < 15)
                 .then_some(self.server_max_window_bits),
-            // Offered always, as any answer from 9 up can be obeyed.
+            // Always offered, as any response from 9 up can be obeyed.
             client_max_window_bits: match self.client_max_window_bits {
                 15.. => ClientWindow::Bare,
                 bits => ClientWindow::Bits(bits),
@@ -105,13 +105,14 @@ impl Config {
             .map(|terms| Offer { terms })
     }
 
-    /// For a server: the answer to the first offer that can be honoured, if any.
+    /// For a server: returns the response to the first offer that can be
+    /// accepted, if any.
     ///
-    /// `offers` are all elements of the client's `Sec-WebSocket-Extensions`: the
-    /// name and the parameters, values unquoted. Other extensions are skipped,
-    /// and so are offers that are invalid (§7) or ask for a server window of
-    /// 8 bits, which no DEFLATE engine can compress with. `None` declines: go on
-    /// without compression.
+    /// `offers` are all elements of the client's `Sec-WebSocket-Extensions`:
+    /// the name and the parameters, with values unquoted. Other extensions are
+    /// skipped, and so are offers that are invalid (§7) or request a server
+    /// window of 8 bits, which no DEFLATE engine supports. `None` declines:
+    /// continue without compression.
     pub fn accept<'a, P>(&self, offers: impl IntoIterator<Item = (&'a str, P)>) -> Option<Answer>
     where
         P: IntoIterator<Item = (&'a str, Option<&'a str>)>,
@@ -125,14 +126,15 @@ impl Config {
 
     fn answer(&self, offer: Terms) -> Option<Answer> {
         let server_bits = offer.server_max_window_bits.unwrap_or(15);
-        // §7.1.2.1: zlib and its kin turn 8 bits into 9 or refuse; both would break the promise.
+        // §7.1.2.1: zlib and its derivatives change 8 bits to 9 or refuse; both would violate the
+        // agreement.
         if server_bits < SMALLEST {
             return None;
         }
         let server_bits = server_bits.min(self.server_max_window_bits);
-        // §7.1.2.2: an offered value binds the client even if the answer does not have it, and the
-        // answer may have the parameter only if the offer had it. A client that cannot be held to
-        // a smaller window starts each message with an empty one instead.
+        // §7.1.2.2: an offered value binds the client even if the response does not have it, and
+        // the response may have the parameter only if the offer had it. A client that cannot be
+        // bound to a smaller window starts each message with an empty one instead.
         let (offered, can_limit) = match offer.client_max_window_bits {
             ClientWindow::Absent => (15, false),
             ClientWindow::Bare => (15, true),
@@ -144,7 +146,8 @@ impl Config {
         } else {
             offered
         };
-        // §7.1.1.2: a client that hints at it loses nothing when it is asked to.
+        // §7.1.1.2: a client that announces it loses nothing if it is
+        // requested.
         let client_empty = self.client_no_context_takeover
             || offer.client_no_context_takeover
             || (limit && !can_limit);
@@ -153,7 +156,7 @@ impl Config {
             terms: Terms {
                 server_no_context_takeover: server_empty,
                 client_no_context_takeover: client_empty,
-                // §7.1.2.1: an offer that has it is answered with it.
+                // §7.1.2.1: an offer with it is answered with it.
                 server_max_window_bits: (offer.server_max_window_bits.is_some()
                     || server_bits < 15)
                     .then_some(server_bits),
@@ -178,11 +181,10 @@ impl Config {
     }
 
     /// For a client that sent [`offers`](Self::offers) of this configuration:
-    /// what the server agreed to, `None` if it declined.
+    /// returns the agreed parameters, or `None` if the server declined.
     ///
-    /// `answer` are all elements of the server's `Sec-WebSocket-Extensions`; other
-    /// extensions are skipped. On an error the client must fail the connection
-    /// (§7).
+    /// `answer` are all elements of the server's `Sec-WebSocket-Extensions`; other extensions are
+    /// skipped. On an error the client must fail the connection (§7).
     pub fn confirm<'a, P>(
         &self,
         answer: impl IntoIterator<Item = (&'a str, P)>,
@@ -194,12 +196,12 @@ impl Config {
         let Some((_, params)) = elements.next() else {
             return Ok(None);
         };
-        // §5: at most one element answers.
+        // §5: at most one element responds.
         if elements.next().is_some() {
             return Err(ResponseError::Twice);
         }
         let answer = Terms::read(params, Place::Answer)?;
-        // The answer belongs to one of the offers; an error is told by the best one.
+        // The response belongs to one of the offers. An error is that of the preferred one.
         let mut refused = None;
         for offer in self.offers() {
             match offer.admits(answer) {
@@ -228,7 +230,7 @@ impl Config {
             },
             Window {
                 bits: client_bits,
-                // Its own hint is not binding, but a client that gave it means it (§7.1.1.2).
+                // The client's announcement is not binding, but is kept (§7.1.1.2).
                 no_context_takeover: answer.client_no_context_takeover
                     || self.client_no_context_takeover,
             },
@@ -236,5 +238,5 @@ impl Config {
     }
 }
 
-/// Bits of the smallest window that can be compressed with.
+/// The smallest window for compressing, in bits.
 const SMALLEST: u8 = 9;

@@ -1,17 +1,17 @@
-//! What the two endpoints agreed on.
+//! The agreed parameters.
 
 use crate::{Compressor, Config, Decompressor};
 
-/// Which endpoint this is.
+/// The role of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// It made the offer, and sends with the client's window.
+    /// It sent the offer and compresses with the client's window.
     Client,
-    /// It gave the answer, and sends with the server's window.
+    /// It sent the response and compresses with the server's window.
     Server,
 }
 
-/// What is agreed for the messages of one sender.
+/// The agreed window of one sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
     /// Base-2 logarithm of the largest distance the sender may refer back,
@@ -22,20 +22,19 @@ pub struct Window {
 }
 
 impl Window {
-    /// What holds unless something else is agreed: 15 bits (32 KiB), kept from
-    /// message to message.
+    /// The default: 15 bits (32 KiB), kept from message to message.
     pub const FULL: Self = Self {
         bits: 15,
         no_context_takeover: false,
     };
 
-    /// Bytes, `1 << bits`.
+    /// Returns the size in bytes, `1 << bits`.
     pub fn size(self) -> usize {
         1 << self.bits.clamp(8, 15)
     }
 }
 
-/// Agreed parameters, as seen by one endpoint: the result of the negotiation.
+/// The agreed parameters of one endpoint: the result of the negotiation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Params {
     role: Role,
@@ -44,8 +43,8 @@ pub struct Params {
 }
 
 impl Params {
-    /// Parameters that were agreed on by other means than this crate's
-    /// negotiation. Window bits outside 8 to 15 count as the nearest.
+    /// Creates parameters that were agreed by other means than this crate's
+    /// negotiation. Window bits outside 8 to 15 are clamped.
     pub fn new(role: Role, server: Window, client: Window) -> Self {
         let clamp = |window: Window| Window {
             bits: window.bits.clamp(8, 15),
@@ -58,22 +57,22 @@ impl Params {
         }
     }
 
-    /// Which endpoint these parameters are for.
+    /// Returns the role of this endpoint.
     pub fn role(&self) -> Role {
         self.role
     }
 
-    /// What holds for messages from the server.
+    /// Returns the window of messages from the server.
     pub fn server(&self) -> Window {
         self.server
     }
 
-    /// What holds for messages from the client.
+    /// Returns the window of messages from the client.
     pub fn client(&self) -> Window {
         self.client
     }
 
-    /// What holds for messages that this endpoint sends.
+    /// Returns the window of messages that this endpoint sends.
     pub fn outgoing(&self) -> Window {
         match self.role {
             Role::Client => self.client,
@@ -81,7 +80,7 @@ impl Params {
         }
     }
 
-    /// What holds for messages that this endpoint receives.
+    /// Returns the window of messages that this endpoint receives.
     pub fn incoming(&self) -> Window {
         match self.role {
             Role::Client => self.server,
@@ -89,8 +88,8 @@ impl Params {
         }
     }
 
-    /// The two halves of a connection with these parameters. Neither allocates
-    /// before its first message.
+    /// Creates a compressor and a decompressor for a connection. Neither
+    /// allocates before its first message.
     pub fn codec(&self, config: &Config) -> (Compressor, Decompressor) {
         (
             Compressor::new(self.outgoing(), config),

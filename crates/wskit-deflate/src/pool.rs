@@ -1,4 +1,4 @@
-//! Streams that wait for the next message on their thread.
+//! Idle streams of a thread.
 
 use std::cell::RefCell;
 use std::num::NonZeroU64;
@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use crate::deflater::Deflater;
 use crate::inflater::Inflater;
 
-/// A compressing stream with an empty window, if possible the one that `owner` had before.
+/// Returns a compressing stream with an empty window, if possible the one that `owner` used before.
 pub(crate) fn take_deflater(
     level: u8,
     window_bits: u8,
@@ -29,12 +29,12 @@ pub(crate) fn take_deflater(
     }
 }
 
-/// Takes back a stream that stands between two messages.
+/// Takes back a stream between two messages.
 pub(crate) fn give_deflater(stream: Box<Deflater>) {
     with_pool(|pool| give(&mut pool.deflaters, stream, IDLE_DEFLATERS));
 }
 
-/// A decompressing stream with an empty window.
+/// Returns a decompressing stream with an empty window.
 pub(crate) fn take_inflater() -> Box<Inflater> {
     match with_pool(|pool| pool.inflaters.pop()).flatten() {
         Some(mut stream) => {
@@ -45,7 +45,7 @@ pub(crate) fn take_inflater() -> Box<Inflater> {
     }
 }
 
-/// Takes back a stream, from whatever state.
+/// Takes back a stream in any state.
 pub(crate) fn give_inflater(stream: Box<Inflater>) {
     with_pool(|pool| give(&mut pool.inflaters, stream, IDLE_INFLATERS));
 }
@@ -64,14 +64,14 @@ thread_local! {
     static POOL: RefCell<Pool> = RefCell::default();
 }
 
-/// None while the thread ends: streams are made and dropped then.
+/// `None` while the thread ends: streams are created and dropped then.
 fn with_pool<R>(work: impl FnOnce(&mut Pool) -> R) -> Option<R> {
     POOL.try_with(|pool| pool.try_borrow_mut().ok().map(|mut pool| work(&mut pool)))
         .ok()
         .flatten()
 }
 
-/// The one that has waited longest makes room.
+/// The one that has been idle longest makes room.
 fn give<T>(idle: &mut Vec<T>, stream: T, most: usize) {
     if idle.len() >= most {
         idle.remove(0);
@@ -79,10 +79,11 @@ fn give<T>(idle: &mut Vec<T>, stream: T, most: usize) {
     idle.push(stream);
 }
 
-/// Idle compressing streams a thread keeps: a message is compressed in one go as
-/// a rule, so there are several only for different levels and windows.
+/// The number of idle compressing streams that a thread keeps. A message is
+/// usually compressed at once, so several exist only for different levels and
+/// windows.
 const IDLE_DEFLATERS: usize = 3;
 
-/// Idle decompressing streams a thread keeps: messages that wait for the network
-/// hold some at the same time.
+/// The number of idle decompressing streams that a thread keeps. Messages that
+/// wait for the network hold several at the same time.
 const IDLE_INFLATERS: usize = 8;

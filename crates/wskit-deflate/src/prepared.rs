@@ -7,13 +7,13 @@
 use crate::pool;
 use crate::progress::Progress;
 
-/// Compresses a message without reference to earlier ones, so that it can be sent
-/// on every connection whose agreed window has at least `window_bits` bits, with
-/// context takeover or without. The result is the payload, without the trailing
-/// 00 00 FF FF.
+/// Compresses a message without reference to earlier ones, so that it can be
+/// sent on every connection whose agreed window has at least `window_bits`
+/// bits, with or without context takeover. Returns the payload, without the
+/// trailing 00 00 FF FF.
 ///
-/// On each connection that it is sent on,
-/// [`Compressor::note_prepared`](crate::Compressor::note_prepared) has to be told.
+/// Call [`Compressor::note_prepared`](crate::Compressor::note_prepared) on each connection that it
+/// is sent on.
 ///
 /// ```
 /// use wskit_deflate::{Compressor, Config, Window, compress_prepared};
@@ -27,8 +27,7 @@ use crate::progress::Progress;
 /// }
 /// ```
 ///
-/// `level` is 1 to 9 and `window_bits` 9 to 15; values outside count as the
-/// nearest.
+/// `level` is 1 to 9 and `window_bits` 9 to 15. Values outside are clamped.
 pub fn compress_prepared(level: u8, window_bits: u8, plain: &[u8]) -> Vec<u8> {
     let mut stream = pool::take_deflater(level.clamp(1, 9), window_bits.clamp(9, 15), None);
     stream.disown();
@@ -36,7 +35,7 @@ pub fn compress_prepared(level: u8, window_bits: u8, plain: &[u8]) -> Vec<u8> {
     let mut payload = Vec::new();
     loop {
         let filled = payload.len();
-        // A quarter at first, then as much again: most messages fit at once.
+        // A quarter at first, then the same again: most messages fit at once.
         payload.resize(filled + (plain.len() / 4).max(256), 0);
         let progress = stream.push(rest, true, payload.get_mut(filled..).unwrap_or_default());
         payload.truncate(filled + progress.produced);
@@ -45,7 +44,7 @@ pub fn compress_prepared(level: u8, window_bits: u8, plain: &[u8]) -> Vec<u8> {
             pool::give_deflater(stream);
             break;
         }
-        // Unreachable, as the contract has it; it must not spin.
+        // Unreachable by the contract, but it must not loop forever.
         if progress == Progress::default() {
             break;
         }

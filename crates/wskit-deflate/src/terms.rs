@@ -1,9 +1,8 @@
-//! The parameters of one permessage-deflate element (RFC 7692 §7.1), read and
-//! written.
+//! The parameters of one permessage-deflate element (RFC 7692 §7.1).
 
 use crate::error::ParamError;
 
-/// The four parameters as they stand in one element of an offer or answer.
+/// The four parameters of an offer or response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Terms {
     pub(crate) server_no_context_takeover: bool,
@@ -12,7 +11,7 @@ pub(crate) struct Terms {
     pub(crate) client_max_window_bits: ClientWindow,
 }
 
-/// `client_max_window_bits`, which alone may stand without a value.
+/// `client_max_window_bits`, the only parameter whose value is optional.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum ClientWindow {
     #[default]
@@ -22,7 +21,7 @@ pub(crate) enum ClientWindow {
     Bits(u8),
 }
 
-/// Where an element stands: an answer always gives a value.
+/// Whether an element is an offer or a response. A response always has a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     Offer,
@@ -30,7 +29,7 @@ pub(crate) enum Place {
 }
 
 impl Terms {
-    /// Reads `(name, value)` pairs. §7: an element with an unknown or repeated
+    /// Parses `(name, value)` pairs. §7: an element with an unknown or repeated
     /// parameter or an invalid value is not acceptable.
     pub(crate) fn read<'a>(
         params: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
@@ -80,7 +79,7 @@ impl Terms {
         Ok(terms)
     }
 
-    /// The parameters to write, in the order of §7.1.
+    /// Returns the parameters to write, in the order of §7.1.
     pub(crate) fn params(self) -> TermParams {
         let flag = |name, set: bool| set.then_some((name, None));
         TermParams {
@@ -128,7 +127,7 @@ fn flag(set: &mut bool, name: &'static str, value: Option<&str>) -> Result<(), P
     Ok(())
 }
 
-/// §7.1.2: a decimal number from 8 to 15 without leading zeros.
+/// Parses a decimal number from 8 to 15 without leading zeros (§7.1.2).
 fn window(name: &'static str, value: &str) -> Result<u8, ParamError> {
     (8..=15)
         .find(|&bits| decimal(bits) == value)
