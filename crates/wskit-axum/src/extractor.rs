@@ -19,15 +19,17 @@ use crate::rejection::WebSocketUpgradeRejection;
 
 /// Extracts a request for a WebSocket.
 ///
-/// It derefs to the [`UpgradeRequest`]: path, host, origin, sub-protocols, headers. What is to be
-/// agreed on is set by the methods, and [`on_upgrade`](Self::on_upgrade) makes the response. If it is
-/// dropped instead, the connection stays with HTTP, and any other response can be returned.
+/// It dereferences to the [`UpgradeRequest`]: path, host, origin, subprotocols, headers. Configure
+/// the connection with the methods, and create the response with [`on_upgrade`](Self::on_upgrade).
+/// If it is dropped instead, the connection stays with HTTP, and any other response can be
+/// returned.
 ///
-/// **Only pages of the same host get in** unless [`origin`](Self::origin) says otherwise: a browser
-/// lets any page open a WebSocket to any server, with that server's cookies (RFC 6455 §10.2).
+/// **Only pages of the same host are allowed** unless [`origin`](Self::origin) sets another policy:
+/// a browser lets any page open a WebSocket to any server, with that server's cookies (RFC 6455
+/// §10.2).
 ///
-/// Routes for HTTP/1.1 are `get(..)`; to be reached over HTTP/2 (feature `http2`) too, make it
-/// `any(..)`, because the request is a CONNECT there (RFC 8441).
+/// Route it with `get(..)` for HTTP/1.1, and with `any(..)` to support HTTP/2 (feature `http2`)
+/// too, because the request is a CONNECT there (RFC 8441).
 ///
 /// ```
 /// use axum::{Router, response::Response, routing::get};
@@ -75,35 +77,36 @@ impl<S: Send + Sync> FromRequestParts<S> for WebSocketUpgrade {
 }
 
 impl WebSocketUpgrade {
-    /// The sub-protocols this server speaks: of those that a client lists, its first that is among
-    /// them is chosen; if none is, the connection has none (RFC 6455 §4.2.2).
+    /// Sets the subprotocols that the server supports. The first one in the client's list that is
+    /// supported is selected; if there is none, the connection has no subprotocol (RFC 6455
+    /// §4.2.2).
     pub fn protocols<P: Into<String>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
         self.server = self.server.protocols(protocols);
         self
     }
 
-    /// Limits, deadlines and habits of the connection. An `Arc<Config>` is shared by all connections.
+    /// Sets the configuration of the connection. An `Arc<Config>` is shared by all connections.
     pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
         self.server = self.server.config(config);
         self
     }
 
-    /// Which pages get in, instead of those of the same host.
+    /// Sets which pages are allowed, instead of those of the same host.
     ///
-    /// Behind a proxy that changes `Host`, list the origins.
+    /// Behind a proxy that changes `Host`, use a list of origins.
     pub fn origin(mut self, origin: OriginPolicy) -> Self {
         self.server = self.server.origin(origin);
         self
     }
 
-    /// Agrees to permessage-deflate with clients that offer it (RFC 7692).
+    /// Enables permessage-deflate for clients that offer it (RFC 7692).
     #[cfg(feature = "deflate")]
     pub fn deflate(mut self, config: deflate::Config) -> Self {
         self.server = self.server.deflate(config);
         self
     }
 
-    /// All these settings at once, in place of what was set before: made once for all connections.
+    /// Replaces all settings with those of `server`, which can be created once for all connections.
     ///
     /// ```
     /// use axum::{extract::State, response::Response};
@@ -119,8 +122,8 @@ impl WebSocketUpgrade {
         self
     }
 
-    /// Adds headers or cookies to the response, or chooses the sub-protocol by hand. What must not be
-    /// sent makes the response a 500.
+    /// Adds headers or cookies to the response, or selects the subprotocol. Anything that must not
+    /// be sent turns the response into a 500.
     ///
     /// ```
     /// # use axum::response::Response;
@@ -137,32 +140,32 @@ impl WebSocketUpgrade {
         self
     }
 
-    /// What to do when the connection is not handed over after all, because the client has gone or
-    /// the response was thrown away on its way out. By default nothing.
+    /// Sets a callback for when the connection is not handed over, because the client disconnected
+    /// or a layer dropped the response. By default nothing happens.
     pub fn on_failed_upgrade(mut self, callback: impl FnOnce(Error) + Send + 'static) -> Self {
         self.on_failed_upgrade = Box::new(callback);
         self
     }
 
-    /// Sets what happens over HTTP/2 with messages that come while the callback does not receive, in
-    /// place of reading 1 MiB of them ahead. Over HTTP/1.1 it has no effect.
+    /// Sets what happens over HTTP/2 with messages that arrive while the callback does not receive.
+    /// By default 1 MiB of them is read ahead. No effect over HTTP/1.1.
     #[cfg(feature = "http2")]
     pub fn read_ahead(mut self, read_ahead: ReadAhead) -> Self {
         self.read_ahead = read_ahead;
         self
     }
 
-    /// Accepts: makes the response to return, and runs `callback` with the connection in a task of its
-    /// own once the response has been written.
+    /// Accepts the request. Returns the response to send, and runs `callback` with the connection
+    /// in a task of its own once the response has been written.
     ///
-    /// A request of an origin that is not let in gets the 403 instead, and the callback is dropped.
+    /// If the origin is not allowed, returns the 403 response and drops the callback.
     ///
     /// Return this response and no other: see [`wskit_hyper::PendingWebSocket::open`].
     ///
-    /// When the server shuts down, axum does not wait for these tasks: keep track of them.
+    /// When the server shuts down, axum does not wait for these tasks. Track them yourself.
     ///
     /// # Panics
-    /// Outside a tokio runtime, where axum never calls a handler.
+    /// Panics outside a tokio runtime, where axum never calls a handler.
     pub fn on_upgrade<C, Fut>(self, callback: C) -> Response
     where
         C: FnOnce(WebSocket) -> Fut + Send + 'static,

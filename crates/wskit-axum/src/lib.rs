@@ -15,12 +15,12 @@ pub use wskit_hyper::{Error, Event, Io, Reader, Server, WeakWriter, WebSocket, W
 pub use wskit_hyper::{
     HTTP2_CONNECTION_WINDOW, HTTP2_STREAM_WINDOW, ReadAhead, ReadAheadFull, http2_settings,
 };
-/// Compression: its settings, and what can be agreed on.
+/// Compression settings and parameters.
 #[cfg(feature = "deflate")]
 pub use wskit_proto::deflate;
 pub use wskit_proto::{CloseCode, Config, Message, Outcome, Role, Utf8Bytes};
 
-/// The layers below, for those who build on them.
+/// The layers below, for direct use.
 pub use {wskit_driver as driver, wskit_handshake as handshake, wskit_proto as proto};
 
 /// The guide's page about axum, compiled and run.

@@ -4,24 +4,25 @@ use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use wskit_hyper::Refused;
 
-/// Why a request does not become a WebSocket: 400, 403, 405, 426 (with `Sec-WebSocket-Version: 13`) or
-/// 505 by the client's fault, 500 by the server's.
+/// Why a request does not become a WebSocket: 400, 403, 405, 426 (with `Sec-WebSocket-Version: 13`)
+/// or 505 by the client's fault, 500 by the server's.
 ///
-/// As a response it is an answer with a line of text; axum sends it when the
+/// It converts to a response with a line of text, which axum sends if the
 /// [`WebSocketUpgrade`](crate::WebSocketUpgrade) cannot be extracted. Extract a
-/// `Result<WebSocketUpgrade, WebSocketUpgradeRejection>` to answer in another way, for example with a
-/// page to a request that asks for one: [`is_plain_http`](Self::is_plain_http).
+/// `Result<WebSocketUpgrade, WebSocketUpgradeRejection>` to respond in another way, for example
+/// with a page to a request for one: [`is_plain_http`](Self::is_plain_http).
 #[derive(Debug)]
 pub struct WebSocketUpgradeRejection(pub(crate) Refused);
 
 impl WebSocketUpgradeRejection {
-    /// What was wrong.
+    /// Returns the reason.
     #[must_use]
     pub fn refused(&self) -> &Refused {
         &self.0
     }
 
-    /// Whether the request never asked for a WebSocket, in any version of HTTP.
+    /// Returns whether the request did not ask for a WebSocket, in any version
+    /// of HTTP.
     #[must_use]
     pub fn is_plain_http(&self) -> bool {
         matches!(

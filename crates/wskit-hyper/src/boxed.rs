@@ -9,7 +9,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[cfg(feature = "http2")]
 use crate::read_ahead::Ahead;
 
-/// A connection that stays in hyper's box: one with TLS, or a stream of HTTP/2. Users rarely meet it.
+/// A connection that stays in hyper's box: one with TLS, or a stream of HTTP/2. Rarely used
+/// directly.
 #[derive(Debug)]
 pub struct Boxed(pub(crate) Kind);
 

@@ -13,20 +13,20 @@ use wskit_tokio::TokioTimer;
 use crate::pending_websocket::{Handover, PendingWebSocket};
 use crate::{Client, WebSocket};
 
-/// Opens a WebSocket on a connection of hyper's, in at most `Config::handshake_timeout`. Gives the
-/// server's response too.
+/// Opens a WebSocket on a hyper connection, within `Config::handshake_timeout`. Also returns the
+/// server's response.
 ///
-/// The connection itself must be running, with upgrades:
-/// `tokio::spawn(connection.with_upgrades())`. It must lead to the host of the request; nothing is
-/// dialled here.
+/// The connection must be running, with upgrades: `tokio::spawn(connection.with_upgrades())`. It
+/// must lead to the host of the request; this function does not connect.
 ///
 /// # Errors
-/// [`Error::Request`], [`Error::Handshake`] when the server refuses (with the beginning of the body)
-/// or breaks the rules, [`Error::Io`] when the connection fails or is not handed over,
-/// [`Error::HandshakeTimeout`], [`Error::NoTimer`].
+/// [`Error::Request`]; [`Error::Handshake`] if the server refuses (with the beginning of the body)
+/// or violates the rules; [`Error::Io`] if the connection fails or hyper does not hand it over;
+/// [`Error::HandshakeTimeout`]; [`Error::NoTimer`].
 ///
 /// # Cancel safety
-/// A dropped handshake leaves hyper's connection in the middle of a request; drop that, too.
+/// Dropping the future leaves hyper's connection in the middle of a request. Drop the connection
+/// too.
 pub async fn handshake<B, Q>(
     client: &Client,
     sender: &mut SendRequest<B>,
@@ -51,15 +51,16 @@ where
     .await?
 }
 
-/// Opens a WebSocket with the answer of any HTTP client that is made of hyper: the request comes from
-/// [`Client::request`](wskit_driver::Client::request), and the response must hold what
-/// `hyper::upgrade::on` looks for. A pooled client wants the whole URL as the request's URI: set it.
+/// Opens a WebSocket with the response of any HTTP client based on hyper. The request comes from
+/// [`Client::request`](wskit_driver::Client::request), and the response must have the extension
+/// that `hyper::upgrade::on` needs. A pooled client requires the whole URL as the URI of the
+/// request: set it.
 ///
 /// # Errors
-/// As [`handshake`].
+/// Those of [`handshake`].
 ///
 /// # Cancel safety
-/// A dropped open drops the connection.
+/// Dropping the future drops the connection.
 pub async fn open(
     handshake: RequestViaHttp,
     mut response: Response<Incoming>,
@@ -76,7 +77,7 @@ pub async fn open(
     PendingWebSocket { handover, opening }.open().await
 }
 
-/// As much of the body as is kept of a refusal that was read by wskit itself.
+/// Reads as much of the body of a refusal as wskit's own client keeps.
 async fn read_refusal(mut body: Incoming, refusal: &mut Refusal) {
     let mut kept = Vec::new();
     let limit = wskit_handshake::HeadLimits::default().get_max_body_bytes();
@@ -94,7 +95,7 @@ async fn read_refusal(mut body: Incoming, refusal: &mut Refusal) {
                     break;
                 }
             }
-            // The refusal is what matters; its body has come as far as this.
+            // The refusal matters more than an error of its body.
             Some(Err(_)) => break,
         }
     }

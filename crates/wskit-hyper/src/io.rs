@@ -13,11 +13,11 @@ use crate::boxed::{Boxed, Kind};
 #[cfg(feature = "http2")]
 use crate::read_ahead::Ahead;
 
-/// What hyper has handed over, as a transport. Users rarely meet it.
+/// A connection handed over by hyper, as a transport. Rarely used directly.
 ///
-/// A plain TCP connection, served or made through `hyper_util::rt::TokioIo`, is taken out of hyper's
-/// box: its `TCP_NODELAY` is set, and it is split without a lock. Anything else (TLS, HTTP/2) stays in
-/// the box.
+/// A TCP connection without TLS, used through `hyper_util::rt::TokioIo`, is taken out of hyper's
+/// box: its `TCP_NODELAY` is set, and it is split without a lock. Any other connection (TLS,
+/// HTTP/2) stays in the box.
 #[derive(Debug)]
 pub struct Io(SplitHalf<wskit_tokio::Io<TcpStream>, wskit_tokio::Io<Boxed>>);
 
@@ -27,19 +27,20 @@ pub type IoRead = SplitHalf<wskit_tokio::IoRead<TcpStream>, wskit_tokio::IoRead<
 pub type IoWrite = SplitHalf<wskit_tokio::IoWrite<TcpStream>, wskit_tokio::IoWrite<Boxed>>;
 
 impl Io {
-    /// The transport, and the peer's bytes that hyper had read already: the start of its frames. It is
-    /// read when the application reads; over HTTP/2 [`PendingWebSocket`](crate::PendingWebSocket) reads ahead.
+    /// Returns the transport, and the bytes of the peer that hyper has already read: the beginning
+    /// of its frames. It is read when the application reads; over HTTP/2,
+    /// [`PendingWebSocket`](crate::PendingWebSocket) reads ahead.
     #[must_use]
     pub fn new(upgraded: Upgraded) -> (Self, Bytes) {
-        // As hyper's own connections hand it over, then as the ones of hyper-util do that tell HTTP/1
-        // from HTTP/2 by the first bytes; axum serves by these.
+        // First as hyper's own connections hand it over, then as those of hyper-util do that tell
+        // HTTP/1 from HTTP/2 by the first bytes. axum uses the latter.
         let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
             Ok(parts) => return (Self::tcp_stream(parts.io), parts.read_buf),
             Err(upgraded) => upgraded,
         };
         match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
             Ok(parts) => (Self::tcp_stream(parts.io), parts.read_buf),
-            // What was read already comes out of the box first.
+            // Bytes already read come out of the box first.
             Err(upgraded) => (
                 Self::boxed(Kind::Plain(TokioIo::new(upgraded))),
                 Bytes::new(),
@@ -47,10 +48,11 @@ impl Io {
         }
     }
 
-    /// A stream of HTTP/2, which a task reads ahead from.
+    /// Creates a transport from a stream of HTTP/2, which a task reads ahead
+    /// from.
     ///
     /// # Errors
-    /// There is no runtime of tokio's for the task.
+    /// There is no tokio runtime for the task.
     #[cfg(feature = "http2")]
     pub(crate) fn read_ahead(upgraded: Upgraded, policy: crate::ReadAhead) -> io::Result<Self> {
         Ahead::spawn(upgraded, policy).map(|ahead| Self::boxed(Kind::Ahead(ahead)))
@@ -60,7 +62,7 @@ impl Io {
         Self(SplitHalf::Shared(Tokio::wrap(Boxed(kind))))
     }
 
-    /// The TCP connection, when it is a plain one: for addresses and socket options.
+    /// Returns the TCP connection if it has no TLS, for addresses and socket options.
     #[must_use]
     pub fn tcp(&self) -> Option<&TcpStream> {
         match &self.0 {

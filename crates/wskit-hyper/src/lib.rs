@@ -25,11 +25,11 @@ pub use server::{Attempt, Upgrade, upgrade};
 pub use wskit_driver::{Error, Event};
 pub use wskit_tokio::{Client, Server};
 
-/// A WebSocket connection that hyper has handed over; see [`wskit_driver::WebSocket`].
+/// A WebSocket connection handed over by hyper; see [`wskit_driver::WebSocket`].
 pub type WebSocket = wskit_driver::WebSocket<Io>;
 /// The receiving half of a split connection; see [`wskit_driver::Reader`].
 pub type Reader = wskit_driver::Reader<Io>;
 /// A sending half of a split connection; see [`wskit_driver::Writer`].
 pub type Writer = wskit_driver::Writer<Io>;
-/// A handle to a connection that does not keep it; see [`wskit_driver::WeakWriter`].
+/// A handle that does not keep the connection alive; see [`wskit_driver::WeakWriter`].
 pub type WeakWriter = wskit_driver::WeakWriter<Io>;

@@ -9,10 +9,10 @@ use crate::WebSocket;
 use crate::http2::ReadAhead;
 use crate::io::Io;
 
-/// A connection that is agreed on, and that hyper hands over once the response has been written.
+/// An accepted connection that hyper hands over once the response has been written.
 ///
-/// Return the response first, or from another task: [`open`](Self::open) waits for it. Dropping this
-/// drops the connection as soon as hyper hands it over.
+/// Return the response first, or from another task: [`open`](Self::open) waits for it. Dropping
+/// this drops the connection as soon as hyper hands it over.
 #[derive(Debug)]
 #[must_use = "dropping it drops the connection"]
 pub struct PendingWebSocket {
@@ -20,7 +20,7 @@ pub struct PendingWebSocket {
     pub(crate) opening: wskit_driver::PendingWebSocket,
 }
 
-/// hyper's promise of a connection, and how that is to be read.
+/// The connection that hyper will hand over, and how to read it.
 #[derive(Debug)]
 pub(crate) struct Handover {
     pub(crate) on_upgrade: OnUpgrade,
@@ -40,22 +40,22 @@ impl Handover {
 }
 
 impl PendingWebSocket {
-    /// Waits for the connection, at most `Config::handshake_timeout`.
+    /// Waits for the connection, at most for `Config::handshake_timeout`.
     ///
-    /// **If another response is returned, drop this.** hyper does not look at what the response says:
-    /// it keeps the connection for HTTP then, and hands it over when HTTP on it has ended.
+    /// **Drop this if you return another response.** hyper does not look at the response: it would
+    /// keep the connection for HTTP, and hand it over when HTTP on it has ended.
     ///
     /// # Errors
-    /// [`Error::Io`] when hyper does not hand the connection over: the response was not sent after all
-    /// or the peer went away (`ConnectionAborted`, which [`Error::is_disconnect`] knows), or hyper
+    /// [`Error::Io`] if hyper does not hand the connection over: the response was not sent or the
+    /// peer disconnected (`ConnectionAborted`, which [`Error::is_disconnect`] recognizes), or hyper
     /// serves without upgrades (`Unsupported`; see `with_upgrades` and
     /// `serve_connection_with_upgrades`). [`Error::HandshakeTimeout`], [`Error::NoTimer`].
     ///
-    /// Over HTTP/2 it spawns a task on tokio's runtime, which reads ahead (`ReadAhead`), and outside
-    /// such a runtime that is an [`Error::Io`].
+    /// Over HTTP/2 it spawns a task on tokio's runtime, which reads ahead (`ReadAhead`). Outside
+    /// such a runtime it returns [`Error::Io`].
     ///
     /// # Cancel safety
-    /// A dropped open drops the connection.
+    /// Dropping the future drops the connection.
     pub async fn open(self) -> Result<WebSocket, Error> {
         let limit = self.opening.settings().get_handshake_timeout();
         let Self {
@@ -73,7 +73,8 @@ impl PendingWebSocket {
         Ok(opening.open(io, leftover))
     }
 
-    /// Sets what happens over HTTP/2 with messages that come while the application does not receive.
+    /// Sets what happens over HTTP/2 with messages that arrive while the application does not
+    /// receive.
     #[cfg(feature = "http2")]
     pub fn read_ahead(mut self, read_ahead: ReadAhead) -> Self {
         if let Some(set) = &mut self.handover.read_ahead {
@@ -82,7 +83,7 @@ impl PendingWebSocket {
         self
     }
 
-    /// The sub-protocol that was agreed on.
+    /// Returns the selected subprotocol.
     #[must_use]
     pub fn protocol(&self) -> Option<&str> {
         self.opening.protocol()

@@ -1,4 +1,4 @@
-//! Takes what comes over HTTP/2 out of h2 while the application is busy.
+//! Reads from HTTP/2 streams while the application is busy.
 
 use std::future::poll_fn;
 use std::io;
@@ -17,21 +17,20 @@ use wskit_tokio::TokioTimer;
 
 use crate::http2::{HTTP2_STREAM_WINDOW, ReadAhead, ReadAheadFull};
 
-/// h2 charges for DATA frames below this size: each counts as if it had it until it is read.
+/// h2 counts an unread DATA frame below this size as if it had this size.
 const SMALL: usize = 256;
 
-/// The room for one read, which gives no more than one DATA frame. hyper's largest, if nothing else
-/// is set.
+/// The room for one read, which returns at most one DATA frame. It is hyper's largest by default.
 const FRAME: usize = 16 << 10;
 
-/// The least that can be set as a limit, and what is read ahead of a peer that is held back.
+/// The smallest limit that can be set, and the amount read ahead of a peer that is held back.
 const LEAST: usize = HTTP2_STREAM_WINDOW as usize;
 
-/// Frames that are read before others run.
+/// The number of frames that are read before other tasks run.
 const TURN: usize = 4096;
 
-/// How long the peer of a WebSocket that is given up has to be silent until its stream is reset. What
-/// crosses a reset is charged by h2 and never given back, at the expense of the whole connection.
+/// How long the peer of an abandoned WebSocket must be silent until its stream is reset. h2 counts
+/// data that crosses a reset and never returns it, at the expense of the whole connection.
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// The application's side of a stream that a task reads ahead from.
@@ -46,24 +45,26 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    /// None once the stream has been given up.
+    /// `None` once the stream has been abandoned.
     io: Option<TokioIo<Upgraded>>,
-    /// What has come and was not received. It holds memory only while there is something.
+    /// Data that arrived and was not received yet. It holds memory only while there is some.
     ahead: BytesMut,
     /// The last frame was not small.
     large: bool,
-    /// The last read had no room for more, so that the next one may bring the rest of the frame.
+    /// The last read filled its room, so the next one may return the rest of the frame.
     cut: bool,
-    /// How reading ended; told behind what has come. An error is told once.
+    /// How reading ended. Returned after the data that arrived before; an error
+    /// is returned once.
     end: Option<io::Result<()>>,
-    /// What still comes is thrown away: the application has gone, or has left too much unread.
+    /// Discards all further data: the application is gone, or has left too much unread.
     over: bool,
     reader: Option<Waker>,
     task: Option<Waker>,
 }
 
 impl Ahead {
-    /// Must be called inside tokio's runtime, where the task is spawned.
+    /// Creates both sides of a stream and spawns the task. Must be called
+    /// inside tokio's runtime.
     ///
     /// # Errors
     /// There is no runtime.
@@ -115,7 +116,7 @@ impl Ahead {
         Poll::Ready(Ok(()))
     }
 
-    /// Runs `poll` on the stream, in order to write.
+    /// Runs `poll` on the stream, for writing.
     pub(crate) fn poll_io<R>(
         &self,
         poll: impl FnOnce(Pin<&mut TokioIo<Upgraded>>) -> Poll<io::Result<R>>,
@@ -128,7 +129,7 @@ impl Ahead {
     }
 }
 
-/// The task ends the stream, and reads what is on its way.
+/// The task ends the stream and reads the data on its way.
 impl Drop for Ahead {
     fn drop(&mut self) {
         let mut state = self.0.lock();
@@ -139,7 +140,7 @@ impl Drop for Ahead {
 }
 
 impl ReadAhead {
-    /// Whether the next frame is left to h2, so that the window of the stream stops the peer.
+    /// Returns whether the next frame stays in h2, so that the window of the stream stops the peer.
     fn holds_back(self, state: &State) -> bool {
         match self {
             Self::EndAt(limit) => state.large && state.ahead.len() >= limit.max(LEAST) / 2,
@@ -168,7 +169,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads ahead. Ready when that is over: the stream has ended, or is to be given up.
+    /// Reads ahead. Ready when that is over: the stream has ended or is to be abandoned.
     fn poll_ahead(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut room = [MaybeUninit::uninit(); FRAME];
         for _ in 0..TURN {
@@ -208,8 +209,8 @@ impl Shared {
         Poll::Pending
     }
 
-    /// Ends the own direction of a stream that is given up, and throws away what comes. Ready with
-    /// `true` when something came, with `false` when nothing comes any more.
+    /// Ends this side of an abandoned stream and discards received data. Ready with `true` if data
+    /// arrived, and with `false` if no more will arrive.
     fn poll_discard(&self, cx: &mut Context<'_>, shut: &mut bool) -> Poll<bool> {
         let mut room = [MaybeUninit::uninit(); FRAME];
         let mut state = self.lock();
@@ -230,11 +231,11 @@ impl Shared {
     }
 }
 
-/// What the task does.
+/// Runs the task.
 async fn run(shared: Arc<Shared>) {
     poll_fn(|cx| shared.poll_ahead(cx)).await;
     if !shared.lock().over {
-        // The stream has ended. What is left of it goes with the application's side.
+        // The stream has ended. Its remaining data is dropped with the application's side.
         return;
     }
     let mut shut = false;
@@ -245,7 +246,7 @@ async fn run(shared: Arc<Shared>) {
             Ok(false) | Err(_) => break,
         }
     }
-    // Outside the lock: it resets the stream, if that has not ended.
+    // Outside the lock: this resets the stream if it has not ended.
     let io = shared.lock().io.take();
     drop(io);
 }
@@ -257,7 +258,7 @@ fn keep(place: &mut Option<Waker>, cx: &Context<'_>) {
     }
 }
 
-/// Wakes after the lock has been given back, so that who is woken does not find it taken.
+/// Wakes after the lock has been released, so that the woken task does not find it taken.
 fn wake(waker: Option<Waker>, guard: MutexGuard<'_, State>) {
     drop(guard);
     if let Some(waker) = waker {

@@ -4,26 +4,26 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use wskit_handshake::{BuildError, HandshakeError, Rejection};
 
-/// Why a request does not become a WebSocket, and the answer that says so.
+/// Why a request does not become a WebSocket, and the response for it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Refused {
-    /// The client broke the rules, or did not ask for a WebSocket at all
+    /// The client violated the rules, or did not ask for a WebSocket
     /// ([`HandshakeError::MissingUpgrade`]).
     Handshake(HandshakeError),
-    /// The page is of an origin that the server does not let in; holds the 403.
+    /// The server does not allow the page's origin. Contains the 403 response.
     Origin(Rejection),
-    /// The server's fault: the request came without hyper's means to hand its connection over. It was
-    /// made by hand, as tests do, or something in between has taken them out of its extensions.
+    /// The server's fault: the request does not have the extension by which hyper hands its
+    /// connection over. It was created by hand, as in tests, or a layer removed the extension.
     NotUpgradable,
-    /// The server's fault: the response that was asked for must not be sent.
+    /// The server's fault: the requested response must not be sent.
     Response(BuildError),
 }
 
 impl Refused {
-    /// The answer: 400, 403, 405, 426 (with the version that would be welcome) or 505, and 500 for the
-    /// server's own faults, with a line of explanation. It asks hyper to close the connection, because
-    /// the client may have sent frames behind its request.
+    /// Returns the response: 400, 403, 405, 426 (with the supported version) or 505, and 500 for
+    /// the server's own faults, with a line of explanation. It asks hyper to close the connection,
+    /// because the client may have sent frames after its request.
     #[must_use]
     pub fn into_response(self) -> Response<Bytes> {
         let own = Rejection::new(StatusCode::INTERNAL_SERVER_ERROR);
@@ -42,8 +42,8 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Handshake(error) => error.fmt(f),
-            Self::Origin(_) => f.write_str("a page of an origin that is not let in"),
-            Self::NotUpgradable => f.write_str("the request came without its connection"),
+            Self::Origin(_) => f.write_str("origin not allowed"),
+            Self::NotUpgradable => f.write_str("the request has no connection to upgrade"),
             Self::Response(error) => write!(f, "the response cannot be built: {error}"),
         }
     }

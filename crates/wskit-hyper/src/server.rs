@@ -12,13 +12,13 @@ use crate::http2::ReadAhead;
 use crate::pending_websocket::{Handover, PendingWebSocket};
 use crate::refused::Refused;
 
-/// Accepts a request for a WebSocket as `server` says: gives the response to return and the connection
-/// to [open](PendingWebSocket::open) in a task of its own.
+/// Accepts a request for a WebSocket with the settings of `server`. Returns the response to send,
+/// and the connection to [open](PendingWebSocket::open) in another task.
 ///
-/// The body of the request is left alone; an upgrade has none.
+/// The body of the request is not read; an upgrade request has none.
 ///
 /// # Errors
-/// What is wrong with the request, as a response: return it.
+/// The reason, which converts to the response to return.
 pub fn upgrade<B>(
     request: &mut Request<B>,
     server: &Server,
@@ -26,16 +26,15 @@ pub fn upgrade<B>(
     Attempt::from_request(request)?.check(server)?.accept()
 }
 
-/// A request for a WebSocket that breaks no rule, and whose origin has not been looked at yet: all that
-/// can be done with it is to look at it and to [`check`](Self::check) it. It derefs to the
-/// [`UpgradeRequest`].
+/// A valid request for a WebSocket whose origin has not been checked. It can only be read and
+/// [`check`](Self::check)ed. It dereferences to the [`UpgradeRequest`].
 pub struct Attempt {
     request: UpgradeRequest,
     handover: Handover,
 }
 
 impl Attempt {
-    /// Takes the means of the upgrade out of a request of hyper's.
+    /// Takes the upgrade out of a hyper request.
     ///
     /// # Errors
     /// [`Refused::Handshake`], [`Refused::NotUpgradable`].
@@ -44,10 +43,10 @@ impl Attempt {
         Self::new(read, request.extensions_mut())
     }
 
-    /// As [`from_request`](Self::from_request), for a request that has lost its body.
+    /// Takes the upgrade out of the head of a hyper request.
     ///
     /// # Errors
-    /// As [`from_request`](Self::from_request).
+    /// Those of [`from_request`](Self::from_request).
     pub fn from_parts(parts: &mut request::Parts) -> Result<Self, Refused> {
         let read = read(&*parts, &parts.extensions)?;
         Self::new(read, &mut parts.extensions)
@@ -69,7 +68,7 @@ impl Attempt {
         })
     }
 
-    /// Checks the origin against the policy of `server`, which has the rest of the settings, too.
+    /// Checks the origin against the policy of `server`, which also has the other settings.
     ///
     /// # Errors
     /// [`Refused::Origin`].
@@ -81,26 +80,28 @@ impl Attempt {
     }
 }
 
-/// A request for a WebSocket, checked and waiting for an answer. To refuse it after all, drop it and
-/// return any other response. It derefs to the [`UpgradeRequest`].
+/// A checked request for a WebSocket that can be accepted. To refuse it, drop it and return any
+/// other response. It dereferences to the [`UpgradeRequest`].
 pub struct Upgrade {
     upgrade: UpgradeViaHttp,
     handover: Handover,
 }
 
 impl Upgrade {
-    /// Accepts, with the first sub-protocol of the client's that the server speaks.
+    /// Accepts the request, with the first of the client's subprotocols that the server supports.
     ///
     /// # Errors
-    /// As [`accept_with`](Self::accept_with); none by what a server can be set to.
+    /// Those of [`accept_with`](Self::accept_with). The settings of a server cause none.
     pub fn accept(self) -> Result<(Response<()>, PendingWebSocket), Refused> {
         self.accept_with(Ok)
     }
 
-    /// Accepts with headers, cookies or a sub-protocol of the caller's choice.
+    /// Accepts the request, with headers, cookies or a subprotocol chosen by
+    /// the caller.
     ///
     /// # Errors
-    /// [`Refused::Response`] when `with` asks for what may not be sent.
+    /// [`Refused::Response`] if `with` requests something that must not be
+    /// sent.
     pub fn accept_with(
         self,
         with: impl FnOnce(Accept) -> Result<Accept, BuildError>,
@@ -111,7 +112,7 @@ impl Upgrade {
     }
 }
 
-/// HTTP/1.1, or HTTP/2 where it is compiled in.
+/// Checks a request over HTTP/1.1, or over HTTP/2 if that is compiled in.
 fn read<'a>(
     head: impl Into<RequestHead<'a>>,
     extensions: &Extensions,
@@ -128,7 +129,7 @@ fn read<'a>(
     Ok(UpgradeRequest::from_http(head)?)
 }
 
-/// hyper tells of extended CONNECT by an extension.
+/// hyper reports extended CONNECT by an extension.
 #[cfg(feature = "http2")]
 fn protocol(extensions: &Extensions) -> Option<&hyper::ext::Protocol> {
     extensions.get()
