@@ -1,5 +1,5 @@
-//! RFC 7692 §7.1, §7.2: from the offer to the bytes of the messages. Both ends negotiate as they would on the
-//! wire, then their codecs keep to it, and rely on no more than was said.
+//! RFC 7692 §7.1, §7.2: from the offer to the bytes of the messages. Both ends negotiate, and their
+//! codecs then keep to the agreement and rely on nothing else.
 
 mod support;
 
@@ -7,7 +7,7 @@ use support::scan::Scan;
 use support::{OrdinaryDeflate, OrdinaryInflate, Rng, compress, decompress};
 use wskit_deflate::{Config, Params};
 
-/// What each end holds after the client's first offer and the server's answer to it.
+/// The parameters of each end after the client's first offer and the server's response.
 fn negotiate(client: &Config, server: &Config) -> (Params, Params) {
     let offers: Vec<_> = client.offers().collect();
     let answer = server
@@ -97,8 +97,8 @@ fn each_end_keeps_within_the_window_it_agreed_to() {
     }
 }
 
-/// A client may keep its window until an answer takes it away: an ordinary client that offered this or that
-/// hint goes on referring to what it sent, unless the answer says otherwise.
+/// A client may keep its window until a response forbids it: one that offered either hint still
+/// refers to earlier messages unless the response says otherwise.
 ///
 /// Proves: R7692-7.2.2-c
 #[test]

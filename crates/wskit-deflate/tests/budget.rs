@@ -1,4 +1,4 @@
-//! Messages that stop half-way, and when not to compress at all.
+//! Messages that stop half-way, and messages that are not compressed.
 
 mod support;
 
@@ -24,10 +24,10 @@ fn messages_received_half_way_are_bounded() {
         .collect();
     assert_eq!(budget.used(), 10 * (46 << 10));
 
-    // A message that comes at once needs none of it.
+    // A message that arrives at once uses no budget.
     let (_, mut d) = codec(window(12, false), &config);
     assert!(decompress(&mut d, &payload).is_ok());
-    // One more that stops half-way does.
+    // One more incomplete message does.
     let error = d
         .decompress(&payload[..5], false, &mut [0; 999])
         .unwrap_err();
@@ -37,7 +37,7 @@ fn messages_received_half_way_are_bounded() {
     );
     assert_eq!(d.decompress(b"", true, &mut [0; 9]), Err(error));
 
-    // The ends of others make room, and so do their drops.
+    // The ends and drops of others make room.
     let rest = waiting[0]
         .decompress(&payload[5..], true, &mut [0; 999])
         .unwrap();
@@ -57,8 +57,8 @@ fn messages_received_half_way_are_bounded() {
     assert_eq!(budget.limit(), 0);
 }
 
-/// A message that waits for room goes on; one that then waits for the peer does
-/// not, however it got there.
+/// A message that waits for room continues; one that then waits for the peer
+/// does not.
 ///
 /// Proves: X-def-2
 #[test]
@@ -80,8 +80,7 @@ fn message_that_waits_for_room_goes_on() {
     assert_eq!(waiting, Err(DecompressError::BudgetSpent));
 }
 
-/// A message that was let in goes on, though the bound is lowered; the next one is
-/// looked at anew.
+/// An admitted message continues when the limit is lowered; the next one is checked again.
 ///
 /// Proves: X-def-2
 #[test]
@@ -100,7 +99,7 @@ fn admission_holds_for_one_message() {
     assert_eq!(budget.used(), 0);
 }
 
-/// A dedicated stream is its connection's own and needs no budget.
+/// A dedicated stream belongs to its connection and needs no budget.
 #[test]
 fn dedicated_streams_are_not_counted() {
     let config = Config::server().budget(Budget::new(0)).dedicated(true);
@@ -125,7 +124,7 @@ fn sender_goes_on_uncompressed_when_the_budget_is_spent() {
     assert!(budget.used() > 300 << 10);
     assert!(!second.begin(None) && !second.begin(Some(5000)));
 
-    // The message that has begun goes on.
+    // The message that has begun continues.
     assert!(first.compress(b"Hello, ", false, &mut [0; 99]).done);
     assert!(
         first.begin(None) && first.begin(Some(1)),
@@ -136,7 +135,8 @@ fn sender_goes_on_uncompressed_when_the_budget_is_spent() {
     assert!(second.begin(Some(5000)));
     assert_eq!(budget.used(), 0, "a whole message only looks");
 
-    // Without asking, everything is compressed, and counted while it is half-way.
+    // Without `begin`, everything is compressed, and counts while it is
+    // incomplete.
     budget.set_limit(0);
     assert!(second.compress(b"Hello", false, &mut [0; 99]).done);
     assert!(budget.used() > 300 << 10);
@@ -144,7 +144,7 @@ fn sender_goes_on_uncompressed_when_the_budget_is_spent() {
     assert_eq!(budget.used(), 0);
 }
 
-/// A message that was skipped leaves no trace in the context.
+/// A skipped message does not enter the context.
 ///
 /// Proves: R7692-6-d
 #[test]
@@ -165,7 +165,7 @@ fn small_messages_are_skipped() {
             }
         }
     }
-    // Takeover that this side makes no use of counts as none.
+    // Unused takeover counts as none.
     let (mut c, _) = codec(window(15, false), &config.deflate_history(0));
     assert!(!c.begin(Some(299)) && c.begin(None));
 }

@@ -1,4 +1,4 @@
-//! What a log line shows of codecs and errors: no byte of any message.
+//! `Debug` of codecs and errors shows no bytes of messages.
 
 mod support;
 
@@ -15,7 +15,7 @@ fn codecs_show_no_bytes_of_messages() {
         let packed = compressor.compress(secret, true, &mut payload);
         let again = compressor.compress(secret, true, &mut payload[packed.produced..]);
         assert!(packed.done && again.done);
-        // Half of the second message: both are in the midst of something.
+        // Half of the second message: both have incomplete state.
         assert!(compressor.compress(&secret[..9], false, &mut [0; 100]).done);
         let mut plain = [0; 100];
         decompressor

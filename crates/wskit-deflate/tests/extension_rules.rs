@@ -1,4 +1,4 @@
-//! RFC 6455 §9.1 as it binds this extension: its own name, its own parameters, and RSV1 for itself.
+//! RFC 6455 §9.1 for this extension: its registered name and parameters, and exclusive use of RSV1.
 
 use wskit_deflate::{Config, EXTENSION};
 
@@ -20,8 +20,8 @@ fn configs() -> impl Iterator<Item = Config> {
     })
 }
 
-/// Whatever is configured, offers and answers have the registered name and parameters, each of them
-/// once, flags without a value and windows with a number from 8 to 15.
+/// For any configuration, offers and responses have the registered name and parameters, each once,
+/// flags without a value and windows with a number from 8 to 15.
 ///
 /// Proves: R6455-9.1-d, R6455-9-c
 #[test]
@@ -62,7 +62,7 @@ fn both_roles_write_what_is_registered_only() {
     }
 }
 
-/// What breaks the rules of the parameters is declined by a server and fails a client.
+/// Invalid parameters are declined by a server and fail a client.
 ///
 /// Proves: R6455-9-c
 #[test]
@@ -88,8 +88,8 @@ fn both_roles_refuse_what_breaks_the_rules() {
     }
 }
 
-/// Two extensions that both want RSV1 cannot be agreed on: of this one there is a single answer however
-/// often it is offered, and a client refuses an answer that has it twice.
+/// Two extensions with RSV1 cannot be agreed on: this one is answered once however often it is
+/// offered, and a client refuses a response that has it twice.
 ///
 /// Proves: R7692-5-d, R7692-5-b
 #[test]
@@ -100,7 +100,7 @@ fn rsv1_is_given_away_once() {
         ("x-webkit-deflate-frame", no_params()),
         (EXTENSION, no_params()),
     ];
-    // One answer, and it is of the one extension that is known.
+    // One response, for the known extension.
     let answer = Config::server().accept(offers).expect("it is offered");
     assert_eq!(answer.name(), EXTENSION);
     let twice = [(EXTENSION, no_params()), (EXTENSION, no_params())];

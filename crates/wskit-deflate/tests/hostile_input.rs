@@ -1,4 +1,4 @@
-//! What a hostile or broken peer sends: bombs, truncated and corrupted data.
+//! Data of a hostile or broken peer: bombs, truncated and corrupted data.
 
 mod support;
 
@@ -40,7 +40,7 @@ fn bomb_stops_where_the_room_ends() {
             "{used} bytes were read of {}",
             payload.len()
         );
-        // It holds a stream and the window, not what it could expand to.
+        // It holds a stream and the window, not the expanded data.
         assert!(d.buffer_bytes() < 100 << 10, "{}", d.buffer_bytes());
     }
 }
@@ -66,7 +66,7 @@ fn bomb_by_context_is_bounded_message_by_message() {
     assert_eq!(out, plain);
 }
 
-/// Every cut of a message is told from the whole.
+/// Every truncated message is detected.
 ///
 /// Proves: R7692-7.2.2-d
 #[test]
@@ -84,7 +84,7 @@ fn truncated_message_fails() {
         compress_prepared(9, 9, &plain),
         OrdinaryDeflate::new(0).message(&plain),
     ] {
-        // A stored block's first byte alone is an empty message.
+        // The first byte of a stored block alone is an empty message.
         for len in 1 + usize::from(payload[0] == 0)..payload.len() {
             for dedicated in [false, true] {
                 let (_, mut d) = codec(window(15, false), &Config::server().dedicated(dedicated));
@@ -94,7 +94,7 @@ fn truncated_message_fails() {
                     "{len}"
                 );
                 assert_eq!(error.close_code(), 1007);
-                // The error stays, and nothing is held any more.
+                // The error is permanent, and no memory is held.
                 assert_eq!(d.decompress(&payload, true, &mut [0; 99]), Err(error));
                 assert_eq!(d.buffer_bytes(), 0);
             }
@@ -160,7 +160,7 @@ fn broken_data_fails() {
 }
 
 /// A reference before the message and beyond the window, to data that was sent
-/// but must not be referred to.
+/// but may not be referred to.
 ///
 /// Proves: R7692-7.1.2.2-e
 #[test]
@@ -183,16 +183,16 @@ fn reference_beyond_the_agreed_window_fails() {
         let (_, mut d) = codec(window(bits, false), &Config::server());
         assert_eq!(decompress(&mut d, &first).as_deref(), Ok(&noise[..]));
         assert_eq!(decompress(&mut d, &second), expected);
-        // What is kept for messages that will not come is given up.
+        // Memory for later messages is released.
         assert_eq!(d.buffer_bytes() > 0, expected.is_ok());
     }
-    // Without takeover nothing before the message can be reached.
+    // Without takeover no reference may leave the message.
     let (_, mut d) = codec(window(15, true), &Config::server());
     assert_eq!(decompress(&mut d, &first).as_deref(), Ok(&noise[..]));
     assert_eq!(decompress(&mut d, &second), Err(DecompressError::Corrupt));
 }
 
-/// Nothing of one connection can be read through another one's stream.
+/// No data of one connection can be read through the stream of another.
 #[test]
 fn streams_of_the_pool_keep_no_secrets() {
     let secret = vec![b's'; 20_000];
@@ -211,7 +211,7 @@ fn streams_of_the_pool_keep_no_secrets() {
     );
 }
 
-/// Final blocks without end, each of two bytes: work is bounded by the input,
+/// Endless final blocks of two bytes each: work is bounded by the input,
 /// whatever the history.
 ///
 /// Proves: R7692-7.2.1-c, R7692-7.2.2-d
@@ -229,26 +229,28 @@ fn many_final_blocks_are_read_or_refused() {
     }
 }
 
-/// What a message of any cut gives: plain text or an error, the same both times.
+/// The result for a message in any pieces: text or an error, the same both
+/// times.
 fn outcome(payload: &[u8], input: usize, room: usize) -> Option<Vec<u8>> {
     decompress_by(&mut receiver(), payload, input, room).ok()
 }
 
-/// Known differences to a plain inflater that is fed 00 00 FF FF: it does not see
-/// that a message is truncated or goes on after a final block, so a success there
-/// is compared only if the message is whole, and the first bytes otherwise.
+/// Known differences from an inflater that is fed 00 00 FF FF: it does not
+/// detect that a message is truncated or continues after a final block. A
+/// success is compared only if the message is complete, and otherwise the first
+/// bytes are.
 fn agree(payload: &[u8]) {
     let ours = outcome(payload, usize::MAX, 4096);
     let theirs = OrdinaryInflate::new().message(payload).ok();
     match (&ours, &theirs) {
         (Some(ours), Some(theirs)) => assert_eq!(ours, theirs, "{payload:02x?}"),
-        // A final block, then nothing: miniz goes on to read the tail as a stream.
+        // A final block, then nothing: miniz continues and reads the tail as a stream.
         (Some(_), None) => assert!(has_final_block(payload), "{payload:02x?}"),
         (None, _) => {}
     }
 }
 
-/// Whether some prefix of it is a whole DEFLATE stream.
+/// Returns whether a prefix of it is a complete DEFLATE stream.
 fn has_final_block(payload: &[u8]) -> bool {
     let mut inflate = flate2::Decompress::new(false);
     let mut out = vec![0; 1 << 20];
@@ -268,7 +270,7 @@ proptest! {
         agree(&payload);
     }
 
-    /// Noise that begins like a block of each kind.
+    /// Noise that begins like a block of each type.
     ///
     /// Proves: R7692-7.2.2-d
     #[test]
@@ -297,7 +299,7 @@ proptest! {
         agree(&payload);
     }
 
-    /// The cut never changes the outcome.
+    /// The result does not depend on the pieces.
     ///
     /// Proves: R7692-7.2.2-d
     #[test]
@@ -311,7 +313,7 @@ proptest! {
     }
 }
 
-/// What is sent uncompressed or by mistake does not disturb a sender.
+/// Data sent uncompressed or by mistake does not disturb a sender.
 #[test]
 fn compressor_takes_any_bytes() {
     let mut rng = Rng(47);

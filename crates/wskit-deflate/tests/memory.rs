@@ -1,4 +1,4 @@
-//! What a connection holds, counted by the allocator.
+//! The memory of a connection, counted by the allocator.
 #![allow(
     unsafe_code,
     reason = "a counting allocator can only be written so; it passes everything on"
@@ -19,7 +19,7 @@ thread_local! {
     static COUNT: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
-/// What is in use wraps below zero when a thread frees what another one made.
+/// The count wraps below zero when a thread frees memory of another.
 fn count(used: impl FnOnce(usize) -> usize, made: usize) {
     let _ = COUNT.try_with(|count| {
         let (bytes, calls) = count.get();
@@ -27,7 +27,7 @@ fn count(used: impl FnOnce(usize) -> usize, made: usize) {
     });
 }
 
-// SAFETY: every call goes to the system's allocator unchanged.
+// SAFETY: every call is passed unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(|used| used.wrapping_add(layout.size()), 1);
@@ -86,7 +86,7 @@ fn ten_thousand_connections_hold_four_kib_each() {
     let sent: Vec<_> = (0..20).map(|_| rng.json()).collect();
     let mut peer = OrdinaryWindow::new(1, 11);
     let received: Vec<_> = sent.iter().map(|plain| peer.message(plain)).collect();
-    // The thread's streams, once and for all.
+    // The streams of the thread.
     let (mut c, mut d) = codec(window(11, false), &config);
     decompress(&mut d, &compress(&mut c, &sent[0])).unwrap();
     drop((c, d));
@@ -114,7 +114,7 @@ fn ten_thousand_connections_hold_four_kib_each() {
         (each - held / CONNECTIONS).abs_diff(sizes) <= 1,
         "buffer_bytes() tells the truth"
     );
-    // 1 KiB, 2 KiB and the two themselves.
+    // 1 KiB, 2 KiB and the two values.
     assert_eq!((each, held / CONNECTIONS), (3072 + sizes, 3072));
     assert!(sizes <= 256, "{sizes}");
 }
@@ -150,8 +150,8 @@ fn held_counts_dedicated_streams() {
     }
 }
 
-/// A message that is ready in one call and a thread that has its streams: nothing
-/// is allocated once the history is full.
+/// A message that is done in one call, on a thread that has its streams,
+/// allocates nothing once the history is full.
 ///
 /// Proves: X-def-2
 #[test]
@@ -181,7 +181,7 @@ fn messages_allocate_nothing_in_the_long_run() {
     }
 }
 
-/// Streams that a burst of stalled messages called for are not kept for ever.
+/// Streams needed by a burst of stalled messages are not kept forever.
 ///
 /// Proves: X-def-2
 #[test]
@@ -213,7 +213,8 @@ fn thread_keeps_a_few_streams_only() {
     );
 }
 
-/// A bomb allocates the stream and the history, nothing that grows with it.
+/// A bomb allocates the stream and the history, and nothing in proportion to
+/// its size.
 ///
 /// Proves: X-def-1
 #[test]

@@ -1,4 +1,4 @@
-//! RFC 7692 §7.2: the bytes of a message, in every cut.
+//! RFC 7692 §7.2: the bytes of a message, in any pieces.
 
 mod support;
 
@@ -23,7 +23,7 @@ const HELLO: [&[u8]; 6] = [
     &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00],
     // A final block and nothing after it.
     &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00],
-    // A final stored block, whose lengths come with the tail.
+    // A final stored block, whose lengths arrive with the tail.
     &[
         0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00, 0x00, 0xff, 0xff, 0x01,
     ],
@@ -96,7 +96,7 @@ fn empty_message_is_one_byte_of_zero() {
     }
 }
 
-/// A payload of no bytes is an empty message and leaves the context alone.
+/// A payload of no bytes is an empty message and does not change the context.
 ///
 /// Proves: R7692-7.2.1-d
 #[test]
@@ -113,8 +113,8 @@ fn decompressor_takes_no_payload_as_empty_message() {
     }
 }
 
-/// The bytes may differ by engine and level (one reference or a literal and a
-/// reference), the meaning may not.
+/// The bytes may differ by engine and level (one reference, or a literal and a
+/// reference), but not the meaning.
 ///
 /// Proves: R7692-7.2.1-e
 #[test]
@@ -146,7 +146,7 @@ fn compressor_without_takeover_starts_each_message_anew() {
             let plain = rng.message();
             let payload = compress(&mut c, &plain);
             assert_eq!(compress(&mut c, &plain), payload, "the same bytes again");
-            // A peer that forgets everything can read it.
+            // A peer without context can read it.
             assert_eq!(OrdinaryInflate::new().message(&payload).unwrap(), plain);
             assert_eq!(decompress(&mut d, &payload).as_deref(), Ok(&plain[..]));
             assert_eq!((c.buffer_bytes(), d.buffer_bytes()), (0, 0));
@@ -203,7 +203,7 @@ fn compressor_is_right_in_every_cut() {
     }
 }
 
-/// The room left never hides the end: a message that just fits is done.
+/// A full output never hides the end: a message that just fits is done.
 ///
 /// Proves: X-def-1
 #[test]
@@ -220,7 +220,7 @@ fn message_that_just_fits_is_done() {
         };
         assert_eq!(d.decompress(&payload, true, &mut out), Ok(all));
         assert_eq!(out, plain);
-        // One byte less, and it is not done.
+        // With one byte less it is not done.
         let progress = d.decompress(&payload, true, &mut out[..len - 1]).unwrap();
         assert_eq!((progress.produced, progress.done), (len - 1, false));
         let none = d
@@ -253,7 +253,7 @@ fn compressor_writes_only_into_its_room() {
     assert_eq!(OrdinaryInflate::new().message(&payload).unwrap(), plain);
 }
 
-/// Nothing to do is done, at every point.
+/// A call without input is done, at every point.
 #[test]
 fn call_with_nothing_is_done() {
     let idle = Progress {
@@ -285,7 +285,8 @@ fn call_with_nothing_is_done() {
     assert_ne!(DecompressError::Corrupt.to_string(), "");
 }
 
-/// Both halves go from thread to thread, and their debug text tells nothing.
+/// Both halves can be sent to another thread, and their debug text shows no
+/// data.
 #[test]
 fn codec_moves_between_threads_in_silence() {
     let (mut c, mut d) = codec(window(15, false), &Config::server());

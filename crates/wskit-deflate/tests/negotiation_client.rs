@@ -1,4 +1,5 @@
-//! RFC 7692 §5, §7.1: the offers of a client, and what it accepts as an answer.
+//! RFC 7692 §5, §7.1: the offers of a client, and the responses that it
+//! accepts.
 
 use std::error::Error;
 
@@ -60,7 +61,7 @@ fn client_offers_what_it_is_told() {
             "permessage-deflate; server_max_window_bits=11; client_max_window_bits, \
              permessage-deflate; server_no_context_takeover; client_max_window_bits",
         ),
-        // Values out of range count as the nearest.
+        // Values outside are clamped.
         (
             client()
                 .server_max_window_bits(0)
@@ -131,7 +132,7 @@ fn client_accepts_what_keeps_to_its_offer() {
             "; server_max_window_bits=9",
             (9, false, 15, false),
         ),
-        // The answer to the second offer.
+        // The response to the second offer.
         (
             client().server_max_window_bits(10),
             "; server_no_context_takeover",
@@ -142,7 +143,8 @@ fn client_accepts_what_keeps_to_its_offer() {
             "; client_max_window_bits=10",
             (15, false, 10, false),
         ),
-        // Said in the offer, so it holds though the answer is silent.
+        // It was in the offer, so it holds although the response does not have
+        // it.
         (
             client().client_max_window_bits(10),
             "",
@@ -290,8 +292,8 @@ fn config() -> impl Strategy<Value = Config> {
 }
 
 proptest! {
-    /// Whatever both want, they come to the same terms, and no answer goes past
-    /// its offer.
+    /// For any configurations, both ends agree on the same parameters, and no
+    /// response exceeds its offer.
     ///
     /// Proves: R7692-7.1.2.2-b, R7692-5-b
     #[test]
@@ -302,12 +304,12 @@ proptest! {
         let confirmed = client.confirm([(answer.name(), answer.params())]).unwrap().unwrap();
         let (server, client) = (answer.agreed(), confirmed);
         prop_assert_eq!(server.server(), client.server());
-        // A client may do with less than the server has to expect.
+        // A client may use less than the server must expect.
         prop_assert!(client.client().bits <= server.client().bits);
         prop_assert!(client.client().no_context_takeover >= server.client().no_context_takeover);
     }
 
-    /// An answer has `client_max_window_bits` only if the offer had it.
+    /// A response has `client_max_window_bits` only if the offer had it.
     ///
     /// Proves: R7692-7.1.2.2-b
     #[test]
@@ -323,7 +325,7 @@ proptest! {
         prop_assert!(answer.agreed().server().bits <= server_bits);
     }
 
-    /// No text panics, and what is accepted is within bounds.
+    /// No text causes a panic, and accepted values are in range.
     #[test]
     fn any_parameters_are_answered_or_refused(pairs in prop::collection::vec(
         ("(server|client)_(no_context_takeover|max_window_bits)|.{0,4}", prop::option::of("[0-9]{0,3}|.{0,4}")), 0..5,

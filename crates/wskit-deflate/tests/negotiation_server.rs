@@ -1,4 +1,4 @@
-//! RFC 7692 §5, §7.1: the answer of a server.
+//! RFC 7692 §5, §7.1: the response of a server.
 
 use wskit_deflate::{Answer, Config, EXTENSION, Role};
 
@@ -23,7 +23,7 @@ fn accept(config: &Config, offers: &str) -> Option<Answer> {
     )
 }
 
-/// The answer as it is written.
+/// The response as written.
 fn answer(config: &Config, offers: &str) -> Option<String> {
     accept(config, offers).map(|answer| {
         answer
@@ -122,7 +122,7 @@ fn server_answers_each_offer() {
         ),
         (small(), "; client_max_window_bits=11", ""),
         (small(), "; client_max_window_bits=9", ""),
-        // Not offered: the client cannot be held to a window, so it gives up takeover.
+        // Not offered: the client cannot be bound to a window, so it gives up takeover.
         (small(), "", "; client_no_context_takeover"),
         (
             small(),
@@ -148,7 +148,7 @@ fn server_declines_what_is_invalid() {
         "foo=1".to_owned(),
         "Server_No_Context_Takeover".to_owned(),
         "server_max_window_bits".to_owned(),
-        // Valid, but no engine compresses with it.
+        // Valid, but not supported by any engine.
         "server_max_window_bits=8".to_owned(),
     ];
     for value in [
@@ -190,7 +190,7 @@ fn server_declines_what_is_invalid() {
     for offer in bad {
         let alone = format!("{EXTENSION}; {offer}");
         assert_eq!(answer(&open(), &alone), None, "{offer}");
-        // The next offer is tried, and a bad parameter spoils its own element only.
+        // The next offer is tried, and an invalid parameter affects only its own element.
         let then =
             format!("{alone}, {EXTENSION}; server_no_context_takeover; {offer}, {EXTENSION}");
         assert_eq!(
@@ -237,13 +237,13 @@ fn server_agrees_to_what_it_answers() {
     assert_eq!((agreed.server().bits, agreed.client().bits), (13, 11));
     assert!(!agreed.server().no_context_takeover && !agreed.client().no_context_takeover);
 
-    // An offered value binds the client though the answer is silent.
+    // An offered value binds the client although the response does not have it.
     let agreed = accept(&open(), "permessage-deflate; client_max_window_bits=9")
         .unwrap()
         .agreed();
     assert_eq!(agreed.client().bits, 9);
 
-    // Nothing can be kept: nothing is.
+    // No context can be kept, so none is.
     let agreed = accept(&limit, "permessage-deflate").unwrap().agreed();
     assert_eq!(
         (agreed.client().bits, agreed.client().no_context_takeover),
@@ -251,8 +251,8 @@ fn server_agrees_to_what_it_answers() {
     );
 }
 
-/// A client's hint binds it only once the answer has it, and this server's
-/// answers always do; nothing else lets the receiver forget.
+/// A client's hint is binding only if the response has it, which this server's
+/// responses always do. Nothing else lets the receiver drop its context.
 ///
 /// Proves: R7692-7.2.2-c, R7692-7.1.1.2-a
 #[test]

@@ -1,4 +1,5 @@
-//! RFC 7692 §7 and §7.1 for any list of offers, against a second, plainer reader of the rules.
+//! RFC 7692 §7 and §7.1 for any list of offers, compared with a second, simpler implementation of
+//! the rules.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -34,9 +35,9 @@ const VALUES: [Option<&str>; 14] = [
     Some("true"),
 ];
 
-/// Whether a server can say yes to this offer: each name is known and stands once, flags have no value,
-/// windows one from 8 to 15 in decimal; that of the client may be left out. Its own window of 8 bits it
-/// cannot keep to.
+/// Returns whether a server can accept this offer: each name is known and appears once, flags have
+/// no value, and windows have a decimal number from 8 to 15, which the client's may omit. A server
+/// cannot support a window of its own of 8 bits.
 fn is_right(params: &[Param]) -> bool {
     let once = |at: usize| {
         params
@@ -65,7 +66,7 @@ fn is_right(params: &[Param]) -> bool {
     })
 }
 
-/// Mostly one that is right by itself: what is wrong with an offer is mostly one thing.
+/// Usually a valid one, as most invalid offers have a single fault.
 fn param() -> impl Strategy<Value = Param> {
     let right = [
         ("server_no_context_takeover", None),
@@ -81,8 +82,8 @@ fn param() -> impl Strategy<Value = Param> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
 
-    /// A server answers the first offer that is right in all its parts, for that offer alone, and none
-    /// otherwise: an answer gives no more than was asked, and all that was demanded.
+    /// A server accepts the first offer whose parts are all valid, and otherwise none. The response
+    /// grants no more than was offered, and everything that was requested.
     ///
     /// Proves: R7692-7-a, R7692-7-b, R7692-7-c, R7692-7-d, R7692-5-e
     #[test]

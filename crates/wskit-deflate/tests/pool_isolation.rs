@@ -1,12 +1,12 @@
-//! Streams are lent from connection to connection: what one leaves behind, no other shows.
+//! Connections share streams: no data of one shows in the output of another.
 
 mod support;
 
 use support::{Rng, codec, compress, compress_by, window};
 use wskit_deflate::{Compressor, Config, compress_prepared};
 
-/// The engine hashes one byte beyond the end of the history that it is given. Were that byte another
-/// connection's, the length of what follows would tell which byte it is.
+/// The engine hashes one byte beyond the end of its history. If it belonged to another connection,
+/// the length of the output would reveal it.
 ///
 /// Proves: X-def-2
 #[test]
@@ -21,7 +21,8 @@ fn output_tells_nothing_of_other_connections() {
             (512, 200),
         ] {
             let mut outputs = Vec::new();
-            // What the other connection says; none at first: a thread of its own has streams of its own.
+            // The message of the other connection. The first run has none: a new thread has its own
+            // streams.
             for said in [None, Some(b'q'), Some(b'#'), Some(b'z'), Some(0)] {
                 let output = move || {
                     let config = Config::server().level(level).deflate_history(history);
@@ -55,7 +56,7 @@ fn output_tells_nothing_of_other_connections() {
     }
 }
 
-/// A message that begins with a piece of one or two bytes: the engine hashes two bytes more then.
+/// A message that begins with a piece of one or two bytes: the engine then hashes two bytes more.
 ///
 /// Proves: X-def-2
 #[test]
@@ -99,8 +100,8 @@ fn compress_pieces(c: &mut Compressor, pieces: &[&[u8]]) -> Vec<u8> {
     payload
 }
 
-/// The same in any order of messages of both, in any pieces, below and above what the windows hold: what
-/// comes out depends on when another connection had the stream, never on what it said.
+/// Any order of messages of both, in any pieces, below and above the size of the windows: the
+/// output depends on when another connection had the stream, never on its data.
 ///
 /// Proves: X-def-2
 #[test]
@@ -129,7 +130,7 @@ fn output_tells_nothing_of_other_connections_in_any_order() {
                         // The ring begins at its first byte or its second.
                         len = history + 1 + rng.below(2) - total % history;
                     }
-                    // Few letters: every few bytes have been there before.
+                    // Few letters, so that every few bytes repeat earlier ones.
                     let message: Vec<u8> = (0..len).map(|_| b'a' + rng.below(3) as u8).collect();
                     let said: Vec<u8> = match variant {
                         0 => vec![0; len],

@@ -1,4 +1,4 @@
-//! RFC 7692 §7.1.1, §7.2: context takeover, seen by ordinary peers.
+//! RFC 7692 §7.1.1, §7.2: context takeover with usual peers.
 
 mod support;
 
@@ -9,8 +9,8 @@ use support::{
 };
 use wskit_deflate::{Config, compress_prepared};
 
-/// 2,000 messages for every kind of compressor, with messages that were prepared
-/// and messages that go uncompressed among them.
+/// 2,000 messages for every kind of compressor, some of them prepared and some
+/// sent uncompressed.
 ///
 /// Proves: R7692-7.2.1-e, R7692-7.2.2-b, R7692-6-d
 #[test]
@@ -42,7 +42,7 @@ fn ordinary_receiver_reads_what_is_sent_from_history() {
         for n in 0..2000 {
             let plain = rng.message();
             let payload = match rng.below(6) {
-                // Uncompressed: neither side learns it.
+                // Uncompressed: neither side records it.
                 0 => continue,
                 1 => {
                     c.note_prepared(&plain);
@@ -90,7 +90,7 @@ fn receiver_reads_ordinary_senders() {
     }
 }
 
-/// The history kept is just the window: an ordinary sender that uses all of it.
+/// The history is exactly the window: the sender uses all of it.
 ///
 /// Proves: R7692-7.2.2-b, R7692-7.1.2.2-e
 #[test]
@@ -141,7 +141,7 @@ fn no_reference_is_beyond_the_agreed_window() {
                 dedicated || c.buffer_bytes() <= 1 << bits,
                 "no more history than can be used"
             );
-            // The scan sees something: most of the window is used.
+            // The scan works: most of the window is used.
             assert!(
                 scan.furthest > 1 << (bits - 2),
                 "bits {bits}: {}",
@@ -168,7 +168,7 @@ fn prepared_message_refers_to_nothing_before_it() {
     assert_eq!(compress_prepared(1, 15, b""), [0]);
 }
 
-/// Of a prepared message longer than the window, its end is what counts.
+/// The end of a prepared message longer than the window counts.
 ///
 /// Proves: R7692-7.2.1-e
 #[test]
@@ -209,7 +209,7 @@ fn noted_message_may_be_longer_than_the_window() {
     }
 }
 
-/// Connections share the streams of their thread, never what is in them.
+/// Connections share the streams of their thread, never their content.
 ///
 /// Proves: R7692-7.2.1-e
 #[test]
@@ -235,8 +235,8 @@ fn connections_do_not_mix() {
     }
 }
 
-/// Messages of many connections half-way at once, begun and ended in any order,
-/// some given up.
+/// Incomplete messages of many connections, begun and ended in any order, some
+/// abandoned.
 #[test]
 fn half_done_messages_do_not_mix() {
     let mut rng = Rng(31);

@@ -1,4 +1,4 @@
-//! Values at the very edge of a rule, where a comparison that is off by one shows.
+//! Values at the limit of a rule, which show errors by one.
 
 use wskit_frame::{FrameError, FrameHeader, LEN_MAX, OpCode, Utf8Check, is_utf8};
 
@@ -16,7 +16,7 @@ fn longest_frame_that_can_be_announced_may_be_sent() {
     assert_eq!(header(LEN_MAX + 1).check(), Err(FrameError::LengthOverflow));
 }
 
-/// A test for ASCII by words must not take a word full of high bits for one without.
+/// A test for ASCII by words must not miss a word of high bits.
 #[test]
 fn high_bytes_alone_are_never_text() {
     for byte in [0x80, 0xbf, 0xc0, 0xff] {
@@ -26,7 +26,7 @@ fn high_bytes_alone_are_never_text() {
             let mut check = Utf8Check::new();
             let pushed = check.push(&bytes);
             assert!(pushed.and_then(|()| check.finish()).is_err());
-            // One of them anywhere among ASCII is found too.
+            // A single one among ASCII is found too.
             let mut text = vec![b'a'; 160];
             text[len - 1] = byte;
             assert!(!is_utf8(&text), "{byte:#x} at {}", len - 1);

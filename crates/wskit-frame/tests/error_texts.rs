@@ -1,4 +1,4 @@
-//! What errors and codes say to whoever reads a log.
+//! Texts of errors and codes.
 
 use std::error::Error;
 

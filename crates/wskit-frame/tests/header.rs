@@ -32,7 +32,7 @@ fn all_rules() -> [HeaderRules; 4] {
 }
 
 /// The rules of sections 5.1 to 5.5 and RFC 7692 section 6 for a whole header,
-/// written anew and with arithmetic that cannot wrap.
+/// implemented again with arithmetic that cannot wrap.
 fn expected(bytes: &[u8; 14], rules: HeaderRules) -> Result<(FrameHeader, usize), FrameError> {
     let bit = |byte: u8, mask: u8| byte & mask == mask;
     let [byte0, byte1, ..] = *bytes;
@@ -96,7 +96,7 @@ fn expected(bytes: &[u8; 14], rules: HeaderRules) -> Result<(FrameHeader, usize)
     ))
 }
 
-/// The bytes that show an error, and no fewer.
+/// The shortest prefix that shows an error.
 fn shown_at(error: FrameError, short: u8) -> usize {
     match error {
         FrameError::ReservedBits

@@ -1,6 +1,5 @@
-//! Lengths on targets whose memory is narrower than a length. What is asserted here is evaluated when it
-//! is compiled: `cargo check --tests --target i686-unknown-linux-gnu` says it for 32 bits without a machine
-//! that runs them.
+//! Lengths on targets with 32-bit memory. The assertions are evaluated at compile time: `cargo
+//! check --tests --target i686-unknown-linux-gnu` checks them without a machine to run them.
 
 use wskit_frame::{FrameHeader, LEN_MAX, OpCode};
 
@@ -15,7 +14,7 @@ const fn within(len: u64, limit: usize) -> Option<usize> {
     header.len_within(limit)
 }
 
-/// What a cast to 32 bits would leave of these is within the limit.
+/// A cast to 32 bits would bring these within the limit.
 const OVER: [u64; 4] = [
     1 << 32,
     (1 << 32) + 9,

@@ -5,10 +5,10 @@ use wskit_frame::{Mask, Utf8Check};
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x9d];
 
-/// Miri, which looks for reads and writes beyond the pieces, takes some of the lengths only.
+/// Miri, which detects reads and writes out of bounds, runs only some of the lengths.
 const STEP: usize = if cfg!(miri) { 13 } else { 1 };
 
-/// The rule as it stands: octet `i` with octet `i mod 4` of the key.
+/// The rule as written: octet `i` with octet `i mod 4` of the key.
 fn by_bytes(data: &mut [u8], key: [u8; 4], phase: usize) {
     for (at, byte) in data.iter_mut().enumerate() {
         *byte ^= key[(at + phase) % 4];
@@ -129,7 +129,7 @@ fn ascii_test_sees_the_one_byte_that_is_not() {
 /// Proves: R6455-8.1-a
 #[test]
 fn text_is_unmasked_and_validated_across_pieces() {
-    // Longer than the pieces it is cut to inside, with a character on each border.
+    // Longer than the internal pieces, with a character on each border.
     for pad in 0..4 {
         let text = "x".repeat(pad) + &"語é𝄞a".repeat(4000);
         let mut data = text.clone().into_bytes();

@@ -1,16 +1,16 @@
-//! A proxy that passes frames on (RFC 6455 §5.4): the codec alone is enough to leave fragmentation as it is.
+//! A proxy that forwards frames (RFC 6455 §5.4): the codec alone can preserve fragmentation.
 
 use proptest::prelude::*;
 use wskit_frame::{FrameHeader, HeaderRules, Mask, Masking, OpCode, Parsed};
 
 const RULES: HeaderRules = HeaderRules {
     masking: Masking::Required,
-    // The meaning of RSV1 was agreed on by others.
+    // The meaning of RSV1 was negotiated by the endpoints.
     allow_rsv1: true,
 };
 
-/// Passes a client's frames on to a server: each header with a key of the proxy's own, each payload
-/// masked anew.
+/// Forwards a client's frames to a server: each header with a key of the proxy's own, each payload
+/// masked again.
 fn relay(mut wire: &[u8], new_key: [u8; 4]) -> Vec<u8> {
     let mut out = Vec::new();
     while let Ok(Parsed::Header { header, size }) = FrameHeader::parse(wire, RULES) {
@@ -32,7 +32,7 @@ fn relay(mut wire: &[u8], new_key: [u8; 4]) -> Vec<u8> {
     out
 }
 
-/// A compressed message in three fragments with a ping between: the same frames come out.
+/// A compressed message in three fragments with a ping in between: the same frames are forwarded.
 ///
 /// Proves: R6455-5.4-l
 #[test]

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use wskit_frame::{Utf8Check, is_utf8};
 
-/// Whether more bytes could still make `bytes` valid: the standard library calls
-/// only such an error one without a length.
+/// Returns whether more bytes could make `bytes` valid: the standard library
+/// reports only such an error without a length.
 fn can_go_on(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
@@ -29,7 +29,7 @@ fn check_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) {
     }
 }
 
-/// Every way to cut `bytes` into pieces.
+/// Every way to split `bytes` into pieces.
 fn check_all_cuttings(bytes: &[u8]) {
     assert_eq!(
         is_utf8(bytes),
@@ -122,7 +122,8 @@ fn check_takes_every_character_cut_anywhere() {
 /// Proves: R6455-8.1-a
 #[test]
 fn check_fails_on_the_first_impossible_byte() {
-    // Overlong, surrogate, above U+10FFFF, no first byte, not ended: with the byte that shows it.
+    // Overlong, surrogate, above U+10FFFF, invalid first byte, incomplete: with the byte that shows
+    // it.
     let cases: [(&[u8], usize); 8] = [
         (&[0xc0, 0x80], 0),
         (&[0xe0, 0x9f, 0xbf], 1),
@@ -133,7 +134,7 @@ fn check_fails_on_the_first_impossible_byte() {
         (&[0x80], 0),
         (&[0xe8, 0xaa, 0x41], 2),
     ];
-    // Before it, texts of lengths that take each of the paths.
+    // After texts of lengths that take each of the code paths.
     for before in ["", "a", "é", "日本語", &"a".repeat(130), &"語".repeat(100)] {
         for (bytes, shown) in cases {
             let text = [before.as_bytes(), bytes].concat();
@@ -173,7 +174,7 @@ fn check_is_small() {
     assert!(size_of::<Utf8Check>() <= 8);
 }
 
-/// One bad byte at each place of texts of each length around the limits of the paths.
+/// One invalid byte at each position of texts with lengths around the limits of the code paths.
 ///
 /// Proves: R6455-8.1-a
 #[test]

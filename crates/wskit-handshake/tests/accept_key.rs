@@ -1,9 +1,10 @@
-//! RFC 6455 §4.2.2: the accept key against a slow and obvious implementation.
+//! RFC 6455 §4.2.2: the accept key, compared with a slow and simple
+//! implementation.
 
 use proptest::prelude::*;
 use wskit_handshake::accept_key;
 
-/// FIPS 180-4 §6.1, word for word.
+/// FIPS 180-4 §6.1, literally.
 #[allow(clippy::many_single_char_names, reason = "the names of the standard")]
 fn sha1(message: &[u8]) -> [u8; 20] {
     let mut padded = message.to_vec();

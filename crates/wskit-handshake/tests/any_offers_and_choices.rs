@@ -1,5 +1,5 @@
-//! RFC 6455 §4.1, §4.2.2 and §11.3 for any offers and any choice among them: what is written, as `httparse`
-//! reads it, and what the other role makes of it.
+//! RFC 6455 §4.1, §4.2.2 and §11.3 for any offers and choices: the written heads as `httparse`
+//! reads them, and the result of the other role.
 
 mod wire;
 
@@ -12,7 +12,7 @@ use wskit_handshake::{
     RequestError,
 };
 
-/// What a token is made of, and what it is not.
+/// Characters of tokens, and others.
 const PIECES: [&str; 16] = [
     "chat",
     "v1",
@@ -32,7 +32,7 @@ const PIECES: [&str; 16] = [
     "@",
 ];
 
-/// RFC 9110 §5.6.2, by a list of what is no token character.
+/// RFC 9110 §5.6.2, by a list of the characters that are not allowed.
 fn is_token(name: &str) -> bool {
     !name.is_empty()
         && name
@@ -40,7 +40,7 @@ fn is_token(name: &str) -> bool {
             .all(|char| char.is_ascii_graphic() && !"\"(),/:;<=>?@[\\]{}".contains(char))
 }
 
-/// The values of all lines of this name, exactly as they came.
+/// Returns the values of all lines with this name, unchanged.
 fn lines(head: &[u8], name: &str) -> Vec<String> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let parsed = if head.starts_with(b"HTTP") {
@@ -62,8 +62,8 @@ fn lines(head: &[u8], name: &str) -> Vec<String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// Whatever is asked for, a request has one line of each header of the handshake, and subprotocols are
-    /// tokens that differ.
+    /// Any request has one line of each header of the handshake, and its subprotocols are distinct
+    /// tokens.
     ///
     /// Proves: R6455-4.1-t, R6455-11.3.5-a, R6455-11.3.1-a
     #[test]
@@ -102,8 +102,8 @@ proptest! {
         prop_assert_eq!(offered, expected);
     }
 
-    /// Whatever is offered, and whatever the server would like, its answer has one accept line, a subprotocol
-    /// only if both have it, and extensions that were offered, each once; and the client agrees.
+    /// For any offer and any choice of the server, the response has one accept line, a subprotocol
+    /// only if both have it, and extensions that were offered, each once. The client accepts it.
     ///
     /// Proves: R6455-4.2.2-h, R6455-4.2.2-i, R6455-4.2.2-j, R6455-11.3.3-a, R6455-11.3.4-a
     #[test]

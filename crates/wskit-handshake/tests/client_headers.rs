@@ -1,4 +1,4 @@
-//! What a caller adds to the request, as it goes over the wire.
+//! Headers that a caller adds to the request.
 
 mod wire;
 
@@ -41,7 +41,8 @@ fn cookies_are_joined_into_one_line() {
     assert!(cookies.iter().all(|cookie| cookie.is_sensitive()));
 }
 
-/// Names ignore case (RFC 9110 §5.1), some servers do not.
+/// Names are case-insensitive (RFC 9110 §5.1), but some servers expect
+/// capitals.
 #[test]
 fn header_names_are_written_in_capitals() {
     for (name, written) in [
@@ -67,14 +68,14 @@ fn host_of_the_callers_replaces_that_of_the_url() {
             .unwrap()
             .header("host", host)
             .unwrap();
-        // It is not what is dialled.
+        // The connection goes to the host of the URL.
         assert_eq!((request.host(), request.port()), ("192.0.2.1", 81));
         assert_eq!(request.url(), "ws://192.0.2.1:81/x");
         let text = head(request.clone());
         let start = format!("GET /x HTTP/1.1\r\nHost: {host}\r\nUpgrade: ");
         assert!(text.starts_with(&start), "{text}");
         assert_eq!(text.to_ascii_lowercase().matches("host:").count(), 1);
-        // The last one counts; a redirect within the origin keeps it, one to another does not.
+        // The last one wins. A redirect within the origin keeps it, one to another origin does not.
         let again = request.clone().header("Host", "other").unwrap();
         assert!(head(again).contains("\r\nHost: other\r\n"));
         let same = request.redirected_to("/y").unwrap();
@@ -94,7 +95,7 @@ fn host_of_the_callers_replaces_that_of_the_url() {
             "{host}"
         );
     }
-    // So can a request of the `http` crate.
+    // A request of the `http` crate can do this too.
     let request = http::Request::get("ws://192.0.2.1/")
         .header("host", "example.com")
         .body(())

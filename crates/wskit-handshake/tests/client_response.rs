@@ -1,4 +1,4 @@
-//! RFC 6455 §4.1: what a client makes of the answer.
+//! RFC 6455 §4.1: how a client handles the response.
 
 mod wire;
 
@@ -198,8 +198,7 @@ fn client_hands_other_answers_over() {
     }
 }
 
-/// Some answers have no body, whatever they say of its length.
-/// Proves: R6455-4.1-x
+/// Some responses have no body, whatever their length headers say.
 #[test]
 fn client_waits_for_no_body_where_there_is_none() {
     for head in [
@@ -292,8 +291,8 @@ fn client_reports_the_end_of_the_stream() {
     }
 }
 
-/// A 1xx ends at its blank line (RFC 9112 §6.3), so these say nothing; frames follow at once.
-/// Proves: X-http-6
+/// A 1xx ends at its blank line (RFC 9112 §6.3), so these headers have no effect. Frames follow
+/// directly.
 #[test]
 fn client_accepts_a_101_that_says_it_has_no_body() {
     for lines in [
@@ -308,8 +307,7 @@ fn client_accepts_a_101_that_says_it_has_no_body() {
     }
 }
 
-/// A proxy that believes it would take the first frames for the body.
-/// Proves: X-http-6
+/// A proxy that trusts the length would take the first frames for the body.
 #[test]
 fn client_refuses_a_101_with_a_body() {
     for lines in [
@@ -336,7 +334,7 @@ fn client_bounds_interim_answers() {
         "HTTP/1.1 100 Continue\r\n\r\n{}{RESPONSE}",
         interim.repeat(7)
     ));
-    // Each head has its own limits.
+    // Limits apply to each head.
     let long = format!("HTTP/1.1 103 x\r\n{}\r\n", "Link: </x>\r\n".repeat(50));
     connected(format!("{}{RESPONSE}", long.repeat(5)));
     let nine = failed(interim.repeat(9));
@@ -387,8 +385,7 @@ fn client_refuses_every_response_with_a_line_missing() {
     }
 }
 
-/// After the end, every call gives the same end.
-/// Proves: R6455-4.1-ad
+/// After the end, every call returns the same error.
 #[test]
 fn client_stays_at_its_end() {
     let mut handshake = client();

@@ -1,4 +1,4 @@
-//! What a log line shows of requests, handshakes and policies: enough to see what it is, and no secret.
+//! `Debug` and `Display` of requests, handshakes and policies are useful and show no secrets.
 
 mod wire;
 
@@ -45,7 +45,7 @@ fn policies_show_what_they_are() {
     assert!(format!("{list:?}").contains("https://a.example"));
 }
 
-/// Schemes of apps and extensions have no port of their own.
+/// Schemes of apps and extensions have no default port.
 #[test]
 fn origins_show_themselves_as_they_came() {
     for (text, port) in [
@@ -61,7 +61,7 @@ fn origins_show_themselves_as_they_came() {
     assert_eq!(WebOrigin::parse("https://[::1]9"), None);
 }
 
-/// A request that was checked is still there to be looked at.
+/// A checked request can still be read.
 #[test]
 fn checked_request_is_read_like_a_request() {
     let request = upgrade(with_more(REQUEST, "Origin: https://server.example.com"));
@@ -71,7 +71,7 @@ fn checked_request_is_read_like_a_request() {
     assert_eq!(checked.accept().request().path(), "/chat");
 }
 
-/// What HTTP forbids in a target is refused in a request for a page, too.
+/// Invalid request targets are refused in plain HTTP requests too.
 ///
 /// Proves: X-http-3
 #[test]

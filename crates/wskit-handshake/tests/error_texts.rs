@@ -1,4 +1,4 @@
-//! What errors say, to whoever reads a log and in the answer to a client.
+//! Texts of errors, in logs and in responses to a client.
 
 use std::error::Error;
 
@@ -63,7 +63,7 @@ fn handshake_error_says_what_the_peer_did() {
     ] {
         assert_eq!(error.to_string(), words);
         assert!(error.source().is_none());
-        // Only a server answers, and only what a client asked for.
+        // Only a server responds, and only to errors of requests.
         let answered = matches!(
             error,
             HandshakeError::HeadTooLong { .. }
@@ -136,7 +136,7 @@ fn every_answer_explains_itself_in_its_body() {
         HandshakeError::InvalidProtocols,
         HandshakeError::RequestBody,
     ] {
-        let rejection = error.rejection().expect("there is somebody to answer");
+        let rejection = error.rejection().expect("a server responds");
         let bytes = String::from_utf8(rejection.to_bytes()).unwrap();
         assert!(bytes.contains(&error.to_string()), "{bytes}");
     }

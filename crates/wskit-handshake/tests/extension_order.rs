@@ -1,11 +1,11 @@
-//! RFC 6455 §9.1: order means something, and §10.8: where SHA-1 is used.
+//! RFC 6455 §9.1: the order of extensions; §10.8: the use of SHA-1.
 
 use std::path::Path;
 
 use wskit_handshake::ExtensionList;
 
-/// The order of a list is kept, over lines and through writing it again: it is the order in which
-/// extensions are applied.
+/// The order of a list, which is the order of application, survives several lines and writing it
+/// again.
 ///
 /// Proves: R6455-9.1-f
 #[test]
@@ -20,7 +20,8 @@ fn extensions_keep_their_order() {
     assert_eq!(names, ["b", "a", "c", "a"]);
 }
 
-/// One file of this crate names SHA-1, and no other crate does: nothing but the accept value rests on it.
+/// Only one file of this crate, and no other crate, names SHA-1: it is used only for the accept
+/// value.
 ///
 /// Proves: R6455-10.8-a
 #[test]

@@ -103,9 +103,8 @@ fn broken_lists_are_refused() {
     }
 }
 
-/// The inputs that took a regular expression quadratic time elsewhere are read
-/// in one pass: a parser that goes back would not end in the test's patience.
-/// Proves: R6455-4.3-b
+/// Inputs that took a regular expression quadratic time elsewhere are read in
+/// one pass. A parser with backtracking would run too long.
 #[test]
 fn long_lists_are_read_in_one_pass() {
     let unclosed = format!("a;b=\"{}", "\\c".repeat(2_000_000));
@@ -164,8 +163,7 @@ proptest! {
         prop_assert_eq!(read.as_str(), &text);
     }
 
-    /// Blanks, empty elements, quotes and escapes change nothing.
-    /// Proves: R6455-4.3-a, R6455-9.1-b
+    /// Blanks, empty elements, quotes and escapes do not change the result.
     #[test]
     fn lists_mean_the_same_however_written(list in list(), style: [u8; 4]) {
         let blank = [" ", "", "\t", "  "][usize::from(style[0] % 4)];
@@ -196,7 +194,7 @@ proptest! {
             let owned = list.clone().into_owned();
             prop_assert!(!list.is_empty());
             prop_assert_eq!(&list, &owned);
-            // What was read can be written, so it is made of tokens.
+            // A parsed list can be written, so it consists of tokens.
             let mut out = String::new();
             for extension in &list {
                 write_extension(&mut out, extension.name(), extension.params()).unwrap();

@@ -1,5 +1,5 @@
-//! A request in one piece is read by a short way, one in several pieces by the full parser. Both
-//! must find the same, byte for byte.
+//! A request in one piece takes the fast path, one in several pieces the full parser. Both must
+//! give the same result.
 
 mod wire;
 
@@ -45,7 +45,7 @@ const ODD: &str = "GET http://h:1/a?b HTTP/1.1\r\n\
     sec-websocket-protocol: y\r\n\
     \r\n";
 
-/// All that a server can learn of the request, and its yes.
+/// Everything that a server reads from the request, and its response.
 fn serve(limits: HeadLimits, pieces: &[&[u8]]) -> String {
     let mut handshake = ServerHandshake::new(limits);
     let mut rest = pieces.iter();
@@ -134,8 +134,7 @@ fn server_keeps_the_same_limits_in_one_piece_and_in_two() {
 }
 
 proptest! {
-    /// Lines are doubled, left out and moved, and bytes are changed.
-    /// Proves: R6455-4.2.1-a
+    /// Lines are repeated, omitted and moved, and bytes are changed.
     #[test]
     fn server_finds_the_same_in_mangled_requests(
         which in 0..4_usize,

@@ -1,4 +1,4 @@
-//! Nothing that a caller hands over can write a line of its own.
+//! No value of a caller can add a header line.
 
 mod wire;
 
@@ -94,8 +94,7 @@ fn server_refuses_to_write_lines_of_others() {
     }
 }
 
-/// What a client sends does not come back in a refusal.
-/// Proves: R6455-4.2.2-d
+/// Data of the client is not echoed in a refusal.
 #[test]
 fn server_does_not_echo_the_request() {
     let text = REQUEST.replace("websocket\r\n", "<script>\r\n");

@@ -1,4 +1,4 @@
-//! RFC 6874: URLs that name the network of a link-local address.
+//! RFC 6874: URLs with the zone of a link-local address.
 
 mod wire;
 
@@ -14,9 +14,8 @@ fn new(url: &str) -> ClientRequest {
     ClientRequest::new(url).unwrap_or_else(|error| panic!("{url}: {error}"))
 }
 
-/// Which network it is means something on this machine only, so it is dialled
-/// with and never sent.
-/// Proves: R6455-3-f, R6455-4.1-h
+/// A zone has a meaning only on this machine: it is used to connect and never
+/// sent.
 #[test]
 fn client_dials_with_a_zone_and_does_not_send_it() {
     for (zone, port, line) in [
@@ -28,7 +27,7 @@ fn client_dials_with_a_zone_and_does_not_send_it() {
         let request = new(&url);
         assert_eq!(request.host(), format!("fe80::1%{zone}"));
         assert_eq!(request.server_name(), "fe80::1");
-        // Written back it leads to the same place.
+        // The written URL leads to the same place.
         assert_eq!(new(&request.url()).host(), request.host());
         let text = bytes(request.clone());
         assert!(text.contains(line) && !text.contains('%'), "{text}");

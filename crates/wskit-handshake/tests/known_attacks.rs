@@ -1,4 +1,4 @@
-//! The heads that other implementations did not survive, one by one, with the work they cost here.
+//! Attacks on other implementations, with the work that they cause here.
 #![allow(clippy::cast_possible_wrap, reason = "counts of bytes in one test")]
 
 mod counting;
@@ -10,12 +10,12 @@ use wskit_handshake::{
     ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Progress, ServerHandshake,
 };
 
-/// Limits under which a head of 64 KiB and its longest line pass.
+/// Limits that allow a head of 64 KiB with one long line.
 fn wide() -> HeadLimits {
     HeadLimits::default().max_head_bytes(80 << 10)
 }
 
-/// Gives `head` in pieces; answers the end of it, and asserts that no byte was looked at more than four
+/// Feeds `head` in pieces and returns the result. Asserts that no byte was examined more than four
 /// times.
 fn serve_by(head: &str, piece: usize, limits: HeadLimits) -> Result<(), HandshakeError> {
     let mut handshake = ServerHandshake::new(limits);
@@ -39,8 +39,8 @@ fn status(outcome: Result<(), HandshakeError>) -> u16 {
 
 const PIECES: [usize; 4] = [1, 7, 1460, usize::MAX];
 
-/// RUSTSEC-2023-0065: a head of 64 KiB in reads of one byte. The limits that nobody has set are finite
-/// and end it at 431.
+/// RUSTSEC-2023-0065: a head of 64 KiB in reads of one byte. The default limits are finite and end
+/// it with 431.
 ///
 /// Proves: X-http-1, X-http-2
 #[test]
@@ -75,7 +75,7 @@ fn any_number_of_lines_is_refused_at_the_limit() {
     }
 }
 
-/// CVE-2021-32640: a list of sub-protocols that is mostly blank.
+/// CVE-2021-32640: a list of subprotocols that is mostly blank.
 ///
 /// Proves: X-http-2, R6455-4.2.2-d
 #[test]
@@ -98,7 +98,7 @@ fn protocols_with_a_run_of_blanks_are_refused() {
     }
 }
 
-/// CVE-2020-7662: a quoted value of escapes that does not end; and its relatives.
+/// CVE-2020-7662: a quoted value of escapes without an end, and similar values.
 ///
 /// Proves: X-http-2, R6455-9.1-a
 #[test]
@@ -125,8 +125,8 @@ fn extensions_with_a_run_of_escapes_are_refused() {
     }
 }
 
-/// The crash of node's ws 3.3.1: extensions named like things that every object has, and a name that is
-/// no token.
+/// The crash of node's ws 3.3.1: extensions named like properties of every object, and a name that
+/// is not a token.
 ///
 /// Proves: R6455-9.1-a
 #[test]
@@ -139,8 +139,7 @@ fn extensions_of_any_name_are_only_names() {
     }
 }
 
-/// A hundred thousand handshakes that break off, at each byte in turn and without a word: what is alive
-/// afterwards is what was alive before.
+/// A hundred thousand handshakes that break off, at each byte in turn, leave no memory allocated.
 ///
 /// Proves: X-http-1
 #[test]

@@ -1,4 +1,5 @@
-//! Logins make large cookies, and policies large answers: a head has one limit, whatever its lines are like.
+//! Logins create large cookies, and policies large responses: a head has one limit for all its
+//! lines together.
 
 mod wire;
 
@@ -22,7 +23,7 @@ fn large_cookies_and_many_headers_pass() {
     for lines in lines() {
         upgrade(with_more(REQUEST, &lines));
         connected(with_more(RESPONSE, &lines));
-        // By the full parser, too.
+        // By the full parser too.
         let request = with_more(REQUEST, &lines).replacen("Host: ", "HOST:\t", 1);
         upgrade(request);
     }

@@ -1,4 +1,4 @@
-//! Bounds on what a peer may send, and on the work it can cause.
+//! Limits on the data of a peer, and on the work that it can cause.
 
 mod wire;
 
@@ -37,7 +37,7 @@ fn server_bounds_the_head() {
 #[test]
 fn server_bounds_the_number_of_headers() {
     let limits = HeadLimits::default().max_head_bytes(1 << 20);
-    // One name or many: each line counts.
+    // Each line counts, with one name or many.
     for name in ["X", "Sec-WebSocket-Protocol"] {
         let line = format!("{name}: x\r\n");
         let add = |count: usize| with_more(REQUEST, line.repeat(count).trim_end());
@@ -52,8 +52,7 @@ fn server_bounds_the_number_of_headers() {
     }
 }
 
-/// A head that never ends is refused as soon as it is too long, not when it ends.
-/// Proves: X-http-1
+/// A head that never ends is refused as soon as it is too long.
 #[test]
 fn server_refuses_endless_heads_early() {
     for text in ["GET / HTTP/1.1\r\n", ""] {
@@ -74,8 +73,7 @@ fn server_refuses_endless_heads_early() {
     assert_eq!(refused, Some(32));
 }
 
-/// Any limits are usable, the silly ones too.
-/// Proves: X-http-1
+/// Any limits can be used, including extreme ones.
 #[test]
 fn server_takes_any_limits() {
     let limits = HeadLimits::default();
@@ -160,7 +158,7 @@ fn client_bounds_the_body_of_a_refusal() {
         (10, false)
     );
     assert_eq!(refuse(0, "Content-Length: 5\r\n", ""), (0, false));
-    // Chunk extensions and trailers without end.
+    // Endless chunk extensions and trailers.
     assert_eq!(
         refuse(10, chunked, &format!("1;{}", "x".repeat(5000))),
         (0, false)
@@ -214,8 +212,7 @@ fn client_work_is_linear_however_the_head_is_cut() {
     }
 }
 
-/// Bytes that belong to the frames are not looked at.
-/// Proves: X-http-2
+/// Bytes of frames are not examined.
 #[test]
 fn server_does_not_search_the_frames() {
     let mut handshake = ServerHandshake::new(HeadLimits::default());

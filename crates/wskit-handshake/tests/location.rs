@@ -1,4 +1,4 @@
-//! Where a `Location` leads: a reference, resolved by RFC 3986 §5.2 against the URL of the request.
+//! Redirects: a `Location` is resolved by RFC 3986 §5.2 against the URL of the request.
 
 mod wire;
 
@@ -10,8 +10,8 @@ fn from(base: &str, location: &str) -> Result<String, RequestError> {
     Ok(request.redirected_to(location)?.url())
 }
 
-/// RFC 3986 §5.4, both tables, with `ws` for `http`. A fragment is not for the server, and an empty query is
-/// none.
+/// RFC 3986 §5.4, both tables, with `ws` instead of `http`. A fragment is not sent, and an empty
+/// query is dropped.
 ///
 /// Proves: R6455-4.1-x
 #[test]
@@ -62,7 +62,8 @@ fn examples_of_the_rfc_lead_where_it_says() {
         let reached = from("ws://a/b/c/d;p?q", reference);
         assert_eq!(reached.as_deref(), Ok(target), "{reference:?}");
     }
-    // What begins with a scheme is no relative reference, and these lead to no WebSocket.
+    // A text that begins with a scheme is not a relative reference, and these are not WebSocket
+    // URLs.
     for reference in ["g:h", "http:g", "ws:/g", "mailto:a@b"] {
         let reached = from("ws://a/b/c/d;p?q", reference);
         assert_eq!(reached, Err(RequestError::Scheme), "{reference:?}");
@@ -100,7 +101,7 @@ fn location_that_is_no_reference_is_refused() {
         ("?a b", RequestError::InvalidCharacter),
         ("a\r\nX: y", RequestError::InvalidCharacter),
         ("/a%", RequestError::InvalidCharacter),
-        // Browsers take a backslash for a slash, so they would go elsewhere.
+        // Browsers read a backslash as a slash and would go to another place.
         ("/\\evil.example/", RequestError::InvalidCharacter),
         ("\\\\evil.example/", RequestError::InvalidCharacter),
         ("//a.example\\@b.example/", RequestError::InvalidCharacter),
@@ -126,7 +127,7 @@ fn head(request: ClientRequest) -> String {
     String::from_utf8(handshake.request_bytes().to_vec()).unwrap()
 }
 
-/// Tokens travel in headers of any name, and in sub-protocols.
+/// Tokens may be in headers of any name, and in subprotocols.
 ///
 /// Proves: X-http-7
 #[test]
@@ -163,7 +164,7 @@ fn another_origin_gets_nothing_of_the_callers() {
             "{location}"
         );
     }
-    // And the same origin gets all of it, by whatever reference.
+    // The same origin gets everything, by any form of reference.
     let whole = head(request.clone());
     for location in ["/x", "x", "//a.example/x", "https://A.example:443/x"] {
         let next = request.redirected_to(location).unwrap();

@@ -1,4 +1,4 @@
-//! What a handshake holds, counted by the allocator.
+//! The memory of a handshake, counted by the allocator.
 #![allow(clippy::cast_possible_wrap, reason = "counts of bytes in one test")]
 
 mod counting;
@@ -8,7 +8,8 @@ use counting::*;
 use wire::*;
 use wskit_handshake::{ClientHandshake, ClientRequest, HeadLimits, Progress, ServerHandshake};
 
-/// A head that comes a byte at a time and breaks off, at every byte, forty times each: nothing is left.
+/// A head that arrives byte by byte and breaks off, at every byte, forty times each, leaves no
+/// memory allocated.
 ///
 /// Proves: X-http-1
 #[test]
@@ -52,7 +53,7 @@ fn abandoned_handshakes_leave_nothing() {
     assert_eq!(live() - base, 0);
 }
 
-/// A head that never ends holds no more than its limit, whatever is in it.
+/// A head that never ends holds no more than its limit, whatever it contains.
 ///
 /// Proves: X-http-1
 #[test]
@@ -69,7 +70,7 @@ fn endless_heads_hold_the_limit_at_most() {
             }
             panic!("it never ends");
         });
-        // Doubled while it grows: the old buffer and the new one together.
+        // The old and the new buffer exist together while it grows.
         assert!(
             risen <= 3 * limits.get_max_head_bytes() as isize,
             "{risen} bytes for {line:?}"

@@ -1,4 +1,4 @@
-//! Servers that speak another protocol: the first bytes tell, nothing is waited for.
+//! Servers of other protocols are recognized by their first bytes, without waiting.
 
 mod wire;
 
@@ -33,7 +33,7 @@ fn greeting_of_another_protocol_is_refused_at_once() {
             panic!("{}: {outcome:?}", greeting.escape_ascii());
         };
         assert_eq!(answer.bytes(), greeting);
-        // The peer hangs up, which does not make a lost connection of it.
+        // The peer then closes, which does not change the error.
         let end = handshake.receive_eof();
         assert!(matches!(end, HandshakeError::NotHttp(_)), "{end:?}");
     }
@@ -55,7 +55,7 @@ fn first_byte_that_is_none_of_http_is_refused_at_once() {
             assert_eq!(outcome.is_ok(), byte == *right, "{at} {byte}: {outcome:?}");
         }
     }
-    // The head behind an interim answer, too.
+    // The head after an interim response too.
     let mut handshake = client();
     let outcome = handshake.receive(b"HTTP/1.1 100 Continue\r\n\r\nSSH-2.0-x");
     assert!(outcome.is_err(), "{outcome:?}");

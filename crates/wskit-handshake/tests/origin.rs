@@ -14,7 +14,7 @@ fn passes(policy: &OriginPolicy, request: UpgradeRequest) -> bool {
     request.check(policy).is_ok()
 }
 
-/// Origins that are not https://good.example, however much they look like it.
+/// Origins that are similar to https://good.example but not equal.
 const TRICKS: [&str; 22] = [
     "https://good.example.evil",
     "https://evilgood.example",
@@ -146,8 +146,7 @@ fn server_allows_null_only_by_name() {
     ));
 }
 
-/// Apps made of local pages send this.
-/// Proves: R6455-10.2-a, R6455-4.2.2-c
+/// Apps of local pages send this.
 #[test]
 fn server_list_may_name_file() {
     let policy = OriginPolicy::list(["file://"]).unwrap();
@@ -251,8 +250,7 @@ fn caller_cannot_list_what_is_no_origin() {
 }
 
 proptest! {
-    /// Equality is what RFC 6454 says, whatever the spelling.
-    /// Proves: R6455-10.2-a
+    /// Equality follows RFC 6454, for any spelling.
     #[test]
     fn origins_compare_by_their_parts(
         scheme in "https?|ws", host in "[a-c]\\.example", port in proptest::option::of(1_u16..),

@@ -1,4 +1,4 @@
-//! RFC 6455 §4.1: a server's no, in the types of the `http` crate, and where it leads.
+//! RFC 6455 §4.1: refusals in the types of the `http` crate, and redirects.
 
 mod wire;
 
@@ -35,14 +35,14 @@ fn refusal_becomes_a_response_with_all_that_came() {
     assert_eq!(parts.headers.len(), 4);
     assert_eq!(body, "hello");
 
-    // Without the framing that the body came in.
+    // Without the framing of the received body.
     let chunked = refused(
         b"HTTP/1.1 503 x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;a=b\r\nllo\r\n0\r\n\r\n",
     );
     assert_eq!(chunked.into_http().into_body(), Bytes::from("hello"));
 }
 
-/// Bytes that are no chunks end the body there, whatever stands behind them.
+/// Malformed chunks end the body, whatever follows.
 ///
 /// Proves: R6455-4.1-x
 #[test]
@@ -63,8 +63,8 @@ fn authorization(request: &ClientRequest) -> Option<String> {
     Some(String::from_utf8(STANDARD.decode(pair).unwrap()).unwrap())
 }
 
-/// Credentials that the redirect itself names are for the place that it names; those of the first URL, and
-/// what the caller has set, are not.
+/// Credentials in a redirect are for its target. Those of the first URL, and those set by the
+/// caller, are not.
 ///
 /// Proves: X-http-7
 #[test]
@@ -76,7 +76,8 @@ fn credentials_of_a_redirect_go_where_it_leads() {
         ("wss://eve:own@b.example/", Some("eve:own"), false),
         ("https://eve:own@b.example/", Some("eve:own"), false),
         ("https://eve@b.example/", Some("eve:"), false),
-        // The same place: its credentials win over those of the first URL.
+        // The same origin: the credentials of the redirect replace those of the
+        // first URL.
         ("wss://eve:own@a.example/y", Some("eve:own"), true),
         ("wss://a.example/y", Some("ada:secret"), true),
         ("wss://b.example/", None, false),
@@ -85,7 +86,7 @@ fn credentials_of_a_redirect_go_where_it_leads() {
         assert_eq!(authorization(&next).as_deref(), pair, "{location}");
         assert_eq!(next.headers().contains_key("cookie"), cookie, "{location}");
         assert!(!next.url().contains('@'), "{location}");
-        // And on to a third place, without any of them.
+        // A redirect to a third origin gets none of them.
         let third = next.redirected_to("wss://c.example/").unwrap();
         assert_eq!(authorization(&third), None, "{location}");
     }

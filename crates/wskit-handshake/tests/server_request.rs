@@ -1,4 +1,4 @@
-//! RFC 6455 §4.2.1: what a server takes for an opening handshake.
+//! RFC 6455 §4.2.1: which requests a server accepts.
 
 mod wire;
 
@@ -99,8 +99,7 @@ fn server_takes_absolute_targets_that_agree_with_host() {
     }
 }
 
-/// RFC 9112 §3.2.2: the host of the target counts, so it is compared by what it means.
-/// Proves: R6455-4.2.1-b, R6455-4.2.1-c
+/// RFC 9112 §3.2.2: the host of the target counts, so it is compared by value.
 #[test]
 fn server_compares_absolute_targets_by_value() {
     for (target, host) in [
@@ -160,7 +159,7 @@ fn server_refuses_odd_targets() {
             assert_eq!(status, 400);
         }
     }
-    // Not of RFC 3986, but sent and harmless.
+    // Not allowed by RFC 3986, but used and harmless.
     assert_eq!(
         upgrade(REQUEST.replace("/chat", "/a|b?c[]={}")).path(),
         "/a|b"
@@ -271,8 +270,7 @@ fn server_wants_a_key_of_16_bytes() {
     );
 }
 
-/// The last character carries bits that mean nothing: the key is not decoded (§4.2.2), so they do no harm.
-/// Proves: R6455-4.2.1-f
+/// The unused bits of the last character may have any value: the key is not decoded (§4.2.2).
 #[test]
 fn server_takes_any_22_characters_for_a_key() {
     // The example of §4.1 item 7.
@@ -432,8 +430,8 @@ fn server_refuses_every_request_with_a_line_missing() {
     }
 }
 
-/// What is no upgrade attempt goes to the caller; half an attempt does not.
-/// Proves: R6455-4.2.1-a
+/// A request that is not an upgrade attempt goes to the caller; an incomplete
+/// attempt does not.
 #[test]
 fn server_hands_plain_http_over() {
     let page = plain("GET /index.html?x HTTP/1.1\r\nHost: h\r\nCookie: a\r\n\r\nbody");
@@ -486,7 +484,7 @@ fn server_reports_the_end_of_the_stream() {
     assert_matches!(done.receive_eof(), HandshakeError::Finished);
 }
 
-/// Cookies and tokens do not get into logs by themselves.
+/// `Debug` does not show cookies and tokens.
 #[test]
 fn server_hides_headers_from_debug() {
     let request = upgrade(with_more(REQUEST, "Cookie: secret"));

@@ -1,4 +1,4 @@
-//! RFC 6455 §4.2.2: what a server answers.
+//! RFC 6455 §4.2.2: the responses of a server.
 
 mod wire;
 
@@ -110,8 +110,7 @@ fn accept_key_matches_the_rfc() {
     );
 }
 
-/// The two roles agree with each other.
-/// Proves: R6455-4.2.2-k
+/// A client accepts the responses of a server.
 #[test]
 fn client_accepts_what_the_server_answers() {
     let mut client = client();

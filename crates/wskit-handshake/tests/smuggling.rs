@@ -1,4 +1,4 @@
-//! Heads that two machines could read in two ways.
+//! Heads that two machines could read in different ways.
 
 mod wire;
 
@@ -43,7 +43,7 @@ fn server_refuses_bare_carriage_returns() {
         refused(REQUEST.replacen(' ', "\r", 1)),
         (HandshakeError::Malformed(_), 400)
     );
-    // CR in place of every line end: no head ever ends, and none is made up.
+    // CR in place of every line end: the head never ends.
     assert_matches!(serve(REQUEST.replace("\r\n", "\r")), Ok(Progress::NeedMore));
 }
 
@@ -95,7 +95,7 @@ fn server_refuses_folded_lines_and_odd_names() {
         assert_matches!(error, HandshakeError::Malformed(HeadFault::HeaderName));
         assert_eq!(status, 400);
     }
-    // The blank after the first line that some take for a header of its own.
+    // A blank after the first line, which some parsers take for a header.
     let blank = REQUEST.replacen("\r\n", "\r\n ", 1);
     assert_matches!(
         refused(blank),
@@ -168,7 +168,6 @@ fn server_refuses_upgrades_with_a_body() {
 }
 
 /// Nothing is read after a refusal, and nothing after the head is read as HTTP.
-/// Proves: X-http-5
 #[test]
 fn server_reads_one_request_only() {
     let second = "GET /second HTTP/1.1\r\nHost: h\r\n\r\n";

@@ -1,4 +1,4 @@
-//! The verdict does not depend on how the bytes are cut, and no byte is lost.
+//! The result does not depend on how the bytes are split, and no byte is lost.
 
 mod wire;
 
@@ -6,12 +6,12 @@ use proptest::prelude::*;
 use wire::{REQUEST, RESPONSE, client, with_line, with_more};
 use wskit_handshake::{HandshakeError, HeadLimits, Incoming, Progress, ServerHandshake};
 
-/// Tight enough for the samples below to break each of them.
+/// Low enough for the samples below to exceed each of them.
 fn limits() -> HeadLimits {
     HeadLimits::default().max_head_bytes(800).max_headers(20)
 }
 
-/// Feeds the pieces and tells the end, with whatever was behind the head.
+/// Feeds the pieces and returns the result, with the bytes after the head.
 fn serve<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut handshake = ServerHandshake::new(limits());
     let mut pieces = pieces.into_iter();
@@ -40,7 +40,8 @@ fn connect<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> String {
     for piece in pieces.by_ref() {
         match handshake.receive(piece) {
             Ok(Progress::NeedMore) => {}
-            // How much of what is no HTTP came at once is not the verdict.
+            // The number of received bytes of another protocol is not part of
+            // the result.
             Err(HandshakeError::NotHttp(_)) => return "NotHttp".into(),
             Err(error) => return format!("{error:?}"),
             Ok(Progress::Done(accepted)) => {
@@ -58,7 +59,7 @@ fn connect<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> String {
     format!("{:?}", handshake.receive_eof())
 }
 
-/// Good and bad requests, with frames behind them.
+/// Valid and invalid requests, followed by frames.
 fn requests() -> Vec<Vec<u8>> {
     let mut all: Vec<String> = vec![
         REQUEST.into(),
@@ -178,8 +179,7 @@ proptest! {
         prop_assert_eq!(connect(cut(&bytes, &cuts)), connect([&bytes[..]]));
     }
 
-    /// Whatever comes, there is a verdict and no panic.
-    /// Proves: R6455-4.2.1-a
+    /// Any input gives a result and no panic.
     #[test]
     fn any_bytes_are_judged(bytes in prop::collection::vec(any::<u8>(), 0..300), text in "[ -~\r\n]{0,100}") {
         serve([&bytes[..], text.as_bytes()]);

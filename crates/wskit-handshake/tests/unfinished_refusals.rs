@@ -1,11 +1,11 @@
-//! Refusals whose body does not end: status and headers are known all the same.
+//! Refusals whose body does not end: status and headers are available early.
 
 mod wire;
 
 use wire::{assert_matches, client};
 use wskit_handshake::{HandshakeError, Progress, Refusal};
 
-/// Answers as far as they come, and what has come of the body.
+/// Incomplete responses, and the part of the body that has arrived.
 const ANSWERS: [(&str, &str); 6] = [
     (
         "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=x\r\n\r\n",
@@ -52,14 +52,14 @@ fn refusal_is_known_as_soon_as_its_head_is_in() {
                 assert_eq!(known.is_some(), given >= head, "{given} of {answer}");
                 assert!(known.is_none_or(|refusal| refusal.status == status));
             }
-            // Cut here, it has what has come.
+            // When cut here, it has the data received so far.
             let error = handshake.cut_refusal().expect("its head is in");
             let refusal = refused(error);
             assert_eq!(refusal.status, status);
             assert_eq!(&refusal.body[..], body.as_bytes());
             assert!(!refusal.body_is_complete);
             assert!(handshake.refusal().is_none() && handshake.cut_refusal().is_none());
-            // It stays at its end.
+            // Later calls return the same error.
             for end in [
                 handshake.receive(b"x").unwrap_err(),
                 handshake.receive_eof(),

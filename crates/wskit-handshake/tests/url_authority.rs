@@ -1,13 +1,14 @@
-//! A URL leads to the host that browsers read in it, or to none: an allow-list that was checked by their rules
-//! (the URL standard of the WHATWG) is not passed by.
+//! A URL leads to the same host as in browsers, or is an error: an allow-list that uses their rules
+//! (the URL standard of the WHATWG) cannot be bypassed.
 
 mod wire;
 
 use proptest::prelude::*;
 use wskit_handshake::{ClientRequest, RequestError};
 
-/// The host by the URL standard, as far as it concerns `ws` and `wss`: tabs and line ends are dropped, a
-/// backslash is a slash, any number of them stands before the authority, the last `@` ends the user info.
+/// Returns the host by the URL standard for `ws` and `wss`: tabs and line ends are dropped, a
+/// backslash is a slash, any number of slashes precedes the authority, and the last `@` ends the
+/// user info.
 fn host_of_browsers(url: &str) -> Option<String> {
     let url: String = url
         .chars()
@@ -78,7 +79,7 @@ proptest! {
             let expected = host_of_browsers(&text).unwrap();
             prop_assert_eq!(host, expected.trim_matches(['[', ']']), "{}", text);
         }
-        // A `Location`, which may be relative: the standard resolves it against the URL of the request.
+        // A `Location` may be relative: the standard resolves it against the URL of the request.
         let base = ClientRequest::new("ws://base.example/x/y").unwrap();
         let location = if slashes.len() % 2 == 0 { text } else { format!("{slashes}{}", parts.concat()) };
         if let Ok(request) = base.redirected_to(&location) {

@@ -1,5 +1,5 @@
-//! RFC 6455 §3 and §11.1 for any URL: it is taken if and only if each of its parts is right, and what goes on
-//! the wire is what a second, plainer writer makes of them.
+//! RFC 6455 §3 and §11.1 for any URL: it is accepted if and only if each of its parts is valid, and
+//! the request is that of a second, simpler writer.
 
 mod wire;
 
@@ -8,7 +8,7 @@ use proptest::sample::select;
 use wire::NONCE;
 use wskit_handshake::{ClientHandshake, ClientRequest, HeadLimits, RequestError};
 
-/// A part of a URL, and whether it may stand there.
+/// A part of a URL, and whether it is allowed.
 type Part = (&'static str, bool);
 
 const SCHEMES: [Part; 10] = [
@@ -81,8 +81,8 @@ const RESOURCES: [Part; 22] = [
     ("\u{7f}", false),
 ];
 
-/// The resource as it must be written: what is ASCII and allowed stays, all else becomes the percent-encoded
-/// bytes of its UTF-8. An empty query is none.
+/// Returns the resource as it must be written: allowed ASCII is kept, all else is percent-encoded
+/// as UTF-8. An empty query is dropped.
 fn written(resource: &str) -> String {
     let (path, query) = resource.split_once('?').unwrap_or((resource, ""));
     let encoded = |text: &str| -> String {
@@ -122,13 +122,14 @@ fn on_the_wire(request: ClientRequest) -> (String, String) {
     (parsed.path.expect("a target").to_owned(), host)
 }
 
-/// One of these parts, or of the right ones among them.
+/// One of these parts, or one of the valid ones.
 fn part(parts: &[Part], only_right: bool) -> impl Strategy<Value = Part> + use<> {
     let parts = parts.iter().filter(|(_, right)| *right || !only_right);
     select(parts.copied().collect::<Vec<_>>())
 }
 
-/// Scheme, user, host and port; the first characters of the resource; the rest of it. Half of them are right.
+/// Scheme, user, host and port; the first characters of the resource; the rest of it. Half of them
+/// are valid.
 fn url() -> impl Strategy<Value = ([Part; 4], &'static str, Vec<Part>)> {
     any::<bool>().prop_flat_map(|right| {
         let authority = [&SCHEMES[..], &USERS, &HOSTS, &PORTS].map(|parts| part(parts, right));
@@ -144,9 +145,9 @@ proptest! {
     #[test]
     fn client_takes_a_url_by_its_parts((parts, start, rest) in url()) {
         let [scheme, user, host, port] = parts;
-        // Without a slash or a question mark it would still be the host.
+        // Without a slash or a question mark it would belong to the host.
         let rest = if start.is_empty() { Vec::new() } else { rest };
-        // What follows a percent sign may make it right.
+        // The characters after a percent sign may make it valid.
         prop_assume!(rest.windows(2).all(|pair| pair[0].0 != "%"));
         let right = parts.iter().chain(&rest).all(|(_, right)| *right);
         let resource: String = start.chars().chain(rest.iter().flat_map(|(text, _)| text.chars())).collect();
@@ -168,7 +169,7 @@ proptest! {
         let name = host.0.to_ascii_lowercase();
         let authority = if number == default { name } else { format!("{name}:{number}") };
 
-        // What is written back for a proxy's script leads to the same place.
+        // The URL written for a proxy's script leads to the same place.
         let again = ClientRequest::new(&request.url()).expect("it was written here");
         prop_assert_eq!(again.url(), request.url());
         prop_assert!(again.headers().is_empty(), "credentials stay behind");

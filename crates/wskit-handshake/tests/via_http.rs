@@ -1,5 +1,5 @@
-//! Requests and responses that an HTTP library has parsed: the same rules, and
-//! the same answers.
+//! Requests and responses parsed by an HTTP library: the rules and responses
+//! are those of the wire.
 
 mod wire;
 
@@ -11,7 +11,7 @@ use wskit_handshake::{
     ServerHandshake, UpgradeRequest,
 };
 
-/// A verdict in one comparable piece: the error, or the lines of the answer.
+/// A result in comparable form: the error, or the lines of the response.
 type Verdict = Result<Vec<String>, String>;
 
 fn verdict_of_bytes(request: &[u8], policy: &OriginPolicy) -> Verdict {
@@ -62,7 +62,7 @@ fn verdict_of_http(request: &Request<()>, policy: &OriginPolicy) -> Verdict {
     Ok(lines)
 }
 
-/// Answers with all that an answer can hold.
+/// Responds with everything that a response can contain.
 fn accept(accept: wskit_handshake::Accept) -> wskit_handshake::Accept {
     let offered = accept.request().extensions().next();
     let name = offered.map(|offer| offer.name().to_owned());
@@ -80,7 +80,7 @@ fn lines_of(headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
-/// The same request twice: on the wire and in the types of `http`.
+/// The same request on the wire and in the types of `http`.
 fn both(method: &str, target: &str, version: Version, lines: &[(&str, &str)]) -> [Verdict; 2] {
     let policy = OriginPolicy::SameOrigin;
     let mut bytes = format!("{method} {target} {version:?}\r\n");
@@ -110,7 +110,7 @@ const GOOD: [(&str, &str); 5] = [
     ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
 ];
 
-/// Lines that break a rule or not, each in place of or behind the good ones.
+/// Valid and invalid lines, each replacing or following the valid ones.
 fn any_line() -> impl Strategy<Value = (&'static str, &'static str)> {
     prop::sample::select(&[
         ("Host", "example.com"),
@@ -197,7 +197,7 @@ proptest! {
     }
 }
 
-/// What [`client`] asks for.
+/// The request of [`client`].
 fn parsed_client() -> (Request<()>, wskit_handshake::ResponseCheck) {
     ClientRequest::new("ws://server.example.com/chat")
         .and_then(|request| request.protocols(["chat", "superchat"]))
@@ -393,7 +393,7 @@ fn server_refuses_bad_extended_connect() {
         header("connection", "upgrade"),
         Err(HandshakeError::Malformed(_))
     );
-    // RFC 9113 §8.3.1: a Host that means the same host does no harm.
+    // RFC 9113 §8.3.1: a Host with the same meaning is accepted.
     for same in ["EXAMPLE.com", "example.com:443", "example.com:"] {
         assert_matches!(header("host", same), Ok(_));
     }
