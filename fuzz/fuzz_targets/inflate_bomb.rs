@@ -11,12 +11,13 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
-use wskit_fuzz::{Counting, Cuts, Input, deflate_bomb, mask_keys};
+use wskit_fuzz::{Cuts, Input, deflate_bomb, mask_keys};
 use wskit_proto::deflate::{Budget, Config as DeflateConfig, Params, Role, Window};
 use wskit_proto::{Config, Connection, Delivery, Event, ProtocolError};
+use wskit_test::alloc::{self, Counting};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting::new();
+static ALLOCATOR: Counting = Counting;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut input = Input::new(bytes);
@@ -26,8 +27,9 @@ fuzz_target!(|bytes: &[u8]| {
     let client = flags & 1 != 0;
     let (wire, mut expected) = script(&mut input, !client, fragments, limit, flags & 64 != 0);
 
-    let before = ALLOCATOR.live();
-    ALLOCATOR.take_peak();
+    let before = alloc::live();
+    let above = |bytes: isize| usize::try_from(bytes - before).unwrap_or(0);
+    alloc::take_peak();
     let mut connection = connect(client, flags, limit);
     let pieces = flags & 2 != 0;
     let now = Instant::now();
@@ -70,7 +72,7 @@ fuzz_target!(|bytes: &[u8]| {
             } else {
                 limit.min(2 * RATIO * given)
             };
-            let peak = ALLOCATOR.take_peak().saturating_sub(before);
+            let peak = above(alloc::take_peak());
             assert!(
                 peak <= message + CONSTANT,
                 "{peak} bytes in use after {given} bytes with a limit of {limit}"
@@ -96,10 +98,10 @@ fuzz_target!(|bytes: &[u8]| {
         Some(Expected::Message(len)) => panic!("a message of {len} bytes has not come: {failed:?}"),
     }
     connection.release();
-    let left = ALLOCATOR.live().saturating_sub(before);
+    let left = above(alloc::live());
     assert!(pieces || left <= limit + CONSTANT, "{left} bytes are kept");
     drop(connection);
-    let left = ALLOCATOR.live().saturating_sub(before);
+    let left = above(alloc::live());
     assert!(left <= POOLED, "{left} bytes are kept for ever");
 });
 

@@ -4,7 +4,6 @@
 //! the names of its errors.
 
 mod connection_model;
-mod counting;
 mod cuts;
 mod deflate_script;
 mod extension_reference;
@@ -20,7 +19,6 @@ mod miniz;
 mod stream_reference;
 
 pub use connection_model::{ConnectionModel, ModelCause, ModelOutcome, ModelSettings};
-pub use counting::Counting;
 pub use cuts::Cuts;
 pub use deflate_script::{deflate_bomb, deflate_script};
 pub use extension_reference::{Element, read_extensions};

@@ -2,7 +2,6 @@
 #![allow(
     clippy::missing_panics_doc,
     clippy::expect_used,
-    clippy::unwrap_used,
     reason = "everything here is a test: it reports by panicking"
 )]
 

@@ -58,15 +58,23 @@ pub fn live() -> isize {
     COUNTS.get().live
 }
 
+/// Returns the most bytes that were live at once on this thread since the last call, and starts a new
+/// measurement.
+pub fn take_peak() -> isize {
+    let counts = COUNTS.get();
+    COUNTS.set(Counts {
+        peak: counts.live,
+        ..counts
+    });
+    counts.peak
+}
+
 /// Runs `f` and returns how far the live bytes rose above where they were before.
 pub fn rise(f: impl FnOnce()) -> isize {
+    take_peak();
     let before = live();
-    COUNTS.set(Counts {
-        peak: before,
-        ..COUNTS.get()
-    });
     f();
-    COUNTS.get().peak - before
+    take_peak() - before
 }
 
 fn count(calls: usize, bytes: isize) {
