@@ -103,7 +103,7 @@ impl<T: Transport> Writer<T> {
     /// Safe: nothing is sent before the first write.
     pub async fn begin(&self, kind: MessageKind) -> Result<MessageWriter<'_, T>, ConnectionError> {
         Ok(MessageWriter::new(
-            To::Split(MessageLock::new(self).await?),
+            To::Split(self.lock_message().await?),
             kind,
         ))
     }
@@ -213,7 +213,7 @@ impl<'a, T: Transport> MessageWriter<'a, T> {
             self.piece(&[], true)?;
             self.stage = Stage::Finished;
             if let To::Split(lock) = &mut self.to {
-                lock.give_up();
+                lock.release();
             }
         }
         self.to.poll_flush(cx)

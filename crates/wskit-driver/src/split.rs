@@ -1,9 +1,11 @@
 //! A connection in two hands: one [`Reader`], many [`Writer`]s.
 
+mod closing;
 mod core;
 mod lane;
 mod lanes;
 mod message_lock;
+mod permit;
 mod reader;
 mod sink;
 #[cfg(all(test, not(loom)))]
@@ -11,12 +13,13 @@ mod tests;
 mod weak;
 mod writer;
 
-pub use lane::{Buffered, Lane, Pushed};
-pub use lanes::{LaneConfig, Overflow, Priority};
+pub use lane::Lane;
+pub use lanes::{Buffered, LaneConfig, Overflow, Priority, Pushed};
 pub(crate) use message_lock::MessageLock;
+pub use permit::WritePermit;
 pub use reader::{ReadRef, Reader, ReaderPiece};
 pub use weak::WeakWriter;
-pub use writer::{WritePermit, Writer};
+pub use writer::Writer;
 
 use self::core::Shared;
 use crate::engine::Engine;

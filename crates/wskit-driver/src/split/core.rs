@@ -1,14 +1,20 @@
 //! What the halves of a split connection share.
 
+mod effects;
 mod flags;
-mod parked;
+mod output;
+mod read_side;
+mod reader_slot;
 mod sender;
-mod sender_lanes;
 mod shared;
 mod socket_waker;
+mod wait_guard;
 mod wait_queue;
 
-pub(super) use parked::Parked;
-pub(super) use sender::Sender;
-pub(super) use shared::{ReadSide, Shared, WaitGuard};
-pub(super) use wait_queue::{FlushTarget, Ticket, WaitFor};
+pub(super) use output::{FlushTarget, Output};
+pub(super) use read_side::ReadSide;
+pub(super) use reader_slot::Parked;
+pub(super) use sender::Attempt;
+pub(super) use shared::Shared;
+pub(super) use wait_guard::WaitGuard;
+pub(super) use wait_queue::{Ticket, WaitFor};

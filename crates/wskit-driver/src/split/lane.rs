@@ -1,20 +1,16 @@
 use std::fmt;
 use std::future::poll_fn;
-use std::task::Poll;
 
 use wskit_proto::{Outgoing, QueuedMessage, SendError, State};
 
-use super::core::{FlushTarget, WaitFor};
-use super::core::{Shared, WaitGuard};
-use super::lanes::LaneConfig;
-use super::lanes::LaneId;
-use super::writer::Writer;
+use super::core::{FlushTarget, Shared, WaitFor, WaitGuard};
+use super::lanes::{Buffered, LaneConfig, LaneId, Overflow, Pushed};
 use crate::error::ConnectionError;
 use crate::sync::Arc;
 use crate::transport::Transport;
 
-/// A queue of one sender's own, with a priority, a bound, and a rule for what does not fit. From
-/// [`Writer::lane`].
+/// A queue for one sender, with a priority, a bound, and a rule for messages that do not fit. From
+/// [`Writer::lane`](crate::Writer::lane).
 ///
 /// ```
 /// # use wskit_driver::{ConnectionError, LaneConfig, Overflow, Priority, Transport, Writer};
@@ -22,105 +18,73 @@ use crate::transport::Transport;
 /// let mut alarms = writer.lane(LaneConfig::new().priority(Priority::Urgent));
 /// let mut prices = writer.lane(LaneConfig::new().overflow(Overflow::LatestOnly));
 /// prices.push("41")?; // never waits
-/// prices.push("42")?; // takes the place of 41 if that has not left yet
+/// prices.push("42")?; // replaces 41 if that has not left yet
 /// alarms.send("fire").await?;
 /// # Ok(()) }
 /// ```
 ///
-/// Messages wait here neither encoded nor compressed. They are encoded when the socket takes bytes,
-/// the most urgent first, and only while less than 32 KiB are encoded: that much, and what the
-/// operating system buffers, an urgent message finds before it.
+/// Messages wait here unencoded and uncompressed. They are encoded when the socket takes bytes, the
+/// most urgent first, and only while less than 32 KiB are encoded: an urgent message waits for that
+/// much, and for what the operating system buffers.
 ///
 /// # Who writes?
-/// [`push`](Lane::push) tries at once; [`send`](Lane::send) and [`flush`](Lane::flush) go on until it
-/// is done. What is left, and what [`feed`](Lane::feed) queued, is written by a
-/// [`Reader`](crate::Reader) that waits (it is woken for it), and by every call of a writer or lane
-/// that writes. A connection that is not read from, and of which no call is awaited, stands still.
+/// [`push`](Lane::push) writes what the socket takes at once; [`send`](Lane::send) and
+/// [`flush`](Lane::flush) write until they are done. The rest, and what [`feed`](Lane::feed) queued, is
+/// written by a [`Reader`](crate::Reader) that waits (it is woken for it), and by every call of a
+/// writer or lane that writes. If no call of the connection is awaited, nothing is written.
 ///
 /// # The end
-/// A Close from this side goes after what waits in the lanes. With the peer's Close, and when the
-/// connection fails, what waits is dropped, and counts as [`dropped`](Lane::dropped).
+/// A Close from this side goes after the messages in the lanes. When the peer closes or the connection
+/// fails, messages in the lanes are dropped, and counted by [`dropped`](Lane::dropped).
 ///
 /// # Dropping
-/// What waits in a lane that is dropped still leaves, in its turn. A lane does not keep the connection:
-/// when the [`Reader`](crate::Reader) and all [`Writer`]s are gone it ends, with a Close of code 1001 if
-/// the transport takes it at once, and a push answers [`SendError::Closed`].
+/// Messages of a lane that is dropped are still sent, in their turn. A lane does not keep the
+/// connection: it ends when the [`Reader`](crate::Reader) and all [`Writer`](crate::Writer)s are gone,
+/// with a Close of code 1001 if the transport takes it at once. A push then fails with
+/// [`SendError::Closed`].
 pub struct Lane<T: Transport> {
     shared: Arc<Shared<T>>,
     id: LaneId,
 }
 
-/// What became of the message that was pushed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Pushed {
-    /// It waits or has left.
-    Queued,
-    /// The same, and this number of older messages of the lane was dropped for it.
-    Displaced(usize),
-}
-
-/// What waits to be sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Buffered {
-    /// Messages that wait in lanes.
-    pub messages: usize,
-    /// Bytes: payload of what waits in lanes, and for a whole connection also what is encoded and
-    /// not written yet.
-    pub bytes: usize,
-}
-
-impl<T: Transport> Writer<T> {
-    /// Opens a queue of its own beside the one that plain calls share. Any number may be open.
-    #[must_use]
-    pub fn lane(&self, config: LaneConfig) -> Lane<T> {
-        Lane {
-            shared: self.shared.clone(),
-            id: self
-                .shared
-                .with_sender(|sender| sender.lanes().open(config)),
-        }
-    }
-
-    /// What waits to be sent on this connection, in its lanes and for the socket: what browsers call
-    /// `bufferedAmount`.
-    #[must_use]
-    pub fn buffered(&self) -> Buffered {
-        self.shared.with_sender(|sender| {
-            let mut buffered = sender
-                .lanes
-                .as_ref()
-                .map_or_else(Buffered::default, |lanes| lanes.buffered());
-            buffered.bytes += sender.outbox.queued();
-            buffered
-        })
-    }
-}
-
 impl<T: Transport> Lane<T> {
-    /// Queues a message and writes what the socket takes at once. Never waits: callable from
-    /// anywhere, under a lock too.
+    pub(super) fn new(shared: Arc<Shared<T>>, config: LaneConfig) -> Self {
+        let id = shared.with_sender(|sender| sender.lanes().open(config));
+        Self { shared, id }
+    }
+
+    /// Queues a message and writes what the socket takes at once. Never waits, and may be called while
+    /// a lock is held.
     ///
     /// # Errors
     /// [`SendError::QueueFull`] when there is no room: the message is not queued, and if the lane's
     /// rule is [`Overflow::Disconnect`](crate::Overflow::Disconnect) the connection closes with 1013
-    /// now. [`SendError::Closed`].
+    /// now. [`SendError::Closed`] when the connection is closing or over.
     pub fn push<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<Pushed, SendError> {
         let mut message = Some(QueuedMessage::from(message.into()));
-        self.shared.push(self.id, &mut message)
+        let pushed = self.shared.with_sender(|sender| {
+            // A failed write is reported by the end of the connection.
+            let _ = sender.make_room(self.id, message.as_ref());
+            let pushed = sender.push(self.id, &mut message);
+            let _ = sender.write_out();
+            pushed
+        });
+        // Observers are not told here, because the caller may hold a lock.
+        self.shared.drive_parked_quietly();
+        pushed
     }
 
-    /// Queues a message; waits for room where the lane is one that waits. A
-    /// [`Reader`](crate::Reader) that waits is woken to write it; else it leaves with the next call
-    /// that writes.
+    /// Queues a message; waits for room if the lane's rule is
+    /// [`Overflow::Wait`](crate::Overflow::Wait). A [`Reader`](crate::Reader) that waits is woken to write
+    /// it; otherwise it leaves with the next call that writes.
     ///
     /// # Errors
-    /// As [`push`](Lane::push), but [`SendError::QueueFull`] only with
-    /// [`Overflow::Disconnect`](crate::Overflow::Disconnect); [`ConnectionError::Io`] when the transport failed.
+    /// [`SendError::QueueFull`] from a lane with
+    /// [`Overflow::Disconnect`](crate::Overflow::Disconnect), [`SendError::Closed`], and
+    /// [`ConnectionError::Io`] when the transport failed.
     ///
     /// # Cancel safety
-    /// Of a message whose `feed` was dropped nothing is sent.
+    /// Safe: a `feed` that is dropped before it is done sends nothing.
     pub async fn feed<'m>(
         &mut self,
         message: impl Into<Outgoing<'m>>,
@@ -135,7 +99,8 @@ impl<T: Transport> Lane<T> {
                 match sender.push(self.id, &mut message) {
                     Ok(_) => Ok(Ok(())),
                     Err(SendError::QueueFull)
-                        if message.is_some() && sender.waits_for_room(self.id) =>
+                        if message.is_some()
+                            && sender.lanes().policy(self.id) == Overflow::Wait =>
                     {
                         Err(WaitFor::Lane(self.id))
                     }
@@ -146,14 +111,14 @@ impl<T: Transport> Lane<T> {
         .await
     }
 
-    /// Queues a message, and writes until everything of this lane has left.
+    /// Queues a message, and writes until all messages of this lane have left.
     ///
     /// # Errors
-    /// As [`feed`](Lane::feed).
+    /// Those of [`feed`](Lane::feed).
     ///
     /// # Cancel safety
-    /// A dropped `send` has queued its message wholly or not at all; what is queued leaves as after a
-    /// [`feed`](Lane::feed).
+    /// A `send` that is dropped has queued the whole message or nothing of it. A queued message leaves as
+    /// it does after a [`feed`](Lane::feed).
     pub async fn send<'m>(
         &mut self,
         message: impl Into<Outgoing<'m>>,
@@ -162,7 +127,7 @@ impl<T: Transport> Lane<T> {
         self.flush().await
     }
 
-    /// Writes until everything that waits in this lane has left (or was displaced by newer messages).
+    /// Writes until all messages in this lane have left, or were displaced by newer ones.
     ///
     /// # Errors
     /// [`SendError::Closed`] when the connection ended before, [`ConnectionError::Io`].
@@ -171,48 +136,39 @@ impl<T: Transport> Lane<T> {
     /// Safe.
     pub async fn flush(&mut self) -> Result<(), ConnectionError> {
         let mut guard = WaitGuard::new(&self.shared);
-        // This number of messages of the lane has to have gone; then the target has to be written.
+        // First this number of messages has to leave the lane, then the target has to be written.
         let entered = self
             .shared
             .with_sender(|sender| sender.lanes().entered(self.id));
         let mut target: Option<FlushTarget> = None;
         poll_fn(|cx| {
-            let flushed = guard.poll(cx, |sender, _| {
-                if target.is_none() {
-                    if !sender.lanes().have_gone(self.id, entered) {
-                        if let Poll::Ready(Err(error)) = sender.poll_write_out() {
-                            return Ok(Err(sender.write_failed(error)));
-                        }
+            guard.poll_flushing(cx, |sender, _| {
+                if target.is_none() && !sender.lanes().have_gone(self.id, entered) {
+                    if let Err(error) = sender.write_out() {
+                        return Ok(Err(error));
                     }
                     if !sender.lanes().have_gone(self.id, entered) {
-                        return if sender.outbox.state() == State::Open {
-                            Err(WaitFor::Lane(self.id))
-                        } else {
-                            Ok(Err(SendError::Closed.into()))
+                        return match sender.output.outbox.state() {
+                            State::Open => Err(WaitFor::Lane(self.id)),
+                            _ => Ok(Err(SendError::Closed.into())),
                         };
                     }
                 }
-                let target = *target.get_or_insert_with(|| sender.flush_target());
-                match sender.poll_flush(target) {
-                    Poll::Ready(flushed) => Ok(flushed),
-                    Poll::Pending => Err(WaitFor::Flush(target)),
-                }
-            });
-            self.shared.drive_parked();
-            flushed
+                sender.try_flush(&mut target, WaitFor::Flush)
+            })
         })
         .await
     }
 
-    /// What waits in this lane.
+    /// Returns what waits in this lane.
     #[must_use]
     pub fn buffered(&self) -> Buffered {
         self.shared
             .with_sender(|sender| sender.lanes().buffered_in(self.id))
     }
 
-    /// Messages of this lane that were dropped so far: displaced by newer ones, or still waiting when
-    /// the connection ended.
+    /// Returns how many messages of this lane were dropped: displaced by newer ones, or still waiting
+    /// when the connection ended.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.shared
@@ -233,22 +189,5 @@ impl<T: Transport> fmt::Debug for Lane<T> {
             .field("buffered", &self.buffered())
             .field("dropped", &self.dropped())
             .finish_non_exhaustive()
-    }
-}
-
-impl<T: Transport> Shared<T> {
-    /// Tells no observer: it may be called with a lock of the caller's held.
-    fn push(&self, lane: LaneId, message: &mut Option<QueuedMessage>) -> Result<Pushed, SendError> {
-        let pushed = self.with_sender(|sender| {
-            // A failure is told below, as the end that it is.
-            let _ = sender.make_room(lane, message.as_ref());
-            let pushed = sender.push(lane, message);
-            if let Poll::Ready(Err(error)) = sender.poll_write_out() {
-                drop(sender.write_failed(error));
-            }
-            pushed
-        });
-        self.drive_parked_quietly();
-        pushed
     }
 }

@@ -2,10 +2,9 @@ use std::collections::VecDeque;
 
 use wskit_proto::{QueuedMessage, SendError};
 
-use super::lane::{Buffered, Pushed};
 mod config;
 
-pub use config::{LaneConfig, Overflow, Priority};
+pub use config::{Buffered, LaneConfig, Overflow, Priority, Pushed};
 
 /// The messages of all lanes of a connection, and whose turn it is.
 ///
@@ -228,11 +227,6 @@ impl Lanes {
     pub(crate) fn is_due(&self, queued: usize) -> bool {
         let [urgent, ..] = &self.turns;
         self.messages > 0 && queued < MARK && (!self.stopped || !urgent.is_empty())
-    }
-
-    /// A plain writer has queued a message: now it is the lanes' turn.
-    pub(crate) fn direct_entered(&mut self) {
-        self.remove_direct();
     }
 
     /// Drops everything, into `dropped`.

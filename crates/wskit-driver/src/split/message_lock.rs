@@ -3,15 +3,12 @@ use std::task::{Context, Poll, ready};
 
 use wskit_proto::{Outbox, SendError, State};
 
-use super::core::Sender;
-use super::core::{FlushTarget, WaitFor};
-use super::core::{Shared, WaitGuard};
-use super::writer::Writer;
+use super::core::{FlushTarget, Output, Shared, WaitFor, WaitGuard};
 use crate::error::ConnectionError;
 use crate::transport::Transport;
 
-/// The right to be the only one who queues data, while a message is sent in pieces (RFC 6455 §5.4:
-/// the fragments of two messages do not mix). Given up when it is dropped.
+/// The right to be the only one that queues data, while a message is sent in pieces: the fragments of
+/// two messages must not mix (RFC 6455 §5.4). Released when it is dropped.
 pub(crate) struct MessageLock<'a, T: Transport> {
     shared: &'a Shared<T>,
     guard: WaitGuard<'a, T>,
@@ -21,11 +18,15 @@ pub(crate) struct MessageLock<'a, T: Transport> {
 }
 
 impl<'a, T: Transport> MessageLock<'a, T> {
-    /// Waits for its turn in the line, then for the permits that were given out before.
-    pub(crate) async fn new(writer: &'a Writer<T>) -> Result<Self, ConnectionError> {
-        let shared = &*writer.shared;
+    /// Waits for its turn, then for the permits that were given out before.
+    pub(super) async fn acquire(shared: &'a Shared<T>) -> Result<Self, ConnectionError> {
         let mut guard = WaitGuard::new(shared);
-        poll_fn(|cx| guard.poll_enter(cx, Sender::lock_message)).await?;
+        poll_fn(|cx| {
+            guard.poll(cx, |sender, ticket| {
+                sender.try_enter(ticket, Output::lock_message)
+            })
+        })
+        .await?;
         let mut lock = Self {
             shared,
             guard,
@@ -36,17 +37,18 @@ impl<'a, T: Transport> MessageLock<'a, T> {
         Ok(lock)
     }
 
+    /// Ready when the queue has room and no permits are outstanding.
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         self.guard.poll(cx, |sender, _| {
-            if !sender.outbox.has_room(0) {
-                if let Poll::Ready(Err(error)) = sender.poll_write_out() {
-                    return Ok(Err(sender.write_failed(error)));
+            if !sender.output.outbox.has_room(0) {
+                if let Err(error) = sender.write_out() {
+                    return Ok(Err(error));
                 }
             }
-            if sender.outbox.state() != State::Open {
+            if sender.output.outbox.state() != State::Open {
                 return Ok(Err(SendError::Closed.into()));
             }
-            if sender.has_room_in_message() {
+            if sender.output.has_room_in_message() {
                 Ok(Ok(()))
             } else {
                 Err(WaitFor::RoomInMessage)
@@ -54,36 +56,39 @@ impl<'a, T: Transport> MessageLock<'a, T> {
         })
     }
 
-    /// Calls `f`, which may queue more: a flush in progress does not wait for that, a later one does.
+    /// Calls `f`, which may queue more. A flush in progress does not wait for that; a later one does.
     pub(crate) fn with_outbound(
         &mut self,
         f: impl FnOnce(&mut Outbox) -> Result<(), SendError>,
     ) -> Result<(), ConnectionError> {
         self.target = None;
-        Ok(self.shared.with_sender(|sender| f(&mut sender.outbox))?)
+        Ok(self
+            .shared
+            .with_sender(|sender| f(&mut sender.output.outbox))?)
     }
 
+    /// Writes and flushes what is queued.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
-        let flushed = ready!(self.shared.poll_flush(
-            cx,
-            &mut self.guard.ticket,
-            &mut self.target,
-            WaitFor::Flush
-        ));
+        let target = &mut self.target;
+        let flushed = ready!(
+            self.guard
+                .poll_flushing(cx, |sender, _| { sender.try_flush(target, WaitFor::Flush) })
+        );
         self.target = None;
         Poll::Ready(flushed)
     }
 
-    /// Lets the others in.
-    pub(crate) fn give_up(&mut self) {
+    /// Lets the other writers go on.
+    pub(crate) fn release(&mut self) {
         if core::mem::take(&mut self.held) {
-            self.shared.with_sender(Sender::unlock_message);
+            self.shared
+                .with_sender(|sender| sender.output.unlock_message());
         }
     }
 }
 
 impl<T: Transport> Drop for MessageLock<'_, T> {
     fn drop(&mut self) {
-        self.give_up();
+        self.release();
     }
 }

@@ -1,24 +1,15 @@
-//! `Sink` for a [`Writer`].
-
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
-use futures_sink::Sink;
-use wskit_proto::{
-    CloseCode, CloseFrame, Message, Outcome, Outgoing, SendError, State, TimeoutKind,
-};
+use wskit_proto::{CloseCode, CloseFrame, Message, Outgoing, SendError, State};
 
-use super::core::Sender;
-use super::core::Shared;
-use super::core::{FlushTarget, Ticket, WaitFor};
-use super::writer::Writer;
+use super::closing::Closing;
+use super::core::{Attempt, FlushTarget, Output, Shared, Ticket, WaitFor};
 use crate::error::ConnectionError;
 use crate::transport::{PollWrite, Timer, Transport};
 
-/// What a writer remembers between the calls of a `Sink`.
+/// What a writer remembers between the calls of its `Sink`.
 pub(super) struct SinkState<C> {
-    ticket: Option<Ticket>,
+    pub(super) ticket: Option<Ticket>,
     /// What has to be written for everything fed through this sink to be out.
     target: Option<FlushTarget>,
     /// A message that came while another writer was sending one in pieces.
@@ -26,173 +17,93 @@ pub(super) struct SinkState<C> {
     closing: Option<Closing<C>>,
 }
 
-impl<C> SinkState<C> {
-    pub(super) fn ticket(&mut self) -> &mut Option<Ticket> {
-        &mut self.ticket
-    }
-
-    /// Queues the message that was held back, if it may go now.
-    fn feed_held<W: PollWrite>(&mut self, sender: &mut Sender<W>) -> Poll<Result<(), SendError>> {
-        if self.held.is_none() {
-            return Poll::Ready(Ok(()));
-        }
-        match sender.feed_reserved(&mut self.held) {
-            Ok(()) => {
-                self.target = Some(sender.flush_target());
-                Poll::Ready(Ok(()))
-            }
-            Err(SendError::MessageOpen) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
+impl<C> Default for SinkState<C> {
+    fn default() -> Self {
+        Self {
+            ticket: None,
+            target: None,
+            held: None,
+            closing: None,
         }
     }
 }
 
-/// The wait for the end of a connection, at most `Config::close_timeout` from when it began.
-pub(super) struct Closing<C> {
-    timer: C,
-    /// `None` if it is beyond the clock's range, which is no limit.
-    deadline: Option<Instant>,
-}
-
-impl<C: Timer> Closing<C> {
-    pub(super) fn new<T: Transport<Timer = C>>(shared: &Shared<T>) -> Self {
-        let timer = shared.timer();
-        let deadline = timer.now().checked_add(shared.close_timeout());
-        Self { timer, deadline }
-    }
-
-    pub(super) fn poll<T: Transport<Timer = C>>(
+impl<C: Timer> SinkState<C> {
+    /// Waits for room, without a turn: a sink that is not polled any more would keep it. Queues the
+    /// message that was held back.
+    pub(super) fn poll_ready<T: Transport<Timer = C>>(
         &mut self,
         cx: &mut Context<'_>,
         shared: &Shared<T>,
-        ticket: &mut Option<Ticket>,
-    ) -> Poll<Result<Outcome, ConnectionError>> {
-        if let Poll::Ready(outcome) = shared.poll_end(cx, ticket) {
-            return Poll::Ready(Ok(outcome));
-        }
-        let Some(deadline) = self.deadline else {
-            return Poll::Pending;
-        };
-        match self.timer.poll_until(cx, deadline) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => Poll::Ready(Err(ConnectionError::NoTimer(error))),
-            Poll::Ready(Ok(())) => {
-                shared.with_sender(|sender| sender.outbox.time_out(TimeoutKind::Close));
-                shared.poll_end(cx, ticket).map(Ok)
-            }
-        }
-    }
-}
-
-impl<T: Transport> Writer<T> {
-    fn sink(&mut self) -> (&Shared<T>, &mut SinkState<T::Timer>) {
-        let sink = self.sink.get_or_insert_with(|| {
-            Box::new(SinkState {
-                ticket: None,
-                target: None,
-                held: None,
-                closing: None,
-            })
-        });
-        (&self.shared, sink)
-    }
-
-    /// Queues a message that was held back, once there is room and no message is sent in pieces.
-    fn poll_sink_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
-        let (shared, sink) = self.sink();
-        let mut ticket = sink.ticket.take();
-        let polled = shared.poll_in(cx, &mut ticket, |sender, _| {
-            if sender.outbox.state() != State::Open {
+    ) -> Poll<Result<(), ConnectionError>> {
+        let mut ticket = self.ticket.take();
+        let polled = shared.poll_sender(cx, &mut ticket, |sender, _| {
+            if sender.output.outbox.state() != State::Open {
                 return Ok(Err(SendError::Closed.into()));
             }
-            if !sender.has_room_for_sink() {
-                if let Poll::Ready(Err(error)) = sender.poll_write_out() {
-                    return Ok(Err(sender.write_failed(error)));
+            if !sender.output.has_room() {
+                if let Err(error) = sender.write_out() {
+                    return Ok(Err(error));
                 }
             }
-            if !sender.has_room_for_sink() {
+            if !sender.output.has_room() {
                 return Err(WaitFor::SinkRoom);
             }
-            match sink.feed_held(sender) {
-                Poll::Ready(fed) => Ok(fed.map_err(ConnectionError::from)),
-                Poll::Pending => Err(WaitFor::SinkRoom),
-            }
+            self.feed_held(&mut sender.output)
         });
-        sink.ticket = ticket;
+        self.ticket = ticket;
         polled
     }
-}
 
-/// `poll_ready` waits while the queue is over its mark or another writer sends a message in pieces;
-/// `start_send` after it fails only when the connection has ended. `poll_flush` is ready when everything
-/// sent through this sink before has been written.
-///
-/// `poll_close` starts the closing handshake with code 1000 and waits for the end of the connection, at
-/// most `Config::close_timeout`; an ending that is not clean is an error. The reader's task must be
-/// receiving meanwhile, and gets what the peer still sends.
-impl<T: Transport> Sink<Message> for Writer<T> {
-    type Error = ConnectionError;
-
-    fn poll_ready(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), ConnectionError>> {
-        // Without a place in the line: a sink that is not polled any more would keep it.
-        self.poll_sink_room(cx)
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), ConnectionError> {
-        let (shared, sink) = self.sink();
+    /// Queues a message, or holds it back if another writer has begun one in pieces since
+    /// [`poll_ready`](SinkState::poll_ready).
+    pub(super) fn start_send<T: Transport<Timer = C>>(
+        &mut self,
+        shared: &Shared<T>,
+        message: Message,
+    ) -> Result<(), ConnectionError> {
         let mut message = Some(Outgoing::from(message));
-        shared.with_sender(|sender| match sender.feed_reserved(&mut message) {
-            // Another writer has begun one in pieces since `poll_ready`.
-            Err(SendError::MessageOpen) if sink.held.is_none() => {
-                sink.held = message.take();
+        shared.with_sender(|sender| match sender.output.feed_reserved(&mut message) {
+            Err(SendError::MessageOpen) if self.held.is_none() => {
+                self.held = message.take();
                 Ok(())
             }
             Ok(()) => {
-                sink.target = Some(sender.flush_target());
+                self.target = Some(sender.output.flush_target());
                 Ok(())
             }
             Err(error) => Err(error.into()),
         })
     }
 
-    fn poll_flush(
-        mut self: Pin<&mut Self>,
+    pub(super) fn poll_flush<T: Transport<Timer = C>>(
+        &mut self,
         cx: &mut Context<'_>,
+        shared: &Shared<T>,
     ) -> Poll<Result<(), ConnectionError>> {
-        let (shared, sink) = self.sink();
-        let mut ticket = sink.ticket.take();
-        let polled = shared.poll_in(cx, &mut ticket, |sender, _| {
-            match sink.feed_held(sender) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Ok(Err(error.into())),
-                Poll::Pending => return Err(WaitFor::SinkRoom),
+        let mut ticket = self.ticket.take();
+        let polled = shared.poll_flushing(cx, &mut ticket, |sender, _| {
+            if let Err(error) = self.feed_held(&mut sender.output)? {
+                return Ok(Err(error));
             }
-            let target = *sink.target.get_or_insert_with(|| sender.flush_target());
-            match sender.poll_flush(target) {
-                Poll::Ready(flushed) => Ok(flushed),
-                Poll::Pending => Err(WaitFor::SinkFlush(target)),
-            }
+            sender.try_flush(&mut self.target, WaitFor::SinkFlush)
         });
-        sink.ticket = ticket;
+        self.ticket = ticket;
         if polled.is_ready() {
-            sink.target = None;
+            self.target = None;
         }
-        shared.drive_parked();
         polled
     }
 
-    fn poll_close(
-        mut self: Pin<&mut Self>,
+    pub(super) fn poll_close<T: Transport<Timer = C>>(
+        &mut self,
         cx: &mut Context<'_>,
+        shared: &Shared<T>,
     ) -> Poll<Result<(), ConnectionError>> {
-        if self.sink().1.held.is_some() {
-            ready!(self.poll_sink_room(cx))?;
+        if self.held.is_some() {
+            ready!(self.poll_ready(cx, shared))?;
         }
-        let (shared, sink) = self.sink();
-        let closing = match &mut sink.closing {
+        let closing = match &mut self.closing {
             Some(closing) => closing,
             none => {
                 let close = CloseFrame::new(CloseCode::NORMAL, "");
@@ -200,7 +111,22 @@ impl<T: Transport> Sink<Message> for Writer<T> {
                 none.insert(Closing::new(shared))
             }
         };
-        let outcome = ready!(closing.poll(cx, shared, &mut sink.ticket))?;
+        let outcome = ready!(closing.poll(cx, shared, &mut self.ticket))?;
         Poll::Ready(ConnectionError::of_outcome(&outcome).map_or(Ok(()), Err))
+    }
+
+    /// Queues the message that was held back, if no message is open.
+    fn feed_held<W: PollWrite>(&mut self, output: &mut Output<W>) -> Attempt<()> {
+        if self.held.is_none() {
+            return Ok(Ok(()));
+        }
+        match output.feed_reserved(&mut self.held) {
+            Ok(()) => {
+                self.target = Some(output.flush_target());
+                Ok(Ok(()))
+            }
+            Err(SendError::MessageOpen) => Err(WaitFor::SinkRoom),
+            Err(error) => Ok(Err(error.into())),
+        }
     }
 }

@@ -1,13 +1,19 @@
 use std::fmt;
 use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use wskit_proto::{CloseCode, CloseFrame, Outcome, Outgoing, SendError, State, Utf8Bytes};
+use futures_sink::Sink;
+use wskit_proto::{CloseCode, CloseFrame, Message, Outcome, Outgoing, SendError, State, Utf8Bytes};
 
-use super::core::Sender;
-use super::core::WaitFor;
-use super::core::{Shared, WaitGuard};
-use super::sink::{Closing, SinkState};
+use super::closing::Closing;
+use super::core::{Output, Shared, WaitFor, WaitGuard};
+use super::lane::Lane;
+use super::lanes::{Buffered, LaneConfig};
+use super::message_lock::MessageLock;
+use super::permit::WritePermit;
+use super::sink::SinkState;
 use super::weak::WeakWriter;
 use crate::error::ConnectionError;
 use crate::sync::Arc;
@@ -16,27 +22,27 @@ use crate::transport::Transport;
 /// A sending half of a split connection. Clone it for every task that sends.
 ///
 /// Messages of all writers share one bounded queue and leave whole, in the order in which they were
-/// queued; those who wait for room are let in in the order in which they came.
+/// queued. Calls that wait for room go on in the order in which they came.
 ///
-/// What is fed leaves with the next `flush` or `send` of any writer, when the queue is over its mark,
-/// and whenever the [`Reader`](crate::Reader) is about to wait.
+/// Messages that are fed leave with the next `flush` or `send` of any writer, when the queue is over
+/// its high-water mark, and whenever the [`Reader`](crate::Reader) is about to wait.
 ///
 /// # Dropping
-/// Dropping a writer changes nothing for the others; dropping the last one neither flushes nor
-/// closes: the reader goes on, and [`Reader::writer`](crate::Reader::writer) makes a new one. When the
-/// reader and all writers are gone the connection ends.
+/// Dropping a writer does not affect the others. Dropping the last one neither flushes nor closes: the
+/// reader goes on, and [`Reader::writer`](crate::Reader::writer) makes a new one. When the reader and
+/// all writers are dropped the connection ends.
 ///
-/// A writer keeps the connection, but not its transport: once the connection is over the transport is
-/// dropped. What keeps writers for long, such as a list of a room's members, may keep weak ones
+/// A writer keeps the connection, but not its transport, which is dropped once the connection is over.
+/// Lists that keep writers for long, such as the members of a chat room, can keep weak ones
 /// ([`downgrade`](Writer::downgrade)).
 pub struct Writer<T: Transport> {
     pub(super) shared: Arc<Shared<T>>,
-    /// There once it is used as a `Sink`.
+    /// Set once the writer is used as a `Sink`.
     pub(super) sink: Option<Box<SinkState<T::Timer>>>,
 }
 
 impl<T: Transport> Writer<T> {
-    /// A writer that is counted already.
+    /// Creates a writer that is counted as an owner already.
     pub(super) fn counted(shared: Arc<Shared<T>>) -> Self {
         Self { shared, sink: None }
     }
@@ -58,54 +64,65 @@ impl<T: Transport> Writer<T> {
     /// [`SendError`] when the message cannot be sent, [`ConnectionError::Io`] when the transport failed.
     ///
     /// # Cancel safety
-    /// A dropped `send` has queued its message wholly or not at all, and what is queued leaves with
-    /// the next call, or at once if the reader is waiting. To know which, use
-    /// [`reserve`](Writer::reserve).
+    /// A `send` that is dropped has queued the whole message or nothing of it. A queued message leaves
+    /// with the next call, or at once if the reader is waiting. To know whether the message was queued,
+    /// use [`reserve`](Writer::reserve).
     ///
-    /// A `send` that has been polled and is neither polled on nor dropped holds up those who wait behind
-    /// it, as a waiting lock of `tokio::sync::Mutex` does. Do not await another call of this connection
-    /// in one arm of a `select!` while `&mut send` waits in another. For the same reason do not leak
-    /// (`mem::forget`) these futures.
+    /// A `send` that has been polled once, and is then neither polled nor dropped, blocks the calls that
+    /// wait behind it, as a waiting lock of `tokio::sync::Mutex` does. Do not await another call of this
+    /// connection in one arm of a `select!` while `&mut send` waits in another. For the same reason do
+    /// not leak (`mem::forget`) these futures.
     pub async fn send<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), ConnectionError> {
-        self.queue(message.into(), true).await
-    }
-
-    async fn queue(&self, message: Outgoing<'_>, flush: bool) -> Result<(), ConnectionError> {
-        let mut message = Some(message);
+        let mut message = Some(message.into());
         let mut guard = WaitGuard::new(&self.shared);
         let mut target = None;
-        // Borrowed, not moved: the place must be left when this is dropped.
+        // The guard is borrowed, so that dropping the future drops it.
         poll_fn(|cx| {
-            self.shared
-                .poll_send(cx, &mut guard, &mut message, &mut target, flush)
+            guard.poll_flushing(cx, |sender, ticket| {
+                if target.is_none() {
+                    let queued = sender.try_enter(ticket, |output| output.feed(&mut message))?;
+                    if queued.is_err() {
+                        return Ok(queued);
+                    }
+                }
+                sender.try_flush(&mut target, WaitFor::Flush)
+            })
         })
         .await
     }
 
-    /// Queues a message, waiting for room and for those who came before.
+    /// Queues a message, after waiting for room and for earlier calls.
     ///
     /// # Errors
-    /// As [`send`](Writer::send).
+    /// Those of [`send`](Writer::send).
     ///
     /// # Cancel safety
-    /// As [`send`](Writer::send); the place in the line is lost.
+    /// A `feed` that is dropped has queued nothing, and has lost its turn.
     pub async fn feed<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), ConnectionError> {
-        self.queue(message.into(), false).await
+        let mut message = Some(message.into());
+        let mut guard = WaitGuard::new(&self.shared);
+        poll_fn(|cx| {
+            guard.poll(cx, |sender, ticket| {
+                sender.try_enter(ticket, |output| output.feed(&mut message))
+            })
+        })
+        .await
     }
 
     /// Queues a message if there is room now and no other writer waits.
     ///
     /// # Errors
-    /// [`SendError::QueueFull`] if not, [`SendError::MessageOpen`] while another writer sends a message
-    /// in pieces; else as [`send`](Writer::send).
+    /// [`SendError::QueueFull`] if there is no room or another writer waits,
+    /// [`SendError::MessageOpen`] while another writer sends a message in pieces, and the other
+    /// [`SendError`]s of [`send`](Writer::send).
     pub fn try_feed<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
         let mut message = Some(message.into());
         self.shared
             .with_sender(|sender| sender.try_feed(&mut message))
     }
 
-    /// Waits until a message can be queued, then lets it be queued for certain. An unused permit
-    /// counts as 4 KiB of queue.
+    /// Waits until a message can be queued, and returns a permit that queues it without waiting. An
+    /// unused permit takes 4 KiB of the queue.
     ///
     /// # Errors
     /// [`SendError::Closed`].
@@ -114,16 +131,19 @@ impl<T: Transport> Writer<T> {
     /// Safe: nothing is queued before [`WritePermit::send`].
     pub async fn reserve(&self) -> Result<WritePermit<'_, T>, ConnectionError> {
         let mut guard = WaitGuard::new(&self.shared);
-        poll_fn(|cx| guard.poll_enter(cx, Sender::take_permit)).await?;
-        Ok(WritePermit {
-            shared: &self.shared,
+        poll_fn(|cx| {
+            guard.poll(cx, |sender, ticket| {
+                sender.try_enter(ticket, Output::take_permit)
+            })
         })
+        .await?;
+        Ok(WritePermit::new(&self.shared))
     }
 
     /// Writes everything that is queued now, by whomever.
     ///
     /// # Errors
-    /// As [`send`](Writer::send).
+    /// Those of [`send`](Writer::send).
     ///
     /// # Cancel safety
     /// Safe.
@@ -131,32 +151,34 @@ impl<T: Transport> Writer<T> {
         let mut guard = WaitGuard::new(&self.shared);
         let mut target = None;
         poll_fn(|cx| {
-            self.shared
-                .poll_flush(cx, &mut guard.ticket, &mut target, WaitFor::Flush)
+            guard.poll_flushing(cx, |sender, _| {
+                sender.try_flush(&mut target, WaitFor::Flush)
+            })
         })
         .await
     }
 
-    /// Sends a ping of the application's own, with up to 125 bytes.
+    /// Sends a ping with up to 125 bytes of the application.
     ///
     /// # Errors
-    /// As [`send`](Writer::send), and [`SendError::ControlTooLong`].
+    /// Those of [`send`](Writer::send), and [`SendError::ControlTooLong`].
     ///
     /// # Cancel safety
-    /// As [`send`](Writer::send).
+    /// The ping is queued by the first poll, and leaves with the next call if this one is dropped.
     pub async fn ping(&self, payload: &[u8]) -> Result<(), ConnectionError> {
         self.shared
-            .with_sender(|sender| sender.control(|outbox| outbox.ping(payload)))?;
+            .with_sender(|sender| sender.output.control(|outbox| outbox.ping(payload)))?;
         self.flush().await
     }
 
-    /// Closes: queues a Close after everything queued, and waits for the end of the connection. The
-    /// reader's task must be receiving meanwhile (it gets what the peer still sends); if the reader
-    /// was dropped, this reads in its place. Ends by `Config::close_timeout` in any case.
+    /// Queues a Close after all queued messages, and waits for the end of the connection, for at most
+    /// `Config::close_timeout`. The reader's task must be receiving meanwhile, and gets what the peer
+    /// still sends. If the reader was dropped, this call reads in its place.
     ///
     /// # Errors
-    /// [`SendError::InvalidCloseCode`] or [`SendError::ReasonTooLong`]. Anything else that goes wrong
-    /// is in the [`Outcome`].
+    /// [`SendError::InvalidCloseCode`] or [`SendError::ReasonTooLong`],
+    /// [`ConnectionError::NoTimer`] when the runtime has no timer. All other failures are in the
+    /// [`Outcome`].
     ///
     /// # Cancel safety
     /// Safe: the Close is queued by the first poll.
@@ -175,7 +197,7 @@ impl<T: Transport> Writer<T> {
     /// Queues a Close and returns; the reader completes the closing handshake.
     ///
     /// # Errors
-    /// As [`close`](Writer::close).
+    /// [`SendError::InvalidCloseCode`] or [`SendError::ReasonTooLong`].
     pub fn start_close(
         &self,
         code: CloseCode,
@@ -185,41 +207,105 @@ impl<T: Transport> Writer<T> {
         Ok(self.shared.with_sender(|sender| sender.close(&close))?)
     }
 
-    /// The latest round trip of a keepalive ping; see [`Reader::round_trip`](crate::Reader::round_trip).
+    /// Opens a queue beside the one that calls of writers share. Any number of lanes may be open.
+    #[must_use]
+    pub fn lane(&self, config: LaneConfig) -> Lane<T> {
+        Lane::new(self.shared.clone(), config)
+    }
+
+    /// Returns what waits to be sent on this connection, in its lanes and for the socket: what browsers
+    /// call `bufferedAmount`.
+    #[must_use]
+    pub fn buffered(&self) -> Buffered {
+        self.shared.with_sender(|sender| sender.buffered())
+    }
+
+    /// Waits for the right to be the only one that queues data.
+    pub(crate) async fn lock_message(&self) -> Result<MessageLock<'_, T>, ConnectionError> {
+        MessageLock::acquire(&self.shared).await
+    }
+
+    /// Returns the latest round trip of a keepalive ping; see [`Reader::round_trip`](crate::Reader::round_trip).
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         self.shared.round_trip()
     }
 
-    /// Bytes encoded and not yet written; what waits in lanes is in [`buffered`](Writer::buffered).
+    /// Returns how many bytes are encoded and not yet written. [`buffered`](Writer::buffered) also counts
+    /// what waits in lanes.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.shared.with_sender(|sender| sender.outbox.queued())
+        self.shared
+            .with_sender(|sender| sender.output.outbox.queued())
     }
 
-    /// Open, closing or closed.
+    /// Returns whether the connection is open, closing or closed.
     #[must_use]
     pub fn state(&self) -> State {
         self.shared.state()
     }
 
-    /// How the connection ended; `None` until it has.
+    /// Returns how the connection ended; `None` until it has.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         self.shared.outcome()
     }
 
-    /// The sub-protocol that was agreed on.
+    /// Returns the sub-protocol that was agreed on.
     #[must_use]
     pub fn protocol(&self) -> Option<&str> {
         self.shared.protocol()
+    }
+
+    fn sink(&mut self) -> (&Shared<T>, &mut SinkState<T::Timer>) {
+        (&self.shared, self.sink.get_or_insert_default())
+    }
+}
+
+/// `poll_ready` waits while the queue is over its mark or another writer sends a message in pieces;
+/// `start_send` after it fails only when the connection has ended. `poll_flush` is ready when everything
+/// sent through this sink before has been written.
+///
+/// `poll_close` starts the closing handshake with code 1000 and waits for the end of the connection, for
+/// at most `Config::close_timeout`; an ending that is not clean is an error. The reader's task must be
+/// receiving meanwhile, and gets what the peer still sends.
+impl<T: Transport> Sink<Message> for Writer<T> {
+    type Error = ConnectionError;
+
+    fn poll_ready(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ConnectionError>> {
+        let (shared, sink) = self.sink();
+        sink.poll_ready(cx, shared)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), ConnectionError> {
+        let (shared, sink) = self.sink();
+        sink.start_send(shared, message)
+    }
+
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ConnectionError>> {
+        let (shared, sink) = self.sink();
+        sink.poll_flush(cx, shared)
+    }
+
+    fn poll_close(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ConnectionError>> {
+        let (shared, sink) = self.sink();
+        sink.poll_close(cx, shared)
     }
 }
 
 impl<T: Transport> Drop for Writer<T> {
     fn drop(&mut self) {
         if let Some(sink) = &mut self.sink {
-            self.shared.give_up(sink.ticket());
+            self.shared.cancel(&mut sink.ticket);
         }
         self.shared.remove_owner();
     }
@@ -241,34 +327,3 @@ impl<T: Transport> fmt::Debug for Writer<T> {
 
 /// Nothing in it is pinned.
 impl<T: Transport> Unpin for Writer<T> {}
-
-/// The right to queue one message, from [`Writer::reserve`].
-#[must_use = "a permit that is dropped sends nothing"]
-pub struct WritePermit<'a, T: Transport> {
-    shared: &'a Shared<T>,
-}
-
-impl<T: Transport> WritePermit<'_, T> {
-    /// Queues the message. It leaves with the next flush or send, or before the reader waits. If the
-    /// connection has ended since, the message goes nowhere, as one that was queued a moment before
-    /// would have.
-    pub fn send<'m>(self, message: impl Into<Outgoing<'m>>) {
-        let mut message = Some(message.into());
-        // Only `Closed` is possible.
-        let _ = self
-            .shared
-            .with_sender(|sender| sender.feed_reserved(&mut message));
-    }
-}
-
-impl<T: Transport> Drop for WritePermit<'_, T> {
-    fn drop(&mut self) {
-        self.shared.with_sender(Sender::return_permit);
-    }
-}
-
-impl<T: Transport> fmt::Debug for WritePermit<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WritePermit")
-    }
-}

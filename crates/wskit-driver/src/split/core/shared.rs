@@ -2,31 +2,28 @@ use std::io;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use wskit_proto::{
-    CloseCode, CloseFrame, Ending, Outbound, Outcome, Outgoing, SendError, Spare, State,
-    WithOutbound,
-};
+use wskit_proto::{CloseCode, CloseFrame, Delivery, Outbound, Outcome, State};
 
-use super::flags::AtomicFlags;
-use super::parked::ReaderSlot;
-use super::sender::Sender;
+use super::flags::{AtomicFlags, Flags};
+use super::read_side::ReadSide;
+use super::reader_slot::{Parked, ReaderSlot};
+use super::sender::{Attempt, Sender};
 use super::socket_waker::SocketWaker;
-use super::wait_queue::{FlushTarget, Ticket, WaitFor, Waiter};
+use super::wait_queue::{Ticket, WaitFor, Waiter};
 use crate::error::ConnectionError;
-use crate::link::Link;
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering, lock};
-use crate::transport::{PollRead, Transport};
+use crate::transport::Transport;
 
-/// What the halves share: the sending half and the transport's, behind a lock that is never held
-/// across a wait, and flags that say without it whether there is a reason to take it.
+/// What the halves of a split connection share: the sending half behind a lock that is never held
+/// across a wait, and flags that say without the lock whether there is a reason to take it.
 pub(crate) struct Shared<T: Transport> {
     sender: Mutex<Sender<T::Write>>,
     flags: AtomicFlags,
     socket: Arc<SocketWaker>,
     socket_waker: Waker,
-    /// The reading half, once its owner has dropped it: then those who write read too.
-    pub(crate) slot: Mutex<ReaderSlot<T>>,
-    /// Readers and writers; lanes and weak writers do not keep a connection.
+    /// The reading half, once the reader was dropped: tasks that write then read too.
+    slot: ReaderSlot<T>,
+    /// The number of readers and writers. Lanes and weak writers do not keep a connection.
     owners: AtomicUsize,
     timer: Mutex<T::Timer>,
     protocol: Option<Box<str>>,
@@ -35,51 +32,8 @@ pub(crate) struct Shared<T: Transport> {
     round_trip: AtomicUsize,
 }
 
-/// A place among those who wait. Left when it is dropped.
-pub(crate) struct WaitGuard<'a, T: Transport> {
-    shared: &'a Shared<T>,
-    pub(crate) ticket: Option<Ticket>,
-}
-
-impl<'a, T: Transport> WaitGuard<'a, T> {
-    pub(crate) fn new(shared: &'a Shared<T>) -> Self {
-        Self {
-            shared,
-            ticket: None,
-        }
-    }
-
-    /// Polls `attempt` under the lock, and waits for what it says if it cannot go on.
-    pub(crate) fn poll<R>(
-        &mut self,
-        cx: &mut Context<'_>,
-        attempt: impl FnMut(&mut Sender<T::Write>, &mut Option<Ticket>) -> Result<R, WaitFor>,
-    ) -> Poll<R> {
-        self.shared.poll_in(cx, &mut self.ticket, attempt)
-    }
-
-    /// Calls `enter` once there is room and it is this one's turn.
-    pub(crate) fn poll_enter(
-        &mut self,
-        cx: &mut Context<'_>,
-        enter: fn(&mut Sender<T::Write>) -> Result<(), SendError>,
-    ) -> Poll<Result<(), ConnectionError>> {
-        self.poll(cx, |sender, ticket| match sender.poll_enter(ticket) {
-            Poll::Ready(Ok(())) => Ok(enter(sender).map_err(ConnectionError::from)),
-            Poll::Ready(Err(error)) => Ok(Err(error)),
-            Poll::Pending => Err(WaitFor::Turn),
-        })
-    }
-}
-
-impl<T: Transport> Drop for WaitGuard<'_, T> {
-    fn drop(&mut self) {
-        self.shared.give_up(&mut self.ticket);
-    }
-}
-
 impl<T: Transport> Shared<T> {
-    /// Counts a reader and a writer.
+    /// Creates the shared part of a reader and a writer, which are counted as its owners.
     pub(crate) fn new(
         outbox: Outbound,
         io: T::Write,
@@ -96,7 +50,7 @@ impl<T: Transport> Shared<T> {
             flags,
             socket_waker: socket.clone().into(),
             socket,
-            slot: Mutex::new(ReaderSlot::Empty),
+            slot: ReaderSlot::new(),
             owners: AtomicUsize::new(2),
             timer: Mutex::new(timer),
             protocol,
@@ -105,7 +59,9 @@ impl<T: Transport> Shared<T> {
         }
     }
 
-    /// Calls `f` with the sending half and wakes whom the change concerns.
+    // The sending half.
+
+    /// Calls `f` with the sending half, then wakes the waiters that can go on.
     pub(crate) fn with_sender<R>(&self, f: impl FnOnce(&mut Sender<T::Write>) -> R) -> R {
         let mut sender = lock(&self.sender);
         let result = f(&mut sender);
@@ -113,12 +69,12 @@ impl<T: Transport> Shared<T> {
         result
     }
 
-    /// Releases the lock, then wakes and drops what is to be woken and dropped.
+    /// Releases the lock, then wakes and drops what the sending half has collected.
     fn release(&self, mut sender: MutexGuard<'_, Sender<T::Write>>) {
         let flags = sender.settle();
         self.flags.store(flags);
         // A reader that registers after the transport has woken looks at the flags.
-        sender.look_again();
+        sender.check_socket_again();
         if !flags.is_closed() && sender.effects.is_empty() {
             return;
         }
@@ -128,46 +84,44 @@ impl<T: Transport> Shared<T> {
     #[cold]
     fn release_with_effects(&self, mut sender: MutexGuard<'_, Sender<T::Write>>) {
         let effects = core::mem::take(&mut sender.effects);
-        let io = sender.take_io_if_over();
+        let io = sender.output.take_io_if_closed();
         drop(sender);
         drop(io);
         effects.run(&self.socket);
     }
 
-    /// Calls `attempt` under the lock. If it cannot go on, this task is woken when it may.
-    pub(crate) fn poll_in<R>(
+    /// Calls `attempt` with the sending half. If it has to wait, this task is woken to call again.
+    pub(crate) fn poll_sender<R>(
         &self,
         cx: &mut Context<'_>,
         ticket: &mut Option<Ticket>,
         mut attempt: impl FnMut(&mut Sender<T::Write>, &mut Option<Ticket>) -> Result<R, WaitFor>,
     ) -> Poll<R> {
-        // Wakers are foreign code: they are cloned before the lock is taken, if they may be needed.
-        let is_contended = self.flags.load_relaxed().is_contended();
-        let mut waiter = (ticket.is_some() || is_contended).then(|| Waiter::new(cx.waker()));
-        let mut has_polled = false;
+        // Wakers are foreign code: one that may be needed is cloned before the lock is taken.
+        let may_wait = ticket.is_some() || self.flags.load_relaxed().is_contended();
+        let mut waiter = may_wait.then(|| Waiter::new(cx.waker()));
+        let mut has_written = false;
         loop {
             let mut sender = lock(&self.sender);
             match attempt(&mut sender, ticket) {
                 Ok(result) => {
                     if let Some(ticket) = ticket.take() {
-                        sender.leave(ticket);
+                        sender.remove_waiter(ticket);
                     }
                     self.release(sender);
                     return Poll::Ready(result);
                 }
-                Err(_) if !has_polled && sender.can_write() => {
-                    // This task may have been woken to write for all who wait.
-                    has_polled = true;
-                    if let Poll::Ready(Err(error)) = sender.poll_write_out() {
-                        drop(sender.write_failed(error));
-                    }
+                Err(_) if !has_written && sender.output.can_write() => {
+                    // This task may have been woken to write for all waiters.
+                    has_written = true;
+                    let _ = sender.write_out();
                     self.release(sender);
                 }
                 Err(wait) => {
                     let waits = if sender.queue.holds(*ticket, wait, cx.waker()) {
                         true
                     } else if let Some(waiter) = waiter.take() {
-                        sender.enter(ticket, wait, waiter);
+                        sender.add_waiter(ticket, wait, waiter);
                         true
                     } else {
                         false
@@ -183,19 +137,67 @@ impl<T: Transport> Shared<T> {
         }
     }
 
-    /// Leaves a place of somebody who no longer waits.
-    pub(crate) fn give_up(&self, ticket: &mut Option<Ticket>) {
-        if let Some(ticket) = ticket.take() {
-            self.with_sender(|sender| sender.give_up(ticket));
+    /// Calls `attempt`, which flushes, as [`poll_sender`](Shared::poll_sender) does. Reads for a reader
+    /// that was dropped, even if the flush is done at once.
+    pub(crate) fn poll_flushing(
+        &self,
+        cx: &mut Context<'_>,
+        ticket: &mut Option<Ticket>,
+        attempt: impl FnMut(&mut Sender<T::Write>, &mut Option<Ticket>) -> Attempt<()>,
+    ) -> Poll<Result<(), ConnectionError>> {
+        let polled = self.poll_sender(cx, ticket, attempt);
+        if polled.is_ready() {
+            self.drive_parked();
         }
+        polled
+    }
+
+    /// Ready when the connection is over. Writes, shuts down and, if the reader was dropped, reads.
+    pub(crate) fn poll_end(
+        &self,
+        cx: &mut Context<'_>,
+        ticket: &mut Option<Ticket>,
+    ) -> Poll<Outcome> {
+        self.drive_parked();
+        self.poll_sender(cx, ticket, |sender, _| {
+            sender.write_end();
+            sender.output.outbox.outcome().ok_or(WaitFor::End)
+        })
+    }
+
+    /// Writes everything that is queued. If the socket takes nothing for now, its waker wakes the
+    /// reader.
+    pub(crate) fn poll_write_out(&self) -> Poll<io::Result<()>> {
+        if !self.is_unwritten() {
+            return Poll::Ready(Ok(()));
+        }
+        self.with_sender(Sender::poll_write_out)
+    }
+
+    /// Removes a waiter whose future is dropped.
+    pub(crate) fn cancel(&self, ticket: &mut Option<Ticket>) {
+        if let Some(ticket) = ticket.take() {
+            self.with_sender(|sender| sender.cancel(ticket));
+        }
+    }
+
+    // Getters.
+
+    pub(super) fn flags(&self) -> Flags {
+        self.flags.load()
     }
 
     pub(crate) fn state(&self) -> State {
         self.flags.load().state()
     }
 
+    /// Whether something waits for the socket, encoded or not.
+    pub(crate) fn is_unwritten(&self) -> bool {
+        self.flags.load().is_unwritten()
+    }
+
     pub(crate) fn outcome(&self) -> Option<Outcome> {
-        lock(&self.sender).outbox.outcome()
+        lock(&self.sender).output.outbox.outcome()
     }
 
     pub(crate) fn protocol(&self) -> Option<&str> {
@@ -208,16 +210,6 @@ impl<T: Transport> Shared<T> {
 
     pub(crate) fn close_timeout(&self) -> Duration {
         self.close_timeout
-    }
-
-    /// The waker that the transport is to be polled with by those who write.
-    pub(crate) fn socket_waker(&self) -> &Waker {
-        &self.socket_waker
-    }
-
-    /// Whether something waits for the socket, encoded or not.
-    pub(crate) fn is_unwritten(&self) -> bool {
-        self.flags.load().is_unwritten()
     }
 
     pub(crate) fn round_trip(&self) -> Option<Duration> {
@@ -235,33 +227,42 @@ impl<T: Transport> Shared<T> {
         }
     }
 
-    /// To be asked before a poll that may end in [`wait_as_reader`](Shared::wait_as_reader): another
-    /// wakes after it says that the transport has woken its writer meanwhile.
+    // The reader.
+
+    /// Returns the waker that the transport is polled with by tasks that write.
+    pub(crate) fn socket_waker(&self) -> &Waker {
+        &self.socket_waker
+    }
+
+    /// Returns how often the transport has woken its writer.
+    ///
+    /// If the number changes between a poll of the reader and
+    /// [`wait_as_reader`](Shared::wait_as_reader), the reader has to wake itself.
     pub(crate) fn wakes(&self) -> usize {
         self.socket.wakes()
     }
 
+    /// Sets the task that waits in the reader.
     pub(crate) fn wait_as_reader(&self, waker: &Waker) {
         self.socket.set_reader(waker);
     }
 
-    /// The reader no longer waits.
+    /// Forgets the task that waited in the reader.
     pub(crate) fn forget_reader(&self) {
         drop(self.socket.take_reader());
     }
+
+    // The owners.
 
     /// Adds a writer beside a reader or a writer.
     pub(crate) fn add_owner(&self) {
         self.owners.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Adds a writer; false if there is no reader and no writer left.
+    /// Adds a writer. Returns false if no reader and no writer is left.
     pub(crate) fn try_add_owner(&self) -> bool {
         let mut owners = self.owners.load(Ordering::Acquire);
-        loop {
-            if owners == 0 {
-                return false;
-            }
+        while owners > 0 {
             match self.owners.compare_exchange(
                 owners,
                 owners + 1,
@@ -272,213 +273,84 @@ impl<T: Transport> Shared<T> {
                 Err(now) => owners = now,
             }
         }
+        false
     }
 
-    pub(crate) fn has_owner(&self) -> bool {
-        self.owners.load(Ordering::Acquire) > 0
-    }
-
-    /// A reader or a writer has gone. With the last one the connection ends, though lanes may be left:
-    /// nothing reads from it any more. Returns whether it was the last one.
+    /// Removes a reader or a writer. Returns whether it was the last one: the connection then ends, even
+    /// if lanes are left, because nothing reads from it any more.
     pub(crate) fn remove_owner(&self) -> bool {
         let is_last = self.owners.fetch_sub(1, Ordering::AcqRel) == 1;
         if is_last {
             let close = CloseFrame::new(CloseCode::GOING_AWAY, "");
-            self.with_sender(|sender| {
-                if sender.lanes.is_some() {
-                    sender.abandon(&close);
-                }
-            });
+            self.with_sender(|sender| sender.abandon(&close));
             self.clear_slot();
         }
         is_last
     }
 
-    pub(crate) fn is_parked(&self) -> bool {
-        self.flags.load().is_parked()
-    }
+    // The reading half of a reader that was dropped.
 
-    /// Writes all that is queued; the reader is woken for it if the socket takes nothing for now.
-    pub(crate) fn poll_write_out(&self) -> Poll<io::Result<()>> {
-        if !self.is_unwritten() {
-            return Poll::Ready(Ok(()));
-        }
-        self.with_sender(Sender::poll_write_out)
-    }
-
-    /// Queues a message once there is room and it is this one's turn. With `flush`, goes on until it is
-    /// written.
-    pub(crate) fn poll_send(
-        &self,
-        cx: &mut Context<'_>,
-        guard: &mut WaitGuard<'_, T>,
-        message: &mut Option<Outgoing<'_>>,
-        target: &mut Option<FlushTarget>,
-        flush: bool,
-    ) -> Poll<Result<(), ConnectionError>> {
-        let polled = guard.poll(cx, |sender, ticket| {
-            if target.is_none() {
-                match sender.poll_enter(ticket) {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(error)) => return Ok(Err(error)),
-                    Poll::Pending => return Err(WaitFor::Turn),
-                }
-                if let Err(error) = sender.feed(message) {
-                    return Ok(Err(error.into()));
-                }
-                if !flush {
-                    return Ok(Ok(()));
-                }
-            }
-            let target = *target.get_or_insert_with(|| sender.flush_target());
-            match sender.poll_flush(target) {
-                Poll::Ready(flushed) => Ok(flushed),
-                Poll::Pending => Err(WaitFor::Flush(target)),
-            }
-        });
-        if flush {
+    /// Leaves the reading half to the tasks that write.
+    pub(crate) fn park(&self, parked: Parked<T>) {
+        self.slot.park(parked);
+        self.with_sender(Sender::park);
+        if self.state() == State::Closed {
+            // What is left is to report the end and to drop the transport.
             self.drive_parked();
         }
-        polled
+        // The last writer may have been dropped since.
+        if self.owners.load(Ordering::Acquire) == 0 {
+            self.clear_slot();
+        }
     }
 
-    /// Writes until everything that was queued at the first poll is out. `target` keeps what that is.
-    pub(crate) fn poll_flush(
-        &self,
-        cx: &mut Context<'_>,
-        ticket: &mut Option<Ticket>,
-        target: &mut Option<FlushTarget>,
-        wait: fn(FlushTarget) -> WaitFor,
-    ) -> Poll<Result<(), ConnectionError>> {
-        let polled = self.poll_in(cx, ticket, |sender, _| {
-            let target = *target.get_or_insert_with(|| sender.flush_target());
-            match sender.poll_flush(target) {
-                Poll::Ready(flushed) => Ok(flushed),
-                Poll::Pending => Err(wait(target)),
+    /// Drops the reading half, unless it is in use. If the connection is over, observers are told.
+    fn clear_slot(&self) {
+        if self.state() == State::Closed {
+            self.drive_parked();
+        }
+        self.slot.clear();
+    }
+
+    /// Reads for a reader that was dropped: answers control frames and throws messages away.
+    ///
+    /// A task that waits is woken when more comes. The reading half is taken out of its slot for it, so
+    /// that observers are told and the transport is polled without a lock.
+    pub(crate) fn drive_parked(&self) {
+        self.drive_parked_as(false);
+    }
+
+    /// Reads for a reader that was dropped, without telling observers. The next awaited call does.
+    pub(crate) fn drive_parked_quietly(&self) {
+        self.drive_parked_as(true);
+    }
+
+    fn drive_parked_as(&self, quiet: bool) {
+        if !self.flags.load().is_parked() {
+            return;
+        }
+        let mut next = self.slot.take();
+        while let Some(mut parked) = next {
+            let Parked { engine, read } = &mut *parked;
+            engine.quiet = quiet;
+            // Pieces, so that messages are not put together before they are thrown away.
+            engine.inbound.set_delivery(Delivery::Pieces);
+            let mut link = ReadSide {
+                read: read.as_mut(),
+                shared: self,
+            };
+            let mut cx = Context::from_waker(self.socket_waker());
+            while let Poll::Ready(Ok(Some(_))) = engine.poll_ready(&mut cx, &mut link) {}
+            self.set_round_trip(engine.inbound.round_trip());
+            if self.state() == State::Closed {
+                *read = None;
             }
-        });
-        self.drive_parked();
-        polled
-    }
-
-    /// Ready when the connection is over. Writes, shuts down and, if the reader is gone, reads.
-    pub(crate) fn poll_end(
-        &self,
-        cx: &mut Context<'_>,
-        ticket: &mut Option<Ticket>,
-    ) -> Poll<Outcome> {
-        self.drive_parked();
-        self.poll_in(cx, ticket, |sender, _| {
-            match sender.poll_write_out() {
-                Poll::Ready(Err(error)) => drop(sender.write_failed(error)),
-                Poll::Ready(Ok(()))
-                    if sender.outbox.ending() == Ending::ShutDown
-                        && sender.poll_shutdown().is_ready() =>
-                {
-                    sender.outbox.transport_shut_down();
-                }
-                _ => {}
+            if engine.is_over() {
+                self.slot.clear();
+                self.with_sender(|sender| sender.parked = false);
+                return;
             }
-            sender.tell_that_nothing_more_comes();
-            sender.outbox.outcome().ok_or(WaitFor::End)
-        })
-    }
-}
-
-impl<W: crate::transport::PollWrite> Sender<W> {
-    fn enter(&mut self, ticket: &mut Option<Ticket>, wait: WaitFor, waiter: Waiter) {
-        if ticket.is_some_and(|ticket| ticket.wait() != wait) {
-            if let Some(ticket) = ticket.take() {
-                self.leave(ticket);
-            }
+            next = self.slot.put_back(parked);
         }
-        let old = self.queue.enter(ticket, wait, waiter);
-        if let (Some(old), Some(ticket)) = (&old, *ticket) {
-            if !old.is_whole() {
-                // The socket's waker has the old waker, which may wake another task.
-                self.undo_designation(ticket.number);
-            }
-        }
-        self.effects.drop(old);
-        if let (WaitFor::Lane(lane), Some(lanes)) = (wait, &mut self.lanes) {
-            lanes.await_lane(lane);
-        }
-    }
-}
-
-/// The reader's hold on a connection: its half of the transport, and the lock for the rest.
-pub(crate) struct ReadSide<'a, T: Transport> {
-    /// `None` once the connection is over.
-    pub(crate) read: Option<&'a mut T::Read>,
-    pub(crate) shared: &'a Shared<T>,
-}
-
-impl<T: Transport> WithOutbound for ReadSide<'_, T> {
-    fn with_outbound<R>(&mut self, f: impl FnOnce(&mut Outbound) -> R) -> R {
-        self.shared.with_sender(|sender| sender.control(f))
-    }
-
-    fn close(&mut self, close: CloseFrame) -> Result<(), SendError> {
-        self.shared.with_sender(|sender| sender.close(&close))
-    }
-
-    fn waits_to_send(&mut self) -> bool {
-        self.shared.flags.load().has_lane_messages()
-            || self.with_outbound(|outbox| outbox.has_unsent())
-    }
-}
-
-impl<T: Transport> PollRead for ReadSide<'_, T> {
-    #[inline]
-    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        match &mut self.read {
-            Some(read) => read.poll_read(cx, buf),
-            None => Poll::Ready(Ok(0)),
-        }
-    }
-
-    fn poll_read_large(
-        &mut self,
-        cx: &mut Context<'_>,
-        spare: &mut Spare<'_>,
-    ) -> Poll<io::Result<usize>> {
-        match &mut self.read {
-            Some(read) => read.poll_read_large(cx, spare),
-            None => Poll::Ready(Ok(0)),
-        }
-    }
-}
-
-impl<T: Transport> Link for ReadSide<'_, T> {
-    fn state(&self) -> State {
-        self.shared.state()
-    }
-
-    fn ending(&mut self) -> Ending {
-        match self.shared.state() {
-            State::Open => Ending::NotYet,
-            _ => self.with_outbound(|outbox| outbox.ending()),
-        }
-    }
-
-    fn is_over_high_water(&self) -> bool {
-        self.shared.flags.load().is_over_high_water()
-    }
-
-    fn is_message_open(&self) -> bool {
-        self.shared.flags.load().is_message_open()
-    }
-
-    fn unacknowledged(&mut self) -> Option<usize> {
-        self.shared.with_sender(|sender| sender.unacknowledged())
-    }
-
-    fn poll_write_out(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // The reader is woken with those who write.
-        self.shared.poll_write_out()
-    }
-
-    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.shared.with_sender(Sender::poll_shutdown)
     }
 }

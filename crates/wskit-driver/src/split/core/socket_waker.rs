@@ -64,7 +64,7 @@ impl SocketWaker {
     }
 
     /// Takes note of what the transport said: there is nothing to write.
-    pub(crate) fn note(&self) {
+    pub(crate) fn clear_signal(&self) {
         if self.is_signalled() {
             self.state.fetch_and(!SIGNALLED, Ordering::AcqRel);
         }

@@ -1,39 +1,39 @@
 use std::collections::BTreeMap;
 use std::task::Waker;
 
+use super::output::FlushTarget;
 use crate::split::lanes::LaneId;
 
-/// Those who wait for something of the sending half, by what they wait for.
+/// The calls that wait for something of the sending half, sorted by what they wait for.
 ///
-/// An waiter has a number, by which it is removed when its future is dropped. A waker leaves its waiter
-/// when it is woken, so each wait wakes once.
+/// Each has a number, by which it is removed when its future is dropped. A waiter leaves the queue when
+/// it is woken, so each wait wakes once.
 #[derive(Default)]
-pub(crate) struct WaitQueue {
+pub(super) struct WaitQueue {
     next: u64,
-    /// For room and their turn, in the order in which they came.
+    /// Calls that wait for room and their turn, in order of arrival. `None` for one that was woken and
+    /// keeps its turn.
     direct: BTreeMap<u64, Option<Waiter>>,
-    /// For bytes to be written, by how many that takes.
+    /// Flushes, by what has to be written for them.
     flushes: BTreeMap<(FlushTarget, u64), Waiter>,
-    /// Sinks that wait for room. A sink that is not polled any more says nothing, so it has no turn.
+    /// Sinks that wait for room. They have no turn, because a sink that is not polled any more does
+    /// not say so.
     sinks: BTreeMap<u64, Waiter>,
-    /// For the end of the connection.
+    /// Calls that wait for the end of the connection.
     ends: BTreeMap<u64, Waiter>,
-    /// For a message of their lane to leave.
+    /// Senders that wait for a message of their lane to leave.
     lanes: BTreeMap<usize, Waiter>,
-    /// For room and the permits of others, with the right to send a message in pieces.
+    /// The holder of the message lock, which waits for room and for outstanding permits.
     in_message: Option<Waiter>,
 }
 
-/// What a flush waits for: a number of bytes of messages and Closes written since the split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct FlushTarget(pub(crate) i64);
-
-/// What somebody waits for.
+/// What a call waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WaitFor {
+    /// Room, and all who came before.
     Turn,
     Flush(FlushTarget),
-    /// As `Flush`, by a sink, which may not be polled any more.
+    /// A flush of a sink, which may not be polled any more.
     SinkFlush(FlushTarget),
     SinkRoom,
     End,
@@ -41,24 +41,34 @@ pub(crate) enum WaitFor {
     RoomInMessage,
 }
 
-/// A place among those who wait.
+/// Names a waiter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ticket {
     wait: WaitFor,
-    pub(crate) number: u64,
+    number: u64,
 }
 
-/// A waker, and a clone of it: clones are not made under a lock, and one is lent to the socket's waker.
-pub(crate) struct Waiter {
+impl Ticket {
+    pub(super) const fn wait(self) -> WaitFor {
+        self.wait
+    }
+
+    pub(super) const fn number(self) -> u64 {
+        self.number
+    }
+}
+
+/// A waker, and a clone of it for the socket's waker: wakers are not cloned under a lock.
+pub(super) struct Waiter {
     number: u64,
     waker: Waker,
     for_socket: Option<Waker>,
-    /// Its task can be relied on to poll, or to leave when it does not.
+    /// Its task is known to poll again, or to leave the queue if it does not.
     reliable: bool,
 }
 
 impl Waiter {
-    pub(crate) fn new(waker: &Waker) -> Self {
+    pub(super) fn new(waker: &Waker) -> Self {
         Self {
             number: 0,
             waker: waker.clone(),
@@ -66,28 +76,23 @@ impl Waiter {
             reliable: true,
         }
     }
-}
 
-impl Waiter {
-    pub(crate) const fn number(&self) -> u64 {
+    pub(super) const fn number(&self) -> u64 {
         self.number
     }
 
-    /// Whether the socket's waker has nothing to do with it.
-    pub(crate) fn is_whole(&self) -> bool {
+    /// Whether the socket's waker does not have its waker.
+    pub(super) fn is_whole(&self) -> bool {
         self.for_socket.is_some()
     }
-}
 
-impl Ticket {
-    pub(crate) const fn wait(self) -> WaitFor {
-        self.wait
+    pub(super) fn wake(self) {
+        self.waker.wake();
     }
 }
 
 impl WaitQueue {
-    /// Whether there is no waiter.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.direct.is_empty()
             && self.flushes.is_empty()
             && self.sinks.is_empty()
@@ -96,24 +101,24 @@ impl WaitQueue {
             && self.in_message.is_none()
     }
 
-    /// Whether somebody stands in the line.
-    pub(crate) fn has_direct(&self) -> bool {
+    /// Whether a call waits for its turn.
+    pub(super) fn has_direct(&self) -> bool {
         !self.direct.is_empty()
     }
 
-    /// Whether this one may enter as far as the line is concerned.
-    pub(crate) fn is_first(&self, ticket: Option<Ticket>) -> bool {
+    /// Whether `ticket` is the first that waits for its turn. Without one: whether no call waits.
+    pub(super) fn is_first(&self, ticket: Option<Ticket>) -> bool {
         self.direct
             .first_key_value()
             .is_none_or(|(number, _)| ticket.is_some_and(|ticket| ticket.number == *number))
     }
 
-    /// Whether `ticket` waits for this and its waker wakes the same task as `waker`.
-    pub(crate) fn holds(&self, ticket: Option<Ticket>, wait: WaitFor, waker: &Waker) -> bool {
+    /// Whether `ticket` waits for `wait` and wakes the same task as `waker`.
+    pub(super) fn holds(&self, ticket: Option<Ticket>, wait: WaitFor, waker: &Waker) -> bool {
         ticket
             .filter(|ticket| ticket.wait == wait)
             .and_then(|ticket| self.get(ticket))
-            .is_some_and(|waiter| waiter.for_socket.is_some() && waiter.waker.will_wake(waker))
+            .is_some_and(|waiter| waiter.is_whole() && waiter.waker.will_wake(waker))
     }
 
     fn get(&self, ticket: Ticket) -> Option<&Waiter> {
@@ -129,9 +134,9 @@ impl WaitQueue {
         }
     }
 
-    /// Has `waiter` wait, in the place of `ticket` if there is one, which waits for the same. Gives the old
-    /// waiter to drop.
-    pub(crate) fn enter(
+    /// Adds `waiter`, in the place of `ticket` if there is one, which waits for the same. Returns the
+    /// waiter that it replaces.
+    pub(super) fn add(
         &mut self,
         ticket: &mut Option<Ticket>,
         wait: WaitFor,
@@ -141,25 +146,21 @@ impl WaitQueue {
         self.next = self.next.max(number + 1);
         *ticket = Some(Ticket { wait, number });
         waiter.number = number;
+        waiter.reliable = !matches!(wait, WaitFor::SinkFlush(_) | WaitFor::SinkRoom);
         match wait {
             WaitFor::Turn => self.direct.insert(number, Some(waiter)).flatten(),
-            WaitFor::Flush(target) => self.flushes.insert((target, number), waiter),
-            WaitFor::SinkFlush(target) => {
-                waiter.reliable = false;
+            WaitFor::Flush(target) | WaitFor::SinkFlush(target) => {
                 self.flushes.insert((target, number), waiter)
             }
-            WaitFor::SinkRoom => {
-                waiter.reliable = false;
-                self.sinks.insert(number, waiter)
-            }
+            WaitFor::SinkRoom => self.sinks.insert(number, waiter),
             WaitFor::End => self.ends.insert(number, waiter),
             WaitFor::Lane(lane) => self.lanes.insert(lane.index(), waiter),
             WaitFor::RoomInMessage => self.in_message.replace(waiter),
         }
     }
 
-    /// Removes an waiter and gives it to drop. One that is woken in the moment may be gone.
-    pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<Waiter> {
+    /// Removes and returns a waiter. It may be gone, if it was woken.
+    pub(super) fn remove(&mut self, ticket: Ticket) -> Option<Waiter> {
         match ticket.wait {
             WaitFor::Turn => self.direct.remove(&ticket.number).flatten(),
             WaitFor::Flush(target) | WaitFor::SinkFlush(target) => {
@@ -172,8 +173,8 @@ impl WaitQueue {
         }
     }
 
-    /// The first one in the line, if it has not been woken yet.
-    pub(crate) fn first_direct(&self) -> Option<Ticket> {
+    /// Returns the first call that waits for its turn, if it has not been woken yet.
+    pub(super) fn first_direct(&self) -> Option<Ticket> {
         let (number, waiter) = self.direct.first_key_value()?;
         waiter.as_ref()?;
         Some(Ticket {
@@ -182,66 +183,56 @@ impl WaitQueue {
         })
     }
 
-    /// The first in the line has been told that it may enter; it keeps its place.
-    pub(crate) fn take_first_direct(&mut self) -> Option<Waiter> {
+    /// Takes the first waiter of those that wait for their turn. Its call stays the first one.
+    pub(super) fn take_first_direct(&mut self) -> Option<Waiter> {
         self.direct.first_entry()?.get_mut().take()
     }
 
-    /// Somebody whose flush is done when so much has been written.
-    pub(crate) fn take_flushed(&mut self, written: FlushTarget) -> Option<Waiter> {
+    /// Takes a flush whose bytes are all written.
+    pub(super) fn take_flushed(&mut self, written: FlushTarget) -> Option<Waiter> {
         let first = self.flushes.first_entry()?;
         (first.key().0 <= written).then(|| first.remove())
     }
 
-    pub(crate) fn take_sink(&mut self) -> Option<Waiter> {
-        self.sinks.pop_first().map(|(_, waiter)| waiter)
-    }
-
-    pub(crate) fn has_sinks(&self) -> bool {
+    pub(super) fn has_sinks(&self) -> bool {
         !self.sinks.is_empty()
     }
 
-    pub(crate) fn take_message_waiter(&mut self) -> Option<Waiter> {
-        self.in_message.take()
+    pub(super) fn take_sink(&mut self) -> Option<Waiter> {
+        self.sinks.pop_first().map(|(_, waiter)| waiter)
     }
 
-    pub(crate) fn has_message_waiter(&self) -> bool {
+    pub(super) fn has_in_message(&self) -> bool {
         self.in_message.is_some()
     }
 
-    pub(crate) fn take_lane(&mut self, lane: LaneId) -> Option<Waiter> {
+    pub(super) fn take_in_message(&mut self) -> Option<Waiter> {
+        self.in_message.take()
+    }
+
+    pub(super) fn take_lane(&mut self, lane: LaneId) -> Option<Waiter> {
         self.lanes.remove(&lane.index())
     }
 
-    /// Everybody; those in the line keep their places.
-    pub(crate) fn take_all(&mut self, mut wake: impl FnMut(Waiter)) {
-        self.direct
-            .values_mut()
-            .filter_map(Option::take)
-            .for_each(&mut wake);
-        core::mem::take(&mut self.flushes)
-            .into_values()
-            .for_each(&mut wake);
-        core::mem::take(&mut self.sinks)
-            .into_values()
-            .for_each(&mut wake);
-        core::mem::take(&mut self.ends)
-            .into_values()
-            .for_each(&mut wake);
-        core::mem::take(&mut self.lanes)
-            .into_values()
-            .for_each(&mut wake);
-        self.in_message.take().into_iter().for_each(&mut wake);
+    /// Takes all waiters. Calls that wait for their turn keep it.
+    pub(super) fn take_all(&mut self, mut wake: impl FnMut(Waiter)) {
+        let direct = self.direct.values_mut().filter_map(Option::take);
+        direct.for_each(&mut wake);
+        let flushes = core::mem::take(&mut self.flushes).into_values();
+        flushes.for_each(&mut wake);
+        for others in [&mut self.sinks, &mut self.ends] {
+            core::mem::take(others).into_values().for_each(&mut wake);
+        }
+        let lanes = core::mem::take(&mut self.lanes).into_values();
+        lanes.chain(self.in_message.take()).for_each(wake);
     }
 
-    /// Clones of the wakers of those who are to write when the transport takes bytes again: of one whose
-    /// task can be relied on, else of all others.
-    pub(crate) fn take_for_socket(&mut self) -> Vec<(u64, Waker)> {
+    /// Takes clones of the wakers that are to be woken when the transport takes bytes again: one of a
+    /// reliable task, or else all others.
+    pub(super) fn take_for_socket(&mut self) -> Vec<(u64, Waker)> {
         let take = |waiter: &mut Waiter| Some((waiter.number, waiter.for_socket.take()?));
-        let one = self
-            .waiters()
-            .filter(|waiter| waiter.reliable)
-            .find_map(take);
+        let reliable = |waiter: &&mut Waiter| waiter.reliable;
+        let one = self.waiters().filter(reliable).find_map(take);
         match one {
             Some(one) => vec![one],
             None => self.waiters().filter_map(take).collect(),
@@ -256,56 +247,5 @@ impl WaitQueue {
             .chain(self.direct.values_mut().filter_map(Option::as_mut))
             .chain(self.ends.values_mut())
             .chain(self.sinks.values_mut())
-    }
-}
-
-/// What is to be done once the lock of the sending half has been released: foreign code may run then.
-#[derive(Default)]
-pub(crate) struct Effects {
-    wake: Vec<Waiter>,
-    drop: Vec<Waiter>,
-    pub(crate) wakers: Vec<Waker>,
-    pub(crate) wake_reader: bool,
-    /// Those who are to write, because the transport has woken meanwhile.
-    pub(crate) wake_socket: bool,
-    pub(crate) payloads: Vec<bytes::Bytes>,
-    pub(crate) messages: Vec<wskit_proto::QueuedMessage>,
-}
-
-impl Effects {
-    /// Whether there is nothing to be done.
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        !self.wake_reader
-            && !self.wake_socket
-            && self.wake.is_empty()
-            && self.drop.is_empty()
-            && self.wakers.is_empty()
-            && self.payloads.is_empty()
-            && self.messages.is_empty()
-    }
-
-    pub(crate) fn wakes_somebody(&self) -> bool {
-        !self.wake.is_empty() || self.wake_socket
-    }
-
-    pub(crate) fn wake(&mut self, waiter: impl IntoIterator<Item = Waiter>) {
-        self.wake.extend(waiter);
-    }
-
-    pub(crate) fn drop(&mut self, waiter: impl IntoIterator<Item = Waiter>) {
-        self.drop.extend(waiter);
-    }
-
-    /// Wakes who is to be woken; what is to be dropped is dropped with this.
-    pub(crate) fn run(self, socket: &super::socket_waker::SocketWaker) {
-        for waiter in self.wake {
-            waiter.waker.wake();
-        }
-        if self.wake_socket {
-            socket.wake_all();
-        } else if self.wake_reader {
-            socket.wake_reader();
-        }
     }
 }

@@ -95,3 +95,24 @@ impl Default for LaneConfig {
         Self::new()
     }
 }
+
+/// What happened to a message that was pushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pushed {
+    /// It waits or has left.
+    Queued,
+    /// It waits or has left, and this number of older messages of the lane was dropped for it.
+    Displaced(usize),
+}
+
+/// The messages and bytes that wait to be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Buffered {
+    /// Messages that wait in lanes.
+    pub messages: usize,
+    /// Bytes of payload that wait in lanes. For a whole connection, also bytes that are encoded and not
+    /// written yet.
+    pub bytes: usize,
+}

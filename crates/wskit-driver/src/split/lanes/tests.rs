@@ -182,7 +182,7 @@ proptest! {
                     prop_assert_eq!(next, expected.map(|(_, len)| len));
                 }
                 Step::DirectEntered => {
-                    lanes.direct_entered();
+                    lanes.remove_direct();
                     model.direct = None;
                 }
                 Step::Clear => {

@@ -118,7 +118,7 @@ fn flush_that_the_end_overtakes_is_an_error() {
     assert!(poll(send.as_mut()).is_pending());
     writer
         .shared
-        .with_sender(|sender| sender.outbox.time_out(TimeoutKind::Keepalive));
+        .with_sender(|sender| sender.output.outbox.time_out(TimeoutKind::Keepalive));
     assert!(matches!(poll(send), Poll::Ready(Err(_))));
     assert!(matches!(poll(pin!(writer.flush())), Poll::Ready(Err(_))));
 }
