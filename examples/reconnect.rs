@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .most(Duration::from_secs(8));
     let mut client = Connector::new()
         .reconnect(ClientRequest::new(&url)?)
-        .on_open(async |ws| ws.send("I am back").await)
+        .on_open(async |ws| Ok(ws.send("I am back").await?))
         .backoff(soon);
 
     let mut clock = interval(Duration::from_secs(1));

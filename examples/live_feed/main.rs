@@ -73,7 +73,9 @@ async fn serve(
 ) -> Result<(), Error> {
     let mut ws = match server.receive(stream).await? {
         Request::WebSocket(upgrade) if upgrade.path() == "/ws" => upgrade.accept().await?,
-        Request::WebSocket(upgrade) => return upgrade.reject(&Rejection::not_found()).await,
+        Request::WebSocket(upgrade) => {
+            return Ok(upgrade.reject(&Rejection::not_found()).await?);
+        }
         Request::Http(request) => {
             let found = request.request().uri().path() == "/";
             let mut response = http::Response::new(if found { PAGE } else { "not found" });
@@ -84,7 +86,7 @@ async fn serve(
             response
                 .headers_mut()
                 .insert(http::header::CONTENT_TYPE, html);
-            return request.respond(&response).await;
+            return Ok(request.respond(&response).await?);
         }
     };
     ws.send(SERIES).await?;

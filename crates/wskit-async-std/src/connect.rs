@@ -7,7 +7,7 @@ use async_io::Async;
 use async_std::net::{TcpStream, ToSocketAddrs};
 use futures_io::{AsyncRead, AsyncWrite};
 use socket2::{Domain, Protocol, Socket, Type};
-use wskit_driver::{Error, Net};
+use wskit_dial::{DialError, Net};
 use wskit_handshake::{ClientRequest, RequestError};
 
 #[cfg(feature = "rustls")]
@@ -24,7 +24,7 @@ use crate::{AsyncStd, AsyncStdTimer, Connector, Io, WebSocket};
 /// ```
 ///
 /// Errors and cancel safety are those of [`Connector::connect`].
-pub async fn connect<Q>(request: Q) -> Result<WebSocket<ClientStream>, Error>
+pub async fn connect<Q>(request: Q) -> Result<WebSocket<ClientStream>, DialError>
 where
     Q: TryInto<ClientRequest>,
     RequestError: From<Q::Error>,
@@ -62,7 +62,7 @@ impl Net for AsyncStd {
         tls: &tls::Connector,
         host: &str,
         stream: ClientStream,
-    ) -> Result<ClientStream, Error> {
+    ) -> Result<ClientStream, DialError> {
         Ok(ClientStream::Tls(Box::new(
             tls.connect(host, stream).await?,
         )))

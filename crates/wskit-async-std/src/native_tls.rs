@@ -3,8 +3,7 @@
 
 use std::io;
 
-use wskit_driver::Error;
-use wskit_driver::dial::TlsLayer;
+use wskit_dial::{DialError, TlsLayer};
 
 use crate::ClientStream;
 
@@ -13,7 +12,7 @@ pub use async_native_tls::{Certificate, Identity, Protocol, TlsConnector, TlsStr
 impl TlsLayer<ClientStream> for TlsConnector {
     type Stream = TlsStream<ClientStream>;
 
-    async fn secure(&self, host: &str, stream: ClientStream) -> Result<Self::Stream, Error> {
+    async fn secure(&self, host: &str, stream: ClientStream) -> Result<Self::Stream, DialError> {
         let secured = self.connect(host, stream).await;
         secured.map_err(|error| io::Error::other(error).into())
     }

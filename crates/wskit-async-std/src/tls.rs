@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_rustls::{TlsAcceptor, TlsConnector};
-use wskit_driver::tls::Rustls;
-use wskit_driver::tls::rustls::pki_types::ServerName;
-use wskit_driver::tls::rustls::{ClientConfig, ServerConfig};
+use wskit_dial::tls::Rustls;
+use wskit_dial::tls::rustls::pki_types::ServerName;
+use wskit_dial::tls::rustls::{ClientConfig, ServerConfig};
 
 pub use futures_rustls::{client, server};
-pub use wskit_driver::tls::{BadCertificate, TlsError, rustls};
+pub use wskit_dial::tls::{BadCertificate, TlsError, rustls};
 
 use crate::AsyncStd;
 
-/// A client's TLS settings; see [`wskit_driver::tls::Connector`].
-pub type Connector = wskit_driver::tls::Connector<AsyncStd>;
-/// A server's TLS settings; see [`wskit_driver::tls::Acceptor`].
-pub type Acceptor = wskit_driver::tls::Acceptor<AsyncStd>;
+/// A client's TLS settings; see [`wskit_dial::tls::Connector`].
+pub type Connector = wskit_dial::tls::Connector<AsyncStd>;
+/// A server's TLS settings; see [`wskit_dial::tls::Acceptor`].
+pub type Acceptor = wskit_dial::tls::Acceptor<AsyncStd>;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Rustls<S> for AsyncStd {
     type Client = client::TlsStream<S>;

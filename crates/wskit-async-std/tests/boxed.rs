@@ -2,7 +2,8 @@
 
 use futures_util::io::{AsyncRead, AsyncWrite};
 use wskit_async_std::{Client, Server};
-use wskit_driver::{Error, Request};
+use wskit_dial::Error;
+use wskit_driver::Request;
 use wskit_handshake::OriginPolicy;
 use wskit_proto::Message;
 

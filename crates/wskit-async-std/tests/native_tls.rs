@@ -5,7 +5,7 @@
 use async_native_tls::{Certificate, TlsConnector};
 use async_std::net::TcpListener;
 use async_std::task::block_on;
-use wskit_async_std::{Connector, Error, Server, tls};
+use wskit_async_std::{ConnectionError, Connector, DialError, Server, tls};
 use wskit_handshake::OriginPolicy;
 use wskit_suite::sockets::Authority;
 use wskit_test::join;
@@ -42,7 +42,7 @@ fn client_trusts_whom_the_library_trusts() {
                     let message = served.unwrap().recv().await.unwrap().unwrap();
                     assert_eq!(message.as_text(), Some("hello"));
                 }
-                Err(error) => assert!(!is_good && matches!(error, Error::Io(_)), "{error:?}"),
+                Err(error) => assert!(!is_good && matches!(error, DialError::Io(_)), "{error:?}"),
             }
             assert!(
                 connector
@@ -76,7 +76,10 @@ fn server_that_dies_inside_tls_is_a_disconnect() {
         });
         let (received, ()) = join(client, server).await;
         assert!(
-            matches!(received, Err(Error::Disconnected { mid_message: false })),
+            matches!(
+                received,
+                Err(ConnectionError::Disconnected { mid_message: false })
+            ),
             "{received:?}"
         );
     }));

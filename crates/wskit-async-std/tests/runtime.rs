@@ -11,7 +11,8 @@ use bytes::Bytes;
 use futures_util::future::join;
 use futures_util::io::{AsyncRead, AsyncWrite};
 use wskit_async_std::{
-    AsyncStdTimer, Client, Connector, Error, Server, WebSocket, connect, from_parts,
+    AsyncStdTimer, Client, ConnectionError, Connector, DialError, OpenError, Server, WebSocket,
+    connect, from_parts,
 };
 use wskit_driver::Timer;
 use wskit_handshake::OriginPolicy;
@@ -90,7 +91,7 @@ fn a_refused_port_is_one_error() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}", listener.local_addr().unwrap());
         drop(listener);
-        assert!(matches!(connect(url).await, Err(Error::Io(_))));
+        assert!(matches!(connect(url).await, Err(DialError::Io(_))));
     });
 }
 
@@ -105,7 +106,7 @@ fn a_bad_url_is_an_error_before_anything_is_dialled() {
             "ws://127.0.0.1:99999/",
         ] {
             assert!(
-                matches!(connect(url).await, Err(Error::Request(_))),
+                matches!(connect(url).await, Err(DialError::Request(_))),
                 "{url}"
             );
         }
@@ -122,7 +123,10 @@ fn a_server_that_never_answers_runs_into_the_deadline() {
         let connector = Connector::new().config(Config::new().handshake_timeout(limit));
         let begun = Instant::now();
         let error = connector.connect(url).await.unwrap_err();
-        assert!(matches!(error, Error::HandshakeTimeout), "{error:?}");
+        assert!(
+            matches!(error, DialError::Open(OpenError::Timeout)),
+            "{error:?}"
+        );
         assert!(begun.elapsed() >= limit);
     });
 }
@@ -132,7 +136,7 @@ fn a_server_that_never_answers_runs_into_the_deadline() {
 fn wss_without_tls_is_a_typed_error() {
     assert!(matches!(
         block_on(connect("wss://127.0.0.1:1/")),
-        Err(Error::TlsUnavailable)
+        Err(DialError::TlsUnavailable)
     ));
 }
 
@@ -268,7 +272,7 @@ fn keepalive_gives_up_a_silent_peer_without_a_runtime() {
         let mut ws = from_parts(ours, Role::Server, Bytes::new(), config);
         let error = ws.recv().await.unwrap_err();
         assert!(
-            matches!(error, Error::Timeout(TimeoutKind::Keepalive)),
+            matches!(error, ConnectionError::Timeout(TimeoutKind::Keepalive)),
             "{error:?}"
         );
         let mut ping = [0; 1];
@@ -282,7 +286,7 @@ fn keepalive_gives_up_a_silent_peer_without_a_runtime() {
 #[test]
 fn zone_of_an_address_is_looked_up() {
     use std::net::SocketAddr;
-    use wskit_driver::Net;
+    use wskit_dial::Net;
 
     let found = block_on(wskit_async_std::AsyncStd::lookup("fe80::1%lo", 80)).unwrap();
     let [SocketAddr::V6(address)] = found.as_slice() else {

@@ -12,7 +12,7 @@ use async_std::task::{block_on, spawn};
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use rcgen::date_time_ymd;
 use wskit_async_std::tls::{Acceptor, BadCertificate};
-use wskit_async_std::{Connector, Error, Io, Server, tls};
+use wskit_async_std::{Connector, DialError, Error, Io, Server, tls};
 use wskit_driver::PollWrite;
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{CloseCode, Message};
@@ -40,7 +40,7 @@ async fn serve(acceptor: Acceptor) -> (u16, Receiver<Result<Option<String>, Erro
     (port, receiver)
 }
 
-async fn refused(acceptor: Acceptor, trust: &str, host: &str) -> Error {
+async fn refused(acceptor: Acceptor, trust: &str, host: &str) -> DialError {
     let (port, results) = serve(acceptor).await;
     let connector = Connector::new().tls(tls::Connector::trusting(trust).unwrap());
     let error = connector
@@ -50,14 +50,14 @@ async fn refused(acceptor: Acceptor, trust: &str, host: &str) -> Error {
     // No byte of a handshake came before the certificate was judged.
     assert!(matches!(
         results.recv().await.unwrap(),
-        Err(Error::Tls(_) | Error::Io(_))
+        Err(Error::Dial(DialError::Tls(_) | DialError::Io(_)))
     ));
     error
 }
 
-fn bad(error: &Error) -> Option<BadCertificate> {
+fn bad(error: &DialError) -> Option<BadCertificate> {
     match error {
-        Error::Tls(error) => error.bad_certificate(),
+        DialError::Tls(error) => error.bad_certificate(),
         other => panic!("not a TLS error: {other:?}"),
     }
 }
@@ -237,7 +237,10 @@ fn server_answers_a_plain_request_on_its_tls_port_with_no_http() {
             !answer.windows(4).any(|window| window == b"HTTP"),
             "{answer:?}"
         );
-        assert!(matches!(results.recv().await.unwrap(), Err(Error::Tls(_))));
+        assert!(matches!(
+            results.recv().await.unwrap(),
+            Err(Error::Dial(DialError::Tls(_)))
+        ));
     });
 }
 
@@ -256,7 +259,7 @@ fn server_gives_up_a_tls_handshake_that_does_not_come() {
             .accept(ours)
             .await
             .unwrap_err();
-        assert!(matches!(error, Error::HandshakeTimeout));
+        assert!(matches!(error, DialError::Timeout));
     });
 }
 
@@ -264,7 +267,7 @@ fn server_gives_up_a_tls_handshake_that_does_not_come() {
 fn pem_that_is_none_is_a_typed_error() {
     assert!(matches!(
         tls::Connector::trusting("nothing here"),
-        Err(wskit_driver::tls::TlsConfigError::Pem(_))
+        Err(wskit_dial::tls::TlsConfigError::Pem(_))
     ));
     assert!(Acceptor::from_pem("", "").is_err());
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use async_std::task::block_on;
 use wskit_async_std::AsyncStd;
-use wskit_driver::Net;
+use wskit_dial::Net;
 use wskit_handshake::ClientRequest;
 
 #[test]

@@ -10,7 +10,7 @@ use http::request::Parts;
 use wskit_handshake::{Accept, BuildError, OriginPolicy, UpgradeRequest};
 #[cfg(feature = "http2")]
 use wskit_hyper::ReadAhead;
-use wskit_hyper::{Attempt, Error, Server, WebSocket};
+use wskit_hyper::{Attempt, OpenError, Server, WebSocket};
 use wskit_proto::Config;
 #[cfg(feature = "deflate")]
 use wskit_proto::deflate;
@@ -57,7 +57,7 @@ pub struct WebSocketUpgrade {
     read_ahead: ReadAhead,
 }
 
-type OnFailed = Box<dyn FnOnce(Error) + Send>;
+type OnFailed = Box<dyn FnOnce(OpenError) + Send>;
 /// A change to the response.
 type With = Box<dyn FnOnce(Accept) -> Result<Accept, BuildError> + Send>;
 
@@ -142,7 +142,7 @@ impl WebSocketUpgrade {
 
     /// Sets a callback for when the connection is not handed over, because the client disconnected
     /// or a layer dropped the response. By default nothing happens.
-    pub fn on_failed_upgrade(mut self, callback: impl FnOnce(Error) + Send + 'static) -> Self {
+    pub fn on_failed_upgrade(mut self, callback: impl FnOnce(OpenError) + Send + 'static) -> Self {
         self.on_failed_upgrade = Box::new(callback);
         self
     }

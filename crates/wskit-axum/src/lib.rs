@@ -10,7 +10,9 @@ pub use rejection::WebSocketUpgradeRejection;
 #[cfg(feature = "metrics")]
 pub use wskit_driver::{Counters, Ended, Metrics, Observed, Observer, Traffic};
 pub use wskit_handshake::{OriginPolicy, UpgradeRequest};
-pub use wskit_hyper::{Error, Event, Io, Reader, Server, WeakWriter, WebSocket, Writer};
+pub use wskit_hyper::{
+    ConnectionError, Error, Event, Io, OpenError, Reader, Server, WeakWriter, WebSocket, Writer,
+};
 #[cfg(feature = "http2")]
 pub use wskit_hyper::{
     HTTP2_CONNECTION_WINDOW, HTTP2_STREAM_WINDOW, ReadAhead, ReadAheadFull, http2_settings,

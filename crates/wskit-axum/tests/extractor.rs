@@ -15,9 +15,10 @@ use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 use wskit_axum::handshake::{ClientRequest, HandshakeError};
 use wskit_axum::{
-    CloseCode, Config, Ended, Error, Observed, Observer, OriginPolicy, Role, Server, WebSocket,
+    CloseCode, Config, Ended, Observed, Observer, OpenError, OriginPolicy, Role, Server, WebSocket,
     WebSocketUpgrade, WebSocketUpgradeRejection, deflate,
 };
+use wskit_tokio::DialError;
 
 async fn bounded<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(20), future)
@@ -121,7 +122,7 @@ async fn handler_takes_settings_from_state() {
         assert_eq!(good.unwrap().protocol(), Some("chat"));
         let bad = wskit_tokio::connect(request("https://b.example")).await;
         assert!(
-            matches!(&bad, Err(Error::Handshake(HandshakeError::Refused(refusal)))
+            matches!(&bad, Err(DialError::Open(OpenError::Handshake(HandshakeError::Refused(refusal))))
                 if refusal.status == 403),
             "{bad:?}"
         );
@@ -139,7 +140,7 @@ async fn handler_tells_the_observer_of_its_server() {
             let told = format!("opened {:?}", connection.role);
             self.0.lock().unwrap().push(told);
         }
-        fn refused(&self, _: Role, error: &Error) {
+        fn refused(&self, _: Role, error: &(dyn std::error::Error + 'static)) {
             self.0.lock().unwrap().push(format!("refused: {error}"));
         }
         fn ended(&self, _: &Observed<'_>, end: &Ended<'_>) {
@@ -166,7 +167,7 @@ async fn handler_tells_the_observer_of_its_server() {
             tokio::task::yield_now().await;
         }
         let told = told.0.lock().unwrap().join("; ");
-        let refused = Error::OriginRefused;
+        let refused = OpenError::OriginRefused;
         assert_eq!(
             told,
             format!("refused: {refused}; opened Server; ended after 1")
@@ -246,7 +247,7 @@ async fn handler_may_answer_otherwise() {
         let url = serve(Router::new().route("/ws", get(handler))).await;
         let refused = wskit_tokio::connect(&url).await;
         assert!(
-            matches!(&refused, Err(Error::Handshake(HandshakeError::Refused(refusal)))
+            matches!(&refused, Err(DialError::Open(OpenError::Handshake(HandshakeError::Refused(refusal))))
                 if refusal.status == 401),
             "{refused:?}"
         );
@@ -314,7 +315,7 @@ async fn handler_learns_that_there_is_no_connection() {
         let mut tcp = dial(&url).await;
         tcp.write_all(request("").as_bytes()).await.unwrap();
         let error = told.recv().await.unwrap();
-        assert!(matches!(error, Error::HandshakeTimeout), "{error:?}");
+        assert!(matches!(error, OpenError::Timeout), "{error:?}");
     })
     .await;
 }

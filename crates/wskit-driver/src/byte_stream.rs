@@ -322,18 +322,11 @@ impl From<ConnectionError> for io::Error {
         let kind = match error {
             ConnectionError::Io(error) => return error,
             ConnectionError::Disconnected { .. } => io::ErrorKind::UnexpectedEof,
-            ConnectionError::Timeout(_) | ConnectionError::HandshakeTimeout => {
-                io::ErrorKind::TimedOut
-            }
-            ConnectionError::Protocol(_) | ConnectionError::Handshake(_) => {
-                io::ErrorKind::InvalidData
-            }
+            ConnectionError::Timeout(_) => io::ErrorKind::TimedOut,
+            ConnectionError::Protocol(_) => io::ErrorKind::InvalidData,
             ConnectionError::Send(SendError::Closed) => io::ErrorKind::BrokenPipe,
-            ConnectionError::Send(_)
-            | ConnectionError::Request(_)
-            | ConnectionError::Response(_) => io::ErrorKind::InvalidInput,
-            ConnectionError::OriginRefused => io::ErrorKind::PermissionDenied,
-            _ => io::ErrorKind::Other,
+            ConnectionError::Send(_) => io::ErrorKind::InvalidInput,
+            ConnectionError::NoTimer(_) => io::ErrorKind::Other,
         };
         Self::new(kind, error)
     }

@@ -13,7 +13,7 @@ use wskit_handshake::{ClientHandshake, ClientRequest, HeadLimits, Refusal, Reque
 use wskit_proto::deflate;
 use wskit_proto::{Config, Role};
 
-use crate::error::Error;
+use crate::error::OpenError;
 use crate::extensions::Extensions;
 use crate::handshake::ask;
 use crate::keys::nonce;
@@ -75,10 +75,6 @@ impl<R> Client<R> {
         self
     }
 
-    pub(crate) fn telemetry(&self) -> &TelemetryConfig {
-        &self.telemetry
-    }
-
     /// The settings of the connections.
     #[must_use]
     pub fn settings(&self) -> &Arc<Config> {
@@ -93,8 +89,8 @@ impl<R> Client<R> {
     /// come: a body may never end.
     ///
     /// # Errors
-    /// [`Error::Handshake`] when the server refuses, breaks the rules or does not speak HTTP,
-    /// [`Error::HandshakeTimeout`], [`Error::Io`].
+    /// [`OpenError::Handshake`] when the server refuses, breaks the rules or does not speak HTTP,
+    /// [`OpenError::Timeout`], [`OpenError::Io`].
     ///
     /// # Cancel safety
     /// A dropped handshake drops the stream.
@@ -102,7 +98,7 @@ impl<R> Client<R> {
         &self,
         stream: S,
         request: Q,
-    ) -> Result<(WebSocket<R::Transport>, Response<()>), Error>
+    ) -> Result<(WebSocket<R::Transport>, Response<()>), OpenError>
     where
         R: Runtime<S>,
         S: 'static,
@@ -111,19 +107,29 @@ impl<R> Client<R> {
     {
         let request = request.try_into().map_err(RequestError::from)?;
         let limit = self.config.get_handshake_timeout();
-        let opened = self.shake_hands(stream, request, limit, |_| true).await;
+        let opened = self
+            .handshake_within(stream, request, limit, |_| true)
+            .await;
         opened.inspect_err(|error| self.telemetry.refused(Role::Client, error))
     }
 
-    /// The same within `limit`, without telling of a failure. `wants_body` says whether the body of a
-    /// refusal is worth waiting for.
-    pub(crate) async fn shake_hands<S>(
+    /// Performs the opening handshake within `limit` instead of `Config::handshake_timeout`, as part of a
+    /// longer attempt: for crates that dial. A failure is not told to the observer; see
+    /// [`attempt_failed`](Client::attempt_failed). `wants_body` says whether the body of a refusal is
+    /// worth waiting for.
+    ///
+    /// # Errors
+    /// Those of [`handshake`](Client::handshake).
+    ///
+    /// # Cancel safety
+    /// A dropped handshake drops the stream.
+    pub async fn handshake_within<S>(
         &self,
         stream: S,
         request: ClientRequest,
         limit: Duration,
         wants_body: impl Fn(&Refusal) -> bool,
-    ) -> Result<(WebSocket<R::Transport>, Response<()>), Error>
+    ) -> Result<(WebSocket<R::Transport>, Response<()>), OpenError>
     where
         R: Runtime<S>,
         S: 'static,
@@ -141,6 +147,11 @@ impl<R> Client<R> {
             ws.opened(accepted.protocol, agreed, &self.telemetry),
             accepted.response,
         ))
+    }
+
+    /// Tells the observer, and `tracing`, that an attempt to connect with these settings has failed.
+    pub fn attempt_failed(&self, error: &(dyn std::error::Error + 'static)) {
+        self.telemetry.refused(Role::Client, error);
     }
 }
 

@@ -5,7 +5,7 @@ use wskit_proto::Connection;
 #[cfg(feature = "deflate")]
 use wskit_proto::deflate;
 
-use crate::error::Error;
+use crate::error::OpenError;
 
 /// What this end would use.
 #[derive(Clone, Debug, Default)]
@@ -46,14 +46,14 @@ impl Extensions {
 
     /// Judges the server's answer. §7: a client fails the connection over an answer that it cannot
     /// live with.
-    pub(crate) fn confirm(&self, answer: &ExtensionList<'_>) -> Result<Agreed, Error> {
+    pub(crate) fn confirm(&self, answer: &ExtensionList<'_>) -> Result<Agreed, OpenError> {
         let Some(config) = &self.deflate else {
             return Ok(Agreed::default());
         };
         let answer = answer
             .iter()
             .map(|element| (element.name(), element.params()));
-        let deflate = config.confirm(answer).map_err(Error::Deflate)?;
+        let deflate = config.confirm(answer).map_err(OpenError::Deflate)?;
         Ok(Agreed { deflate })
     }
 
@@ -92,7 +92,7 @@ impl Extensions {
         Ok(request)
     }
 
-    pub(crate) fn confirm(&self, _: &ExtensionList<'_>) -> Result<Agreed, Error> {
+    pub(crate) fn confirm(&self, _: &ExtensionList<'_>) -> Result<Agreed, OpenError> {
         Ok(Agreed::default())
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use wskit_handshake::{ClientAccepted, ClientHandshake, Progress, Refusal};
 use wskit_proto::Config;
 
-use crate::error::Error;
+use crate::error::{Elapsed, OpenError};
 use crate::link::uninterrupted;
 use crate::runtime::within;
 use crate::transport::{PollRead, PollWrite, Timer, Transport};
@@ -30,7 +30,7 @@ pub(crate) async fn ask<T: Transport>(
     handshake: &mut ClientHandshake,
     limit: Duration,
     wants_body: impl Fn(&Refusal) -> bool,
-) -> Result<ClientAccepted, Error> {
+) -> Result<ClientAccepted, OpenError> {
     let timer = io.timer();
     let begun = timer.now();
     let asked = within(timer.clone(), limit, async {
@@ -48,7 +48,8 @@ pub(crate) async fn ask<T: Transport>(
     if handshake.refusal().is_some_and(wants_body) {
         let left = limit.saturating_sub(timer.now().saturating_duration_since(begun));
         let body = read_until(io, |bytes| receive(handshake, bytes, Until::End));
-        if let Ok(Err(error @ Error::Handshake(_))) = within(timer, left.min(BODY_WAIT), body).await
+        if let Ok(Err(error @ OpenError::Handshake(_))) =
+            within(timer, left.min(BODY_WAIT), body).await
         {
             return Err(error);
         }
@@ -70,7 +71,7 @@ fn receive(
     handshake: &mut ClientHandshake,
     bytes: Option<&[u8]>,
     until: Until,
-) -> Option<Result<Option<ClientAccepted>, Error>> {
+) -> Option<Result<Option<ClientAccepted>, OpenError>> {
     let Some(bytes) = bytes else {
         return Some(Err(handshake.receive_eof().into()));
     };
@@ -98,8 +99,8 @@ async fn at_once<F: Future>(future: F) -> Option<F::Output> {
 /// which it must make something of.
 pub(crate) async fn read_until<T: Transport, R>(
     io: &mut T,
-    mut receive: impl FnMut(Option<&[u8]>) -> Option<Result<R, Error>>,
-) -> Result<R, Error> {
+    mut receive: impl FnMut(Option<&[u8]>) -> Option<Result<R, OpenError>>,
+) -> Result<R, OpenError> {
     let mut buf = vec![0; READ];
     loop {
         let n = read(io, &mut buf).await?;
@@ -114,7 +115,15 @@ pub(crate) async fn read_until<T: Transport, R>(
     }
 }
 
-pub(crate) async fn write_all<T: PollWrite>(io: &mut T, mut bytes: &[u8]) -> io::Result<()> {
+/// Writes all of `bytes` and flushes: for a handshake of one's own below the WebSocket's, with a proxy for
+/// instance.
+///
+/// # Errors
+/// Those of the transport; `WriteZero` if it takes no more bytes.
+///
+/// # Cancel safety
+/// Not safe: part of the bytes may have been written.
+pub async fn write_all<T: PollWrite>(io: &mut T, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match poll_fn(|cx| io.poll_write(cx, &[IoSlice::new(bytes)])).await {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -135,7 +144,7 @@ pub(crate) async fn answer_and_close<T: Transport>(
     mut io: T,
     answer: &[u8],
     config: &Config,
-) -> Result<(), Error> {
+) -> Result<(), OpenError> {
     let timer = io.timer();
     let limit = config.get_handshake_timeout();
     for part in answer.chunks(ANSWER_PART) {
@@ -146,8 +155,8 @@ pub(crate) async fn answer_and_close<T: Transport>(
     match within(timer, config.get_close_timeout(), discard(&mut io)).await {
         Ok(discarded) => Ok(discarded?),
         // The answer is out; that the peer does not hang up is its own affair.
-        Err(Error::HandshakeTimeout) => Ok(()),
-        Err(error) => Err(error),
+        Err(Elapsed::Timeout) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -167,11 +176,18 @@ async fn discard<T: PollRead>(io: &mut T) -> io::Result<()> {
     Ok(())
 }
 
-pub(crate) async fn read<T: PollRead>(io: &mut T, buf: &mut [u8]) -> io::Result<usize> {
+/// Reads once into `buf`; 0 is the end of the stream.
+///
+/// # Errors
+/// Those of the transport, without `Interrupted`. `UnexpectedEof`, by which TLS libraries report an end
+/// without a `close_notify`, is 0.
+///
+/// # Cancel safety
+/// As safe as the transport's `poll_read`: nothing is lost.
+pub async fn read<T: PollRead>(io: &mut T, buf: &mut [u8]) -> io::Result<usize> {
     loop {
         match poll_fn(|cx| io.poll_read(cx, buf)).await {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // TLS libraries tell an end without a `close_notify` as an error.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
             read => return read,
         }

@@ -26,12 +26,6 @@ pub(crate) fn nonce() -> std::io::Result<[u8; 16]> {
     Ok(nonce)
 }
 
-/// A random number, for delays.
-pub(crate) fn random() -> u64 {
-    let (high, low) = (u32::from_ne_bytes(draw()), u32::from_ne_bytes(draw()));
-    u64::from(high) << 32 | u64::from(low)
-}
-
 struct Keys {
     rng: ChaCha12Rng,
     /// Keys to give before the stream is seeded anew.

@@ -11,8 +11,6 @@
 
 mod byte_stream;
 mod client;
-mod connector;
-pub mod dial;
 mod engine;
 mod error;
 mod extensions;
@@ -26,12 +24,9 @@ mod link;
 mod message_writer;
 #[cfg(all(test, loom))]
 mod models;
-mod net;
 #[cfg(feature = "metrics")]
 mod observer;
 mod pending_websocket;
-pub mod reconnect;
-mod redirect;
 mod runtime;
 mod server;
 mod shutdown;
@@ -40,30 +35,24 @@ mod stream;
 mod sync;
 mod tasks;
 mod telemetry;
-#[cfg(feature = "rustls")]
-pub mod tls;
 #[cfg(feature = "tokio-io")]
 mod tokio_io;
 mod transport;
-mod turns;
 #[cfg(target_os = "linux")]
 mod unacknowledged;
 mod websocket;
 
 pub use byte_stream::ByteStream;
 pub use client::{Client, RequestViaHttp};
-pub use connector::Connector;
-pub use error::{ConnectionError, Error};
+pub use error::{ConnectionError, Elapsed, OpenError, is_disconnect};
 pub use halves::{SharedHalf, SplitHalf, cast};
+pub use handshake::{read, write_all};
 pub use keys::secure_keys;
 pub use lazy_timer::{Alarm, LazyTimer};
 pub use message_writer::MessageWriter;
-pub use net::Net;
 #[cfg(feature = "metrics")]
 pub use observer::{Ended, Observed, Observer};
 pub use pending_websocket::PendingWebSocket;
-pub use reconnect::Reconnect;
-pub use redirect::RedirectError;
 pub use runtime::{Runtime, within};
 pub use server::{PlainHttp, Request, Server, Upgrade, UpgradeViaHttp};
 pub use shutdown::{Report, Shutdown};

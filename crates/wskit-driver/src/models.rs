@@ -10,72 +10,13 @@
 mod byte_stream;
 mod closing;
 mod executor;
+mod exploration;
 mod lanes;
 mod reader;
 mod shutdown;
 mod sink;
 mod socket;
 mod tasks;
-mod turns;
 mod writers;
 
-use std::any::type_name;
-use std::env;
-use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
-
-use loom::thread;
-
-/// Runs `f` in every order of its threads' steps with at most so many forced switches.
-///
-/// In a process of its own: when a model fails, loom drops its other threads where they stand, their
-/// destructors find no loom around them, and a panic in a destructor aborts the process, with all that
-/// the other tests had to say.
-fn model<F: Fn() + Sync + Send + 'static>(preemptions: usize, f: F) {
-    if env::var_os(ALONE).is_some() {
-        return explore(preemptions, f);
-    }
-    // The path of the closure begins with the crate and that of the test.
-    let path = type_name::<F>();
-    let test = path.split_once("::").map_or(path, |(_, path)| path);
-    let test = test.trim_end_matches("::{{closure}}");
-    let output = Command::new(env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture"])
-        .env(ALONE, "1")
-        // It shows loom's stacks.
-        .env("RUST_BACKTRACE", "0")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complaints = String::from_utf8_lossy(&output.stderr);
-    let orders = said.lines().find(|line| line.ends_with(" orders"));
-    match orders {
-        Some(orders) if output.status.success() => println!("{test}: {orders}"),
-        _ => panic!("{test}: {}\n{said}{complaints}", output.status),
-    }
-}
-
-/// Set in the processes of single models.
-const ALONE: &str = "WSKIT_MODEL_ALONE";
-
-fn explore(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(preemptions));
-    builder.max_branches = 50_000;
-    let orders = Arc::new(AtomicUsize::new(0));
-    let counter = orders.clone();
-    let began = Instant::now();
-    builder.check(move || {
-        counter.fetch_add(1, Ordering::Relaxed);
-        f();
-    });
-    let orders = orders.load(Ordering::Relaxed);
-    println!("\n{:.1?}, {orders} orders", began.elapsed());
-}
-
-fn join<T>(threads: impl IntoIterator<Item = thread::JoinHandle<T>>) -> Vec<T> {
-    let joined = threads.into_iter().map(|thread| thread.join().unwrap());
-    joined.collect()
-}
+use exploration::{join, model};

@@ -1,14 +1,12 @@
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use wskit_proto::{Counters, Metrics, Outcome, Role};
 
-use crate::error::Error;
-
 /// Is told of what becomes of connections, to make metrics of it: of many connections, in one place.
 ///
-/// Given to [`Connector::observer`](crate::Connector::observer),
-/// [`Client::observer`](crate::Client::observer), [`Server::observer`](crate::Server::observer) or
+/// Given to `Connector::observer` of `wskit-dial`, [`Client::observer`](crate::Client::observer), [`Server::observer`](crate::Server::observer) or
 /// [`WebSocket::observer`](crate::WebSocket::observer). It is called at rare moments, never for a
 /// message, in the task of the connection: it should be quick, and must not panic. Numbers of a
 /// connection that goes on are in its [`Counters`].
@@ -18,9 +16,9 @@ pub trait Observer: Send + Sync {
         let _ = connection;
     }
 
-    /// There will be no connection: an opening handshake failed, or never began because nobody
-    /// could be reached.
-    fn refused(&self, role: Role, error: &Error) {
+    /// A connection was not opened: the opening handshake failed ([`OpenError`](crate::OpenError)), or
+    /// never began because the server could not be reached (a `DialError`). `downcast_ref` tells which.
+    fn refused(&self, role: Role, error: &(dyn Error + 'static)) {
         let _ = (role, error);
     }
 

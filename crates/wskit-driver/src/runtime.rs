@@ -3,7 +3,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::error::Error;
+use crate::error::Elapsed;
 use crate::transport::{Timer, Transport};
 
 /// A runtime's way to make a [`Transport`] of a stream of type `S`.
@@ -26,7 +26,7 @@ pub trait Runtime<S> {
 /// Runs `future` for at most `limit`.
 ///
 /// # Errors
-/// [`Error::HandshakeTimeout`], and [`Error::NoTimer`] when the runtime has none.
+/// [`Elapsed::Timeout`], and [`Elapsed::NoTimer`] when the runtime has none.
 ///
 /// # Cancel safety
 /// That of `future`.
@@ -34,7 +34,7 @@ pub async fn within<C: Timer, F: Future>(
     mut timer: C,
     limit: Duration,
     future: F,
-) -> Result<F::Output, Error> {
+) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
     let deadline = timer.now().checked_add(limit);
     poll_fn(move |cx| {
@@ -46,8 +46,8 @@ pub async fn within<C: Timer, F: Future>(
             return Poll::Pending;
         };
         match timer.poll_until(cx, deadline) {
-            Poll::Ready(Ok(())) => Poll::Ready(Err(Error::HandshakeTimeout)),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(Error::NoTimer(error))),
+            Poll::Ready(Ok(())) => Poll::Ready(Err(Elapsed::Timeout)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(Elapsed::NoTimer(error))),
             Poll::Pending => Poll::Pending,
         }
     })

@@ -15,7 +15,7 @@ use wskit_handshake::{
 use wskit_proto::deflate;
 use wskit_proto::{Config, Role};
 
-use crate::error::Error;
+use crate::error::OpenError;
 use crate::extensions::Extensions;
 use crate::handshake::{answer_and_close, read_until, write_all};
 use crate::runtime::{Runtime, within};
@@ -103,12 +103,12 @@ impl<R> Server<R> {
     /// else is answered with the fitting HTTP status and is an error here.
     ///
     /// # Errors
-    /// [`Error::Handshake`] when the client broke the rules (it has been told),
-    /// [`Error::HandshakeTimeout`], [`Error::Io`].
+    /// [`OpenError::Handshake`] when the client broke the rules (it has been told),
+    /// [`OpenError::Timeout`], [`OpenError::Io`].
     ///
     /// # Cancel safety
     /// A dropped accept drops the stream.
-    pub async fn accept<S>(&self, stream: S) -> Result<WebSocket<R::Transport>, Error>
+    pub async fn accept<S>(&self, stream: S) -> Result<WebSocket<R::Transport>, OpenError>
     where
         R: Runtime<S>,
         S: 'static,
@@ -119,7 +119,7 @@ impl<R> Server<R> {
         accepted.inspect_err(|error| self.settings.telemetry.refused(Role::Server, error))
     }
 
-    async fn accept_here<S>(&self, stream: S) -> Result<WebSocket<R::Transport>, Error>
+    async fn accept_here<S>(&self, stream: S) -> Result<WebSocket<R::Transport>, OpenError>
     where
         R: Runtime<S>,
         S: 'static,
@@ -149,7 +149,7 @@ impl<R> Server<R> {
     ///
     /// # Cancel safety
     /// As [`accept`](Server::accept).
-    pub async fn receive<S>(&self, stream: S) -> Result<Request<R::Transport>, Error>
+    pub async fn receive<S>(&self, stream: S) -> Result<Request<R::Transport>, OpenError>
     where
         R: Runtime<S>,
         S: 'static,
@@ -158,7 +158,7 @@ impl<R> Server<R> {
         received.inspect_err(|error| self.settings.telemetry.refused(Role::Server, error))
     }
 
-    async fn receive_here<S>(&self, stream: S) -> Result<Request<R::Transport>, Error>
+    async fn receive_here<S>(&self, stream: S) -> Result<Request<R::Transport>, OpenError>
     where
         R: Runtime<S>,
         S: 'static,
@@ -189,7 +189,7 @@ impl<R> Server<R> {
                 })),
                 Err(rejection) => {
                     let _ = answer_and_close(io, &rejection.to_bytes(), &settings.config).await;
-                    Err(Error::OriginRefused)
+                    Err(OpenError::OriginRefused)
                 }
             },
             Ok(Incoming::Http(request)) => Ok(Request::Http(PlainHttp {
@@ -197,7 +197,7 @@ impl<R> Server<R> {
                 request,
                 settings: settings.clone(),
             })),
-            Err(Error::Handshake(error)) => {
+            Err(OpenError::Handshake(error)) => {
                 if let Some(rejection) = error.rejection() {
                     let _ = answer_and_close(io, &rejection.to_bytes(), &settings.config).await;
                 }
@@ -246,24 +246,24 @@ impl<T: Transport> Upgrade<T> {
     /// Accepts, with the first sub-protocol of the client's that the server speaks.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::HandshakeTimeout`] if the answer cannot be written in time.
+    /// [`OpenError::Io`], [`OpenError::Timeout`] if the answer cannot be written in time.
     ///
     /// # Cancel safety
     /// A dropped accept drops the stream.
-    pub async fn accept(self) -> Result<WebSocket<T>, Error> {
+    pub async fn accept(self) -> Result<WebSocket<T>, OpenError> {
         self.accept_with(Ok).await
     }
 
     /// Accepts with headers, cookies or a sub-protocol of the caller's choice.
     ///
     /// ```no_run
-    /// # async fn doc<T: wskit_driver::Transport>(upgrade: wskit_driver::Upgrade<T>) -> Result<(), wskit_driver::Error> {
+    /// # async fn doc<T: wskit_driver::Transport>(upgrade: wskit_driver::Upgrade<T>) -> Result<(), wskit_driver::OpenError> {
     /// let ws = upgrade.accept_with(|accept| accept.cookie("session=42; HttpOnly")).await?;
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
-    /// [`Error::Response`] when `with` asks for what may not be sent; else as
+    /// [`OpenError::Response`] when `with` asks for what may not be sent; else as
     /// [`accept`](Upgrade::accept).
     ///
     /// # Cancel safety
@@ -271,7 +271,7 @@ impl<T: Transport> Upgrade<T> {
     pub async fn accept_with(
         mut self,
         with: impl FnOnce(Accept) -> Result<Accept, BuildError>,
-    ) -> Result<WebSocket<T>, Error> {
+    ) -> Result<WebSocket<T>, OpenError> {
         let settings = &self.settings;
         let accept = self.request.accept().protocol_from(&settings.protocols);
         let (accept, agreed) = settings.extensions.answer(accept)?;
@@ -300,7 +300,7 @@ impl<T: Transport> Upgrade<T> {
     ///
     /// # Cancel safety
     /// A dropped refusal drops the stream.
-    pub async fn reject(self, rejection: &Rejection) -> Result<(), Error> {
+    pub async fn reject(self, rejection: &Rejection) -> Result<(), OpenError> {
         rejected(rejection.status());
         let answer = self.request.reject(rejection);
         answer_and_close(self.io, &answer, &self.settings.config).await
@@ -350,12 +350,15 @@ impl<T: Transport> PlainHttp<T> {
     /// the answer; if it has not hung up by then, that is no error.
     ///
     /// # Errors
-    /// [`Error::Response`] for a 1xx status. When the answer was cut: [`Error::HandshakeTimeout`] if the
-    /// client does not take it in time, [`Error::Io`] if the transport fails.
+    /// [`OpenError::Response`] for a 1xx status. When the answer was cut: [`OpenError::Timeout`] if the
+    /// client does not take it in time, [`OpenError::Io`] if the transport fails.
     ///
     /// # Cancel safety
     /// A dropped answer drops the stream.
-    pub async fn respond<B: AsRef<[u8]>>(self, response: &http::Response<B>) -> Result<(), Error> {
+    pub async fn respond<B: AsRef<[u8]>>(
+        self,
+        response: &http::Response<B>,
+    ) -> Result<(), OpenError> {
         let answer = self.request.respond(response)?;
         answer_and_close(self.io, &answer, &self.settings.config).await
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::error::Error;
+use crate::error::ConnectionError;
 use crate::transport::Timer;
 use member::Members;
 
@@ -23,10 +23,10 @@ use member::Members;
 ///
 /// ```no_run
 /// # use std::time::Duration;
-/// # use wskit_driver::{Error, Runtime, Server, Shutdown, Timer, Transport};
+/// # use wskit_driver::{Runtime, Server, Shutdown, Timer, Transport};
 /// # async fn accept<S>() -> S { unimplemented!() }
 /// # fn spawn(task: impl Future) {}
-/// # async fn doc<S: 'static, R: Runtime<S>, C: Timer + Default>(server: Server<R>) -> Result<(), Error> {
+/// # async fn doc<S: 'static, R: Runtime<S>, C: Timer + Default>(server: Server<R>) -> Result<(), Box<dyn std::error::Error>> {
 /// let shutdown = Shutdown::<C>::new();
 /// let accepting = async {
 ///     // Ends when the shutdown is requested.
@@ -41,7 +41,7 @@ use member::Members;
 ///                     sent => sent?,
 ///                 }
 ///             }
-///             Ok::<_, Error>(())
+///             Ok::<_, Box<dyn std::error::Error>>(())
 ///         });
 ///     }
 /// };
@@ -56,7 +56,7 @@ use member::Members;
 /// When it next waits to receive, it queues the Close by itself, after what is queued and what waits
 /// in its [`Lane`](crate::Lane)s. What the peer still sends is received, then `None` comes, so a loop
 /// that receives ends by itself. Sending fails with `Closed` from the Close on
-/// ([`Error::is_closed`]): a loop that answers may take that for its end, but only one that goes on
+/// ([`ConnectionError::is_closed`]): a loop that answers may take that for its end, but only one that goes on
 /// receiving until `None` sees the closing handshake through.
 ///
 /// An owner that only sends is told when it flushes; one that answers what it receives is let finish
@@ -100,11 +100,11 @@ impl<C: Timer> Shutdown<C> {
     /// has ended. Those that are left are given up: their calls end with `Timeout(Close)`.
     ///
     /// # Errors
-    /// [`Error::NoTimer`].
+    /// [`ConnectionError::NoTimer`].
     ///
     /// # Cancel safety
     /// Safe: the shutdown stays requested, and calling again goes on waiting.
-    pub async fn finish(&self, within: Duration) -> Result<Report, Error> {
+    pub async fn finish(&self, within: Duration) -> Result<Report, ConnectionError> {
         self.request();
         let mut timer = self.timer.clone();
         // A limit beyond the clock's range is none.
@@ -121,7 +121,7 @@ impl<C: Timer> Shutdown<C> {
             match timer.poll_until(cx, deadline) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(Ok(())) => Poll::Ready(Ok(self.members.give_up())),
-                Poll::Ready(Err(error)) => Poll::Ready(Err(Error::NoTimer(error))),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(ConnectionError::NoTimer(error))),
             }
         })
         .await

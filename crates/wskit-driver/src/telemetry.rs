@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use wskit_proto::{Inbound, Outcome, Role};
 
-use crate::error::Error;
+#[cfg(feature = "tracing")]
+use crate::error::OpenError;
 #[cfg(feature = "metrics")]
 use crate::observer::{Ended, Observed, Observer};
 use crate::transport::Timer;
@@ -25,9 +26,9 @@ pub(crate) struct TelemetryConfig {
     reason = "there is something to do only with the features `metrics` and `tracing`"
 )]
 impl TelemetryConfig {
-    /// An opening handshake came to nothing.
+    /// Tells of a connection that was not opened.
     #[cold]
-    pub(crate) fn refused(&self, role: Role, error: &Error) {
+    pub(crate) fn refused(&self, role: Role, error: &(dyn std::error::Error + 'static)) {
         #[cfg(feature = "metrics")]
         if let Some(observer) = &self.observer {
             observer.refused(role, error);
@@ -214,31 +215,22 @@ impl<C> Telemetry<C> {
     }
 }
 
-/// What came to nothing, by whether one of the two has said no.
+/// Names the failure, by whether one of the two ends has refused.
 #[cfg(feature = "tracing")]
-fn what_failed(role: Role, error: &Error) -> &'static str {
+fn what_failed(role: Role, error: &(dyn std::error::Error + 'static)) -> &'static str {
     use wskit_handshake::HandshakeError;
 
-    match (role, error) {
-        (Role::Client, Error::Handshake(HandshakeError::Refused(_)))
-        | (Role::Server, Error::OriginRefused) => "handshake refused",
+    match (role, error.downcast_ref()) {
+        (Role::Client, Some(OpenError::Handshake(HandshakeError::Refused(_))))
+        | (Role::Server, Some(OpenError::OriginRefused)) => "handshake refused",
         (Role::Client, _) => "connection attempt failed",
-        (Role::Server, Error::Handshake(error))
+        (Role::Server, Some(OpenError::Handshake(error)))
             if !matches!(error, HandshakeError::UnexpectedEof { .. }) =>
         {
             "handshake refused"
         }
         (Role::Server, _) => "handshake failed",
     }
-}
-
-/// A step of a connection that is being opened.
-#[inline(always)]
-pub(crate) fn step(what: &'static str, host: &str, port: u16) {
-    #[cfg(feature = "tracing")]
-    tracing::debug!(target: TARGET, host, port, "{what}");
-    #[cfg(not(feature = "tracing"))]
-    let _ = (what, host, port);
 }
 
 /// The application has refused a request.

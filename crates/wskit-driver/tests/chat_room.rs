@@ -13,7 +13,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use wskit_driver::{Client, Error, Server, WebSocket, Writer};
+use wskit_driver::{Client, ConnectionError, Server, WebSocket, Writer};
 use wskit_proto::{CloseCode, Config, Message};
 use wskit_test::{
     Executor, Fault, Faults, PipeEnd, Probe, Simulated, SimulatedIo, pause, pipe, sleep,
@@ -68,7 +68,7 @@ struct Seen {
     lines: Vec<Vec<u8>>,
     /// How many of its own lines are in the queue for certain.
     said: u8,
-    ended: Result<(), Error>,
+    ended: Result<(), Box<dyn std::error::Error>>,
 }
 
 fn evening(seed: u64, met: &mut Met) {
@@ -270,7 +270,7 @@ async fn visit(
         let (listened, spoken) =
             wskit_test::join(listen, speak(writer, &said, who, &mut random)).await;
         listened?;
-        spoken
+        Ok(spoken?)
     }
     .await;
     drop(room);
@@ -283,7 +283,7 @@ async fn speak(
     said: &Cell<u8>,
     who: u8,
     random: &mut Random,
-) -> Result<(), Error> {
+) -> Result<(), ConnectionError> {
     for at in 0..random.below(20) as u8 {
         match random.below(3) {
             0 => sleep::<Simulated>(Duration::from_millis(random.below(300))).await,

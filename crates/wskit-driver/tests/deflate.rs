@@ -1,7 +1,7 @@
 //! permessage-deflate from the opening handshake on (RFC 7692 §5, §7).
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use wskit_driver::{Client, Error, Server, WebSocket};
+use wskit_driver::{Client, OpenError, Server, WebSocket};
 use wskit_handshake::{HandshakeError, OriginPolicy};
 use wskit_proto::deflate::{Config, Params};
 use wskit_proto::{CloseCode, Message, Outgoing, PreparedMessage, Role};
@@ -128,7 +128,7 @@ fn messages_of_every_kind_come_through_compressed() {
     });
 }
 
-async fn answered(extensions: &str, offer: Option<Config>) -> Error {
+async fn answered(extensions: &str, offer: Option<Config>) -> OpenError {
     let (near, far) = pipe(10_000);
     let mut peer = Script::new(far, Role::Server);
     let mut client = Client::<Simulated>::new();
@@ -165,13 +165,16 @@ fn client_fails_over_an_answer_it_cannot_live_with() {
             "permessage-deflate; server_no_context_takeover; server_no_context_takeover",
         ] {
             let error = answered(answer, Some(Config::client())).await;
-            assert!(matches!(error, Error::Deflate(_)), "{answer}: {error:?}");
+            assert!(
+                matches!(error, OpenError::Deflate(_)),
+                "{answer}: {error:?}"
+            );
         }
         let twice = "permessage-deflate, permessage-deflate";
         let error = answered(twice, Some(Config::client())).await;
         assert!(matches!(
             error,
-            Error::Handshake(HandshakeError::ExtensionRepeated)
+            OpenError::Handshake(HandshakeError::ExtensionRepeated)
         ));
     });
 }
@@ -183,7 +186,7 @@ fn client_that_offers_nothing_fails_over_compression() {
         let error = answered("permessage-deflate", None).await;
         assert!(matches!(
             error,
-            Error::Handshake(HandshakeError::ExtensionNotOffered)
+            OpenError::Handshake(HandshakeError::ExtensionNotOffered)
         ));
     });
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
-use wskit_driver::{Error, Reader, WebSocket, WritePermit, Writer};
+use wskit_driver::{ConnectionError, Reader, WebSocket, WritePermit, Writer};
 use wskit_proto::{Config, Role, SendError};
 use wskit_test::{Clock, PipeEnd, SimulatedIo, pipe};
 
@@ -71,7 +71,7 @@ fn take_room(writer: &Writer<SimulatedIo>) -> [Permit<'_>; 2] {
 fn waiting(
     writer: &Writer<SimulatedIo>,
     count: usize,
-) -> Vec<Waiting<'_, Result<Permit<'_>, Error>>> {
+) -> Vec<Waiting<'_, Result<Permit<'_>, ConnectionError>>> {
     let mut line: Vec<_> = (0..count).map(|_| Waiting::new(writer.reserve())).collect();
     for each in &mut line {
         assert!(each.poll().is_none(), "there is no room");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 use wskit_driver::{
-    Client, Ended, Error, LaneConfig, Metrics, Observed, Observer, Server, Traffic, WebSocket,
+    Client, Ended, LaneConfig, Metrics, Observed, Observer, Server, Traffic, WebSocket,
 };
 use wskit_frame::OpCode;
 use wskit_handshake::OriginPolicy;
@@ -253,7 +253,7 @@ impl Observer for Log {
         self.note(format!("{:?} opened", connection.role));
     }
 
-    fn refused(&self, role: Role, error: &Error) {
+    fn refused(&self, role: Role, error: &(dyn std::error::Error + 'static)) {
         self.note(format!("{role:?} refused: {error}"));
     }
 
@@ -340,7 +340,7 @@ fn observer_is_told_of_every_other_ending_once() {
             ),
             (
                 &*format!("{request}Origin: http://evil.example\r\n\r\n"),
-                Some("Server refused: a page of an origin that is not let in was refused"),
+                Some("Server refused: a page of an origin that is not allowed was refused"),
             ),
         ] {
             let (near, far) = pipe(1 << 20);

@@ -1,7 +1,7 @@
 //! A server has decided whose pages may connect (RFC 6455 §10.2): there is no way to have one otherwise.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use wskit_driver::{Error, Server};
+use wskit_driver::{OpenError, Server};
 use wskit_handshake::OriginPolicy;
 use wskit_test::{Executor, PipeEnd, Script, Simulated, join, pipe};
 
@@ -48,8 +48,8 @@ async fn status(policy: OriginPolicy, origin: &str) -> String {
     let (accepted, status) = join(server.accept(near), script).await;
     match accepted {
         Ok(_) => assert_eq!(status, "101"),
-        Err(Error::OriginRefused) => assert_eq!(status, "403"),
-        Err(Error::Handshake(_)) => assert_eq!(status, "400"),
+        Err(OpenError::OriginRefused) => assert_eq!(status, "403"),
+        Err(OpenError::Handshake(_)) => assert_eq!(status, "400"),
         Err(other) => panic!("{other:?}"),
     }
     status

@@ -5,7 +5,9 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use wskit_driver::{Client, Error, LaneConfig, Priority, Reader, Server, WebSocket, Writer};
+use wskit_driver::{
+    Client, ConnectionError, LaneConfig, OpenError, Priority, Reader, Server, WebSocket, Writer,
+};
 use wskit_frame::OpCode;
 use wskit_handshake::{HandshakeError, OriginPolicy};
 use wskit_proto::deflate::Config as Deflate;
@@ -260,7 +262,7 @@ fn every_request_has_a_key_of_its_own() {
             .await;
             assert!(matches!(
                 refused,
-                Err(Error::Handshake(HandshakeError::Refused(_)))
+                Err(OpenError::Handshake(HandshakeError::Refused(_)))
             ));
             assert_eq!((key.len(), key.ends_with("==")), (24, true));
             keys.insert(key);
@@ -350,7 +352,7 @@ fn extension_that_was_declined_stays_out_of_the_session() {
                     ws.send(message).await.unwrap();
                 }
                 let error = ws.recv().await.unwrap_err();
-                assert!(matches!(error, Error::Protocol(_)), "{offer}: {error:?}");
+                assert!(matches!(error, ConnectionError::Protocol(_)), "{offer}: {error:?}");
             };
             let script = async {
                 peer.send(format!(

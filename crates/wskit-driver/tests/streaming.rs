@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use wskit_driver::{ByteStream, Client, Server, WebSocket};
+use wskit_driver::{ByteStream, Client, ConnectionError, Server, WebSocket};
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{CloseCode, Config, MessageKind, Role, SendError, deflate};
 use wskit_test::{Executor, Probe, Simulated, SimulatedIo, join, pipe};
@@ -168,7 +168,7 @@ fn compressed_message_is_checked_and_given_up_as_others() {
         message.write("good").await.unwrap();
         assert!(matches!(
             message.write(b"\xff").await,
-            Err(wskit_driver::Error::Send(SendError::InvalidUtf8))
+            Err(ConnectionError::Send(SendError::InvalidUtf8))
         ));
         drop(message);
         let (client, server) = join(

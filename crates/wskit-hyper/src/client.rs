@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Response;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::SendRequest;
-use wskit_driver::{Error, RequestViaHttp, within};
+use wskit_driver::{OpenError, RequestViaHttp, within};
 use wskit_handshake::{ClientRequest, HandshakeError, Refusal, RequestError};
 use wskit_tokio::TokioTimer;
 
@@ -20,9 +20,9 @@ use crate::{Client, WebSocket};
 /// must lead to the host of the request; this function does not connect.
 ///
 /// # Errors
-/// [`Error::Request`]; [`Error::Handshake`] if the server refuses (with the beginning of the body)
-/// or violates the rules; [`Error::Io`] if the connection fails or hyper does not hand it over;
-/// [`Error::HandshakeTimeout`]; [`Error::NoTimer`].
+/// [`OpenError::Request`]; [`OpenError::Handshake`] if the server refuses (with the beginning of the body)
+/// or violates the rules; [`OpenError::Io`] if the connection fails or hyper does not hand it over;
+/// [`OpenError::Timeout`]; [`OpenError::NoTimer`].
 ///
 /// # Cancel safety
 /// Dropping the future leaves hyper's connection in the middle of a request. Drop the connection
@@ -31,7 +31,7 @@ pub async fn handshake<B, Q>(
     client: &Client,
     sender: &mut SendRequest<B>,
     request: Q,
-) -> Result<(WebSocket, Response<()>), Error>
+) -> Result<(WebSocket, Response<()>), OpenError>
 where
     B: Body + Default + 'static,
     Q: TryInto<ClientRequest>,
@@ -64,10 +64,10 @@ where
 pub async fn open(
     handshake: RequestViaHttp,
     mut response: Response<Incoming>,
-) -> Result<WebSocket, Error> {
+) -> Result<WebSocket, OpenError> {
     let opening = match handshake.confirm(&response) {
         Ok(opening) => opening,
-        Err(Error::Handshake(HandshakeError::Refused(mut refusal))) => {
+        Err(OpenError::Handshake(HandshakeError::Refused(mut refusal))) => {
             read_refusal(response.into_body(), &mut refusal).await;
             return Err(HandshakeError::Refused(refusal).into());
         }
@@ -102,6 +102,6 @@ async fn read_refusal(mut body: Incoming, refusal: &mut Refusal) {
     refusal.body = Bytes::from(kept);
 }
 
-fn failed(error: hyper::Error) -> Error {
-    Error::Io(io::Error::other(error))
+fn failed(error: hyper::Error) -> OpenError {
+    OpenError::Io(io::Error::other(error))
 }

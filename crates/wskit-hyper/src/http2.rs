@@ -70,13 +70,13 @@ impl Default for ReadAhead {
 /// The application left more unread over HTTP/2 than [`ReadAhead::EndAt`] allows, so this WebSocket
 /// was ended.
 ///
-/// It is inside the `io::Error` of `Error::Io`:
+/// It is inside the `io::Error` of `ConnectionError::Io`:
 ///
 /// ```
-/// use wskit_hyper::{Error, ReadAheadFull};
+/// use wskit_hyper::{ConnectionError, ReadAheadFull};
 ///
-/// fn was_too_slow(error: &Error) -> bool {
-///     matches!(error, Error::Io(io) if io.get_ref().is_some_and(|inner| inner.is::<ReadAheadFull>()))
+/// fn was_too_slow(error: &ConnectionError) -> bool {
+///     matches!(error, ConnectionError::Io(io) if io.get_ref().is_some_and(|inner| inner.is::<ReadAheadFull>()))
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

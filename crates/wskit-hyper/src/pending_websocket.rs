@@ -1,7 +1,7 @@
 use std::io;
 
 use hyper::upgrade::OnUpgrade;
-use wskit_driver::{Error, within};
+use wskit_driver::{OpenError, within};
 use wskit_tokio::TokioTimer;
 
 use crate::WebSocket;
@@ -46,17 +46,17 @@ impl PendingWebSocket {
     /// keep the connection for HTTP, and hand it over when HTTP on it has ended.
     ///
     /// # Errors
-    /// [`Error::Io`] if hyper does not hand the connection over: the response was not sent or the
-    /// peer disconnected (`ConnectionAborted`, which [`Error::is_disconnect`] recognizes), or hyper
+    /// [`OpenError::Io`] if hyper does not hand the connection over: the response was not sent or the
+    /// peer disconnected (`ConnectionAborted`, which [`OpenError::is_disconnect`] recognizes), or hyper
     /// serves without upgrades (`Unsupported`; see `with_upgrades` and
-    /// `serve_connection_with_upgrades`). [`Error::HandshakeTimeout`], [`Error::NoTimer`].
+    /// `serve_connection_with_upgrades`). [`OpenError::Timeout`], [`OpenError::NoTimer`].
     ///
     /// Over HTTP/2 it spawns a task on tokio's runtime, which reads ahead (`ReadAhead`). Outside
-    /// such a runtime it returns [`Error::Io`].
+    /// such a runtime it returns [`OpenError::Io`].
     ///
     /// # Cancel safety
     /// Dropping the future drops the connection.
-    pub async fn open(self) -> Result<WebSocket, Error> {
+    pub async fn open(self) -> Result<WebSocket, OpenError> {
         let limit = self.opening.settings().get_handshake_timeout();
         let Self {
             mut handover,
@@ -90,11 +90,11 @@ impl PendingWebSocket {
     }
 }
 
-fn not_handed_over(error: hyper::Error) -> Error {
+fn not_handed_over(error: hyper::Error) -> OpenError {
     let kind = if error.is_user() {
         io::ErrorKind::Unsupported
     } else {
         io::ErrorKind::ConnectionAborted
     };
-    Error::Io(io::Error::new(kind, error))
+    OpenError::Io(io::Error::new(kind, error))
 }

@@ -10,7 +10,7 @@ use net::bounded;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use wskit_handshake::{ClientRequest, HandshakeError, OriginPolicy, accept_key};
-use wskit_hyper::{Client, Error, Server, handshake};
+use wskit_hyper::{Client, OpenError, Server, handshake};
 use wskit_proto::{CloseCode, deflate};
 
 async fn connect(listener: &TcpListener) -> SendRequest<Empty<Bytes>> {
@@ -110,7 +110,7 @@ async fn client_reads_frames_right_behind_the_answer() {
     .await;
 }
 
-async fn error(answer: &'static [u8]) -> Error {
+async fn error(answer: &'static [u8]) -> OpenError {
     bounded(async {
         let mut sender = answering(answer).await;
         let url = "ws://example.com/chat?a=b";
@@ -127,7 +127,7 @@ async fn client_tells_a_refusal_with_its_body() {
     let answer =
         b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 3\r\n\r\nwho";
     match error(answer).await {
-        Error::Handshake(HandshakeError::Refused(refusal)) => {
+        OpenError::Handshake(HandshakeError::Refused(refusal)) => {
             assert_eq!(refusal.status, 401);
             assert_eq!(refusal.headers["www-authenticate"], "Basic");
             assert_eq!(refusal.body, "who");
@@ -137,7 +137,7 @@ async fn client_tells_a_refusal_with_its_body() {
     }
     // The body is cut off.
     match error(b"HTTP/1.1 500 No\r\nContent-Length: 10\r\n\r\nhalf").await {
-        Error::Handshake(HandshakeError::Refused(refusal)) => {
+        OpenError::Handshake(HandshakeError::Refused(refusal)) => {
             assert_eq!(refusal.body, "half");
             assert!(!refusal.body_is_complete);
         }
@@ -151,7 +151,7 @@ async fn client_tells_a_refusal_with_its_body() {
     ]
     .concat();
     match error(long.leak()).await {
-        Error::Handshake(HandshakeError::Refused(refusal)) => {
+        OpenError::Handshake(HandshakeError::Refused(refusal)) => {
             assert_eq!(refusal.body.len(), 16 << 10);
             assert!(!refusal.body_is_complete);
         }
@@ -166,18 +166,18 @@ async fn client_refuses_a_bad_answer() {
         Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
     let error_ = error(switching).await;
     assert!(
-        matches!(error_, Error::Handshake(HandshakeError::InvalidAccept)),
+        matches!(error_, OpenError::Handshake(HandshakeError::InvalidAccept)),
         "{error_:?}"
     );
     let error_ = error(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\r\n").await;
     assert!(
-        matches!(error_, Error::Handshake(HandshakeError::MissingUpgrade)),
+        matches!(error_, OpenError::Handshake(HandshakeError::MissingUpgrade)),
         "{error_:?}"
     );
     let error_ = error(b"").await;
-    assert!(matches!(error_, Error::Io(_)), "{error_:?}");
+    assert!(matches!(error_, OpenError::Io(_)), "{error_:?}");
     let error_ = error(b"\x16\x03\x01").await;
-    assert!(matches!(error_, Error::Io(_)), "{error_:?}");
+    assert!(matches!(error_, OpenError::Io(_)), "{error_:?}");
 }
 
 #[tokio::test]
@@ -188,7 +188,7 @@ async fn client_refuses_a_bad_request_before_it_is_sent() {
         let client = Client::new();
         let error = handshake(&client, &mut sender, "ws://example.com/#a");
         let error = error.await.unwrap_err();
-        assert!(matches!(error, Error::Request(_)), "{error:?}");
+        assert!(matches!(error, OpenError::Request(_)), "{error:?}");
     })
     .await;
 }
@@ -202,7 +202,7 @@ async fn client_does_not_wait_for_ever() {
         let config = wskit_proto::Config::new().handshake_timeout(limit);
         let client = Client::new().config(config);
         let error = handshake(&client, &mut sender, "ws://example.com/").await;
-        assert!(matches!(error, Err(Error::HandshakeTimeout)), "{error:?}");
+        assert!(matches!(error, Err(OpenError::Timeout)), "{error:?}");
     })
     .await;
 }

@@ -16,10 +16,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use wskit_handshake::OriginPolicy;
-use wskit_hyper::{Error, Io, Server, WebSocket, upgrade};
+use wskit_hyper::{ConnectionError, Io, Server, WebSocket, upgrade};
 use wskit_proto::{CloseCode, Config, Role};
 
-type Sender = mpsc::UnboundedSender<Result<(), Error>>;
+type Sender = mpsc::UnboundedSender<Result<(), ConnectionError>>;
 
 /// A connection to a server that echoes.
 async fn connect() -> SendRequest<Empty<Bytes>> {
@@ -69,7 +69,7 @@ async fn connect_telling(ended: Sender) -> SendRequest<Empty<Bytes>> {
     sender
 }
 
-async fn echo(mut ws: WebSocket) -> Result<(), Error> {
+async fn echo(mut ws: WebSocket) -> Result<(), ConnectionError> {
     while let Some((message, out)) = ws.recv_ref().await? {
         out.feed(message)?;
     }
@@ -161,7 +161,10 @@ async fn end_of_the_stream_without_a_close_is_an_error() {
         let mut ended_in_order = TokioIo::new(tunnel(&mut sender).await);
         ended_in_order.shutdown().await.unwrap();
         let error = told.recv().await.unwrap().unwrap_err();
-        assert!(matches!(error, Error::Disconnected { .. }), "{error:?}");
+        assert!(
+            matches!(error, ConnectionError::Disconnected { .. }),
+            "{error:?}"
+        );
 
         // hyper's client resets a stream that is dropped.
         drop(tunnel(&mut sender).await);

@@ -22,12 +22,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
 use wskit_handshake::OriginPolicy;
-use wskit_hyper::{Error, ReadAhead, ReadAheadFull, Server, WebSocket, http2_settings, upgrade};
+use wskit_hyper::{
+    ConnectionError, ReadAhead, ReadAheadFull, Server, WebSocket, http2_settings, upgrade,
+};
 
 type Builder = auto::Builder<TokioExecutor>;
 
 /// What a busy handler received after it was released, and how that ended.
-type Told = (Vec<u64>, Result<(), Error>);
+type Told = (Vec<u64>, Result<(), ConnectionError>);
 
 struct Site {
     client: SendRequest<Bytes>,
@@ -188,7 +190,7 @@ async fn more_than_is_read_ahead_ends_one_websocket_alone() {
         busy.send.send_data(Bytes::new(), true).unwrap();
         site.release.notify_one();
         let (numbers, end) = site.told.recv().await.unwrap();
-        let Err(Error::Io(error)) = end else {
+        let Err(ConnectionError::Io(error)) = end else {
             panic!("{end:?}");
         };
         let full = error.get_ref().unwrap().downcast_ref::<ReadAheadFull>();

@@ -8,8 +8,9 @@ use net::{Serve, bounded, exchange, hyper_server, raw, read_to_end, request};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use wskit_handshake::{ClientRequest, HandshakeError, OriginPolicy};
-use wskit_hyper::{Attempt, Error, Refused, Server, upgrade};
+use wskit_hyper::{Attempt, OpenError, Refused, Server, upgrade};
 use wskit_proto::{CloseCode, Config, Message, deflate};
+use wskit_tokio::DialError;
 
 fn any() -> Server {
     Server::new(OriginPolicy::Any)
@@ -170,7 +171,7 @@ async fn server_refuses_and_closes() {
                 .unwrap(),
         );
         match error.await {
-            Err(Error::Handshake(HandshakeError::Refused(refusal))) => {
+            Err(DialError::Open(OpenError::Handshake(HandshakeError::Refused(refusal)))) => {
                 assert_eq!(refusal.status, 403);
                 assert_eq!(refusal.body, "origin not allowed\n");
             }
@@ -249,7 +250,7 @@ async fn error_after(
     server: Server,
     answer: impl Fn(Response<()>) -> Option<Response<Bytes>> + Send + Sync + 'static,
     serve: Serve,
-) -> Error {
+) -> OpenError {
     let (errors, mut told) = mpsc::unbounded_channel();
     let respond = move |mut request| {
         let (response, opening) = upgrade(&mut request, &server).unwrap();
@@ -281,7 +282,7 @@ async fn server_learns_that_hyper_serves_without_upgrades() {
         let error = error_after(any(), whole, Serve::WithoutUpgrades).await;
         let kind = std::io::ErrorKind::Unsupported;
         assert!(
-            matches!(&error, Error::Io(io) if io.kind() == kind),
+            matches!(&error, OpenError::Io(io) if io.kind() == kind),
             "{error:?}"
         );
     })
@@ -305,7 +306,7 @@ async fn server_does_not_wait_for_ever_for_the_response() {
         let mut tcp = raw(&url).await;
         tcp.write_all(request("").as_bytes()).await.unwrap();
         let error = told.recv().await.unwrap();
-        assert!(matches!(error, Error::HandshakeTimeout), "{error:?}");
+        assert!(matches!(error, OpenError::Timeout), "{error:?}");
     })
     .await;
 }

@@ -54,7 +54,7 @@ pub(crate) fn pair<H: Harness>(config: Config, capacity: usize) -> Pair<H> {
 }
 
 /// Echoes every message until the end.
-pub(crate) async fn echo<H: Harness>(ws: &mut WebSocket<Io<H>>) -> Result<(), wskit_driver::Error> {
+pub(crate) async fn echo<H: Harness>(ws: &mut WebSocket<Io<H>>) -> Result<(), wskit_dial::Error> {
     while let Some((message, out)) = ws.recv_ref().await? {
         out.feed(message)?;
     }

@@ -10,8 +10,9 @@ pub mod scenarios;
 use std::future::Future;
 use std::net::SocketAddr;
 
-use wskit_driver::tls::Rustls;
-use wskit_driver::{Net, Runtime, Transport};
+use wskit_dial::Net;
+use wskit_dial::tls::Rustls;
+use wskit_driver::{Runtime, Transport};
 
 pub use authority::{Authority, Identity};
 pub use proxy::{Kind, Proxies};

@@ -9,7 +9,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use wskit_driver::{Net, Runtime, Timer};
+use wskit_dial::Net;
+use wskit_driver::{Runtime, Timer};
 
 use crate::faults::Faults;
 use crate::harness::{Harness, Io, TimerOf, sleep, timer, wrap};

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
-use wskit_driver::{Error, Net};
+use wskit_dial::{DialError, Net};
 use wskit_handshake::{ClientRequest, RequestError};
 
 #[cfg(feature = "rustls")]
@@ -22,7 +22,7 @@ use crate::{Connector, Io, Tokio, TokioTimer, WebSocket};
 /// ```
 ///
 /// Errors and cancel safety are those of [`Connector::connect`].
-pub async fn connect<Q>(request: Q) -> Result<WebSocket<ClientStream>, Error>
+pub async fn connect<Q>(request: Q) -> Result<WebSocket<ClientStream>, DialError>
 where
     Q: TryInto<ClientRequest>,
     RequestError: From<Q::Error>,
@@ -63,7 +63,7 @@ impl Net for Tokio {
         tls: &tls::Connector,
         host: &str,
         stream: ClientStream,
-    ) -> Result<ClientStream, Error> {
+    ) -> Result<ClientStream, DialError> {
         Ok(ClientStream::Tls(Box::new(
             tls.connect(host, stream).await?,
         )))

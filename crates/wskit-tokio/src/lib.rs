@@ -12,7 +12,8 @@ pub mod tls;
 pub use connect::{ClientStream, connect};
 pub use io::{Io, IoRead, IoWrite, Tokio};
 pub use timer::{TokioAlarm, TokioTimer};
-pub use wskit_driver::{Error, Event, dial, reconnect};
+pub use wskit_dial::{self as dial, DialError, Error, reconnect};
+pub use wskit_driver::{ConnectionError, Event, OpenError};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -38,11 +39,11 @@ pub type ByteStream<S> = wskit_driver::ByteStream<Io<S>>;
 pub type Server = wskit_driver::Server<Tokio>;
 /// Opens connections on streams of the caller's; see [`wskit_driver::Client`].
 pub type Client = wskit_driver::Client<Tokio>;
-/// Dials: opens connections to URLs; see [`wskit_driver::Connector`].
-pub type Connector<D = Dialer> = wskit_driver::Connector<Tokio, D>;
-/// Connects again when the connection is lost; see [`wskit_driver::Reconnect`].
-pub type Reconnect<O> = wskit_driver::Reconnect<O, TokioTimer>;
-/// How a [`Connector`] dials if nothing else is said; see [`dial::Dialer`].
+/// Connects to URLs; see [`wskit_dial::Connector`].
+pub type Connector<D = Dialer> = wskit_dial::Connector<Tokio, D>;
+/// Connects again when the connection is lost; see [`wskit_dial::Reconnect`].
+pub type Reconnect<O> = wskit_dial::Reconnect<O, TokioTimer>;
+/// The default dialler of a [`Connector`]; see [`dial::Dialer`].
 pub type Dialer = dial::Dialer<Tokio>;
 /// What came to a port; see [`wskit_driver::Request`].
 pub type Request<S> = wskit_driver::Request<Io<S>>;

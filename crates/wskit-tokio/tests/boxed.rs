@@ -1,7 +1,8 @@
 //! A stream behind a trait object is a stream: its connections can be spawned, split and closed.
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use wskit_driver::{Error, Request};
+use wskit_dial::Error;
+use wskit_driver::Request;
 use wskit_handshake::OriginPolicy;
 use wskit_proto::Message;
 use wskit_tokio::{Client, Server};

@@ -118,7 +118,7 @@ async fn a_peer_that_goes_is_an_error_and_no_end() {
     let inner = error.get_ref().unwrap().downcast_ref();
     assert!(matches!(
         inner,
-        Some(wskit_tokio::Error::Disconnected { mid_message: false })
+        Some(wskit_tokio::ConnectionError::Disconnected { mid_message: false })
     ));
 }
 

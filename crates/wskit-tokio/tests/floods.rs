@@ -19,7 +19,7 @@ use wskit_driver::Shutdown;
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{Cause, CloseCode, Config, Outcome, Role, TimeoutKind, deflate};
 use wskit_test::Frames;
-use wskit_tokio::{Error, Server, TokioTimer, WebSocket, from_parts};
+use wskit_tokio::{ConnectionError, Server, TokioTimer, WebSocket, from_parts};
 
 /// Every deadline.
 const TIME: Duration = Duration::from_millis(300);
@@ -116,7 +116,10 @@ async fn receiver_ends_although_the_budget_is_spent() {
         }
     })
     .await;
-    assert!(matches!(told, Err(Error::Timeout(TimeoutKind::Close))));
+    assert!(matches!(
+        told,
+        Err(ConnectionError::Timeout(TimeoutKind::Close))
+    ));
 }
 
 /// Proves: X-io-2
@@ -126,7 +129,10 @@ async fn protocol_error_is_told_although_the_budget_is_spent() {
     let flood = Flood::of(Frames::to(Role::Client).binary(&[7; 100]));
     let mut ws = from_parts(flood, Role::Server, Bytes::new(), brief());
     let told = ends(async move { ws.recv().await }).await;
-    assert!(matches!(told, Err(Error::Protocol(_))), "{told:?}");
+    assert!(
+        matches!(told, Err(ConnectionError::Protocol(_))),
+        "{told:?}"
+    );
 }
 
 /// Proves: X-io-2
@@ -235,5 +241,8 @@ async fn receiver_over_tcp_ends_under_a_flood() {
         }
     })
     .await;
-    assert!(matches!(told, Err(Error::Timeout(TimeoutKind::Close))));
+    assert!(matches!(
+        told,
+        Err(ConnectionError::Timeout(TimeoutKind::Close))
+    ));
 }

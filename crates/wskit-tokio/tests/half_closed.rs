@@ -8,11 +8,13 @@ use tokio::net::{TcpListener, TcpStream};
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{Config, Role};
 use wskit_test::{Frame, Frames};
-use wskit_tokio::{Error, Server, WebSocket};
+use wskit_tokio::{ConnectionError, Server, WebSocket};
 
 /// Runs `answer` on a connection whose client sends three messages with its request, and the end of the
 /// stream behind them; what the client then reads.
-async fn answers(answer: impl AsyncFnOnce(WebSocket<TcpStream>) -> Error) -> Vec<Vec<u8>> {
+async fn answers(
+    answer: impl AsyncFnOnce(WebSocket<TcpStream>) -> ConnectionError,
+) -> Vec<Vec<u8>> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut peer = TcpStream::connect(listener.local_addr().unwrap())
         .await
@@ -45,7 +47,10 @@ async fn answers(answer: impl AsyncFnOnce(WebSocket<TcpStream>) -> Error) -> Vec
         // The messages and the end are there before anything is read.
         tokio::time::sleep(Duration::from_millis(100)).await;
         let error = answer(ws).await;
-        assert!(matches!(error, Error::Disconnected { .. }), "{error:?}");
+        assert!(
+            matches!(error, ConnectionError::Disconnected { .. }),
+            "{error:?}"
+        );
     };
     let both = async { tokio::join!(client, server) };
     let (rest, ()) = tokio::time::timeout(Duration::from_secs(20), both)

@@ -7,7 +7,7 @@ use tokio_native_tls::native_tls::{Certificate, TlsConnector};
 use wskit_handshake::OriginPolicy;
 use wskit_suite::sockets::Authority;
 use wskit_test::join;
-use wskit_tokio::{Connector, Error, Server, tls};
+use wskit_tokio::{ConnectionError, Connector, DialError, Server, tls};
 
 #[tokio::test]
 async fn client_trusts_whom_the_library_trusts() {
@@ -43,7 +43,7 @@ async fn client_trusts_whom_the_library_trusts() {
                 let message = served.unwrap().recv().await.unwrap().unwrap();
                 assert_eq!(message.as_text(), Some("hello"));
             }
-            Err(error) => assert!(!is_good && matches!(error, Error::Io(_)), "{error:?}"),
+            Err(error) => assert!(!is_good && matches!(error, DialError::Io(_)), "{error:?}"),
         }
         assert!(
             connector
@@ -78,7 +78,10 @@ async fn server_that_dies_inside_tls_is_a_disconnect() {
     });
     let (received, ()) = join(client, server).await;
     assert!(
-        matches!(received, Err(Error::Disconnected { mid_message: false })),
+        matches!(
+            received,
+            Err(ConnectionError::Disconnected { mid_message: false })
+        ),
         "{received:?}"
     );
 }

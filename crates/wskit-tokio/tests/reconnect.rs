@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use wskit_handshake::{ClientRequest, OriginPolicy};
 use wskit_proto::CloseCode;
 use wskit_tokio::reconnect::{Backoff, Event, Loss};
-use wskit_tokio::{Connector, Error, Server};
+use wskit_tokio::{Connector, DialError, Error, Server};
 
 /// The server's process dies and is started anew: the client subscribes again by itself.
 #[tokio::test]
@@ -20,7 +20,7 @@ async fn server_that_dies_and_comes_back_is_found_again() {
         .most(Duration::from_millis(100));
     let mut client = Connector::new()
         .reconnect(request)
-        .on_open(async |ws| ws.send("subscribe").await)
+        .on_open(async |ws| Ok(ws.send("subscribe").await?))
         .backoff(soon);
 
     // It can be spawned, hook and all.
@@ -34,7 +34,7 @@ async fn server_that_dies_and_comes_back_is_found_again() {
                     client.send("thanks").await.unwrap();
                 }
                 Event::Lost {
-                    loss: Loss::NotOpened(Error::Io(_)),
+                    loss: Loss::NotOpened(Error::Dial(DialError::Io(_))),
                     ..
                 } => unreachable += 1,
                 Event::Lost { .. } => {}

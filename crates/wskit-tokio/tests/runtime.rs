@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{CloseCode, Config, Message, Role, TimeoutKind};
-use wskit_tokio::{Connector, Error, Server, connect, from_parts};
+use wskit_tokio::{ConnectionError, Connector, DialError, OpenError, Server, connect, from_parts};
 
 #[test]
 fn a_runtime_without_a_timer_is_a_typed_error() {
@@ -17,7 +17,7 @@ fn a_runtime_without_a_timer_is_a_typed_error() {
     runtime.block_on(async {
         let (ours, _theirs) = duplex(1024);
         let mut ws = from_parts(ours, Role::Server, Bytes::new(), Config::new());
-        assert!(matches!(ws.recv().await, Err(Error::NoTimer(_))));
+        assert!(matches!(ws.recv().await, Err(ConnectionError::NoTimer(_))));
         // Nothing that needs a deadline: nothing that needs a timer.
         let (ours, mut theirs) = duplex(1024);
         let mut ws = from_parts(
@@ -63,7 +63,7 @@ fn a_connection_outlives_its_runtime() {
         assert_eq!(ws.recv().await.unwrap().unwrap(), Message::text("x"));
         let error = ws.recv().await.unwrap_err();
         assert!(
-            matches!(error, Error::Timeout(TimeoutKind::Keepalive)),
+            matches!(error, ConnectionError::Timeout(TimeoutKind::Keepalive)),
             "{error:?}"
         );
         let mut ping = [0; 2];
@@ -88,7 +88,7 @@ fn a_connection_that_outlives_its_runtime_without_another_timer_is_a_typed_error
     drop(first);
     let second = Builder::new_current_thread().build().unwrap();
     second.block_on(async {
-        assert!(matches!(ws.recv().await, Err(Error::NoTimer(_))));
+        assert!(matches!(ws.recv().await, Err(ConnectionError::NoTimer(_))));
     });
 }
 
@@ -98,7 +98,7 @@ fn connecting_without_a_timer_is_a_typed_error() {
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}", listener.local_addr().unwrap());
-        assert!(matches!(connect(url).await, Err(Error::NoTimer(_))));
+        assert!(matches!(connect(url).await, Err(DialError::NoTimer(_))));
     });
 }
 
@@ -124,7 +124,7 @@ async fn a_refused_port_is_one_error() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
     drop(listener);
-    assert!(matches!(connect(url).await, Err(Error::Io(_))));
+    assert!(matches!(connect(url).await, Err(DialError::Io(_))));
 }
 
 /// Proves: R6455-4.1-a
@@ -137,7 +137,7 @@ async fn a_bad_url_is_an_error_before_anything_is_dialled() {
         "ws://127.0.0.1:99999/",
     ] {
         assert!(
-            matches!(connect(url).await, Err(Error::Request(_))),
+            matches!(connect(url).await, Err(DialError::Request(_))),
             "{url}"
         );
     }
@@ -152,7 +152,10 @@ async fn a_server_that_never_answers_runs_into_the_deadline() {
         Connector::new().config(Config::new().handshake_timeout(Duration::from_secs(7)));
     let begun = tokio::time::Instant::now();
     let error = connector.connect(url).await.unwrap_err();
-    assert!(matches!(error, Error::HandshakeTimeout), "{error:?}");
+    assert!(
+        matches!(error, DialError::Open(OpenError::Timeout)),
+        "{error:?}"
+    );
     assert_eq!(begun.elapsed().as_secs(), 7);
 }
 
@@ -161,7 +164,7 @@ async fn a_server_that_never_answers_runs_into_the_deadline() {
 async fn wss_without_tls_is_a_typed_error() {
     assert!(matches!(
         connect("wss://127.0.0.1:1/").await,
-        Err(Error::TlsUnavailable)
+        Err(DialError::TlsUnavailable)
     ));
 }
 
@@ -229,7 +232,7 @@ async fn halves_of_tcp_work_from_two_threads() {
 #[tokio::test]
 async fn zone_of_an_address_is_looked_up() {
     use std::net::SocketAddr;
-    use wskit_driver::Net;
+    use wskit_dial::Net;
 
     let found = wskit_tokio::Tokio::lookup("fe80::1%lo", 80).await.unwrap();
     let [SocketAddr::V6(address)] = found.as_slice() else {

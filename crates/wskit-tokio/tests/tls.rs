@@ -9,7 +9,7 @@ use wskit_handshake::OriginPolicy;
 use wskit_proto::{CloseCode, Message};
 use wskit_suite::sockets::Authority;
 use wskit_tokio::tls::{Acceptor, BadCertificate};
-use wskit_tokio::{Connector, Error, Server, tls};
+use wskit_tokio::{Connector, DialError, Error, Server, tls};
 
 /// An echo server behind `acceptor`; gives its port. What each connection came to is sent back.
 async fn serve(
@@ -38,7 +38,7 @@ async fn serve(
     (port, receiver)
 }
 
-async fn refused(acceptor: Acceptor, trust: &str, host: &str) -> Error {
+async fn refused(acceptor: Acceptor, trust: &str, host: &str) -> DialError {
     let (port, mut results) = serve(acceptor).await;
     let connector = Connector::new().tls(tls::Connector::trusting(trust).unwrap());
     let error = connector
@@ -48,14 +48,14 @@ async fn refused(acceptor: Acceptor, trust: &str, host: &str) -> Error {
     // No byte of a handshake came before the certificate was judged.
     assert!(matches!(
         results.recv().await.unwrap(),
-        Err(Error::Tls(_) | Error::Io(_))
+        Err(Error::Dial(DialError::Tls(_) | DialError::Io(_)))
     ));
     error
 }
 
-fn bad(error: &Error) -> Option<BadCertificate> {
+fn bad(error: &DialError) -> Option<BadCertificate> {
     match error {
-        Error::Tls(error) => error.bad_certificate(),
+        DialError::Tls(error) => error.bad_certificate(),
         other => panic!("not a TLS error: {other:?}"),
     }
 }
@@ -190,7 +190,10 @@ async fn server_answers_a_plain_request_on_its_tls_port_with_no_http() {
         !answer.windows(4).any(|window| window == b"HTTP"),
         "{answer:?}"
     );
-    assert!(matches!(results.recv().await.unwrap(), Err(Error::Tls(_))));
+    assert!(matches!(
+        results.recv().await.unwrap(),
+        Err(Error::Dial(DialError::Tls(_)))
+    ));
 }
 
 /// A peer that connects and then says nothing.
@@ -203,14 +206,14 @@ async fn server_gives_up_a_tls_handshake_that_does_not_come() {
         .accept(ours)
         .await
         .unwrap_err();
-    assert!(matches!(error, Error::HandshakeTimeout));
+    assert!(matches!(error, DialError::Timeout));
 }
 
 #[test]
 fn pem_that_is_none_is_a_typed_error() {
     assert!(matches!(
         tls::Connector::trusting("nothing here"),
-        Err(wskit_driver::tls::TlsConfigError::Pem(_))
+        Err(wskit_dial::tls::TlsConfigError::Pem(_))
     ));
     assert!(Acceptor::from_pem("", "").is_err());
 }

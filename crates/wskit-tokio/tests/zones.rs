@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use wskit_driver::Net;
+use wskit_dial::Net;
 use wskit_handshake::ClientRequest;
 use wskit_tokio::Tokio;
 

@@ -1,14 +1,14 @@
 //! The cases of the Autobahn|Testsuite for a client, on any runtime.
 
 use wskit::driver::{Transport, WebSocket};
-use wskit::{Error, Message};
+use wskit::{ConnectionError, DialError, Message};
 
 /// Runs every case of the fuzzing server at `$AUTOBAHN_URL`, over connections that `connect` opens.
 ///
 /// # Errors
 /// The server cannot be reached, or does not say how many cases it has.
 pub(crate) async fn run<T: Transport>(
-    connect: impl AsyncFn(String) -> Result<WebSocket<T>, Error>,
+    connect: impl AsyncFn(String) -> Result<WebSocket<T>, DialError>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::var("AUTOBAHN_URL")?;
     let mut ws = connect(format!("{url}/getCaseCount")).await?;
@@ -31,7 +31,7 @@ pub(crate) async fn run<T: Transport>(
 
 const AGENT: &str = "wskit";
 
-async fn echo<T: Transport>(mut ws: WebSocket<T>) -> Result<(), Error> {
+async fn echo<T: Transport>(mut ws: WebSocket<T>) -> Result<(), ConnectionError> {
     while let Some((message, out)) = ws.recv_ref().await? {
         out.feed(message)?;
     }

@@ -7,7 +7,7 @@ mod series;
 
 use series::Expected;
 use sha2::{Digest, Sha256};
-use wskit::driver::{Connector, Net};
+use wskit::dial::{Connector, Net};
 use wskit::{ClientRequest, CloseCode, Config, Event, Message, MessageKind, deflate};
 
 type Failure = Box<dyn std::error::Error>;
@@ -72,7 +72,7 @@ fn connector<R: Net>(arguments: &Arguments) -> Result<Connector<R>, Failure> {
     };
     let pem = std::fs::read(ca)?;
     #[cfg(feature = "tls")]
-    return Ok(connector.tls(wskit::driver::tls::Connector::trusting(pem)?));
+    return Ok(connector.tls(wskit::dial::tls::Connector::trusting(pem)?));
     #[cfg(not(feature = "tls"))]
     Err(format!("--ca ({} bytes) wants the feature tls", pem.len()).into())
 }

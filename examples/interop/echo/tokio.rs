@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let result = match tls {
                 Some(tls) => match tls.accept(stream).await {
                     Ok(stream) => echo::echo(&server, stream).await,
-                    Err(error) => Err(error),
+                    Err(error) => Err(error.into()),
                 },
                 None => echo::echo(&server, stream).await,
             };

@@ -41,7 +41,7 @@ pub async fn serve<R: Runtime<S>, S: 'static>(
         Request::WebSocket(upgrade) if upgrade.path() == "/ws" => {
             chat(rooms, upgrade.accept().await?).await
         }
-        Request::WebSocket(upgrade) => upgrade.reject(&Rejection::not_found()).await,
+        Request::WebSocket(upgrade) => Ok(upgrade.reject(&Rejection::not_found()).await?),
         Request::Http(request) => {
             let page = if request.request().uri().path() == "/" {
                 Some(PAGE)
@@ -56,7 +56,7 @@ pub async fn serve<R: Runtime<S>, S: 'static>(
             response
                 .headers_mut()
                 .insert(http::header::CONTENT_TYPE, html);
-            request.respond(&response).await
+            Ok(request.respond(&response).await?)
         }
     }
 }

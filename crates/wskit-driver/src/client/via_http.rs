@@ -8,7 +8,7 @@ use wskit_handshake::{ClientRequest, RequestError, ResponseCheck};
 use wskit_proto::{Config, Role};
 
 use super::Client;
-use crate::error::Error;
+use crate::error::OpenError;
 use crate::extensions::Extensions;
 use crate::keys::nonce;
 use crate::pending_websocket::PendingWebSocket;
@@ -20,8 +20,8 @@ impl<R> Client<R> {
     /// over it is the library's.
     ///
     /// # Errors
-    /// [`Error::Request`], and [`Error::Io`] when the system has no random bytes to give.
-    pub fn request<Q>(&self, request: Q) -> Result<(Request<()>, RequestViaHttp), Error>
+    /// [`OpenError::Request`], and [`OpenError::Io`] when the system has no random bytes to give.
+    pub fn request<Q>(&self, request: Q) -> Result<(Request<()>, RequestViaHttp), OpenError>
     where
         Q: TryInto<ClientRequest>,
         RequestError: From<Q::Error>,
@@ -51,10 +51,10 @@ impl RequestViaHttp {
     /// Judges the answer: the connection to open on what the library then hands over.
     ///
     /// # Errors
-    /// [`Error::Handshake`] when the server refuses (its body is left in `response`) or breaks the
+    /// [`OpenError::Handshake`] when the server refuses (its body is left in `response`) or breaks the
     /// rules, also those of compression.
-    pub fn confirm<B>(self, response: &Response<B>) -> Result<PendingWebSocket, Error> {
-        let confirmed = self.check.check(response).map_err(Error::from);
+    pub fn confirm<B>(self, response: &Response<B>) -> Result<PendingWebSocket, OpenError> {
+        let confirmed = self.check.check(response).map_err(OpenError::from);
         let confirmed = confirmed.and_then(|accepted| {
             let agreed = self.extensions.confirm(&accepted.extensions)?;
             Ok((accepted, agreed))

@@ -11,7 +11,7 @@ use wskit_handshake::{
 use wskit_proto::Role;
 
 use super::{Server, Settings};
-use crate::error::Error;
+use crate::error::OpenError;
 use crate::pending_websocket::PendingWebSocket;
 
 impl<R> Server<R> {
@@ -36,7 +36,7 @@ impl<R> Server<R> {
             }),
             Err(rejection) => {
                 let telemetry = &self.settings.telemetry;
-                telemetry.refused(Role::Server, &Error::OriginRefused);
+                telemetry.refused(Role::Server, &OpenError::OriginRefused);
                 Err(rejection)
             }
         }

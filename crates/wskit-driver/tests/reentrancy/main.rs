@@ -11,6 +11,5 @@ mod observers;
 mod payloads;
 mod room;
 mod scene;
-mod turns;
 mod waker;
 mod wakers;

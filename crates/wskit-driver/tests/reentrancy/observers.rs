@@ -21,7 +21,7 @@ impl Observer for Telling {
         self.0.fire();
     }
 
-    fn refused(&self, _: Role, _: &wskit_driver::Error) {
+    fn refused(&self, _: Role, _: &(dyn std::error::Error + 'static)) {
         self.0.fire();
     }
 

@@ -4,12 +4,12 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use futures_util::{Sink, Stream};
-use wskit_driver::{Error, WebSocket};
+use wskit_driver::{ConnectionError, WebSocket};
 use wskit_proto::Message;
 use wskit_test::SimulatedIo;
 
-pub(crate) type Receiving = Pin<Box<dyn Stream<Item = Result<Message, Error>>>>;
-pub(crate) type Sending = Pin<Box<dyn Sink<Message, Error = Error>>>;
+pub(crate) type Receiving = Pin<Box<dyn Stream<Item = Result<Message, ConnectionError>>>>;
+pub(crate) type Sending = Pin<Box<dyn Sink<Message, Error = ConnectionError>>>;
 
 pub(crate) fn apart(
     ws: WebSocket<SimulatedIo>,
@@ -34,7 +34,7 @@ pub(crate) fn apart(
 struct Locked(Rc<RefCell<WebSocket<SimulatedIo>>>);
 
 impl Stream for Locked {
-    type Item = Result<Message, Error>;
+    type Item = Result<Message, ConnectionError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         Pin::new(&mut *self.0.borrow_mut()).poll_next(cx)
@@ -42,21 +42,21 @@ impl Stream for Locked {
 }
 
 impl Sink<Message> for Locked {
-    type Error = Error;
+    type Error = ConnectionError;
 
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         Pin::new(&mut *self.0.borrow_mut()).poll_ready(cx)
     }
 
-    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), ConnectionError> {
         Pin::new(&mut *self.0.borrow_mut()).start_send(message)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         Pin::new(&mut *self.0.borrow_mut()).poll_flush(cx)
     }
 
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         Pin::new(&mut *self.0.borrow_mut()).poll_close(cx)
     }
 }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use futures_util::stream::{self, Stream};
 use futures_util::{Sink, SinkExt, StreamExt};
-use wskit_driver::Error;
+use wskit_driver::ConnectionError;
 use wskit_proto::{Message, SendError};
 use wskit_test::{cut, pause};
 
@@ -71,12 +71,15 @@ impl Watched {
         }
     }
 
-    pub(crate) fn poll_close_unpin(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll_close_unpin(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ConnectionError>> {
         Pin::new(self).poll_close(cx)
     }
 
     /// Nothing fails before the end has begun.
-    pub(crate) fn allowed(&self, done: Option<Result<(), Error>>) {
+    pub(crate) fn allowed(&self, done: Option<Result<(), ConnectionError>>) {
         if let Some(Err(error)) = done {
             assert!(self.world.ending.get(), "sink {}: {error:?}", self.who);
         }
@@ -91,15 +94,18 @@ impl Watched {
 }
 
 impl Sink<usize> for Watched {
-    type Error = Error;
+    type Error = ConnectionError;
 
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_ready(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ConnectionError>> {
         let polled = self.inner.as_mut().poll_ready(cx);
         self.ready = matches!(polled, Poll::Ready(Ok(())));
         polled
     }
 
-    fn start_send(mut self: Pin<&mut Self>, size: usize) -> Result<(), Error> {
+    fn start_send(mut self: Pin<&mut Self>, size: usize) -> Result<(), ConnectionError> {
         assert!(
             core::mem::take(&mut self.ready),
             "a test that keeps no rule"
@@ -110,14 +116,17 @@ impl Sink<usize> for Watched {
         match &started {
             Ok(()) => self.account(&self.world).fed.set(number + 1),
             Err(error) => assert!(
-                !matches!(error, Error::Send(SendError::QueueFull)),
+                !matches!(error, ConnectionError::Send(SendError::QueueFull)),
                 "it was ready"
             ),
         }
         started
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ConnectionError>> {
         let account = self.account(&self.world);
         account.asked.set(account.fed.get());
         let polled = self.inner.as_mut().poll_flush(cx);
@@ -127,7 +136,10 @@ impl Sink<usize> for Watched {
         polled
     }
 
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_close(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ConnectionError>> {
         let account = self.account(&self.world);
         account.asked.set(account.fed.get());
         self.world.ending.set(true);
@@ -156,7 +168,7 @@ pub(crate) fn source(
     mut count: usize,
     size: usize,
     ends: bool,
-) -> impl Stream<Item = Result<usize, Error>> + Unpin {
+) -> impl Stream<Item = Result<usize, ConnectionError>> + Unpin {
     let mut waits = false;
     stream::poll_fn(move |cx| {
         waits = !waits;

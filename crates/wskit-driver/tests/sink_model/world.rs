@@ -2,7 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
-use wskit_driver::Error;
+use wskit_driver::ConnectionError;
 use wskit_frame::OpCode;
 use wskit_proto::{Message, Role};
 use wskit_test::{Frame, Frames, Probe};
@@ -108,13 +108,13 @@ impl World {
     }
 
     /// Only a connection that was reset may end in an error. (It may have been closed before.)
-    pub(crate) fn may_fail(&self, closed: Result<(), Error>) {
+    pub(crate) fn may_fail(&self, closed: Result<(), ConnectionError>) {
         if let Err(error) = closed {
             assert_eq!(self.plan.end, End::Gone, "{error:?}");
         }
     }
 
-    pub(crate) fn received(&self, received: Result<Message, Error>) {
+    pub(crate) fn received(&self, received: Result<Message, ConnectionError>) {
         match received {
             Ok(message) => {
                 let number = self.answers_received.get();

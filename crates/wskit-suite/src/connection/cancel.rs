@@ -1,6 +1,6 @@
 //! Every future dropped after its first, second, third … poll, and the operation called again.
 
-use wskit_driver::{Error, Event, WebSocket, Writer};
+use wskit_driver::{ConnectionError, Event, WebSocket, Writer};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Message, Role};
 use wskit_test::{Faults, Frame, Harness, Io, Probe, cut, join, once, opposite, pause, run};
@@ -385,7 +385,7 @@ async fn cut_write<T: wskit_driver::Transport>(
     data: &[u8],
     k: usize,
 ) -> bool {
-    let sent: Option<Result<(), Error>> = match how {
+    let sent: Option<Result<(), ConnectionError>> = match how {
         How::Send => cut(writer.send(data), k).await,
         How::Feed => cut(writer.feed(data), k).await,
         How::Reserve => cut(writer.reserve(), k)

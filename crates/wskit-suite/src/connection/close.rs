@@ -1,6 +1,6 @@
 //! The closing handshake from either end, and what dropping does.
 
-use wskit_driver::Error;
+use wskit_driver::ConnectionError;
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Initiator, Message, Role, SendError, State};
 use wskit_test::{Frame, Harness, join, once, run};
@@ -147,19 +147,19 @@ pub fn start_close_keeps_data_that_still_comes<H: Harness>() {
             assert_eq!(ws.state(), State::Closing);
             assert!(matches!(
                 ws.send("after").await,
-                Err(Error::Send(SendError::Closed))
+                Err(ConnectionError::Send(SendError::Closed))
             ));
             assert!(matches!(
                 ws.feed("after").await,
-                Err(Error::Send(SendError::Closed))
+                Err(ConnectionError::Send(SendError::Closed))
             ));
             assert!(matches!(
                 ws.ping(b"").await,
-                Err(Error::Send(SendError::Closed))
+                Err(ConnectionError::Send(SendError::Closed))
             ));
             assert!(matches!(
                 ws.reserve().await,
-                Err(Error::Send(SendError::Closed))
+                Err(ConnectionError::Send(SendError::Closed))
             ));
             let script = async {
                 peer.expect(OpCode::Text, "before").await;
@@ -194,14 +194,17 @@ pub fn close_that_may_not_be_sent_changes_nothing<H: Harness>() {
         for code in [1005, 1006, 1015, 0, 999, 5000] {
             let refused = ws.close(CloseCode::new(code), "").await;
             assert!(
-                matches!(refused, Err(Error::Send(SendError::InvalidCloseCode(_)))),
+                matches!(
+                    refused,
+                    Err(ConnectionError::Send(SendError::InvalidCloseCode(_)))
+                ),
                 "{code}"
             );
         }
         let refused = ws.close(CloseCode::NORMAL, "x".repeat(124)).await;
         assert!(matches!(
             refused,
-            Err(Error::Send(SendError::ReasonTooLong))
+            Err(ConnectionError::Send(SendError::ReasonTooLong))
         ));
         assert_eq!((ws.state(), probe.written().len()), (State::Open, 0));
         ws.send("still open").await.unwrap();
@@ -235,7 +238,7 @@ pub fn send_after_the_peers_close_is_an_error<H: Harness>() {
             ws.send("crosses").await.unwrap();
             assert!(matches!(
                 ws.send("late").await,
-                Err(Error::Send(SendError::Closed))
+                Err(ConnectionError::Send(SendError::Closed))
             ));
             peer.expect(OpCode::Text, "crosses").await;
             peer.expect_close(1000).await;
@@ -265,12 +268,12 @@ pub fn broken_rule_is_told_to_both<H: Harness>() {
             };
             let receive = async {
                 assert_eq!(ws.recv().await.unwrap(), Some(Message::text("good")));
-                assert!(matches!(ws.recv().await, Err(Error::Protocol(_))));
+                assert!(matches!(ws.recv().await, Err(ConnectionError::Protocol(_))));
                 for _ in 0..3 {
                     assert_eq!(ws.recv().await.unwrap(), None);
                     assert!(matches!(
                         ws.send("x").await,
-                        Err(Error::Send(SendError::Closed))
+                        Err(ConnectionError::Send(SendError::Closed))
                     ));
                 }
                 assert!(!ws.outcome().unwrap().is_clean());

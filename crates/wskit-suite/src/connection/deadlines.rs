@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wskit_driver::{Client, Error, Server};
+use wskit_driver::{Client, ConnectionError, OpenError, Server};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{Cause, Config, Keepalive, Message, TimeoutKind};
@@ -53,7 +53,7 @@ pub fn slow_loris_is_cut_off<H: Harness>() {
             refused
         };
         let (refused, ()) = join(accept, slow).await;
-        assert!(matches!(refused, Err(Error::HandshakeTimeout)));
+        assert!(matches!(refused, Err(OpenError::Timeout)));
         assert!(probe.is_dropped());
     });
 }
@@ -66,7 +66,7 @@ pub fn client_gives_up_on_a_server_that_does_not_answer<H: Harness>() {
         let client =
             Client::<H::Runtime>::new().config(Config::new().handshake_timeout(SECOND * 3));
         let refused = client.handshake(H::stream(near), "ws://example.com/").await;
-        assert!(matches!(refused, Err(Error::HandshakeTimeout)));
+        assert!(matches!(refused, Err(OpenError::Timeout)));
         passed::<H>(start, SECOND * 3);
     });
 }
@@ -84,7 +84,7 @@ pub fn refusal_does_not_wait_for_ever<H: Harness>() {
         let refused = Server::<H::Runtime>::new(OriginPolicy::Any)
             .accept(H::stream(near))
             .await;
-        assert!(matches!(refused, Err(Error::Handshake(_))));
+        assert!(matches!(refused, Err(OpenError::Handshake(_))));
         passed::<H>(start, SECOND * 5);
     });
 }
@@ -171,7 +171,7 @@ pub fn deadlines_of_zero_end<H: Harness>() {
             let (mut ws, _peer, _) = facing::<H>(role, Config::new().keepalive(Some(zero)));
             assert!(matches!(
                 ws.recv().await,
-                Err(Error::Timeout(TimeoutKind::Keepalive))
+                Err(ConnectionError::Timeout(TimeoutKind::Keepalive))
             ));
 
             let idle = config()
@@ -180,7 +180,7 @@ pub fn deadlines_of_zero_end<H: Harness>() {
             let (mut ws, mut peer, _) = facing::<H>(role, idle);
             assert!(matches!(
                 ws.recv().await,
-                Err(Error::Timeout(TimeoutKind::Close))
+                Err(ConnectionError::Timeout(TimeoutKind::Close))
             ));
             peer.expect_close(1001).await;
 
@@ -255,7 +255,7 @@ pub fn split_close_ends_by_its_deadline<H: Harness>() {
                     if with_reader {
                         assert!(matches!(
                             reader.recv().await,
-                            Err(Error::Timeout(TimeoutKind::Close))
+                            Err(ConnectionError::Timeout(TimeoutKind::Close))
                         ));
                         passed::<H>(start, SECOND * 5);
                     }
@@ -279,7 +279,10 @@ pub fn reader_keeps_the_close_deadline_of_a_writer<H: Harness>() {
             writer.start_close(CloseCode::NORMAL, "").unwrap();
         };
         let (received, ()) = join(reader.recv(), close).await;
-        assert!(matches!(received, Err(Error::Timeout(TimeoutKind::Close))));
+        assert!(matches!(
+            received,
+            Err(ConnectionError::Timeout(TimeoutKind::Close))
+        ));
         passed::<H>(start, SECOND * 12);
     });
 }
@@ -298,7 +301,10 @@ pub fn keepalive_gives_up_a_silent_peer<H: Harness>() {
                     ws.recv().await
                 };
                 assert!(
-                    matches!(received, Err(Error::Timeout(TimeoutKind::Keepalive))),
+                    matches!(
+                        received,
+                        Err(ConnectionError::Timeout(TimeoutKind::Keepalive))
+                    ),
                     "{received:?}"
                 );
                 passed::<H>(start, SECOND * 40);
@@ -392,7 +398,7 @@ pub fn keepalive_ends_a_send_that_nobody_takes<H: Harness>() {
             let start = now::<H>();
             let sent = ws.send(&pattern(10_000)).await;
             assert!(
-                matches!(sent, Err(Error::Timeout(TimeoutKind::Keepalive))),
+                matches!(sent, Err(ConnectionError::Timeout(TimeoutKind::Keepalive))),
                 "{sent:?}"
             );
             passed::<H>(start, SECOND * 40);
@@ -442,7 +448,7 @@ pub fn split_keepalive_ends_a_send_that_nobody_takes<H: Harness>() {
         let (received, ()) = join(reader.recv(), send).await;
         assert!(matches!(
             received,
-            Err(Error::Timeout(TimeoutKind::Keepalive))
+            Err(ConnectionError::Timeout(TimeoutKind::Keepalive))
         ));
     });
 }

@@ -1,7 +1,7 @@
 //! The transport ends or fails at every byte of a session.
 
 use bytes::Bytes;
-use wskit_driver::{Error, WebSocket};
+use wskit_driver::{ConnectionError, WebSocket};
 use wskit_proto::{Cause, Message, Role};
 use wskit_test::{Faults, Frames, Harness, Io, Script, join, opposite, pipe, run, wrap};
 
@@ -108,11 +108,11 @@ fn every_byte<H: Harness>(gone: Gone, split: bool) {
                     (
                         Gone::End | Gone::AbruptEnd,
                         false,
-                        Some(Error::Disconnected { mid_message: _ }),
+                        Some(ConnectionError::Disconnected { mid_message: _ }),
                     ) => {
                         assert_eq!(cause, Cause::Disconnected);
                     }
-                    (Gone::Reset, _, Some(Error::Io(error))) => {
+                    (Gone::Reset, _, Some(ConnectionError::Io(error))) => {
                         assert_eq!(cause, Cause::Transport(error.kind()));
                     }
                     _ => panic!(
@@ -125,7 +125,7 @@ fn every_byte<H: Harness>(gone: Gone, split: bool) {
     }
 }
 
-type Told = (Vec<Message>, Option<Error>, Cause);
+type Told = (Vec<Message>, Option<ConnectionError>, Cause);
 
 async fn receive<H: Harness>(mut ws: WebSocket<Io<H>>) -> Told {
     let mut messages = Vec::new();
@@ -186,7 +186,7 @@ pub fn cut_message_is_told_as_such<H: Harness>() {
             }
             let error = ws.recv().await.unwrap_err();
             assert!(
-                matches!(error, Error::Disconnected { mid_message: told } if told == mid_message),
+                matches!(error, ConnectionError::Disconnected { mid_message: told } if told == mid_message),
                 "{cut}: {error}"
             );
         });

@@ -1,7 +1,8 @@
 //! A whole session, repeated with operation number 0, 1, 2, … of either end failing, until the fault no
 //! longer occurs.
 
-use wskit_driver::{Client, Error, Event, Server, WebSocket};
+use wskit_dial::Error;
+use wskit_driver::{Client, ConnectionError, Event, Server, WebSocket};
 use wskit_frame::CloseCode;
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{Config, Message, Role};
@@ -87,21 +88,23 @@ fn session<H: Harness>(at: Role, split: bool, faults: Faults) -> bool {
         let client = Client::<H::Runtime>::new().config(config);
         let serve = async {
             let ws = server.accept(H::stream(far)).await?;
-            if split {
+            let served = if split {
                 serve_split::<H>(ws).await
             } else {
                 serve_whole::<H>(ws).await
-            }
+            };
+            Ok::<_, Error>(served?)
         };
         let dial = async {
             let (ws, _) = client
                 .handshake(H::stream(near), "ws://example.com/")
                 .await?;
-            if split {
+            let talked = if split {
                 talk_split::<H>(ws).await
             } else {
                 talk::<H>(ws).await
-            }
+            };
+            Ok::<_, Error>(talked?)
         };
         let (served, talked) = join(serve, dial).await;
         struck = probe.has_struck();
@@ -117,7 +120,7 @@ fn session<H: Harness>(at: Role, split: bool, faults: Faults) -> bool {
 
 /// Receives until the end, checks that what came is the beginning of what was sent, that an error
 /// comes once and that the outcome agrees with it.
-async fn serve_whole<H: Harness>(mut ws: WebSocket<Io<H>>) -> Result<(), Error> {
+async fn serve_whole<H: Harness>(mut ws: WebSocket<Io<H>>) -> Result<(), ConnectionError> {
     let mut expected = messages().into_iter();
     let ended = loop {
         match ws.recv_ref().await {
@@ -140,7 +143,7 @@ async fn serve_whole<H: Harness>(mut ws: WebSocket<Io<H>>) -> Result<(), Error> 
     ended
 }
 
-async fn talk<H: Harness>(mut ws: WebSocket<Io<H>>) -> Result<(), Error> {
+async fn talk<H: Harness>(mut ws: WebSocket<Io<H>>) -> Result<(), ConnectionError> {
     let talked = async {
         for message in messages() {
             ws.send(&message).await?;
@@ -170,12 +173,12 @@ async fn talk<H: Harness>(mut ws: WebSocket<Io<H>>) -> Result<(), Error> {
     assert!(matches!(ws.recv().await, Ok(None)));
     assert!(ws.send("late").await.unwrap_err().is_closed());
     if talked.is_ok() && !outcome.is_clean() {
-        return Err(Error::Disconnected { mid_message: false });
+        return Err(ConnectionError::Disconnected { mid_message: false });
     }
     talked
 }
 
-async fn serve_split<H: Harness>(ws: WebSocket<Io<H>>) -> Result<(), Error> {
+async fn serve_split<H: Harness>(ws: WebSocket<Io<H>>) -> Result<(), ConnectionError> {
     let (mut reader, writer) = ws.split();
     let mut expected = messages().into_iter();
     let ended = loop {
@@ -209,14 +212,14 @@ async fn serve_split<H: Harness>(ws: WebSocket<Io<H>>) -> Result<(), Error> {
     ended
 }
 
-async fn talk_split<H: Harness>(ws: WebSocket<Io<H>>) -> Result<(), Error> {
+async fn talk_split<H: Harness>(ws: WebSocket<Io<H>>) -> Result<(), ConnectionError> {
     let (mut reader, writer) = ws.split();
     let send = async {
         for message in messages() {
             writer.send(&message).await?;
             writer.ping(b"between").await?;
         }
-        Ok::<(), Error>(())
+        Ok::<(), ConnectionError>(())
     };
     let receive = async {
         for message in messages() {
@@ -246,6 +249,6 @@ async fn talk_split<H: Harness>(ws: WebSocket<Io<H>>) -> Result<(), Error> {
     if outcome.is_clean() {
         Ok(())
     } else {
-        Err(Error::Disconnected { mid_message: false })
+        Err(ConnectionError::Disconnected { mid_message: false })
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_sink::Sink;
-use wskit_driver::{ByteStream, Error, Shutdown, WebSocket};
+use wskit_driver::{ByteStream, ConnectionError, Shutdown, WebSocket};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Cause, Config, Keepalive, Outcome, Role, TimeoutKind};
 use wskit_test::{
@@ -212,7 +212,7 @@ macro_rules! receive_until_time_is_up {
             }
         };
         assert!(
-            matches!(error, Error::Timeout(TimeoutKind::Close)),
+            matches!(error, ConnectionError::Timeout(TimeoutKind::Close)),
             "{error:?}"
         );
         assert!(matches!($receiver.recv().await, Ok(None)));
@@ -266,7 +266,10 @@ pub fn flooded_lender_ends_by_the_close_deadline<H: Harness>() {
                 Err(error) => break error,
             }
         };
-        assert!(matches!(error, Error::Timeout(TimeoutKind::Close)));
+        assert!(matches!(
+            error,
+            ConnectionError::Timeout(TimeoutKind::Close)
+        ));
         scene.ends_by::<H>(TIME);
     });
     flooded::<H>(KINDS, brief(), async |mut ws, _, scene| {
@@ -278,7 +281,10 @@ pub fn flooded_lender_ends_by_the_close_deadline<H: Harness>() {
                 Err(error) => break error,
             }
         };
-        assert!(matches!(error, Error::Timeout(TimeoutKind::Close)));
+        assert!(matches!(
+            error,
+            ConnectionError::Timeout(TimeoutKind::Close)
+        ));
         scene.ends_by::<H>(TIME);
     });
 }
@@ -291,7 +297,7 @@ pub fn flooded_protocol_error_is_told_by_the_close_deadline<H: Harness>() {
         peer.send(peer.frames().frame(OpCode::Continuation, true, b"of what?"))
             .await;
         let error = ws.recv().await.unwrap_err();
-        assert!(matches!(error, Error::Protocol(_)), "{error:?}");
+        assert!(matches!(error, ConnectionError::Protocol(_)), "{error:?}");
         let passed = now::<H>() - scene.start;
         assert!(passed < TIME + SLACK, "{passed:?}: {scene}");
         assert!(matches!(ws.recv().await, Ok(None)));

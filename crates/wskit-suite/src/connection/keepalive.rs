@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wskit_driver::{ByteStream, Error, LaneConfig};
+use wskit_driver::{ByteStream, ConnectionError, LaneConfig};
 use wskit_frame::OpCode;
 use wskit_proto::{Config, Keepalive, Message, Role, TimeoutKind};
 use wskit_test::{Harness, Script, join, now, once, run_timed, sleep};
@@ -120,7 +120,7 @@ pub fn writer_without_a_reader_gives_up_a_silent_peer<H: Harness>() {
                 let start = now::<H>();
                 loop {
                     let sent = if with_lane {
-                        lane.push("tick").map(drop).map_err(Error::from)
+                        lane.push("tick").map(drop).map_err(ConnectionError::from)
                     } else {
                         writer.send("tick").await
                     };
@@ -155,7 +155,7 @@ pub fn owner_that_only_sends_gives_up_a_silent_peer<H: Harness>() {
                 assert!(now::<H>() - start < SECOND * 50, "not given up");
             };
             assert!(
-                matches!(error, Error::Timeout(TimeoutKind::Keepalive)),
+                matches!(error, ConnectionError::Timeout(TimeoutKind::Keepalive)),
                 "{error:?}"
             );
         });

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_sink::Sink;
-use wskit_driver::{ByteStream, Error, LaneConfig, Reader, Transport, WebSocket};
+use wskit_driver::{ByteStream, ConnectionError, LaneConfig, Reader, Transport, WebSocket};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Cause, Message, MessageKind, Outcome};
 use wskit_test::{
@@ -385,7 +385,10 @@ pub fn answers_are_written_before_the_end_is_told<H: Harness>() {
                             Ok(true) => {}
                             Ok(false) => break,
                             Err(error) => {
-                                assert!(matches!(error, Error::Disconnected { .. }), "{error:?}");
+                                assert!(
+                                    matches!(error, ConnectionError::Disconnected { .. }),
+                                    "{error:?}"
+                                );
                                 told += 1;
                             }
                         }
@@ -408,7 +411,10 @@ pub fn answers_are_written_before_the_end_is_told<H: Harness>() {
                             Err(error) => break error,
                         }
                     };
-                    assert!(matches!(error, Error::Disconnected { .. }), "{error:?}");
+                    assert!(
+                        matches!(error, ConnectionError::Disconnected { .. }),
+                        "{error:?}"
+                    );
                 };
                 let ((), rest) = join(answer, peer.rest()).await;
                 let expected = ["one", "two", "three"].map(|word| Frame::new(OpCode::Text, word));
@@ -433,7 +439,10 @@ pub fn answers_that_cannot_leave_do_not_hold_the_end_up<H: Harness>() {
             assert_eq!(message.as_bytes(), b"one");
             out.feed(pattern(10_000)).unwrap();
             let told = ws.recv_ref().await.err();
-            assert!(matches!(told, Some(Error::Disconnected { .. })), "{told:?}");
+            assert!(
+                matches!(told, Some(ConnectionError::Disconnected { .. })),
+                "{told:?}"
+            );
             assert!(matches!(ws.recv().await, Ok(None)));
             // The start of the answer.
             assert_eq!(probe.written().len(), 100);

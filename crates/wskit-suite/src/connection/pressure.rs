@@ -1,6 +1,6 @@
 //! A peer that does not read, or reads slowly: senders wait, and no queue grows.
 
-use wskit_driver::{Error, LaneConfig};
+use wskit_driver::{ConnectionError, LaneConfig};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Message, Role, SendError};
 use wskit_test::{Boxed, Faults, Frame, Harness, join, join_all, once, pause, run};
@@ -426,7 +426,7 @@ pub fn split_writers_that_wait_learn_of_the_end<H: Harness>() {
                     writer.send(data).await.unwrap_err();
                     assert!(matches!(
                         writer.feed("x").await,
-                        Err(Error::Send(SendError::Closed))
+                        Err(ConnectionError::Send(SendError::Closed))
                     ));
                 }));
             }

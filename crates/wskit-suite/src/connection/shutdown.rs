@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wskit_driver::{Error, LaneConfig, Report, Shutdown, WebSocket};
+use wskit_driver::{ConnectionError, LaneConfig, Report, Shutdown, WebSocket};
 use wskit_frame::OpCode;
 use wskit_proto::{Message, Role, SendError, TimeoutKind};
 use wskit_test::{
@@ -96,7 +96,7 @@ pub fn what_the_peer_still_sends_is_received<H: Harness>() {
                 assert_eq!(ws.recv().await.unwrap(), Some(Message::text("after")));
                 assert!(matches!(
                     ws.send("late").await,
-                    Err(Error::Send(SendError::Closed))
+                    Err(ConnectionError::Send(SendError::Closed))
                 ));
                 assert_eq!(ws.recv().await.unwrap(), None);
                 assert!(ws.outcome().unwrap().is_clean());
@@ -157,7 +157,7 @@ pub fn shutdown_reports_how_each_ended<H: Harness>() {
             Box::pin(async {
                 assert!(matches!(
                     slow.recv().await,
-                    Err(Error::Timeout(TimeoutKind::Close))
+                    Err(ConnectionError::Timeout(TimeoutKind::Close))
                 ));
             }),
             Box::pin(async {
@@ -196,7 +196,7 @@ pub fn shutdown_gives_up_those_who_are_left<H: Harness>() {
                 Box::pin(async {
                     assert!(matches!(
                         ws.recv().await,
-                        Err(Error::Timeout(TimeoutKind::Close))
+                        Err(ConnectionError::Timeout(TimeoutKind::Close))
                     ));
                     assert!(now::<H>() - start < SECOND * 3);
                 }),
@@ -205,7 +205,7 @@ pub fn shutdown_gives_up_those_who_are_left<H: Harness>() {
                     sleep::<H>(SECOND * 30).await;
                     assert!(matches!(
                         busy.recv().await,
-                        Err(Error::Timeout(TimeoutKind::Close))
+                        Err(ConnectionError::Timeout(TimeoutKind::Close))
                     ));
                     assert_eq!(busy.recv().await.unwrap(), None);
                 }),

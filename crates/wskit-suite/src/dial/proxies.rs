@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use wskit_driver::Error;
-use wskit_driver::dial::{Proxy, ProxyError, SocksFailure};
+use wskit_dial::{DialError, Proxy, ProxyError, SocksFailure};
 use wskit_proto::Message;
 use wskit_test::{
     Answer, Fault, Faults, Harness, Network, Script, join, now, run, run_timed, sleep,
@@ -37,7 +36,7 @@ async fn expect(script: &mut Script, bytes: &[u8]) {
 async fn asked<H: Harness, F: Future<Output = ()>>(
     proxy: Proxy,
     scene: impl FnOnce(Script) -> F,
-) -> Error {
+) -> DialError {
     let network = network();
     let connector = connector::<H>().proxy(proxy);
     let (connected, ()) = join(connector.connect("ws://example.com/chat"), async {
@@ -58,7 +57,7 @@ async fn told<H: Harness>(proxy: Proxy, answer: &[u8]) -> ProxyError {
     })
     .await;
     match error {
-        Error::Proxy(error) => error,
+        DialError::Proxy(error) => error,
         error => panic!("{error:?}"),
     }
 }
@@ -238,7 +237,7 @@ pub fn what_is_no_proxy_is_told_as_such<H: Harness>() {
             }
         })
         .await;
-        let Error::Proxy(ProxyError::AnswerTooLong { limit }) = error else {
+        let DialError::Proxy(ProxyError::AnswerTooLong { limit }) = error else {
             panic!("{error:?}");
         };
         assert!(limit <= 64 << 10);
@@ -260,7 +259,7 @@ pub fn proxy_that_goes_away_is_told_at_every_byte<H: Harness>() {
                 })
                 .await;
                 assert!(
-                    matches!(error, Error::Proxy(ProxyError::Closed)),
+                    matches!(error, DialError::Proxy(ProxyError::Closed)),
                     "{cut}: {error:?}"
                 );
                 let error = asked::<H, _>(proxy.clone(), |mut script| async move {
@@ -270,7 +269,7 @@ pub fn proxy_that_goes_away_is_told_at_every_byte<H: Harness>() {
                 })
                 .await;
                 assert!(
-                    matches!(error, Error::Proxy(ProxyError::Io(_))),
+                    matches!(error, DialError::Proxy(ProxyError::Io(_))),
                     "{cut}: {error:?}"
                 );
             }
@@ -299,7 +298,7 @@ pub fn proxy_that_hangs_is_blamed_for_the_deadline<H: Harness>() {
             .await;
             let error = connected.unwrap_err();
             assert!(
-                matches!(error, Error::Proxy(ProxyError::Timeout)),
+                matches!(error, DialError::Proxy(ProxyError::Timeout)),
                 "{error:?}"
             );
             assert_eq!(now::<H>() - begun, limit);
@@ -307,7 +306,7 @@ pub fn proxy_that_hangs_is_blamed_for_the_deadline<H: Harness>() {
         // A proxy that cannot be reached is blamed too; a server behind an open tunnel is not the proxy.
         let silent = Proxy::new("http://192.0.2.200").unwrap();
         let error = patient::<H>(limit).proxy(silent).connect("ws://a/").await;
-        assert!(matches!(error, Err(Error::Proxy(ProxyError::Timeout))));
+        assert!(matches!(error, Err(DialError::Proxy(ProxyError::Timeout))));
         let network = network();
         let connector = patient::<H>(limit).proxy(http());
         let (connected, ()) = join(connector.connect("ws://example.com/"), async {
@@ -318,7 +317,7 @@ pub fn proxy_that_hangs_is_blamed_for_the_deadline<H: Harness>() {
             let _ = script.rest().await;
         })
         .await;
-        assert!(matches!(connected, Err(Error::HandshakeTimeout)));
+        assert!(matches!(connected, Err(DialError::Timeout)));
     });
 }
 
@@ -330,7 +329,7 @@ pub fn proxy_that_cannot_be_reached_is_told_as_such<H: Harness>() {
             let connector = connector::<H>().proxy(Proxy::new(url).unwrap());
             let error = connector.connect("ws://example.com/").await.unwrap_err();
             assert!(
-                matches!(error, Error::Proxy(ProxyError::Unreachable(_))),
+                matches!(error, DialError::Proxy(ProxyError::Unreachable(_))),
                 "{error:?}"
             );
         }

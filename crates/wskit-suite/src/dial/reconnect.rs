@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use wskit_driver::Error;
-use wskit_driver::reconnect::{Backoff, Loss, Verdict};
+use wskit_dial::reconnect::{Backoff, Loss, Verdict};
+use wskit_dial::{DialError, Error};
+use wskit_driver::{ConnectionError, OpenError};
 use wskit_frame::OpCode;
 use wskit_handshake::{ClientRequest, HandshakeError};
 use wskit_test::{Answer, Harness, Network, join, now, once, run_timed};
@@ -27,7 +28,13 @@ pub fn delays_are_random_and_grow<H: Harness>() {
                     .enumerate()
                 {
                     let (loss, retry_in) = lost(client.next().await);
-                    assert!(matches!(loss, Loss::NotOpened(Error::Io(_))), "{loss:?}");
+                    assert!(
+                        matches!(
+                            loss,
+                            Loss::NotOpened(Error::Connection(ConnectionError::Io(_)))
+                        ),
+                        "{loss:?}"
+                    );
                     assert!(
                         secs(low) <= retry_in && retry_in < secs(high),
                         "{retry_in:?}"
@@ -123,7 +130,10 @@ pub fn broken_connection_is_replaced<H: Harness>() {
         first.hang_up();
         let (loss, _) = lost(client.next().await);
         assert!(
-            matches!(loss, Loss::Broken(Error::Disconnected { .. })),
+            matches!(
+                loss,
+                Loss::Broken(Error::Connection(ConnectionError::Disconnected { .. }))
+            ),
             "{loss:?}"
         );
         assert!(is_opened(client.next().await));
@@ -141,12 +151,21 @@ pub fn broken_connection_is_replaced<H: Harness>() {
             .send(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
             .await;
         let (loss, _) = lost(client.next().await);
-        assert!(matches!(loss, Loss::Broken(Error::Protocol(_))), "{loss:?}");
+        assert!(
+            matches!(
+                loss,
+                Loss::Broken(Error::Connection(ConnectionError::Protocol(_)))
+            ),
+            "{loss:?}"
+        );
         assert!(is_opened(client.next().await));
         // A message above our limit would come again.
         fourth.send(b"\x82\x7f\0\0\x7f\0\0\0\0\0").await;
         let gave_up = client.next().await.unwrap_err();
-        assert!(matches!(gave_up.loss, Loss::Broken(Error::Protocol(_))));
+        assert!(matches!(
+            gave_up.loss,
+            Loss::Broken(Error::Connection(ConnectionError::Protocol(_)))
+        ));
         assert!(matches!(client.next().await, Ok(None)));
     });
 }
@@ -206,7 +225,9 @@ pub fn refusal_decides_what_comes_next<H: Harness>() {
                     let refused = event.unwrap_err().loss;
                     assert!(matches!(
                         refused,
-                        Loss::NotOpened(Error::Handshake(HandshakeError::Refused(_)))
+                        Loss::NotOpened(Error::Dial(DialError::Open(OpenError::Handshake(
+                            HandshakeError::Refused(_)
+                        ))))
                     ));
                 }
                 Some(least) => {
@@ -270,13 +291,13 @@ pub fn retries_are_bounded<H: Harness>() {
 pub fn caller_decides_what_a_loss_is<H: Harness>() {
     run_timed::<H>(async {
         let attempts = Attempts::default();
-        attempts.fail(Error::OriginRefused);
-        attempts.fail(Error::TlsUnavailable);
-        attempts.fail(Error::HandshakeTimeout);
+        attempts.fail(OpenError::OriginRefused.into());
+        attempts.fail(DialError::TlsUnavailable.into());
+        attempts.fail(DialError::Timeout.into());
         let mut client = attempts.client::<H>().classify(|loss| match loss.error() {
-            Some(Error::OriginRefused) => Verdict::Retry,
-            Some(Error::TlsUnavailable) => Verdict::RetryAfter(secs(1000)),
-            Some(Error::HandshakeTimeout) => Verdict::Done,
+            Some(Error::Open(OpenError::OriginRefused)) => Verdict::Retry,
+            Some(Error::Dial(DialError::TlsUnavailable)) => Verdict::RetryAfter(secs(1000)),
+            Some(Error::Dial(DialError::Timeout)) => Verdict::Done,
             _ => Verdict::of(loss),
         });
         assert!(lost(client.next().await).1 < secs(5));

@@ -2,8 +2,9 @@
 
 use std::io;
 
-use wskit_driver::Error;
-use wskit_driver::reconnect::{Event, Loss};
+use wskit_dial::Error;
+use wskit_dial::reconnect::{Event, Loss};
+use wskit_driver::ConnectionError;
 use wskit_frame::OpCode;
 use wskit_handshake::ClientRequest;
 use wskit_proto::{CloseCode, Message, SendError};
@@ -23,7 +24,7 @@ pub fn hook_runs_before_the_messages_of_each_connection<H: Harness>() {
                 Some(answer) if answer.as_text() == Some("welcome") => {}
                 other => panic!("{other:?}"),
             }
-            ws.send("subscribe").await
+            Ok(ws.send("subscribe").await?)
         });
         let serve = async {
             for server in &mut servers {
@@ -59,16 +60,22 @@ pub fn hook_that_fails_is_an_attempt_that_failed<H: Harness>() {
             .client::<H>()
             .on_open(async |ws| match ws.recv().await? {
                 Some(_) => Err(io::Error::from(io::ErrorKind::Unsupported).into()),
-                None => Err(Error::Send(SendError::Closed)),
+                None => Err(SendError::Closed.into()),
             });
         first.hang_up();
         let (loss, _) = lost(client.next().await);
-        assert!(matches!(loss, Loss::NotOpened(Error::Disconnected { .. })));
+        assert!(matches!(
+            loss,
+            Loss::NotOpened(Error::Connection(ConnectionError::Disconnected { .. }))
+        ));
         let no = second.frames().text("no");
         second.send(no).await;
         let gave_up = client.next().await.unwrap_err();
         assert!(
-            matches!(gave_up.loss, Loss::NotOpened(Error::Io(_))),
+            matches!(
+                gave_up.loss,
+                Loss::NotOpened(Error::Connection(ConnectionError::Io(_)))
+            ),
             "{gave_up}"
         );
         // The connection was dropped with it.
@@ -86,7 +93,7 @@ pub fn cut_next_goes_on_where_it_was<H: Harness>() {
             for _ in 0..5 {
                 pause().await;
             }
-            ws.send("subscribe").await
+            Ok(ws.send("subscribe").await?)
         });
         let cutting = async {
             let mut events = Vec::new();
@@ -230,7 +237,9 @@ pub fn close_ends_it_in_every_state<H: Harness>() {
             let refused = client.close(CloseCode::NO_STATUS, "").await;
             assert!(matches!(
                 refused,
-                Err(Error::Send(SendError::InvalidCloseCode(_)))
+                Err(Error::Connection(ConnectionError::Send(
+                    SendError::InvalidCloseCode(_)
+                )))
             ));
             if cut {
                 assert!(
@@ -276,7 +285,7 @@ pub fn connector_comes_back<H: Harness>() {
         let request = ClientRequest::new("ws://example.com/feed").unwrap();
         let mut client = connector::<H>()
             .reconnect(request)
-            .on_open(async |ws| ws.send("subscribe").await);
+            .on_open(async |ws| Ok(ws.send("subscribe").await?));
         let serving = async {
             for _ in 0..3 {
                 let mut script = server(&network).await;

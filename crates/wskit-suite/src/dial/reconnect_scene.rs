@@ -5,8 +5,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use wskit_driver::reconnect::{Event, GaveUp, Loss, Open};
-use wskit_driver::{Error, Reconnect, WebSocket};
+use wskit_dial::reconnect::{Event, GaveUp, Loss, Open};
+use wskit_dial::{Error, Reconnect};
+use wskit_driver::WebSocket;
 use wskit_proto::Role;
 use wskit_test::{Harness, Io, PipeEnd, Script, TimerOf, pause, pipe, timer, wrap};
 

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use wskit_driver::dial::Dial;
-use wskit_driver::{Connector, Error, RedirectError};
+use wskit_dial::{Connector, Dial, DialError, RedirectError};
+use wskit_driver::OpenError;
 use wskit_handshake::{ClientRequest, HandshakeError, RequestError};
 use wskit_proto::{Message, Role};
 use wskit_test::{
@@ -42,7 +42,7 @@ impl<H> Ends<H> {
 impl<H: Harness> Dial for &Ends<H> {
     type Stream = Io<H>;
 
-    async fn dial(&self, request: &ClientRequest) -> Result<Io<H>, Error> {
+    async fn dial(&self, request: &ClientRequest) -> Result<Io<H>, DialError> {
         self.urls.borrow_mut().push(request.url());
         let end = self.left.borrow_mut().pop_front();
         Ok(wrap::<H>(end.expect("another end")))
@@ -97,7 +97,8 @@ pub fn redirect_is_a_refusal_unless_asked_for<H: Harness>() {
             scripts[0].send(moved(302, "ws://elsewhere.example/")).await;
         })
         .await;
-        let Error::Handshake(HandshakeError::Refused(refusal)) = connected.unwrap_err() else {
+        let error = connected.unwrap_err();
+        let DialError::Open(OpenError::Handshake(HandshakeError::Refused(refusal))) = error else {
             panic!("not a refusal");
         };
         assert_eq!(refusal.location(), Some("ws://elsewhere.example/"));
@@ -190,7 +191,10 @@ pub fn redirect_loop_ends<H: Harness>() {
         .await;
         let error = connected.unwrap_err();
         assert!(
-            matches!(error, Error::Redirect(RedirectError::TooMany { limit: 3 })),
+            matches!(
+                error,
+                DialError::Redirect(RedirectError::TooMany { limit: 3 })
+            ),
             "{error:?}"
         );
         assert_eq!(ends.urls.borrow().len(), 4);
@@ -230,7 +234,7 @@ pub fn redirect_to_nowhere_is_told_as_such<H: Harness>() {
             })
             .await;
             match connected.unwrap_err() {
-                Error::Redirect(RedirectError::Location(error)) => assert_eq!(error, expected),
+                DialError::Redirect(RedirectError::Location(error)) => assert_eq!(error, expected),
                 error => panic!("{location}: {error:?}"),
             }
         });
@@ -255,7 +259,10 @@ pub fn other_refusals_are_not_followed<H: Harness>() {
             .await;
             let error = connected.unwrap_err();
             assert!(
-                matches!(error, Error::Handshake(HandshakeError::Refused(_))),
+                matches!(
+                    error,
+                    DialError::Open(OpenError::Handshake(HandshakeError::Refused(_)))
+                ),
                 "{error:?}"
             );
         }
@@ -278,7 +285,10 @@ pub fn redirects_share_one_deadline<H: Harness>() {
             let _ = scripts[1].rest().await;
         })
         .await;
-        assert!(matches!(connected, Err(Error::HandshakeTimeout)));
+        assert!(matches!(
+            connected,
+            Err(DialError::Open(OpenError::Timeout))
+        ));
         assert_eq!(now::<H>() - begun, limit);
     });
 }

@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 
-use wskit_driver::{Client, Error, Server};
+use wskit_dial::Error;
+use wskit_driver::{Client, Server};
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{Message, Role};
 use wskit_test::{
@@ -121,9 +122,9 @@ fn dial<H: Harness>(polls: usize, faults: Faults) -> Option<(Result<(), Error>, 
                         Ok(())
                     }
                     Ok(None) => panic!("a clean end that nobody asked for"),
-                    Err(error) => Err(error),
+                    Err(error) => Err(error.into()),
                 }),
-                Some(Err(error)) => Some(Err(error)),
+                Some(Err(error)) => Some(Err(error.into())),
                 None => None,
             };
             over.set(true);

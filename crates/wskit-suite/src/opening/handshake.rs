@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wskit_driver::{Client, Error, Request, Server};
+use wskit_driver::{Client, OpenError, Request, Server};
 use wskit_frame::OpCode;
 use wskit_handshake::{HandshakeError, OriginPolicy, Rejection, accept_key};
 use wskit_proto::{Message, Role};
@@ -193,8 +193,8 @@ pub fn server_refuses_what_is_no_handshake<H: Harness>() {
             let server = Server::<H::Runtime>::new(OriginPolicy::SameOrigin).config(config());
             let (refused, ()) = join(server.accept(H::stream(near)), script).await;
             match refused {
-                Err(Error::OriginRefused) => assert_eq!(status, "403"),
-                Err(Error::Handshake(_)) => assert_ne!(status, "403"),
+                Err(OpenError::OriginRefused) => assert_eq!(status, "403"),
+                Err(OpenError::Handshake(_)) => assert_ne!(status, "403"),
                 other => panic!("{status}: {other:?}"),
             }
             assert!(probe.is_dropped());
@@ -215,8 +215,8 @@ pub fn refusal_is_reported_although_nobody_hears_it<H: Harness>() {
             peer.hang_up();
             let server = Server::<H::Runtime>::new(OriginPolicy::SameOrigin).config(config());
             match server.accept(H::stream(near)).await {
-                Err(Error::OriginRefused) => assert!(origin),
-                Err(Error::Handshake(_)) => assert!(!origin),
+                Err(OpenError::OriginRefused) => assert!(origin),
+                Err(OpenError::Handshake(_)) => assert!(!origin),
                 other => panic!("{other:?}"),
             }
         }
@@ -321,7 +321,10 @@ pub fn client_is_refused<H: Harness>() {
             )
             .await;
             assert!(
-                matches!(refused, Err(Error::Handshake(HandshakeError::Refused(_)))),
+                matches!(
+                    refused,
+                    Err(OpenError::Handshake(HandshakeError::Refused(_)))
+                ),
                 "{refused:?}"
             );
             assert!(probe.is_dropped());
@@ -353,8 +356,8 @@ pub fn handshake_cut_at_every_byte_is_an_error<H: Harness>() {
                 })
                 .await;
                 match refused {
-                    Err(Error::Io(_)) => assert!(reset),
-                    Err(Error::Handshake(_)) => assert!(!reset),
+                    Err(OpenError::Io(_)) => assert!(reset),
+                    Err(OpenError::Handshake(_)) => assert!(!reset),
                     other => panic!("{other:?}"),
                 }
             });
@@ -379,8 +382,8 @@ pub fn handshake_cut_at_every_byte_is_an_error<H: Harness>() {
                 )
                 .await;
                 match refused {
-                    Err(Error::Io(_)) => assert!(reset),
-                    Err(Error::Handshake(_)) => assert!(!reset),
+                    Err(OpenError::Io(_)) => assert!(reset),
+                    Err(OpenError::Handshake(_)) => assert!(!reset),
                     other => panic!("{other:?}"),
                 }
             });
@@ -391,7 +394,7 @@ pub fn handshake_cut_at_every_byte_is_an_error<H: Harness>() {
 /// A response of this size to a client that reads 40 KB a second.
 const PAGE: usize = 300_000;
 
-async fn serve_page<H: Harness>(end: PipeEnd) -> Result<(), Error> {
+async fn serve_page<H: Harness>(end: PipeEnd) -> Result<(), OpenError> {
     let Request::Http(http) = server::<H>().receive(H::stream(end)).await? else {
         panic!("no WebSocket was asked for")
     };
@@ -439,8 +442,8 @@ pub fn answer_that_is_cut_is_an_error<H: Harness>() {
             let begun = now::<H>();
             let (answered, ()) = join(serve_page::<H>(near), script).await;
             match answered {
-                Err(Error::Io(_)) => assert!(reset),
-                Err(Error::HandshakeTimeout) => assert!(!reset),
+                Err(OpenError::Io(_)) => assert!(reset),
+                Err(OpenError::Timeout) => assert!(!reset),
                 other => panic!("{taken} taken, reset {reset}: {other:?}"),
             }
             // The wait is bounded.

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use wskit_driver::reconnect::{Event, Loss};
-use wskit_driver::{Client, Connector, Error};
+use wskit_dial::{
+    Connector, DialError, Error,
+    reconnect::{Event, Loss},
+};
+use wskit_driver::{Client, OpenError};
 use wskit_handshake::{ClientRequest, HandshakeError, Refusal};
 use wskit_proto::Role;
 use wskit_test::{
@@ -37,9 +40,12 @@ const UNFINISHED: [(u16, &str); 5] = [
     (302, "HTTP/1.1 302 Found\r\nLocation: /there\r\n\r\n"),
 ];
 
-fn refusal(error: Error) -> Refusal {
-    match error {
-        Error::Handshake(HandshakeError::Refused(refusal)) => *refusal,
+fn refusal(error: impl Into<Error>) -> Refusal {
+    match error.into() {
+        Error::Open(OpenError::Handshake(HandshakeError::Refused(refusal)))
+        | Error::Dial(DialError::Open(OpenError::Handshake(HandshakeError::Refused(refusal)))) => {
+            *refusal
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -231,7 +237,7 @@ pub fn server_of_another_protocol_is_told_at_once<H: Harness>() {
                 .await;
                 let error = failed.unwrap_err();
                 assert!(
-                    matches!(error, Error::Handshake(HandshakeError::NotHttp(_))),
+                    matches!(error, OpenError::Handshake(HandshakeError::NotHttp(_))),
                     "{error:?}"
                 );
                 assert!(!error.is_disconnect(), "{error:?}");
@@ -262,10 +268,10 @@ pub fn answer_before_the_request_is_heard<H: Harness>() {
                 let client = Client::<H::Runtime>::new().config(config());
                 let connected = client.handshake(H::stream(near), "ws://example.com/").await;
                 match connected.unwrap_err() {
-                    Error::Handshake(HandshakeError::Refused(refusal)) => {
+                    OpenError::Handshake(HandshakeError::Refused(refusal)) => {
                         assert!(refuses && refusal.status == 503);
                     }
-                    Error::Handshake(HandshakeError::NotHttp(_)) => {
+                    OpenError::Handshake(HandshakeError::NotHttp(_)) => {
                         assert!(!refuses && !bytes.is_empty());
                     }
                     error => assert!(bytes.is_empty() && error.is_disconnect(), "{error:?}"),

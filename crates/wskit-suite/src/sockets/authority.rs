@@ -4,8 +4,8 @@ use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, IsCa, Issuer,
     KeyPair,
 };
-use wskit_driver::tls::rustls::ServerConfig;
-use wskit_driver::tls::{self, Acceptor, Connector};
+use wskit_dial::tls::rustls::ServerConfig;
+use wskit_dial::tls::{self, Acceptor, Connector};
 
 /// A certificate authority that a test trusts.
 pub struct Authority {

@@ -4,8 +4,9 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::Ipv4Addr;
 
-use wskit_driver::tls::Acceptor;
-use wskit_driver::{Net, PollRead, PollWrite, Runtime, Transport};
+use wskit_dial::Net;
+use wskit_dial::tls::Acceptor;
+use wskit_driver::{PollRead, PollWrite, Runtime, Transport};
 use wskit_test::{Boxed, join, join_all};
 
 use super::Sockets;

@@ -8,9 +8,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use rcgen::date_time_ymd;
-use wskit_driver::dial::{Proxy, ProxyError};
-use wskit_driver::tls::{Acceptor, BadCertificate};
-use wskit_driver::{Connector, Error, Net, Server, Transport, WebSocket, within};
+use wskit_dial::{
+    Connector, DialError, Error, Net, Proxy, ProxyError,
+    tls::{Acceptor, BadCertificate},
+};
+use wskit_driver::{Server, Transport, WebSocket, within};
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{CloseCode, Message};
 use wskit_test::join;
@@ -31,19 +33,13 @@ async fn serve<S: Sockets>(
 ) -> (SocketAddr, Result<(), Error>) {
     let (tcp, from) = S::accept(listener).await;
     let server = Server::<S::Net>::new(OriginPolicy::Any);
-    let served = match acceptor {
-        None => match server.accept(tcp).await {
-            Ok(ws) => echo(ws).await,
-            Err(error) => Err(error),
-        },
-        Some(acceptor) => match acceptor.accept(tcp).await {
-            Ok(tls) => match server.accept(tls).await {
-                Ok(ws) => echo(ws).await,
-                Err(error) => Err(error),
-            },
-            Err(error) => Err(error),
-        },
+    let served = async {
+        match acceptor {
+            None => echo(server.accept(tcp).await?).await,
+            Some(acceptor) => echo(server.accept(acceptor.accept(tcp).await?).await?).await,
+        }
     };
+    let served = served.await;
     (from, served)
 }
 
@@ -151,7 +147,7 @@ pub fn certificate_behind_a_proxy_is_the_servers_affair<S: Sockets>() {
             let client = connector.connect(format!("wss://{NAME}:{port}/"));
             let servers = join(proxies.serve(1), serve::<S>(&listener, Some(&acceptor)));
             let (connected, ((), (_, served))) = join(client, servers).await;
-            let Err(Error::Tls(error)) = connected else {
+            let Err(DialError::Tls(error)) = connected else {
                 panic!("not refused");
             };
             let wrong = if expired {
@@ -162,7 +158,10 @@ pub fn certificate_behind_a_proxy_is_the_servers_affair<S: Sockets>() {
             assert_eq!(error.bad_certificate(), Some(wrong));
             // The certificate was checked before any byte of a handshake.
             assert!(
-                matches!(served, Err(Error::Tls(_) | Error::Io(_))),
+                matches!(
+                    served,
+                    Err(Error::Dial(DialError::Tls(_) | DialError::Io(_)))
+                ),
                 "{served:?}"
             );
         });
@@ -180,7 +179,7 @@ pub fn certificate_of_a_proxy_is_the_proxys_affair<S: Sockets>() {
             .proxy(Proxy::new(&format!("https://localhost:{proxy_port}")).unwrap());
         let client = connector.connect(format!("ws://{NAME}/"));
         let (connected, ()) = join(client, proxies.serve(1)).await;
-        let Err(Error::Proxy(ProxyError::Tls(error))) = connected else {
+        let Err(DialError::Proxy(ProxyError::Tls(error))) = connected else {
             panic!("not refused");
         };
         assert_eq!(error.bad_certificate(), Some(BadCertificate::WrongName));
@@ -225,7 +224,7 @@ pub fn local_address_is_where_the_connection_comes_from<S: Sockets>() {
         // An address that this machine does not have.
         let connector = connector.local_address(Ipv4Addr::new(192, 0, 2, 1));
         let error = connector.connect(format!("ws://127.0.0.1:{port}/")).await;
-        assert!(matches!(error, Err(Error::Io(_))));
+        assert!(matches!(error, Err(DialError::Io(_))));
     });
 }
 

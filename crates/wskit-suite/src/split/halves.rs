@@ -1,6 +1,6 @@
 //! One reader and many writers, each dropped or closed in every order.
 
-use wskit_driver::Error;
+use wskit_driver::ConnectionError;
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Message, Role, SendError, State};
 use wskit_test::{Boxed, Harness, join, join_all, once, pause, run};
@@ -229,7 +229,7 @@ pub fn writer_closes_while_the_reader_waits<H: Harness>() {
                 assert!(outcome.is_clean());
                 assert!(matches!(
                     writer.send("late").await,
-                    Err(Error::Send(SendError::Closed))
+                    Err(ConnectionError::Send(SendError::Closed))
                 ));
             };
             join(join(receive, close), script).await;
@@ -312,7 +312,7 @@ pub fn waiting_writer_learns_of_a_close_when_the_reader_is_gone<H: Harness>() {
                 peer.send(peer.frames().close(1000, "")).await;
             };
             let (fed, ()) = join(writer.feed("no room"), close).await;
-            assert!(matches!(fed, Err(Error::Send(SendError::Closed))));
+            assert!(matches!(fed, Err(ConnectionError::Send(SendError::Closed))));
             assert_eq!(writer.state(), State::Closing);
         });
     }
@@ -484,7 +484,7 @@ pub fn both_halves_learn_of_a_reset<H: Harness>() {
             assert_eq!(reader.recv().await.unwrap(), None);
             assert!(matches!(
                 writer.send("x").await,
-                Err(Error::Send(SendError::Closed))
+                Err(ConnectionError::Send(SendError::Closed))
             ));
             assert!(!writer.outcome().unwrap().is_clean());
         });

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use wskit_driver::{ByteStream, Error, Shutdown, WebSocket};
+use wskit_driver::{ByteStream, ConnectionError, Shutdown, WebSocket};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{MessageKind, TimeoutKind};
 use wskit_test::{Harness, Io, TimerOf, join, now, pause, run, run_timed, timer};
@@ -217,7 +217,7 @@ pub fn shutdown_gives_up_a_message_that_is_not_finished<H: Harness>() {
             let receive = async {
                 let error = reader.recv().await.unwrap_err();
                 assert!(
-                    matches!(error, Error::Timeout(TimeoutKind::Close)),
+                    matches!(error, ConnectionError::Timeout(TimeoutKind::Close)),
                     "{error:?}"
                 );
             };

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
-use wskit_driver::Error;
+use wskit_driver::ConnectionError;
 use wskit_proto::TimeoutKind;
 use wskit_test::{Harness, join, now, once, pause, sleep};
 
@@ -108,7 +108,7 @@ pub fn close_that_is_not_answered_ends_by_the_deadline<H: Harness>() {
                     let end = stream.next().await;
                     assert!(matches!(
                         end,
-                        None | Some(Err(Error::Timeout(TimeoutKind::Close)))
+                        None | Some(Err(ConnectionError::Timeout(TimeoutKind::Close)))
                     ));
                     assert!(stream.next().await.is_none());
                 }

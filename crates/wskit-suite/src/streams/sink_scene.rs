@@ -7,15 +7,15 @@ use std::task::{Poll, Waker};
 use std::thread;
 
 use futures_util::{Sink, Stream, StreamExt, stream};
-use wskit_driver::{Error, WebSocket};
+use wskit_driver::{ConnectionError, WebSocket};
 use wskit_frame::OpCode;
 use wskit_proto::{Message, Role};
 use wskit_test::{Frame, Harness, Io, Probe, Script, pause, run, run_timed};
 
 use crate::scene::{ROLES, pattern};
 
-pub(super) type Receiving = Pin<Box<dyn Stream<Item = Result<Message, Error>>>>;
-pub(super) type Sending = Pin<Box<dyn Sink<Message, Error = Error>>>;
+pub(super) type Receiving = Pin<Box<dyn Stream<Item = Result<Message, ConnectionError>>>>;
+pub(super) type Sending = Pin<Box<dyn Sink<Message, Error = ConnectionError>>>;
 
 /// How a connection is taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +113,7 @@ pub(super) fn message(at: usize, size: usize) -> Message {
 pub(super) fn source(
     messages: Vec<Message>,
     end: &Signal,
-) -> impl Stream<Item = Result<Message, Error>> {
+) -> impl Stream<Item = Result<Message, ConnectionError>> {
     stream::unfold(messages.into_iter(), move |mut left| async move {
         pause().await;
         let Some(next) = left.next() else {
@@ -125,7 +125,9 @@ pub(super) fn source(
 }
 
 /// Returns a stream of these messages, all ready at once.
-pub(super) fn ready(messages: Vec<Message>) -> impl Stream<Item = Result<Message, Error>> + Unpin {
+pub(super) fn ready(
+    messages: Vec<Message>,
+) -> impl Stream<Item = Result<Message, ConnectionError>> + Unpin {
     stream::iter(messages.into_iter().map(Ok))
 }
 

@@ -1,6 +1,6 @@
 //! Messages that are sent while they are being made.
 
-use wskit_driver::Error;
+use wskit_driver::ConnectionError;
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{MessageKind, Role, SendError, State};
 use wskit_test::{Boxed, Harness, join, join_all, once, pause, run};
@@ -318,7 +318,7 @@ pub fn streamed_text_is_checked_as_it_goes<H: Harness>() {
             message.write(b"caf\xc3").await.unwrap();
             assert!(matches!(
                 message.write("x").await,
-                Err(Error::Send(SendError::InvalidUtf8))
+                Err(ConnectionError::Send(SendError::InvalidUtf8))
             ));
             message.write(b"\xa9").await.unwrap();
             message.finish().await.unwrap();
@@ -330,7 +330,7 @@ pub fn streamed_text_is_checked_as_it_goes<H: Harness>() {
             message.write(b"\xe2\x82").await.unwrap();
             assert!(matches!(
                 message.finish().await,
-                Err(Error::Send(SendError::InvalidUtf8))
+                Err(ConnectionError::Send(SendError::InvalidUtf8))
             ));
             assert!(once(ws.recv()).await.is_none());
             peer.expect_part(OpCode::Text, b"\xe2\x82").await;

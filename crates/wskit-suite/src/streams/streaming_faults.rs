@@ -1,6 +1,6 @@
 //! Streamed messages whose calls are dropped, and whose transport fails.
 
-use wskit_driver::{Error, MessageWriter, WebSocket, Writer};
+use wskit_driver::{ConnectionError, MessageWriter, WebSocket, Writer};
 use wskit_frame::CloseCode;
 use wskit_proto::{Message, MessageKind, Role};
 use wskit_test::{Fault, Faults, Harness, Io, cut, join, pause, run};
@@ -82,7 +82,10 @@ impl<H: Harness> End<H> {
         }
     }
 
-    async fn begin(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, Io<H>>, Error> {
+    async fn begin(
+        &mut self,
+        kind: MessageKind,
+    ) -> Result<MessageWriter<'_, Io<H>>, ConnectionError> {
         match self {
             Self::Whole(ws) => ws.begin(kind).await,
             Self::Split(_, writer) => writer.begin(kind).await,

@@ -1,8 +1,11 @@
 //! Which certificates are trusted, and how a connection inside TLS ends.
 
 use rcgen::{CertificateParams, date_time_ymd};
-use wskit_driver::tls::{self, BadCertificate};
-use wskit_driver::{Connector, Error, Server};
+use wskit_dial::{
+    Connector, DialError, Error,
+    tls::{self, BadCertificate},
+};
+use wskit_driver::{ConnectionError, OpenError, Server};
 use wskit_handshake::{HandshakeError, OriginPolicy};
 use wskit_test::join;
 
@@ -22,7 +25,7 @@ async fn verdict<S: Sockets>(shown: &Identity, trusted: &str) -> Option<BadCerti
                 talk(ws).await;
                 None
             }
-            Err(Error::Tls(error)) => Some(error.bad_certificate().expect("a bad certificate")),
+            Err(DialError::Tls(error)) => Some(error.bad_certificate().expect("a bad certificate")),
             Err(error) => panic!("{error:?}"),
         }
     };
@@ -124,7 +127,7 @@ pub fn certificate_of_an_authority_is_refused_as_a_servers_with_a_reason<S: Sock
         let connector = Connector::<S::Net>::new().tls(authority.connector());
         let client = connector.connect(format!("wss://localhost:{port}/"));
         let (connected, _) = join(client, serve::<S>(&listener, Some(&acceptor))).await;
-        let Err(Error::Tls(error)) = connected else {
+        let Err(DialError::Tls(error)) = connected else {
             panic!("not refused");
         };
         assert_eq!(error.bad_certificate(), Some(BadCertificate::OfAnAuthority));
@@ -165,7 +168,7 @@ pub fn server_that_chooses_http2_is_told_as_such<S: Sockets>() {
                 assert!(error.is_none() && served.is_ok(), "{error:?} {served:?}");
                 return;
             }
-            let Some(Error::Tls(error)) = error else {
+            let Some(DialError::Tls(error)) = error else {
                 panic!("{error:?}");
             };
             assert!(error.chose_http2() && error.bad_certificate().is_none());
@@ -174,9 +177,9 @@ pub fn server_that_chooses_http2_is_told_as_such<S: Sockets>() {
             assert!(
                 matches!(
                     &served,
-                    Err(Error::Handshake(HandshakeError::UnexpectedEof {
-                        received: 0
-                    }))
+                    Err(Error::Open(OpenError::Handshake(
+                        HandshakeError::UnexpectedEof { received: 0 }
+                    )))
                 ),
                 "{served:?}"
             );
@@ -205,7 +208,10 @@ pub fn server_that_dies_inside_tls_is_a_disconnect<S: Sockets>() {
         };
         let (received, ()) = join(client, server).await;
         assert!(
-            matches!(received, Err(Error::Disconnected { mid_message: false })),
+            matches!(
+                received,
+                Err(ConnectionError::Disconnected { mid_message: false })
+            ),
             "{received:?}"
         );
     });
@@ -226,7 +232,7 @@ pub fn server_that_dies_inside_tls_is_a_disconnect<S: Sockets>() {
         assert!(
             matches!(
                 error,
-                Error::Handshake(HandshakeError::UnexpectedEof { .. })
+                DialError::Open(OpenError::Handshake(HandshakeError::UnexpectedEof { .. }))
             ),
             "{error:?}"
         );

@@ -1,0 +1,267 @@
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::Response;
+use wskit_driver::{Client, Runtime, Timer, WebSocket};
+use wskit_handshake::{ClientRequest, HeadLimits, Refusal, RequestError};
+use wskit_proto::Config;
+#[cfg(feature = "deflate")]
+use wskit_proto::deflate;
+
+use crate::dial::Dial;
+use crate::dial_error::DialError;
+use crate::dialer::Dialer;
+use crate::net::Net;
+use crate::proxy::Proxy;
+use crate::reconnect::{Open, Reconnect};
+use crate::redirect::{follow, location};
+use crate::semaphore::Semaphore;
+#[cfg(feature = "tracing")]
+use crate::telemetry::TARGET;
+use crate::telemetry::step;
+#[cfg(feature = "rustls")]
+use crate::tls;
+use crate::tls_layer::TlsDialer;
+
+/// Connects to URLs: the settings of a client, for one connection or many. Cheap to clone.
+pub struct Connector<R, D = Dialer<R>> {
+    client: Client<R>,
+    dialer: D,
+    redirects: usize,
+    semaphore: Option<Semaphore>,
+}
+
+impl<R: Net> Connector<R> {
+    /// Makes a connector with the default settings: `TCP_NODELAY`, no proxy, no redirects, and TLS as
+    /// `tls::Connector::new` sets it up.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            client: Client::new(),
+            dialer: Dialer::new(),
+            redirects: 0,
+            semaphore: None,
+        }
+    }
+
+    /// Sets the TLS settings for `wss://`.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn tls(mut self, connector: tls::Connector<R>) -> Self {
+        self.dialer = self.dialer.tls(connector);
+        self
+    }
+
+    /// Uses another TLS library for `wss://`. It is not used for `https://` proxies, and `ws://` is
+    /// refused.
+    #[must_use]
+    pub fn tls_layer<L>(self, layer: L) -> Connector<R, TlsDialer<R, L>> {
+        Connector {
+            client: self.client,
+            dialer: TlsDialer::new(self.dialer, layer),
+            redirects: self.redirects,
+            semaphore: self.semaphore,
+        }
+    }
+
+    /// Sets the proxies to use: one ([`Proxy::new`]) or those of the environment
+    /// ([`Proxy::from_env`]). Default: none.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.dialer = self.dialer.proxy(proxy);
+        self
+    }
+
+    /// Sets the local address to connect from. Addresses of the other family are not tried then.
+    #[must_use]
+    pub fn local_address(mut self, address: impl Into<IpAddr>) -> Self {
+        self.dialer = self.dialer.local_address(address);
+        self
+    }
+}
+
+impl<R: Net, D> Connector<R, D> {
+    /// Sets the limits, deadlines and behaviour of the connection.
+    #[must_use]
+    pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
+        self.client = self.client.config(config);
+        self
+    }
+
+    /// Sets the limits of the server's response head.
+    #[must_use]
+    pub fn head_limits(mut self, limits: HeadLimits) -> Self {
+        self.client = self.client.head_limits(limits);
+        self
+    }
+
+    /// Offers permessage-deflate; the server may decline.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, config: deflate::Config) -> Self {
+        self.client = self.client.deflate(config);
+        self
+    }
+
+    /// Sets the observer of the connections, and of those that could not be opened.
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn wskit_driver::Observer>) -> Self {
+        self.client = self.client.observer(observer);
+        self
+    }
+
+    /// Sets how many redirects (301, 302, 303, 307, 308) are followed, within the same deadline.
+    /// Default 0: a redirect is a refusal, which holds its `Location`.
+    ///
+    /// Another scheme, host or port gets none of the headers and sub-protocols of the request, and a
+    /// redirect from `wss://` to `ws://` is an error: see [`ClientRequest::redirected_to`]. The body of a
+    /// redirect is not waited for.
+    #[must_use]
+    pub fn redirects(mut self, limit: usize) -> Self {
+        self.redirects = limit;
+        self
+    }
+
+    /// Sets how many connections are opened at the same time, at least one. The others wait in the order
+    /// in which they were started, and the deadline of each begins after its wait. Clones of the
+    /// connector share the limit. Default: no limit.
+    ///
+    /// RFC 6455 §4.1 asks for at most one connection being opened to an address: a limit of 1. It allows a
+    /// reasonable number where a proxy hides the address: use a higher limit there.
+    #[must_use]
+    pub fn max_concurrent(mut self, limit: usize) -> Self {
+        self.semaphore = Some(Semaphore::new(limit));
+        self
+    }
+
+    /// Replaces the dialler, which supplies the streams. Settings of TLS, proxies and the local address
+    /// belong to the old dialler and are lost.
+    #[must_use]
+    pub fn dial_by<E>(self, dialer: E) -> Connector<R, E> {
+        Connector {
+            client: self.client,
+            dialer,
+            redirects: self.redirects,
+            semaphore: self.semaphore,
+        }
+    }
+
+    /// Connects: name lookup, TCP, the proxy, TLS for `wss://` (before anything else is sent), the
+    /// opening handshake and redirects, all within `Config::handshake_timeout`. Returns the server's
+    /// response too.
+    ///
+    /// A request is a URL (`&str`, `http::Uri`), an `http::Request<()>`, or a [`ClientRequest`] with
+    /// headers, sub-protocols and credentials.
+    ///
+    /// # Errors
+    /// [`DialError::Request`] before anything is dialled; [`DialError::Io`], [`DialError::Proxy`],
+    /// `DialError::Tls`, [`DialError::TlsUnavailable`] and [`DialError::Timeout`] while it is dialled;
+    /// [`DialError::Open`] and [`DialError::Redirect`] once the server has been reached;
+    /// [`DialError::NoTimer`] where a runtime can be without one.
+    ///
+    /// # Cancel safety
+    /// A dropped connect drops the connection.
+    pub async fn connect<Q>(
+        &self,
+        request: Q,
+    ) -> Result<(WebSocket<Opened<R, D>>, Response<()>), DialError>
+    where
+        D: Dial,
+        R: Runtime<D::Stream>,
+        Q: TryInto<ClientRequest>,
+        RequestError: From<Q::Error>,
+    {
+        let mut request = request.try_into().map_err(RequestError::from)?;
+        let _permit = match &self.semaphore {
+            Some(semaphore) => Some(semaphore.acquire().await),
+            None => None,
+        };
+        #[cfg(feature = "tracing")]
+        let span = tracing::debug_span!(
+            target: TARGET,
+            "connect",
+            host = request.host(),
+            port = request.port(),
+            secure = request.is_secure(),
+        );
+        let limit = self.client.settings().get_handshake_timeout();
+        let now = || <R as Net>::Timer::default().now();
+        let begun = now();
+        let left = || limit.saturating_sub(now().saturating_duration_since(begun));
+        let connecting = async {
+            let mut followed = 0;
+            loop {
+                let timer = <R as Net>::Timer::default();
+                let stream = self.dialer.dial_within(&request, timer, left()).await?;
+                step("opening handshake", request.host(), request.port());
+                let wants_body =
+                    |refusal: &Refusal| self.redirects == 0 || location(refusal).is_none();
+                // It keeps the time itself, to report a refusal whose body is not complete by then.
+                let opening =
+                    self.client
+                        .handshake_within(stream, request.clone(), left(), wants_body);
+                match opening.await {
+                    Ok(opened) => return Ok(opened),
+                    Err(error) => request = follow(&request, error, followed, self.redirects)?,
+                }
+                step("redirected", request.host(), request.port());
+                followed += 1;
+            }
+        };
+        #[cfg(feature = "tracing")]
+        let connecting = tracing::Instrument::instrument(connecting, span);
+        // Boxed: the caller's future would otherwise keep room for all this state.
+        let connected = Box::pin(connecting).await;
+        connected.inspect_err(|error| match error {
+            DialError::Open(error) => self.client.attempt_failed(error),
+            error => self.client.attempt_failed(error),
+        })
+    }
+}
+
+impl<R: Net + Runtime<D::Stream>, D: Dial + Clone> Connector<R, D> {
+    /// Makes a client that connects with these settings, and again whenever the connection is lost.
+    #[must_use]
+    pub fn reconnect(
+        self,
+        request: ClientRequest,
+    ) -> Reconnect<impl Open<Transport = Opened<R, D>>, <R as Net>::Timer> {
+        Reconnect::new(<R as Net>::Timer::default(), move || {
+            let (connector, request) = (self.clone(), request.clone());
+            async move { Ok(connector.connect(request).await?.0) }
+        })
+    }
+}
+
+/// The transport over a stream that `D` supplies.
+type Opened<R, D> = <R as Runtime<<D as Dial>::Stream>>::Transport;
+
+impl<R, D: Clone> Clone for Connector<R, D> {
+    fn clone(&self) -> Self {
+        Self {
+            client: self.client.clone(),
+            dialer: self.dialer.clone(),
+            redirects: self.redirects,
+            semaphore: self.semaphore.clone(),
+        }
+    }
+}
+
+impl<R: Net> Default for Connector<R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R, D: fmt::Debug> fmt::Debug for Connector<R, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("client", &self.client)
+            .field("dialer", &self.dialer)
+            .field("redirects", &self.redirects)
+            .field("semaphore", &self.semaphore)
+            .finish()
+    }
+}

@@ -1,0 +1,241 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use wskit_driver::{Timer, read, write_all};
+use wskit_handshake::ClientRequest;
+
+use crate::dial::Dial;
+use crate::dial_error::DialError;
+use crate::net::Net;
+use crate::proxy::{Proxy, ProxyError, ProxyServer};
+use crate::race;
+use crate::stage::Stage;
+use crate::telemetry::step;
+#[cfg(feature = "rustls")]
+use crate::tls;
+
+/// Opens streams by name lookup and TCP, through a proxy if one is set, and TLS for `wss://`.
+///
+/// [`dial`](Dial::dial) has no deadline; a [`Connector`](crate::Connector) sets one for the whole attempt.
+pub struct Dialer<R> {
+    from: Option<IpAddr>,
+    proxy: Proxy,
+    #[cfg(feature = "rustls")]
+    tls: Option<tls::Connector<R>>,
+    runtime: PhantomData<fn() -> R>,
+}
+
+impl<R> Dialer<R> {
+    /// Makes a dialler without a proxy, and with TLS as `tls::Connector::new` sets it up.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            from: None,
+            proxy: Proxy::default(),
+            #[cfg(feature = "rustls")]
+            tls: None,
+            runtime: PhantomData,
+        }
+    }
+
+    /// Sets the TLS settings for `wss://`, and for `https://` proxies.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn tls(mut self, connector: tls::Connector<R>) -> Self {
+        self.tls = Some(connector);
+        self
+    }
+
+    /// Sets the proxies to use.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = proxy;
+        self
+    }
+
+    /// Sets the local address to connect from. Addresses of the other family are not tried then.
+    #[must_use]
+    pub fn local_address(mut self, address: impl Into<IpAddr>) -> Self {
+        self.from = Some(address.into());
+        self
+    }
+}
+
+impl<R: Net> Dialer<R> {
+    /// Opens a stream to the server of `request`, directly or through a proxy, without TLS to the server:
+    /// for a TLS library of your own.
+    ///
+    /// The runtime looks the name up. If it has several addresses, those of both families are tried
+    /// alternately, 250 ms apart or as soon as one fails, and the first that answers is used (RFC 8305).
+    ///
+    /// # Errors
+    /// [`DialError::Io`]; [`DialError::Proxy`]; [`DialError::NoTimer`].
+    ///
+    /// # Cancel safety
+    /// A dropped call drops its connections.
+    pub async fn tcp(&self, request: &ClientRequest) -> Result<R::Stream, DialError> {
+        self.tcp_in_stages(request, &Stage::default()).await
+    }
+
+    pub(crate) async fn tcp_in_stages(
+        &self,
+        request: &ClientRequest,
+        stage: &Stage,
+    ) -> Result<R::Stream, DialError> {
+        let Some(server) = self.proxy.server_for(request) else {
+            step("dialling", request.host(), request.port());
+            return race::connect::<R>(request.host(), request.port(), self.from).await;
+        };
+        step("dialling the proxy", &server.host, server.port);
+        stage.enter_proxy();
+        let stream = self.through(server, request).await?;
+        stage.leave_proxy();
+        Ok(stream)
+    }
+
+    #[cfg(feature = "rustls")]
+    async fn dial_in_stages(
+        &self,
+        request: &ClientRequest,
+        stage: &Stage,
+    ) -> Result<R::Stream, DialError> {
+        if !request.is_secure() {
+            return self.tcp_in_stages(request, stage).await;
+        }
+        let tls = self.tls_connector()?;
+        let tcp = self.tcp_in_stages(request, stage).await?;
+        step("TLS handshake", request.host(), request.port());
+        self.secure(&tls, request.server_name(), tcp).await
+    }
+
+    #[cfg(not(feature = "rustls"))]
+    async fn dial_in_stages(
+        &self,
+        request: &ClientRequest,
+        stage: &Stage,
+    ) -> Result<R::Stream, DialError> {
+        if request.is_secure() {
+            return Err(DialError::TlsUnavailable);
+        }
+        self.tcp_in_stages(request, stage).await
+    }
+
+    /// Asks the proxy for a connection to the server (RFC 6455 §4.1).
+    async fn through(
+        &self,
+        server: &ProxyServer,
+        request: &ClientRequest,
+    ) -> Result<R::Stream, DialError> {
+        let mut handshake = server.handshake(request.host(), request.port())?;
+        let stream = self.reach(server).await.map_err(|error| match error {
+            DialError::Io(error) => ProxyError::Unreachable(error).into(),
+            #[cfg(feature = "rustls")]
+            DialError::Tls(error) => ProxyError::Tls(error).into(),
+            other => other,
+        })?;
+        step("asking the proxy", request.host(), request.port());
+        let mut io = R::wrap(stream);
+        let mut buf = [0; 32];
+        loop {
+            write_all(&mut io, &handshake.take_output())
+                .await
+                .map_err(ProxyError::Io)?;
+            let wanted = handshake.wanted().min(buf.len());
+            if wanted == 0 {
+                return Ok(R::into_stream(io));
+            }
+            let (room, _) = buf.split_at_mut(wanted);
+            let n = read(&mut io, room).await.map_err(ProxyError::Io)?;
+            if n == 0 {
+                return Err(ProxyError::Closed.into());
+            }
+            handshake.receive(room.get(..n).unwrap_or_default())?;
+        }
+    }
+
+    /// Connects to the proxy itself.
+    async fn reach(&self, server: &ProxyServer) -> Result<R::Stream, DialError> {
+        if !server.is_secure() {
+            return race::connect::<R>(&server.host, server.port, self.from).await;
+        }
+        #[cfg(feature = "rustls")]
+        {
+            let tls = self.tls_connector()?;
+            let stream = race::connect::<R>(&server.host, server.port, self.from).await?;
+            self.secure(&tls, &server.host, stream).await
+        }
+        #[cfg(not(feature = "rustls"))]
+        Err(DialError::TlsUnavailable)
+    }
+
+    /// Puts a stream inside TLS for HTTP/1.1.
+    #[cfg(feature = "rustls")]
+    async fn secure(
+        &self,
+        tls: &tls::Connector<R>,
+        host: &str,
+        stream: R::Stream,
+    ) -> Result<R::Stream, DialError> {
+        let secured = R::secure(tls, host, stream).await?;
+        tls::TlsError::check_alpn(R::alpn(&secured))?;
+        Ok(secured)
+    }
+
+    /// Returns the TLS settings. Called before anything is dialled, so that unusable settings cause no
+    /// traffic.
+    #[cfg(feature = "rustls")]
+    fn tls_connector(&self) -> Result<tls::Connector<R>, DialError> {
+        if !R::TLS {
+            return Err(DialError::TlsUnavailable);
+        }
+        Ok(self.tls.clone().map_or_else(tls::Connector::new, Ok)?)
+    }
+}
+
+impl<R: Net> Dial for Dialer<R> {
+    type Stream = R::Stream;
+
+    async fn dial(&self, request: &ClientRequest) -> Result<R::Stream, DialError> {
+        self.dial_in_stages(request, &Stage::default()).await
+    }
+
+    async fn dial_within<C: Timer>(
+        &self,
+        request: &ClientRequest,
+        timer: C,
+        limit: Duration,
+    ) -> Result<R::Stream, DialError> {
+        let stage = Stage::default();
+        let dialling = self.dial_in_stages(request, &stage);
+        stage.within(timer, limit, dialling).await
+    }
+}
+
+impl<R> Clone for Dialer<R> {
+    fn clone(&self) -> Self {
+        Self {
+            from: self.from,
+            proxy: self.proxy.clone(),
+            #[cfg(feature = "rustls")]
+            tls: self.tls.clone(),
+            runtime: PhantomData,
+        }
+    }
+}
+
+impl<R> Default for Dialer<R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R> fmt::Debug for Dialer<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialer")
+            .field("from", &self.from)
+            .field("proxy", &self.proxy)
+            .finish_non_exhaustive()
+    }
+}

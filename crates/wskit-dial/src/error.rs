@@ -1,0 +1,133 @@
+use std::fmt;
+use std::io;
+
+use wskit_driver::{ConnectionError, OpenError};
+use wskit_handshake::{BuildError, HandshakeError, RequestError};
+use wskit_proto::{ProtocolError, SendError};
+
+use crate::dial_error::DialError;
+use crate::proxy::{ProxyError, ProxyUrlError};
+
+/// Any error of a WebSocket program: `?` converts the errors of every call into it.
+///
+/// Each call returns the type of its own verb: [`ConnectionError`] on an open connection,
+/// [`OpenError`] from the opening handshake over a stream, [`DialError`] from connecting to a URL.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// Receiving, sending or closing failed.
+    Connection(ConnectionError),
+    /// The opening handshake over a stream failed.
+    Open(OpenError),
+    /// Connecting to a URL, or a TLS handshake, failed.
+    Dial(DialError),
+    /// A [`Reconnect`](crate::Reconnect) has no connection at the moment. The message is not kept.
+    NotConnected,
+}
+
+impl Error {
+    /// Returns whether the peer or the network went away: an error that a server need not log.
+    #[must_use]
+    pub fn is_disconnect(&self) -> bool {
+        match self {
+            Self::Connection(error) => error.is_disconnect(),
+            Self::Open(error) => error.is_disconnect(),
+            Self::Dial(error) => error.is_disconnect(),
+            Self::NotConnected => false,
+        }
+    }
+
+    /// Returns whether sending failed only because the connection is closing or closed.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        matches!(self, Self::Connection(error) if error.is_closed())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connection(error) => error.fmt(f),
+            Self::Open(error) => error.fmt(f),
+            Self::Dial(error) => error.fmt(f),
+            Self::NotConnected => f.write_str("there is no connection at the moment"),
+        }
+    }
+}
+
+/// `Display` is the inner error's, so the source is that error's own.
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Connection(error) => error.source(),
+            Self::Open(error) => error.source(),
+            Self::Dial(error) => error.source(),
+            Self::NotConnected => None,
+        }
+    }
+}
+
+/// One `From` for each error that `?` meets, by way of the error of its verb.
+macro_rules! from {
+    ($($variant:ident: $($(#[$cfg:meta])? $error:ty),*;)*) => {$($(
+        $(#[$cfg])?
+        impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::$variant(error.into())
+            }
+        }
+    )*)*};
+}
+
+from! {
+    Connection: ConnectionError, ProtocolError, SendError, io::Error;
+    Open: OpenError, HandshakeError, BuildError;
+    Dial: DialError, RequestError, ProxyError, ProxyUrlError,
+        #[cfg(feature = "rustls")] crate::tls::TlsConfigError;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reconnect::{GaveUp, Loss};
+    use crate::redirect::RedirectError;
+
+    /// A log that prints the whole chain says everything once.
+    #[test]
+    fn no_text_is_told_again_by_its_source() {
+        let refused = || io::Error::new(io::ErrorKind::ConnectionRefused, "the port is closed");
+        let errors = [
+            refused().into(),
+            ConnectionError::NoTimer(refused()).into(),
+            DialError::Io(refused()).into(),
+            DialError::NoTimer(refused()).into(),
+            OpenError::Io(refused()).into(),
+            ProxyError::Unreachable(refused()).into(),
+            ProxyError::Io(refused()).into(),
+            ProxyError::Host(RequestError::InvalidHost).into(),
+            DialError::from(RedirectError::Location(RequestError::InvalidHost)).into(),
+            Error::from(RequestError::InvalidHost),
+            Error::from(ProtocolError::InvalidUtf8),
+            Error::from(SendError::Closed),
+            Error::from(HandshakeError::UnexpectedEof { received: 0 }),
+        ];
+        for error in errors {
+            let error = GaveUp {
+                loss: Loss::NotOpened(error),
+                exhausted: true,
+            };
+            let mut texts = vec![error.to_string()];
+            let mut next = std::error::Error::source(&error);
+            while let Some(source) = next {
+                texts.push(source.to_string());
+                next = source.source();
+            }
+            for (at, text) in texts.iter().enumerate() {
+                assert!(
+                    !texts[..at].iter().any(|told| told.contains(text)),
+                    "{texts:?}"
+                );
+            }
+        }
+    }
+}

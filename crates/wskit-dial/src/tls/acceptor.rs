@@ -1,0 +1,86 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use wskit_driver::within;
+
+use super::connector::Rustls;
+use super::{TlsConfigError, handshake_error, server_config};
+use crate::dial_error::DialError;
+use crate::net::Net;
+
+/// A server's TLS settings. Cheap to clone.
+pub struct Acceptor<R> {
+    config: Arc<ServerConfig>,
+    limit: Duration,
+    runtime: PhantomData<fn() -> R>,
+}
+
+impl<R> Acceptor<R> {
+    /// A certificate chain and its private key, as PEM text.
+    ///
+    /// # Errors
+    /// No crypto provider was compiled in, or the text is no chain or key, or they do not match.
+    pub fn from_pem(
+        chain: impl AsRef<[u8]>,
+        key: impl AsRef<[u8]>,
+    ) -> Result<Self, TlsConfigError> {
+        Ok(Self::from_config(server_config(
+            chain.as_ref(),
+            key.as_ref(),
+        )?))
+    }
+
+    /// Any rustls configuration.
+    #[must_use]
+    pub fn from_config(config: impl Into<Arc<ServerConfig>>) -> Self {
+        Self {
+            config: config.into(),
+            limit: Duration::from_secs(10),
+            runtime: PhantomData,
+        }
+    }
+
+    /// How long a TLS handshake may take. Default 10 s.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Performs the TLS handshake as the server; give the stream to
+    /// [`Server::accept`](wskit_driver::Server::accept).
+    ///
+    /// # Errors
+    /// [`DialError::Tls`], [`DialError::Io`], [`DialError::Timeout`].
+    ///
+    /// # Cancel safety
+    /// A dropped accept drops the stream.
+    pub async fn accept<S>(&self, stream: S) -> Result<R::Server, DialError>
+    where
+        R: Net + Rustls<S>,
+    {
+        let accepting = R::accept(self.config.clone(), stream);
+        within(R::Timer::default(), self.limit, accepting)
+            .await?
+            .map_err(handshake_error)
+    }
+}
+
+impl<R> Clone for Acceptor<R> {
+    fn clone(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            limit: self.limit,
+            runtime: PhantomData,
+        }
+    }
+}
+
+impl<R> fmt::Debug for Acceptor<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Acceptor")
+    }
+}
