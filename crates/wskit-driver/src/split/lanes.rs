@@ -1,28 +1,35 @@
+//! The lanes of a connection: queues with a priority, a bound and a rule for messages that do not fit.
+//!
+//! Messages that use no lane are called direct. Direct messages as a whole take turns with the lanes of
+//! normal priority.
+
 use std::collections::VecDeque;
 
 use wskit_proto::{QueuedMessage, SendError};
 
 mod config;
+mod queue;
 
 pub use config::{Buffered, LaneConfig, Overflow, Priority, Pushed};
+use queue::Queue;
 
-/// The messages of all lanes of a connection, and whose turn it is.
+/// Schedules the lanes of a connection.
 ///
-/// They are neither encoded nor compressed before they leave: encoded bytes cannot be reordered, and a
-/// compressed message that is dropped would break those after it (RFC 7692 §7.1.1).
+/// Messages are encoded and compressed when they leave: encoded bytes cannot be reordered, and dropping
+/// a compressed message would break those after it (RFC 7692 §7.1.1).
 #[derive(Default)]
 pub(crate) struct Lanes {
     queues: Vec<Option<Queue>>,
     free: Vec<usize>,
     /// The lanes with something to send, by priority, in the order of their turns.
     turns: [VecDeque<Turn>; PRIORITIES],
-    /// Whether the line is among the turns.
+    /// Whether the direct writers are among the turns.
     direct: bool,
-    /// Its turn has come, and none of its writers has entered yet.
+    /// The turn of the direct writers has come, and none of them has queued a message yet.
     stopped: bool,
     messages: usize,
     bytes: usize,
-    /// Lanes that messages have left since this was last asked, if somebody waits for that.
+    /// Awaited lanes that messages have left since [`take_moved`](Lanes::take_moved).
     moved: Vec<LaneId>,
 }
 
@@ -31,7 +38,7 @@ pub(crate) struct Lanes {
 pub(crate) struct LaneId(usize);
 
 impl LaneId {
-    pub(crate) const fn index(self) -> usize {
+    pub(super) const fn index(self) -> usize {
         self.0
     }
 }
@@ -39,61 +46,19 @@ impl LaneId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {
     Lane(usize),
-    /// Those who stand in the line of the plain writers.
+    /// The direct writers that wait.
     Direct,
-}
-
-struct Queue {
-    config: LaneConfig,
-    messages: VecDeque<QueuedMessage>,
-    bytes: usize,
-    /// Messages that ever came in.
-    entered: u64,
-    /// Those of them that were sent or displaced.
-    gone: u64,
-    dropped: u64,
-    /// Its owner has gone; it is removed when it is empty.
-    orphan: bool,
-    /// Its owner waits for room, or for a message to leave.
-    awaited: bool,
 }
 
 const PRIORITIES: usize = 3;
 
-/// Lanes are sent from while fewer bytes than this are encoded and wait for the socket: what is
-/// encoded keeps its place, so an urgent message waits for at most so much, and one message.
-pub(crate) const MARK: usize = 32 << 10;
-
-impl Priority {
-    const fn index(self) -> usize {
-        match self {
-            Self::Urgent => 0,
-            Self::Normal => 1,
-            Self::Bulk => 2,
-        }
-    }
-}
-
-impl Queue {
-    fn has_room(&self, len: usize) -> bool {
-        self.messages.is_empty()
-            || (self.messages.len() < self.config.max_messages
-                && self.bytes.saturating_add(len) <= self.config.max_bytes)
-    }
-}
+/// Lanes send while fewer bytes than this are encoded and not written. Encoded bytes keep their place,
+/// so an urgent message waits for at most this much and one message.
+const MARK: usize = 32 << 10;
 
 impl Lanes {
     pub(crate) fn open(&mut self, config: LaneConfig) -> LaneId {
-        let queue = Some(Queue {
-            config,
-            messages: VecDeque::new(),
-            bytes: 0,
-            entered: 0,
-            gone: 0,
-            dropped: 0,
-            orphan: false,
-            awaited: false,
-        });
+        let queue = Some(Queue::new(config));
         match self.free.pop() {
             Some(at) => {
                 if let Some(slot) = self.queues.get_mut(at) {
@@ -108,7 +73,7 @@ impl Lanes {
         }
     }
 
-    /// Its owner has gone: what waits in it still leaves.
+    /// Notes that the lane's owner was dropped. Its messages are still sent.
     pub(crate) fn release(&mut self, id: LaneId) {
         if let Some(queue) = self.queue(id.0) {
             queue.orphan = true;
@@ -116,63 +81,33 @@ impl Lanes {
         }
     }
 
-    /// Takes a message in, as the lane's policy has it; leaves it to the caller where it must wait.
+    /// Queues a message according to the lane's rule, and puts the messages that it displaces into
+    /// `displaced`. A message that has to wait stays in `message`.
     ///
-    /// [`SendError::QueueFull`] from a lane that disconnects asks the caller to do so. What is displaced
-    /// goes to `dropped`.
+    /// After [`SendError::QueueFull`] from a lane with [`Overflow::Disconnect`] the caller closes the
+    /// connection.
     pub(crate) fn push(
         &mut self,
         id: LaneId,
         message: &mut Option<QueuedMessage>,
         displaced: &mut Vec<QueuedMessage>,
     ) -> Result<Pushed, SendError> {
-        let len = message.as_ref().map_or(0, QueuedMessage::len);
         let Some(queue) = self.queue(id.0) else {
             return Err(SendError::Closed);
         };
-        let (messages, bytes) = (queue.messages.len(), queue.bytes);
-        match queue.config.overflow {
-            Overflow::Wait | Overflow::Disconnect if !queue.has_room(len) => {
-                return Err(SendError::QueueFull);
-            }
-            Overflow::Wait | Overflow::Disconnect => {}
-            Overflow::DropOldest => {
-                while !queue.has_room(len) {
-                    let oldest = queue.messages.pop_front();
-                    queue.bytes -= oldest.as_ref().map_or(0, QueuedMessage::len);
-                    displaced.extend(oldest);
-                }
-            }
-            Overflow::LatestOnly => {
-                displaced.extend(queue.messages.drain(..));
-                queue.bytes = 0;
-            }
+        let before = queue.buffered();
+        let pushed = queue.push(message, displaced)?;
+        let (after, priority) = (queue.buffered(), queue.priority());
+        self.messages = self.messages + after.messages - before.messages;
+        self.bytes = self.bytes + after.bytes - before.bytes;
+        if before.messages == 0 && after.messages > 0 {
+            self.add_turn(priority, Turn::Lane(id.0));
         }
-        let Some(message) = message.take() else {
-            return Ok(Pushed::Queued);
-        };
-        let dropped = messages - queue.messages.len();
-        queue.dropped += dropped as u64;
-        queue.gone += dropped as u64;
-        queue.entered += 1;
-        queue.messages.push_back(message);
-        queue.bytes += len;
-        let freed = bytes + len - queue.bytes;
-        let priority = queue.config.priority;
-        self.messages = self.messages + 1 - dropped;
-        self.bytes = self.bytes + len - freed;
-        if messages == 0 {
-            self.enter_turns(priority, Turn::Lane(id.0));
-        }
-        Ok(if dropped == 0 {
-            Pushed::Queued
-        } else {
-            Pushed::Displaced(dropped)
-        })
+        Ok(pushed)
     }
 
-    /// The next message to send; `None` if there is none, or if those who stand in the line of the
-    /// plain writers come first.
+    /// Takes the next message to send. `None` if there is none, or if the direct writers that wait come
+    /// first.
     pub(crate) fn next(&mut self, direct_waits: bool) -> Option<QueuedMessage> {
         if direct_waits {
             self.add_direct();
@@ -181,17 +116,15 @@ impl Lanes {
         }
         let turn = self.turns.iter_mut().find_map(VecDeque::pop_front)?;
         let Turn::Lane(at) = turn else {
-            // It lasts until one of them has entered.
+            // The turn lasts until one of them has queued a message.
             self.normal().push_front(turn);
             self.stopped = true;
             return None;
         };
         let queue = self.queue(at)?;
-        let message = queue.messages.pop_front()?;
-        queue.bytes -= message.len();
-        queue.gone += 1;
+        let message = queue.pop()?;
         let awaited = core::mem::take(&mut queue.awaited);
-        let (is_empty, priority) = (queue.messages.is_empty(), queue.config.priority);
+        let (is_empty, priority) = (queue.is_empty(), queue.priority());
         self.messages -= 1;
         self.bytes -= message.len();
         if awaited {
@@ -200,20 +133,20 @@ impl Lanes {
         if is_empty {
             self.remove_orphan(at);
         } else {
-            self.enter_turns(priority, turn);
+            self.add_turn(priority, turn);
         }
         Some(message)
     }
 
-    /// Whether a plain writer may queue a message now, as far as the lanes are concerned: `queued`
-    /// bytes wait for the socket, and he stands at the front of the line or has just come.
+    /// Whether the lanes let a direct writer queue a message now, while `queued` bytes wait for the
+    /// socket. `is_waiting`: it is the first that waits, and did not come just now.
     pub(crate) fn admits_direct(&self, is_waiting: bool, queued: usize) -> bool {
         let [urgent, normal, _] = &self.turns;
         if self.messages == 0 {
             return true;
         }
         if !urgent.is_empty() || queued >= MARK {
-            // Bulk never holds him back.
+            // Bulk never holds a direct writer back.
             return urgent.is_empty() && normal.iter().all(|turn| *turn == Turn::Direct);
         }
         match normal.front() {
@@ -223,20 +156,25 @@ impl Lanes {
         }
     }
 
-    /// Whether something may be sent when `queued` bytes wait for the socket.
+    /// Whether messages may be sent while `queued` bytes wait for the socket.
     pub(crate) fn is_due(&self, queued: usize) -> bool {
         let [urgent, ..] = &self.turns;
         self.messages > 0 && queued < MARK && (!self.stopped || !urgent.is_empty())
     }
 
-    /// Drops everything, into `dropped`.
+    /// Ends the turn of the direct writers: one of them has queued a message, or none waits.
+    pub(crate) fn remove_direct(&mut self) {
+        self.stopped = false;
+        if core::mem::take(&mut self.direct) {
+            self.normal().retain(|turn| *turn != Turn::Direct);
+        }
+    }
+
+    /// Drops all messages into `dropped`.
     pub(crate) fn clear(&mut self, dropped: &mut Vec<QueuedMessage>) {
         for at in 0..self.queues.len() {
             if let Some(queue) = self.queue(at) {
-                queue.dropped += queue.messages.len() as u64;
-                // They do not count as gone: who waits for them to leave is told of the end instead.
-                dropped.extend(core::mem::take(&mut queue.messages));
-                queue.bytes = 0;
+                queue.clear(dropped);
                 self.remove_orphan(at);
             }
         }
@@ -249,18 +187,19 @@ impl Lanes {
         self.messages == 0
     }
 
-    /// Has [`take_moved`](Lanes::take_moved) tell when a message leaves this lane.
+    /// Has [`take_moved`](Lanes::take_moved) report when a message leaves this lane.
     pub(crate) fn await_lane(&mut self, id: LaneId) {
         if let Some(queue) = self.queue(id.0) {
             queue.awaited = true;
         }
     }
 
-    /// The awaited lanes that a message has left.
+    /// Takes the awaited lanes that messages have left.
     pub(crate) fn take_moved(&mut self) -> Vec<LaneId> {
         core::mem::take(&mut self.moved)
     }
 
+    /// Returns what waits in all lanes.
     pub(crate) fn buffered(&self) -> Buffered {
         Buffered {
             messages: self.messages,
@@ -269,25 +208,21 @@ impl Lanes {
     }
 
     pub(crate) fn buffered_in(&self, id: LaneId) -> Buffered {
-        self.get(id)
-            .map_or_else(Buffered::default, |queue| Buffered {
-                messages: queue.messages.len(),
-                bytes: queue.bytes,
-            })
+        self.get(id).map_or_else(Buffered::default, Queue::buffered)
     }
 
     pub(crate) fn dropped(&self, id: LaneId) -> u64 {
-        self.get(id).map_or(0, |queue| queue.dropped)
+        self.get(id).map_or(0, Queue::dropped)
     }
 
-    /// Messages that ever entered this lane.
+    /// Returns how many messages were ever queued in this lane.
     pub(crate) fn entered(&self, id: LaneId) -> u64 {
-        self.get(id).map_or(0, |queue| queue.entered)
+        self.get(id).map_or(0, Queue::entered)
     }
 
-    /// Whether the first `entered` messages of this lane have gone.
+    /// Whether the first `entered` messages of this lane have been sent or displaced.
     pub(crate) fn have_gone(&self, id: LaneId, entered: u64) -> bool {
-        self.get(id).is_none_or(|queue| queue.gone >= entered)
+        self.get(id).is_none_or(|queue| queue.gone() >= entered)
     }
 
     /// Whether a message of `len` bytes fits without displacing another.
@@ -296,8 +231,7 @@ impl Lanes {
     }
 
     pub(crate) fn policy(&self, id: LaneId) -> Overflow {
-        self.get(id)
-            .map_or(Overflow::Wait, |queue| queue.config.overflow)
+        self.get(id).map_or(Overflow::Wait, Queue::policy)
     }
 
     fn get(&self, id: LaneId) -> Option<&Queue> {
@@ -313,10 +247,14 @@ impl Lanes {
         normal
     }
 
-    fn enter_turns(&mut self, priority: Priority, turn: Turn) {
-        if let Some(turns) = self.turns.get_mut(priority.index()) {
-            turns.push_back(turn);
-        }
+    fn add_turn(&mut self, priority: Priority, turn: Turn) {
+        let [urgent, normal, bulk] = &mut self.turns;
+        let turns = match priority {
+            Priority::Urgent => urgent,
+            Priority::Normal => normal,
+            Priority::Bulk => bulk,
+        };
+        turns.push_back(turn);
     }
 
     fn add_direct(&mut self) {
@@ -325,19 +263,11 @@ impl Lanes {
         }
     }
 
-    /// The line is empty, or one of it has entered: if its turn had come, it is the lanes' now.
-    pub(crate) fn remove_direct(&mut self) {
-        self.stopped = false;
-        if core::mem::take(&mut self.direct) {
-            self.normal().retain(|turn| *turn != Turn::Direct);
-        }
-    }
-
     fn remove_orphan(&mut self, at: usize) {
         if let Some(slot) = self.queues.get_mut(at) {
             if slot
                 .as_ref()
-                .is_some_and(|queue| queue.orphan && queue.messages.is_empty())
+                .is_some_and(|queue| queue.orphan && queue.is_empty())
             {
                 *slot = None;
                 self.free.push(at);

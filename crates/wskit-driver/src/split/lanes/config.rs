@@ -1,4 +1,4 @@
-/// What a [`Lane`](crate::Lane) is like.
+/// Settings of a [`Lane`](crate::Lane).
 ///
 /// ```
 /// use wskit_driver::{LaneConfig, Overflow, Priority};
@@ -7,26 +7,26 @@
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaneConfig {
-    pub(crate) priority: Priority,
-    pub(crate) overflow: Overflow,
-    pub(crate) max_messages: usize,
-    pub(crate) max_bytes: usize,
+    pub(super) priority: Priority,
+    pub(super) overflow: Overflow,
+    pub(super) max_messages: usize,
+    pub(super) max_bytes: usize,
 }
 
 /// Which lanes go first. Pings, pongs and the peer's answers go before all of them.
 ///
-/// Lanes of one priority send a message each in turn, and so do the plain calls of
-/// [`Writer`](crate::Writer), which count as one normal lane. A higher priority always goes first, so
-/// urgent messages without end leave the others nothing.
+/// Lanes of one priority send a message each in turn. Calls of [`Writer`](crate::Writer)s that use no
+/// lane count as one normal lane. A higher priority always goes first, so an endless stream of urgent
+/// messages starves the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Priority {
-    /// When nothing else waits.
+    /// Sent when nothing else waits.
     Bulk,
-    /// As the plain calls of a [`Writer`](crate::Writer).
+    /// Sent in turn with the calls of [`Writer`](crate::Writer)s that use no lane.
     #[default]
     Normal,
-    /// Before everything else.
+    /// Sent before everything else.
     Urgent,
 }
 
@@ -34,23 +34,23 @@ pub enum Priority {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// It waits ([`Lane::feed`](crate::Lane::feed)), or is refused
-    /// ([`Lane::push`](crate::Lane::push)).
+    /// [`Lane::feed`](crate::Lane::feed) waits for room, and [`Lane::push`](crate::Lane::push) is an
+    /// error.
     #[default]
     Wait,
-    /// The oldest messages of the lane are dropped until it fits.
+    /// The oldest messages of the lane are dropped until the new one fits.
     DropOldest,
-    /// It takes the place of whatever waits in the lane, however much room there is: for values of
-    /// which only the newest matters.
+    /// Replaces all messages that wait in the lane, even if there is room: for values of which only the
+    /// newest matters.
     LatestOnly,
-    /// The peer is too slow: what waits in all lanes is dropped, and the connection closes with 1013
-    /// (try again later), because a client that comes back in a while and asks for the present state
-    /// is well served; 1008 would tell it not to come back.
+    /// The peer is too slow: the messages in all lanes are dropped, and the connection closes with 1013
+    /// (try again later). A client that reconnects later can ask for the current state; 1008 would tell
+    /// it not to reconnect.
     Disconnect,
 }
 
 impl LaneConfig {
-    /// Normal priority, waiting for room, at most 1,024 messages and 256 KiB.
+    /// Returns the defaults: normal priority, waiting for room, at most 1,024 messages and 256 KiB.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -61,28 +61,28 @@ impl LaneConfig {
         }
     }
 
-    /// When its turn comes.
+    /// Sets which lanes it goes before; see [`Priority`].
     #[must_use]
     pub const fn priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
         self
     }
 
-    /// What happens when it is full.
+    /// Sets what happens to a message that does not fit.
     #[must_use]
     pub const fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
         self
     }
 
-    /// How many messages may wait; at least 1.
+    /// Sets how many messages may wait; at least 1.
     #[must_use]
     pub const fn max_messages(mut self, messages: usize) -> Self {
         self.max_messages = if messages == 0 { 1 } else { messages };
         self
     }
 
-    /// How many bytes of payload may wait. A message that is larger fits when nothing else waits.
+    /// Sets how many bytes of payload may wait. A larger message fits when nothing else waits.
     #[must_use]
     pub const fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;

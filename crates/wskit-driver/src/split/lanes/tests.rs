@@ -1,4 +1,4 @@
-//! The lanes against a model without queues: one list of messages, searched each time.
+//! Compares the lanes with a model without queues, which searches one list of messages each time.
 
 use proptest::prelude::*;
 use wskit_proto::Outgoing;
@@ -18,17 +18,17 @@ struct ModelLane {
     entered: u64,
     gone: u64,
     dropped: u64,
-    /// When its place among the turns was taken.
+    /// When its turn was added.
     since: u64,
 }
 
-/// Whose turn it is: the one who has waited longest in the highest priority.
+/// Sends from the lane of the highest priority that has waited longest.
 #[derive(Default)]
 struct Model {
     lanes: Vec<ModelLane>,
     waiting: Vec<Waiting>,
     clock: u64,
-    /// When the line took its place.
+    /// When the turn of the direct writers was added.
     direct: Option<u64>,
 }
 
@@ -208,7 +208,7 @@ proptest! {
         }
     }
 
-    /// Places are used again, and what waits in a lane without an owner still comes out.
+    /// Numbers of lanes are reused, and messages of a lane without an owner are still sent.
     #[test]
     fn released_lanes_are_emptied_and_reused(sizes in proptest::collection::vec(0..4_usize, 1..40)) {
         let mut lanes = Lanes::default();
