@@ -1,4 +1,6 @@
-//! A connection in two hands: one [`Reader`], many [`Writer`]s.
+//! A connection that was split into one [`Reader`] and any number of [`Writer`]s.
+//!
+//! `core` holds what they share, `lanes` schedules messages, and the other files are the handles.
 
 mod closing;
 mod core;
@@ -32,7 +34,7 @@ pub(crate) fn split<T: Transport + 'static>(
     link: Whole<T>,
     protocol: Option<Box<str>>,
 ) -> (Reader<T>, Writer<T>) {
-    // The writers wait for room themselves.
+    // Writers wait for room in the wait queue.
     engine.stop_answering();
     let (read, write) = link.io.into_split();
     let shared = Arc::new(Shared::new(

@@ -1,4 +1,4 @@
-//! Everything shared between threads comes from here, so that a model checker can take its place.
+//! The types that threads share. Loom replaces them in the models.
 
 #[cfg(loom)]
 pub(crate) use loom::sync::{
@@ -11,11 +11,13 @@ pub(crate) use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-// Reference counts and `Wake` stay those of std: `std::task::Wake` asks for them by type.
+// `Arc` stays that of std, because `std::task::Wake` is implemented for it.
 pub(crate) use std::sync::Arc;
 
-/// Locks. A thread that panicked while it held the lock left no half-made state: every change under
-/// these locks is a sequence of calls that each keep their own invariants.
+/// Locks a mutex, even if it is poisoned.
+///
+/// A thread that panics under one of these locks leaves no broken state: every change is a sequence of
+/// calls that each keep their invariants.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     #[cfg(all(test, not(loom)))]
     LOCKS.set(LOCKS.get() + 1);
@@ -29,7 +31,7 @@ thread_local! {
     static LOCKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// How often this thread has locked anything.
+/// Returns how often this thread has locked a mutex.
 #[cfg(all(test, not(loom)))]
 pub(crate) fn locks() -> usize {
     LOCKS.get()

@@ -20,16 +20,16 @@ use wskit_proto::Event;
 
 /// The receiving half of a split connection.
 ///
-/// It answers pings and the peer's Close, keeps the deadlines, and flushes what the writers have
-/// queued before it waits; so keep it receiving. It takes the writers' lock only when it owes a
-/// reply or something is queued.
+/// It answers pings and the peer's Close, keeps the deadlines, and flushes what the writers have queued
+/// before it waits, so keep it receiving. It takes the writers' lock only when it owes a reply or
+/// something is queued.
 ///
 /// # Dropping
-/// The connection stays: writers go on sending, and while one of their calls is awaited it reads in
+/// The connection stays open and writers go on sending. While one of their calls is awaited, it reads in
 /// the reader's place, answers control frames and **throws messages away**. When the reader and the
-/// last writer are gone the connection ends, without a Close unless a [`Lane`](crate::Lane) is left.
+/// last writer are dropped the connection ends, without a Close unless a [`Lane`](crate::Lane) is left.
 pub struct Reader<T: Transport> {
-    /// Both are there until the drop.
+    /// Both are set until the reader is dropped, `read` only until the connection is over.
     engine: Option<Engine<T::Timer>>,
     read: Option<T::Read>,
     shared: Arc<Shared<T>>,
@@ -47,7 +47,7 @@ impl<T: Transport> Reader<T> {
     /// Receives a message to keep; `None` after a clean close.
     ///
     /// # Errors
-    /// Once, when the connection ended in any other way; then `None`.
+    /// Returned once, when the connection ended in any other way; `None` follows.
     ///
     /// # Cancel safety
     /// Safe: no message is lost when the future is dropped.
@@ -55,10 +55,10 @@ impl<T: Transport> Reader<T> {
         poll_fn(move |cx| self.poll_recv(cx))
     }
 
-    /// The poll function behind [`recv`](Reader::recv).
+    /// Polls for a message to keep; the poll function of [`recv`](Reader::recv).
     ///
     /// # Errors
-    /// As [`recv`](Reader::recv).
+    /// Those of [`recv`](Reader::recv).
     pub fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
@@ -71,10 +71,10 @@ impl<T: Transport> Reader<T> {
         })
     }
 
-    /// Receives a message without allocating: lends it until the next call.
+    /// Receives a message without allocating. The message is lent until the next call.
     ///
     /// # Errors
-    /// As [`recv`](Reader::recv).
+    /// Those of [`recv`](Reader::recv).
     ///
     /// # Cancel safety
     /// Safe: no message is lost when the future is dropped.
@@ -85,21 +85,21 @@ impl<T: Transport> Reader<T> {
     /// Receives messages, pings and pongs.
     ///
     /// # Errors
-    /// As [`recv`](Reader::recv).
+    /// Those of [`recv`](Reader::recv).
     ///
     /// # Cancel safety
-    /// Safe.
+    /// Safe: no event is lost when the future is dropped.
     pub fn recv_event(
         &mut self,
     ) -> impl Future<Output = Result<Option<Event<Message>>, ConnectionError>> {
         poll_fn(move |cx| self.poll_with(cx, |engine, cx, link| engine.poll_event(cx, link)))
     }
 
-    /// Receives the next piece of a message as it comes; see
+    /// Receives the next piece of a message as soon as it arrives; see
     /// [`WebSocket::recv_piece`](crate::WebSocket::recv_piece).
     ///
     /// # Errors
-    /// As [`recv`](Reader::recv).
+    /// Those of [`recv`](Reader::recv).
     ///
     /// # Cancel safety
     /// Safe: no piece is lost when the future is dropped.
@@ -107,38 +107,38 @@ impl<T: Transport> Reader<T> {
         ReaderPiece { reader: Some(self) }
     }
 
-    /// Has this connection follow a shutdown from now on, instead of the one before if there was one.
+    /// Makes this connection follow a shutdown, in place of an earlier one.
     pub fn track<C>(&mut self, shutdown: &Shutdown<C>) {
         if let Some(engine) = self.engine.as_mut() {
             engine.track(shutdown);
         }
     }
 
-    /// Another writer for this connection, also when all others are gone.
+    /// Returns another writer for this connection, even if all others were dropped.
     #[must_use]
     pub fn writer(&self) -> Writer<T> {
         Writer::new(self.shared.clone())
     }
 
-    /// Open, closing or closed.
+    /// Returns whether the connection is open, closing or closed.
     #[must_use]
     pub fn state(&self) -> State {
         self.shared.state()
     }
 
-    /// How the connection ended; `None` until it has.
+    /// Returns how the connection ended; `None` until it has.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         self.shared.outcome()
     }
 
-    /// The sub-protocol that was agreed on.
+    /// Returns the sub-protocol that was agreed on.
     #[must_use]
     pub fn protocol(&self) -> Option<&str> {
         self.shared.protocol()
     }
 
-    /// The latest round trip of a keepalive ping.
+    /// Returns the latest round trip of a keepalive ping.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         self.engine
@@ -146,7 +146,7 @@ impl<T: Transport> Reader<T> {
             .and_then(|engine| engine.inbound.round_trip())
     }
 
-    /// Polls the engine; if it has to wait, a writer that starts the end wakes it.
+    /// Polls the engine. If it has to wait, this task is also woken by a writer that starts the end.
     fn poll_with<R>(
         &mut self,
         cx: &mut Context<'_>,
@@ -169,8 +169,8 @@ impl<T: Transport> Reader<T> {
         if polled.is_pending() {
             self.shared.set_round_trip(engine.inbound.round_trip());
             self.shared.wait_as_reader(cx.waker());
-            // A writer may have started the end between the poll and the line above, or left something
-            // to be written by us.
+            // Between the poll and the line above, a writer may have started the end, or left something
+            // for the reader to write.
             let again = self.shared.state() != before
                 || (engine.held_back && !link.is_message_open())
                 || (self.shared.is_unwritten()
@@ -186,12 +186,12 @@ impl<T: Transport> Reader<T> {
                 polled = poll(engine, cx, &mut link);
             }
             if self.shared.wakes() != wakes {
-                // The transport has woken its writer before this task was there to be woken.
+                // The transport has woken its writer before this task was registered.
                 cx.waker().wake_by_ref();
             }
         }
         if engine.is_over() {
-            // Nothing is read any more, and the transport need not be kept for it.
+            // Nothing is read any more: the transport need not be kept.
             self.read = None;
         }
         polled
@@ -220,7 +220,7 @@ impl<T: Transport> fmt::Debug for Reader<T> {
     }
 }
 
-/// Ends after a clean close; any other ending is one error before that.
+/// Yields messages, and ends after a clean close. Any other ending yields one error first.
 impl<T: Transport + Unpin> Stream for Reader<T> {
     type Item = Result<Message, ConnectionError>;
 
@@ -235,7 +235,7 @@ impl<T: Transport + Unpin> FusedStream for Reader<T> {
     }
 }
 
-/// Nothing in it is pinned.
+/// Nothing in a reader is pinned.
 impl<T: Transport> Unpin for Reader<T> {}
 
 /// The future of [`Reader::recv_ref`].

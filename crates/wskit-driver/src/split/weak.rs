@@ -8,8 +8,9 @@ use super::writer::Writer;
 use crate::sync::Arc;
 use crate::transport::Transport;
 
-/// A handle to a connection that does not keep it, from [`Writer::downgrade`]: for lists of connections,
-/// such as the members of a room, that must not hold what has ended.
+/// A handle to a connection that does not keep it open, from [`Writer::downgrade`].
+///
+/// For lists of connections, such as the members of a chat room, that must not keep ended ones.
 pub struct WeakWriter<T: Transport> {
     shared: Weak<Shared<T>>,
 }
@@ -21,12 +22,12 @@ impl<T: Transport> WeakWriter<T> {
         }
     }
 
-    /// Returns a writer, or `None` if the connection is over, or its reader and all writers are gone.
+    /// Returns a writer, or `None` if the connection is over, or its reader and all writers were dropped.
     #[must_use]
     pub fn upgrade(&self) -> Option<Writer<T>> {
         let shared = self.shared.upgrade()?;
-        let is_there = shared.state() != State::Closed && shared.try_add_owner();
-        is_there.then(|| Writer::counted(shared))
+        let is_open = shared.state() != State::Closed && shared.try_add_owner();
+        is_open.then(|| Writer::counted(shared))
     }
 }
 

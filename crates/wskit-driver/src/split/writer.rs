@@ -325,5 +325,5 @@ impl<T: Transport> fmt::Debug for Writer<T> {
     }
 }
 
-/// Nothing in it is pinned.
+/// Nothing in a writer is pinned.
 impl<T: Transport> Unpin for Writer<T> {}

@@ -4,14 +4,14 @@ use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock};
 
 /// The waker that a split connection's transport is polled with.
 ///
-/// A transport has room for one waker a direction, so it is always given this one. When it goes off, one
-/// task that waits to write is woken, which writes for all, and so is the reader if it waits.
+/// A transport has room for one waker in each direction, so it is always given this one. When it is
+/// called, it wakes one task that waits to write, which writes for all, and the reader if it waits.
 ///
-/// The transport is polled under the lock of the sending half. It may wake inside a poll; then no task is
-/// woken before that lock has been released: see [`end`](SocketWaker::end).
+/// The transport is polled under the lock of the sending half, and may wake inside a poll. Tasks are
+/// then woken once that lock has been released; see [`end`](SocketWaker::end).
 pub(crate) struct SocketWaker {
     state: AtomicUsize,
-    /// How often it has woken.
+    /// How often the transport has woken.
     wakes: AtomicUsize,
     slots: Mutex<Slots>,
 }
@@ -20,15 +20,15 @@ pub(crate) struct SocketWaker {
 struct Slots {
     /// The task that waits in the reader.
     reader: Option<Waker>,
-    /// The tasks that are to write when the transport takes bytes again, by their numbers.
+    /// The tasks that write when the transport takes bytes again, with the numbers of their waiters.
     writers: Vec<(u64, Waker)>,
 }
 
 /// The transport is being polled.
 const POLLING: usize = 1;
-/// It has woken since it was last polled.
+/// The transport has woken since it was last polled.
 const SIGNALLED: usize = 2;
-/// There are tasks that are to write.
+/// There are tasks to write.
 const WRITERS: usize = 4;
 
 impl SocketWaker {
@@ -40,37 +40,37 @@ impl SocketWaker {
         }
     }
 
-    /// The transport is about to be polled: what it said before no longer counts.
+    /// Notes that the transport is about to be polled: earlier signals no longer count.
     pub(crate) fn begin(&self) {
         self.state.fetch_or(POLLING, Ordering::AcqRel);
         self.state.fetch_and(!SIGNALLED, Ordering::AcqRel);
     }
 
-    /// As [`begin`](SocketWaker::begin), while another poll of the transport still waits for its signal.
+    /// Notes that the transport is about to be polled while another poll still waits for its signal.
     pub(crate) fn begin_beside(&self) {
         self.state.fetch_or(POLLING, Ordering::AcqRel);
     }
 
-    /// The poll is over. Returns whether the transport has woken meanwhile: then call
+    /// Notes that the poll is over. Returns whether the transport has woken meanwhile: then call
     /// [`wake_all`](SocketWaker::wake_all) without a lock.
     pub(crate) fn end(&self) -> bool {
         self.state.fetch_and(!POLLING, Ordering::AcqRel) & SIGNALLED != 0
     }
 
-    /// As [`is_signalled`](SocketWaker::is_signalled); what was stored before this is seen by those who
-    /// are woken if it answers no.
+    /// Returns whether the transport has woken since it was last polled. If it has not, the tasks that
+    /// it wakes later see all stores before this call.
     pub(crate) fn has_signalled_by_now(&self) -> bool {
         self.state.fetch_or(0, Ordering::AcqRel) & SIGNALLED != 0
     }
 
-    /// Takes note of what the transport said: there is nothing to write.
+    /// Forgets a signal, because there is nothing to write.
     pub(crate) fn clear_signal(&self) {
         if self.is_signalled() {
             self.state.fetch_and(!SIGNALLED, Ordering::AcqRel);
         }
     }
 
-    /// Has somebody poll the transport as if it had woken.
+    /// Makes the next task that writes poll the transport, as if it had woken.
     pub(crate) fn signal(&self) {
         self.state.fetch_or(SIGNALLED, Ordering::AcqRel);
     }
@@ -80,12 +80,12 @@ impl SocketWaker {
         self.state.load(Ordering::Acquire) & SIGNALLED != 0
     }
 
-    /// Whether there are tasks that are to write.
+    /// Whether there are tasks to write.
     pub(crate) fn has_writers(&self) -> bool {
         self.state.load(Ordering::Acquire) & WRITERS != 0
     }
 
-    /// Adds tasks that are to write.
+    /// Adds tasks to write when the transport wakes.
     pub(crate) fn add_writers(&self, writers: Vec<(u64, Waker)>) {
         if !writers.is_empty() {
             let mut slots = lock(&self.slots);
@@ -94,7 +94,7 @@ impl SocketWaker {
         }
     }
 
-    /// Removes a task that was to write, and gives its waker to drop.
+    /// Removes a task that was to write, and returns its waker.
     pub(crate) fn remove_writer(&self, number: u64) -> Option<Waker> {
         let mut slots = lock(&self.slots);
         let at = slots.writers.iter().position(|writer| writer.0 == number)?;
@@ -105,7 +105,7 @@ impl SocketWaker {
         Some(waker)
     }
 
-    /// How often the transport has woken.
+    /// Returns how often the transport has woken.
     pub(crate) fn wakes(&self) -> usize {
         self.wakes.load(Ordering::Acquire)
     }
@@ -134,7 +134,7 @@ impl SocketWaker {
         }
     }
 
-    /// Wakes those who are to write, and the reader.
+    /// Wakes the tasks that are to write, and the reader.
     pub(crate) fn wake_all(&self) {
         let woken = {
             let mut slots = lock(&self.slots);
