@@ -1,8 +1,8 @@
-//! Models of what threads do to each other in a connection and around it: loom runs every order of
-//! their steps, with at most so many forced switches between them.
+//! Models of threads that share a connection: loom runs every order of their steps, up to a number of
+//! forced switches between them.
 //!
-//! The code under test is the real one, over a socket and a clock of the models'. A wake-up that is lost
-//! is a deadlock, which loom reports. Run with
+//! The code under test is the real one, over a socket and a clock for models. A lost wake-up is a
+//! deadlock, which loom reports. Run with
 //! `RUSTFLAGS="--cfg loom" cargo test -p wskit-driver --lib --release models`; `LOOM_MAX_PREEMPTIONS`
 //! raises the number of switches.
 #![allow(clippy::unwrap_used, reason = "tests")]

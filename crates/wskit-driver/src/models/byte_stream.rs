@@ -1,4 +1,4 @@
-//! A stream of bytes in two hands behind a lock, as `tokio::io::split` has it.
+//! Models of a byte stream that two tasks share behind a lock, as `tokio::io::split` does.
 
 use std::future::poll_fn;
 
@@ -11,8 +11,8 @@ use super::{join, model};
 use crate::ByteStream;
 use crate::sync::{Arc, lock};
 
-/// A task reads, or is about to; another one writes and does not flush. The reader is woken to do so,
-/// and has the peer's answer.
+/// A task reads, or is about to; another one writes and does not flush. The reader is woken to flush,
+/// and gets the peer's answer.
 #[test]
 fn task_that_reads_writes_for_one_that_does_not_flush() {
     model(3, || {
@@ -25,7 +25,7 @@ fn task_that_reads_writes_for_one_that_does_not_flush() {
     });
 }
 
-/// Two tasks wait for the socket to take the same bytes, which knows one of them.
+/// Two tasks wait for the socket to take the same bytes. The socket has the waker of only one of them.
 #[test]
 fn both_tasks_go_on_when_the_socket_does() {
     model(2, || {

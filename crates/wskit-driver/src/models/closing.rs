@@ -1,4 +1,5 @@
-//! The end of a connection: whoever waits is told, and whoever has to do something for it is woken.
+//! Models of the end of a connection: every call that waits ends, and every task with work to do is
+//! woken.
 
 use loom::thread;
 use wskit_proto::CloseCode;
@@ -8,7 +9,7 @@ use super::socket::{Clock, fill, split, split_in};
 use super::{join, model};
 
 /// A writer starts to close while the reader waits or is about to: the reader is woken, arms the
-/// deadline, and tells the end, though the peer says nothing more ever.
+/// deadline, and reports the end, though the peer sends nothing more.
 ///
 /// Proves: R6455-7.1.2-a
 #[test]
@@ -46,8 +47,7 @@ fn everybody_learns_of_a_close() {
     });
 }
 
-/// A writer waits for room, or is about to, in a socket that never takes anything more; another one
-/// closes.
+/// A writer waits for room, or is about to, while the socket takes nothing more. Another writer closes.
 #[test]
 fn close_of_a_writer_wakes_another_that_waits_for_room() {
     model(3, || {
@@ -65,7 +65,7 @@ fn close_of_a_writer_wakes_another_that_waits_for_room() {
     });
 }
 
-/// The reader goes while a writer closes: the writer reads in its place.
+/// The reader is dropped while a writer closes: the writer reads in its place.
 #[test]
 fn writer_that_closes_outlives_the_reader() {
     model(3, || {
@@ -78,7 +78,7 @@ fn writer_that_closes_outlives_the_reader() {
     });
 }
 
-/// The reader is gone, and the transport takes its time to end: the writer that closes sees to it.
+/// The reader was dropped, and the transport's shutdown is pending: the writer that closes waits for it.
 #[test]
 fn writer_that_closes_waits_for_the_transport() {
     model(3, || {
@@ -95,7 +95,7 @@ fn writer_that_closes_waits_for_the_transport() {
     });
 }
 
-/// The same with a reader that sees to it.
+/// The transport's shutdown is pending: the reader waits for it.
 #[test]
 fn reader_waits_for_the_transport() {
     model(3, || {

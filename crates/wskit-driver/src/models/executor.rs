@@ -1,4 +1,4 @@
-//! Tasks: a thread of the model each.
+//! Runs each task on a thread of the model.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -20,7 +20,7 @@ pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// With a waker of its own, which wakes nobody.
+/// Polls once, with a waker that wakes no thread.
 pub(super) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     let waker = Waker::from(Arc::new(Parker::new()));
     future.poll(&mut Context::from_waker(&waker))

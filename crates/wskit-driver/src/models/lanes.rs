@@ -1,4 +1,4 @@
-//! Lanes: whoever waits for one is woken, nothing is lost, and what is dropped is counted.
+//! Models of lanes: every waiting call is woken, no message is lost, and dropped ones are counted.
 
 use std::pin::pin;
 
@@ -35,8 +35,8 @@ fn full_lane_lets_its_sender_on_when_the_socket_takes() {
     });
 }
 
-/// Somebody feeds a lane and drops it, and does not write: a reader that waits, or is about to, is
-/// woken and does.
+/// A lane is fed and dropped before its message is written: a reader that waits, or is about to, is
+/// woken and writes it.
 #[test]
 fn reader_writes_what_a_dropped_lane_was_fed() {
     model(3, || {
@@ -53,8 +53,7 @@ fn reader_writes_what_a_dropped_lane_was_fed() {
     });
 }
 
-/// A push that the socket refuses leaves it to the reader to wait for it; so does the next, which the
-/// socket might have taken.
+/// The socket refuses a push: the reader waits for the socket and writes, also after a second push.
 #[test]
 fn reader_writes_what_was_pushed_and_refused() {
     model(2, || {
@@ -80,7 +79,7 @@ fn reader_writes_what_was_pushed_and_refused() {
     });
 }
 
-/// A lane's send is dropped behind a queue that nobody was woken for: the reader finishes both.
+/// A lane's send is dropped while the queue before it is not written: the reader writes both.
 ///
 /// Proves: X-io-4
 #[test]
@@ -108,8 +107,7 @@ fn reader_finishes_a_dropped_send_of_a_lane() {
     });
 }
 
-/// Of a lane for the newest only, the newest leaves, and the others as far as they did not have to
-/// wait.
+/// The newest message of a lane with `LatestOnly` is sent, and others only if they did not wait.
 ///
 /// Proves: X-io-3
 #[test]
@@ -117,7 +115,7 @@ fn newest_message_of_a_lane_leaves() {
     model(3, || displace(Overflow::LatestOnly, 1));
 }
 
-/// Of a lane that drops its oldest, those that it has room for leave.
+/// A lane with `DropOldest` sends at least the messages that it has room for.
 ///
 /// Proves: X-io-3
 #[test]
@@ -125,7 +123,7 @@ fn newest_messages_of_a_lane_leave() {
     model(3, || displace(Overflow::DropOldest, 2));
 }
 
-/// Pushes three messages while the socket begins to take; so many must leave.
+/// Pushes three messages while the socket begins to take bytes. The last `kept` must be sent.
 fn displace(overflow: Overflow, kept: usize) {
     let (reader, writer, socket) = split(0);
     fill(&writer);
@@ -153,8 +151,8 @@ fn displace(overflow: Overflow, kept: usize) {
     drop((reader, writer));
 }
 
-/// A lane for peers that keep up overflows in a socket that never takes anything more: the connection
-/// closes, whoever waits for room in another lane is told, and the reader keeps the deadline.
+/// A lane with `Disconnect` overflows while the socket takes nothing more: the connection closes, a call
+/// that waits for room in another lane ends, and the reader keeps the deadline.
 ///
 /// Proves: X-io-3
 #[test]
@@ -184,7 +182,7 @@ fn lane_that_disconnects_wakes_everybody() {
     });
 }
 
-/// A plain writer and a full lane wait for each other's turns, and nobody reads: both go on.
+/// A direct writer and a full lane wait for each other's turns, without a task that reads: both go on.
 #[test]
 fn line_and_lane_take_turns() {
     model(3, || {
@@ -199,7 +197,7 @@ fn line_and_lane_take_turns() {
         });
         let feeding = {
             let writer = writer.clone();
-            // Over the mark, so that nothing is due after it, and not written by its writer.
+            // Exceeds the mark, so that the lanes do not go on, and its writer does not write it.
             thread::spawn(move || block_on(writer.feed(&FILL[2..])).unwrap())
         };
         socket.take(usize::MAX);
@@ -208,8 +206,7 @@ fn line_and_lane_take_turns() {
     });
 }
 
-/// The turn of the line has come when the only one in it gives up: the lane goes on, and nobody else
-/// has to come for it.
+/// The only direct writer that waits is dropped in its turn: the lane goes on without another call.
 ///
 /// Proves: X-io-4
 #[test]
@@ -239,7 +236,7 @@ fn lane_goes_on_when_the_line_gives_up() {
     });
 }
 
-/// What is urgent leaves first, whichever came first.
+/// An urgent message leaves first, whichever was queued first.
 #[test]
 fn urgent_message_leaves_first() {
     model(2, || {
@@ -261,7 +258,7 @@ fn urgent_message_leaves_first() {
     });
 }
 
-/// A message in pieces keeps the lanes waiting until it is finished, and then they go on.
+/// A message in pieces keeps a lane waiting until it is finished.
 #[test]
 fn message_lock_keeps_a_lane_out_and_lets_it_in() {
     model(2, || {

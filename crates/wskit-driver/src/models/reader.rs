@@ -1,4 +1,4 @@
-//! What writers leave to the reader.
+//! Models of what writers leave to the reader.
 
 use std::pin::pin;
 
@@ -9,7 +9,7 @@ use super::executor::{block_on, poll_once};
 use super::socket::split;
 use super::{join, model};
 
-/// What a writer queued without writing leaves with a reader that waits, or that is about to.
+/// Bytes that a writer queued and did not write leave with a reader that waits, or is about to.
 #[test]
 fn reader_finishes_a_dropped_send() {
     model(3, || {

@@ -1,4 +1,4 @@
-//! A shutdown: everybody is told, and it ends exactly when the last one has gone.
+//! Models of a shutdown: every connection is told, and it finishes when the last one is gone.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -13,8 +13,8 @@ use super::{join, model};
 use crate::Shutdown;
 use crate::shutdown::{Member, Told};
 
-/// Two connections are dropped while the shutdown is requested and waits, without a deadline. Those
-/// that go before the request do not count, those that go after it do.
+/// Two connections are dropped while the shutdown is requested and waits without a deadline. A
+/// connection that was dropped before the request does not count.
 #[test]
 fn finish_ends_when_the_last_connection_has_gone() {
     model(3, || {
@@ -37,8 +37,8 @@ fn finish_ends_when_the_last_connection_has_gone() {
     });
 }
 
-/// It is requested inside a message in pieces, which is finished first: the reader, which waits or is
-/// about to, is told then.
+/// A shutdown is requested inside a message in pieces, which is finished first: the reader, which waits
+/// or is about to, is told then.
 #[test]
 fn reader_is_told_when_a_message_in_pieces_has_ended() {
     model(2, || {
@@ -58,7 +58,7 @@ fn reader_is_told_when_a_message_in_pieces_has_ended() {
     });
 }
 
-/// One joins while the shutdown is requested: it is told, whenever it comes, and counts.
+/// A connection joins while the shutdown is requested: it is told, and counts.
 #[test]
 fn connection_that_joins_late_is_told() {
     model(3, || {
@@ -78,8 +78,8 @@ fn connection_that_joins_late_is_told() {
     });
 }
 
-/// Time is up for one finish, while another one waits for ever, one connection stays until it is given
-/// up, and one goes: both finishes end, and say the same.
+/// One `finish` reaches its deadline while another waits without one. One connection stays until it is
+/// given up, and one is dropped: both calls return the same report.
 #[test]
 fn finishes_end_when_one_gives_up() {
     model(2, || {
@@ -100,7 +100,7 @@ fn finishes_end_when_one_gives_up() {
     });
 }
 
-/// Whoever waits for the request hears it, though others come and go in the places beside.
+/// A task that waits for the request is woken, while other connections join and leave.
 #[test]
 fn request_reaches_those_who_wait_for_it() {
     model(3, || {
@@ -134,7 +134,7 @@ fn shutdown_closes_a_connection_that_waits() {
     });
 }
 
-/// The reader is gone, and a writer waits for room that never comes: the shutdown reaches it.
+/// The reader was dropped, and a writer waits for room in vain: the shutdown ends its call.
 #[test]
 fn shutdown_reaches_a_writer_without_a_reader() {
     model(3, || {

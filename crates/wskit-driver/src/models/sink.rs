@@ -1,5 +1,5 @@
-//! Sinks: what they leave behind, and a connection under a lock with a task for each direction, as code
-//! that is generic over `Stream + Sink` splits it.
+//! Models of sinks that are dropped, and of a connection behind a lock with a task for each direction, as
+//! code that is generic over `Stream + Sink` splits it.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use super::{join, model};
 use crate::sync::{Arc, lock};
 use crate::{ConnectionError, WebSocket};
 
-/// A sink is dropped in the middle of its flush: a reader that waits, or is about to, does the rest.
+/// A sink is dropped in the middle of its flush: a reader that waits, or is about to, writes the rest.
 #[test]
 fn reader_finishes_the_flush_of_a_dropped_sink() {
     model(2, || {
@@ -44,7 +44,7 @@ fn reader_finishes_the_flush_of_a_dropped_sink() {
     });
 }
 
-/// Two sinks flush a message each into a socket that takes bytes only now: each is done when its own is out.
+/// Two sinks flush while the socket begins to take bytes: each is done when its own messages are written.
 #[test]
 fn two_sinks_flush_what_each_has_fed() {
     model(2, || {
@@ -102,8 +102,8 @@ fn flush(ws: &Locked) {
     block_on(poll_fn(|cx| Pin::new(&mut *lock(ws)).poll_flush(cx))).unwrap();
 }
 
-/// One task sends and has something else to do then; the answer wakes the other one, whichever of the two
-/// the socket knows and whichever has read it.
+/// One task sends and then does not receive. The answer wakes the other task, whichever of the two the
+/// socket has the waker of.
 ///
 /// Proves: X-io-3
 #[test]
@@ -122,7 +122,7 @@ fn answer_wakes_the_task_that_receives() {
     });
 }
 
-/// The task that sends gives up in the middle of its flush: the one that receives does the rest.
+/// The task that sends is dropped in the middle of its flush: the one that receives writes the rest.
 #[test]
 fn task_that_receives_finishes_a_flush_that_was_dropped() {
     model(2, || {
@@ -140,7 +140,7 @@ fn task_that_receives_finishes_a_flush_that_was_dropped() {
     });
 }
 
-/// One task closes, the other one receives: both see the end, whoever reads it.
+/// One task closes, the other one receives: both see the end.
 ///
 /// Proves: R6455-7.1.2-a
 #[test]
@@ -156,7 +156,7 @@ fn both_tasks_see_the_end() {
     });
 }
 
-/// The peer's transport takes its time to end, and that is what both tasks wait for at last.
+/// The transport's shutdown is pending: both tasks wait for it.
 #[test]
 fn both_tasks_wait_for_the_transport() {
     model(2, || {

@@ -1,4 +1,4 @@
-//! A connection over a socket that does what the model says.
+//! A connection over a socket that the model controls.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -13,7 +13,8 @@ use crate::sync::{Arc, lock};
 use crate::transport::{PollRead, PollWrite, Timer, Transport};
 use crate::{Reader, WebSocket, Writer};
 
-/// A server's connection over a socket that takes so many bytes for now, in a time that stands still.
+/// Returns a server's connection over a socket that takes `room` bytes for now, with a clock that stands
+/// still.
 pub(super) fn split(room: usize) -> (Reader<Socket>, Writer<Socket>, Socket) {
     split_in(Clock::still(), room)
 }
@@ -24,7 +25,7 @@ pub(super) fn split_in(clock: Clock, room: usize) -> (Reader<Socket>, Writer<Soc
     (reader, writer, socket)
 }
 
-/// With so many bytes as the mark over which writers wait.
+/// Returns a connection whose writers wait while more than `mark` bytes are queued.
 pub(super) fn connection(clock: Clock, room: usize, mark: usize) -> (WebSocket<Socket>, Socket) {
     let socket = Socket {
         clock,
@@ -38,10 +39,10 @@ pub(super) fn connection(clock: Clock, room: usize, mark: usize) -> (WebSocket<S
     (ws, socket)
 }
 
-/// A mark that one message of many bytes is above, and many of one byte are not.
+/// A mark that one long message exceeds, and many of one byte do not.
 pub(super) const LOW: usize = 50;
 
-/// Queues [`FILL`], which is above the mark: who comes now has to wait.
+/// Queues [`FILL`], which exceeds the mark: later calls have to wait.
 pub(super) fn fill(writer: &Writer<Socket>) {
     writer.try_feed(&FILL[2..]).unwrap();
 }
@@ -53,8 +54,8 @@ pub(super) const FILL: &[u8] = &{
     message
 };
 
-/// A socket with room for one waker a direction, as those of runtimes have. It owes that one nothing
-/// any more once a poll of the direction was ready.
+/// A socket with room for one waker in each direction, as those of runtimes have. It forgets the waker
+/// when a poll of that direction is ready.
 #[derive(Clone)]
 pub(super) struct Socket {
     clock: Clock,
@@ -63,29 +64,29 @@ pub(super) struct Socket {
 
 #[derive(Default)]
 struct State {
-    /// Bytes that it takes.
+    /// How many bytes it takes.
     room: usize,
     written: Vec<u8>,
-    /// What the peer answers once this has been written at the end.
+    /// What the peer answers once the written bytes end with the first.
     answer: Option<(&'static [u8], &'static [u8])>,
     unread: VecDeque<u8>,
     reader: Option<Waker>,
     writer: Option<Waker>,
     ended: bool,
-    /// It is not ready to end.
+    /// A shutdown is pending.
     lingers: bool,
 }
 
 impl Socket {
-    /// Takes so many more bytes.
+    /// Takes `room` bytes from now on.
     pub(super) fn take(&self, room: usize) {
         lock(&self.state).room = room;
-        // Somebody may write between the two, and be told that he can.
+        // A writer may run between the two, and write.
         let waker = lock(&self.state).writer.take();
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// Does not end before [`let_go`](Socket::let_go).
+    /// Keeps a shutdown pending until [`let_go`](Socket::let_go).
     pub(super) fn linger(&self) {
         lock(&self.state).lingers = true;
     }
@@ -96,17 +97,17 @@ impl Socket {
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// The peer answers a Close of code 1000 with the like.
+    /// Makes the peer answer a Close of code 1000 with the same code.
     pub(super) fn answer_close(&self) {
         lock(&self.state).answer = Some((&[0x88, 2, 3, 0xe8], &[0x88, 0x82, 0, 0, 0, 0, 3, 0xe8]));
     }
 
-    /// The peer answers a Close of code 1001 with the like.
+    /// Makes the peer answer a Close of code 1001 with the same code.
     pub(super) fn answer_going_away(&self) {
         lock(&self.state).answer = Some((&[0x88, 2, 3, 0xe9], &[0x88, 0x82, 0, 0, 0, 0, 3, 0xe9]));
     }
 
-    /// The peer answers the message `a`.
+    /// Makes the peer answer the message `a`.
     pub(super) fn answer_message(&self) {
         lock(&self.state).answer = Some((&[0x82, 1, b'a'], &[0x82, 0x81, 0, 0, 0, 0, b'!']));
     }
@@ -195,12 +196,12 @@ impl Transport for Socket {
     }
 }
 
-/// A clock that helps nobody who was not woken.
+/// A clock that wakes no task.
 #[derive(Clone)]
 pub(super) enum Clock {
     /// No deadline is ever reached.
     Still(Instant),
-    /// A deadline is reached once somebody arms it.
+    /// A deadline is reached as soon as it is armed.
     Leaping(Instant),
 }
 

@@ -1,4 +1,4 @@
-//! Two tasks that use one connection.
+//! A model of two tasks that use one connection.
 
 use std::task::{Poll, Waker};
 
@@ -10,8 +10,7 @@ use super::{join, model};
 use crate::sync::{Arc, AtomicUsize, Ordering, lock};
 use crate::tasks::{Side, Tasks};
 
-/// Both sides wait for one event through one waker, which is given out once: both are woken, whenever
-/// it comes.
+/// Both sides wait for one event through one waker, which is registered once: both are woken.
 #[test]
 fn both_sides_are_woken_by_one_waker() {
     model(3, || {

@@ -1,4 +1,4 @@
-//! Writers that wait: for the socket, for room, for their turn, and for one another's messages.
+//! Models of writers that wait: for the socket, for room, for their turn, and for each other's messages.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -29,7 +29,8 @@ fn two_writers_go_on_when_the_socket_does() {
     });
 }
 
-/// One waits for room; another one's flush makes some and is dropped. The socket takes no more.
+/// One writer waits for room. Another writer's flush makes room and is dropped, and then the socket takes
+/// no more.
 #[test]
 fn writer_enters_when_another_has_made_room() {
     model(3, || {
@@ -52,8 +53,8 @@ fn writer_enters_when_another_has_made_room() {
     });
 }
 
-/// Two writers stand in the line, a third comes while the socket begins to take bytes: they enter in
-/// the order in which they came.
+/// Two writers wait, and a third comes while the socket begins to take bytes: they go on in the order
+/// in which they came.
 #[test]
 fn writers_enter_in_the_order_in_which_they_came() {
     model(1, || {
@@ -80,7 +81,7 @@ fn writers_enter_in_the_order_in_which_they_came() {
     });
 }
 
-/// The first one in the line leaves it as the socket takes what filled the queue: the second gets in.
+/// The first of two waiting writers is dropped while the socket empties the queue: the second goes on.
 ///
 /// Proves: X-io-4
 #[test]
@@ -105,8 +106,8 @@ fn line_moves_on_when_its_first_gives_up() {
     });
 }
 
-/// The first one in the line is dropped while there is room and it was its turn: the second is told,
-/// as nothing else will happen.
+/// The first of two waiting writers is dropped when its turn has come: the second is woken, because
+/// nothing else will wake it.
 ///
 /// Proves: X-io-4
 #[test]
@@ -130,7 +131,7 @@ fn place_that_is_dropped_is_the_next_ones_turn() {
     });
 }
 
-/// A permit takes the room that another one waits for; unused, it gives it back.
+/// A permit takes the room that another writer waits for, and gives it back when it is dropped.
 #[test]
 fn permit_that_is_dropped_lets_the_next_one_in() {
     model(3, || {
@@ -146,7 +147,7 @@ fn permit_that_is_dropped_lets_the_next_one_in() {
     });
 }
 
-/// A message in pieces begins when the permits from before are used up.
+/// A message in pieces begins when earlier permits are used.
 #[test]
 fn message_lock_waits_for_permits() {
     model(3, || {
@@ -170,8 +171,7 @@ fn message_lock_waits_for_permits() {
     });
 }
 
-/// A message in pieces has the connection to itself until it is finished, and then the other writer is
-/// let in.
+/// A message in pieces keeps another writer waiting until it is finished.
 ///
 /// Proves: R6455-5.4-c
 #[test]
@@ -201,7 +201,7 @@ fn message_lock_keeps_another_writer_out_and_lets_it_in() {
     });
 }
 
-/// A sink has no place in the line, and waits for a message in pieces all the same.
+/// A sink has no turn, but also waits for a message in pieces.
 #[test]
 fn message_lock_keeps_a_sink_out_and_lets_it_in() {
     model(3, || {
