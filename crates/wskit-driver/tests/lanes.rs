@@ -22,7 +22,7 @@ fn config() -> Config {
     Config::new().keepalive(None).write_high_water(500)
 }
 
-/// Lanes of each priority, plain writers, messages in pieces and permits, at both ends of a narrow
+/// Lanes of each priority, direct writers, messages in pieces and permits, at both ends of a narrow
 /// pipe. Every order of tasks ends cleanly, at once, with each message received once and in its
 /// sender's order.
 ///
@@ -73,7 +73,7 @@ fn every_schedule_with_lanes_ends_cleanly() {
                                     }
                                 }
                                 2 => {
-                                    // One that gives up has sent nothing.
+                                    // A dropped call has sent nothing.
                                     let _ = wskit_test::once(writer.reserve()).await;
                                     lane.send(message).await.unwrap();
                                 }
@@ -128,7 +128,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Nobody moves the clock here: what is not woken stays asleep.
+/// The clock stands still, so a task that is not woken never goes on.
 fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
@@ -142,7 +142,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// The turn of the line has come when the only one in it gives up: it goes back to the lanes.
+/// The only direct writer that waits is dropped in its turn: the lanes go on.
 ///
 /// Proves: X-io-4
 #[test]
@@ -167,7 +167,7 @@ fn lane_goes_on_when_the_line_gives_up() {
     assert!(pin!(lane.flush()).poll(&mut cx).is_ready());
 }
 
-/// Each lane on a thread of its own, pushing without awaiting the socket until the end.
+/// Each lane on its own thread, pushing without awaiting the socket until the end.
 ///
 /// Proves: X-io-3
 #[test]
@@ -224,7 +224,7 @@ fn lanes_work_on_threads_of_their_own() {
     }
 }
 
-/// Messages that were displaced or overtaken are no gap in the history of a compressed connection.
+/// Displaced and overtaken messages leave no gap in the history of a compressed connection.
 ///
 /// Proves: R7692-7.2.1-e
 #[test]

@@ -1,5 +1,5 @@
-//! The line of those who wait for room in a split connection: who came first is let in first, and whoever
-//! leaves it, this way or that, wakes the next.
+//! Writers of a split connection that wait for room: they go on in the order in which they came, and each
+//! that leaves the queue wakes the next.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::future::Future;
@@ -13,7 +13,7 @@ use wskit_driver::{ConnectionError, Reader, WebSocket, WritePermit, Writer};
 use wskit_proto::{Config, Role, SendError};
 use wskit_test::{Clock, PipeEnd, SimulatedIo, pipe};
 
-/// A future that is polled when the test says so, and not when it is woken.
+/// A future that the test polls, and that is not polled when it is woken.
 struct Waiting<'a, T> {
     future: Pin<Box<dyn Future<Output = T> + 'a>>,
     woken: Arc<Woken>,
@@ -36,7 +36,7 @@ impl<'a, T> Waiting<'a, T> {
         }
     }
 
-    /// Polls once; it is not woken any more.
+    /// Polls once, and forgets that it was woken.
     fn poll(&mut self) -> Option<T> {
         self.woken.0.store(false, Ordering::Relaxed);
         let waker = Waker::from(self.woken.clone());
@@ -53,7 +53,7 @@ impl<'a, T> Waiting<'a, T> {
 
 type Permit<'a> = WritePermit<'a, SimulatedIo>;
 
-/// Halves with room for two permits of 4 KiB, and the other end, which does nothing.
+/// Returns halves with room for two permits of 4 KiB, and the other end, which does nothing.
 fn halves() -> (Reader<SimulatedIo>, Writer<SimulatedIo>, PipeEnd) {
     let (near, far) = pipe(64 << 10);
     let config = Config::new().keepalive(None).write_high_water(6 << 10);
@@ -62,12 +62,12 @@ fn halves() -> (Reader<SimulatedIo>, Writer<SimulatedIo>, PipeEnd) {
     (reader, writer, far)
 }
 
-/// All the room there is.
+/// Takes all the room there is.
 fn take_room(writer: &Writer<SimulatedIo>) -> [Permit<'_>; 2] {
     [(); 2].map(|()| Waiting::new(writer.reserve()).poll().unwrap().unwrap())
 }
 
-/// So many who wait in this order.
+/// Returns `count` calls that wait, in this order.
 fn waiting(
     writer: &Writer<SimulatedIo>,
     count: usize,
@@ -79,8 +79,8 @@ fn waiting(
     line
 }
 
-/// Whoever is polled first when there is room, only the first in the line is let in: not those behind
-/// him, nor anybody new.
+/// When there is room, only the first call goes on, whichever is polled first: not later ones, and not
+/// new ones.
 ///
 /// Proves: X-io-3
 #[test]
@@ -90,12 +90,12 @@ fn writers_are_let_in_in_the_order_in_which_they_came() {
     let mut line = waiting(&writer, 3);
     drop(room);
     let mut late = Waiting::new(writer.feed("late"));
-    assert!(late.poll().is_none(), "three wait before him");
+    assert!(late.poll().is_none(), "three wait before it");
     assert_eq!(writer.try_feed("later"), Err(SendError::QueueFull));
     let mut in_turn = Vec::new();
     while !line.is_empty() {
         for each in line.iter_mut().skip(1).rev() {
-            assert!(each.poll().is_none(), "it is not his turn");
+            assert!(each.poll().is_none(), "it is not its turn");
         }
         in_turn.push(line.remove(0).poll().unwrap().unwrap());
         if in_turn.len() == 2 {
@@ -104,11 +104,11 @@ fn writers_are_let_in_in_the_order_in_which_they_came() {
     }
     assert!(late.poll().unwrap().is_ok());
     drop(in_turn);
-    assert_eq!(writer.try_feed("later"), Ok(()), "nobody waits any more");
+    assert_eq!(writer.try_feed("later"), Ok(()), "no call waits any more");
 }
 
-/// All were woken for the room; the second looked first, in vain. When the first goes in, the second is
-/// woken again.
+/// There is room for two, and the second call is polled first, in vain. When the first goes on, the
+/// second is woken again.
 ///
 /// Proves: X-io-4
 #[test]
@@ -119,12 +119,12 @@ fn writer_that_goes_in_wakes_the_next() {
     drop(room);
     assert!(line[1].poll().is_none() && !line[1].is_woken());
     let first = line[0].poll().unwrap().unwrap();
-    assert!(line[1].is_woken(), "there is room for him too");
+    assert!(line[1].is_woken(), "there is room for it too");
     let second = line[1].poll().unwrap().unwrap();
     drop((first, second));
 }
 
-/// The same when the first gives up instead.
+/// There is room, and the first call is dropped: the second is woken.
 ///
 /// Proves: X-io-4
 #[test]
@@ -139,7 +139,7 @@ fn writer_that_gives_up_wakes_the_next() {
     assert!(line[0].poll().unwrap().is_ok());
 }
 
-/// Giving up from the middle of the line leaves no gap in it.
+/// A call that is dropped in the middle of the queue leaves no gap.
 ///
 /// Proves: X-io-4
 #[test]
@@ -156,7 +156,7 @@ fn writer_that_gives_up_in_the_middle_holds_nobody_up() {
     drop((first, third));
 }
 
-/// A permit that is given back wakes those who wait for its room.
+/// A permit that is dropped wakes a call that waits for its room.
 ///
 /// Proves: X-io-4
 #[test]

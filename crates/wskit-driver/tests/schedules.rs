@@ -10,7 +10,7 @@ use wskit_driver::{Runtime, WebSocket};
 use wskit_proto::{CloseCode, Config, Message, Role};
 use wskit_test::{Executor, Faults, Simulated, pause, pipe};
 
-/// Writers that come, go, give up and ping; a reader at each end; whoever is last closes. Every order
+/// Writers that come, go, are dropped and ping; a reader at each end; the last writer closes. Every order
 /// of tasks ends cleanly, at once, with each message received once and in its writer's order.
 ///
 /// Proves: X-io-3, X-io-4
@@ -48,7 +48,7 @@ fn every_schedule_ends_cleanly() {
                             if at == 5 {
                                 writer.ping(&[who]).await.unwrap();
                             }
-                            // Gives up at once.
+                            // Dropped after one poll.
                             let _ = wskit_test::once(writer.reserve()).await;
                         }
                         writer.flush().await.unwrap();
@@ -66,7 +66,7 @@ fn every_schedule_ends_cleanly() {
                         next[who] += 1;
                     }
                     while writing.get() > 0 {
-                        // Its own writers are still at it, and this end must go on reading for them.
+                        // Its own writers are not done, and this end must go on reading for them.
                         let _ = wskit_test::once(reader.recv()).await;
                         pause().await;
                     }
@@ -95,8 +95,8 @@ fn every_schedule_ends_cleanly() {
 }
 
 /// A connection that `futures` has split, against a peer that echoes: one task sends all and then has
-/// nothing more to do, the other one receives all back. Whichever of the two reads behind the scenes, both
-/// go on in every order.
+/// nothing more to do, the other one receives all of it back. Both go on in every order, whichever of
+/// the two reads.
 ///
 /// Proves: X-io-3
 #[test]

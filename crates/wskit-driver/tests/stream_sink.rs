@@ -96,7 +96,7 @@ fn halves_are_a_stream_and_a_sink() {
     });
 }
 
-/// The poll functions of a sink that is given up and taken up again lose nothing.
+/// The poll functions of a sink can be dropped and called again without a loss.
 ///
 /// Proves: X-io-4
 #[test]

@@ -275,9 +275,9 @@ fn size(steps: &[Step]) -> usize {
     written.sum()
 }
 
-/// Takes the steps, then reads until `expected` bytes have come; what was written and read. It reads
-/// while it waits, as two who both only write would wait for each other. The stream is given back, so
-/// that whoever is done first does not hang up on the other.
+/// Takes the steps, then reads until `expected` bytes have come. Returns what was written and read. It
+/// reads while it waits, because two peers that only write would wait for each other. It also returns
+/// the stream, so that the peer that is done first does not drop the connection.
 async fn drive(ws: Socket, steps: &[Step], expected: usize) -> (Vec<u8>, Vec<u8>, impl Sized) {
     let mut stream = ByteStream::new(ws);
     let (mut sent, mut got) = (Vec::new(), Vec::new());

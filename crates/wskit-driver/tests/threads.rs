@@ -1,4 +1,4 @@
-//! The halves of a connection on threads of their own.
+//! The halves of a connection on separate threads.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::future::Future;
@@ -21,7 +21,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Nobody moves the clock here: what is not woken stays asleep.
+/// The clock stands still, so a task that is not woken never goes on.
 fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
@@ -52,7 +52,7 @@ fn halves_work_on_threads_of_their_own() {
                 config(),
             )
         };
-        // Nobody goes before all have got everything.
+        // No half is dropped before all messages have arrived.
         let all = Barrier::new(8);
         let ends = [ws(near, Role::Client), ws(far, Role::Server)];
         thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Weak writers: handles that hold nothing.
+//! Weak writers: handles that do not keep a connection.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ struct Ends {
     probe: Probe,
 }
 
-/// The end of a server, and its client.
+/// A server's end, and its client.
 fn ends() -> Ends {
     let (near, far) = pipe(1 << 16);
     let probe = near.probe();
@@ -44,7 +44,7 @@ fn weak_writer_becomes_a_writer() {
         } = ends();
         weak.upgrade().unwrap().send("one").await.unwrap();
         weak.clone().upgrade().unwrap().send("two").await.unwrap();
-        // It is a writer as any other, and holds the connection.
+        // The upgraded writer keeps the connection.
         let strong = weak.upgrade().unwrap();
         drop(writer);
         strong.send("three").await.unwrap();
@@ -56,7 +56,7 @@ fn weak_writer_becomes_a_writer() {
     });
 }
 
-/// As [`Reader::writer`] makes a writer when all others are gone.
+/// A weak writer can be upgraded while only the reader is left.
 #[test]
 fn reader_alone_is_enough_for_a_weak_writer() {
     Executor::new().block_on(async {
@@ -88,7 +88,7 @@ fn weak_writers_hold_nothing() {
     });
 }
 
-/// Lanes hold no connection either: it has ended.
+/// Lanes do not keep a connection: it has ended.
 #[test]
 fn lanes_are_not_enough_for_a_weak_writer() {
     Executor::new().block_on(async {
@@ -102,7 +102,7 @@ fn lanes_are_not_enough_for_a_weak_writer() {
     });
 }
 
-/// Until the end there may be somebody who wants to wait for it.
+/// A closing connection can still be upgraded, to wait for its end.
 #[test]
 fn weak_writer_becomes_none_when_the_connection_is_over() {
     Executor::new().block_on(async {
