@@ -127,7 +127,7 @@ impl Inbound {
     /// Returns the next event in the bytes read so far; `None` when more are needed, or when the
     /// connection reads no more.
     ///
-    /// Replies (a pong, the answer to a Close, the Close that reports an error) are queued in `outbox`
+    /// Replies (a pong, the answer to a Close, the Close that reports an error) are queued in `outbound`
     /// on the way. `clock` is asked only when a keepalive pong has come.
     ///
     /// # Errors
@@ -136,7 +136,7 @@ impl Inbound {
     #[inline]
     pub fn next<O: WithOutbound>(
         &mut self,
-        outbox: &mut O,
+        outbound: &mut O,
         clock: impl Fn() -> Instant,
     ) -> Result<Option<Event<Span, Span>>, ProtocolError> {
         if self.has_no_input() {
@@ -144,7 +144,7 @@ impl Inbound {
         }
         match self.next_fast_event() {
             Some(event) => Ok(Some(event)),
-            None => self.next_any(outbox, clock),
+            None => self.next_any(outbound, clock),
         }
     }
 
@@ -159,7 +159,7 @@ impl Inbound {
     }
 
     /// Returns the next message by the fast path, as [`set_delivery`](Inbound::set_delivery) asks for
-    /// it. `None` says nothing about other events. Never needs the outbox.
+    /// it. `None` says nothing about other events. Never needs the outbound.
     #[inline]
     pub fn next_fast_event(&mut self) -> Option<Event<Span, Span>> {
         let span = self.next_fast()?;
@@ -270,17 +270,17 @@ impl Inbound {
     }
 
     /// Reports that the peer's stream has ended.
-    pub fn receive_eof<O: WithOutbound>(&mut self, outbox: &mut O) {
+    pub fn receive_eof<O: WithOutbound>(&mut self, outbound: &mut O) {
         let mid_message = self.is_mid_message();
         self.end();
-        outbox.with_outbound(|outbox| outbox.end_of_stream(mid_message));
+        outbound.with_outbound(|outbound| outbound.end_of_stream(mid_message));
     }
 
     /// Reports that a read failed: nothing more can be received or sent.
-    pub fn transport_failed<O: WithOutbound>(&mut self, outbox: &mut O, kind: io::ErrorKind) {
+    pub fn transport_failed<O: WithOutbound>(&mut self, outbound: &mut O, kind: io::ErrorKind) {
         let mid_message = self.is_mid_message();
         self.stop();
-        outbox.with_outbound(|outbox| outbox.failed_mid_message(kind, mid_message));
+        outbound.with_outbound(|outbound| outbound.failed_mid_message(kind, mid_message));
     }
 
     /// Stops reading and all timers: the connection is over.

@@ -37,17 +37,17 @@ impl Inbound {
     /// Returns the next event by the full parser, and queues the reply that it asks for.
     pub(super) fn next_any<O: WithOutbound>(
         &mut self,
-        outbox: &mut O,
+        outbound: &mut O,
         clock: impl Fn() -> Instant,
     ) -> Result<Option<Event<Span, Span>>, ProtocolError> {
         loop {
             let event = self
                 .parse()
-                .inspect_err(|error| outbox.with_outbound(|outbox| outbox.fail(error)))?;
+                .inspect_err(|error| outbound.with_outbound(|outbound| outbound.fail(error)))?;
             match &event {
                 Some(Event::Message(span) | Event::Piece(span)) => self.count_received(*span),
                 Some(Event::Ping(payload)) if self.config.auto_pong => {
-                    outbox.with_outbound(|outbox| outbox.answer_ping(payload));
+                    outbound.with_outbound(|outbound| outbound.answer_ping(payload));
                 }
                 Some(Event::Pong(payload)) if self.timers.pong(payload, &clock) => {
                     #[cfg(feature = "metrics")]
@@ -56,7 +56,7 @@ impl Inbound {
                 }
                 Some(Event::Close(close)) => {
                     let inside = self.closed_inside;
-                    outbox.with_outbound(|outbox| outbox.answer_close(close.clone(), inside));
+                    outbound.with_outbound(|outbound| outbound.answer_close(close.clone(), inside));
                 }
                 Some(Event::Ping(_) | Event::Pong(_)) | None => {}
             }

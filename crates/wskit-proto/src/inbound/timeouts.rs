@@ -39,7 +39,7 @@ pub(super) struct Activity {
 const IDLE: CloseCode = CloseCode::GOING_AWAY;
 
 impl Inbound {
-    /// Returns when [`handle_timeout`](Inbound::handle_timeout) is due. `state` is the outbox's: from
+    /// Returns when [`handle_timeout`](Inbound::handle_timeout) is due. `state` is that of the sending half: from
     /// the first Close on, the close deadline counts, and `clock` is asked once.
     #[inline]
     pub fn next_timeout(
@@ -64,10 +64,10 @@ impl Inbound {
     /// through and only the transport was slow to end: that is a clean ending.
     pub fn handle_timeout<O: WithOutbound>(
         &mut self,
-        outbox: &mut O,
+        outbound: &mut O,
         now: Instant,
     ) -> Result<(), TimeoutKind> {
-        self.handle_timeout_in(outbox, now, Circumstances::default())
+        self.handle_timeout_in(outbound, now, Circumstances::default())
     }
 
     /// Does what is due by `now` like [`handle_timeout`](Inbound::handle_timeout), and takes into
@@ -77,19 +77,19 @@ impl Inbound {
     /// Those of [`handle_timeout`](Inbound::handle_timeout).
     pub fn handle_timeout_in<O: WithOutbound>(
         &mut self,
-        outbox: &mut O,
+        outbound: &mut O,
         now: Instant,
         circumstances: Circumstances,
     ) -> Result<(), TimeoutKind> {
         while let Some(due) = self.timers.due(now, &self.config) {
             match due {
-                Due::Close => return self.give_up(outbox, TimeoutKind::Close),
+                Due::Close => return self.give_up(outbound, TimeoutKind::Close),
                 Due::Ping(payload) => {
                     self.activity.heard = false;
-                    let acknowledged = outbox.with_outbound(|outbox| {
-                        outbox.progressed = false;
-                        outbox.keepalive_ping(&payload);
-                        outbox.acknowledged(circumstances.unacknowledged)
+                    let acknowledged = outbound.with_outbound(|outbound| {
+                        outbound.progressed = false;
+                        outbound.keepalive_ping(&payload);
+                        outbound.acknowledged(circumstances.unacknowledged)
                     });
                     let waiting = acknowledged.and(circumstances.unacknowledged).unwrap_or(0);
                     self.activity.acknowledged = acknowledged.unwrap_or(0);
@@ -97,10 +97,10 @@ impl Inbound {
                 }
                 Due::Answer => {
                     let heard = core::mem::take(&mut self.activity.heard);
-                    let (progressed, acknowledged, blocked) = outbox.with_outbound(|outbox| {
-                        let progressed = core::mem::take(&mut outbox.progressed);
-                        let acknowledged = outbox.acknowledged(circumstances.unacknowledged);
-                        (progressed, acknowledged, outbox.is_blocked())
+                    let (progressed, acknowledged, blocked) = outbound.with_outbound(|outbound| {
+                        let progressed = core::mem::take(&mut outbound.progressed);
+                        let acknowledged = outbound.acknowledged(circumstances.unacknowledged);
+                        (progressed, acknowledged, outbound.is_blocked())
                     });
                     // Data from before the ping is still on its way, and it moves on.
                     let acknowledges = self.activity.unacknowledged > 0
@@ -109,20 +109,21 @@ impl Inbound {
                         continue;
                     }
                     if !circumstances.reading_suspended {
-                        return self.give_up(outbox, TimeoutKind::Keepalive);
+                        return self.give_up(outbound, TimeoutKind::Keepalive);
                     }
                     if blocked {
-                        return self.give_up(outbox, TimeoutKind::Stalled);
+                        return self.give_up(outbound, TimeoutKind::Stalled);
                     }
                     self.timers.postpone_answer(now, &self.config);
                 }
                 Due::Idle => {
                     let received = core::mem::take(&mut self.activity.messages);
-                    let sent = outbox.with_outbound(|outbox| core::mem::take(&mut outbox.active));
-                    let active = received || sent || outbox.waits_to_send();
+                    let sent =
+                        outbound.with_outbound(|outbound| core::mem::take(&mut outbound.active));
+                    let active = received || sent || outbound.waits_to_send();
                     if self.timers.is_idle(active, now, &self.config) {
                         // Neither the code nor the reason can be refused.
-                        let _ = outbox.close(CloseFrame::new(IDLE, "idle"));
+                        let _ = outbound.close(CloseFrame::new(IDLE, "idle"));
                     }
                 }
             }
@@ -132,13 +133,13 @@ impl Inbound {
 
     fn give_up<O: WithOutbound>(
         &mut self,
-        outbox: &mut O,
+        outbound: &mut O,
         kind: TimeoutKind,
     ) -> Result<(), TimeoutKind> {
         self.stop();
-        let clean = outbox.with_outbound(|outbox| {
-            outbox.time_out(kind);
-            outbox.outcome().is_some_and(|outcome| outcome.is_clean())
+        let clean = outbound.with_outbound(|outbound| {
+            outbound.time_out(kind);
+            outbound.outcome().is_some_and(|outcome| outcome.is_clean())
         });
         if clean { Ok(()) } else { Err(kind) }
     }

@@ -329,7 +329,7 @@ impl Keeper {
         let Some(span) = pick(&self.messages, which) else {
             return;
         };
-        let _ = self.inbound.piece(Span::from(span)).data.to_vec();
+        let _ = self.inbound.piece(span).data.to_vec();
         let (message, bytes) = match how % 3 {
             0 => {
                 let message = self.inbound.message(span);
