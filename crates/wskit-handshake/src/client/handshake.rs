@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::{Response, StatusCode, Version};
 use httparse::Status;
 
-use crate::accept_key::accept_key;
 use crate::client::body::Body;
 use crate::client::request::ClientRequest;
 use crate::client::response::{Agreement, Offers};
@@ -57,14 +56,9 @@ impl ClientHandshake {
     /// secret.
     pub fn new(request: ClientRequest, nonce: [u8; 16], limits: HeadLimits) -> Self {
         let (bytes, key) = request.to_bytes(nonce);
-        let (protocols, extensions) = request.into_offers();
         Self {
             request: bytes,
-            offers: Offers {
-                accept: accept_key(&key),
-                protocols,
-                extensions,
-            },
+            offers: request.into_offers(&key),
             limits,
             head: HeadBuffer::new(Kind::Response),
             interim: 0,
@@ -191,12 +185,7 @@ impl ClientHandshake {
                 *switch.headers_mut() = header_map(response.headers)?;
                 return Ok(Answer::Switch(switch, agreement));
             }
-            let refusal = Refusal {
-                status,
-                headers: header_map(response.headers)?,
-                body: Bytes::new(),
-                body_is_complete: false,
-            };
+            let refusal = Refusal::without_body(status, header_map(response.headers)?);
             let body = Body::new(code, response.headers, self.limits.get_max_body_bytes());
             Ok(Answer::Refuse(Box::new((refusal, body))))
         })

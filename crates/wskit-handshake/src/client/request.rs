@@ -10,8 +10,9 @@ use http::header::{
 };
 use http::{Method, Uri, Version};
 
-use crate::accept_key::encode_key;
+use crate::accept_key::{accept_key, encode_key};
 use crate::client::location::resolve;
+use crate::client::response::Offers;
 use crate::client::url::{Credentials, Target};
 use crate::error::ExtensionError;
 use crate::error::{HeaderError, RequestError};
@@ -353,9 +354,12 @@ impl ClientRequest {
     }
 
     /// The offers, which the answer is checked against.
-    pub(crate) fn into_offers(self) -> (Vec<String>, ExtensionList<'static>) {
-        let extensions = ExtensionList::from_checked(self.extensions.into());
-        (self.protocols, extensions)
+    pub(crate) fn into_offers(self, key: &[u8]) -> Offers {
+        Offers {
+            accept: accept_key(key),
+            protocols: self.protocols,
+            extensions: ExtensionList::from_checked(self.extensions.into()),
+        }
     }
 
     fn authorize(&mut self, credentials: &Credentials) {

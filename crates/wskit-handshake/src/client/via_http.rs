@@ -6,7 +6,6 @@ use http::header::HeaderValue;
 use http::{Request, Response, StatusCode, Version};
 use httparse::Header;
 
-use crate::accept_key::accept_key;
 use crate::client::handshake::ClientAccepted;
 use crate::client::request::ClientRequest;
 use crate::client::response::Offers;
@@ -48,12 +47,7 @@ impl ClientRequest {
             let given = self.headers().get(name);
             value.set_sensitive(given.is_some_and(HeaderValue::is_sensitive));
         }
-        let (protocols, extensions) = self.into_offers();
-        let offers = Offers {
-            accept: accept_key(&key),
-            protocols,
-            extensions,
-        };
+        let offers = self.into_offers(&key);
         (request, ResponseCheck { offers })
     }
 }
@@ -73,12 +67,8 @@ impl ResponseCheck {
     /// status and the headers; its body stays in `response`.
     pub fn check<B>(self, response: &Response<B>) -> Result<ClientAccepted, HandshakeError> {
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(HandshakeError::Refused(Box::new(Refusal {
-                status: response.status(),
-                headers: response.headers().clone(),
-                body: Bytes::new(),
-                body_is_complete: false,
-            })));
+            let refusal = Refusal::without_body(response.status(), response.headers().clone());
+            return Err(HandshakeError::Refused(Box::new(refusal)));
         }
         if response.version() != Version::HTTP_11 {
             return Err(HandshakeError::HttpVersion);

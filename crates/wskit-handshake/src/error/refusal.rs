@@ -25,6 +25,15 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    pub(crate) fn without_body(status: StatusCode, headers: HeaderMap) -> Self {
+        Self {
+            status,
+            headers,
+            body: Bytes::new(),
+            body_is_complete: false,
+        }
+    }
+
     /// Returns the WebSocket versions that the server supports (§4.4), from one
     /// or several header lines. Anything that is not a version is skipped.
     pub fn supported_versions(&self) -> Vec<u8> {

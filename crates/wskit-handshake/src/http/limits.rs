@@ -10,10 +10,10 @@
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeadLimits {
-    max_head_bytes: usize,
-    max_headers: usize,
-    max_body_bytes: usize,
-    max_interim_responses: usize,
+    head_bytes: usize,
+    headers: usize,
+    body_bytes: usize,
+    interim_responses: usize,
 }
 
 impl HeadLimits {
@@ -23,7 +23,7 @@ impl HeadLimits {
     #[must_use]
     pub fn max_head_bytes(mut self, bytes: usize) -> Self {
         // Parts of a head are addressed with 32 bits.
-        self.max_head_bytes = bytes.min(u32::MAX as usize);
+        self.head_bytes = bytes.min(u32::MAX as usize);
         self
     }
 
@@ -32,7 +32,7 @@ impl HeadLimits {
     #[must_use]
     pub fn max_headers(mut self, lines: usize) -> Self {
         // `http::HeaderMap` is sure to hold this many.
-        self.max_headers = lines.min(16_384);
+        self.headers = lines.min(16_384);
         self
     }
 
@@ -40,7 +40,7 @@ impl HeadLimits {
     /// default; a longer body is cut and marked as incomplete.
     #[must_use]
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
-        self.max_body_bytes = bytes;
+        self.body_bytes = bytes;
         self
     }
 
@@ -48,38 +48,38 @@ impl HeadLimits {
     /// default.
     #[must_use]
     pub fn max_interim_responses(mut self, responses: usize) -> Self {
-        self.max_interim_responses = responses;
+        self.interim_responses = responses;
         self
     }
 
     /// Returns the size of a whole head in bytes.
     pub fn get_max_head_bytes(&self) -> usize {
-        self.max_head_bytes
+        self.head_bytes
     }
 
     /// Returns the number of header lines.
     pub fn get_max_headers(&self) -> usize {
-        self.max_headers
+        self.headers
     }
 
     /// Returns how many bytes of a refusal's body are kept.
     pub fn get_max_body_bytes(&self) -> usize {
-        self.max_body_bytes
+        self.body_bytes
     }
 
     /// Returns the number of 1xx responses before the final one.
     pub fn get_max_interim_responses(&self) -> usize {
-        self.max_interim_responses
+        self.interim_responses
     }
 }
 
 impl Default for HeadLimits {
     fn default() -> Self {
         Self {
-            max_head_bytes: 32 * 1024,
-            max_headers: 128,
-            max_body_bytes: 16 * 1024,
-            max_interim_responses: 8,
+            head_bytes: 32 * 1024,
+            headers: 128,
+            body_bytes: 16 * 1024,
+            interim_responses: 8,
         }
     }
 }

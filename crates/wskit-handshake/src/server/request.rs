@@ -1,8 +1,4 @@
 //! A client's request to open a WebSocket.
-#![allow(
-    clippy::arithmetic_side_effects,
-    reason = "the place after a byte that was found"
-)]
 
 use std::borrow::Cow;
 use std::fmt;
