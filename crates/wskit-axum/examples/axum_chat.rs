@@ -1,4 +1,4 @@
-//! A chat room in axum: everybody hears what one says.
+//! A chat room in axum: every member receives each message.
 //!
 //! Run it, and open <http://127.0.0.1:3000> in two windows.
 
@@ -52,7 +52,7 @@ async fn join(ws: WebSocket, room: Room) {
         }
     });
     while let Ok(Some(message)) = reader.recv().await {
-        // There is one listener at least: this one.
+        // There is at least this listener.
         let _ = room.send(message);
     }
     talk.abort();

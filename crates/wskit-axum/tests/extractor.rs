@@ -26,7 +26,7 @@ async fn bounded<F: Future>(future: F) -> F::Output {
         .expect("in time")
 }
 
-/// Serves until the test ends; gives the URL of `/ws`.
+/// Serves until the test ends. Returns the URL of `/ws`.
 async fn serve(app: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/ws", listener.local_addr().unwrap());
@@ -53,7 +53,7 @@ async fn dial(url: &str) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-/// Sends, and reads the head and what is behind it until the end.
+/// Sends, and reads the head and the rest until the end.
 async fn exchange(url: &str, bytes: &[u8]) -> (String, Vec<u8>) {
     let mut tcp = dial(url).await;
     tcp.write_all(bytes).await.unwrap();
@@ -130,7 +130,7 @@ async fn handler_takes_settings_from_state() {
     .await;
 }
 
-/// Connections of a handler are counted like any: opened, ended, and those that were not let in.
+/// Connections of a handler are counted like others: opened, ended, and refused.
 #[tokio::test]
 async fn handler_tells_the_observer_of_its_server() {
     #[derive(Default)]
@@ -297,7 +297,7 @@ async fn handler_that_breaks_the_rules_answers_500() {
     .await;
 }
 
-/// Middleware throws the response away, so the upgrade does not happen.
+/// Middleware drops the response, so the upgrade does not happen.
 #[tokio::test]
 async fn handler_learns_that_there_is_no_connection() {
     bounded(async {
@@ -356,7 +356,7 @@ async fn halves_of_one_connection_work_in_two_tasks() {
     .await;
 }
 
-/// As any service of `tower`'s, without a server: there is no connection to hand over.
+/// Called as a `tower` service without a server: there is no connection to hand over.
 #[tokio::test]
 async fn router_is_a_service_without_a_server() {
     let handler = |ws: WebSocketUpgrade| async { ws.on_upgrade(echo) };

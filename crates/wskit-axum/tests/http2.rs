@@ -1,4 +1,4 @@
-//! The extractor over HTTP/2 (RFC 8441), as `axum::serve` speaks it without being told.
+//! The extractor over HTTP/2 (RFC 8441), with the defaults of `axum::serve`.
 
 #[path = "../../wskit-hyper/tests/net/flood.rs"]
 mod flood;
@@ -44,7 +44,7 @@ async fn handler_serves_a_websocket_over_http2() {
         let http2 = hyper::client::conn::http2::handshake(TokioExecutor::new(), io);
         let (mut sender, connection) = http2.await.unwrap();
         tokio::spawn(connection);
-        // With its answer the server's settings are here, which allow the CONNECT (§3).
+        // With the response the server's settings have arrived, which allow the CONNECT (§3).
         let page = Request::get(format!("http://{address}/page"));
         let page = sender.send_request(page.body(Empty::<Bytes>::new()).unwrap());
         assert_eq!(page.await.unwrap().status(), 200);
@@ -73,7 +73,8 @@ async fn handler_serves_a_websocket_over_http2() {
         .expect("in time");
 }
 
-/// What does not ask for a WebSocket is plain HTTP, over HTTP/2 as well.
+/// A request that does not ask for a WebSocket is plain HTTP, over HTTP/2 as
+/// well.
 #[tokio::test]
 async fn handler_serves_a_page_at_the_same_address_over_http2() {
     async fn handler(ws: Result<WebSocketUpgrade, WebSocketUpgradeRejection>) -> Response {
@@ -95,7 +96,7 @@ async fn handler_serves_a_page_at_the_same_address_over_http2() {
         for (name, value, status) in [
             ("accept", "text/html", 200),
             ("upgrade-insecure-requests", "1", 200),
-            // Asks for one as HTTP/1.1 does.
+            // Asks for a WebSocket as in HTTP/1.1.
             ("sec-websocket-version", "13", 505),
         ] {
             let get = Request::get(format!("http://{address}/ws")).header(name, value);
@@ -152,8 +153,9 @@ async fn site() -> Site {
     }
 }
 
-/// Sends 10,000 messages to the busy handler. After each `rest` of them the connection has to come to
-/// rest, which a round trip of the neighbour shows. Nothing may be lost, and the neighbour has to live.
+/// Sends 10,000 messages to the busy handler. After each `rest` of them a round trip of the
+/// neighbour shows that the connection is idle. Nothing may be lost, and the neighbour must stay
+/// alive.
 async fn flood_busy(
     address: SocketAddr,
     release: &Notify,
@@ -178,8 +180,7 @@ async fn flood_busy(
     neighbour.round_trip(1).await;
 }
 
-/// h2 ends the connection for 2,241 messages of this size that wait to be read, with the windows that
-/// `axum::serve` has.
+/// h2 ends the connection at 2,241 unread messages of this size, with the windows of `axum::serve`.
 #[tokio::test]
 async fn small_messages_wait_for_a_busy_handler_of_axum_serve() {
     let test = async {
@@ -193,7 +194,7 @@ async fn small_messages_wait_for_a_busy_handler_of_axum_serve() {
         .expect("in time");
 }
 
-/// As the guide serves: no pause is needed.
+/// Serves as in the guide: no pause is needed.
 #[tokio::test]
 async fn small_messages_at_once_wait_for_a_busy_handler_with_set_windows() {
     let test = async {

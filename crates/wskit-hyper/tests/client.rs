@@ -143,7 +143,7 @@ async fn client_tells_a_refusal_with_its_body() {
         }
         other => panic!("{other:?}"),
     }
-    // The body is longer than is kept: 0x4E20 bytes.
+    // The body is longer than the limit: 0x4E20 bytes.
     let long: Vec<u8> = [
         &b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4E20\r\n"[..],
         &vec![b'x'; 20_000],

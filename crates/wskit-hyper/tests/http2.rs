@@ -26,7 +26,7 @@ async fn connect() -> SendRequest<Empty<Bytes>> {
     connect_telling(mpsc::unbounded_channel().0).await
 }
 
-/// The same; how each echo ended goes into the channel.
+/// Connects to a server that echoes. The channel receives how each echo ended.
 async fn connect_telling(ended: Sender) -> SendRequest<Empty<Bytes>> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -63,7 +63,7 @@ async fn connect_telling(ended: Sender) -> SendRequest<Empty<Bytes>> {
         .await
         .unwrap();
     tokio::spawn(connection);
-    // With its answer the server's settings are here, which allow the CONNECT (§3).
+    // With the response the server's settings have arrived, which allow the CONNECT (§3).
     let page = request(Method::GET, "/page", None);
     assert_eq!(sender.send_request(page).await.unwrap().status(), 200);
     sender
@@ -174,8 +174,8 @@ async fn end_of_the_stream_without_a_close_is_an_error() {
     .await;
 }
 
-/// What RFC 6455 asks for the sake of security holds over HTTP/2 as over TCP: a frame that is not masked
-/// fails the connection, and so does a message above the limit.
+/// The security rules of RFC 6455 hold over HTTP/2 too: an unmasked frame fails the connection, and
+/// so does a message above the limit.
 ///
 /// Proves: R8441-8-a
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn rules_of_security_hold_over_http2() {
     .await;
 }
 
-/// A CONNECT without `:protocol` asks for a tunnel to its authority: it gets none.
+/// A CONNECT without `:protocol` requests a tunnel to its authority, which is refused.
 ///
 /// Proves: R8441-4-c
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Small messages over HTTP/2 for an application that is busy.
+//! Small messages over HTTP/2 for a busy application.
 
 #[path = "net/flood.rs"]
 mod flood;
@@ -37,7 +37,7 @@ struct Site {
     told: mpsc::UnboundedReceiver<Told>,
 }
 
-/// hyper-util's server with the windows that it has if nothing is said, as `axum::serve` has them.
+/// hyper-util's server with its default windows, as in `axum::serve`.
 fn own_windows() -> Builder {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http2().enable_connect_protocol();
@@ -119,8 +119,8 @@ async fn receive_all(mut ws: WebSocket) -> Told {
     (numbers, end)
 }
 
-/// Sends `count` messages. With each 1000th of them the neighbour has to live, and what has been sent
-/// has been read, because its round trip comes behind.
+/// Sends `count` messages. After each 1000 a round trip of the neighbour proves that it is alive
+/// and that the data sent before has been read.
 async fn flood(busy: &mut Socket, neighbour: &mut Socket, count: u64) {
     for number in 0..count {
         assert!(busy.data(message(number)).await, "ended at {number}");
@@ -155,7 +155,7 @@ async fn small_messages_wait_for_a_busy_handler() {
     .await;
 }
 
-/// A connection reads all of this before anything else runs. `http2_settings` leaves room for it.
+/// A connection reads all of this before any other task runs. `http2_settings` leaves room for it.
 #[tokio::test]
 async fn small_messages_at_once_wait_for_a_busy_handler() {
     bounded(async {
@@ -176,7 +176,7 @@ async fn small_messages_at_once_wait_for_a_busy_handler() {
     .await;
 }
 
-/// What comes after the end is thrown away, without an end of the connection.
+/// Data after the end is discarded without ending the connection.
 #[tokio::test]
 async fn more_than_is_read_ahead_ends_one_websocket_alone() {
     bounded(async {
@@ -185,7 +185,7 @@ async fn more_than_is_read_ahead_ends_one_websocket_alone() {
         let mut neighbour = Socket::open(&site.client, "/echo").await;
         busy.round_trip(0).await;
         flood(&mut busy, &mut neighbour, 200_000).await;
-        // The peer learns of it before the application looks: END_STREAM, and no reset.
+        // The peer sees it before the application looks: END_STREAM, and no reset.
         assert_eq!(busy.read_to_end().await.unwrap(), b"");
         busy.send.send_data(Bytes::new(), true).unwrap();
         site.release.notify_one();
@@ -246,7 +246,7 @@ async fn windows_hold_a_flood_back_while_the_neighbour_lives() {
     .await;
 }
 
-/// Messages that are not small are no reason to end anything: the window stops the peer.
+/// Messages that are not small end nothing: the window stops the peer.
 #[tokio::test]
 async fn large_messages_are_held_back() {
     bounded(async {
@@ -269,8 +269,8 @@ async fn large_messages_are_held_back() {
     .await;
 }
 
-/// h2 charges what comes for a stream that was reset, too, and never gives it back. So the stream of a
-/// connection that is dropped is ended, and read until the peer has ended it as well.
+/// h2 counts data that arrives for a reset stream and never returns it. The stream of a dropped
+/// connection is therefore ended, and read until the peer has ended it too.
 #[tokio::test]
 async fn small_messages_for_a_dropped_websocket_leave_the_neighbour_alone() {
     bounded(async {
@@ -288,7 +288,7 @@ async fn small_messages_for_a_dropped_websocket_leave_the_neighbour_alone() {
     .await;
 }
 
-/// A peer that does not end its side of a stream that was given up is told by a reset.
+/// A peer that does not end its side of an abandoned stream gets a reset.
 #[tokio::test(start_paused = true)]
 async fn dropped_websocket_is_reset_when_its_peer_is_silent() {
     bounded(async {

@@ -1,4 +1,4 @@
-//! A server of hyper's and wskit's own client, over loopback.
+//! A hyper server and wskit's own client, over loopback.
 
 mod net;
 
@@ -16,7 +16,7 @@ fn any() -> Server {
     Server::new(OriginPolicy::Any)
 }
 
-/// Echoes until the client closes, on whatever the request was answered with.
+/// Echoes until the client closes, on any accepted connection.
 async fn echo(serve: Serve, server: Server) -> String {
     hyper_server(serve, move |mut request| {
         let (response, opening) = match upgrade(&mut request, &server) {
@@ -63,7 +63,7 @@ async fn server_agrees_on_protocol_and_compression() {
     }
 }
 
-/// The server's end knows what was agreed on; a plain socket is its own, without delay.
+/// The server's end knows the agreement. A TCP connection is unboxed, with `TCP_NODELAY`.
 #[tokio::test]
 async fn server_takes_the_socket_out_of_its_box() {
     for serve in Serve::ALL {
@@ -153,7 +153,7 @@ async fn server_refuses_and_closes() {
             (good.replace("HTTP/1.1", "HTTP/1.0"), 505, "HTTP/1.1"),
         ] {
             let mut tcp = raw(&url).await;
-            // Frames behind a refused request are not read as another request.
+            // Frames after a refused request are not read as another request.
             let request = request + "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
             let (answer, rest) = exchange(&mut tcp, &request).await;
             assert!(answer.contains(&format!(" {status} ")), "{answer}");
@@ -245,7 +245,8 @@ async fn client_sees_the_end_when_the_opening_is_dropped() {
     .await;
 }
 
-/// What [`wskit_hyper::PendingWebSocket::open`] says when the request was answered by `answer`.
+/// Returns the result of [`wskit_hyper::PendingWebSocket::open`] if the request was answered by
+/// `answer`.
 async fn error_after(
     server: Server,
     answer: impl Fn(Response<()>) -> Option<Response<Bytes>> + Send + Sync + 'static,
@@ -268,7 +269,7 @@ async fn error_after(
 #[tokio::test]
 async fn server_learns_that_the_client_has_gone() {
     bounded(async {
-        // The response is still being thought about.
+        // The response has not been returned yet.
         let error = error_after(any(), |_| None, Serve::Http1).await;
         assert!(error.is_disconnect(), "{error:?}");
     })
@@ -295,7 +296,7 @@ async fn server_does_not_wait_for_ever_for_the_response() {
         let limit = std::time::Duration::from_millis(10);
         let server = any().config(Config::new().handshake_timeout(limit));
         let (errors, mut told) = mpsc::unbounded_channel();
-        // hyper keeps the connection for HTTP after another answer.
+        // hyper keeps the connection for HTTP after another response.
         let url = hyper_server(Serve::Http1, move |mut request| {
             let (_, opening) = upgrade(&mut request, &server).unwrap();
             let errors = errors.clone();
@@ -323,7 +324,7 @@ fn request_without_a_connection_is_the_servers_fault() {
             .body(())
             .unwrap()
     };
-    // What the client did wrong comes first.
+    // Faults of the client come first.
     let refused = upgrade(&mut request("short"), &any()).unwrap_err();
     assert!(matches!(refused, Refused::Handshake(_)), "{refused}");
     let refused = upgrade(&mut request("dGhlIHNhbXBsZSBub25jZQ=="), &any()).unwrap_err();

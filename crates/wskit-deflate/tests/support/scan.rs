@@ -1,7 +1,7 @@
-//! A DEFLATE reader written for the tests alone: it measures how far back a
-//! sender refers, which no library tells.
+//! A DEFLATE parser for the tests: it measures how far back a sender refers,
+//! which no library reports.
 
-/// All plain text of one direction, and the furthest reference seen.
+/// The text of one direction, and the furthest reference seen.
 #[derive(Default)]
 pub(crate) struct Scan {
     pub(crate) plain: Vec<u8>,

@@ -1,4 +1,4 @@
-//! An allocator that counts, for tests of what is held.
+//! A counting allocator, for tests of memory.
 #![allow(
     unsafe_code,
     reason = "a global allocator that counts can only be written with it"
@@ -58,7 +58,7 @@ pub fn live() -> isize {
     LIVE.get()
 }
 
-/// Runs `f` and says how far the live bytes rose above where they were.
+/// Runs `f` and returns how far the live bytes rose above the start.
 pub fn rise(f: impl FnOnce()) -> isize {
     let before = live();
     PEAK.set(before);

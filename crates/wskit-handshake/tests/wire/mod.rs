@@ -1,4 +1,4 @@
-//! Good requests and responses, ways to break them, and short calls.
+//! Valid requests and responses, ways to break them, and short calls.
 #![allow(
     dead_code,
     unused_imports,
@@ -25,7 +25,7 @@ pub(crate) const REQUEST: &str = "GET /chat HTTP/1.1\r\n\
 /// The nonce of RFC 6455 §1.3, whose key is `dGhlIHNhbXBsZSBub25jZQ==`.
 pub(crate) const NONCE: [u8; 16] = *b"the sample nonce";
 
-/// The answer to it.
+/// The response to it.
 pub(crate) const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\n\
     Upgrade: websocket\r\n\
     Connection: Upgrade\r\n\
@@ -76,7 +76,7 @@ pub(crate) fn plain(request: impl AsRef<[u8]>) -> PlainRequest {
     }
 }
 
-/// The error, and the status line of the answer to it.
+/// Returns the error, and the status of the response to it.
 pub(crate) fn refused(request: impl AsRef<[u8]>) -> (HandshakeError, u16) {
     match serve(&request) {
         Err(error) => {
@@ -91,7 +91,7 @@ pub(crate) fn refused(request: impl AsRef<[u8]>) -> (HandshakeError, u16) {
     }
 }
 
-/// A client that has offered what [`REQUEST`] offers.
+/// A client with the offers of [`REQUEST`].
 pub(crate) fn client() -> ClientHandshake {
     let request = ClientRequest::new("ws://server.example.com/chat")
         .and_then(|request| request.protocols(["chat", "superchat"]))

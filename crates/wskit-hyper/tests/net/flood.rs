@@ -12,13 +12,13 @@ use h2::{RecvStream, SendStream};
 use http::{Method, Request};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// One HTTP/2 connection, whose server has said that it takes extended CONNECT.
+/// An HTTP/2 connection whose server has announced extended CONNECT.
 pub(crate) async fn connect(
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
 ) -> SendRequest<Bytes> {
     let handshake = h2::client::Builder::new().handshake(io);
     let (client, mut connection): (_, Connection<_, Bytes>) = handshake.await.unwrap();
-    // The settings are read by the connection, which tells nothing about it.
+    // The connection reads the settings and does not report them.
     poll_fn(|cx| {
         assert!(Pin::new(&mut connection).poll(cx).is_pending());
         if client.is_extended_connect_protocol_enabled() {
@@ -32,7 +32,7 @@ pub(crate) async fn connect(
     client
 }
 
-/// One WebSocket on it.
+/// One WebSocket on the connection.
 pub(crate) struct Socket {
     pub(crate) send: SendStream<Bytes>,
     pub(crate) recv: RecvStream,

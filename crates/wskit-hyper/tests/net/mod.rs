@@ -1,4 +1,4 @@
-//! Servers of hyper's on loopback and bare clients, each bounded in time.
+//! hyper servers on loopback and bare clients, each limited in time.
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::convert::Infallible;
@@ -30,9 +30,9 @@ pub(crate) enum Serve {
     Http1,
     /// hyper-util's, which tells HTTP/1 from HTTP/2, on a socket.
     Auto,
-    /// hyper's own HTTP/1 connection on something it cannot be asked for.
+    /// hyper's own HTTP/1 connection on a type that it cannot be downcast to.
     Boxed,
-    /// As it is forgotten most easily.
+    /// Without upgrades, a common mistake.
     WithoutUpgrades,
 }
 
@@ -40,7 +40,7 @@ impl Serve {
     pub(crate) const ALL: [Self; 3] = [Self::Http1, Self::Auto, Self::Boxed];
 }
 
-/// Serves until the test ends; gives the URL. `answer` without a response never answers.
+/// Serves until the test ends. Returns the URL. `answer` without a response never responds.
 pub(crate) async fn hyper_server(
     serve: Serve,
     answer: impl Fn(Request<Incoming>) -> Option<Response<Bytes>> + Send + Sync + 'static,
@@ -63,7 +63,7 @@ pub(crate) async fn hyper_server(
             });
             let http1 = hyper::server::conn::http1::Builder::new();
             tokio::spawn(async move {
-                // How it ends is seen by the client.
+                // The client observes how it ends.
                 match serve {
                     Serve::Http1 => {
                         let connection = http1.serve_connection(TokioIo::new(tcp), service);
@@ -94,7 +94,7 @@ pub(crate) async fn raw(url: &str) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-/// A good request with more header lines.
+/// A valid request with additional header lines.
 pub(crate) fn request(more: &str) -> String {
     format!(
         "GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -102,7 +102,7 @@ pub(crate) fn request(more: &str) -> String {
     )
 }
 
-/// Sends, and reads the head and what is behind it until the end.
+/// Sends, and reads the head and the rest until the end.
 pub(crate) async fn exchange(tcp: &mut TcpStream, request: &str) -> (String, Vec<u8>) {
     tcp.write_all(request.as_bytes()).await.unwrap();
     read_to_end(tcp).await
@@ -110,7 +110,7 @@ pub(crate) async fn exchange(tcp: &mut TcpStream, request: &str) -> (String, Vec
 
 pub(crate) async fn read_to_end(mut tcp: impl tokio::io::AsyncRead + Unpin) -> (String, Vec<u8>) {
     let mut bytes = Vec::new();
-    // A reset behind the answer is an end, too.
+    // A reset after the response is an end too.
     let _ = tcp.read_to_end(&mut bytes).await;
     let end = bytes
         .windows(4)
