@@ -460,6 +460,8 @@ proptest! {
     }
 
     /// No URL causes a panic or a second line.
+    ///
+    /// Proves: R6455-4.1-a, R6455-4.1-i
     #[test]
     fn client_survives_any_url(url in "(wss?://)?.{0,40}") {
         if let Ok(request) = ClientRequest::new(&url) {

@@ -199,6 +199,8 @@ fn client_hands_other_answers_over() {
 }
 
 /// Some responses have no body, whatever their length headers say.
+///
+/// Proves: R6455-4.1-x
 #[test]
 fn client_waits_for_no_body_where_there_is_none() {
     for head in [
@@ -293,6 +295,8 @@ fn client_reports_the_end_of_the_stream() {
 
 /// A 1xx ends at its blank line (RFC 9112 §6.3), so these headers have no effect. Frames follow
 /// directly.
+///
+/// Proves: X-http-6
 #[test]
 fn client_accepts_a_101_that_says_it_has_no_body() {
     for lines in [
@@ -308,6 +312,8 @@ fn client_accepts_a_101_that_says_it_has_no_body() {
 }
 
 /// A proxy that trusts the length would take the first frames for the body.
+///
+/// Proves: X-http-6
 #[test]
 fn client_refuses_a_101_with_a_body() {
     for lines in [
@@ -386,6 +392,8 @@ fn client_refuses_every_response_with_a_line_missing() {
 }
 
 /// After the end, every call returns the same error.
+///
+/// Proves: R6455-4.1-ad
 #[test]
 fn client_stays_at_its_end() {
     let mut handshake = client();

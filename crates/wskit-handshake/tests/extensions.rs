@@ -105,6 +105,8 @@ fn broken_lists_are_refused() {
 
 /// Inputs that took a regular expression quadratic time elsewhere are read in
 /// one pass. A parser with backtracking would run too long.
+///
+/// Proves: R6455-4.3-b
 #[test]
 fn long_lists_are_read_in_one_pass() {
     let unclosed = format!("a;b=\"{}", "\\c".repeat(2_000_000));
@@ -164,6 +166,8 @@ proptest! {
     }
 
     /// Blanks, empty elements, quotes and escapes do not change the result.
+    ///
+    /// Proves: R6455-4.3-a, R6455-9.1-b
     #[test]
     fn lists_mean_the_same_however_written(list in list(), style: [u8; 4]) {
         let blank = [" ", "", "\t", "  "][usize::from(style[0] % 4)];

@@ -135,6 +135,8 @@ fn server_keeps_the_same_limits_in_one_piece_and_in_two() {
 
 proptest! {
     /// Lines are repeated, omitted and moved, and bytes are changed.
+    ///
+    /// Proves: R6455-4.2.1-a
     #[test]
     fn server_finds_the_same_in_mangled_requests(
         which in 0..4_usize,

@@ -95,6 +95,8 @@ fn server_refuses_to_write_lines_of_others() {
 }
 
 /// Data of the client is not echoed in a refusal.
+///
+/// Proves: R6455-4.2.2-d
 #[test]
 fn server_does_not_echo_the_request() {
     let text = REQUEST.replace("websocket\r\n", "<script>\r\n");

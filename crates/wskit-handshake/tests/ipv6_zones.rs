@@ -16,6 +16,8 @@ fn new(url: &str) -> ClientRequest {
 
 /// A zone has a meaning only on this machine: it is used to connect and never
 /// sent.
+///
+/// Proves: R6455-3-f, R6455-4.1-h
 #[test]
 fn client_dials_with_a_zone_and_does_not_send_it() {
     for (zone, port, line) in [

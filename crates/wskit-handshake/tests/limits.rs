@@ -53,6 +53,8 @@ fn server_bounds_the_number_of_headers() {
 }
 
 /// A head that never ends is refused as soon as it is too long.
+///
+/// Proves: X-http-1
 #[test]
 fn server_refuses_endless_heads_early() {
     for text in ["GET / HTTP/1.1\r\n", ""] {
@@ -74,6 +76,8 @@ fn server_refuses_endless_heads_early() {
 }
 
 /// Any limits can be used, including extreme ones.
+///
+/// Proves: X-http-1
 #[test]
 fn server_takes_any_limits() {
     let limits = HeadLimits::default();
@@ -213,6 +217,8 @@ fn client_work_is_linear_however_the_head_is_cut() {
 }
 
 /// Bytes of frames are not examined.
+///
+/// Proves: X-http-2
 #[test]
 fn server_does_not_search_the_frames() {
     let mut handshake = ServerHandshake::new(HeadLimits::default());

@@ -147,6 +147,8 @@ fn server_allows_null_only_by_name() {
 }
 
 /// Apps of local pages send this.
+///
+/// Proves: R6455-10.2-a, R6455-4.2.2-c
 #[test]
 fn server_list_may_name_file() {
     let policy = OriginPolicy::list(["file://"]).unwrap();
@@ -251,6 +253,8 @@ fn caller_cannot_list_what_is_no_origin() {
 
 proptest! {
     /// Equality follows RFC 6454, for any spelling.
+    ///
+    /// Proves: R6455-10.2-a
     #[test]
     fn origins_compare_by_their_parts(
         scheme in "https?|ws", host in "[a-c]\\.example", port in proptest::option::of(1_u16..),

@@ -100,6 +100,8 @@ fn server_takes_absolute_targets_that_agree_with_host() {
 }
 
 /// RFC 9112 §3.2.2: the host of the target counts, so it is compared by value.
+///
+/// Proves: R6455-4.2.1-b, R6455-4.2.1-c
 #[test]
 fn server_compares_absolute_targets_by_value() {
     for (target, host) in [
@@ -271,6 +273,8 @@ fn server_wants_a_key_of_16_bytes() {
 }
 
 /// The unused bits of the last character may have any value: the key is not decoded (§4.2.2).
+///
+/// Proves: R6455-4.2.1-f
 #[test]
 fn server_takes_any_22_characters_for_a_key() {
     // The example of §4.1 item 7.
@@ -432,6 +436,8 @@ fn server_refuses_every_request_with_a_line_missing() {
 
 /// A request that is not an upgrade attempt goes to the caller; an incomplete
 /// attempt does not.
+///
+/// Proves: R6455-4.2.1-a
 #[test]
 fn server_hands_plain_http_over() {
     let page = plain("GET /index.html?x HTTP/1.1\r\nHost: h\r\nCookie: a\r\n\r\nbody");

@@ -111,6 +111,8 @@ fn accept_key_matches_the_rfc() {
 }
 
 /// A client accepts the responses of a server.
+///
+/// Proves: R6455-4.2.2-k
 #[test]
 fn client_accepts_what_the_server_answers() {
     let mut client = client();

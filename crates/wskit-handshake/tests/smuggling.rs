@@ -168,6 +168,8 @@ fn server_refuses_upgrades_with_a_body() {
 }
 
 /// Nothing is read after a refusal, and nothing after the head is read as HTTP.
+///
+/// Proves: X-http-5
 #[test]
 fn server_reads_one_request_only() {
     let second = "GET /second HTTP/1.1\r\nHost: h\r\n\r\n";

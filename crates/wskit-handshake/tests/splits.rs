@@ -180,6 +180,8 @@ proptest! {
     }
 
     /// Any input gives a result and no panic.
+    ///
+    /// Proves: R6455-4.2.1-a
     #[test]
     fn any_bytes_are_judged(bytes in prop::collection::vec(any::<u8>(), 0..300), text in "[ -~\r\n]{0,100}") {
         serve([&bytes[..], text.as_bytes()]);
