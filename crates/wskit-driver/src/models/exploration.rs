@@ -9,11 +9,11 @@ use std::time::Instant;
 
 use loom::thread;
 
-/// Runs `f` in every order of its threads' steps with at most so many forced switches.
+/// Runs `f` in every order of its threads' steps with at most `preemptions` forced switches.
 ///
-/// In a process of its own: when a model fails, loom drops its other threads where they stand, their
-/// destructors find no loom around them, and a panic in a destructor aborts the process, with all that
-/// the other tests had to say.
+/// Each model runs in its own process: when a model fails, loom drops its other threads in the middle,
+/// their destructors run outside loom, and a panic in a destructor aborts the process and loses the
+/// output of the other tests.
 pub(super) fn model<F: Fn() + Sync + Send + 'static>(preemptions: usize, f: F) {
     if env::var_os(ALONE).is_some() {
         return explore(preemptions, f);
@@ -25,7 +25,7 @@ pub(super) fn model<F: Fn() + Sync + Send + 'static>(preemptions: usize, f: F) {
     let output = Command::new(env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture"])
         .env(ALONE, "1")
-        // It shows loom's stacks.
+        // A backtrace shows only loom's stacks.
         .env("RUST_BACKTRACE", "0")
         .output()
         .unwrap();
