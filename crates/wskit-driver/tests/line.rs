@@ -135,7 +135,7 @@ fn writer_that_gives_up_wakes_the_next() {
     drop(room);
     assert!(line[1].poll().is_none() && !line[1].is_woken());
     drop(line.remove(0));
-    assert!(line[0].is_woken(), "his turn has come");
+    assert!(line[0].is_woken(), "its turn has come");
     assert!(line[0].poll().unwrap().is_ok());
 }
 
@@ -149,7 +149,7 @@ fn writer_that_gives_up_in_the_middle_holds_nobody_up() {
     let mut line = waiting(&writer, 3);
     drop(line.remove(1));
     drop(room);
-    assert!(line[1].poll().is_none(), "one is still before him");
+    assert!(line[1].poll().is_none(), "one is still before it");
     let first = line[0].poll().unwrap().unwrap();
     assert!(line[1].is_woken());
     let third = line[1].poll().unwrap().unwrap();
