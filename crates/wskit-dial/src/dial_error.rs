@@ -56,7 +56,7 @@ impl fmt::Display for DialError {
             Self::Proxy(error) => error.fmt(f),
             Self::Redirect(error) => error.fmt(f),
             Self::TlsUnavailable => {
-                f.write_str("wss:// needs TLS: enable a TLS feature or pass a connector")
+                f.write_str("wss:// needs TLS: enable the features rustls-ring and webpki-roots")
             }
             #[cfg(feature = "rustls")]
             Self::Tls(error) => write!(f, "the TLS handshake failed: {error}"),

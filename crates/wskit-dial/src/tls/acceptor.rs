@@ -6,12 +6,14 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use wskit_driver::within;
 
+use super::config::server_config;
 use super::connector::Rustls;
-use super::{TlsConfigError, handshake_error, server_config};
+use super::error::{TlsConfigError, handshake_error};
+
 use crate::dial_error::DialError;
 use crate::net::Net;
 
-/// A server's TLS settings. Cheap to clone.
+/// The TLS settings of a server. Cheap to clone.
 pub struct Acceptor<R> {
     config: Arc<ServerConfig>,
     limit: Duration,
@@ -19,10 +21,10 @@ pub struct Acceptor<R> {
 }
 
 impl<R> Acceptor<R> {
-    /// A certificate chain and its private key, as PEM text.
+    /// Makes settings with a certificate chain and its private key (PEM text).
     ///
     /// # Errors
-    /// No crypto provider was compiled in, or the text is no chain or key, or they do not match.
+    /// No crypto provider was compiled in, the text holds no chain or key, or they do not match.
     pub fn from_pem(
         chain: impl AsRef<[u8]>,
         key: impl AsRef<[u8]>,
@@ -33,7 +35,7 @@ impl<R> Acceptor<R> {
         )?))
     }
 
-    /// Any rustls configuration.
+    /// Makes settings from any rustls configuration.
     #[must_use]
     pub fn from_config(config: impl Into<Arc<ServerConfig>>) -> Self {
         Self {
@@ -43,14 +45,14 @@ impl<R> Acceptor<R> {
         }
     }
 
-    /// How long a TLS handshake may take. Default 10 s.
+    /// Sets how long a TLS handshake may take. Default: 10 s.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
     }
 
-    /// Performs the TLS handshake as the server; give the stream to
+    /// Performs the TLS handshake as the server. Pass the stream to
     /// [`Server::accept`](wskit_driver::Server::accept).
     ///
     /// # Errors

@@ -8,15 +8,16 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 use wskit_handshake::RequestError;
 
-use super::{TlsConfigError, client_config, client_config_trusting, handshake_error};
+use super::config::{Roots, client_config_trusting};
+use super::error::{TlsConfigError, handshake_error};
 use crate::dial_error::DialError;
 use crate::zone::split_zone;
 
-/// A runtime's way to put a stream of type `S` inside TLS.
+/// The TLS streams of a runtime, over streams of type `S`.
 pub trait Rustls<S> {
-    /// A stream inside TLS, at the client.
+    /// A client's stream inside TLS.
     type Client;
-    /// A stream inside TLS, at the server.
+    /// A server's stream inside TLS.
     type Server;
 
     /// Performs the TLS handshake as a client.
@@ -39,26 +40,49 @@ pub trait Rustls<S> {
     ) -> impl Future<Output = io::Result<Self::Server>>;
 }
 
-/// A client's TLS settings. Cheap to clone.
+/// The TLS settings of a client. Cheap to clone.
 pub struct Connector<R> {
     config: Arc<ClientConfig>,
     runtime: PhantomData<fn() -> R>,
 }
 
 impl<R> Connector<R> {
-    /// Trusts whom the compiled-in feature says: the operating system (`platform-verifier`), else
-    /// Mozilla's list (`webpki-roots`).
+    /// Makes settings that trust the default roots: Mozilla's list with the feature `webpki-roots`, else
+    /// those of the operating system with the feature `platform-verifier`.
     ///
     /// # Errors
-    /// No crypto provider or nobody to trust was compiled in.
+    /// [`TlsConfigError::NoRoots`] without either feature, [`TlsConfigError::NoProvider`] without a crypto
+    /// provider.
     pub fn new() -> Result<Self, TlsConfigError> {
-        Ok(Self::from_config(client_config()?))
+        Self::trusting_roots(Roots::DEFAULT.ok_or(TlsConfigError::NoRoots)?)
     }
 
-    /// Trusts these certificates (PEM text) and no others: each as that of an authority, for the servers
-    /// whose certificates it has signed, and as that of a server itself, whatever has signed it. The
-    /// second is for certificates that signed themselves, also if they are marked as an authority's
-    /// (`CA:TRUE`), as `openssl req -x509` marks them. Names and dates are checked all the same.
+    /// Makes settings that trust Mozilla's list of roots, as compiled in.
+    ///
+    /// # Errors
+    /// No crypto provider was compiled in.
+    #[cfg(feature = "webpki-roots")]
+    pub fn mozilla_roots() -> Result<Self, TlsConfigError> {
+        Self::trusting_roots(Roots::Mozilla)
+    }
+
+    /// Makes settings that trust the roots of the operating system, and verify as it does.
+    ///
+    /// # Errors
+    /// No crypto provider was compiled in, or the system's roots cannot be used.
+    #[cfg(feature = "platform-verifier")]
+    pub fn platform_roots() -> Result<Self, TlsConfigError> {
+        Self::trusting_roots(Roots::Platform)
+    }
+
+    fn trusting_roots(roots: Roots) -> Result<Self, TlsConfigError> {
+        Ok(Self::from_config(roots.client_config()?))
+    }
+
+    /// Makes settings that trust only these certificates (PEM text). Each is trusted as an authority, for
+    /// the servers whose certificates it signed, and as a server's own certificate. The second is for
+    /// self-signed certificates, even if they are marked as an authority's (`CA:TRUE`), as
+    /// `openssl req -x509` marks them. Names and dates are always checked.
     ///
     /// # Errors
     /// No crypto provider was compiled in, or the text holds no certificate.
@@ -66,7 +90,7 @@ impl<R> Connector<R> {
         Ok(Self::from_config(client_config_trusting(pem.as_ref())?))
     }
 
-    /// Any rustls configuration.
+    /// Makes settings from any rustls configuration.
     #[must_use]
     pub fn from_config(config: impl Into<Arc<ClientConfig>>) -> Self {
         Self {
@@ -79,8 +103,8 @@ impl<R> Connector<R> {
     /// (RFC 6455 §4.1 item 5). The zone of an address (`fe80::1%eth0`) is left out.
     ///
     /// # Errors
-    /// [`DialError::Tls`], with what was wrong with the certificate; [`DialError::Io`]; [`DialError::Request`] if
-    /// no certificate can be for such a host.
+    /// [`DialError::Tls`], with what is wrong with the certificate; [`DialError::Io`];
+    /// [`DialError::Request`] if no certificate can be for such a host.
     ///
     /// # Cancel safety
     /// A dropped connect drops the stream.
@@ -88,7 +112,7 @@ impl<R> Connector<R> {
     where
         R: Rustls<S>,
     {
-        // No certificate knows the interfaces of this machine.
+        // Certificates hold no interfaces of this machine.
         let (host, _) = split_zone(host);
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| DialError::Request(RequestError::InvalidHost))?;

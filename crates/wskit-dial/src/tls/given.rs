@@ -10,13 +10,12 @@ use rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
 };
 
-use super::TlsConfigError;
+use super::error::TlsConfigError;
 
-/// Trusts certificates that were given: as those of authorities, and each as a server's own.
+/// Verifies servers by given certificates: each is trusted as an authority and as a server's own.
 ///
-/// The second is what this adds to rustls, which refuses the certificate of an authority as a server's
-/// (`CaUsedAsEndEntity`), and so what `openssl req -x509` makes by default. RFC 5280 §4.2.1.9 does
-/// not forbid it.
+/// rustls does only the first. It refuses an authority's certificate as a server's (`CaUsedAsEndEntity`),
+/// which is what `openssl req -x509` makes by default. RFC 5280 §4.2.1.9 does not forbid it.
 #[derive(Debug)]
 pub(super) struct GivenCertificates {
     given: Vec<CertificateDer<'static>>,
@@ -57,12 +56,12 @@ impl ServerCertVerifier for GivenCertificates {
                 now,
             );
         }
-        // The certificate itself was given: what its issuer's would say does not matter.
+        // The certificate itself was given, so its issuer does not matter.
         let alone = self
             .inner
             .verify_server_cert(end_entity, &[], server_name, ocsp_response, now);
         match alone {
-            // The dates are looked at before these two can come, and the name after everything.
+            // These two errors come after the check of the dates and before that of the name.
             Err(Error::InvalidCertificate(error))
                 if error == CertificateError::UnknownIssuer || is_of_an_authority(&error) =>
             {
@@ -98,7 +97,7 @@ impl ServerCertVerifier for GivenCertificates {
     }
 }
 
-/// Whether this says that an authority's certificate was shown as a server's. rustls has no name for it.
+/// Returns whether an authority's certificate was used as a server's. rustls has no variant for it.
 pub(super) fn is_of_an_authority(error: &CertificateError) -> bool {
     let CertificateError::Other(OtherError(error)) = error else {
         return false;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use wskit_dial::{DialError, Proxy, ProxyError, SocksFailure};
+use wskit_driver::OpenError;
 use wskit_proto::Message;
 use wskit_test::{
     Answer, Fault, Faults, Harness, Network, Script, join, now, run, run_timed, sleep,
@@ -317,7 +318,10 @@ pub fn proxy_that_hangs_is_blamed_for_the_deadline<H: Harness>() {
             let _ = script.rest().await;
         })
         .await;
-        assert!(matches!(connected, Err(DialError::Timeout)));
+        assert!(matches!(
+            connected,
+            Err(DialError::Open(OpenError::Timeout))
+        ));
     });
 }
 
