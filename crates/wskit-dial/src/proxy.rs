@@ -37,12 +37,12 @@ pub use handshake::ProxyHandshake;
 /// | `https://` | the same inside TLS | 443 |
 /// | `socks5://`, `socks5h://`, `socks://` | SOCKS5 (RFC 1928) | 1080 |
 ///
-/// The name of the server is always looked up by the proxy, never here. User name and password of the
+/// The proxy always looks the server's name up. User name and password of the
 /// URL (percent-encoded where a URL needs that) are for the proxy (RFC 7617; RFC 1929).
-/// For HTTP/2 too (RFC 8441 §6) the way through a proxy is an ordinary CONNECT.
+/// HTTP/2 (RFC 8441 §6) goes through a proxy by an ordinary CONNECT too.
 ///
-/// A proxy auto-configuration script is not run here. Who runs one asks it with
-/// [`ClientRequest::url`] (RFC 6455 §4.1) and gives the answer to [`Proxy::new`].
+/// A proxy auto-configuration script is not run here. Ask an engine of your own with
+/// [`ClientRequest::url`] (RFC 6455 §4.1) and pass the answer to [`Proxy::new`].
 #[derive(Clone, Debug, Default)]
 pub struct Proxy {
     /// For `ws://`.
@@ -53,10 +53,10 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// One proxy for every server.
+    /// Uses one proxy for every server.
     ///
     /// # Errors
-    /// The URL names no proxy.
+    /// The URL is not valid.
     pub fn new(url: &str) -> Result<Self, ProxyUrlError> {
         let server = ProxyServer::parse(url).map_err(|fault| ProxyUrlError {
             variable: None,
@@ -70,29 +70,30 @@ impl Proxy {
         })
     }
 
-    /// What the environment of the process says; no proxy if it says nothing.
+    /// Reads the proxies from the environment of the process; none if nothing is set.
     ///
     /// For `wss://` the first of `WSS_PROXY`, `HTTPS_PROXY` and `ALL_PROXY` that is set and not empty;
     /// for `ws://` the first of `WS_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`: RFC 6455 §4.1
-    /// prefers the proxy for HTTPS to the one for HTTP, because that is sure to know CONNECT. The name
-    /// in lower case goes first. `HTTP_PROXY` is not looked at in a CGI program (one with a variable
-    /// `REQUEST_METHOD`), where a client of the web server could have set it; in lower case neither,
-    /// as names of variables ignore case on some systems.
+    /// prefers the proxy for HTTPS to the one for HTTP, because it certainly supports CONNECT. The name
+    /// in lower case comes first. `HTTP_PROXY` is ignored in a CGI program (one with a variable
+    /// `REQUEST_METHOD`), where a client of the web server could have set it, and so is `http_proxy`,
+    /// because some systems ignore the case of names.
     ///
     /// `NO_PROXY` lists what is reached directly; this machine (`localhost` and loopback addresses)
     /// always is.
     ///
     /// # Errors
-    /// A variable is set and names no proxy, or is not UTF-8. Going on without one would tell the
-    /// network what the proxy was to hide.
+    /// A variable is set and is not a valid URL, or is not UTF-8. Continuing without the proxy would reveal
+    /// to the network what the proxy should hide.
     pub fn from_env() -> Result<Self, ProxyUrlError> {
         Self::from_vars(|name| env::var_os(name))
     }
 
-    /// As [`from_env`](Proxy::from_env), with variables from elsewhere.
+    /// Reads the proxies from variables that `get` returns, as [`from_env`](Proxy::from_env) does from the
+    /// environment.
     ///
     /// # Errors
-    /// As [`from_env`](Proxy::from_env).
+    /// Those of [`from_env`](Proxy::from_env).
     pub fn from_vars<V>(get: impl Fn(&str) -> Option<V>) -> Result<Self, ProxyUrlError>
     where
         V: Into<OsString>,
@@ -119,7 +120,7 @@ impl Proxy {
         })
     }
 
-    /// User name and password for the proxy, instead of those of its URL.
+    /// Sets the user name and password for the proxy, instead of those of its URL.
     ///
     /// # Errors
     /// HTTP: a colon in the user name, or a control character. SOCKS5: more than 255 bytes.
@@ -137,15 +138,15 @@ impl Proxy {
         Ok(self)
     }
 
-    /// Adds a header to what an HTTP proxy is asked with (CONNECT): a `User-Agent`, a token. A SOCKS5
-    /// proxy gets none. The server sees none of them; its own are those of the [`ClientRequest`].
+    /// Adds a header to the CONNECT request to an HTTP proxy: a `User-Agent`, a token. A SOCKS5 proxy gets
+    /// none, and neither does the server, whose headers are those of the [`ClientRequest`].
     ///
     /// A name that is given again replaces its value. `Proxy-Authorization` replaces user name and
     /// password, for schemes other than Basic. `Debug` shows no values.
     ///
     /// # Errors
     /// [`RequestError::Header`]: the name is not a token, the value has control characters, or the header
-    /// is not the caller's: `Host`, `Content-Length` and `Transfer-Encoding`.
+    /// is reserved: `Host`, `Content-Length` and `Transfer-Encoding`.
     pub fn header<N, V>(mut self, name: N, value: V) -> Result<Self, RequestError>
     where
         N: TryInto<HeaderName>,
@@ -168,15 +169,15 @@ impl Proxy {
 
     /// Adds servers that are reached directly, as `NO_PROXY` lists them: names (with all below them),
     /// addresses and networks (`10.0.0.0/8`), each with a port or for all, and `*` for everything;
-    /// separated by commas or blanks. Addresses match only servers that are given by address: no name
-    /// is looked up for this.
+    /// separated by commas or blanks. Addresses match only servers that are given by address: names are
+    /// not looked up for this.
     #[must_use]
     pub fn no_proxy(mut self, list: &str) -> Self {
         self.except.add(list);
         self
     }
 
-    /// The proxy to ask for the server of `request`; `None` to connect directly.
+    /// Returns the proxy for the server of `request`; `None` to connect directly.
     pub(crate) fn server_for(&self, request: &ClientRequest) -> Option<&ProxyServer> {
         let server = if request.is_secure() {
             &self.secure
@@ -197,7 +198,7 @@ impl std::str::FromStr for Proxy {
     }
 }
 
-/// One proxy.
+/// A proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProxyServer {
     protocol: Protocol,
@@ -241,7 +242,7 @@ impl ProxyServer {
             Some((userinfo, place)) => (Some(userinfo), place),
             None => (None, authority),
         };
-        // Hosts and ports are those of every URL.
+        // Hosts and ports follow the rules of every URL.
         let checked =
             ClientRequest::new(&format!("ws://{place}")).map_err(|error| match error {
                 RequestError::InvalidPort => "its port is not a number from 1 to 65535",
@@ -267,7 +268,7 @@ impl ProxyServer {
         Ok(server)
     }
 
-    /// Whether the proxy itself is spoken to inside TLS.
+    /// Returns whether the connection to the proxy itself is inside TLS.
     pub(crate) fn is_secure(&self) -> bool {
         self.protocol == Protocol::Https
     }
@@ -286,7 +287,7 @@ impl ProxyServer {
         .map_err(ProxyError::Host)
     }
 
-    /// That the credentials can be sent.
+    /// Checks that the credentials can be sent.
     fn check(&self) -> Result<(), &'static str> {
         match self.handshake("example.com", 443) {
             Ok(_) => Ok(()),
@@ -305,7 +306,7 @@ impl Credentials {
     }
 }
 
-/// A variable of the environment that is set.
+/// An environment variable that is set.
 struct Variable {
     name: String,
     value: OsString,
@@ -325,7 +326,7 @@ impl Variable {
     }
 }
 
-/// A variable in lower case or else in upper case. Empty is not set.
+/// Returns a variable by its name in lower case, or else in upper case. An empty one counts as not set.
 fn variable<V: Into<OsString>>(get: &impl Fn(&str) -> Option<V>, name: &str) -> Option<Variable> {
     // CVE-2016-5385: a web server gives the header `Proxy` to a CGI program as HTTP_PROXY. On Windows that
     // is `http_proxy` too.
@@ -346,7 +347,7 @@ fn percent_decode(text: &str) -> Result<String, &'static str> {
     let mut rest = text.as_bytes();
     while let [byte, tail @ ..] = rest {
         rest = tail;
-        // Some readers of URLs end the host here, and not at the `@`.
+        // Some URL parsers take the part before a backslash for the host.
         if *byte == b'\\' {
             return Err(FAULT);
         }

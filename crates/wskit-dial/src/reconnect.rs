@@ -1,4 +1,5 @@
-//! A client that comes back when its connection is lost.
+//! A client that connects again when its connection is lost. [`Backoff`] and [`Verdict`] decide, sans-I/O;
+//! [`Reconnect`] waits and connects.
 
 mod backoff;
 mod loss;
@@ -26,10 +27,10 @@ use verdict::says_why;
 
 use open::Prepared;
 
-/// A client that opens a connection, and another one whenever it is lost.
+/// A client that opens a connection, and a new one whenever it is lost.
 ///
 /// Made by [`Connector::reconnect`](crate::Connector::reconnect), or by
-/// [`Reconnect::new`](Reconnect::new) with another way to open connections. It is used from one task:
+/// [`Reconnect::new`](Reconnect::new) with a way of your own to open connections. Use it from one task:
 ///
 /// ```no_run
 /// # async fn doc<R: wskit_dial::Net>(connector: wskit_dial::Connector<R>) -> Result<(), Box<dyn std::error::Error>> {
@@ -49,8 +50,8 @@ use open::Prepared;
 /// # Ok(()) }
 /// ```
 ///
-/// The first attempt is made at once, every other one after a delay of the [`Backoff`]. What is worth
-/// another attempt is told by [`Verdict::of`].
+/// The first attempt is made at once, every other one after a delay of the [`Backoff`]. [`Verdict::of`]
+/// lists what is worth another attempt.
 ///
 /// Nothing happens while no call is awaited: a program that has nothing to send awaits
 /// [`next`](Reconnect::next).
@@ -62,9 +63,9 @@ pub struct Reconnect<O: Open, C> {
     healthy_after: Duration,
     retries: Option<u32>,
     classify: Option<Box<Classify>>,
-    /// What a send has learned about the end; told once what came before it has been handed out.
+    /// The error of a send that ended the connection, returned after the messages that came before it.
     learned: Option<ConnectionError>,
-    /// The caller closes.
+    /// Whether the caller has asked to close.
     closing: bool,
     outcome: Option<Outcome>,
 }
@@ -72,36 +73,36 @@ pub struct Reconnect<O: Open, C> {
 type Classify = dyn Fn(&Loss) -> Verdict + Send + Sync;
 
 enum State<O: Open> {
-    /// An attempt is being made, or will be with the next call.
+    /// An attempt is in progress, or begins with the next call.
     Opening,
     Open {
         ws: Box<WebSocket<O::Transport>>,
         since: Instant,
     },
-    /// The next attempt is due then; never, if the clock does not reach so far.
+    /// When the next attempt is due; `None` (never) if that is beyond the clock's range.
     Waiting(Option<Instant>),
     Over,
 }
 
-/// What [`Reconnect::next`] tells.
+/// An event of [`Reconnect::next`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A connection is open, and what is done on each new one is done.
+    /// A connection is open, and [`on_open`](Reconnect::on_open) has run on it.
     Opened,
-    /// A message.
+    /// A message was received.
     Message(Message),
-    /// There is no connection, and there will be another attempt. What the peer had not yet sent is
-    /// lost, and so may be what was sent last.
+    /// There is no connection, and there will be another attempt. Messages that the peer had not sent are
+    /// lost, and so may be the last ones that were sent to it.
     Lost {
         /// Why.
         loss: Loss,
-        /// When the next attempt begins, from now on.
+        /// The time until the next attempt.
         retry_in: Duration,
     },
 }
 
-/// A connection is good when it has lasted so long.
+/// How long a connection lasts, by default, before the delays begin anew.
 const HEALTHY: Duration = Duration::from_secs(60);
 
 impl<B, F, T, C> Reconnect<Attempts<B, F>, C>
@@ -111,8 +112,8 @@ where
     T: Transport,
     C: Timer,
 {
-    /// A client that opens its connections by `open`: a closure that returns the future of a connection.
-    /// It is called for each attempt, so a token can be fetched or another server be chosen each time.
+    /// Makes a client that opens its connections by `open`, a closure that returns the future of a
+    /// connection. It is called for each attempt, so it can fetch a token or choose another server.
     #[must_use]
     pub fn new(timer: C, open: B) -> Self {
         Self::over(timer, Attempts::new(open))
@@ -135,11 +136,12 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
         }
     }
 
-    /// What is done on each new connection before its messages flow: to log in, to subscribe again.
-    /// Messages that it receives are its own. An error of its is an attempt that failed.
+    /// Runs `hook` on each new connection before its messages are returned: to log in, to subscribe again.
+    /// Messages that it receives are not returned by [`next`](Reconnect::next). If it returns an error,
+    /// the attempt counts as failed.
     ///
-    /// It has no deadline but those of the connection (keepalive). Said again, it is done behind what
-    /// was said before.
+    /// It has no deadline except those of the connection (keepalive). Several hooks run in the order in
+    /// which they were set.
     #[must_use]
     pub fn on_open<H>(self, hook: H) -> Reconnect<impl Open<Transport = O::Transport>, C>
     where
@@ -163,33 +165,33 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
         }
     }
 
-    /// The delays between attempts.
+    /// Sets the delays between attempts.
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// The delays begin anew after a connection that has lasted this long. Default 60 s.
+    /// Sets how long a connection has to last before the delays begin anew. Default: 60 s.
     ///
-    /// (Not after any connection: a server that lets everybody in and throws them out at once would
-    /// otherwise see them again at once.)
+    /// A server that accepts clients and closes their connections soon after would otherwise see them
+    /// again at once.
     #[must_use]
     pub fn healthy_after(mut self, time: Duration) -> Self {
         self.healthy_after = time;
         self
     }
 
-    /// Gives up after so many further attempts without a connection that lasts
-    /// ([`healthy_after`](Reconnect::healthy_after)). Default: never.
+    /// Sets after how many further attempts without a connection that lasts
+    /// ([`healthy_after`](Reconnect::healthy_after)) the client gives up. Default: never.
     #[must_use]
     pub fn retries(mut self, limit: u32) -> Self {
         self.retries = Some(limit);
         self
     }
 
-    /// Decides what a loss is; for what it leaves alone there is [`Verdict::of`]. Where a Close with 1000
-    /// is no goodbye: `classify(Verdict::never_done)`.
+    /// Sets what to do about a loss, instead of [`Verdict::of`]. Where a Close with 1000 is a reason to
+    /// connect again: `classify(Verdict::never_done)`.
     ///
     /// ```no_run
     /// # fn doc<O: wskit_dial::reconnect::Open, C: wskit_driver::Timer>(feed: wskit_dial::Reconnect<O, C>) {
@@ -207,8 +209,8 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
         self
     }
 
-    /// What happens next: opens connections, waits between attempts, receives messages. `None` after
-    /// [`close`](Reconnect::close), and after the peer has closed with 1000.
+    /// Opens connections, waits between attempts and receives messages; returns the next event. `None`
+    /// after [`close`](Reconnect::close), and after the peer has closed with 1000.
     ///
     /// # Errors
     /// [`GaveUp`], once; then `None`.
@@ -227,7 +229,7 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
     /// The poll function behind [`next`](Reconnect::next).
     ///
     /// # Errors
-    /// As [`next`](Reconnect::next).
+    /// [`GaveUp`], once; then `None`.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, GaveUp>> {
         loop {
             let loss = match &mut self.state {
@@ -277,16 +279,15 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
 
     /// Sends on the connection that is open now; see [`WebSocket::send`].
     ///
-    /// Nothing is kept for the next connection: what was true on one may not be on another, and only
-    /// the application knows.
+    /// Nothing is kept for the next connection: a message may not fit it, and only the application knows.
     ///
     /// # Errors
-    /// [`Error::NotConnected`] while none is open, and when it ends before the message is written (it
-    /// may have arrived or not); [`next`](Reconnect::next) tells why. [`Error::Connection`] with what
+    /// [`Error::NotConnected`] while no connection is open, and if it ends before the message is written
+    /// (which may have arrived or not); [`next`](Reconnect::next) returns why. [`Error::Connection`] with what
     /// [`WebSocket::send`] returns.
     ///
     /// # Cancel safety
-    /// As [`WebSocket::send`].
+    /// That of [`WebSocket::send`].
     pub async fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         let State::Open { ws, .. } = &mut self.state else {
             return Err(Error::NotConnected);
@@ -304,11 +305,10 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
     /// Closes the connection as [`WebSocket::close`] does, if there is one, and opens no other.
     ///
     /// # Errors
-    /// As [`WebSocket::close`]; the connection stays then.
+    /// Those of [`WebSocket::close`]. The connection stays open.
     ///
     /// # Cancel safety
-    /// Safe: the first poll decides that it ends, and calling again, or [`next`](Reconnect::next), goes
-    /// on waiting.
+    /// Safe: the first poll begins the close. Calling it again, or [`next`](Reconnect::next), continues it.
     pub async fn close(
         &mut self,
         code: CloseCode,
@@ -324,7 +324,7 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
         Ok(self.outcome.clone())
     }
 
-    /// The connection, if one is open: to feed, to ping, for the sub-protocol or the round-trip time.
+    /// Returns the connection, if one is open: to feed, to ping, for the sub-protocol or the round-trip time.
     pub fn connection(&mut self) -> Option<&mut WebSocket<O::Transport>> {
         match &mut self.state {
             State::Open { ws, .. } => Some(ws),
@@ -332,7 +332,7 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
         }
     }
 
-    /// How the last connection ended, if it did so by the closing handshake.
+    /// Returns how the last connection ended, if it ended by the closing handshake.
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()
@@ -389,11 +389,8 @@ fn random() -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
-/// The reason in a Close is the peer's, and may be anything: it is left out.
-#[allow(
-    unused_variables,
-    reason = "without the feature `tracing` nobody hears of it"
-)]
+/// Records a loss. The reason in a Close is left out: it is the peer's text and may hold anything.
+#[allow(unused_variables, reason = "unused without the feature `tracing`")]
 fn trace_loss(loss: &Loss, retry_in: Duration, attempt: u32) {
     #[cfg(feature = "tracing")]
     match loss {

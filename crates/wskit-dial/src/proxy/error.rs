@@ -5,37 +5,37 @@ use std::io;
 use http::StatusCode;
 use wskit_handshake::RequestError;
 
-/// The proxy did not open the way to the server. Nothing has been sent to the server.
+/// Why the proxy did not connect to the server. Nothing has been sent to the server.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ProxyError {
-    /// The caller's or the environment's: the proxy's URL cannot be used.
+    /// The proxy's URL, from the caller or the environment, is not valid.
     Url(ProxyUrlError),
-    /// The caller's: a proxy cannot be asked for such a host.
+    /// The proxy cannot be asked for this host: the caller's fault.
     Host(RequestError),
-    /// No connection to the proxy: is it running, is its address right?
+    /// The proxy cannot be reached. Check that it runs, and its address.
     Unreachable(io::Error),
     /// The TLS handshake with the proxy failed, most often over its certificate.
     #[cfg(feature = "rustls")]
     Tls(crate::tls::TlsError),
-    /// The proxy, or the way to it, took longer than `Config::handshake_timeout` allows for everything.
+    /// The proxy, or the way to it, took all of `Config::handshake_timeout`.
     Timeout,
-    /// The connection to the proxy broke before it had answered.
+    /// The connection to the proxy failed before it answered.
     Io(io::Error),
-    /// The proxy hung up before it had answered.
+    /// The proxy closed the connection before it answered.
     Closed,
-    /// What came is not an answer: most often there is no proxy, or one of another kind, on that port.
+    /// The answer is not one of the protocol: most often no proxy, or one of another kind, is on that port.
     Malformed(&'static str),
-    /// The answer is longer than any has reason to be.
+    /// The answer is longer than the limit.
     AnswerTooLong {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The proxy wants a user name and a password, and none were given.
+    /// The proxy requires a user name and a password, and none were given.
     CredentialsRequired,
     /// The proxy refuses the user name or the password.
     CredentialsRefused,
-    /// SOCKS5: the proxy wants its clients to authenticate in a way that is not spoken here.
+    /// SOCKS5: the proxy requires a method of authentication that is not supported here.
     NoMethod,
     /// HTTP: the proxy answered CONNECT with this status. 403: its rules forbid the server or the port;
     /// 502, 503, 504: it could not reach the server.
@@ -48,7 +48,7 @@ pub enum ProxyError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SocksFailure {
-    /// It does not say.
+    /// The proxy gives no reason.
     General,
     /// Its rules forbid the server or the port.
     NotAllowed,
@@ -58,17 +58,17 @@ pub enum SocksFailure {
     HostUnreachable,
     /// The server refuses the connection.
     ConnectionRefused,
-    /// The way was too long.
+    /// The time to live of a packet expired.
     TtlExpired,
-    /// It does not connect for clients.
+    /// It does not support CONNECT.
     CommandNotSupported,
-    /// It does not take names, or not this kind of address.
+    /// It does not support names, or this kind of address.
     AddressNotSupported,
     /// A number that RFC 1928 does not assign.
     Other(u8),
 }
 
-/// A URL that names no proxy, or an environment variable that cannot be read. Holds no credentials.
+/// A proxy URL or an environment variable that is not valid. Holds no credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyUrlError {
     pub(super) variable: Option<String>,
@@ -76,7 +76,7 @@ pub struct ProxyUrlError {
 }
 
 impl ProxyUrlError {
-    /// The environment variable that the URL came from.
+    /// Returns the environment variable that the URL came from.
     #[must_use]
     pub fn variable(&self) -> Option<&str> {
         self.variable.as_deref()
@@ -109,16 +109,18 @@ impl fmt::Display for ProxyError {
             Self::Tls(error) => write!(f, "the TLS handshake with the proxy failed: {error}"),
             Self::Timeout => f.write_str("the proxy did not answer in time"),
             Self::Io(error) => write!(f, "the connection to the proxy failed: {error}"),
-            Self::Closed => f.write_str("the proxy hung up without an answer"),
+            Self::Closed => f.write_str("the proxy closed the connection without an answer"),
             Self::Malformed(what) => {
-                write!(f, "this is no proxy, or one of another kind: {what}")
+                write!(f, "not a proxy, or one of another kind: {what}")
             }
             Self::AnswerTooLong { limit } => {
                 write!(f, "the proxy's answer is longer than {limit} bytes")
             }
-            Self::CredentialsRequired => f.write_str("the proxy wants a user name and a password"),
+            Self::CredentialsRequired => {
+                f.write_str("the proxy requires a user name and a password")
+            }
             Self::CredentialsRefused => f.write_str("the proxy refuses the user name or password"),
-            Self::NoMethod => f.write_str("the proxy wants another way to authenticate"),
+            Self::NoMethod => f.write_str("the proxy requires another method of authentication"),
             Self::Status(status) => write!(f, "the proxy answered CONNECT with {status}"),
             Self::Socks(failure) => write!(f, "the proxy did not connect: {failure}"),
         }
@@ -128,7 +130,7 @@ impl fmt::Display for ProxyError {
 impl fmt::Display for SocksFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::General => "it does not say why",
+            Self::General => "it gives no reason",
             Self::NotAllowed => "its rules forbid it",
             Self::NetworkUnreachable => "network unreachable",
             Self::HostUnreachable => "host unreachable",
@@ -150,7 +152,7 @@ impl fmt::Display for ProxyUrlError {
     }
 }
 
-/// The cause is in the text already, so what comes next is the cause's own.
+/// `Display` includes the inner error, so the source is that error's own.
 impl Error for ProxyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {

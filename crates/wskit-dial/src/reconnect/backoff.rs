@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-/// How long to wait before each next attempt: random, and longer each time. Knows no clock and no
-/// randomness of its own.
+/// The delays before attempts: random, and longer each time. Sans-I/O: it has no clock and no source of
+/// random numbers.
 ///
-/// RFC 6455 §7.2.3: the first delay is random, of 0 to 5 s, so that the clients of a server that was
-/// restarted do not all come back at once; each later one is longer, by truncated binary exponential
+/// RFC 6455 §7.2.3: the first delay is random, of 0 to 5 s, so that the clients of a restarted
+/// server do not all return at once; each later one is longer, by truncated binary exponential
 /// backoff. Here the second lies between 5 and 10 s, the third between 10 and 20 s and so on, up to a
 /// limit; at the limit between half of it and all.
 ///
@@ -22,12 +22,12 @@ use std::time::Duration;
 pub struct Backoff {
     first: Duration,
     most: Duration,
-    /// Delays given since the last reset.
+    /// The number of delays since the last reset.
     given: u32,
 }
 
 impl Backoff {
-    /// First delay up to 5 s, none longer than 60 s.
+    /// Makes a backoff whose first delay is up to 5 s and whose longest is 60 s.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -37,7 +37,7 @@ impl Backoff {
         }
     }
 
-    /// The first delay lies between 0 and this (at least 1 ms), and the later ones grow from it.
+    /// Sets the upper bound of the first delay (at least 1 ms), from which the later ones grow.
     #[must_use]
     pub fn first(mut self, at_most: Duration) -> Self {
         self.first = at_most.max(LEAST);
@@ -45,21 +45,21 @@ impl Backoff {
         self
     }
 
-    /// No delay is longer than this, unless [`first`](Backoff::first) is.
+    /// Sets the longest delay. A larger [`first`](Backoff::first) raises it.
     #[must_use]
     pub fn most(mut self, limit: Duration) -> Self {
         self.most = limit.max(self.first);
         self
     }
 
-    /// The next delay. `random` is any random number, evenly spread over all that there are.
+    /// Returns the next delay. `random` is a random number, evenly distributed over all of `u64`.
     pub fn next_delay(&mut self, random: u64) -> Duration {
         let (low, high) = self.range();
         self.given = self.given.saturating_add(1);
         low + share(high.saturating_sub(low), random)
     }
 
-    /// What the next delay lies between: from the first, up to and without the second.
+    /// Returns the range of the next delay: from the first value, up to and without the second.
     #[must_use]
     pub fn range(&self) -> (Duration, Duration) {
         let Some(before) = self.given.checked_sub(1) else {
@@ -71,25 +71,25 @@ impl Backoff {
         };
         match (doubled(before), doubled(self.given)) {
             (Some(low), Some(high)) if high <= self.most => (low, high),
-            // §7.2.3: truncated. Here too the clients are kept apart.
+            // §7.2.3: truncated, and still random.
             (Some(low), _) => (low.min(self.most / 2), self.most),
             (None, _) => (self.most / 2, self.most),
         }
     }
 
-    /// How many delays were given since the last reset.
+    /// Returns the number of delays since the last reset.
     #[must_use]
     pub const fn given(&self) -> u32 {
         self.given
     }
 
-    /// Begins again from the first delay: a connection has proved to be good.
+    /// Begins again with the first delay.
     pub fn reset(&mut self) {
         self.given = 0;
     }
 }
 
-/// Never 0: that would be a loop that does not wait.
+/// The least upper bound of a delay: with 0 a client would try again without waiting.
 const LEAST: Duration = Duration::from_millis(1);
 
 impl Default for Backoff {
@@ -98,9 +98,9 @@ impl Default for Backoff {
     }
 }
 
-/// `random` of 2^64 parts of `whole`.
+/// Returns `random` of 2^64 parts of `whole`.
 fn share(whole: Duration, random: u64) -> Duration {
-    // 2^64 ns are 584 years; a longer wait is not told from one.
+    // u64 nanoseconds overflow after 584 years.
     let whole = u64::try_from(whole.as_nanos()).unwrap_or(u64::MAX);
     let part = (u128::from(whole) * u128::from(random)) >> 64;
     Duration::from_nanos(part as u64)

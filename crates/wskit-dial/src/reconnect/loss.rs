@@ -8,16 +8,16 @@ use crate::error::Error;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Loss {
-    /// None could be opened, or what is done on each new one failed.
+    /// No connection could be opened, or the hook on the new connection failed.
     NotOpened(Error),
     /// The connection ended without the closing handshake.
     Broken(Error),
-    /// The connection was closed: [`Outcome::code`] says how.
+    /// The connection was closed; [`Outcome::code`] holds the code.
     Closed(Outcome),
 }
 
 impl Loss {
-    /// The error, unless the connection was closed.
+    /// Returns the error, unless the connection was closed.
     #[must_use]
     pub fn error(&self) -> Option<&Error> {
         match self {
@@ -37,13 +37,13 @@ impl fmt::Display for Loss {
     }
 }
 
-/// There will be no other connection: trying again would not help, or was tried often enough.
+/// A [`Reconnect`](crate::Reconnect) has ended: another attempt would not help, or there were enough.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct GaveUp {
-    /// What happened last.
+    /// The last loss.
     pub loss: Loss,
-    /// Whether it might have passed, and only [`retries`](crate::Reconnect::retries) was used up.
+    /// Whether another attempt might have helped, but [`retries`](crate::Reconnect::retries) was reached.
     pub exhausted: bool,
 }
 
@@ -59,7 +59,7 @@ impl fmt::Display for GaveUp {
 
 impl std::error::Error for GaveUp {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        // The error itself is in the text.
+        // `Display` includes the error itself.
         self.loss.error().and_then(std::error::Error::source)
     }
 }

@@ -7,13 +7,13 @@ use wskit_driver::{Transport, WebSocket};
 
 use crate::error::Error;
 
-/// Opens a connection, as often as it is asked to: what a [`Reconnect`](crate::Reconnect) polls for
-/// each attempt. [`Attempts`] makes one of a closure.
+/// Opens connections: a [`Reconnect`](crate::Reconnect) polls it for each attempt. [`Attempts`] makes one
+/// from a closure.
 pub trait Open {
-    /// What the connections run over.
+    /// The transport of the connections.
     type Transport: Transport;
 
-    /// Goes on with the attempt that is being made, or begins one.
+    /// Continues the attempt in progress, or begins one.
     ///
     /// # Errors
     /// Why there is no connection.
@@ -22,18 +22,18 @@ pub trait Open {
         cx: &mut Context<'_>,
     ) -> Poll<Result<WebSocket<Self::Transport>, Error>>;
 
-    /// Gives up the attempt that is being made.
+    /// Drops the attempt in progress.
     fn cancel(&mut self);
 }
 
-/// Attempts to connect: a closure that begins one, and the one that is being made.
+/// An [`Open`] made from a closure that begins an attempt.
 pub struct Attempts<B, F> {
     begin: B,
     current: Option<Pin<Box<F>>>,
 }
 
 impl<B, F> Attempts<B, F> {
-    /// Each attempt is a call of `begin`.
+    /// Makes an `Open` that calls `begin` for each attempt.
     pub(super) fn new(begin: B) -> Self {
         Self {
             begin,
@@ -69,7 +69,7 @@ impl<B, F> fmt::Debug for Attempts<B, F> {
     }
 }
 
-/// The same, with something that is done on each new connection.
+/// An [`Open`] that runs a hook on each new connection of another one.
 pub(super) struct Prepared<O, H, F> {
     open: O,
     hook: H,

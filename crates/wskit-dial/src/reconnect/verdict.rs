@@ -1,3 +1,5 @@
+//! What is worth another attempt. Sans-I/O: a loss goes in, a verdict comes out.
+
 use std::io;
 use std::time::{Duration, SystemTime};
 
@@ -16,18 +18,18 @@ use crate::proxy::{ProxyError, SocksFailure};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// It may pass: try again, after the next delay of the backoff.
+    /// The cause may pass: try again after the next delay of the backoff.
     Retry,
-    /// The same, and no sooner than after this time.
+    /// The cause may pass: try again after the next delay, and not before this time.
     RetryAfter(Duration),
-    /// It will not pass: say so and end.
+    /// The cause will not pass: end with [`GaveUp`](super::GaveUp).
     GiveUp,
-    /// It was the end that was wanted: end, without an error.
+    /// The connection ended as it should: end without an error.
     Done,
 }
 
 impl Verdict {
-    /// What is done unless [`classify`](crate::Reconnect::classify) says otherwise.
+    /// Returns the default verdict, used unless [`classify`](crate::Reconnect::classify) is set.
     ///
     /// | what happened | verdict |
     /// |---|---|
@@ -52,8 +54,8 @@ impl Verdict {
         of_loss(loss, SystemTime::now())
     }
 
-    /// As [`of`](Verdict::of), and a Close with 1000 is a reason to try again too: for a feed that has no
-    /// end of its own, behind proxies that end idle connections that way.
+    /// Returns the default verdict, but tries again after a Close with 1000 too: for a feed without an end
+    /// of its own, behind proxies that end idle connections that way.
     ///
     /// ```no_run
     /// # fn doc<O: wskit_dial::reconnect::Open, C: wskit_driver::Timer>(feed: wskit_dial::Reconnect<O, C>) {
@@ -71,7 +73,7 @@ impl Verdict {
     }
 }
 
-/// `now` is for dates in `Retry-After`.
+/// Returns the verdict on a loss. `now` is for dates in `Retry-After`.
 fn of_loss(loss: &Loss, now: SystemTime) -> Verdict {
     match loss {
         Loss::Closed(outcome) => of_outcome(outcome),
@@ -88,7 +90,7 @@ fn of_outcome(outcome: &Outcome) -> Verdict {
     }
 }
 
-/// Whether the peer said why it ended the connection, though a write failed before its Close was read.
+/// Returns whether the peer sent a Close with its reason, although a write failed before it was read.
 pub(super) fn says_why(outcome: &Outcome) -> bool {
     matches!(outcome.cause, Cause::Transport(_)) && outcome.received.is_some()
 }
@@ -96,18 +98,18 @@ pub(super) fn says_why(outcome: &Outcome) -> bool {
 fn of_code(code: CloseCode) -> Verdict {
     match code.get() {
         1000 => Verdict::Done,
-        // What was sent is wrong, or we are not wanted (3000 and 3003: unauthorized and forbidden,
-        // IANA registry): the next connection would end the same way.
+        // The client is at fault or not allowed (3000 and 3003: unauthorized and forbidden, IANA
+        // registry): the next connection would end the same way.
         1002 | 1003 | 1007..=1010 | 3000 | 3003 => Verdict::GiveUp,
-        // An empty Close (1005) is what proxies and servers that restart send. 3xxx and 4xxx are the
-        // application's: only it knows better.
+        // Proxies and restarting servers send an empty Close (1005). 3xxx and 4xxx are defined by the
+        // application.
         _ => Verdict::Retry,
     }
 }
 
-/// The connection had been open, so the server speaks the protocol: what broke it was most often something
-/// on the way, as a proxy that writes its error page into the stream. What is over a limit of ours
-/// comes from the server, and will come again.
+/// Returns the verdict on a broken rule. The connection had been open, so the server speaks the protocol:
+/// the cause is most often on the way, such as a proxy that writes its error page into the stream. A
+/// message over a limit comes from the server, and will come again.
 fn of_broken_rule(error: &ProtocolError) -> Verdict {
     match error {
         ProtocolError::MessageTooBig { .. } | ProtocolError::TooManyFragments { .. } => {
@@ -182,7 +184,7 @@ fn of_dial(error: &DialError) -> Verdict {
 
 fn of_io(error: &io::Error) -> Verdict {
     match error.kind() {
-        // Nothing went wrong outside: what was asked for cannot be done.
+        // The request itself cannot be carried out.
         io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => Verdict::GiveUp,
         // Also EACCES and EPERM: firewalls, and systems while a VPN is switched.
         _ => Verdict::Retry,
@@ -201,12 +203,12 @@ fn of_status(status: StatusCode) -> Verdict {
     }
 }
 
-/// RFC 9110 §10.2.3: seconds, or a date (one that has passed is no delay). A server's word, so only up
-/// to [`MOST`].
+/// Returns the delay of `Retry-After` (RFC 9110 §10.2.3): seconds, or a date (one in the past is no delay).
+/// At most [`MOST`], because the server chooses it.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let time = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // A number that does not fit is a long time too.
+        // A number that does not fit is a long time.
         Duration::from_secs(value.parse().unwrap_or(u64::MAX))
     } else {
         let date = httpdate::parse_http_date(value).ok()?;
@@ -215,7 +217,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     Some(time.min(MOST))
 }
 
-/// A server that says to come back in ten years is not obeyed.
+/// The longest `Retry-After` that is obeyed.
 const MOST: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
