@@ -17,7 +17,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use futures_util::SinkExt;
 use libfuzzer_sys::fuzz_target;
-use wskit_driver::{Error, Event, Reader, WebSocket, Writer};
+use wskit_driver::{ConnectionError, Event, Reader, WebSocket, Writer};
 use wskit_fuzz::Input;
 use wskit_proto::deflate::{Config as DeflateConfig, Params, Role as DeflateRole, Window};
 use wskit_proto::{CloseCode, Config, Message, MessageKind, Outcome, Outgoing, Role, SendError};
@@ -221,7 +221,7 @@ impl End {
                     )
                     .await;
                     if let Some(Ok(Some((_, fed)))) = &received {
-                        self.note(message, Some(fed.map_err(Error::from)));
+                        self.note(message, Some(fed.map_err(ConnectionError::from)));
                     }
                     self.received(
                         received
@@ -265,7 +265,7 @@ impl End {
     /// A message that is taken in pieces is taken to its end so.
     async fn pieces(
         &self,
-        first: Option<Result<Option<OwnedPiece>, Error>>,
+        first: Option<Result<Option<OwnedPiece>, ConnectionError>>,
         ws: &mut WebSocket<SimulatedIo>,
     ) {
         let Some(mut piece) = first else { return };
@@ -364,7 +364,7 @@ impl End {
                     let message = self.message(op);
                     let done = nudge(sink.feed(owned_message(&message)), polls).await;
                     assert!(
-                        !matches!(done, Some(Err(Error::Send(SendError::QueueFull)))),
+                        !matches!(done, Some(Err(ConnectionError::Send(SendError::QueueFull)))),
                         "a sink was ready"
                     );
                     self.note(message, done);
@@ -392,7 +392,7 @@ impl End {
         (number, kind, data)
     }
 
-    fn note(&self, (number, _, _): (usize, MessageKind, Vec<u8>), done: Option<Result<(), Error>>) {
+    fn note(&self, (number, _, _): (usize, MessageKind, Vec<u8>), done: Option<Result<(), ConnectionError>>) {
         match done {
             Some(Ok(())) => self.sent.borrow_mut().messages[number].2 = Some(true),
             // Queued and then overtaken by the end, or not even queued.
@@ -401,10 +401,10 @@ impl End {
         }
     }
 
-    fn failed(&self, done: Option<Result<(), Error>>) {
+    fn failed(&self, done: Option<Result<(), ConnectionError>>) {
         // A queue that is full refuses what the caller feeds, and goes on.
-        let ends = |error: Error| {
-            !error.is_closed() && !matches!(error, Error::Send(SendError::QueueFull))
+        let ends = |error: ConnectionError| {
+            !error.is_closed() && !matches!(error, ConnectionError::Send(SendError::QueueFull))
         };
         if done.is_some_and(|done| done.is_err_and(ends)) {
             self.came.borrow_mut().errors += 1;
@@ -412,7 +412,7 @@ impl End {
     }
 
     #[allow(clippy::type_complexity)]
-    fn received(&self, received: Option<Result<Option<Option<(MessageKind, Vec<u8>)>>, Error>>) {
+    fn received(&self, received: Option<Result<Option<Option<(MessageKind, Vec<u8>)>>, ConnectionError>>) {
         let mut came = self.came.borrow_mut();
         match received {
             Some(Ok(Some(Some(message)))) => {

@@ -21,9 +21,9 @@ use crate::runtime::Runtime;
 use crate::telemetry::TelemetryConfig;
 use crate::websocket::WebSocket;
 
-/// Opens connections: the settings, to be used for one or for many.
+/// Performs opening handshakes as a client: the settings, for one connection or many.
 ///
-/// A binding adds how to dial; [`handshake`](Client::handshake) works on any stream.
+/// [`handshake`](Client::handshake) works on any stream; the crate `wskit-dial` opens streams.
 pub struct Client<R> {
     config: Arc<Config>,
     limits: HeadLimits,
@@ -33,7 +33,7 @@ pub struct Client<R> {
 }
 
 impl<R> Client<R> {
-    /// The default settings.
+    /// Makes a client with the default settings.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -45,14 +45,14 @@ impl<R> Client<R> {
         }
     }
 
-    /// Limits, deadlines and habits of the connection.
+    /// Sets the limits, deadlines and behaviour of the connection.
     #[must_use]
     pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
         self.config = config.into();
         self
     }
 
-    /// Limits of the server's answer.
+    /// Sets the limits of the server's response head.
     #[must_use]
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
         self.limits = limits;
@@ -67,7 +67,7 @@ impl<R> Client<R> {
         self
     }
 
-    /// Tells this observer of the connections.
+    /// Sets the observer of the connections.
     #[cfg(feature = "metrics")]
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn crate::Observer>) -> Self {
@@ -75,7 +75,7 @@ impl<R> Client<R> {
         self
     }
 
-    /// The settings of the connections.
+    /// Returns the settings of the connections.
     #[must_use]
     pub fn settings(&self) -> &Arc<Config> {
         &self.config
@@ -85,8 +85,8 @@ impl<R> Client<R> {
     /// at most `Config::handshake_timeout`. Nothing is sent before the answer has been read
     /// (RFC 6455 §4.1).
     ///
-    /// A refusal is told half a second after its head at the latest, with as much of its body as has
-    /// come: a body may never end.
+    /// A refusal is returned half a second after its head at the latest, with the part of its body that
+    /// has arrived: a body may never end.
     ///
     /// # Errors
     /// [`OpenError::Handshake`] when the server refuses, breaks the rules or does not speak HTTP,

@@ -7,14 +7,14 @@ use wskit_proto::deflate;
 
 use crate::error::OpenError;
 
-/// What this end would use.
+/// The extensions that this end is set to use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Extensions {
     #[cfg(feature = "deflate")]
     pub(crate) deflate: Option<deflate::Config>,
 }
 
-/// What both ends will use.
+/// The extensions that both ends have agreed on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Agreed {
     #[cfg(feature = "deflate")]
@@ -24,7 +24,10 @@ pub(crate) struct Agreed {
 impl Agreed {
     #[cfg_attr(
         not(feature = "deflate"),
-        allow(clippy::unused_self, reason = "then nothing is")
+        allow(
+            clippy::unused_self,
+            reason = "without the feature there is nothing to read"
+        )
     )]
     pub(crate) fn is_compressed(self) -> bool {
         #[cfg(feature = "deflate")]
@@ -44,8 +47,7 @@ impl Extensions {
         Ok(request)
     }
 
-    /// Judges the server's answer. §7: a client fails the connection over an answer that it cannot
-    /// live with.
+    /// Checks the server's answer. §7: a client fails the connection over an answer that it did not offer.
     pub(crate) fn confirm(&self, answer: &ExtensionList<'_>) -> Result<Agreed, OpenError> {
         let Some(config) = &self.deflate else {
             return Ok(Agreed::default());
@@ -57,7 +59,7 @@ impl Extensions {
         Ok(Agreed { deflate })
     }
 
-    /// Answers the first of the client's offers that can be honoured.
+    /// Answers the first of the client's offers that can be accepted.
     pub(crate) fn answer(&self, accept: Accept) -> Result<(Accept, Agreed), BuildError> {
         let Some(config) = &self.deflate else {
             return Ok((accept, Agreed::default()));
@@ -72,7 +74,7 @@ impl Extensions {
         Ok((accept, Agreed { deflate }))
     }
 
-    /// Makes a connection use what was agreed.
+    /// Applies the agreed extensions to a connection.
     pub(crate) fn apply(&self, agreed: Agreed, connection: Connection) -> Connection {
         match (&self.deflate, agreed.deflate) {
             (Some(config), Some(params)) => connection.with_deflate(params, config),

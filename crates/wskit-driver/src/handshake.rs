@@ -1,4 +1,4 @@
-//! The opening handshake over a transport: moves bytes, keeps time, decides nothing.
+//! The opening handshake over a transport. Moves bytes and keeps deadlines; `wskit-handshake` decides.
 
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
@@ -14,17 +14,17 @@ use crate::link::uninterrupted;
 use crate::runtime::within;
 use crate::transport::{PollRead, PollWrite, Timer, Transport};
 
-/// Read at once during a handshake. On the heap, and gone before the connection idles.
+/// The size of a read during a handshake. The buffer is freed before the connection is idle.
 const READ: usize = 4 << 10;
-/// Waited for the body of a refusal once its head is in: most are there by then, and some never end.
+/// How long the body of a refusal is waited for after its head. Most have arrived by then; some never end.
 const BODY_WAIT: Duration = Duration::from_millis(500);
-/// So much of an answer must be taken within one handshake deadline.
+/// The part of an answer that the peer must take within one handshake deadline.
 const ANSWER_PART: usize = 64 << 10;
-/// Thrown away after a refusal, at most, to let the refusal arrive.
+/// The most bytes that are discarded after a refusal, so that the refusal arrives.
 const DISCARD: usize = 64 << 10;
 
-/// Sends a client's request and reads the answer, in at most `limit`. The body of a refusal is read for
-/// a moment, if it is wanted at all.
+/// Sends a client's request and reads the response, in at most `limit`. The body of a refusal is read for
+/// at most [`BODY_WAIT`], if it is wanted.
 pub(crate) async fn ask<T: Transport>(
     io: &mut T,
     handshake: &mut ClientHandshake,
@@ -38,7 +38,7 @@ pub(crate) async fn ask<T: Transport>(
         let answer = read_until(io, |bytes| receive(handshake, bytes, Until::Head));
         match written {
             Ok(()) => answer.await,
-            // A server that has hung up may have said why before it did.
+            // A server that has closed the connection may have answered before.
             Err(error) => at_once(answer).await.unwrap_or(Err(error.into())),
         }
     });
@@ -54,19 +54,19 @@ pub(crate) async fn ask<T: Transport>(
             return Err(error);
         }
     }
-    // The time is up or the transport has failed: what is known is told.
+    // The time is up or the transport has failed: return what has arrived.
     let end = handshake.cut_refusal();
     Err(end.unwrap_or_else(|| handshake.receive_eof()).into())
 }
 
-/// What the answer is read for.
+/// How far the response is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Until {
     Head,
     End,
 }
 
-/// What has come of the answer: `Some(Ok(None))` for the head of a refusal.
+/// Processes received bytes of the response. `Some(Ok(None))` is the head of a refusal.
 fn receive(
     handshake: &mut ClientHandshake,
     bytes: Option<&[u8]>,
@@ -85,7 +85,7 @@ fn receive(
     }
 }
 
-/// What comes of a future that must not wait.
+/// Polls a future once; `None` if it would wait.
 async fn at_once<F: Future>(future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|cx| match future.as_mut().poll(cx) {
@@ -95,8 +95,8 @@ async fn at_once<F: Future>(future: F) -> Option<F::Output> {
     .await
 }
 
-/// Reads until `receive` has made something of it. `None` to `receive` is the end of the stream,
-/// which it must make something of.
+/// Reads until `receive` returns a result. `receive` gets `None` at the end of the stream, and must return
+/// a result for it.
 pub(crate) async fn read_until<T: Transport, R>(
     io: &mut T,
     mut receive: impl FnMut(Option<&[u8]>) -> Option<Result<R, OpenError>>,
@@ -135,11 +135,11 @@ pub async fn write_all<T: PollWrite>(io: &mut T, mut bytes: &[u8]) -> io::Result
     poll_fn(|cx| uninterrupted(|| io.poll_flush(cx))).await
 }
 
-/// Sends a final answer and ends the transport: the peer must be able to read the answer, so what it
-/// still sends is thrown away for a while (RFC 9112 §9.6).
+/// Sends a final answer and ends the transport. What the peer still sends is discarded for a while, so that
+/// it can read the answer (RFC 9112 §9.6).
 ///
-/// An answer that was cut is an error. Its time is counted anew with each part that the peer takes, so
-/// that a large one may take long and none takes for ever.
+/// An answer that was cut off is an error. The deadline begins anew with each part that the peer takes, so
+/// a large answer may take long, but none takes for ever.
 pub(crate) async fn answer_and_close<T: Transport>(
     mut io: T,
     answer: &[u8],
@@ -154,20 +154,20 @@ pub(crate) async fn answer_and_close<T: Transport>(
     within(timer.clone(), limit, shutdown).await??;
     match within(timer, config.get_close_timeout(), discard(&mut io)).await {
         Ok(discarded) => Ok(discarded?),
-        // The answer is out; that the peer does not hang up is its own affair.
+        // The answer was sent. The peer need not close the connection in time.
         Err(Elapsed::Timeout) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Reads to the end of the stream, or as much as is thrown away.
+/// Reads to the end of the stream, or [`DISCARD`] bytes.
 async fn discard<T: PollRead>(io: &mut T) -> io::Result<()> {
     let mut buf = vec![0; READ];
     let mut left = DISCARD;
     while left > 0 {
         match read(io, &mut buf).await {
             Ok(0) => break,
-            // A TLS stream that ends without its last word.
+            // A TLS stream that ends without a `close_notify`.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
             Ok(n) => left = left.saturating_sub(n),
             Err(error) => return Err(error),

@@ -6,20 +6,20 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use wskit_proto::MaskKeys;
 
-/// Masking keys from a `ChaCha` stream per thread, seeded by the operating system: unpredictable
-/// for whoever sees earlier keys, and without a system call a frame.
+/// Returns masking keys from a `ChaCha` stream per thread, seeded by the operating system. Earlier keys do
+/// not help to predict later ones, and a frame needs no system call.
 ///
 /// # Panics
-/// If the operating system has no randomness to give: there is no safe way to go on.
+/// If the operating system has no random bytes: there is no safe way to continue.
 #[must_use]
 pub fn secure_keys() -> MaskKeys {
     MaskKeys::new(draw)
 }
 
-/// 16 random bytes for `Sec-WebSocket-Key`.
+/// Returns 16 random bytes for `Sec-WebSocket-Key`.
 ///
 /// # Errors
-/// The operating system has no randomness to give.
+/// The operating system has no random bytes.
 pub(crate) fn nonce() -> std::io::Result<[u8; 16]> {
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(std::io::Error::other)?;
@@ -28,14 +28,14 @@ pub(crate) fn nonce() -> std::io::Result<[u8; 16]> {
 
 struct Keys {
     rng: ChaCha12Rng,
-    /// Keys to give before the stream is seeded anew.
+    /// The number of keys left before the stream is seeded anew.
     left: u32,
-    /// A child process must not repeat its parent's keys.
+    /// The process that seeded it: a child process must not repeat its parent's keys.
     process: u32,
 }
 
-/// Keys drawn from one seed. Renewing bounds what one leaked state gives away, and after a fork it
-/// bounds how long parent and child agree; it costs a system call each time.
+/// The number of keys drawn from one seed. It bounds what a leaked state reveals, and for how long a parent
+/// and its child agree after a fork. Each new seed costs a system call.
 const RENEW: u32 = 1 << 16;
 
 thread_local! {

@@ -6,10 +6,10 @@ use wskit_proto::{Counters, Metrics, Outcome, Role};
 
 /// Is told of what becomes of connections, to make metrics of it: of many connections, in one place.
 ///
-/// Given to `Connector::observer` of `wskit-dial`, [`Client::observer`](crate::Client::observer), [`Server::observer`](crate::Server::observer) or
-/// [`WebSocket::observer`](crate::WebSocket::observer). It is called at rare moments, never for a
-/// message, in the task of the connection: it should be quick, and must not panic. Numbers of a
-/// connection that goes on are in its [`Counters`].
+/// Set by `Connector::observer` of `wskit-dial`, [`Client::observer`](crate::Client::observer),
+/// [`Server::observer`](crate::Server::observer) or [`WebSocket::observer`](crate::WebSocket::observer). It
+/// is called at rare moments, never for a message, in the task of the connection: it should be quick, and
+/// must not panic. Numbers of a connection that goes on are in its [`Counters`].
 pub trait Observer: Send + Sync {
     /// A connection is open.
     fn opened(&self, connection: &Observed<'_>) {

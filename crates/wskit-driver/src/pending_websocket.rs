@@ -9,8 +9,8 @@ use crate::telemetry::TelemetryConfig;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
-/// A connection that both ends have agreed on by messages of an HTTP library's, and that waits for the
-/// library to hand over its transport.
+/// A connection whose opening handshake an HTTP library has carried, waiting for the library to hand over
+/// its transport.
 ///
 /// Made by [`UpgradeViaHttp::accept`](crate::UpgradeViaHttp::accept) and
 /// [`RequestViaHttp::confirm`](crate::RequestViaHttp::confirm).
@@ -25,8 +25,8 @@ pub struct PendingWebSocket {
 }
 
 impl PendingWebSocket {
-    /// The connection over its transport. `leftover` is what the library had read behind the head: the
-    /// start of the peer's frames.
+    /// Opens the connection over its transport. `leftover` holds the bytes that the library has read after
+    /// the head: the start of the peer's frames.
     #[must_use]
     pub fn open<T: Transport>(self, io: T, leftover: Bytes) -> WebSocket<T> {
         let ws = WebSocket::build(io, self.role, leftover, self.config, |connection| {
@@ -35,13 +35,13 @@ impl PendingWebSocket {
         ws.opened(self.protocol, self.agreed, &self.telemetry)
     }
 
-    /// The sub-protocol that was agreed on.
+    /// Returns the sub-protocol that was agreed on.
     #[must_use]
     pub fn protocol(&self) -> Option<&str> {
         self.protocol.as_deref()
     }
 
-    /// The settings of the connection.
+    /// Returns the settings of the connection.
     #[must_use]
     pub fn settings(&self) -> &Arc<Config> {
         &self.config

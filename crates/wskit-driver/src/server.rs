@@ -23,7 +23,7 @@ use crate::telemetry::{TelemetryConfig, rejected};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
-/// Accepts connections: the settings, shared by all of them. Cheap to clone.
+/// Accepts connections: the settings that all of them share. Cheap to clone.
 ///
 /// There is no server without a decision about origins (RFC 6455 §10.2): a browser lets any page
 /// open a WebSocket to any server, with that server's cookies.
@@ -43,7 +43,7 @@ struct Settings {
 }
 
 impl<R> Server<R> {
-    /// A server that lets pages of these origins in.
+    /// Makes a server that accepts pages of these origins.
     #[must_use]
     pub fn new(origin: OriginPolicy) -> Self {
         let settings = Settings {
@@ -60,7 +60,7 @@ impl<R> Server<R> {
         }
     }
 
-    /// Limits, deadlines and habits of the connections.
+    /// Sets the limits, deadlines and behaviour of the connections.
     #[must_use]
     pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
         Arc::make_mut(&mut self.settings).config = config.into();
@@ -75,7 +75,7 @@ impl<R> Server<R> {
         self
     }
 
-    /// Tells this observer of the connections.
+    /// Sets the observer of the connections.
     #[cfg(feature = "metrics")]
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn crate::Observer>) -> Self {
@@ -83,15 +83,15 @@ impl<R> Server<R> {
         self
     }
 
-    /// Limits of the requests.
+    /// Sets the limits of the request heads.
     #[must_use]
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
         Arc::make_mut(&mut self.settings).limits = limits;
         self
     }
 
-    /// The sub-protocols this server speaks: of those that a client lists, its first that is among
-    /// them is chosen; if none is, the connection has none (RFC 6455 §4.2.2).
+    /// Sets the sub-protocols of this server. The first of those that a client lists which is among them is
+    /// chosen; if none is, the connection has none (RFC 6455 §4.2.2).
     #[must_use]
     pub fn protocols<P: Into<String>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
         Arc::make_mut(&mut self.settings).protocols =
@@ -99,8 +99,8 @@ impl<R> Server<R> {
         self
     }
 
-    /// Reads a request and accepts it if it is for a WebSocket from an origin that is let in. Anything
-    /// else is answered with the fitting HTTP status and is an error here.
+    /// Reads a request and accepts it if it is for a WebSocket and its origin is allowed. Any other request
+    /// is answered with the fitting HTTP status and is an error.
     ///
     /// # Errors
     /// [`OpenError::Handshake`] when the client broke the rules (it has been told),
@@ -113,8 +113,8 @@ impl<R> Server<R> {
         R: Runtime<S>,
         S: 'static,
     {
-        // Boxed: a task that accepts and then lives with its connection would carry the state of the
-        // handshake, some 2 KiB, for as long.
+        // Boxed: a task that accepts and then serves its connection would otherwise keep room for the state
+        // of the handshake, about 2 KiB.
         let accepted = Box::pin(self.accept_here(stream)).await;
         accepted.inspect_err(|error| self.settings.telemetry.refused(Role::Server, error))
     }
@@ -132,23 +132,23 @@ impl<R> Server<R> {
                     .rejection()
                     .map(|rejection| rejection.to_bytes())
                     .unwrap_or_default();
-                // Whether or not the client hears it: this is what it did.
+                // The error is the same whether or not the answer arrives.
                 let _ = answer_and_close(http.io, &answer, &self.settings.config).await;
                 Err(error.into())
             }
         }
     }
 
-    /// Reads a request and leaves the answer to the caller: a WebSocket may be accepted or refused
-    /// after looking at it for as long as it takes, and ordinary HTTP be answered on the same port.
+    /// Reads a request and leaves the answer to the caller, who may look at it for any time, accept or refuse
+    /// a WebSocket, and answer ordinary HTTP on the same port.
     ///
-    /// What breaks the rules, or comes from an origin that is not let in, is refused here.
+    /// A request that breaks the rules, or whose origin is not allowed, is refused here.
     ///
     /// # Errors
-    /// As [`accept`](Server::accept).
+    /// Those of [`accept`](Server::accept).
     ///
     /// # Cancel safety
-    /// As [`accept`](Server::accept).
+    /// A dropped call drops the stream.
     pub async fn receive<S>(&self, stream: S) -> Result<Request<R::Transport>, OpenError>
     where
         R: Runtime<S>,
@@ -225,7 +225,7 @@ impl<R> fmt::Debug for Server<R> {
     }
 }
 
-/// What came to a port, from [`Server::receive`].
+/// A request that a server received; from [`Server::receive`].
 #[derive(Debug)]
 pub enum Request<T: Transport> {
     /// A request for a WebSocket that may be accepted.
@@ -243,7 +243,7 @@ pub struct Upgrade<T: Transport> {
 }
 
 impl<T: Transport> Upgrade<T> {
-    /// Accepts, with the first sub-protocol of the client's that the server speaks.
+    /// Accepts, with the first sub-protocol of the client's list that the server supports.
     ///
     /// # Errors
     /// [`OpenError::Io`], [`OpenError::Timeout`] if the answer cannot be written in time.
@@ -254,7 +254,7 @@ impl<T: Transport> Upgrade<T> {
         self.accept_with(Ok).await
     }
 
-    /// Accepts with headers, cookies or a sub-protocol of the caller's choice.
+    /// Accepts with headers, cookies or a sub-protocol of your own.
     ///
     /// ```no_run
     /// # async fn doc<T: wskit_driver::Transport>(upgrade: wskit_driver::Upgrade<T>) -> Result<(), wskit_driver::OpenError> {
@@ -263,11 +263,11 @@ impl<T: Transport> Upgrade<T> {
     /// ```
     ///
     /// # Errors
-    /// [`OpenError::Response`] when `with` asks for what may not be sent; else as
+    /// [`OpenError::Response`] when `with` sets something that may not be sent; those of
     /// [`accept`](Upgrade::accept).
     ///
     /// # Cancel safety
-    /// As [`accept`](Upgrade::accept).
+    /// A dropped accept drops the stream.
     pub async fn accept_with(
         mut self,
         with: impl FnOnce(Accept) -> Result<Accept, BuildError>,
@@ -293,10 +293,10 @@ impl<T: Transport> Upgrade<T> {
         Ok(ws.opened(accepted.protocol, agreed, &settings.telemetry))
     }
 
-    /// Refuses: answers with any status but 101 and ends the connection.
+    /// Refuses the request: answers with any status but 101 and ends the connection.
     ///
     /// # Errors
-    /// As [`PlainHttp::respond`].
+    /// Those of [`PlainHttp::respond`].
     ///
     /// # Cancel safety
     /// A dropped refusal drops the stream.
@@ -306,7 +306,7 @@ impl<T: Transport> Upgrade<T> {
         answer_and_close(self.io, &answer, &self.settings.config).await
     }
 
-    /// The transport.
+    /// Returns the transport.
     pub fn get_ref(&self) -> &T {
         &self.io
     }
@@ -327,8 +327,8 @@ impl<T: Transport> fmt::Debug for Upgrade<T> {
     }
 }
 
-/// An ordinary HTTP request on the port of a WebSocket server: serve a page, a health check, or
-/// nothing. One request a connection.
+/// An ordinary HTTP request on the port of a WebSocket server, for a page or a health check. One request
+/// for each connection.
 pub struct PlainHttp<T: Transport> {
     io: T,
     request: PlainRequest,
@@ -336,7 +336,7 @@ pub struct PlainHttp<T: Transport> {
 }
 
 impl<T: Transport> PlainHttp<T> {
-    /// Method, target and headers.
+    /// Returns method, target and headers.
     #[must_use]
     pub fn request(&self) -> &http::Request<()> {
         &self.request.request
@@ -345,12 +345,12 @@ impl<T: Transport> PlainHttp<T> {
     /// Answers and ends the connection. `Content-Length` and `Connection: close` are added; the body
     /// is left out in answer to HEAD.
     ///
-    /// The client is given `Config::handshake_timeout` for each 64 KiB of the answer. Then up to 64 KiB
-    /// of what it still sends are thrown away, for at most `Config::close_timeout`, so that it can read
-    /// the answer; if it has not hung up by then, that is no error.
+    /// The client has `Config::handshake_timeout` for each 64 KiB of the answer. Then up to 64 KiB of what
+    /// it still sends are discarded, for at most `Config::close_timeout`, so that it can read the answer. A
+    /// client that has not closed the connection by then is no error.
     ///
     /// # Errors
-    /// [`OpenError::Response`] for a 1xx status. When the answer was cut: [`OpenError::Timeout`] if the
+    /// [`OpenError::Response`] for a 1xx status. When the answer was cut off: [`OpenError::Timeout`] if the
     /// client does not take it in time, [`OpenError::Io`] if the transport fails.
     ///
     /// # Cancel safety
@@ -363,7 +363,7 @@ impl<T: Transport> PlainHttp<T> {
         answer_and_close(self.io, &answer, &self.settings.config).await
     }
 
-    /// The transport and the bytes that followed the head, for another HTTP server.
+    /// Returns the transport, and the request with the bytes that followed its head, for another HTTP server.
     #[must_use]
     pub fn into_parts(self) -> (T, PlainRequest) {
         (self.io, self.request)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
-use wskit::{CloseCode, Connector, Error, Event, Initiator, MessageKind};
+use wskit::{CloseCode, Connector, ConnectionError, Event, Initiator, MessageKind};
 
 use crate::dice::Dice;
 use crate::ledger::{End, Ledger};
@@ -87,8 +87,8 @@ struct Client {
 /// What went wrong: words for the log.
 struct Wrong(String);
 
-impl From<Error> for Wrong {
-    fn from(error: Error) -> Self {
+impl From<ConnectionError> for Wrong {
+    fn from(error: ConnectionError) -> Self {
         Self(error.to_string())
     }
 }
@@ -235,7 +235,7 @@ impl Client {
 }
 
 /// What comes next that is not a keepalive ping of the server's.
-async fn pong_or_message(ws: &mut WebSocket) -> Result<Option<Event>, Error> {
+async fn pong_or_message(ws: &mut WebSocket) -> Result<Option<Event>, ConnectionError> {
     loop {
         match ws.recv_event().await? {
             Some(Event::Ping(_)) => {}

@@ -1,4 +1,4 @@
-//! The client's side when an HTTP library writes the request and reads the answer.
+//! The client's side when an HTTP library writes the request and reads the response.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use crate::telemetry::TelemetryConfig;
 
 impl<R> Client<R> {
     /// Makes a request for an HTTP library to send, with the path as its URI and the host in `Host`.
-    /// The answer goes to [`RequestViaHttp::confirm`]. No time is kept: until the transport is handed
-    /// over it is the library's.
+    /// Pass the response to [`RequestViaHttp::confirm`]. There is no deadline until the library hands the
+    /// transport over.
     ///
     /// # Errors
-    /// [`OpenError::Request`], and [`OpenError::Io`] when the system has no random bytes to give.
+    /// [`OpenError::Request`], and [`OpenError::Io`] when the system has no random bytes.
     pub fn request<Q>(&self, request: Q) -> Result<(Request<()>, RequestViaHttp), OpenError>
     where
         Q: TryInto<ClientRequest>,
@@ -39,7 +39,7 @@ impl<R> Client<R> {
     }
 }
 
-/// A request that an HTTP library sends, and what its answer has to say; from [`Client::request`].
+/// A request that an HTTP library sends, and the check of its response; from [`Client::request`].
 pub struct RequestViaHttp {
     check: ResponseCheck,
     config: Arc<Config>,
@@ -48,7 +48,7 @@ pub struct RequestViaHttp {
 }
 
 impl RequestViaHttp {
-    /// Judges the answer: the connection to open on what the library then hands over.
+    /// Checks the response. Returns the connection to open on the transport that the library then hands over.
     ///
     /// # Errors
     /// [`OpenError::Handshake`] when the server refuses (its body is left in `response`) or breaks the

@@ -1,4 +1,4 @@
-//! The server's side when an HTTP library has read the request and will write the answer.
+//! The server's side when an HTTP library reads the request and writes the response.
 
 use std::fmt;
 use std::ops::Deref;
@@ -15,19 +15,19 @@ use crate::error::OpenError;
 use crate::pending_websocket::PendingWebSocket;
 
 impl<R> Server<R> {
-    /// Lets pages of other origins in.
+    /// Sets the origins whose pages are accepted.
     #[must_use]
     pub fn origin(mut self, origin: OriginPolicy) -> Self {
         Arc::make_mut(&mut self.settings).origin = origin;
         self
     }
 
-    /// Takes on a request that an HTTP library has read: [`UpgradeRequest::from_http`] checks it, and
-    /// this its origin; the observer is told of one that is not let in. No time is kept: until the
-    /// transport is handed over it is the library's.
+    /// Checks the origin of a request that an HTTP library has read; [`UpgradeRequest::from_http`] checks the
+    /// rest. The observer is told of a refusal. There is no deadline until the library hands the transport
+    /// over.
     ///
     /// # Errors
-    /// The 403 to answer with, when the origin is not let in.
+    /// The 403 to answer with, when the origin is not allowed.
     pub fn upgrade(&self, request: UpgradeRequest) -> Result<UpgradeViaHttp, Rejection> {
         match request.check(&self.settings.origin) {
             Ok(request) => Ok(UpgradeViaHttp {
@@ -43,27 +43,27 @@ impl<R> Server<R> {
     }
 }
 
-/// A request for a WebSocket that an HTTP library has read, checked and waiting for an answer; from
-/// [`Server::upgrade`]. It derefs to the [`UpgradeRequest`].
+/// A checked request for a WebSocket that an HTTP library has read; from [`Server::upgrade`]. It derefs to the [`UpgradeRequest`].
 pub struct UpgradeViaHttp {
     request: CheckedRequest,
     settings: Arc<Settings>,
 }
 
 impl UpgradeViaHttp {
-    /// Accepts, with the first sub-protocol of the client's that the server speaks: the response for
-    /// the library to write, and the connection to open on what it then hands over.
+    /// Accepts, with the first sub-protocol of the client's list that the server supports. Returns the
+    /// response for the library to write, and the connection to open on the transport that it then hands
+    /// over.
     ///
     /// # Errors
-    /// None by what a server can be set to.
+    /// None with the settings that a server can have.
     pub fn accept(self) -> Result<(Response<()>, PendingWebSocket), BuildError> {
         self.accept_with(Ok)
     }
 
-    /// Accepts with headers, cookies or a sub-protocol of the caller's choice.
+    /// Accepts with headers, cookies or a sub-protocol of your own.
     ///
     /// # Errors
-    /// When `with` asks for what may not be sent.
+    /// When `with` sets something that may not be sent.
     pub fn accept_with(
         self,
         with: impl FnOnce(Accept) -> Result<Accept, BuildError>,
