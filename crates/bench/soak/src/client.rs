@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
-use wskit::{CloseCode, Connector, ConnectionError, Event, Initiator, MessageKind};
+use wskit::{CloseCode, ConnectionError, Connector, Event, Initiator, Message, MessageKind};
 
 use crate::dice::Dice;
 use crate::ledger::{End, Ledger};
@@ -235,7 +235,7 @@ impl Client {
 }
 
 /// What comes next that is not a keepalive ping of the server's.
-async fn pong_or_message(ws: &mut WebSocket) -> Result<Option<Event>, ConnectionError> {
+async fn pong_or_message(ws: &mut WebSocket) -> Result<Option<Event<Message>>, ConnectionError> {
     loop {
         match ws.recv_event().await? {
             Some(Event::Ping(_)) => {}
