@@ -9,6 +9,9 @@
     )
 )]
 
+mod aliases;
+#[cfg(feature = "async-io")]
+mod async_io_timer;
 mod byte_stream;
 mod client;
 mod engine;
@@ -16,6 +19,8 @@ mod error;
 mod extensions;
 #[cfg(feature = "futures-io")]
 mod futures_io;
+#[cfg(feature = "futures-io")]
+mod futures_runtime;
 mod halves;
 mod handshake;
 mod keys;
@@ -42,9 +47,13 @@ mod transport;
 mod unacknowledged;
 mod websocket;
 
+#[cfg(feature = "async-io")]
+pub use async_io_timer::{AsyncIoAlarm, AsyncIoTimer};
 pub use byte_stream::ByteStream;
 pub use client::{Client, RequestViaHttp};
 pub use error::{ConnectionError, Elapsed, OpenError, is_disconnect};
+#[cfg(feature = "futures-io")]
+pub use futures_runtime::{FuturesRuntime, Io, IoRead, IoWrite};
 pub use halves::{SharedHalf, SplitHalf, cast};
 pub use handshake::{read, write_all};
 pub use keys::secure_keys;
@@ -68,3 +77,10 @@ pub use wskit_proto::Event;
 pub use wskit_proto::Spare;
 #[cfg(feature = "metrics")]
 pub use wskit_proto::{Counters, Metrics, Traffic};
+
+/// What [`aliases!`] names.
+#[doc(hidden)]
+pub mod macros {
+    pub use bytes::Bytes;
+    pub use wskit_proto::{Config, Role};
+}

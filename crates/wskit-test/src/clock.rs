@@ -162,6 +162,13 @@ impl Timer for Alarm {
     }
 }
 
+/// An alarm on the clock of the running test.
+impl Default for Alarm {
+    fn default() -> Self {
+        Clock::current().alarm()
+    }
+}
+
 impl Clone for Alarm {
     fn clone(&self) -> Self {
         self.clock.alarm()

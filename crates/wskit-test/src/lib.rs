@@ -11,6 +11,8 @@ mod executor;
 mod faults;
 mod flood;
 mod frames;
+#[cfg(feature = "futures-io")]
+mod futures_io;
 mod harness;
 mod join;
 mod network;
@@ -24,6 +26,8 @@ pub use executor::Executor;
 pub use faults::{Fault, Faults};
 pub use flood::Flood;
 pub use frames::{Frame, Frames, KEY, opposite};
+#[cfg(feature = "futures-io")]
+pub use futures_io::Paused;
 pub use harness::{Harness, Io, TimerOf, now, run, run_timed, sleep, timer, wrap};
 pub use join::{Boxed, cut, join, join_all, once, pause};
 pub use network::{Answer, Network, NetworkTimer, OnNetwork};

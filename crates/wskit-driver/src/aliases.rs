@@ -1,0 +1,57 @@
+/// Names the types of this crate for one runtime: what a binding exports.
+///
+/// Takes the runtime's type, then its transport (generic over the stream) and its timer, all in scope where
+/// the macro is called. Defines `WebSocket<S>`, its halves and handles, `Server`, `Client`, what they
+/// receive, and `from_parts`.
+///
+/// ```text
+/// wskit_driver::aliases!(Tokio, Io, TokioTimer);
+/// ```
+#[macro_export]
+macro_rules! aliases {
+    ($runtime:ident, $io:ident, $timer:ident) => {
+        /// A WebSocket connection; see [`wskit_driver::WebSocket`].
+        pub type WebSocket<S> = $crate::WebSocket<$io<S>>;
+        /// The receiving half of a split connection; see [`wskit_driver::Reader`].
+        pub type Reader<S> = $crate::Reader<$io<S>>;
+        /// A sending half of a split connection; see [`wskit_driver::Writer`].
+        pub type Writer<S> = $crate::Writer<$io<S>>;
+        /// A handle to a connection that does not keep it open; see [`wskit_driver::WeakWriter`].
+        pub type WeakWriter<S> = $crate::WeakWriter<$io<S>>;
+        /// A sender's own queue; see [`wskit_driver::Lane`].
+        pub type Lane<S> = $crate::Lane<$io<S>>;
+        /// Closes many connections in an orderly way; see [`wskit_driver::Shutdown`].
+        pub type Shutdown = $crate::Shutdown<$timer>;
+        /// A message that is sent while it is written; see [`wskit_driver::MessageWriter`].
+        pub type MessageWriter<'a, S> = $crate::MessageWriter<'a, $io<S>>;
+        /// A connection as a stream of bytes; see [`wskit_driver::ByteStream`].
+        pub type ByteStream<S> = $crate::ByteStream<$io<S>>;
+        /// Accepts connections; see [`wskit_driver::Server`].
+        pub type Server = $crate::Server<$runtime>;
+        /// Opens connections on streams that the caller supplies; see [`wskit_driver::Client`].
+        pub type Client = $crate::Client<$runtime>;
+        /// A request received by a server; see [`wskit_driver::Request`].
+        pub type Request<S> = $crate::Request<$io<S>>;
+        /// A request for a WebSocket; see [`wskit_driver::Upgrade`].
+        pub type Upgrade<S> = $crate::Upgrade<$io<S>>;
+        /// An HTTP request that asks for no WebSocket; see [`wskit_driver::PlainHttp`].
+        pub type PlainHttp<S> = $crate::PlainHttp<$io<S>>;
+
+        /// Returns a connection over a stream that is upgraded already.
+        ///
+        /// `S` is any stream that [`Server::accept`](wskit_driver::Server::accept) takes. `leftover` is
+        /// what was read after the opening handshake.
+        #[must_use]
+        pub fn from_parts<S>(
+            stream: S,
+            role: $crate::macros::Role,
+            leftover: $crate::macros::Bytes,
+            config: impl Into<std::sync::Arc<$crate::macros::Config>>,
+        ) -> WebSocket<S>
+        where
+            $io<S>: $crate::Transport + From<S>,
+        {
+            WebSocket::from_parts($io::from(stream), role, leftover, config)
+        }
+    };
+}

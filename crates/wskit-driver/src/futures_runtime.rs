@@ -1,0 +1,184 @@
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use crate::halves::{SharedHalf, SplitHalf};
+use crate::runtime::Runtime;
+use crate::transport::{PollRead, PollWrite, Timer, Transport};
+
+/// A runtime whose streams implement the traits of futures-io.
+///
+/// A binding implements this for its unit type. [`Io`] is the transport then, and [`Runtime`] is
+/// implemented for every stream.
+pub trait FuturesRuntime: Sized + 'static {
+    /// A TCP connection. A clone is another handle to the same connection.
+    type Tcp: AsyncRead + AsyncWrite + Clone + Unpin + 'static;
+    /// The clock. The default is an alarm that is not armed.
+    type Timer: Timer + Default;
+
+    /// Returns the TCP connection that `stream` is, or runs over. It is written to with vectored writes,
+    /// which must work through what is in between.
+    fn tcp<S: 'static>(stream: &S) -> Option<&Self::Tcp>;
+
+    /// Returns the TCP connection that `stream` is, so that it can be split without a lock.
+    ///
+    /// # Errors
+    /// The stream, if it is not a TCP connection or something is in between.
+    fn into_tcp<S: 'static>(stream: S) -> Result<Self::Tcp, S>;
+
+    /// Sets `TCP_NODELAY`.
+    ///
+    /// # Errors
+    /// The error of the operating system.
+    fn set_nodelay(tcp: &Self::Tcp) -> io::Result<()>;
+
+    /// Shuts the write side of `stream` down, after `poll_close`, if the runtime's sockets only flush in
+    /// `poll_close`.
+    ///
+    /// # Errors
+    /// The error of the operating system.
+    fn shutdown<S: 'static>(stream: &S) -> io::Result<()> {
+        let _ = stream;
+        Ok(())
+    }
+
+    /// Returns how many bytes the peer's host has not acknowledged; see [`PollWrite::unacknowledged`].
+    fn unacknowledged(tcp: &Self::Tcp) -> Option<usize> {
+        let _ = tcp;
+        None
+    }
+}
+
+/// Any futures-io stream as a transport.
+///
+/// `WebSocket<S>` in a binding is short for a connection over this.
+pub struct Io<S, R: FuturesRuntime> {
+    stream: S,
+    // Both are chosen where `S` is `'static`. Elsewhere it need not be: a stream may be a trait object.
+    tcp: fn(&S) -> Option<&R::Tcp>,
+    shutdown: fn(&S) -> io::Result<()>,
+}
+
+/// The reading half of a split connection's stream.
+pub type IoRead<S, R> = SplitHalf<Io<<R as FuturesRuntime>::Tcp, R>, SharedHalf<Io<S, R>>>;
+/// The writing half of a split connection's stream.
+pub type IoWrite<S, R> = SplitHalf<Io<<R as FuturesRuntime>::Tcp, R>, SharedHalf<Io<S, R>>>;
+
+impl<S: AsyncRead + AsyncWrite + Unpin, R: FuturesRuntime> Runtime<S> for R {
+    type Transport = Io<S, R>;
+
+    fn wrap(stream: S) -> Io<S, R>
+    where
+        S: 'static,
+    {
+        if let Some(tcp) = R::tcp(&stream) {
+            // Messages are written whole: waiting for more would only delay them. If the socket refuses,
+            // the first read reports why.
+            let _ = R::set_nodelay(tcp);
+        }
+        Io::from(stream)
+    }
+}
+
+impl<S: 'static, R: FuturesRuntime> From<S> for Io<S, R> {
+    fn from(stream: S) -> Self {
+        Self {
+            stream,
+            tcp: R::tcp,
+            shutdown: R::shutdown,
+        }
+    }
+}
+
+impl<S, R: FuturesRuntime> Io<S, R> {
+    /// Returns the stream.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+
+    /// Returns a reference to the stream.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+}
+
+impl<S: fmt::Debug, R: FuturesRuntime> fmt::Debug for Io<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Io").field(&self.stream).finish()
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, R: FuturesRuntime> Transport for Io<S, R> {
+    type Read = IoRead<S, R>;
+    type Write = IoWrite<S, R>;
+    type Timer = R::Timer;
+
+    fn timer(&self) -> R::Timer {
+        R::Timer::default()
+    }
+
+    fn into_split(self) -> (IoRead<S, R>, IoWrite<S, R>)
+    where
+        S: 'static,
+    {
+        match R::into_tcp(self.stream) {
+            Ok(tcp) => {
+                let (read, write) = (tcp.clone(), tcp);
+                (
+                    SplitHalf::Owned(read.into()),
+                    SplitHalf::Owned(write.into()),
+                )
+            }
+            Err(stream) => {
+                let both = SharedHalf::new(Io::from(stream));
+                (SplitHalf::Shared(both.clone()), SplitHalf::Shared(both))
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin, R: FuturesRuntime> PollRead for Io<S, R> {
+    #[inline]
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin, R: FuturesRuntime> PollWrite for Io<S, R> {
+    #[inline]
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        chunks: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        // futures-io does not tell whether a stream writes several buffers in one call. TCP does.
+        let vectored = chunks.len() > 1 && (self.tcp)(&self.stream).is_some();
+        let stream = Pin::new(&mut self.stream);
+        match chunks {
+            [_, ..] if vectored => stream.poll_write_vectored(cx, chunks),
+            [first, ..] => stream.poll_write(cx, first),
+            [] => Poll::Ready(Ok(0)),
+        }
+    }
+
+    #[inline]
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn unacknowledged(&self) -> Option<usize> {
+        (self.tcp)(&self.stream).and_then(R::unacknowledged)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let closed = ready!(Pin::new(&mut self.stream).poll_close(cx));
+        match closed.and_then(|()| (self.shutdown)(&self.stream)) {
+            // The peer is gone: the connection is shut down already.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
+            closed => Poll::Ready(closed),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Pipes for bindings to futures-io runtimes.
+
+use std::io::{self, IoSlice};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_io::{AsyncRead, AsyncWrite};
+use wskit_driver::FuturesRuntime;
+
+use crate::clock::Alarm;
+use crate::pipe::PipeEnd;
+
+/// The runtime `R` on the clock of the running test: everything but the time is `R`'s own.
+#[derive(Debug)]
+pub struct Paused<R>(PhantomData<R>);
+
+impl<R: FuturesRuntime> FuturesRuntime for Paused<R> {
+    type Tcp = R::Tcp;
+    type Timer = Alarm;
+
+    fn tcp<S: 'static>(stream: &S) -> Option<&R::Tcp> {
+        R::tcp(stream)
+    }
+
+    fn into_tcp<S: 'static>(stream: S) -> Result<R::Tcp, S> {
+        R::into_tcp(stream)
+    }
+
+    fn set_nodelay(tcp: &R::Tcp) -> io::Result<()> {
+        R::set_nodelay(tcp)
+    }
+
+    fn shutdown<S: 'static>(stream: &S) -> io::Result<()> {
+        R::shutdown(stream)
+    }
+
+    fn unacknowledged(tcp: &R::Tcp) -> Option<usize> {
+        R::unacknowledged(tcp)
+    }
+}
+
+impl AsyncRead for PipeEnd {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        PipeEnd::poll_read(&mut self, cx, buf)
+    }
+}
+
+impl AsyncWrite for PipeEnd {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        PipeEnd::poll_write(&mut self, cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        PipeEnd::poll_flush(&mut self, cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        PipeEnd::poll_shutdown(&mut self, cx)
+    }
+}
