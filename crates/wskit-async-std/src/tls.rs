@@ -1,37 +1,9 @@
 //! `wss://` by rustls, both ways.
 
-use std::io;
-use std::sync::Arc;
-
-use futures_io::{AsyncRead, AsyncWrite};
-use futures_rustls::{TlsAcceptor, TlsConnector};
-use wskit_dial::tls::Rustls;
-use wskit_dial::tls::rustls::pki_types::ServerName;
-use wskit_dial::tls::rustls::{ClientConfig, ServerConfig};
-
-pub use futures_rustls::{client, server};
-pub use wskit_dial::tls::{BadCertificate, TlsError, rustls};
-
-use crate::AsyncStd;
+pub use wskit_dial::tls::futures_rustls::{client, server};
+pub use wskit_dial::tls::{BadCertificate, TlsConfigError, TlsError, rustls};
 
 /// A client's TLS settings; see [`wskit_dial::tls::Connector`].
-pub type Connector = wskit_dial::tls::Connector<AsyncStd>;
+pub type Connector = wskit_dial::tls::Connector<crate::AsyncStd>;
 /// A server's TLS settings; see [`wskit_dial::tls::Acceptor`].
-pub type Acceptor = wskit_dial::tls::Acceptor<AsyncStd>;
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Rustls<S> for AsyncStd {
-    type Client = client::TlsStream<S>;
-    type Server = server::TlsStream<S>;
-
-    async fn connect(
-        config: Arc<ClientConfig>,
-        name: ServerName<'static>,
-        stream: S,
-    ) -> io::Result<client::TlsStream<S>> {
-        TlsConnector::from(config).connect(name, stream).await
-    }
-
-    async fn accept(config: Arc<ServerConfig>, stream: S) -> io::Result<server::TlsStream<S>> {
-        TlsAcceptor::from(config).accept(stream).await
-    }
-}
+pub type Acceptor = wskit_dial::tls::Acceptor<crate::AsyncStd>;

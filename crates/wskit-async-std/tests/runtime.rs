@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::future::join;
 use futures_util::io::{AsyncRead, AsyncWrite};
 use wskit_async_std::{
-    AsyncStdTimer, Client, ConnectionError, Connector, DialError, OpenError, Server, WebSocket,
+    AsyncIoTimer, Client, ConnectionError, Connector, DialError, OpenError, Server, WebSocket,
     connect, from_parts,
 };
 use wskit_driver::Timer;
@@ -29,7 +29,7 @@ async fn pair() -> (TcpStream, TcpStream) {
 #[test]
 fn an_alarm_set_later_does_not_go_off_early() {
     block_on(async {
-        let mut timer = AsyncStdTimer::default();
+        let mut timer = AsyncIoTimer::default();
         let first = timer.now() + Duration::from_millis(5);
         let later = first + Duration::from_millis(5);
         let mut polled = 0;
@@ -49,7 +49,7 @@ fn an_alarm_set_later_does_not_go_off_early() {
 #[test]
 fn an_alarm_set_earlier_goes_off_early() {
     block_on(async {
-        let mut timer = AsyncStdTimer::default();
+        let mut timer = AsyncIoTimer::default();
         let soon = timer.now() + Duration::from_millis(5);
         let mut polled = 0;
         poll_fn(|cx| {

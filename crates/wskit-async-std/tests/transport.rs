@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_std::task::block_on;
 use futures_util::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use wskit_async_std::{AsyncStdTimer, Io};
+use wskit_async_std::{AsyncIoTimer, Io};
 use wskit_driver::{PollWrite, Transport, within};
 
 /// Two ends of a TCP connection.
@@ -24,7 +24,7 @@ fn pair() -> (StdTcpStream, StdTcpStream) {
 async fn read(mut peer: impl AsyncRead + Unpin) -> usize {
     let limit = Duration::from_secs(10);
     let mut buf = [0; 8];
-    within(AsyncStdTimer::default(), limit, peer.read(&mut buf))
+    within(AsyncIoTimer::default(), limit, peer.read(&mut buf))
         .await
         .unwrap()
         .unwrap()

@@ -6,6 +6,8 @@ use std::time::Duration;
 use wskit_driver::{Timer, read, write_all};
 use wskit_handshake::ClientRequest;
 
+#[cfg(feature = "rustls")]
+use crate::client_tls::ClientTls;
 use crate::dial::Dial;
 use crate::dial_error::DialError;
 use crate::net::Net;
@@ -144,7 +146,7 @@ impl<R: Net> Dialer<R> {
                 .map_err(ProxyError::Io)?;
             let wanted = handshake.wanted().min(buf.len());
             if wanted == 0 {
-                return Ok(R::into_stream(io));
+                return Ok(io.into());
             }
             let (room, _) = buf.split_at_mut(wanted);
             let n = read(&mut io, room).await.map_err(ProxyError::Io)?;
@@ -178,8 +180,8 @@ impl<R: Net> Dialer<R> {
         host: &str,
         stream: R::Stream,
     ) -> Result<R::Stream, DialError> {
-        let secured = R::secure(tls, host, stream).await?;
-        tls::TlsError::check_alpn(R::alpn(&secured))?;
+        let secured = R::Tls::secure(tls, host, stream).await?;
+        tls::TlsError::check_alpn(R::Tls::alpn(&secured))?;
         Ok(secured)
     }
 
@@ -187,7 +189,7 @@ impl<R: Net> Dialer<R> {
     /// traffic.
     #[cfg(feature = "rustls")]
     fn tls_connector(&self) -> Result<tls::Connector<R>, DialError> {
-        if !R::TLS {
+        if !R::Tls::AVAILABLE {
             return Err(DialError::TlsUnavailable);
         }
         Ok(self.tls.clone().map_or_else(tls::Connector::new, Ok)?)

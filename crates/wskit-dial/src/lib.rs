@@ -10,13 +10,20 @@
     )
 )]
 
+mod aliases;
+#[cfg(feature = "async-io")]
+pub mod async_io;
+mod client_tls;
 mod connector;
 mod dial;
 mod dial_error;
 mod dialer;
 mod error;
+mod maybe_tls;
 #[cfg(all(test, loom))]
 mod models;
+#[cfg(any(feature = "async-native-tls", feature = "tokio-native-tls"))]
+pub mod native_tls;
 mod net;
 mod proxy;
 mod race;
@@ -31,13 +38,25 @@ pub mod tls;
 mod tls_layer;
 mod zone;
 
+pub use client_tls::{ClientTls, NoTls};
 pub use connector::Connector;
 pub use dial::Dial;
 pub use dial_error::DialError;
 pub use dialer::Dialer;
 pub use error::Error;
+#[cfg(feature = "futures-io")]
+pub use maybe_tls::FuturesRustls;
+#[cfg(feature = "tokio-io")]
+pub use maybe_tls::TokioRustls;
+pub use maybe_tls::{MaybeTls, TlsStack};
 pub use net::Net;
 pub use proxy::{Proxy, ProxyError, ProxyHandshake, ProxyUrlError, SocksFailure};
 pub use reconnect::Reconnect;
 pub use redirect::RedirectError;
 pub use tls_layer::{TlsDialer, TlsLayer};
+
+/// What [`aliases!`] names.
+#[doc(hidden)]
+pub mod macros {
+    pub use wskit_handshake::{ClientRequest, RequestError};
+}

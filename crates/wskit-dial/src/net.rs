@@ -4,8 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use wskit_driver::{Runtime, Timer, Transport};
 
-#[cfg(feature = "rustls")]
-use crate::dial_error::DialError;
+use crate::client_tls::ClientTls;
 
 /// A runtime's network for a client: name lookup, TCP, TLS and a clock.
 ///
@@ -14,8 +13,10 @@ use crate::dial_error::DialError;
 pub trait Net: Runtime<<Self as Net>::Stream, Transport = <Self as Net>::Io> {
     /// The stream of a client's connection: TCP, or TLS over it.
     type Stream: 'static;
-    /// The transport over that stream.
-    type Io: Transport + 'static;
+    /// The transport over that stream. It gives the stream back.
+    type Io: Transport + Into<Self::Stream> + 'static;
+    /// TLS over that stream.
+    type Tls: ClientTls<Self::Stream>;
     /// The clock. Its default is a timer that is not armed.
     type Timer: Timer + Default;
 
@@ -37,37 +38,4 @@ pub trait Net: Runtime<<Self as Net>::Stream, Transport = <Self as Net>::Io> {
         to: SocketAddr,
         from: Option<IpAddr>,
     ) -> impl Future<Output = io::Result<Self::Stream>>;
-
-    /// Returns the stream of a transport that [`Runtime::wrap`] made.
-    fn into_stream(io: Self::Io) -> Self::Stream;
-
-    /// Whether the binding was built with TLS and implements [`secure`](Net::secure).
-    #[cfg(feature = "rustls")]
-    const TLS: bool = false;
-
-    /// Puts a stream inside TLS: a binding calls [`tls::Connector::connect`]. The stream may be inside TLS
-    /// already (`wss://` through an `https://` proxy).
-    ///
-    /// [`tls::Connector::connect`]: crate::tls::Connector::connect
-    ///
-    /// # Errors
-    /// [`DialError::Tls`], [`DialError::Io`], and [`DialError::TlsUnavailable`] if the binding has no TLS.
-    #[cfg(feature = "rustls")]
-    fn secure(
-        _: &crate::tls::Connector<Self>,
-        _host: &str,
-        _: Self::Stream,
-    ) -> impl Future<Output = Result<Self::Stream, DialError>>
-    where
-        Self: Sized,
-    {
-        std::future::ready(Err(DialError::TlsUnavailable))
-    }
-
-    /// Returns the protocol that the server chose in the TLS handshake (ALPN), if any.
-    /// [`Dialer`](crate::Dialer) refuses HTTP/2, as it speaks HTTP/1.1.
-    #[cfg(feature = "rustls")]
-    fn alpn(_: &Self::Stream) -> Option<&[u8]> {
-        None
-    }
 }

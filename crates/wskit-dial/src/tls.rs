@@ -14,4 +14,8 @@ pub use connector::{Connector, Rustls};
 #[cfg(test)]
 pub(crate) use error::handshake_error;
 pub use error::{BadCertificate, TlsConfigError, TlsError};
+#[cfg(feature = "futures-rustls")]
+pub use futures_rustls;
 pub use rustls;
+#[cfg(feature = "tokio-rustls")]
+pub use tokio_rustls;

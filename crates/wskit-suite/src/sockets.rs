@@ -20,11 +20,10 @@ pub use proxy::{Kind, Proxies};
 /// What differs between runtimes, for [`socket_suite!`](crate::socket_suite!).
 pub trait Sockets: Sized {
     /// The binding under test.
-    type Net: Net
+    type Net: Net<Tls: Rustls<Self::Tcp, Server = Self::Tls>>
         + Runtime<Self::Tcp, Transport = Self::TcpIo>
-        + Runtime<Self::Tls, Transport = Self::TlsIo>
-        + Rustls<Self::Tcp, Server = Self::Tls>;
-    /// An accepted TCP connection.
+        + Runtime<Self::Tls, Transport = Self::TlsIo>;
+    /// A connection that was accepted.
     type Tcp: 'static;
     /// A connection inside TLS.
     type Tls: 'static;

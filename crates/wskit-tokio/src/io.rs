@@ -1,4 +1,3 @@
-use std::any::Any;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
@@ -7,17 +6,15 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use wskit_driver::{PollRead, PollWrite, Runtime, SharedHalf, Spare, SplitHalf, Transport, cast};
+use wskit_driver::{PollRead, PollWrite, Runtime, SharedHalf, Spare, SplitHalf, Transport};
 
-use crate::connect::ClientStream;
+use crate::net::ClientStream;
 use crate::timer::TokioTimer;
 
-/// Any tokio stream as a transport. Users rarely meet it: `WebSocket<S>` is short for a connection
-/// over `Io<S>`.
+/// Any tokio stream as a transport: `WebSocket<S>` is short for a connection over `Io<S>`.
 pub struct Io<S> {
     stream: S,
-    /// What the peer of the stream has not acknowledged: chosen where its type is known, because here it
-    /// need not be `'static`.
+    // Chosen where `S` is `'static`. Elsewhere it need not be: a stream may be a trait object.
     unacknowledged: fn(&S) -> Option<usize>,
 }
 
@@ -26,7 +23,7 @@ pub type IoRead<S> = SplitHalf<Io<OwnedReadHalf>, SharedHalf<Io<S>>>;
 /// The writing half of a split connection's stream.
 pub type IoWrite<S> = SplitHalf<Io<OwnedWriteHalf>, SharedHalf<Io<S>>>;
 
-/// tokio, for what is written for every runtime once.
+/// tokio, for code that is generic over the runtime.
 #[derive(Clone, Copy, Debug)]
 pub enum Tokio {}
 
@@ -37,9 +34,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Runtime<S> for Tokio {
     where
         S: 'static,
     {
-        if let Some(tcp) = tcp(&stream) {
-            // Messages are written whole; waiting for more would only delay them. A socket that
-            // refuses will say why at the first read.
+        if let Some(tcp) = ClientStream::tcp_of(&stream) {
+            // Messages are written whole: waiting for more would only delay them. If the socket refuses,
+            // the first read reports why.
             let _ = tcp.set_nodelay(true);
         }
         Io::from(stream)
@@ -50,7 +47,7 @@ impl<S: 'static> From<S> for Io<S> {
     fn from(stream: S) -> Self {
         Self {
             stream,
-            unacknowledged: |stream| tcp(stream).and_then(unacknowledged),
+            unacknowledged: |stream| ClientStream::tcp_of(stream).and_then(unacknowledged),
         }
     }
 }
@@ -72,12 +69,12 @@ fn unacknowledged(_: &TcpStream) -> Option<usize> {
 }
 
 impl<S> Io<S> {
-    /// The stream.
+    /// Returns the stream.
     pub fn into_inner(self) -> S {
         self.stream
     }
 
-    /// The stream.
+    /// Returns a reference to the stream.
     pub fn get_ref(&self) -> &S {
         &self.stream
     }
@@ -96,8 +93,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Io<S> {
     where
         S: 'static,
     {
-        match into_tcp(self.stream) {
-            // TCP comes apart without a lock; anything else needs one.
+        match ClientStream::into_tcp(self.stream) {
             Ok(tcp) => {
                 let (read, write) = tcp.into_split();
                 let write = Io {
@@ -128,7 +124,7 @@ impl<S: AsyncRead + Unpin> PollRead for Io<S> {
         cx: &mut Context<'_>,
         spare: &mut Spare<'_>,
     ) -> Poll<io::Result<usize>> {
-        // The future has no state of its own: making one for a single poll loses nothing.
+        // `read_buf` keeps no state between polls, so a new future for each poll loses nothing.
         pin!(self.stream.read_buf(&mut spare.uninit())).poll(cx)
     }
 }
@@ -161,21 +157,4 @@ impl<S: AsyncWrite + Unpin> PollWrite for Io<S> {
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
-}
-
-/// The TCP connection that `stream` is, or runs over.
-fn tcp<S: 'static>(stream: &S) -> Option<&TcpStream> {
-    let any: &dyn Any = stream;
-    #[cfg(feature = "rustls")]
-    if let Some(tls) = any.downcast_ref::<crate::tls::server::TlsStream<TcpStream>>() {
-        return Some(tls.get_ref().0);
-    }
-    match any.downcast_ref::<ClientStream>() {
-        Some(client) => Some(client.tcp()),
-        None => any.downcast_ref(),
-    }
-}
-
-fn into_tcp<S: 'static>(stream: S) -> Result<TcpStream, S> {
-    cast(stream, ClientStream::into_tcp).or_else(|stream| cast(stream, Ok::<TcpStream, TcpStream>))
 }

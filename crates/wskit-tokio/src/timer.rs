@@ -8,20 +8,20 @@ use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
 use wskit_driver::{Alarm, LazyTimer};
 
-/// tokio's clock and one alarm of it, set when a deadline is first waited for.
+/// The clock of tokio and one alarm, set when a deadline is first waited for.
 pub type TokioTimer = LazyTimer<TokioAlarm>;
 
-/// tokio's alarm.
+/// The alarm of tokio.
 #[derive(Debug, Default)]
 pub struct TokioAlarm {
     sleep: Option<Pin<Box<Sleep>>>,
-    /// Whom it wakes.
+    /// The waker that `sleep` wakes.
     waker: Option<Waker>,
 }
 
 impl Alarm for TokioAlarm {
     fn now() -> Instant {
-        // tokio's, so that its paused clock works in tests.
+        // tokio's clock, which tests can pause.
         TokioInstant::now().into_std()
     }
 
@@ -38,13 +38,13 @@ impl Alarm for TokioAlarm {
         let Some(sleep) = &mut self.sleep else {
             return Poll::Pending;
         };
-        // An alarm goes off too early only when its runtime has ended. A connection over a stream in
-        // memory may live on in another one, whose alarm it gets then.
+        // A `Sleep` elapses too early only if its runtime has ended. A connection over a stream in memory
+        // may live on in another runtime: it gets an alarm of that one.
         if sleep.is_elapsed() && sleep.deadline() > TokioInstant::now() {
             *sleep = start(sleep.deadline())?;
         }
-        // A task that has used up its budget is sent away before the alarm takes note of it.
-        let heard = has_budget_remaining();
+        // Without budget left, `Sleep` returns `Pending` before it registers the waker.
+        let registered = has_budget_remaining();
         let polled = match try_poll(sleep, cx) {
             Ok(polled) => polled,
             Err(_) => {
@@ -52,12 +52,12 @@ impl Alarm for TokioAlarm {
                 try_poll(sleep, cx)?
             }
         };
-        if !heard && polled.is_pending() && sleep.deadline() <= TokioInstant::now() {
-            // What is due must not wait for a task that uses up its budget each time.
+        if !registered && polled.is_pending() && sleep.deadline() <= TokioInstant::now() {
+            // The deadline has passed: a task that always uses up its budget must see that too.
             self.waker = None;
             return Poll::Ready(Ok(()));
         }
-        self.waker = (heard && polled.is_pending()).then(|| cx.waker().clone());
+        self.waker = (registered && polled.is_pending()).then(|| cx.waker().clone());
         polled.map(Ok)
     }
 
@@ -68,14 +68,14 @@ impl Alarm for TokioAlarm {
     }
 }
 
-/// tokio panics when the runtime of an alarm has ended.
+/// Polls `sleep`. tokio panics if the runtime of the alarm has ended; that is an error here.
 fn try_poll(sleep: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
     catch_unwind(AssertUnwindSafe(|| sleep.as_mut().poll(cx)))
         .map_err(|_| io::Error::other("the tokio runtime of this timer has ended"))
 }
 
-/// tokio panics when a runtime has no timer, and offers no way to ask first. A library must not take
-/// its user's task down for a missing setting, so the panic ends here, as an error.
+/// Starts a `Sleep`. tokio panics if the runtime has no timer, and offers no way to ask first; that is an
+/// error here.
 #[cold]
 fn start(deadline: TokioInstant) -> io::Result<Pin<Box<Sleep>>> {
     if tokio::runtime::Handle::try_current().is_err() {

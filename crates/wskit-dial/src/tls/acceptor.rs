@@ -60,11 +60,11 @@ impl<R> Acceptor<R> {
     ///
     /// # Cancel safety
     /// A dropped accept drops the stream.
-    pub async fn accept<S>(&self, stream: S) -> Result<R::Server, DialError>
+    pub async fn accept<S>(&self, stream: S) -> Result<<R::Tls as Rustls<S>>::Server, DialError>
     where
-        R: Net + Rustls<S>,
+        R: Net<Tls: Rustls<S>>,
     {
-        let accepting = R::accept(self.config.clone(), stream);
+        let accepting = R::Tls::accept(self.config.clone(), stream);
         within(R::Timer::default(), self.limit, accepting)
             .await?
             .map_err(handshake_error)

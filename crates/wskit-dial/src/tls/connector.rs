@@ -11,6 +11,7 @@ use wskit_handshake::RequestError;
 use super::config::{Roots, client_config_trusting};
 use super::error::{TlsConfigError, handshake_error};
 use crate::dial_error::DialError;
+use crate::net::Net;
 use crate::zone::split_zone;
 
 /// The TLS streams of a runtime, over streams of type `S`.
@@ -108,15 +109,30 @@ impl<R> Connector<R> {
     ///
     /// # Cancel safety
     /// A dropped connect drops the stream.
-    pub async fn connect<S>(&self, host: &str, stream: S) -> Result<R::Client, DialError>
+    pub async fn connect<S>(
+        &self,
+        host: &str,
+        stream: S,
+    ) -> Result<<R::Tls as Rustls<S>>::Client, DialError>
     where
-        R: Rustls<S>,
+        R: Net<Tls: Rustls<S>>,
+    {
+        self.connect_by::<R::Tls, S>(host, stream).await
+    }
+
+    pub(crate) async fn connect_by<L, S>(
+        &self,
+        host: &str,
+        stream: S,
+    ) -> Result<L::Client, DialError>
+    where
+        L: Rustls<S>,
     {
         // Certificates hold no interfaces of this machine.
         let (host, _) = split_zone(host);
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| DialError::Request(RequestError::InvalidHost))?;
-        R::connect(self.config.clone(), name, stream)
+        L::connect(self.config.clone(), name, stream)
             .await
             .map_err(handshake_error)
     }

@@ -1,0 +1,70 @@
+#[cfg(unix)]
+use std::any::Any;
+use std::io;
+use std::net::{IpAddr, Shutdown, SocketAddr};
+
+use async_std::net::{TcpStream, ToSocketAddrs};
+#[cfg(unix)]
+use async_std::os::unix::net::UnixStream;
+use wskit_dial::{FuturesRustls, MaybeTls, Net, async_io::connect_from};
+use wskit_driver::{AsyncIoTimer, FuturesRuntime};
+
+use crate::Io;
+
+/// async-std, for code that is generic over the runtime.
+#[derive(Clone, Copy, Debug)]
+pub enum AsyncStd {}
+
+/// The stream of a client's connection; see [`wskit_dial::MaybeTls`].
+pub type ClientStream = MaybeTls<TcpStream, FuturesRustls>;
+
+impl FuturesRuntime for AsyncStd {
+    type Tcp = TcpStream;
+    type Timer = AsyncIoTimer;
+
+    fn tcp<S: 'static>(stream: &S) -> Option<&TcpStream> {
+        ClientStream::tcp_of(stream)
+    }
+
+    fn into_tcp<S: 'static>(stream: S) -> Result<TcpStream, S> {
+        ClientStream::into_tcp(stream)
+    }
+
+    fn set_nodelay(tcp: &TcpStream) -> io::Result<()> {
+        tcp.set_nodelay(true)
+    }
+
+    // async-std's sockets only flush when they are closed.
+    fn shutdown<S: 'static>(stream: &S) -> io::Result<()> {
+        #[cfg(unix)]
+        if let Some(unix) = <dyn Any>::downcast_ref::<UnixStream>(stream) {
+            return unix.shutdown(Shutdown::Write);
+        }
+        Self::tcp(stream).map_or(Ok(()), |tcp| tcp.shutdown(Shutdown::Write))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn unacknowledged(tcp: &TcpStream) -> Option<usize> {
+        wskit_driver::unacknowledged(tcp)
+    }
+}
+
+impl Net for AsyncStd {
+    type Stream = ClientStream;
+    type Io = Io<ClientStream>;
+    type Tls = FuturesRustls;
+    type Timer = AsyncIoTimer;
+
+    async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok((host, port).to_socket_addrs().await?.collect())
+    }
+
+    async fn connect_tcp(to: SocketAddr, from: Option<IpAddr>) -> io::Result<ClientStream> {
+        let tcp = match from {
+            None => TcpStream::connect(to).await?,
+            Some(from) => connect_from(from, to).await?.into_inner()?.into(),
+        };
+        tcp.set_nodelay(true)?;
+        Ok(tcp.into())
+    }
+}

@@ -1,0 +1,38 @@
+/// Names the types of this crate for one runtime: what a binding exports, beside those of
+/// [`wskit_driver::aliases!`].
+///
+/// Takes the runtime's type and its timer. Expects the binding's `ClientStream` and `WebSocket` in scope.
+///
+/// ```text
+/// wskit_dial::aliases!(Tokio, TokioTimer);
+/// ```
+#[macro_export]
+macro_rules! aliases {
+    ($runtime:ident, $timer:ident) => {
+        /// Connects to URLs; see [`wskit_dial::Connector`].
+        pub type Connector<D = Dialer> = $crate::Connector<$runtime, D>;
+        /// Connects again when the connection is lost; see [`wskit_dial::Reconnect`].
+        pub type Reconnect<O> = $crate::Reconnect<O, $timer>;
+        /// How a [`Connector`] opens streams by default; see [`wskit_dial::Dialer`].
+        pub type Dialer = $crate::Dialer<$runtime>;
+
+        /// Connects to a `ws://` or `wss://` URL with the default settings.
+        ///
+        /// A request is a URL or anything else that [`Connector::connect`] takes, whose errors and cancel
+        /// safety are this function's.
+        ///
+        /// ```no_run
+        #[doc = concat!("# async fn doc() -> Result<(), ", env!("CARGO_CRATE_NAME"), "::Error> {")]
+        #[doc = concat!("let mut ws = ", env!("CARGO_CRATE_NAME"), "::connect(\"ws://127.0.0.1:9001\").await?;")]
+        /// ws.send("hello").await?;
+        /// # Ok(()) }
+        /// ```
+        pub async fn connect<Q>(request: Q) -> Result<WebSocket<ClientStream>, $crate::DialError>
+        where
+            Q: TryInto<$crate::macros::ClientRequest>,
+            $crate::macros::RequestError: From<Q::Error>,
+        {
+            Ok(Connector::new().connect(request).await?.0)
+        }
+    };
+}

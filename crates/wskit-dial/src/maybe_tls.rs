@@ -1,0 +1,181 @@
+/// Implements [`TlsStack`], and with the feature `$feature` also [`Rustls`] and [`ClientTls`].
+#[cfg(any(feature = "futures-io", feature = "tokio-io"))]
+macro_rules! rustls_streams {
+    ($stack:ident, $feature:tt, $library:ident, $($bound:tt)+) => {
+        #[cfg(feature = $feature)]
+        impl TlsStack for $stack {
+            type Client<S> = $library::client::TlsStream<S>;
+            type Server<S> = $library::server::TlsStream<S>;
+
+            fn client<S>(tls: &Self::Client<S>) -> (&S, Option<&[u8]>) {
+                let (stream, session) = tls.get_ref();
+                (stream, session.alpn_protocol())
+            }
+
+            fn server<S>(tls: &Self::Server<S>) -> &S {
+                tls.get_ref().0
+            }
+        }
+
+        #[cfg(feature = $feature)]
+        impl<S: $($bound)+ + Unpin> Rustls<S> for $stack {
+            type Client = $library::client::TlsStream<S>;
+            type Server = $library::server::TlsStream<S>;
+
+            async fn connect(
+                config: Arc<ClientConfig>,
+                name: ServerName<'static>,
+                stream: S,
+            ) -> io::Result<Self::Client> {
+                $library::TlsConnector::from(config).connect(name, stream).await
+            }
+
+            async fn accept(config: Arc<ServerConfig>, stream: S) -> io::Result<Self::Server> {
+                $library::TlsAcceptor::from(config).accept(stream).await
+            }
+        }
+
+        #[cfg(feature = $feature)]
+        impl<T: $($bound)+ + Unpin> ClientTls<MaybeTls<T, $stack>> for $stack {
+            const AVAILABLE: bool = true;
+
+            async fn secure<R>(
+                tls: &Connector<R>,
+                host: &str,
+                stream: MaybeTls<T, $stack>,
+            ) -> Result<MaybeTls<T, $stack>, DialError> {
+                let stream = tls.connect_by::<$stack, _>(host, stream).await?;
+                Ok(MaybeTls::Tls(Box::new(stream)))
+            }
+
+            fn alpn(stream: &MaybeTls<T, $stack>) -> Option<&[u8]> {
+                stream.alpn()
+            }
+        }
+
+        #[cfg(not(feature = $feature))]
+        impl TlsStack for $stack {
+            type Client<S> = std::convert::Infallible;
+            type Server<S> = std::convert::Infallible;
+
+            fn client<S>(tls: &Self::Client<S>) -> (&S, Option<&[u8]>) {
+                match *tls {}
+            }
+
+            fn server<S>(tls: &Self::Server<S>) -> &S {
+                match *tls {}
+            }
+        }
+
+        #[cfg(not(feature = $feature))]
+        impl<T> ClientTls<MaybeTls<T, $stack>> for $stack {}
+    };
+}
+
+#[cfg(feature = "futures-io")]
+mod futures_io;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;
+
+use std::any::Any;
+use std::fmt;
+
+use wskit_driver::cast;
+
+#[cfg(feature = "futures-io")]
+pub use futures_io::FuturesRustls;
+#[cfg(feature = "tokio-io")]
+pub use tokio_io::TokioRustls;
+
+/// rustls over the I/O traits of a family of runtimes: [`TokioRustls`] and [`FuturesRustls`].
+///
+/// [`TokioRustls`]: https://docs.rs/wskit-dial/latest/wskit_dial/enum.TokioRustls.html
+/// [`FuturesRustls`]: https://docs.rs/wskit-dial/latest/wskit_dial/enum.FuturesRustls.html
+pub trait TlsStack: Sized + 'static {
+    /// A client's stream inside TLS.
+    type Client<S>;
+    /// A server's stream inside TLS.
+    type Server<S>;
+
+    /// Returns the stream inside which TLS is, and the protocol that the server chose (ALPN).
+    fn client<S>(tls: &Self::Client<S>) -> (&S, Option<&[u8]>);
+
+    /// Returns the stream inside which TLS is.
+    fn server<S>(tls: &Self::Server<S>) -> &S;
+}
+
+/// The stream of a client's connection: `T`, which is TCP, or TLS over it.
+///
+/// `L` says whose I/O traits it implements.
+#[non_exhaustive]
+pub enum MaybeTls<T, L: TlsStack> {
+    /// `ws://`.
+    Tcp(T),
+    /// `wss://`. The stream inside is TLS itself if an `https://` proxy is in between.
+    Tls(Box<L::Client<MaybeTls<T, L>>>),
+}
+
+impl<T, L: TlsStack> MaybeTls<T, L> {
+    /// Returns the TCP connection, inside TLS or not: for addresses and socket options.
+    #[must_use]
+    pub fn tcp(&self) -> &T {
+        match self {
+            Self::Tcp(tcp) => tcp,
+            Self::Tls(tls) => L::client(tls).0.tcp(),
+        }
+    }
+
+    /// Returns the protocol that the server chose in the TLS handshake (ALPN), if any.
+    #[must_use]
+    pub fn alpn(&self) -> Option<&[u8]> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Tls(tls) => L::client(tls).1,
+        }
+    }
+}
+
+impl<T: 'static, L: TlsStack> MaybeTls<T, L> {
+    /// Returns the TCP connection that `stream` is, or runs over: for bindings.
+    #[must_use]
+    pub fn tcp_of<S: 'static>(stream: &S) -> Option<&T> {
+        let any: &dyn Any = stream;
+        if let Some(server) = any.downcast_ref::<L::Server<T>>() {
+            return Some(L::server(server));
+        }
+        if let Some(client) = any.downcast_ref::<L::Client<T>>() {
+            return Some(L::client(client).0);
+        }
+        match any.downcast_ref::<Self>() {
+            Some(client) => Some(client.tcp()),
+            None => any.downcast_ref(),
+        }
+    }
+
+    /// Returns the TCP connection that `stream` is, for bindings: it can be split without a lock.
+    ///
+    /// # Errors
+    /// The stream, if it is something else or inside TLS.
+    pub fn into_tcp<S: 'static>(stream: S) -> Result<T, S> {
+        let tcp = |client| match client {
+            Self::Tcp(tcp) => Ok(tcp),
+            tls => Err(tls),
+        };
+        cast(stream, tcp).or_else(|stream| cast(stream, Ok::<T, T>))
+    }
+}
+
+impl<T, L: TlsStack> From<T> for MaybeTls<T, L> {
+    fn from(tcp: T) -> Self {
+        Self::Tcp(tcp)
+    }
+}
+
+impl<T: fmt::Debug, L: TlsStack> fmt::Debug for MaybeTls<T, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MaybeTls")
+            .field("tcp", self.tcp())
+            .field("is_tls", &matches!(self, Self::Tls(_)))
+            .finish()
+    }
+}
