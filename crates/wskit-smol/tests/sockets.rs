@@ -1,0 +1,51 @@
+//! The scenarios on real sockets; what differs between the runtimes is this file.
+#![cfg(feature = "rustls-ring")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+use smol::block_on;
+use smol::net::{TcpListener, TcpStream};
+use wskit_smol::tls::server::TlsStream;
+use wskit_smol::{Io, Smol};
+use wskit_test::sockets::Sockets;
+
+struct OnSockets;
+
+impl Sockets for OnSockets {
+    type Net = Smol;
+    type Tcp = TcpStream;
+    type Tls = TlsStream<TcpStream>;
+    type TcpIo = Io<TcpStream>;
+    type TlsIo = Io<TlsStream<TcpStream>>;
+    type Listener = TcpListener;
+
+    fn run(test: impl Future<Output = ()>) {
+        block_on(test);
+    }
+
+    async fn listen() -> (TcpListener, u16) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (listener, port)
+    }
+
+    async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+        listener.accept().await.unwrap()
+    }
+}
+
+wskit_test::socket_suite!(OnSockets);
+
+/// A connector's future can go to another thread.
+#[test]
+fn connecting_can_be_spawned() {
+    fn is_send<T: Send>(_: T) {}
+    is_send(wskit_smol::connect("ws://127.0.0.1:1/"));
+    is_send(async {
+        wskit_smol::Connector::new()
+            .connect("wss://localhost:1/")
+            .await
+    });
+}
