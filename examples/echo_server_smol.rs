@@ -1,14 +1,14 @@
-//! The echo server on smol, over the binding to async-std, which takes any futures-io stream.
+//! The echo server on smol.
 //!
 //! ```sh
-//! cargo run --features async-std --example echo_server_smol    # listens on 127.0.0.1:9001
+//! cargo run --features smol --example echo_server_smol    # listens on 127.0.0.1:9001
 //! cargo run --example client -- ws://127.0.0.1:9001            # in another terminal: type a line
 //! ```
 
 use std::time::Duration;
 
 use smol::net::{TcpListener, TcpStream};
-use wskit::async_std::Server;
+use wskit::smol::Server;
 use wskit::{Error, OriginPolicy};
 
 fn main() -> std::io::Result<()> {
@@ -28,8 +28,6 @@ async fn serve() -> std::io::Result<()> {
                 continue;
             }
         };
-        // The binding does this for async-std's sockets. It fails only if the client has gone already.
-        let _ = stream.set_nodelay(true);
         let server = server.clone();
         smol::spawn(async move {
             match echo(&server, stream).await {

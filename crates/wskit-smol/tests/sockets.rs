@@ -9,7 +9,7 @@ use smol::block_on;
 use smol::net::{TcpListener, TcpStream};
 use wskit_smol::tls::server::TlsStream;
 use wskit_smol::{Io, Smol};
-use wskit_test::sockets::Sockets;
+use wskit_suite::sockets::Sockets;
 
 struct OnSockets;
 
@@ -36,7 +36,7 @@ impl Sockets for OnSockets {
     }
 }
 
-wskit_test::socket_suite!(OnSockets);
+wskit_suite::socket_suite!(OnSockets);
 
 /// A connector's future can go to another thread.
 #[test]

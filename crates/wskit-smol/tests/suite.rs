@@ -23,4 +23,4 @@ impl Harness for OnSmol {
     }
 }
 
-wskit_test::suite!(OnSmol);
+wskit_suite::suite!(OnSmol);

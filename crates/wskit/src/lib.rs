@@ -13,7 +13,7 @@ pub use wskit_proto::{
     Role, SendError, State, TimeoutKind, Utf8Bytes,
 };
 
-/// The binding to tokio. Its types are also at the root of this crate.
+/// The binding to tokio. Its types are at the root of this crate too.
 #[cfg(feature = "tokio")]
 pub use wskit_tokio as tokio;
 
@@ -23,43 +23,41 @@ pub use wskit_tokio::{
     Request, Server, Shutdown, Upgrade, WeakWriter, WebSocket, Writer, connect, from_parts,
 };
 
-/// The binding to async-std and smol. Its types are also at the root of this crate where the feature
-/// `tokio` is off.
+/// The binding to async-std.
 #[cfg(feature = "async-std")]
 pub use wskit_async_std as async_std;
 
-#[cfg(all(feature = "async-std", not(feature = "tokio")))]
-pub use wskit_async_std::{
-    ByteStream, Client, ClientStream, Connector, Lane, MessageWriter, PlainHttp, Reader, Reconnect,
-    Request, Server, Shutdown, Upgrade, WeakWriter, WebSocket, Writer, connect, from_parts,
-};
+/// The binding to smol.
+#[cfg(feature = "smol")]
+pub use wskit_smol as smol;
 
-/// Compression: its settings, and what can be agreed on.
+/// Compression: its settings, and the parameters that both ends agree on.
 #[cfg(feature = "deflate")]
 pub use wskit_proto::deflate;
 
-/// Counters of connections, and who is told of them.
+/// Counters of connections, and their observer.
 #[cfg(feature = "metrics")]
 pub use wskit_driver::{Counters, Ended, Metrics, Observed, Observer, Traffic};
 
-/// TLS for `wss://`.
-#[cfg(all(
-    feature = "async-std",
-    not(feature = "tokio"),
-    any(feature = "rustls-ring", feature = "rustls-aws-lc")
-))]
-pub use wskit_async_std::tls;
-/// TLS for `wss://`.
+/// TLS for `wss://`, on tokio.
 #[cfg(all(
     feature = "tokio",
     any(feature = "rustls-ring", feature = "rustls-aws-lc")
 ))]
 pub use wskit_tokio::tls;
 
-/// The layers below, for those who build on them.
+/// The layers below.
 pub use {wskit_driver as driver, wskit_handshake as handshake, wskit_proto as proto};
 
-/// The pages of the guide compile, and what they assert is so.
+/// The root is tokio's or empty: no other binding's feature gives it types.
+///
+/// ```compile_fail,E0432
+/// use wskit::Server;
+/// ```
+#[cfg(all(doctest, not(feature = "tokio")))]
+mod root {}
+
+/// The programs of the guide, as tests.
 #[cfg(doctest)]
 mod guide {
     macro_rules! pages {

@@ -13,7 +13,7 @@ mod echo;
 use std::time::Duration;
 
 use smol::net::TcpListener;
-use wskit::async_std::Server;
+use wskit::smol::Server;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     smol::block_on(serve())
@@ -41,8 +41,6 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
                 continue;
             }
         };
-        // The binding does this for async-std's sockets. It fails only if the client has gone already.
-        let _ = stream.set_nodelay(true);
         let server = server.clone();
         #[cfg(feature = "tls")]
         let tls = tls.clone();
@@ -64,7 +62,7 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 #[cfg(feature = "tls")]
-fn acceptor() -> Result<wskit::async_std::tls::Acceptor, Box<dyn std::error::Error>> {
+fn acceptor() -> Result<wskit::smol::tls::Acceptor, Box<dyn std::error::Error>> {
     let (chain, key) = wskit_examples::certificate()?;
-    Ok(wskit::async_std::tls::Acceptor::from_pem(chain, key)?)
+    Ok(wskit::smol::tls::Acceptor::from_pem(chain, key)?)
 }
