@@ -49,3 +49,27 @@ fn connecting_can_be_spawned() {
             .await
     });
 }
+
+/// `wss://` by the operating system's TLS library.
+#[cfg(feature = "native-tls")]
+mod native_tls {
+    use wskit_async_std::native_tls::{Certificate, TlsConnector};
+    use wskit_test::sockets::scenarios;
+
+    use super::OnSockets;
+
+    fn trusting(pem: &str) -> TlsConnector {
+        let root = Certificate::from_pem(pem.as_bytes()).unwrap();
+        TlsConnector::new().add_root_certificate(root)
+    }
+
+    #[test]
+    fn client_trusts_whom_the_library_trusts() {
+        scenarios::client_trusts_whom_the_library_trusts::<OnSockets, _>(trusting);
+    }
+
+    #[test]
+    fn server_that_dies_inside_tls_is_a_disconnect() {
+        scenarios::server_that_dies_inside_the_layer_is_a_disconnect::<OnSockets, _>(trusting);
+    }
+}

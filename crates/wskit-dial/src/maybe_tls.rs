@@ -87,31 +87,29 @@ pub use futures_io::FuturesRustls;
 #[cfg(feature = "tokio-io")]
 pub use tokio_io::TokioRustls;
 
-/// rustls over the I/O traits of a family of runtimes: [`TokioRustls`] and [`FuturesRustls`].
-///
-/// [`TokioRustls`]: https://docs.rs/wskit-dial/latest/wskit_dial/enum.TokioRustls.html
-/// [`FuturesRustls`]: https://docs.rs/wskit-dial/latest/wskit_dial/enum.FuturesRustls.html
+/// rustls over the I/O traits of a family of runtimes: `TokioRustls` and `FuturesRustls`.
 pub trait TlsStack: Sized + 'static {
     /// A client's stream inside TLS.
     type Client<S>;
     /// A server's stream inside TLS.
     type Server<S>;
 
-    /// Returns the stream inside which TLS is, and the protocol that the server chose (ALPN).
+    /// Returns the stream below TLS, and the protocol that the server chose (ALPN).
     fn client<S>(tls: &Self::Client<S>) -> (&S, Option<&[u8]>);
 
-    /// Returns the stream inside which TLS is.
+    /// Returns the stream below TLS.
     fn server<S>(tls: &Self::Server<S>) -> &S;
 }
 
-/// The stream of a client's connection: `T`, which is TCP, or TLS over it.
+/// The stream of a client's connection: TCP, of type `T`, or TLS over it.
 ///
-/// `L` says whose I/O traits it implements.
+/// With `L = TokioRustls` it implements tokio's traits (feature `tokio-io`), with `L = FuturesRustls` those
+/// of futures-io (feature `futures-io`). TLS adds no buffer and no dynamic call to that of the library.
 #[non_exhaustive]
 pub enum MaybeTls<T, L: TlsStack> {
     /// `ws://`.
     Tcp(T),
-    /// `wss://`. The stream inside is TLS itself if an `https://` proxy is in between.
+    /// `wss://`. The stream below is TLS too if an `https://` proxy is in between.
     Tls(Box<L::Client<MaybeTls<T, L>>>),
 }
 

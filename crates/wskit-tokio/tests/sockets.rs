@@ -50,3 +50,30 @@ fn connecting_can_be_spawned() {
             .await
     });
 }
+
+/// `wss://` by the operating system's TLS library.
+#[cfg(feature = "native-tls")]
+mod native_tls {
+    use wskit_test::sockets::scenarios;
+    use wskit_tokio::native_tls::{TlsConnector, native_tls};
+
+    use super::OnSockets;
+
+    fn trusting(pem: &str) -> TlsConnector {
+        let root = native_tls::Certificate::from_pem(pem.as_bytes()).unwrap();
+        let library = native_tls::TlsConnector::builder()
+            .add_root_certificate(root)
+            .build();
+        library.unwrap().into()
+    }
+
+    #[test]
+    fn client_trusts_whom_the_library_trusts() {
+        scenarios::client_trusts_whom_the_library_trusts::<OnSockets, _>(trusting);
+    }
+
+    #[test]
+    fn server_that_dies_inside_tls_is_a_disconnect() {
+        scenarios::server_that_dies_inside_the_layer_is_a_disconnect::<OnSockets, _>(trusting);
+    }
+}

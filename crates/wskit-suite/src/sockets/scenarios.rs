@@ -1,8 +1,10 @@
 //! The scenarios on real sockets, each generic over its harness.
 
 mod tls;
+mod tls_layer;
 
 pub use tls::*;
+pub use tls_layer::*;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;

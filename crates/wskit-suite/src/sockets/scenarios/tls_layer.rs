@@ -1,0 +1,81 @@
+//! `wss://` by another TLS library. `trusting` makes its connector, which trusts the authority of this PEM text.
+
+use wskit_dial::{Connector, DialError, TlsLayer, tls};
+use wskit_driver::{ConnectionError, Runtime, Server};
+use wskit_handshake::OriginPolicy;
+
+use super::{Authority, Net, Sockets, run};
+use crate::join::join;
+
+/// The stream to which the library adds TLS.
+type Below<S> = <<S as Sockets>::Net as Net>::Stream;
+
+pub fn client_trusts_whom_the_library_trusts<S, L>(trusting: fn(&str) -> L)
+where
+    S: Sockets<Net: Runtime<L::Stream>>,
+    L: TlsLayer<Below<S>>,
+{
+    run::<S>(async {
+        let (listener, port) = S::listen().await;
+        let authority = Authority::new();
+        let acceptor: tls::Acceptor<S::Net> = authority.acceptor("localhost", |_| ());
+        for (pem, host) in [
+            (authority.pem(), "localhost"),
+            (authority.pem(), "127.0.0.1"),
+            (Authority::new().pem(), "localhost"),
+        ] {
+            let is_good = pem == authority.pem() && host == "localhost";
+            let connector = Connector::<S::Net>::new().tls_layer(trusting(&pem));
+            let client = connector.connect(format!("wss://{host}:{port}/"));
+            let server = Box::pin(async {
+                let tls = acceptor.accept(S::accept(&listener).await.0).await?;
+                let server = Server::<S::Net>::new(OriginPolicy::Any);
+                Ok::<_, DialError>(server.accept(tls).await?)
+            });
+            let (connected, served) = join(client, server).await;
+            match connected {
+                Ok((mut ws, _)) => {
+                    assert!(is_good);
+                    ws.send("hello").await.unwrap();
+                    let message = served.unwrap().recv().await.unwrap().unwrap();
+                    assert_eq!(message.as_text(), Some("hello"));
+                }
+                Err(error) => assert!(!is_good && matches!(error, DialError::Io(_)), "{error:?}"),
+            }
+            let without = connector.connect(format!("ws://{host}:{port}/")).await;
+            assert!(without.is_err());
+        }
+    });
+}
+
+/// The process is killed: TCP ends, without a `close_notify` of TLS.
+pub fn server_that_dies_inside_the_layer_is_a_disconnect<S, L>(trusting: fn(&str) -> L)
+where
+    S: Sockets<Net: Runtime<L::Stream>>,
+    L: TlsLayer<Below<S>>,
+{
+    run::<S>(async {
+        let (listener, port) = S::listen().await;
+        let authority = Authority::new();
+        let acceptor: tls::Acceptor<S::Net> = authority.acceptor("localhost", |_| ());
+        let connector = Connector::<S::Net>::new().tls_layer(trusting(&authority.pem()));
+        let client = async {
+            let url = format!("wss://localhost:{port}/");
+            let mut ws = connector.connect(url).await.unwrap().0;
+            ws.recv().await.map(|message| message.is_some())
+        };
+        let server = Box::pin(async {
+            let tls = acceptor.accept(S::accept(&listener).await.0).await.unwrap();
+            let server = Server::<S::Net>::new(OriginPolicy::Any);
+            drop(server.accept(tls).await.unwrap());
+        });
+        let (received, ()) = join(client, server).await;
+        assert!(
+            matches!(
+                received,
+                Err(ConnectionError::Disconnected { mid_message: false })
+            ),
+            "{received:?}"
+        );
+    });
+}
