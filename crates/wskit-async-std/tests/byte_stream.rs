@@ -67,7 +67,7 @@ fn copies_tunnel_both_ways() {
             ];
             let data = pattern(1_000_000);
             let echo = spawn(async move {
-                // First something small, for which nobody waits to queue more.
+                // First something small, after which no task waits to queue more.
                 for size in [5, 1_000_000] {
                     let mut got = vec![0; size];
                     theirs.read_exact(&mut got).await.unwrap();

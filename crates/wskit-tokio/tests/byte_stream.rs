@@ -57,7 +57,7 @@ async fn copy_bidirectional_tunnels_both_ways() {
     assert_eq!(out.await.unwrap().unwrap(), (3_000_000, 3_000_000));
 }
 
-/// A request and an answer of a few bytes, nobody flushing, the copies in either order.
+/// A request and an answer of a few bytes, no task flushing, the copies in either order.
 #[tokio::test]
 async fn what_is_written_leaves_while_the_other_direction_waits() {
     let (near, far) = pair().await;

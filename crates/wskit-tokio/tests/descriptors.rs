@@ -1,4 +1,4 @@
-//! The socket of a connection that is over is closed, whoever holds on to its writers and lanes.
+//! The socket of a connection that is over is closed, although its writers and lanes are still held.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -29,7 +29,7 @@ fn sockets() -> usize {
 type Kept = (Writer<TcpStream>, Lane<TcpStream>);
 type Socket = WebSocket<TcpStream>;
 
-/// Runs so many clients, one after the other, each to the end of its connection, and keeps a writer and
+/// Runs clients one after the other, each to the end of its connection, and keeps a writer and
 /// a lane of each.
 fn run(config: &Config, to_the_end: impl AsyncFn(Reader<TcpStream>, &mut Kept, Socket)) {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);

@@ -62,10 +62,10 @@ async fn server_that_dies_and_comes_back_is_found_again() {
         if life == "last" {
             ws.close(CloseCode::NORMAL, "that was all").await.unwrap();
         }
-        // Both are gone; nobody listens for a while.
+        // Both are gone; no one listens for a while.
         drop((ws, listening));
         if life == "first" {
-            // Some attempts meet nobody.
+            // Some attempts are refused.
             let refused = tokio::net::TcpStream::connect(address).await;
             assert!(refused.is_err());
         }

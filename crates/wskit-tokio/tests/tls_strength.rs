@@ -49,7 +49,7 @@ async fn client_offers_strong_tls_only() {
     let (pem, _) = certificate();
     let connector = Connector::new().tls(tls::Connector::trusting(&pem).unwrap());
     let url = format!("wss://localhost:{port}/");
-    assert!(connector.connect(url).await.is_err(), "nobody answers");
+    assert!(connector.connect(url).await.is_err(), "no answer comes");
 
     let record = capture.await.unwrap();
     assert_eq!(record[0], 1, "a ClientHello");

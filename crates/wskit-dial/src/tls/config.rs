@@ -121,13 +121,30 @@ fn provider() -> Result<Arc<CryptoProvider>, TlsConfigError> {
     Err(TlsConfigError::NoProvider)
 }
 
-#[cfg(all(test, feature = "webpki-roots"))]
+/// With each set of these features that another crate of the program may enable.
+#[cfg(test)]
 mod tests {
     use super::Roots;
 
-    /// Also with `platform-verifier`, which another crate of the program may enable.
+    #[cfg(feature = "webpki-roots")]
     #[test]
     fn mozillas_roots_are_the_default_wherever_they_are_compiled_in() {
         assert_eq!(Roots::DEFAULT, Some(Roots::Mozilla));
+    }
+
+    #[cfg(all(feature = "platform-verifier", not(feature = "webpki-roots")))]
+    #[test]
+    fn platforms_roots_are_the_default_where_they_are_the_only_ones() {
+        assert_eq!(Roots::DEFAULT, Some(Roots::Platform));
+    }
+
+    #[cfg(not(any(feature = "webpki-roots", feature = "platform-verifier")))]
+    #[test]
+    fn without_roots_the_error_names_the_features() {
+        let error = super::super::Connector::<()>::new().unwrap_err();
+        assert!(matches!(error, super::TlsConfigError::NoRoots));
+        for feature in ["webpki-roots", "platform-verifier"] {
+            assert!(error.to_string().contains(feature), "{error}");
+        }
     }
 }

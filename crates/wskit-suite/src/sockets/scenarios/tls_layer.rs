@@ -1,7 +1,7 @@
 //! `wss://` by another TLS library. `trusting` makes its connector, which trusts the authority of this PEM text.
 
 use wskit_dial::{Connector, DialError, TlsLayer, tls};
-use wskit_driver::{ConnectionError, Runtime, Server};
+use wskit_driver::{ConnectionError, Runtime, Server, WebSocket};
 use wskit_handshake::OriginPolicy;
 
 use super::{Authority, Net, Sockets, run};
@@ -10,6 +10,17 @@ use crate::join::join;
 /// The stream to which the library adds TLS.
 type Below<S> = <<S as Sockets>::Net as Net>::Stream;
 
+/// Accepts a WebSocket inside TLS.
+async fn accept<S: Sockets>(
+    listener: &S::Listener,
+    acceptor: &tls::Acceptor<S::Net>,
+) -> Result<WebSocket<S::TlsIo>, DialError> {
+    let tls = acceptor.accept(S::accept(listener).await.0).await?;
+    let server = Server::<S::Net>::new(OriginPolicy::Any);
+    Ok(server.accept(tls).await?)
+}
+
+/// Certificates of another authority, and for another name, are refused.
 pub fn client_trusts_whom_the_library_trusts<S, L>(trusting: fn(&str) -> L)
 where
     S: Sockets<Net: Runtime<L::Stream>>,
@@ -27,11 +38,7 @@ where
             let is_good = pem == authority.pem() && host == "localhost";
             let connector = Connector::<S::Net>::new().tls_layer(trusting(&pem));
             let client = connector.connect(format!("wss://{host}:{port}/"));
-            let server = Box::pin(async {
-                let tls = acceptor.accept(S::accept(&listener).await.0).await?;
-                let server = Server::<S::Net>::new(OriginPolicy::Any);
-                Ok::<_, DialError>(server.accept(tls).await?)
-            });
+            let server = Box::pin(accept::<S>(&listener, &acceptor));
             let (connected, served) = join(client, server).await;
             match connected {
                 Ok((mut ws, _)) => {
@@ -65,9 +72,7 @@ where
             ws.recv().await.map(|message| message.is_some())
         };
         let server = Box::pin(async {
-            let tls = acceptor.accept(S::accept(&listener).await.0).await.unwrap();
-            let server = Server::<S::Net>::new(OriginPolicy::Any);
-            drop(server.accept(tls).await.unwrap());
+            drop(accept::<S>(&listener, &acceptor).await.unwrap());
         });
         let (received, ()) = join(client, server).await;
         assert!(
