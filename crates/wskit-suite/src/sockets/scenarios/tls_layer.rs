@@ -5,7 +5,7 @@ use wskit_driver::{ConnectionError, Runtime, Server, WebSocket};
 use wskit_handshake::OriginPolicy;
 
 use super::{Authority, Net, Sockets, run};
-use crate::join::join;
+use wskit_test::join;
 
 /// The stream to which the library adds TLS.
 type Below<S> = <<S as Sockets>::Net as Net>::Stream;
