@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use async_io::Timer;
 
-use crate::lazy_timer::{Alarm, LazyTimer};
+use crate::transport::{Alarm, LazyTimer};
 
 /// The clock of async-io and one alarm, set when a deadline is first waited for.
 ///

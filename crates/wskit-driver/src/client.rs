@@ -17,8 +17,8 @@ use crate::error::OpenError;
 use crate::extensions::Extensions;
 use crate::handshake::ask;
 use crate::keys::nonce;
+use crate::observe::TelemetryConfig;
 use crate::runtime::Runtime;
-use crate::telemetry::TelemetryConfig;
 use crate::websocket::WebSocket;
 
 /// Performs opening handshakes as a client: the settings, for one connection or many.

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::halves::{SharedHalf, SplitHalf};
+use crate::transport::{SharedHalf, SplitHalf};
 use crate::runtime::Runtime;
 use crate::transport::{PollRead, PollWrite, Timer, Transport};
 

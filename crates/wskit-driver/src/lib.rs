@@ -21,16 +21,13 @@ mod extensions;
 mod futures_io;
 #[cfg(feature = "futures-io")]
 mod futures_runtime;
-mod halves;
 mod handshake;
 mod keys;
-mod lazy_timer;
 mod link;
 mod message_writer;
 #[cfg(all(test, loom))]
 mod models;
-#[cfg(feature = "metrics")]
-mod observer;
+mod observe;
 mod pending_websocket;
 mod runtime;
 mod server;
@@ -39,12 +36,9 @@ mod split;
 mod stream;
 mod sync;
 mod tasks;
-mod telemetry;
 #[cfg(feature = "tokio-io")]
 mod tokio_io;
 mod transport;
-#[cfg(target_os = "linux")]
-mod unacknowledged;
 mod websocket;
 
 #[cfg(feature = "async-io")]
@@ -54,13 +48,11 @@ pub use client::{Client, RequestViaHttp};
 pub use error::{ConnectionError, Elapsed, OpenError, is_disconnect};
 #[cfg(feature = "futures-io")]
 pub use futures_runtime::{FuturesRuntime, Io, IoRead, IoWrite};
-pub use halves::{SharedHalf, SplitHalf, cast};
 pub use handshake::{read, write_all};
 pub use keys::secure_keys;
-pub use lazy_timer::{Alarm, LazyTimer};
 pub use message_writer::MessageWriter;
 #[cfg(feature = "metrics")]
-pub use observer::{Ended, Observed, Observer};
+pub use observe::{Ended, Observed, Observer};
 pub use pending_websocket::PendingWebSocket;
 pub use runtime::{Runtime, within};
 pub use server::{PlainHttp, Request, Server, Upgrade, UpgradeViaHttp};
@@ -69,9 +61,11 @@ pub use split::{
     Buffered, Lane, LaneConfig, Overflow, Priority, Pushed, ReadRef, Reader, ReaderPiece,
     WeakWriter, WritePermit, Writer,
 };
-pub use transport::{PollRead, PollWrite, Timer, Transport};
 #[cfg(target_os = "linux")]
-pub use unacknowledged::unacknowledged;
+pub use transport::unacknowledged;
+pub use transport::{
+    Alarm, LazyTimer, PollRead, PollWrite, SharedHalf, SplitHalf, Timer, Transport, cast,
+};
 pub use websocket::{Permit, RecvPiece, RecvRef, WebSocket};
 pub use wskit_proto::Event;
 pub use wskit_proto::Spare;

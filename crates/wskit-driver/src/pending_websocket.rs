@@ -5,7 +5,7 @@ use bytes::Bytes;
 use wskit_proto::{Config, Role};
 
 use crate::extensions::{Agreed, Extensions};
-use crate::telemetry::TelemetryConfig;
+use crate::observe::TelemetryConfig;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 

@@ -18,8 +18,8 @@ use wskit_proto::{Config, Role};
 use crate::error::OpenError;
 use crate::extensions::Extensions;
 use crate::handshake::{answer_and_close, read_until, write_all};
+use crate::observe::{TelemetryConfig, rejected};
 use crate::runtime::{Runtime, within};
-use crate::telemetry::{TelemetryConfig, rejected};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 

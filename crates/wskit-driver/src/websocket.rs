@@ -18,9 +18,9 @@ use crate::error::ConnectionError;
 use crate::extensions::Agreed;
 use crate::keys::secure_keys;
 use crate::link::Whole;
+use crate::observe::TelemetryConfig;
 use crate::shutdown::Shutdown;
 use crate::tasks::{Side, Tasks};
-use crate::telemetry::TelemetryConfig;
 use crate::transport::{Timer, Transport};
 use wskit_proto::Event;
 

@@ -11,8 +11,8 @@ use super::Client;
 use crate::error::OpenError;
 use crate::extensions::Extensions;
 use crate::keys::nonce;
+use crate::observe::TelemetryConfig;
 use crate::pending_websocket::PendingWebSocket;
-use crate::telemetry::TelemetryConfig;
 
 impl<R> Client<R> {
     /// Makes a request for an HTTP library to send, with the path as its URI and the host in `Host`.

@@ -3,7 +3,7 @@ use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use crate::transport::Timer;
+use super::Timer;
 
 /// A runtime's alarm, as it is: what a [`LazyTimer`] makes a [`Timer`] of.
 pub trait Alarm: Default {

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use wskit_proto::Spare;
 
-use crate::transport::{PollRead, PollWrite};
+use super::{PollRead, PollWrite};
 
 /// One of two kinds of half: what [`Transport::into_split`](crate::Transport::into_split) gives when a
 /// transport comes apart in one way for some streams and in another for the rest.

@@ -10,7 +10,7 @@ use wskit_proto::{Inbound, Outcome, Role};
 #[cfg(feature = "tracing")]
 use crate::error::OpenError;
 #[cfg(feature = "metrics")]
-use crate::observer::{Ended, Observed, Observer};
+use super::observer::{Ended, Observed, Observer};
 use crate::transport::Timer;
 
 /// Who is told, if anybody: part of the settings.

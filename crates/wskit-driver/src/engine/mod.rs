@@ -9,8 +9,8 @@ use wskit_proto::{
 
 use crate::error::ConnectionError;
 use crate::link::Link;
+use crate::observe::Telemetry;
 use crate::shutdown::{Member, Shutdown, Told};
-use crate::telemetry::Telemetry;
 use crate::transport::Timer;
 use wskit_proto::Event;
 

@@ -1,3 +1,13 @@
+mod halves;
+mod lazy_timer;
+#[cfg(target_os = "linux")]
+mod unacknowledged;
+
+pub use halves::{SharedHalf, SplitHalf, cast};
+pub use lazy_timer::{Alarm, LazyTimer};
+#[cfg(target_os = "linux")]
+pub use unacknowledged::unacknowledged;
+
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 use std::time::Instant;
