@@ -2,10 +2,10 @@ use std::fmt;
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use wskit_proto::{CloseCode, Delivery, MessageKind, SendError, Span};
+use wskit_proto::{CloseCode, Delivery, MessageKind, SendError, Span, State};
 
 use crate::error::ConnectionError;
-use crate::tasks::{Side, Tasks};
+use crate::tasks::{Side, Tasks, TwoSided};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -67,7 +67,7 @@ impl<T: Transport> ByteStream<T> {
     #[must_use]
     pub fn new(mut ws: WebSocket<T>) -> Self {
         let (engine, _) = ws.parts();
-        engine.behind = Delivery::Pieces;
+        engine.read_ahead_delivery = Delivery::Pieces;
         let mut limits = engine.inbound.limits();
         limits.max_message_size = usize::MAX;
         limits.max_fragments = u32::MAX;
@@ -147,10 +147,7 @@ impl<T: Transport> ByteStream<T> {
                     // It will say so again.
                     break;
                 }
-                let error = match error {
-                    SendError::Closed => self.ws.closed_error(),
-                    error => error.into(),
-                };
+                let error = self.ws.send_error(error);
                 return Poll::Ready(Err(self.fail(error)));
             }
             written += message.len();
@@ -214,7 +211,6 @@ impl<T: Transport> ByteStream<T> {
         self.consumed = 0;
         while !self.ended {
             let (engine, link) = self.ws.parts();
-            engine.stop_answering();
             match ready!(engine.poll_piece(cx, link)) {
                 Ok(Some(piece)) if piece.kind() == MessageKind::Text => {
                     return Poll::Ready(Err(self.refuse_text(cx)));
@@ -279,22 +275,15 @@ impl<T: Transport> ByteStream<T> {
         }
         error
     }
+}
 
-    /// Polls the connection for one of the two tasks that may use it.
-    fn poll_side<R>(
-        &mut self,
-        side: Side,
-        cx: &mut Context<'_>,
-        poll: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<R>,
-    ) -> Poll<R> {
-        let before = self.ws.signs();
-        let mut tasks = core::mem::take(&mut self.tasks);
-        let polled = tasks.poll(side, cx, |cx| poll(self, cx));
-        self.tasks = tasks;
-        if self.ws.signs() != before {
-            self.tasks.wake_other(side);
-        }
-        polled
+impl<T: Transport> TwoSided for ByteStream<T> {
+    fn tasks(&mut self) -> &mut Tasks {
+        &mut self.tasks
+    }
+
+    fn signs(&self) -> (State, [bool; 3]) {
+        self.ws.signs()
     }
 }
 

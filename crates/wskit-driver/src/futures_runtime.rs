@@ -5,9 +5,9 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::transport::{SharedHalf, SplitHalf};
 use crate::runtime::Runtime;
 use crate::transport::{PollRead, PollWrite, Timer, Transport};
+use crate::transport::{SharedHalf, SplitHalf};
 
 /// A runtime whose streams implement the traits of futures-io.
 ///

@@ -29,6 +29,8 @@ mod message_writer;
 mod models;
 mod observe;
 mod pending_websocket;
+mod permit;
+mod recv;
 mod runtime;
 mod server;
 mod shutdown;
@@ -54,19 +56,20 @@ pub use message_writer::MessageWriter;
 #[cfg(feature = "metrics")]
 pub use observe::{Ended, Observed, Observer};
 pub use pending_websocket::PendingWebSocket;
+pub use permit::Permit;
+pub use recv::{RecvPiece, RecvRef};
 pub use runtime::{Runtime, within};
 pub use server::{PlainHttp, Request, Server, Upgrade, UpgradeViaHttp};
 pub use shutdown::{Report, Shutdown};
 pub use split::{
-    Buffered, Lane, LaneConfig, Overflow, Priority, Pushed, ReadRef, Reader, ReaderPiece,
-    WeakWriter, WritePermit, Writer,
+    Buffered, Lane, LaneConfig, Overflow, Priority, Pushed, Reader, WeakWriter, WritePermit, Writer,
 };
 #[cfg(target_os = "linux")]
 pub use transport::unacknowledged;
 pub use transport::{
     Alarm, LazyTimer, PollRead, PollWrite, SharedHalf, SplitHalf, Timer, Transport, cast,
 };
-pub use websocket::{Permit, RecvPiece, RecvRef, WebSocket};
+pub use websocket::WebSocket;
 pub use wskit_proto::Event;
 pub use wskit_proto::Spare;
 #[cfg(feature = "metrics")]

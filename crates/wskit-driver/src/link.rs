@@ -5,29 +5,39 @@ use wskit_proto::{Ending, Outbound, Spare, State, WithOutbound};
 
 use crate::transport::{PollRead, PollWrite};
 
-/// What the engine works on: the transport and the sending half, however they are held.
+/// What the engine works on: the transport and the sending half.
 ///
-/// A whole connection has both to itself ([`Whole`]); after a split the reader has its half of the
-/// transport and shares the rest behind a lock (`ReadSide`).
+/// A whole connection owns both ([`Whole`]). After a split the reader owns its half of the transport and
+/// shares the rest behind a lock (`ReadSide`).
 pub(crate) trait Link: WithOutbound + PollRead {
     fn state(&self) -> State;
     fn ending(&mut self) -> Ending;
     fn is_over_high_water(&self) -> bool;
-    /// Writes all that is queued and flushes the transport.
+    /// Writes everything queued and flushes the transport.
     fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
-    /// Whether a message is being sent in pieces.
+    /// Returns whether a message is being sent in pieces.
     fn is_message_open(&self) -> bool;
-    /// See [`PollWrite::unacknowledged`].
+    /// Returns what [`PollWrite::unacknowledged`] returns.
     fn unacknowledged(&mut self) -> Option<usize>;
 }
 
-/// A transport and the sending half in one hand.
+/// A transport and the sending half of a whole connection.
 pub(crate) struct Whole<T> {
     pub(crate) io: T,
     pub(crate) outbox: Outbound,
-    /// Written since the transport was last flushed.
+    /// Whether bytes were written since the transport was last flushed.
     pub(crate) dirty: bool,
+}
+
+impl<T> Whole<T> {
+    pub(crate) fn new(io: T, outbox: Outbound) -> Self {
+        Self {
+            io,
+            outbox,
+            dirty: false,
+        }
+    }
 }
 
 impl<T> WithOutbound for Whole<T> {
@@ -89,7 +99,7 @@ impl<T: PollRead + PollWrite> Link for Whole<T> {
 /// The most slices handed to one vectored write.
 const SLICES: usize = 32;
 
-/// Writes all that is queued, then flushes. Bytes leave the queue only once they are written.
+/// Writes everything queued, then flushes. Bytes leave the queue only once they are written.
 #[inline]
 pub(crate) fn poll_write_out<W: PollWrite>(
     io: &mut W,
@@ -143,7 +153,7 @@ fn poll_write_gathered<W: PollWrite>(
     io.poll_write(cx, slices.get(..used).unwrap_or_default())
 }
 
-/// A signal in the middle of a call is no failure: the call is made again.
+/// Repeats a call that a signal has interrupted, which is no failure.
 pub(crate) fn uninterrupted<R>(
     mut poll: impl FnMut() -> Poll<io::Result<R>>,
 ) -> Poll<io::Result<R>> {

@@ -84,7 +84,7 @@ impl<T: Transport> WebSocket<T> {
     ) -> Result<MessageWriter<'_, T>, ConnectionError> {
         poll_fn(|cx| self.poll_room(cx)).await?;
         if let Err(error) = self.outbox().check() {
-            return Err(told(self, error));
+            return Err(self.send_error(error));
         }
         Ok(MessageWriter::new(To::Whole(self), kind))
     }
@@ -283,7 +283,7 @@ impl<T: Transport> To<'_, T> {
         f: impl FnOnce(&mut Outbox) -> Result<(), SendError>,
     ) -> Result<(), ConnectionError> {
         match self {
-            Self::Whole(ws) => f(ws.outbox()).map_err(|error| told(ws, error)),
+            Self::Whole(ws) => f(ws.outbox()).map_err(|error| ws.send_error(error)),
             Self::Split(lock) => lock.with_outbound(f),
         }
     }
@@ -293,13 +293,5 @@ impl<T: Transport> To<'_, T> {
             Self::Whole(ws) => ws.poll_flush(cx),
             Self::Split(lock) => lock.poll_flush(cx),
         }
-    }
-}
-
-/// A connection that has ended tells how, once; after that it is merely closed.
-fn told<T: Transport>(ws: &mut WebSocket<T>, error: SendError) -> ConnectionError {
-    match error {
-        SendError::Closed => ws.closed_error(),
-        error => error.into(),
     }
 }

@@ -19,7 +19,7 @@ pub use lane::Lane;
 pub use lanes::{Buffered, LaneConfig, Overflow, Priority, Pushed};
 pub(crate) use message_lock::MessageLock;
 pub use permit::WritePermit;
-pub use reader::{ReadRef, Reader, ReaderPiece};
+pub use reader::Reader;
 pub use weak::WeakWriter;
 pub use writer::Writer;
 

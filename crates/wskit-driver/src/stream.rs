@@ -5,12 +5,22 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::stream::{FusedStream, Stream};
 use futures_sink::Sink;
-use wskit_proto::{CloseCode, Message, State};
+use wskit_proto::{CloseCode, Message, SendError, State};
 
 use crate::error::ConnectionError;
-use crate::tasks::Side;
+use crate::tasks::{Side, Tasks, TwoSided};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
+
+impl<T: Transport> TwoSided for WebSocket<T> {
+    fn tasks(&mut self) -> &mut Tasks {
+        &mut self.tasks
+    }
+
+    fn signs(&self) -> (State, [bool; 3]) {
+        self.signs()
+    }
+}
 
 /// Ends after a clean close; any other ending is one error before that.
 impl<T: Transport + Unpin> Stream for WebSocket<T>
@@ -35,8 +45,8 @@ where
     }
 }
 
-/// `start_send` queues; `poll_ready` waits while the queue is over its mark; `poll_flush` is ready when
-/// everything has been written.
+/// `start_send` queues. `poll_ready` waits while the queue is over its high-water mark. `poll_flush`
+/// waits until everything is written.
 ///
 /// `poll_close` starts the closing handshake with code 1000. It is ready when the connection is over, or
 /// when everything has been written and a message has come: what the peer still sends is for the
@@ -57,7 +67,7 @@ where
             Poll::Ready(if ws.state() == State::Open {
                 Ok(())
             } else {
-                Err(ws.closed_error())
+                Err(ws.send_error(SendError::Closed))
             })
         })
     }

@@ -1,13 +1,15 @@
 use std::task::{Context, Poll, Wake, Waker};
 
+use wskit_proto::State;
+
 use crate::sync::{Arc, Mutex, lock};
 
-/// The tasks that use one connection through its two sides: one that receives and one that sends, as
-/// after `futures::StreamExt::split` or `tokio::io::split`.
+/// The tasks that use one connection: one receives and one sends, as after
+/// `futures::StreamExt::split` or `tokio::io::split`.
 ///
-/// A transport and a timer keep a single waker a direction, and either side may have to use both
-/// directions: the task that polled last would take the other's place, which then sleeps for ever. So
-/// they are polled with a waker that wakes both.
+/// A transport and a timer keep one waker per direction, and either task may use both directions. The
+/// task that polled last would replace the other's waker, and the other would sleep for ever. So both
+/// poll with a waker that wakes both.
 #[derive(Default)]
 pub(crate) struct Tasks {
     shared: Option<Box<Shared>>,
@@ -26,12 +28,12 @@ pub(crate) enum Side {
 }
 
 struct Both {
-    /// The tasks that wait, by their sides.
+    /// The waiting tasks, by side.
     waiting: Mutex<[Option<Waker>; 2]>,
 }
 
 impl Tasks {
-    /// Polls for one side. If it has to wait, its task is woken with whatever either side waits for.
+    /// Polls for one side. If it waits, its task is woken by whatever either side waits for.
     pub(crate) fn poll<R>(
         &mut self,
         side: Side,
@@ -45,7 +47,7 @@ impl Tasks {
             let waker = both.clone().into();
             Box::new(Shared { both, waker })
         });
-        // Before the poll: what happens from then on must find it.
+        // Before the poll, so that no wake-up from then on is missed.
         shared.both.wait(side, cx.waker());
         let polled = poll(&mut Context::from_waker(&shared.waker));
         if polled.is_ready() {
@@ -54,11 +56,36 @@ impl Tasks {
         polled
     }
 
-    /// Wakes the task of the other side: something has changed that it may wait for.
+    /// Wakes the task of the other side, because something has changed that it may wait for.
     pub(crate) fn wake_other(&self, side: Side) {
         if let Some(shared) = &self.shared {
             shared.both.wake_side(side.other());
         }
+    }
+}
+
+/// A connection that one task may receive from while another one sends.
+pub(crate) trait TwoSided: Sized {
+    fn tasks(&mut self) -> &mut Tasks;
+
+    /// Returns what one task may change that the other waits for.
+    fn signs(&self) -> (State, [bool; 3]);
+
+    /// Polls for one side. The task of the other side is woken if its signs change.
+    fn poll_side<R>(
+        &mut self,
+        side: Side,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        let before = self.signs();
+        let mut tasks = core::mem::take(self.tasks());
+        let polled = tasks.poll(side, cx, |cx| poll(self, cx));
+        *self.tasks() = tasks;
+        if self.signs() != before {
+            self.tasks().wake_other(side);
+        }
+        polled
     }
 }
 
@@ -102,7 +129,7 @@ impl Both {
         }
     }
 
-    /// Gives the old waker, to wake or to drop without the lock.
+    /// Returns the old waker, to wake or to drop without the lock.
     fn replace(&self, side: Side, waker: Option<Waker>) -> Option<Waker> {
         let mut waiting = lock(&self.waiting);
         let place = waiting.get_mut(side.index())?;

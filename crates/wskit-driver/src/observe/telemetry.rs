@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use wskit_proto::{Inbound, Outcome, Role};
 
-#[cfg(feature = "tracing")]
-use crate::error::OpenError;
 #[cfg(feature = "metrics")]
 use super::observer::{Ended, Observed, Observer};
+#[cfg(feature = "tracing")]
+use crate::error::OpenError;
 use crate::transport::Timer;
 
 /// Who is told, if anybody: part of the settings.

@@ -5,14 +5,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::stream::{FusedStream, Stream};
-use wskit_proto::{Message, MessageRef, Outcome, Piece, State};
+use wskit_proto::{Message, MessageRef, Outcome, Piece, Span, State};
 
 use super::core::Parked;
 use super::core::{ReadSide, Shared};
 use super::writer::Writer;
-use crate::engine::Engine;
+use crate::engine::{Engine, Found, Way};
 use crate::error::ConnectionError;
 use crate::link::Link;
+use crate::recv::{Receive, RecvPiece, RecvRef};
 use crate::shutdown::Shutdown;
 use crate::sync::Arc;
 use crate::transport::Transport;
@@ -63,12 +64,7 @@ impl<T: Transport> Reader<T> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, ConnectionError>> {
-        self.poll_with(cx, |engine, cx, link| {
-            let item = ready!(engine.poll_kept(cx, link))?;
-            Poll::Ready(Ok(
-                item.map(|item| engine.inbound.message(item).into_owned())
-            ))
-        })
+        self.poll_with(cx, |engine, cx, link| engine.poll_recv(cx, link))
     }
 
     /// Receives a message without allocating. The message is lent until the next call.
@@ -78,8 +74,8 @@ impl<T: Transport> Reader<T> {
     ///
     /// # Cancel safety
     /// Safe: no message is lost when the future is dropped.
-    pub fn recv_ref(&mut self) -> ReadRef<'_, T> {
-        ReadRef { reader: Some(self) }
+    pub fn recv_ref(&mut self) -> RecvRef<'_, Self> {
+        RecvRef::new(self)
     }
 
     /// Receives messages, pings and pongs.
@@ -103,8 +99,8 @@ impl<T: Transport> Reader<T> {
     ///
     /// # Cancel safety
     /// Safe: no piece is lost when the future is dropped.
-    pub fn recv_piece(&mut self) -> ReaderPiece<'_, T> {
-        ReaderPiece { reader: Some(self) }
+    pub fn recv_piece(&mut self) -> RecvPiece<'_, Self> {
+        RecvPiece::new(self)
     }
 
     /// Makes this connection follow a shutdown, in place of an earlier one.
@@ -238,72 +234,25 @@ impl<T: Transport + Unpin> FusedStream for Reader<T> {
 /// Nothing in a reader is pinned.
 impl<T: Transport> Unpin for Reader<T> {}
 
-/// The future of [`Reader::recv_ref`].
-#[must_use = "futures do nothing unless awaited"]
-pub struct ReadRef<'a, T: Transport> {
-    reader: Option<&'a mut Reader<T>>,
-}
+impl<T: Transport> Receive for Reader<T> {
+    type Lent<'a>
+        = MessageRef<'a>
+    where
+        Self: 'a;
 
-impl<'a, T: Transport> Future for ReadRef<'a, T> {
-    type Output = Result<Option<MessageRef<'a>>, ConnectionError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(reader) = self.reader.take() else {
-            return Poll::Ready(Ok(None));
-        };
-        match reader.poll_with(cx, |engine, cx, link| engine.poll_kept(cx, link)) {
-            Poll::Ready(Ok(item)) => Poll::Ready(Ok(item.and_then(|item| {
-                reader
-                    .engine
-                    .as_mut()
-                    .map(|engine| engine.inbound.message(item))
-            }))),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => {
-                self.reader = Some(reader);
-                Poll::Pending
-            }
-        }
+    fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Found>, ConnectionError>> {
+        self.poll_with(cx, |engine, cx, link| engine.poll_found(Way::Own, cx, link))
     }
-}
 
-impl<T: Transport> fmt::Debug for ReadRef<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ReadRef")
+    fn lend(&mut self, found: Found) -> Option<MessageRef<'_>> {
+        Some(self.engine.as_mut()?.message(found))
     }
-}
 
-/// The future of [`Reader::recv_piece`].
-#[must_use = "futures do nothing unless awaited"]
-pub struct ReaderPiece<'a, T: Transport> {
-    reader: Option<&'a mut Reader<T>>,
-}
-
-impl<'a, T: Transport> Future for ReaderPiece<'a, T> {
-    type Output = Result<Option<Piece<'a>>, ConnectionError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(reader) = self.reader.take() else {
-            return Poll::Ready(Ok(None));
-        };
-        match reader.poll_with(cx, |engine, cx, link| engine.poll_piece(cx, link)) {
-            Poll::Ready(Ok(piece)) => Poll::Ready(Ok(piece.and_then(|piece| {
-                reader
-                    .engine
-                    .as_ref()
-                    .map(|engine| engine.inbound.piece(piece))
-            }))),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => {
-                self.reader = Some(reader);
-                Poll::Pending
-            }
-        }
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Span>, ConnectionError>> {
+        self.poll_with(cx, |engine, cx, link| engine.poll_piece(cx, link))
     }
-}
 
-impl<T: Transport> fmt::Debug for ReaderPiece<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ReaderPiece")
+    fn lend_piece(&mut self, span: Span) -> Option<Piece<'_>> {
+        Some(self.engine.as_ref()?.inbound.piece(span))
     }
 }

@@ -1,0 +1,138 @@
+//! The fast path: whole messages, when there is nothing to do but to read, to write and to wait.
+
+use std::task::{Context, Poll, ready};
+
+use wskit_proto::{Delivery, Event, Message, MessageRef, Span, State};
+
+use super::Engine;
+use super::turn::Task;
+use crate::error::ConnectionError;
+use crate::link::Link;
+use crate::transport::Timer;
+
+/// The ways of receiving whole messages that have a fast path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Without the outbox.
+    Own,
+    /// Lent together with the outbox.
+    Lend,
+}
+
+/// Where a received message is.
+#[derive(Clone, Copy, Debug)]
+pub enum Found {
+    /// In the read buffer, alone.
+    Fast(Span),
+    /// In any of the buffers.
+    Any(Span),
+}
+
+impl<C: Timer> Engine<C> {
+    /// Receives the next whole message.
+    #[inline(always)]
+    pub(crate) fn poll_found<L: Link>(
+        &mut self,
+        way: Way,
+        cx: &mut Context<'_>,
+        link: &mut L,
+    ) -> Poll<Result<Option<Found>, ConnectionError>> {
+        if let Some(span) = self.next_fast(way, link) {
+            return Poll::Ready(Ok(Some(Found::Fast(span))));
+        }
+        let span = ready!(self.poll_whole(way, cx, link))?;
+        Poll::Ready(Ok(span.map(Found::Any)))
+    }
+
+    /// Lends the message that [`poll_found`](Engine::poll_found) has just returned.
+    #[inline(always)]
+    pub(crate) fn message(&mut self, found: Found) -> MessageRef<'_> {
+        match found {
+            Found::Fast(span) => self.inbound.fast_message(span),
+            Found::Any(span) => self.inbound.message(span),
+        }
+    }
+
+    /// Receives the next message, to keep.
+    #[inline]
+    pub(crate) fn poll_recv<L: Link>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &mut L,
+    ) -> Poll<Result<Option<Message>, ConnectionError>> {
+        let found = ready!(self.poll_found(Way::Own, cx, link))?;
+        Poll::Ready(Ok(found.map(|found| self.message(found).into_owned())))
+    }
+
+    /// Returns the next message if all of it has been read and nothing else must be done first: a
+    /// receive of the same way, just before, has done it.
+    #[inline(always)]
+    fn next_fast<L: Link>(&mut self, way: Way, link: &L) -> Option<Span> {
+        if self.fast != Some(way) || (way == Way::Lend && link.is_over_high_water()) {
+            return None;
+        }
+        self.receiving = true;
+        self.inbound.next_fast()
+    }
+
+    /// Receives the next whole message after [`next_fast`](Engine::next_fast) had none. The loop of
+    /// [`poll_slow`](Engine::poll_slow) does all the rest.
+    #[inline]
+    fn poll_whole<L: Link>(
+        &mut self,
+        way: Way,
+        cx: &mut Context<'_>,
+        link: &mut L,
+    ) -> Poll<Result<Option<Span>, ConnectionError>> {
+        let nothing_else = self.fast == Some(way)
+            && !self.input.is_used_up()
+            && self.inbound.has_no_input()
+            && !self.input.eof
+            && link.state() == State::Open
+            && !(way == Way::Lend && link.is_over_high_water());
+        if nothing_else {
+            match self.poll_fill(cx, link) {
+                Poll::Ready(true) => {
+                    if let Some(span) = self.inbound.next_fast() {
+                        return Poll::Ready(Ok(Some(span)));
+                    }
+                }
+                Poll::Pending => {
+                    self.inbound.release();
+                    if self.turn(Task::Receive, cx, link)?.is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+                Poll::Ready(false) => {}
+            }
+        }
+        self.poll_whole_slow(way, cx, link)
+    }
+
+    #[inline(never)]
+    fn poll_whole_slow<L: Link>(
+        &mut self,
+        way: Way,
+        cx: &mut Context<'_>,
+        link: &mut L,
+    ) -> Poll<Result<Option<Span>, ConnectionError>> {
+        match way {
+            Way::Own => self.stop_answering(),
+            Way::Lend => self.start_answering(link),
+        }
+        self.inbound.set_delivery(Delivery::Whole);
+        self.receiving = true;
+        loop {
+            let event = ready!(self.poll_slow(cx, link))?;
+            if self.read_ahead.is_none() && self.input.leftover.is_none() {
+                self.fast = Some(way);
+            }
+            match event {
+                Some(Event::Message(span)) => return Poll::Ready(Ok(Some(span))),
+                // Control frames are answered; pieces are the rest of a message given up.
+                Some(_) => {}
+                None => return Poll::Ready(Ok(None)),
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Reading from the transport.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use wskit_proto::ReadBuf;
+
+use super::Engine;
+use crate::link::Link;
+use crate::transport::Timer;
+
+/// What is known of the bytes that come in.
+pub(super) struct Input {
+    /// Bytes that were read behind the opening handshake.
+    pub(super) leftover: Option<Box<Bytes>>,
+    /// Bytes read since this task last waited.
+    read: u32,
+    /// Bytes decompressed since this task last waited.
+    inflated: u32,
+    /// The stream has ended or failed.
+    pub(super) eof: bool,
+}
+
+/// After this many bytes in a row a connection lets other tasks run, however fast its peer is.
+const READ_MAX: u32 = 256 << 10;
+/// The same for bytes decompressed: the bytes on the wire say little about that work.
+const INFLATED_MAX: u32 = 1 << 20;
+/// Bytes of a large message that count as one, because they are little work. Yielding within the
+/// message would keep the buffers of many messages in use at once, and each would have left the caches
+/// by its next turn.
+const LARGE: usize = 32;
+/// What a read of a large message counts for at least, in bytes.
+const LARGE_READ_MIN: usize = 64;
+
+impl Input {
+    pub(super) fn new(leftover: Bytes) -> Self {
+        Self {
+            leftover: (!leftover.is_empty()).then(|| Box::new(leftover)),
+            read: 0,
+            inflated: 0,
+            eof: false,
+        }
+    }
+
+    /// Whether so much has been read that other tasks should run.
+    #[inline]
+    pub(super) fn is_used_up(&self) -> bool {
+        self.read >= READ_MAX
+    }
+
+    /// Whether so much has been decompressed that other tasks should run.
+    #[inline]
+    pub(super) fn has_inflated_enough(&self) -> bool {
+        self.inflated >= INFLATED_MAX
+    }
+
+    #[inline]
+    pub(super) fn inflated(&mut self, n: usize) {
+        self.inflated = self.inflated.saturating_add(n as u32);
+    }
+
+    /// The task waits: it may read as much again afterwards.
+    #[inline]
+    pub(super) fn wait(&mut self) {
+        self.read = 0;
+        self.inflated = 0;
+    }
+}
+
+impl<C: Timer> Engine<C> {
+    /// Reads once: true if bytes came, false if the stream has ended or failed.
+    #[inline(always)]
+    pub(super) fn poll_fill<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> Poll<bool> {
+        if self.input.leftover.is_some() {
+            return Poll::Ready(self.fill_leftover());
+        }
+        loop {
+            let polled = match self.inbound.read_buf() {
+                ReadBuf::Slab(slab) => link.poll_read(cx, slab).map_ok(|n| (n, false)),
+                ReadBuf::Large(mut spare) => {
+                    link.poll_read_large(cx, &mut spare).map_ok(|n| (n, true))
+                }
+            };
+            match polled {
+                Poll::Ready(Ok((0, _))) => {
+                    self.end_of_stream(cx, link);
+                    return Poll::Ready(false);
+                }
+                Poll::Ready(Ok((n, large))) => {
+                    if large {
+                        self.inbound.filled_large(n);
+                        let counted = (n / LARGE).max(LARGE_READ_MIN) as u32;
+                        self.input.read = self.input.read.saturating_add(counted);
+                    } else {
+                        self.inbound.filled(n);
+                        self.input.read += n as u32;
+                    }
+                    return Poll::Ready(true);
+                }
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                // TLS libraries report an end without a `close_notify` as an error.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    self.end_of_stream(cx, link);
+                    return Poll::Ready(false);
+                }
+                Poll::Ready(Err(error)) => {
+                    self.input.eof = true;
+                    self.inbound.transport_failed(link, error.kind());
+                    self.ending.fail(error);
+                    return Poll::Ready(false);
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    #[cold]
+    fn fill_leftover(&mut self) -> bool {
+        let Some(leftover) = self.input.leftover.as_mut() else {
+            return false;
+        };
+        let taken = self.inbound.receive(leftover);
+        leftover.advance(taken);
+        if leftover.is_empty() {
+            self.input.leftover = None;
+        }
+        true
+    }
+
+    /// Handles the end of the stream. A peer that has half-closed it without a Close may still read:
+    /// the answers so far are written, once.
+    #[cold]
+    fn end_of_stream<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) {
+        self.input.eof = true;
+        let _ = link.poll_write_out(cx);
+        self.inbound.receive_eof(link);
+    }
+}
