@@ -4,7 +4,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::error::Elapsed;
-use crate::transport::{Timer, Transport};
+use crate::transport::{Deadline, Timer, Transport};
 
 /// A runtime's way to make a [`Transport`] of a stream of type `S`.
 ///
@@ -31,25 +31,22 @@ pub trait Runtime<S> {
 /// # Cancel safety
 /// That of `future`.
 pub async fn within<C: Timer, F: Future>(
-    mut timer: C,
+    timer: C,
     limit: Duration,
     future: F,
 ) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
-    let deadline = timer.now().checked_add(limit);
+    let mut deadline = Deadline::new(timer, limit);
     poll_fn(move |cx| {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        // A limit beyond the clock's range is none.
-        let Some(deadline) = deadline else {
-            return Poll::Pending;
-        };
-        match timer.poll_until(cx, deadline) {
-            Poll::Ready(Ok(())) => Poll::Ready(Err(Elapsed::Timeout)),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(Elapsed::NoTimer(error))),
-            Poll::Pending => Poll::Pending,
-        }
+        deadline.poll(cx).map(|passed| {
+            Err(match passed {
+                Ok(()) => Elapsed::Timeout,
+                Err(error) => Elapsed::NoTimer(error),
+            })
+        })
     })
     .await
 }

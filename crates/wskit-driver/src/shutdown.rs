@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::error::ConnectionError;
-use crate::transport::Timer;
+use crate::transport::{Deadline, Timer};
 use member::Members;
 
 /// Ends many connections in good order: no new ones, a Close with 1001 (going away, RFC 6455 §7.4.1)
@@ -106,23 +106,17 @@ impl<C: Timer> Shutdown<C> {
     /// Safe: the shutdown stays requested, and calling again goes on waiting.
     pub async fn finish(&self, within: Duration) -> Result<Report, ConnectionError> {
         self.request();
-        let mut timer = self.timer.clone();
-        // A limit beyond the clock's range is none.
-        let deadline = timer.now().checked_add(within);
+        let mut deadline = Deadline::new(self.timer.clone(), within);
         let waiting = self.members.join(false);
         poll_fn(move |cx| {
             waiting.listen(cx);
             if let Some(report) = self.members.report_if_over() {
                 return Poll::Ready(Ok(report));
             }
-            let Some(deadline) = deadline else {
-                return Poll::Pending;
-            };
-            match timer.poll_until(cx, deadline) {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(Ok(())) => Poll::Ready(Ok(self.members.give_up())),
-                Poll::Ready(Err(error)) => Poll::Ready(Err(ConnectionError::NoTimer(error))),
-            }
+            deadline.poll(cx).map(|passed| match passed {
+                Ok(()) => Ok(self.members.give_up()),
+                Err(error) => Err(ConnectionError::NoTimer(error)),
+            })
         })
         .await
     }

@@ -1,8 +1,10 @@
+mod deadline;
 mod halves;
 mod lazy_timer;
 #[cfg(target_os = "linux")]
 mod unacknowledged;
 
+pub(crate) use deadline::Deadline;
 pub use halves::{SharedHalf, SplitHalf, cast};
 pub use lazy_timer::{Alarm, LazyTimer};
 #[cfg(target_os = "linux")]
