@@ -9,24 +9,23 @@ use crate::tasks::{Side, Tasks, TwoSided};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
-/// A connection as a plain stream of bytes, so that any protocol can be spoken over it.
+/// A connection as a stream of bytes, over which any protocol can be spoken.
 ///
-/// The bytes are those of the binary messages, one after the other; where a message ends means
-/// nothing. The features `tokio-io` and `futures-io` of the driver (the bindings enable theirs) make
-/// it an `AsyncRead`, `AsyncBufRead` and `AsyncWrite`; the functions here are what they consist of.
+/// The bytes are those of the binary messages in order; the boundaries of messages mean nothing. The features `tokio-io` and `futures-io` of the driver (the bindings enable theirs) make
+/// it an `AsyncRead`, `AsyncBufRead` and `AsyncWrite`; they call the functions here.
 ///
 /// # Reading
 /// A message may have any size and is handed out as it comes; the limits of `Config` do not apply,
-/// as nothing is put together. An empty message is nothing. The peer's Close is the end of the
+/// because no message is put together. Empty messages are skipped. The peer's Close is the end of the
 /// stream if it has code 1000, 1001 or none. So that a part is not taken for the whole, any other
 /// code is an error ([`ConnectionAborted`](io::ErrorKind::ConnectionAborted)), and so is an end
 /// without a Close ([`UnexpectedEof`](io::ErrorKind::UnexpectedEof)). A text message is an error too
 /// ([`InvalidData`](io::ErrorKind::InvalidData)) and is answered with code 1003.
 ///
 /// # Writing
-/// What is written becomes binary messages of up to 16 KiB. They leave together: with a flush, when
+/// Written bytes become binary messages of up to 16 KiB. They leave together: with a flush, when
 /// `Config::write_high_water` bytes are queued (then writes wait), and as soon as a read waits or
-/// already waits. Whoever writes and does not read has to flush, as with any stream that buffers.
+/// already waits. A task that writes and does not read has to flush, as with any buffered stream.
 ///
 /// # Closing
 /// **A WebSocket has no half-close**: a Close ends both directions. Closing sends it behind what was
@@ -44,26 +43,26 @@ use crate::websocket::WebSocket;
 /// Nothing is lost or sent twice when a future that reads or writes is dropped.
 pub struct ByteStream<T: Transport> {
     ws: WebSocket<T>,
-    /// What is lent at the moment: a piece in the connection's buffer.
+    /// The piece in the connection's buffer that is lent now.
     piece: Option<Span>,
-    /// What was left of a piece when the connection needed its buffer.
+    /// The rest of a piece, copied when the connection needed its buffer.
     rest: Vec<u8>,
     /// Bytes of `piece`, or else of `rest`, that have been consumed.
     consumed: usize,
-    /// Nothing more can be read.
+    /// Whether the end has been reached.
     ended: bool,
-    /// An error stays one: it must not look like an end on the second look.
+    /// The error of the first failed read, so that the next one does not look like an end.
     failed: Option<io::ErrorKind>,
     closing: bool,
     tasks: Tasks,
 }
 
-/// The largest message made of what is written: its header is one in four thousand then, and it
-/// is still copied to where the others lie.
+/// The largest message made of written bytes: the header is a four-thousandth of it, and it is still
+/// small enough to be copied into the queue.
 const MESSAGE: usize = 16 << 10;
 
 impl<T: Transport> ByteStream<T> {
-    /// A stream over an open connection.
+    /// Creates a stream over an open connection.
     #[must_use]
     pub fn new(mut ws: WebSocket<T>) -> Self {
         let (engine, _) = ws.parts();
@@ -84,14 +83,14 @@ impl<T: Transport> ByteStream<T> {
         }
     }
 
-    /// The connection, to ask for its state, outcome or sub-protocol.
+    /// Returns the connection, for its state, outcome or sub-protocol.
     #[must_use]
     pub fn get_ref(&self) -> &WebSocket<T> {
         &self.ws
     }
 
-    /// Lends what has come and was not consumed, waiting for something; empty at the end of the
-    /// stream.
+    /// Lends the bytes that have come and were not consumed, waiting for at least one; empty at the end of
+    /// the stream.
     ///
     /// # Errors
     /// How the connection ended, if not cleanly; the [`ConnectionError`] is the inner error the first time. It
@@ -103,12 +102,12 @@ impl<T: Transport> ByteStream<T> {
         Poll::Ready(Ok(self.available()))
     }
 
-    /// Takes `n` bytes of what was lent, or all if there are fewer.
+    /// Consumes `n` of the lent bytes, or all if there are fewer.
     pub fn consume(&mut self, n: usize) {
         self.consumed += n.min(self.available().len());
     }
 
-    /// Reads what has come, waiting for something; 0 at the end of the stream (or if `buf` is empty).
+    /// Reads the bytes that have come, waiting for at least one; 0 at the end of the stream (or if `buf` is empty).
     ///
     /// # Errors
     /// As [`poll_fill_buf`](ByteStream::poll_fill_buf).
@@ -125,7 +124,7 @@ impl<T: Transport> ByteStream<T> {
         Poll::Ready(Ok(n))
     }
 
-    /// Queues bytes of `buf`, waiting while the queue is over its mark; says how many.
+    /// Queues bytes of `buf`, waiting while the queue is over its high-water mark. Returns how many.
     ///
     /// # Errors
     /// [`io::ErrorKind::BrokenPipe`] when the connection is closing or closed; else how it ended.
@@ -144,7 +143,7 @@ impl<T: Transport> ByteStream<T> {
             }
             if let Err(error) = self.ws.outbox().feed(message) {
                 if written > 0 {
-                    // It will say so again.
+                    // The next write returns the error.
                     break;
                 }
                 let error = self.ws.send_error(error);
@@ -195,7 +194,7 @@ impl<T: Transport> ByteStream<T> {
         all.get(self.consumed..).unwrap_or_default()
     }
 
-    /// The connection is about to use its buffer: takes out what is lent from it.
+    /// Copies what is lent out of the connection's buffer, before the connection uses it.
     fn settle(&mut self) {
         if self.piece.is_some() {
             self.rest = self.available().to_vec();
@@ -204,7 +203,7 @@ impl<T: Transport> ByteStream<T> {
         }
     }
 
-    /// Gets the next piece with bytes in it, once everything before is consumed; none at the end.
+    /// Receives the next piece that is not empty, once all before is consumed; none at the end.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.piece = None;
         self.rest = Vec::new();
@@ -229,7 +228,7 @@ impl<T: Transport> ByteStream<T> {
                         return Poll::Ready(Err(error));
                     }
                 }
-                // What came before it may still follow.
+                // Bytes that came before it may still follow.
                 Err(error) => return Poll::Ready(Err(self.fail(error))),
             }
         }
@@ -241,7 +240,7 @@ impl<T: Transport> ByteStream<T> {
         let _ = self
             .ws
             .start_close(CloseCode::UNSUPPORTED_DATA, "binary messages only");
-        // If it cannot leave now, then with the next call.
+        // If it cannot be written now, the next call writes it.
         let _ = self.ws.poll_flush(cx);
         self.ended = true;
         self.failed = Some(io::ErrorKind::InvalidData);
@@ -251,7 +250,7 @@ impl<T: Transport> ByteStream<T> {
         )
     }
 
-    /// What a Close says that is no ordinary end.
+    /// Returns an error for a Close that is no normal end of the stream.
     fn abandoned(&self) -> Option<io::Error> {
         let outcome = self.ws.outcome()?;
         if outcome.mid_message {
@@ -270,7 +269,7 @@ impl<T: Transport> ByteStream<T> {
         let closed = error.is_closed();
         let error = io::Error::from(error);
         if !closed {
-            // That no more can be written says nothing about what can still be read.
+            // A connection that is closed for writing may still have bytes to read.
             self.failed.get_or_insert(error.kind());
         }
         error
@@ -304,8 +303,8 @@ impl<T: Transport> fmt::Debug for ByteStream<T> {
 /// Nothing in it is pinned.
 impl<T: Transport> Unpin for ByteStream<T> {}
 
-/// For code that knows errors of streams only; the [`ConnectionError`] is inside, unless it is an `io::Error`
-/// itself.
+/// For code that only knows stream errors. The [`ConnectionError`] is the inner error, unless it is an
+/// `io::Error` itself.
 impl From<ConnectionError> for io::Error {
     fn from(error: ConnectionError) -> Self {
         let kind = match error {

@@ -9,7 +9,7 @@ use crate::split::{MessageLock, Writer};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
-/// A message that is sent while it is being made (RFC 6455 §5.4): write pieces, then
+/// A message that is sent while it is being produced (RFC 6455 §5.4): write pieces, then
 /// [`finish`](MessageWriter::finish). From [`WebSocket::begin`] or [`Writer::begin`].
 ///
 /// ```
@@ -38,10 +38,10 @@ use crate::websocket::WebSocket;
 /// writes, up to the first message of the peer's.
 ///
 /// # Dropping
-/// Dropped before anything was written, it was never begun. Dropped later and not finished, **it
-/// closes the connection with code 1011**: what is on the wire cannot be taken back, and ending the
-/// message there would pass off a part as the whole. The peer, having got no end of the message,
-/// does not deliver it.
+/// If nothing has been written, dropping it sends nothing. Otherwise, unless it is finished, dropping it
+/// **closes the connection with code 1011**: written bytes cannot be taken back, and ending the message
+/// there would pass off a part as the whole. The peer gets no end of the message and does not deliver
+/// it.
 ///
 /// The features `tokio-io` and `futures-io` of the driver (the bindings enable theirs) make it an
 /// `AsyncWrite`, of which closing finishes the message.
@@ -60,7 +60,7 @@ enum To<'a, T: Transport> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// Nothing has been written, and nobody knows of it.
+    /// Nothing has been written or queued.
     New,
     Begun,
     Finished,
@@ -71,7 +71,7 @@ enum Stage {
 pub(crate) const PIECE: usize = 64 << 10;
 
 impl<T: Transport> WebSocket<T> {
-    /// Begins a message whose bytes need not exist yet, once the queue has room.
+    /// Begins a message to be written in pieces, once the queue has room.
     ///
     /// # Errors
     /// As [`send`](WebSocket::send).
@@ -91,7 +91,7 @@ impl<T: Transport> WebSocket<T> {
 }
 
 impl<T: Transport> Writer<T> {
-    /// Begins a message whose bytes need not exist yet, once the queue has room and it is this
+    /// Begins a message to be written in pieces, once the queue has room and it is this
     /// writer's turn. No writer can queue a message until this one is finished or dropped, so an
     /// endless message makes the others wait for ever. Waits for permits that are out: do not hold
     /// one meanwhile.

@@ -15,7 +15,7 @@ use crate::error::ConnectionError;
 use crate::transport::{Deadline, Timer};
 use member::Members;
 
-/// Ends many connections in good order: no new ones, a Close with 1001 (going away, RFC 6455 §7.4.1)
+/// Ends many connections gracefully: no new ones, a Close with 1001 (going away, RFC 6455 §7.4.1)
 /// to each that is open, time for them to finish, and a report.
 ///
 /// Clones are the same shutdown. Connections join with [`WebSocket::track`](crate::WebSocket::track)
@@ -60,10 +60,10 @@ use member::Members;
 /// receiving until `None` sees the closing handshake through.
 ///
 /// An owner that only sends is told when it flushes; one that answers what it receives is let finish
-/// its answer. `Config::close_timeout` counts as for any Close. A connection of which nobody awaits
-/// anything notices nothing.
+/// its answer. `Config::close_timeout` counts as for any Close. A connection without an
+/// awaited call notices nothing.
 ///
-/// One that joins after the request is told at once.
+/// A connection that joins after the request is told at once.
 ///
 /// # Runtimes
 /// `C` is the runtime's alarm; the bindings have a `Shutdown` with theirs.
@@ -73,7 +73,7 @@ pub struct Shutdown<C> {
 }
 
 impl<C: Timer + Default> Shutdown<C> {
-    /// A shutdown that nobody has requested yet.
+    /// Creates a shutdown that has not been requested.
     #[must_use]
     pub fn new() -> Self {
         Self::with_timer(C::default())
@@ -87,7 +87,7 @@ impl<C: Timer + Default> Default for Shutdown<C> {
 }
 
 impl<C: Timer> Shutdown<C> {
-    /// The same, with an alarm of the caller's.
+    /// Creates a shutdown with the given timer.
     #[must_use]
     pub fn with_timer(timer: C) -> Self {
         Self {
@@ -96,14 +96,14 @@ impl<C: Timer> Shutdown<C> {
         }
     }
 
-    /// Requests the shutdown and waits, at most so long, until every connection that was tracked then
-    /// has ended. Those that are left are given up: their calls end with `Timeout(Close)`.
+    /// Requests the shutdown and waits, for at most `within`, until every tracked connection has ended.
+    /// Connections that are left are given up: their calls return `Timeout(Close)`.
     ///
     /// # Errors
     /// [`ConnectionError::NoTimer`].
     ///
     /// # Cancel safety
-    /// Safe: the shutdown stays requested, and calling again goes on waiting.
+    /// Safe: the shutdown stays requested, and another call waits again.
     pub async fn finish(&self, within: Duration) -> Result<Report, ConnectionError> {
         self.request();
         let mut deadline = Deadline::new(self.timer.clone(), within);
@@ -123,12 +123,12 @@ impl<C: Timer> Shutdown<C> {
 }
 
 impl<C> Shutdown<C> {
-    /// Requests the shutdown, and returns: every tracked connection is told.
+    /// Requests the shutdown and returns. Every tracked connection is told.
     pub fn request(&self) {
         self.members.request();
     }
 
-    /// Whether it has been requested.
+    /// Returns whether the shutdown has been requested.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         self.members.is_requested()
@@ -143,11 +143,11 @@ impl<C> Shutdown<C> {
         poll_fn(|cx| waiting.poll_requested(cx)).await;
     }
 
-    /// Waits for `future`, but only until the shutdown is requested: `None` then, and the future is
-    /// dropped. For whoever accepts connections.
+    /// Waits for `future` until the shutdown is requested; then drops it and returns `None`. For tasks
+    /// that accept connections.
     ///
     /// # Cancel safety
-    /// As that of `future`.
+    /// That of `future`.
     pub async fn until_requested<F: Future>(&self, future: F) -> Option<F::Output> {
         let mut waiting = self.members.join(false);
         let mut future = pin!(future);
@@ -160,7 +160,7 @@ impl<C> Shutdown<C> {
         .await
     }
 
-    /// Connections that are tracked and have not ended.
+    /// Returns the number of tracked connections that have not ended.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.members.connections()

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use wskit_proto::{Counters, Metrics, Outcome, Role};
 
-/// Is told of what becomes of connections, to make metrics of it: of many connections, in one place.
+/// Receives the events of many connections in one place, for metrics.
 ///
 /// Set by `Connector::observer` of `wskit-dial`, [`Client::observer`](crate::Client::observer),
 /// [`Server::observer`](crate::Server::observer) or [`WebSocket::observer`](crate::WebSocket::observer). It
-/// is called at rare moments, never for a message, in the task of the connection: it should be quick, and
-/// must not panic. Numbers of a connection that goes on are in its [`Counters`].
+/// is called rarely, never per message, in the task of the connection: it should be quick and must not
+/// panic. The numbers of an open connection are in its [`Counters`].
 pub trait Observer: Send + Sync {
     /// A connection is open.
     fn opened(&self, connection: &Observed<'_>) {
@@ -27,19 +27,19 @@ pub trait Observer: Send + Sync {
         let _ = (connection, time);
     }
 
-    /// A connection has ended. Told once of each that was opened.
+    /// A connection has ended. Called once for each that was opened.
     fn ended(&self, connection: &Observed<'_>, end: &Ended<'_>) {
         let _ = (connection, end);
     }
 }
 
-/// A connection, to those who observe it.
+/// The connection that an observer is told of.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Observed<'a> {
-    /// Which end this is.
+    /// The role of this end.
     pub role: Role,
-    /// What has gone through it. Keep a clone to read it while the connection runs.
+    /// Its counters. Keep a clone to read it while the connection runs.
     pub counters: &'a Arc<Counters>,
 }
 
@@ -51,6 +51,6 @@ pub struct Ended<'a> {
     pub outcome: Option<&'a Outcome>,
     /// How long it was open.
     pub lasted: Duration,
-    /// All that has gone through it.
+    /// The final counts.
     pub metrics: Metrics,
 }

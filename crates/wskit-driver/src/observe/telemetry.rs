@@ -1,4 +1,4 @@
-//! What is told to observers and to `tracing`: nothing, in no room, without these features.
+//! What observers and `tracing` are told. Compiles to nothing without these features.
 
 #[cfg(feature = "metrics")]
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::observer::{Ended, Observed, Observer};
 use crate::error::OpenError;
 use crate::transport::Timer;
 
-/// Who is told, if anybody: part of the settings.
+/// The observer, if there is one; part of the settings.
 #[derive(Clone, Default)]
 pub(crate) struct TelemetryConfig {
     #[cfg(feature = "metrics")]
@@ -26,7 +26,7 @@ pub(crate) struct TelemetryConfig {
     reason = "there is something to do only with the features `metrics` and `tracing`"
 )]
 impl TelemetryConfig {
-    /// Tells of a connection that was not opened.
+    /// Reports that a connection was not opened.
     #[cold]
     pub(crate) fn refused(&self, role: Role, error: &(dyn std::error::Error + 'static)) {
         #[cfg(feature = "metrics")]
@@ -47,7 +47,7 @@ impl std::fmt::Debug for TelemetryConfig {
     }
 }
 
-/// Looks after one connection.
+/// Reports on one connection.
 pub(crate) struct Telemetry<C> {
     #[cfg(feature = "metrics")]
     config: TelemetryConfig,
@@ -57,7 +57,7 @@ pub(crate) struct Telemetry<C> {
     round_trips: u64,
     #[cfg(any(feature = "metrics", feature = "tracing"))]
     open: Option<(Role, Instant)>,
-    /// The clock, for the time of a drop.
+    /// Reads the clock when the connection is dropped.
     #[cfg(any(feature = "metrics", feature = "tracing"))]
     now: fn(&C) -> Instant,
     #[cfg(not(any(feature = "metrics", feature = "tracing")))]
@@ -88,7 +88,7 @@ impl<C: Timer> Telemetry<C> {
         }
     }
 
-    /// The connection is open.
+    /// Reports that the connection is open.
     pub(crate) fn opened(
         &mut self,
         telemetry: &TelemetryConfig,
@@ -110,7 +110,7 @@ impl<C: Timer> Telemetry<C> {
         }
     }
 
-    /// There is nothing more to parse: has a pong come?
+    /// Reports a new round trip, if there is one. Called when there is nothing more to parse.
     #[inline(always)]
     pub(crate) fn look(&mut self) {
         #[cfg(feature = "metrics")]
@@ -142,7 +142,7 @@ impl<C: Timer> Telemetry<C> {
     reason = "there is something to do only with the features `metrics` and `tracing`"
 )]
 impl<C> Telemetry<C> {
-    /// The connection is over: told once.
+    /// Reports the end of the connection, once.
     #[cold]
     pub(crate) fn ended(&mut self, outcome: Option<&Outcome>, timer: &C) {
         #[cfg(any(feature = "metrics", feature = "tracing"))]
@@ -173,7 +173,7 @@ impl<C> Telemetry<C> {
         }
     }
 
-    /// The reason in a Close is the peer's, and may be anything: it is left out.
+    /// The reason in a Close is left out, because the peer may write anything there.
     #[cfg(feature = "tracing")]
     fn trace_end(&self, role: Role, outcome: Option<&Outcome>, lasted: std::time::Duration) {
         use wskit_proto::Cause;
@@ -215,7 +215,7 @@ impl<C> Telemetry<C> {
     }
 }
 
-/// Names the failure, by whether one of the two ends has refused.
+/// Returns what failed: a refusal by one of the two, or the rest.
 #[cfg(feature = "tracing")]
 fn what_failed(role: Role, error: &(dyn std::error::Error + 'static)) -> &'static str {
     use wskit_handshake::HandshakeError;
@@ -233,7 +233,7 @@ fn what_failed(role: Role, error: &(dyn std::error::Error + 'static)) -> &'stati
     }
 }
 
-/// The application has refused a request.
+/// Reports that the application refused a request.
 #[inline(always)]
 pub(crate) fn rejected(status: http::StatusCode) {
     #[cfg(feature = "tracing")]
@@ -242,6 +242,6 @@ pub(crate) fn rejected(status: http::StatusCode) {
     let _ = status;
 }
 
-/// Whom `tracing` filters by.
+/// The target of all `tracing` events.
 #[cfg(feature = "tracing")]
 pub(crate) const TARGET: &str = "wskit";

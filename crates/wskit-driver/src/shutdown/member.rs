@@ -5,7 +5,7 @@ use wskit_proto::Outcome;
 use super::report::Report;
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock};
 
-/// Everybody who has to hear of a shutdown, and how far it has come.
+/// The members of a shutdown and its stage.
 #[derive(Default)]
 pub(crate) struct Members {
     stage: AtomicUsize,
@@ -18,15 +18,15 @@ struct State {
     free: Vec<usize>,
     connections: usize,
     report: Report,
-    /// The report that was given when time was up.
+    /// The report that was returned when time was up.
     given: Option<Report>,
 }
 
-/// The task to wake, each behind a lock of its own: connections that wait do not meet.
+/// The task to wake. Each slot has its own lock, so waiting connections do not contend.
 #[derive(Default)]
 struct Slot(Mutex<Option<Waker>>);
 
-/// A place among the members. Left when it is dropped.
+/// A membership in a shutdown. Dropping it leaves.
 pub(crate) struct Member {
     members: Arc<Members>,
     slot: Arc<Slot>,
@@ -36,7 +36,7 @@ pub(crate) struct Member {
     heard: usize,
 }
 
-/// What a connection has to do.
+/// What a shutdown asks of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     /// Close.
@@ -97,7 +97,7 @@ impl Members {
             .or((state.connections == 0).then_some(state.report))
     }
 
-    /// Time is up for those who are left.
+    /// Gives up the connections that are left, because time is up.
     pub(super) fn give_up(&self) -> Report {
         let mut state = lock(&self.state);
         let mut report = state.report;
@@ -136,15 +136,16 @@ impl Members {
 }
 
 impl Member {
-    /// What has not been done yet; otherwise this task is woken when there is something. To close is
-    /// told only to those who may, which is asked after the stage was read.
+    /// Returns what the shutdown asks and was not returned before; otherwise this task is woken when
+    /// there is something. `Close` is returned only if `may_close`, which is called after the stage was
+    /// read.
     pub(crate) fn poll_told(
         &mut self,
         may_close: impl FnOnce() -> bool,
         cx: &Context<'_>,
     ) -> Option<Told> {
         self.listen(cx);
-        // After the waker is there: either this sees the stage, or who sets it sees the waker.
+        // The waker is registered first: either this sees the stage, or the request sees the waker.
         let stage = self.members.stage.load(Ordering::Acquire);
         if stage <= self.heard || (stage == REQUESTED && !may_close()) {
             return None;
@@ -180,13 +181,13 @@ impl Member {
         }
     }
 
-    /// Wakes nobody until it is polled again.
+    /// Drops the waker until the next poll.
     pub(crate) fn forget(&self) {
         let waker = lock(&self.slot.0).take();
         drop(waker);
     }
 
-    /// The connection has ended.
+    /// Notes that the connection has ended.
     pub(crate) fn ended(&mut self, outcome: Option<&Outcome>) {
         if core::mem::take(&mut self.counts) {
             self.members.ended(outcome);

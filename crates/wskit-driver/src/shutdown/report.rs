@@ -2,24 +2,23 @@ use std::fmt;
 
 use wskit_proto::{Cause, Outcome};
 
-/// How the connections ended that were open when the shutdown was requested, or came later; from
+/// How the connections ended that were open when the shutdown was requested or joined later, from
 /// [`Shutdown::finish`](crate::Shutdown::finish).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// With a Close from both sides (RFC 6455 §7.1.4).
+    /// Connections that ended with a Close from both sides (RFC 6455 §7.1.4).
     pub clean: usize,
-    /// Not: the peer went away or broke a rule, or the transport failed.
+    /// Connections whose peer went away or broke a rule, or whose transport failed.
     pub failed: usize,
-    /// Not in time: neither by the peer's deadline (`Config::close_timeout`) nor by that of the
-    /// shutdown.
+    /// Connections that did not end before `Config::close_timeout` or the limit of the shutdown.
     pub timed_out: usize,
-    /// Dropped here before their end. The peer may have got the Close, or not.
+    /// Connections dropped here before their end. The peer may have received the Close or not.
     pub dropped: usize,
 }
 
 impl Report {
-    /// All of them.
+    /// Returns the number of all connections.
     #[must_use]
     pub const fn total(&self) -> usize {
         self.clean + self.failed + self.timed_out + self.dropped

@@ -7,19 +7,19 @@ use wskit_proto::Spare;
 
 use super::{PollRead, PollWrite};
 
-/// One of two kinds of half: what [`Transport::into_split`](crate::Transport::into_split) gives when a
-/// transport comes apart in one way for some streams and in another for the rest.
+/// One of two kinds of half, for a [`Transport::into_split`](crate::Transport::into_split) that splits
+/// some streams in one way and the rest in another.
 #[derive(Debug)]
 pub enum SplitHalf<A, B> {
-    /// A half of its own.
+    /// An independent half.
     Owned(A),
-    /// A half that is held together with the other one.
+    /// A half that shares the transport with the other one.
     Shared(B),
 }
 
-/// A transport that two halves use in turns, locked for each poll and never across one.
+/// A transport that two halves share, locked for each poll and never across polls.
 ///
-/// Give each half a clone. Nobody waits long: a poll does not block.
+/// Give each half a clone. A half never waits long for the lock, because polls do not block.
 #[derive(Debug)]
 pub struct SharedHalf<T>(Arc<Mutex<T>>);
 
@@ -31,7 +31,7 @@ impl<T> SharedHalf<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, T> {
-        // A stream that panicked in its own poll is left to say so itself.
+        // A stream that panicked in its own poll reports that itself.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -42,11 +42,11 @@ impl<T> Clone for SharedHalf<T> {
     }
 }
 
-/// What `convert` makes of `value` if `S` is `T`, else `value` back: for bindings that know some
-/// streams better than others. Which it is, is decided when it is compiled for `S`.
+/// Converts `value` if `S` is `T`, else returns it: for bindings that treat some streams specially. The
+/// compiler decides the branch for each `S`.
 ///
 /// # Errors
-/// The value, when it is no `T` or `convert` gives it back.
+/// The value, when it is not a `T` or `convert` returns it.
 pub fn cast<S, T, U>(value: S, convert: impl FnOnce(T) -> Result<U, T>) -> Result<U, S>
 where
     S: 'static,

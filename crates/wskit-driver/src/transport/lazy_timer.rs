@@ -5,25 +5,25 @@ use std::time::Instant;
 
 use super::Timer;
 
-/// A runtime's alarm, as it is: what a [`LazyTimer`] makes a [`Timer`] of.
+/// The alarm of a runtime, from which a [`LazyTimer`] makes a [`Timer`].
 pub trait Alarm: Default {
-    /// The runtime's time now.
+    /// Returns the runtime's time now.
     fn now() -> Instant;
 
-    /// Sets the alarm, or sets it anew.
+    /// Sets or resets the alarm.
     ///
     /// # Errors
     /// The runtime has no timer.
     fn set(&mut self, deadline: Instant) -> io::Result<()>;
 
-    /// Ready once what it was last set for has passed.
+    /// Waits until the deadline that it was last set to has passed.
     ///
     /// # Errors
     /// The runtime has no timer any more.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Whether another [`poll`](Alarm::poll) would change nothing: it has not gone off yet, and the task
-    /// of `cx` is the one it will wake. `false` is always right.
+    /// Returns whether another [`poll`](Alarm::poll) would change nothing: it has not gone off, and it
+    /// will wake the task of `cx`. `false` is always correct.
     fn is_waiting(&self, cx: &Context<'_>) -> bool {
         let _ = cx;
         false
@@ -32,11 +32,11 @@ pub trait Alarm: Default {
 
 /// A clock with one alarm that is set when a deadline is first waited for.
 ///
-/// Deadlines mostly move away from us: the alarm is left as it is then, and set anew only when it has
-/// gone off too early.
+/// Deadlines mostly move into the future. The alarm is left as it is then, and reset only when it goes
+/// off too early.
 pub struct LazyTimer<A> {
     alarm: A,
-    /// For when the alarm is set; `None` after it has gone off.
+    /// The deadline that the alarm is set to; `None` after it has gone off.
     set: Option<Instant>,
 }
 
@@ -84,7 +84,7 @@ impl<A: Alarm> Default for LazyTimer<A> {
     }
 }
 
-/// A new alarm on the same clock.
+/// Creates a new alarm on the same clock.
 impl<A: Alarm> Clone for LazyTimer<A> {
     fn clone(&self) -> Self {
         Self::default()

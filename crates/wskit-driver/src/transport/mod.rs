@@ -18,9 +18,8 @@ use wskit_proto::Spare;
 
 /// The reading half of a transport: an ordered byte stream.
 ///
-/// Own traits rather than tokio's or futures-io's, because this is all that a connection needs, and
-/// because a runtime's trait would tie the driver to the runtime. A binding implements them for one
-/// newtype.
+/// A trait of this crate rather than tokio's or futures-io's, because it is all that a connection needs,
+/// and a runtime's trait would tie the driver to that runtime. A binding implements it for one newtype.
 pub trait PollRead {
     /// Reads into `buf`, which is not empty; 0 is the end of the stream.
     ///
@@ -57,14 +56,14 @@ pub trait PollWrite {
         chunks: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>>;
 
-    /// Passes on what the transport itself buffers (TLS does).
+    /// Writes out what the transport itself buffers, as TLS does.
     ///
     /// # Errors
     /// What the transport reports.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
     /// Returns how many bytes of those taken the peer's host has not acknowledged yet, if the transport
-    /// can tell without waiting (TCP on Linux can). A slow download is told from a dead peer by it.
+    /// can tell without waiting (TCP on Linux can). It tells a slow download from a dead peer.
     fn unacknowledged(&self) -> Option<usize> {
         None
     }
@@ -76,12 +75,12 @@ pub trait PollWrite {
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
-/// A clock and one alarm. A clone is a new alarm on the same clock.
+/// A clock with one alarm. A clone is a new alarm on the same clock.
 pub trait Timer: Clone {
-    /// The time now.
+    /// Returns the time now.
     fn now(&self) -> Instant;
 
-    /// Ready once `deadline` has passed. The waker of the last call is woken then; a later deadline
+    /// Waits until `deadline` has passed. The waker of the last call is woken then; a later deadline
     /// may be armed lazily.
     ///
     /// # Errors
@@ -98,11 +97,11 @@ pub trait Transport: PollRead + PollWrite {
     /// The clock of this transport's runtime.
     type Timer: Timer;
 
-    /// An alarm that is not armed.
+    /// Returns an alarm that is not armed.
     fn timer(&self) -> Self::Timer;
 
-    /// Takes the transport apart, so that two tasks can use it; without a lock where it can. Only here
-    /// it has to be `'static`: what else a binding may know of a stream, it finds out by its type.
+    /// Splits the transport, so that two tasks can use it; without a lock if possible. It must be
+    /// `'static` only here, so that a binding can recognise a stream by its type.
     fn into_split(self) -> (Self::Read, Self::Write)
     where
         Self: 'static;

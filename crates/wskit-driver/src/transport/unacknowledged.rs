@@ -1,4 +1,4 @@
-//! What a TCP socket's peer has not acknowledged: one system call that no crate at hand wraps.
+//! What the peer of a TCP socket has not acknowledged: a system call that no dependency wraps.
 #![allow(
     unsafe_code,
     reason = "`ioctl` takes its argument by pointer; one call, with an integer that outlives it"
@@ -7,9 +7,9 @@
 use std::os::fd::AsRawFd;
 
 /// Returns how many bytes were written to a TCP socket and are not acknowledged by the peer's host, sent
-/// or not (`SIOCOUTQ`, tcp(7)). `None` if the system does not say, as for what is no TCP socket.
+/// or not (`SIOCOUTQ`, tcp(7)). `None` if the system does not say, as for other descriptors.
 ///
-/// For bindings, to answer [`PollWrite::unacknowledged`](crate::PollWrite::unacknowledged).
+/// For bindings, to implement [`PollWrite::unacknowledged`](crate::PollWrite::unacknowledged).
 #[must_use]
 pub fn unacknowledged<S: AsRawFd>(socket: &S) -> Option<usize> {
     let mut bytes: libc::c_int = 0;
