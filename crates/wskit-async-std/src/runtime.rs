@@ -43,7 +43,6 @@ impl FuturesRuntime for AsyncStd {
         Self::tcp(stream).map_or(Ok(()), |tcp| tcp.shutdown(Shutdown::Write))
     }
 
-    #[cfg(target_os = "linux")]
     fn unacknowledged(tcp: &TcpStream) -> Option<usize> {
         wskit_driver::unacknowledged(tcp)
     }

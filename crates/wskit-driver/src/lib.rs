@@ -75,6 +75,13 @@ pub use wskit_proto::Spare;
 #[cfg(feature = "metrics")]
 pub use wskit_proto::{Counters, Metrics, Traffic};
 
+/// Returns `None`: only Linux tells what the peer has not acknowledged.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn unacknowledged<S>(_: &S) -> Option<usize> {
+    None
+}
+
 /// What [`aliases!`] names.
 #[doc(hidden)]
 pub mod macros {

@@ -1,13 +1,14 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "native-tls")]
-pub mod native_tls;
 mod runtime;
 #[cfg(feature = "rustls")]
 pub mod tls;
 
 pub use runtime::{ClientStream, Smol};
+/// The operating system's TLS library: give its `TlsConnector` to [`Connector::tls_layer`].
+#[cfg(feature = "native-tls")]
+pub use wskit_dial::native_tls::async_native_tls as native_tls;
 pub use wskit_dial::{self as dial, DialError, Error, reconnect};
 pub use wskit_driver::{AsyncIoTimer, ConnectionError, Event, OpenError};
 

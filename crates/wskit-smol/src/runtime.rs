@@ -30,7 +30,6 @@ impl FuturesRuntime for Smol {
         tcp.set_nodelay(true)
     }
 
-    #[cfg(target_os = "linux")]
     fn unacknowledged(tcp: &TcpStream) -> Option<usize> {
         wskit_driver::unacknowledged(tcp)
     }

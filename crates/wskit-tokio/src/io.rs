@@ -4,12 +4,12 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use wskit_driver::{PollRead, PollWrite, Runtime, SharedHalf, Spare, SplitHalf, Transport};
+use wskit_driver::{
+    PollRead, PollWrite, Runtime, SharedHalf, Spare, SplitHalf, Transport, unacknowledged,
+};
 
-use crate::net::ClientStream;
-use crate::timer::TokioTimer;
+use crate::{ClientStream, TokioTimer};
 
 /// Any tokio stream as a transport: `WebSocket<S>` is short for a connection over `Io<S>`.
 pub struct Io<S> {
@@ -35,8 +35,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Runtime<S> for Tokio {
         S: 'static,
     {
         if let Some(tcp) = ClientStream::tcp_of(&stream) {
-            // Messages are written whole: waiting for more would only delay them. If the socket refuses,
-            // the first read reports why.
+            // Messages are written whole. If the socket refuses, the first read reports why.
             let _ = tcp.set_nodelay(true);
         }
         Io::from(stream)
@@ -56,16 +55,6 @@ impl<S> fmt::Debug for Io<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Io").finish_non_exhaustive()
     }
-}
-
-#[cfg(target_os = "linux")]
-fn unacknowledged(tcp: &TcpStream) -> Option<usize> {
-    wskit_driver::unacknowledged(tcp)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn unacknowledged(_: &TcpStream) -> Option<usize> {
-    None
 }
 
 impl<S> Io<S> {

@@ -2,8 +2,6 @@
 #![forbid(unsafe_code)]
 
 mod io;
-#[cfg(feature = "native-tls")]
-pub mod native_tls;
 mod net;
 mod timer;
 #[cfg(feature = "rustls")]
@@ -12,6 +10,9 @@ pub mod tls;
 pub use io::{Io, IoRead, IoWrite, Tokio};
 pub use net::ClientStream;
 pub use timer::{TokioAlarm, TokioTimer};
+/// The operating system's TLS library: give its `TlsConnector` to [`Connector::tls_layer`].
+#[cfg(feature = "native-tls")]
+pub use wskit_dial::native_tls::tokio_native_tls as native_tls;
 pub use wskit_dial::{self as dial, DialError, Error, reconnect};
 pub use wskit_driver::{ConnectionError, Event, OpenError};
 

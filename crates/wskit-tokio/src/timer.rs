@@ -15,8 +15,7 @@ pub type TokioTimer = LazyTimer<TokioAlarm>;
 #[derive(Debug, Default)]
 pub struct TokioAlarm {
     sleep: Option<Pin<Box<Sleep>>>,
-    /// The waker that `sleep` wakes.
-    waker: Option<Waker>,
+    waker: Option<Waker>, // that `sleep` wakes
 }
 
 impl Alarm for TokioAlarm {
@@ -38,8 +37,7 @@ impl Alarm for TokioAlarm {
         let Some(sleep) = &mut self.sleep else {
             return Poll::Pending;
         };
-        // A `Sleep` elapses too early only if its runtime has ended. A connection over a stream in memory
-        // may live on in another runtime: it gets an alarm of that one.
+        // Elapsed too early: its runtime has ended, and the connection lives on in another one.
         if sleep.is_elapsed() && sleep.deadline() > TokioInstant::now() {
             *sleep = start(sleep.deadline())?;
         }
@@ -74,8 +72,7 @@ fn try_poll(sleep: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>) -> io::Result<Pol
         .map_err(|_| io::Error::other("the tokio runtime of this timer has ended"))
 }
 
-/// Starts a `Sleep`. tokio panics if the runtime has no timer, and offers no way to ask first; that is an
-/// error here.
+/// Starts a `Sleep`. tokio panics if the runtime has no timer; that is an error here.
 #[cold]
 fn start(deadline: TokioInstant) -> io::Result<Pin<Box<Sleep>>> {
     if tokio::runtime::Handle::try_current().is_err() {
