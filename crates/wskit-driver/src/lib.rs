@@ -62,7 +62,7 @@ pub use runtime::{Runtime, within};
 pub use server::{PlainHttp, Request, Server, Upgrade, UpgradeViaHttp};
 pub use shutdown::{Report, Shutdown};
 pub use split::{
-    Buffered, Lane, LaneConfig, Overflow, Priority, Pushed, Reader, WeakWriter, WritePermit, Writer,
+    Buffered, Lane, LaneConfig, Overflow, Priority, Pushed, Reader, WeakWriter, Writer,
 };
 #[cfg(target_os = "linux")]
 pub use transport::unacknowledged;

@@ -22,7 +22,8 @@ impl<T: Transport> Reserved for &mut WebSocket<T> {
     }
 }
 
-/// The right to queue one message, from [`WebSocket::reserve`](crate::WebSocket::reserve).
+/// The right to queue one message, from [`WebSocket::reserve`](crate::WebSocket::reserve) or
+/// [`Writer::reserve`](crate::Writer::reserve).
 #[must_use = "a permit that is dropped sends nothing"]
 pub struct Permit<Q: Reserved> {
     queue: Q,
@@ -34,6 +35,9 @@ impl<Q: Reserved> Permit<Q> {
     }
 
     /// Queues the message. It leaves with the next flush, send or receive.
+    ///
+    /// If a split connection has ended since the reservation, the message is lost, as is one that was
+    /// queued just before the end.
     pub fn send<'m>(mut self, message: impl Into<Outgoing<'m>>) {
         self.queue.feed(message.into());
     }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use wskit_proto::{MessageRef, Outbox, Piece, Span};
 
-use crate::engine::{Found, Way};
+use crate::engine::Way;
 use crate::error::ConnectionError;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
@@ -20,11 +20,17 @@ pub trait Receive {
     where
         Self: 'a;
 
-    /// Receives the next whole message.
-    fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Found>, ConnectionError>>;
+    /// Returns the next whole message if nothing has to be done for it.
+    fn next_fast(&mut self) -> Option<Span>;
 
-    /// Lends the message that was found last.
-    fn lend(&mut self, found: Found) -> Option<Self::Lent<'_>>;
+    /// Lends the message that [`next_fast`](Receive::next_fast) has returned.
+    fn lend_fast(&mut self, span: Span) -> Option<Self::Lent<'_>>;
+
+    /// Receives the next whole message.
+    fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Span>, ConnectionError>>;
+
+    /// Lends the message that [`poll_whole`](Receive::poll_whole) has returned.
+    fn lend(&mut self, span: Span) -> Option<Self::Lent<'_>>;
 
     /// Receives the next piece of a message.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Span>, ConnectionError>>;
@@ -40,15 +46,27 @@ impl<T: Transport> Receive for WebSocket<T> {
         Self: 'a;
 
     #[inline(always)]
-    fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Found>, ConnectionError>> {
+    fn next_fast(&mut self) -> Option<Span> {
         let (engine, link) = self.parts();
-        engine.poll_found(Way::Lend, cx, link)
+        engine.next_fast(Way::Lend, link)
     }
 
     #[inline(always)]
-    fn lend(&mut self, found: Found) -> Option<Self::Lent<'_>> {
+    fn lend_fast(&mut self, span: Span) -> Option<Self::Lent<'_>> {
         let (engine, link) = self.parts();
-        Some((engine.message(found), link.outbox.outbox()))
+        Some((engine.inbound.fast_message(span), link.outbox.outbox()))
+    }
+
+    #[inline(always)]
+    fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Span>, ConnectionError>> {
+        let (engine, link) = self.parts();
+        engine.poll_whole(Way::Lend, cx, link)
+    }
+
+    #[inline(always)]
+    fn lend(&mut self, span: Span) -> Option<Self::Lent<'_>> {
+        let (engine, link) = self.parts();
+        Some((engine.inbound.message(span), link.outbox.outbox()))
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Span>, ConnectionError>> {
@@ -93,38 +111,41 @@ impl<'a, C: Receive> Future for RecvRef<'a, C> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        poll_lend(&mut self.from, |from| from.poll_found(cx), C::lend)
+        // Taken out so that what is lent may live as long as the borrow, and put back to wait. After it
+        // was ready, the future returns `None`; it does not panic.
+        let Some(from) = self.from.take() else {
+            return Poll::Ready(Ok(None));
+        };
+        if let Some(span) = from.next_fast() {
+            return Poll::Ready(Ok(from.lend_fast(span)));
+        }
+        match from.poll_whole(cx) {
+            Poll::Ready(Ok(Some(span))) => Poll::Ready(Ok(from.lend(span))),
+            Poll::Ready(Ok(None)) => Poll::Ready(Ok(None)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                self.from = Some(from);
+                Poll::Pending
+            }
+        }
     }
 }
 
 impl<'a, C: Receive> Future for RecvPiece<'a, C> {
     type Output = Result<Option<Piece<'a>>, ConnectionError>;
 
-    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        poll_lend(&mut self.from, |from| from.poll_piece(cx), C::lend_piece)
-    }
-}
-
-/// Polls `from` and lends what it found, for as long as `from` itself is borrowed.
-#[inline(always)]
-fn poll_lend<'a, C, F, R>(
-    from: &mut Option<&'a mut C>,
-    poll: impl FnOnce(&mut C) -> Poll<Result<Option<F>, ConnectionError>>,
-    lend: impl FnOnce(&'a mut C, F) -> Option<R>,
-) -> Poll<Result<Option<R>, ConnectionError>> {
-    // Taken out so that what is lent may live as long as the borrow, and put back to wait. After it was
-    // ready, the future returns `None`; it does not panic.
-    let Some(lender) = from.take() else {
-        return Poll::Ready(Ok(None));
-    };
-    match poll(lender) {
-        Poll::Ready(Ok(Some(found))) => Poll::Ready(Ok(lend(lender, found))),
-        Poll::Ready(Ok(None)) => Poll::Ready(Ok(None)),
-        Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-        Poll::Pending => {
-            *from = Some(lender);
-            Poll::Pending
+        let Some(from) = self.from.take() else {
+            return Poll::Ready(Ok(None));
+        };
+        match from.poll_piece(cx) {
+            Poll::Ready(Ok(Some(span))) => Poll::Ready(Ok(from.lend_piece(span))),
+            Poll::Ready(Ok(None)) => Poll::Ready(Ok(None)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                self.from = Some(from);
+                Poll::Pending
+            }
         }
     }
 }

@@ -7,7 +7,6 @@ mod core;
 mod lane;
 mod lanes;
 mod message_lock;
-mod permit;
 mod reader;
 mod sink;
 #[cfg(all(test, not(loom)))]
@@ -18,7 +17,6 @@ mod writer;
 pub use lane::Lane;
 pub use lanes::{Buffered, LaneConfig, Overflow, Priority, Pushed};
 pub(crate) use message_lock::MessageLock;
-pub use permit::WritePermit;
 pub use reader::Reader;
 pub use weak::WeakWriter;
 pub use writer::Writer;

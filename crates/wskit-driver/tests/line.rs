@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
-use wskit_driver::{ConnectionError, Reader, WebSocket, WritePermit, Writer};
-use wskit_proto::{Config, Role, SendError};
+use wskit_driver::{ConnectionError, Reader, WebSocket, Writer};
+use wskit_proto::{CloseCode, Config, Role, SendError};
 use wskit_test::{Clock, PipeEnd, SimulatedIo, pipe};
 
 /// A future that the test polls, and that is not polled when it is woken.
@@ -51,7 +51,7 @@ impl<'a, T> Waiting<'a, T> {
     }
 }
 
-type Permit<'a> = WritePermit<'a, SimulatedIo>;
+type Permit<'a> = wskit_driver::Permit<&'a Writer<SimulatedIo>>;
 
 /// Returns halves with room for two permits of 4 KiB, and the other end, which does nothing.
 fn halves() -> (Reader<SimulatedIo>, Writer<SimulatedIo>, PipeEnd) {
@@ -168,4 +168,36 @@ fn permit_that_is_given_back_wakes_the_line() {
     assert!(line[0].is_woken());
     let third = line[0].poll().unwrap().unwrap();
     drop((two, third));
+}
+
+/// A writer that waits for room is chosen to write for all of them. A close ends its wait: another one
+/// that waits for the socket must be chosen in its place.
+#[test]
+fn close_is_woken_after_it_has_ended_the_wait_of_the_chosen_writer() {
+    for drops_reader in [false, true] {
+        let (reader, writer, mut far) = halves();
+        let reader = (!drops_reader).then_some(reader);
+        let large = vec![7; 100_000];
+        assert!(
+            Waiting::new(writer.feed(&large[..]))
+                .poll()
+                .unwrap()
+                .is_ok()
+        );
+        let mut chosen = Waiting::new(writer.feed("a"));
+        assert!(chosen.poll().is_none());
+        let mut close = Waiting::new(writer.close(CloseCode::NORMAL, ""));
+        assert!(close.poll().is_none());
+        assert!(chosen.is_woken());
+        assert!(matches!(
+            chosen.poll(),
+            Some(Err(ConnectionError::Send(SendError::Closed)))
+        ));
+        assert!(close.poll().is_none());
+        let mut cx = Context::from_waker(Waker::noop());
+        let read = far.poll_read(&mut cx, &mut [0; 64 << 10]);
+        assert!(matches!(read, Poll::Ready(Ok(n)) if n > 0));
+        assert!(close.is_woken(), "the reader is dropped: {drops_reader}");
+        drop(reader);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll, ready};
 
-use wskit_proto::{Delivery, Event, Message, MessageRef, Span, State};
+use wskit_proto::{Delivery, Event, Message, Span, State};
 
 use super::Engine;
 use super::turn::Task;
@@ -19,40 +19,7 @@ pub(crate) enum Way {
     Lend,
 }
 
-/// Where a received message is.
-#[derive(Clone, Copy, Debug)]
-pub enum Found {
-    /// In the read buffer, alone.
-    Fast(Span),
-    /// In any of the buffers.
-    Any(Span),
-}
-
 impl<C: Timer> Engine<C> {
-    /// Receives the next whole message.
-    #[inline(always)]
-    pub(crate) fn poll_found<L: Link>(
-        &mut self,
-        way: Way,
-        cx: &mut Context<'_>,
-        link: &mut L,
-    ) -> Poll<Result<Option<Found>, ConnectionError>> {
-        if let Some(span) = self.next_fast(way, link) {
-            return Poll::Ready(Ok(Some(Found::Fast(span))));
-        }
-        let span = ready!(self.poll_whole(way, cx, link))?;
-        Poll::Ready(Ok(span.map(Found::Any)))
-    }
-
-    /// Lends the message that [`poll_found`](Engine::poll_found) has just returned.
-    #[inline(always)]
-    pub(crate) fn message(&mut self, found: Found) -> MessageRef<'_> {
-        match found {
-            Found::Fast(span) => self.inbound.fast_message(span),
-            Found::Any(span) => self.inbound.message(span),
-        }
-    }
-
     /// Receives the next message, to keep.
     #[inline]
     pub(crate) fn poll_recv<L: Link>(
@@ -60,14 +27,17 @@ impl<C: Timer> Engine<C> {
         cx: &mut Context<'_>,
         link: &mut L,
     ) -> Poll<Result<Option<Message>, ConnectionError>> {
-        let found = ready!(self.poll_found(Way::Own, cx, link))?;
-        Poll::Ready(Ok(found.map(|found| self.message(found).into_owned())))
+        if let Some(span) = self.next_fast(Way::Own, link) {
+            return Poll::Ready(Ok(Some(self.inbound.fast_message(span).into_owned())));
+        }
+        let span = ready!(self.poll_whole(Way::Own, cx, link))?;
+        Poll::Ready(Ok(span.map(|span| self.inbound.message(span).into_owned())))
     }
 
     /// Returns the next message if all of it has been read and nothing else must be done first: a
     /// receive of the same way, just before, has done it.
     #[inline(always)]
-    fn next_fast<L: Link>(&mut self, way: Way, link: &L) -> Option<Span> {
+    pub(crate) fn next_fast<L: Link>(&mut self, way: Way, link: &L) -> Option<Span> {
         if self.fast != Some(way) || (way == Way::Lend && link.is_over_high_water()) {
             return None;
         }
@@ -78,7 +48,7 @@ impl<C: Timer> Engine<C> {
     /// Receives the next whole message after [`next_fast`](Engine::next_fast) had none. The loop of
     /// [`poll_slow`](Engine::poll_slow) does all the rest.
     #[inline]
-    fn poll_whole<L: Link>(
+    pub(crate) fn poll_whole<L: Link>(
         &mut self,
         way: Way,
         cx: &mut Context<'_>,

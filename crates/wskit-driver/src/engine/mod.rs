@@ -9,7 +9,6 @@ mod receive;
 mod send;
 mod turn;
 
-pub(crate) use fast::Found;
 pub(crate) use fast::Way;
 
 use bytes::Bytes;

@@ -10,7 +10,7 @@ use wskit_proto::{Message, MessageRef, Outcome, Piece, Span, State};
 use super::core::Parked;
 use super::core::{ReadSide, Shared};
 use super::writer::Writer;
-use crate::engine::{Engine, Found, Way};
+use crate::engine::{Engine, Way};
 use crate::error::ConnectionError;
 use crate::link::Link;
 use crate::recv::{Receive, RecvPiece, RecvRef};
@@ -240,12 +240,24 @@ impl<T: Transport> Receive for Reader<T> {
     where
         Self: 'a;
 
-    fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Found>, ConnectionError>> {
-        self.poll_with(cx, |engine, cx, link| engine.poll_found(Way::Own, cx, link))
+    fn next_fast(&mut self) -> Option<Span> {
+        let link = ReadSide {
+            read: Some(self.read.as_mut()?),
+            shared: &self.shared,
+        };
+        self.engine.as_mut()?.next_fast(Way::Own, &link)
     }
 
-    fn lend(&mut self, found: Found) -> Option<MessageRef<'_>> {
-        Some(self.engine.as_mut()?.message(found))
+    fn lend_fast(&mut self, span: Span) -> Option<MessageRef<'_>> {
+        Some(self.engine.as_ref()?.inbound.fast_message(span))
+    }
+
+    fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Span>, ConnectionError>> {
+        self.poll_with(cx, |engine, cx, link| engine.poll_whole(Way::Own, cx, link))
+    }
+
+    fn lend(&mut self, span: Span) -> Option<MessageRef<'_>> {
+        Some(self.engine.as_mut()?.inbound.message(span))
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Span>, ConnectionError>> {

@@ -12,10 +12,10 @@ use super::core::{Output, Shared, WaitFor, WaitGuard};
 use super::lane::Lane;
 use super::lanes::{Buffered, LaneConfig};
 use super::message_lock::MessageLock;
-use super::permit::WritePermit;
 use super::sink::SinkState;
 use super::weak::WeakWriter;
 use crate::error::ConnectionError;
+use crate::permit::{Permit, Reserved};
 use crate::sync::Arc;
 use crate::transport::Transport;
 
@@ -128,8 +128,8 @@ impl<T: Transport> Writer<T> {
     /// [`SendError::Closed`].
     ///
     /// # Cancel safety
-    /// Safe: nothing is queued before [`WritePermit::send`].
-    pub async fn reserve(&self) -> Result<WritePermit<'_, T>, ConnectionError> {
+    /// Safe: nothing is queued before [`Permit::send`].
+    pub async fn reserve(&self) -> Result<Permit<&Self>, ConnectionError> {
         let mut guard = WaitGuard::new(&self.shared);
         poll_fn(|cx| {
             guard.poll(cx, |sender, ticket| {
@@ -137,7 +137,7 @@ impl<T: Transport> Writer<T> {
             })
         })
         .await?;
-        Ok(WritePermit::new(&self.shared))
+        Ok(Permit::new(self))
     }
 
     /// Writes everything that is queued now, by whomever.
@@ -327,3 +327,18 @@ impl<T: Transport> fmt::Debug for Writer<T> {
 
 /// Nothing in a writer is pinned.
 impl<T: Transport> Unpin for Writer<T> {}
+
+impl<T: Transport> Reserved for &Writer<T> {
+    fn feed(&mut self, message: Outgoing<'_>) {
+        let mut message = Some(message);
+        // Only `Closed` is possible.
+        let _ = self
+            .shared
+            .with_sender(|sender| sender.output.feed_reserved(&mut message));
+    }
+
+    fn release(&mut self) {
+        self.shared
+            .with_sender(|sender| sender.output.return_permit());
+    }
+}

@@ -216,7 +216,7 @@ impl<W: PollWrite> Sender<W> {
     pub(super) fn remove_waiter(&mut self, ticket: Ticket) -> Option<bool> {
         let waiter = self.queue.remove(ticket);
         let was_whole = waiter.as_ref().map(Waiter::is_whole);
-        if was_whole == Some(false) {
+        if was_whole != Some(true) {
             self.remove_from_socket(ticket.number());
         }
         self.effects.drop(waiter);
