@@ -195,7 +195,7 @@ fn close_is_woken_after_it_has_ended_the_wait_of_the_chosen_writer() {
         ));
         assert!(close.poll().is_none());
         let mut cx = Context::from_waker(Waker::noop());
-        let read = far.poll_read(&mut cx, &mut [0; 64 << 10]);
+        let read = far.poll_read(&mut cx, &mut vec![0; 64 << 10]);
         assert!(matches!(read, Poll::Ready(Ok(n)) if n > 0));
         assert!(close.is_woken(), "the reader is dropped: {drops_reader}");
         drop(reader);

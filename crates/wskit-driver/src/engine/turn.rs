@@ -3,7 +3,9 @@
 use std::io;
 use std::task::{Context, Poll};
 
-use wskit_proto::{Circumstances, CloseCode, CloseFrame, Ending, SendError, State, TimeoutKind};
+use wskit_proto::{
+    Circumstances, CloseCode, CloseFrame, Ending, Outbound, SendError, State, TimeoutKind,
+};
 
 use super::Engine;
 use crate::error::ConnectionError;
@@ -242,7 +244,7 @@ pub(super) fn poll_end_transport<L: Link>(cx: &mut Context<'_>, link: &mut L) ->
         link.ending() == Ending::ShutDown || link.with_outbound(|outbox| outbox.owes_shutdown());
     let is_shut_down = is_due && link.poll_shutdown(cx).is_ready();
     if is_shut_down {
-        link.with_outbound(|outbound| outbound.transport_shut_down());
+        link.with_outbound(Outbound::transport_shut_down);
     }
     is_shut_down
 }

@@ -88,7 +88,7 @@ pub(crate) const METHODS: &[(&str, Method)] = &[
         _ = once(h.writer.close(CloseCode::NORMAL, ""));
     }),
     ("Writer::reserve", |h| drop(once(h.writer.reserve()))),
-    ("WritePermit::send", |h| {
+    ("Permit::send", |h| {
         if let Some(Ok(permit)) = once(h.writer.reserve()) {
             permit.send("x");
         }
