@@ -444,7 +444,7 @@ impl Run {
         let pings: Vec<_> = pings.collect();
         for event in events.iter().filter(|event| is_pong(event)) {
             let Seen::Pong(payload) = event else { continue };
-            assert!(pings.contains(&payload), "a pong that nobody asked for");
+            assert!(pings.contains(&payload), "a pong that was not asked for");
         }
         let messages = |events: &[Seen]| {
             events

@@ -165,7 +165,7 @@ fn compare(
                 "a head for us only: {error:?} {shown}"
             );
         }
-        // Whoever sees the mistake first.
+        // Either may see the mistake first.
         (Verdict::Refused(_), Verdict::Refused(_))
         | (Verdict::Pending, Verdict::Refused(_) | Verdict::Pending) => {}
         (Verdict::Pending, Verdict::Accepted(_)) => panic!("a head for them only: {shown}"),

@@ -144,7 +144,7 @@ fn answer(run: Run, wire: &[u8], limits: HeadLimits) {
             } else {
                 assert!(
                     matches!(error, HandshakeError::UnexpectedEof { .. }),
-                    "nobody to answer {error:?}"
+                    "no client to answer {error:?}"
                 );
             }
             return;

@@ -1,6 +1,6 @@
 //! A client and a server as drivers over a pipe that cuts, delays and fails, in tasks whose futures are
 //! dropped half-way: what arrives is what was sent, in order; what was surely sent arrives unless the pipe
-//! failed; every end is told once; and nobody waits for a wake-up that does not come.
+//! failed; every end is told once; and no task waits for a wake-up that does not come.
 //!
 //! Input: flags (bit 0: the client is split, 1: the server is, 2: compression, 3: fragmented output,
 //! 4: small queues), the pipe's room (1), faults of each end (2 each: kind and habits, then when), then
@@ -78,7 +78,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 struct Op {
     what: u8,
-    /// It is dropped after so many polls.
+    /// It is dropped after this number of polls.
     polls: usize,
     size: usize,
     text: bool,

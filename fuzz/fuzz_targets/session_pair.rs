@@ -55,7 +55,7 @@ struct End {
     pongs: VecDeque<Vec<u8>>,
     /// The latest ping of the application's own, until it is answered.
     unanswered: Option<Vec<u8>>,
-    /// It has sent a pong that nobody asked for.
+    /// It has sent a pong that was not asked for.
     /// What came of a message in pieces.
     partial: Option<(MessageKind, Vec<u8>)>,
     /// The first Close that this end sent, of its own accord or as an answer.
@@ -417,7 +417,7 @@ impl Session {
         match event {
             Event::Message(message) => {
                 assert!(end.partial.is_none(), "a message inside another");
-                let expected = other.owed.pop_front().expect("nobody sent this message");
+                let expected = other.owed.pop_front().expect("no peer sent this message");
                 assert_eq!(message.kind(), expected.0);
                 assert!(
                     message.as_bytes() == expected.1,
@@ -430,7 +430,7 @@ impl Session {
                 assert_eq!(kind, piece.kind);
                 data.extend_from_slice(piece.data);
                 if piece.last {
-                    let expected = other.owed.pop_front().expect("nobody sent this message");
+                    let expected = other.owed.pop_front().expect("no peer sent this message");
                     assert!((kind, data) == expected, "a message arrives as it was sent");
                 } else {
                     end.partial = Some((kind, data));
@@ -446,7 +446,7 @@ impl Session {
                     .pings
                     .iter()
                     .position(|ping| **ping == *payload)
-                    .expect("nobody sent this ping");
+                    .expect("no peer sent this ping");
                 assert!(at == 0, "a ping was lost or overtaken");
                 other.pings.pop_front();
             }
@@ -456,7 +456,7 @@ impl Session {
                         .pongs
                         .iter()
                         .position(|pong| **pong == *payload)
-                        .expect("nobody sent this pong");
+                        .expect("no peer sent this pong");
                     other.pongs.drain(..=at);
                 } else {
                     assert_eq!(
@@ -560,7 +560,7 @@ impl Session {
             }
             self.close(usize::from(flags >> 3 & 1), flags);
         }
-        // Whoever closed, the other answers.
+        // The other end answers the Close.
         self.settle();
         let mut ended = [false; 2];
         for _ in 0..4 {

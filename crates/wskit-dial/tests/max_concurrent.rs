@@ -1,4 +1,4 @@
-//! Connections that are opened so many at a time: who came first goes first, and whoever goes away, this
+//! A limit to the connections that are opened at the same time: they go in order, and one that goes away, this
 //! way or that, wakes the next.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -87,7 +87,7 @@ fn waiting(hosts: &[&str], judge: impl FnOnce(&Never, Vec<Waiting<'_>>)) {
     });
 }
 
-/// Whoever is polled first once there is a turn, only the first in the line gets it.
+/// The first in the queue gets the permit, in whatever order the waiters are polled.
 ///
 /// Proves: X-io-4
 #[test]
@@ -144,7 +144,7 @@ fn dial_that_is_dropped_before_its_turn_wakes_the_next() {
     });
 }
 
-/// Giving up in the middle of the line holds nobody up.
+/// A waiter that gives up in the middle of the queue holds no other up.
 ///
 /// Proves: X-io-4
 #[test]

@@ -1,7 +1,7 @@
 //! A chat room over a faulty network, simulated: one thread, virtual time, and everything that happens
 //! decided by a seed.
 //!
-//! `WSKIT_CHAT_SEEDS=1000` runs so many seeds instead of a hundred, `WSKIT_CHAT_SEED=17` that one alone.
+//! `WSKIT_CHAT_SEEDS=1000` runs a thousand seeds instead of a hundred, `WSKIT_CHAT_SEED=17` that one alone.
 //! A failure prints its seed.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -45,7 +45,7 @@ fn everybody_who_stays_sees_the_same() {
     }
 }
 
-/// What has happened in all evenings: a simulation in which nobody is ever cut off shows nothing.
+/// What has happened in all evenings: a simulation in which no member is ever cut off shows nothing.
 #[derive(Debug, Default)]
 struct Met {
     stayed: usize,
@@ -113,7 +113,7 @@ fn evening(seed: u64, met: &mut Met) {
         }
     });
 
-    // Nobody is left in the room, and no transport is held by anybody.
+    // No member is left in the room, and no task holds a transport.
     assert!(room.members.borrow().is_empty());
     assert_eq!(room.served.get(), clients);
     let log = room.log.borrow();

@@ -318,7 +318,7 @@ fn heads_name_what_is_registered_only() {
     });
 }
 
-/// An offer that is wrong, or that nobody took up, leaves a session without compression: none is used, and a
+/// An offer that is wrong, or that was not accepted, leaves a session without compression: none is used, and a
 /// peer that uses it all the same, however late, breaks the rules.
 ///
 /// Proves: R6455-5.8-a, R7692-7-a, R7692-7-b, R7692-7-c, R7692-7-d

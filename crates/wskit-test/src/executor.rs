@@ -78,7 +78,7 @@ impl Executor {
             let Some(id) = self.next() else {
                 assert!(
                     self.clock.advance_to_next(),
-                    "stalled: nobody will wake these tasks"
+                    "stalled: nothing will wake these tasks"
                 );
                 continue;
             };

@@ -1,6 +1,6 @@
 //! A text is unmasked where it lies in a read buffer, and validated.
 //!
-//! The key is of zeros, of which nobody knows: so the text is there again for the next time, and
+//! The key is zeros, which the compiler does not know: so the text is there again for the next time, and
 //! needs not be copied in. Bytes that were written a moment ago would be read more slowly.
 
 use std::hint::black_box;

@@ -58,7 +58,7 @@ impl Reader {
         }
     }
 
-    /// For a connection that compressed messages have come from, whose history nobody kept: their content
+    /// For a connection that compressed messages have come from, whose history was not kept: their content
     /// is not looked at.
     #[must_use]
     pub fn midway(traffic: &Traffic) -> Self {

@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::table::Table;
 
 /// Runs `--cells` for `--servers`; `--only syscalls,allocations,instructions` does less; `--keep DIR`
-/// keeps callgrind's files, for `callgrind_annotate`; `--messages N` counts instructions over so many
+/// keeps callgrind's files, for `callgrind_annotate`; `--messages N` counts instructions over `N`
 /// (10,000; 2,000 of more than 4 KiB).
 ///
 /// # Errors
@@ -91,7 +91,7 @@ fn shown(values: Option<std::io::Result<Vec<f64>>>, columns: usize, digits: usiz
     }
 }
 
-/// Sends so many windows on each connection.
+/// Sends this number of windows on each connection.
 fn send(
     settings: &Settings,
     entry: &Entry,

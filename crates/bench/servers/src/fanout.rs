@@ -26,7 +26,7 @@ impl<M: Clone + Send + Sync + 'static> Hub<M> {
     /// Makes one connection a member.
     pub fn join(self: &Arc<Self>) -> Receiver<M> {
         let (sender, receiver) = channel(QUEUE);
-        let mut members = self.members.lock().expect("nobody panics with the members");
+        let mut members = self.members.lock().expect("no task panics while it holds the members");
         members.push(sender);
         if members.len() == self.wanted {
             let members = std::mem::take(&mut *members);

@@ -22,7 +22,7 @@ pub struct Options {
     pub hyper: bool,
     /// `--fanout N`: no echo; once N connections are there, send to all of them for ever.
     pub fanout: Option<usize>,
-    /// `--lifetime S`: end after so many seconds, 120 if not given.
+    /// `--lifetime S`: end after `S` seconds, 120 by default.
     pub lifetime: Duration,
 }
 

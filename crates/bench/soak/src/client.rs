@@ -229,7 +229,7 @@ impl Client {
                     _ => Err(Wrong(format!("told of a breach: {rest:?}, {outcome:?}"))),
                 }
             }
-            End::Wrong => Err(Wrong("nobody rolls this".into())),
+            End::Wrong => Err(Wrong("no roll gives this ending".into())),
         }
     }
 }

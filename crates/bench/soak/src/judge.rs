@@ -1,10 +1,10 @@
-//! Whether the samples of a run are those of a program that leaks nothing and loses nobody.
+//! Whether the samples of a run are those of a program that leaks nothing and loses no connection.
 
 use crate::ledger::{Account, End};
 use crate::serve::Sample;
 
 /// Growth over the second half that is still called none: of the heap, and of resident memory, in
-/// which pages come and go as the allocator pleases. A share of the mean, or so many bytes if that
+/// which pages come and go as the allocator pleases. A share of the mean, or a number of bytes if that
 /// is more.
 const HEAP: Tolerance = Tolerance {
     share: 0.02,

@@ -50,8 +50,8 @@ fn allow(connections: usize) -> io::Result<()> {
 fn soak(seconds: u64, connections: usize) -> io::Result<bool> {
     let mut server = Server::start(connections)?;
     let runtime = serve::runtime()?;
-    let nobody = Ledger::default();
-    let before = (server.ask("")?, Sample::take(&runtime, &nobody));
+    let no_clients = Ledger::default();
+    let before = (server.ask("")?, Sample::take(&runtime, &no_clients));
     let start = Instant::now();
     let time = Duration::from_secs(seconds);
     let clients = Clients::start(&runtime, server.port, connections, start + time);

@@ -82,7 +82,7 @@ async fn accept(listener: TcpListener, ledger: Arc<Ledger>) {
                     let how = converse(ws, number, &ledger).await;
                     ledger.end(how);
                 }
-                // Nobody here begins a handshake and does not finish it.
+                // No client here leaves a handshake unfinished.
                 Err(error) => {
                     eprintln!("server: handshake: {error}");
                     ledger.open();

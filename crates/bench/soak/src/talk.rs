@@ -12,7 +12,7 @@ pub enum Talk {
     Binary(Vec<u8>),
     /// A text message in these fragments.
     Fragments(Vec<String>),
-    /// So many short messages at once.
+    /// This number of short messages at once.
     Burst(usize),
     /// A ping with this number; the pong comes back.
     Ping(u64),

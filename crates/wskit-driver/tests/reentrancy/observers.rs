@@ -79,7 +79,7 @@ fn writer_finds_the_end(hook: &Arc<Hook>, method: Method, mut scene: Scene) {
     let _ = once(scene.writer.close(CloseCode::NORMAL, ""));
 }
 
-/// Of the connection that is being opened nobody holds anything yet: the methods are another's, under the
+/// No task holds anything of the connection that is being opened: the methods are another's, under the
 /// same observer.
 #[test]
 fn observer_that_is_told_of_an_opening() {

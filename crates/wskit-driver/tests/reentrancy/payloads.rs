@@ -118,7 +118,7 @@ fn payload_of_a_call_that_is_dropped() {
     });
 }
 
-/// A connection that takes nothing, and a lane of it in which so many messages wait.
+/// A connection that takes nothing, and a lane of it in which `messages` messages wait.
 fn lane_with(hook: &Arc<Hook>, messages: usize, config: LaneConfig) -> (Scene, Lane<SimulatedIo>) {
     let scene = Scene::new(Role::Server, NARROW);
     scene.fill();

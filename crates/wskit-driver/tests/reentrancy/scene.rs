@@ -20,7 +20,7 @@ pub(crate) struct Scene {
 
 /// Room for everything.
 pub(crate) const WIDE: usize = 1 << 20;
-/// Room for hardly anything: whoever writes has to wait.
+/// Very little room: a writer has to wait.
 pub(crate) const NARROW: usize = 100;
 
 impl Scene {

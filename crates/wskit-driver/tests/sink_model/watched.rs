@@ -163,7 +163,7 @@ pub(crate) fn data(who: usize, number: usize, size: usize) -> Vec<u8> {
     data
 }
 
-/// So many messages with waits between, which then ends, or waits for ever and keeps its task awake.
+/// A stream of a number of messages with waits between, which then ends, or waits for ever and keeps its task awake.
 pub(crate) fn source(
     mut count: usize,
     size: usize,

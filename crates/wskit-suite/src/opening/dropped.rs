@@ -121,7 +121,7 @@ fn dial<H: Harness>(polls: usize, faults: Faults) -> Option<(Result<(), Error>, 
                         assert_eq!(message, Message::text("hello"));
                         Ok(())
                     }
-                    Ok(None) => panic!("a clean end that nobody asked for"),
+                    Ok(None) => panic!("a clean end that was not asked for"),
                     Err(error) => Err(error.into()),
                 }),
                 Some(Err(error)) => Some(Err(error.into())),

@@ -407,7 +407,7 @@ pub fn closed_stream_can_be_read_to_the_end<H: Harness>() {
         run_timed::<H>(async {
             let (mut stream, _peer, _) = stream_facing::<H>(role, config());
             let error = close(&mut stream).await.unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::TimedOut, "nobody answers");
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut, "no peer answers");
         });
     }
 }
