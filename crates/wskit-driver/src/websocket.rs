@@ -191,7 +191,7 @@ impl<T: Transport> WebSocket<T> {
     /// until the next call.
     ///
     /// ```no_run
-    /// # async fn echo<T: wskit_driver::Transport>(mut ws: wskit_driver::WebSocket<T>) -> Result<(), wskit_driver::Error> {
+    /// # async fn echo<T: wskit_driver::Transport>(mut ws: wskit_driver::WebSocket<T>) -> Result<(), wskit_driver::ConnectionError> {
     /// while let Some((message, out)) = ws.recv_ref().await? {
     ///     out.feed(message)?; // leaves when there is nothing more to receive for now
     /// }

@@ -55,8 +55,15 @@ type Permit<'a> = wskit_driver::Permit<&'a Writer<SimulatedIo>>;
 
 /// Returns halves with room for two permits of 4 KiB, and the other end, which does nothing.
 fn halves() -> (Reader<SimulatedIo>, Writer<SimulatedIo>, PipeEnd) {
-    let (near, far) = pipe(64 << 10);
-    let config = Config::new().keepalive(None).write_high_water(6 << 10);
+    halves_with(64 << 10, 6 << 10)
+}
+
+fn halves_with(
+    pipe_size: usize,
+    mark: usize,
+) -> (Reader<SimulatedIo>, Writer<SimulatedIo>, PipeEnd) {
+    let (near, far) = pipe(pipe_size);
+    let config = Config::new().keepalive(None).write_high_water(mark);
     let io = SimulatedIo::new(near, Clock::new());
     let (reader, writer) = WebSocket::from_parts(io, Role::Server, Bytes::new(), config).split();
     (reader, writer, far)
@@ -200,4 +207,30 @@ fn close_is_woken_after_it_has_ended_the_wait_of_the_chosen_writer() {
         assert!(close.is_woken(), "the reader is dropped: {drops_reader}");
         drop(reader);
     }
+}
+
+/// A writer that waits for room is chosen to write for all of them, and gets room that another one gives
+/// back: a flush must be chosen in its place.
+#[test]
+fn flush_is_woken_after_the_chosen_writer_has_got_room_without_writing() {
+    let (reader, writer, mut far) = halves_with(16 << 10, 64 << 10);
+    let permits = [(); 3].map(|()| Waiting::new(writer.reserve()).poll());
+    let mut permits: Vec<_> = permits.into_iter().flatten().flatten().collect();
+    let large = vec![7; 40_000];
+    writer.try_feed(&large[..]).unwrap();
+    while let Some(Ok(permit)) = Waiting::new(writer.reserve()).poll() {
+        permits.push(permit);
+    }
+    let mut chosen = Waiting::new(writer.feed("a"));
+    assert!(chosen.poll().is_none());
+    let mut flush = Waiting::new(writer.flush());
+    assert!(flush.poll().is_none());
+    permits.clear();
+    assert!(chosen.is_woken());
+    assert!(chosen.poll().unwrap().is_ok());
+    let mut cx = Context::from_waker(Waker::noop());
+    let read = far.poll_read(&mut cx, &mut vec![0; 64 << 10]);
+    assert!(matches!(read, Poll::Ready(Ok(n)) if n > 0));
+    assert!(flush.is_woken());
+    drop(reader);
 }

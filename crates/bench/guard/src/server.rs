@@ -1,11 +1,23 @@
-//! wskit's echo loops, as its README shows them and with its default settings.
+//! wskit's echo loops, as its README shows them.
+
+use std::time::Duration;
 
 use tokio::net::TcpStream;
-use wskit::{Error, OriginPolicy, Server};
+use wskit::{Config, Error, Keepalive, OriginPolicy, Server};
+
+/// Default settings, apart from the interval of the keepalive: under callgrind on a busy machine a run may
+/// take longer than that, and its client does not expect a ping.
+fn server() -> Server {
+    let keepalive = Keepalive {
+        every: Duration::from_secs(3600),
+        ..Config::new().get_keepalive().expect("on by default")
+    };
+    Server::new(OriginPolicy::Any).config(Config::new().keepalive(Some(keepalive)))
+}
 
 /// `recv_ref` + `feed`.
 pub async fn lent(stream: TcpStream) -> Result<(), Error> {
-    let mut ws = Server::new(OriginPolicy::Any).accept(stream).await?;
+    let mut ws = server().accept(stream).await?;
     while let Some((message, out)) = ws.recv_ref().await? {
         out.feed(message)?;
     }
@@ -14,7 +26,7 @@ pub async fn lent(stream: TcpStream) -> Result<(), Error> {
 
 /// `recv` + `feed`.
 pub async fn owned(stream: TcpStream) -> Result<(), Error> {
-    let mut ws = Server::new(OriginPolicy::Any).accept(stream).await?;
+    let mut ws = server().accept(stream).await?;
     while let Some(message) = ws.recv().await? {
         ws.feed(message).await?;
     }

@@ -65,6 +65,32 @@ fn close_of_a_writer_wakes_another_that_waits_for_room() {
     });
 }
 
+/// The reader was dropped. A writer waits for room, and its waker may be the one that the socket has, while
+/// another writer closes: the one that closes still learns that the socket takes more.
+#[test]
+fn close_goes_on_when_the_writer_with_the_sockets_waker_has_ended() {
+    model(3, || {
+        let (reader, writer, socket) = split(0);
+        socket.answer_close();
+        fill(&writer);
+        drop(reader);
+        let waiting = {
+            let writer = writer.clone();
+            thread::spawn(move || {
+                if let Err(error) = block_on(writer.feed(&b"x"[..])) {
+                    assert!(error.is_closed(), "{error:?}");
+                }
+            })
+        };
+        let closing = thread::spawn(move || {
+            let outcome = block_on(writer.close(CloseCode::NORMAL, "")).unwrap();
+            assert!(outcome.is_clean(), "{outcome:?}");
+        });
+        socket.take(usize::MAX);
+        join([waiting, closing]);
+    });
+}
+
 /// The reader is dropped while a writer closes: the writer reads in its place.
 #[test]
 fn writer_that_closes_outlives_the_reader() {

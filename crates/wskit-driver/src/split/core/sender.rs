@@ -74,8 +74,9 @@ impl<W: PollWrite> Sender<W> {
         if before.state() != flags.state() {
             // The reader has a deadline to arm or an end to report.
             self.effects.wake_reader = true;
-            let effects = &mut self.effects;
-            self.queue.take_all(|waiter| effects.wake(Some(waiter)));
+            for waiter in self.queue.take_all() {
+                self.wake(Some(waiter));
+            }
         } else if before.is_message_open() && !flags.is_message_open() {
             // A shutdown waits for it.
             self.effects.wake_reader = true;
@@ -104,25 +105,22 @@ impl<W: PollWrite> Sender<W> {
         if let Some(ticket) = self.queue.first_direct() {
             if self.may_enter(Some(ticket)) {
                 let first = self.queue.take_first_direct();
-                self.effects.wake(first);
+                self.wake(first);
             }
         }
         let written = self.output.written();
         while let Some(waiter) = self.queue.take_flushed(written) {
-            if !waiter.is_whole() {
-                self.remove_from_socket(waiter.number());
-            }
-            self.effects.wake(Some(waiter));
+            self.wake(Some(waiter));
         }
         if self.queue.has_in_message() && self.output.has_room_in_message() {
             let waiter = self.queue.take_in_message();
-            self.effects.wake(waiter);
+            self.wake(waiter);
         }
         if self.queue.has_sinks() && self.output.has_room() {
             // The next sink is woken when this one has sent. It may never be polled again, so all are
             // woken when the queue is empty.
             while let Some(waiter) = self.queue.take_sink() {
-                self.effects.wake(Some(waiter));
+                self.wake(Some(waiter));
                 if !self.output.outbox.is_empty() {
                     break;
                 }
@@ -148,7 +146,7 @@ impl<W: PollWrite> Sender<W> {
         }
         for lane in lanes.take_moved() {
             let waiter = self.queue.take_lane(lane);
-            self.effects.wake(waiter);
+            self.wake(waiter);
         }
     }
 
@@ -216,7 +214,7 @@ impl<W: PollWrite> Sender<W> {
     pub(super) fn remove_waiter(&mut self, ticket: Ticket) -> Option<bool> {
         let waiter = self.queue.remove(ticket);
         let was_whole = waiter.as_ref().map(Waiter::is_whole);
-        if was_whole != Some(true) {
+        if was_whole == Some(false) {
             self.remove_from_socket(ticket.number());
         }
         self.effects.drop(waiter);
@@ -226,6 +224,14 @@ impl<W: PollWrite> Sender<W> {
             }
         }
         was_whole
+    }
+
+    /// Wakes a waiter that can go on. It need not write, so the socket's waker must not rely on it.
+    fn wake(&mut self, waiter: Option<Waiter>) {
+        if let Some(waiter) = waiter.as_ref().filter(|waiter| !waiter.is_whole()) {
+            self.remove_from_socket(waiter.number());
+        }
+        self.effects.wake(waiter);
     }
 
     /// Takes the waker of a waiter that is gone out of the socket's waker.

@@ -215,16 +215,15 @@ impl WaitQueue {
     }
 
     /// Takes all waiters. Calls that wait for their turn keep it.
-    pub(super) fn take_all(&mut self, mut wake: impl FnMut(Waiter)) {
-        let direct = self.direct.values_mut().filter_map(Option::take);
-        direct.for_each(&mut wake);
-        let flushes = core::mem::take(&mut self.flushes).into_values();
-        flushes.for_each(&mut wake);
+    pub(super) fn take_all(&mut self) -> Vec<Waiter> {
+        let mut all: Vec<_> = self.direct.values_mut().filter_map(Option::take).collect();
+        all.extend(core::mem::take(&mut self.flushes).into_values());
         for others in [&mut self.sinks, &mut self.ends] {
-            core::mem::take(others).into_values().for_each(&mut wake);
+            all.extend(core::mem::take(others).into_values());
         }
-        let lanes = core::mem::take(&mut self.lanes).into_values();
-        lanes.chain(self.in_message.take()).for_each(wake);
+        all.extend(core::mem::take(&mut self.lanes).into_values());
+        all.extend(self.in_message.take());
+        all
     }
 
     /// Takes clones of the wakers that are to be woken when the transport takes bytes again: one of a
