@@ -54,7 +54,7 @@ fn connecting_can_be_spawned() {
 #[cfg(feature = "native-tls")]
 mod native_tls {
     use wskit_async_std::native_tls::{Certificate, TlsConnector};
-    use wskit_test::sockets::scenarios;
+    use wskit_suite::sockets::scenarios;
 
     use super::OnSockets;
 

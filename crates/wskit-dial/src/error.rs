@@ -72,6 +72,8 @@ macro_rules! from {
     ($($variant:ident: $($(#[$cfg:meta])? $error:ty),*;)*) => {$($(
         $(#[$cfg])?
         impl From<$error> for Error {
+            #[cold]
+            #[inline(never)]
             fn from(error: $error) -> Self {
                 Self::$variant(error.into())
             }

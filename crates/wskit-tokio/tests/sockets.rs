@@ -54,7 +54,7 @@ fn connecting_can_be_spawned() {
 /// `wss://` by the operating system's TLS library.
 #[cfg(feature = "native-tls")]
 mod native_tls {
-    use wskit_test::sockets::scenarios;
+    use wskit_suite::sockets::scenarios;
     use wskit_tokio::native_tls::{TlsConnector, native_tls};
 
     use super::OnSockets;
