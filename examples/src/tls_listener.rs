@@ -72,7 +72,7 @@ impl Incoming {
     /// Does the TLS handshake. Call it in the connection's own task: a client may be slow.
     ///
     /// # Errors
-    /// [`wskit::Error::Tls`] and what else a handshake can end with.
+    /// [`wskit::DialError::Tls`] and the other errors of a TLS handshake.
     #[cfg_attr(
         not(feature = "tls"),
         allow(clippy::unused_async, reason = "only TLS waits")

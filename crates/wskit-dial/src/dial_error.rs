@@ -63,8 +63,11 @@ impl fmt::Display for DialError {
             #[cfg(feature = "rustls")]
             Self::TlsConfig(error) => write!(f, "the TLS settings cannot be used: {error}"),
             Self::Request(error) => write!(f, "the request cannot be built: {error}"),
-            Self::Io(error) => write!(f, "the server cannot be reached: {error}"),
-            Self::Timeout => f.write_str("no connection was opened in time"),
+            Self::Io(error) => write!(
+                f,
+                "the transport failed before the opening handshake: {error}"
+            ),
+            Self::Timeout => f.write_str("no transport was ready in time"),
             Self::NoTimer(error) => write!(f, "the runtime has no timer: {error}"),
         }
     }
@@ -85,6 +88,21 @@ impl std::error::Error for DialError {
             Self::Io(error) | Self::NoTimer(error) => error.source(),
             Self::TlsUnavailable | Self::Timeout => None,
         }
+    }
+}
+
+/// For code that only knows stream errors. The [`DialError`] is the inner error, unless it is an
+/// `io::Error` itself.
+impl From<DialError> for io::Error {
+    fn from(error: DialError) -> Self {
+        let kind = match error {
+            DialError::Io(error) => return error,
+            DialError::Open(error) => return error.into(),
+            DialError::Timeout => io::ErrorKind::TimedOut,
+            DialError::Request(_) => io::ErrorKind::InvalidInput,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
     }
 }
 

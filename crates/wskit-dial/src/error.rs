@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io;
 
-use wskit_driver::{ConnectionError, OpenError};
+use wskit_driver::{ConnectionError, Elapsed, OpenError};
 use wskit_handshake::{BuildError, HandshakeError, RequestError};
 use wskit_proto::{ProtocolError, SendError};
 
@@ -67,6 +67,19 @@ impl std::error::Error for Error {
     }
 }
 
+/// For code that only knows stream errors. The error of the call is the inner error, unless it is an
+/// `io::Error` itself.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Connection(error) => error.into(),
+            Error::Open(error) => error.into(),
+            Error::Dial(error) => error.into(),
+            Error::NotConnected => Self::new(io::ErrorKind::NotConnected, error),
+        }
+    }
+}
+
 /// One `From` for each error that `?` meets, by way of the error of its verb.
 macro_rules! from {
     ($($variant:ident: $($(#[$cfg:meta])? $error:ty),*;)*) => {$($(
@@ -83,7 +96,7 @@ macro_rules! from {
 
 from! {
     Connection: ConnectionError, ProtocolError, SendError, io::Error;
-    Open: OpenError, HandshakeError, BuildError;
+    Open: OpenError, HandshakeError, BuildError, Elapsed;
     Dial: DialError, RequestError, ProxyError, ProxyUrlError,
         #[cfg(feature = "rustls")] crate::tls::TlsConfigError;
 }
@@ -93,6 +106,30 @@ mod tests {
     use super::*;
     use crate::reconnect::{GaveUp, Loss};
     use crate::redirect::RedirectError;
+
+    #[test]
+    fn io_errors_pass_through_and_others_are_inside() {
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        for error in [
+            Error::from(refused()),
+            DialError::Io(refused()).into(),
+            OpenError::Io(refused()).into(),
+        ] {
+            let error = io::Error::from(error);
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+            assert!(error.get_ref().is_none());
+        }
+        let timeouts = [
+            DialError::Timeout.into(),
+            DialError::Open(OpenError::Timeout).into(),
+            Error::from(Elapsed::Timeout),
+        ];
+        for error in timeouts {
+            let error = io::Error::from(error);
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            assert!(error.get_ref().is_some());
+        }
+    }
 
     /// A log that prints the whole chain says everything once.
     #[test]

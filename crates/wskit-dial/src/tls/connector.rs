@@ -120,11 +120,15 @@ impl<R> Connector<R> {
         self.connect_by::<R::Tls, S>(host, stream).await
     }
 
-    pub(crate) async fn connect_by<L, S>(
-        &self,
-        host: &str,
-        stream: S,
-    ) -> Result<L::Client, DialError>
+    /// Performs the TLS handshake by the library `L`, as [`connect`](Connector::connect) does by the one
+    /// of the runtime: for a [`ClientTls`](crate::ClientTls) of one's own.
+    ///
+    /// # Errors
+    /// Those of [`connect`](Connector::connect).
+    ///
+    /// # Cancel safety
+    /// A dropped connect drops the stream.
+    pub async fn connect_by<L, S>(&self, host: &str, stream: S) -> Result<L::Client, DialError>
     where
         L: Rustls<S>,
     {

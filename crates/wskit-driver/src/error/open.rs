@@ -78,6 +78,22 @@ impl std::error::Error for OpenError {
     }
 }
 
+/// For code that only knows stream errors. The [`OpenError`] is the inner error, unless it is an
+/// `io::Error` itself.
+impl From<OpenError> for io::Error {
+    fn from(error: OpenError) -> Self {
+        let kind = match error {
+            OpenError::Io(error) => return error,
+            OpenError::Timeout => io::ErrorKind::TimedOut,
+            OpenError::Handshake(_) => io::ErrorKind::InvalidData,
+            OpenError::OriginRefused => io::ErrorKind::PermissionDenied,
+            OpenError::Request(_) | OpenError::Response(_) => io::ErrorKind::InvalidInput,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
 impl From<HandshakeError> for OpenError {
     fn from(error: HandshakeError) -> Self {
         Self::Handshake(error)
