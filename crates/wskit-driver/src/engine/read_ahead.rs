@@ -49,7 +49,7 @@ impl<C: Timer> Engine<C> {
                         return;
                     }
                     if self.input.is_used_up() {
-                        self.input.wait();
+                        self.input.restart_reading();
                         cx.waker().wake_by_ref();
                         return;
                     }

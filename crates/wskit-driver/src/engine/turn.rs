@@ -73,7 +73,9 @@ impl<C: Timer> Engine<C> {
         if is_done {
             return Poll::Ready(Ok(Turn::Done));
         }
-        if task == Task::Receive && link.state() != State::Open && poll_end_transport(cx, link) {
+        // The transport is shut down once it has passed on what was written.
+        let may_end = is_written && matches!(task, Task::Receive | Task::Close);
+        if may_end && link.state() != State::Open && poll_end_transport(cx, link) {
             return Poll::Ready(Ok(Turn::Again));
         }
         if task.sends() {
@@ -86,7 +88,10 @@ impl<C: Timer> Engine<C> {
         if self.follow_shutdown(may_close, cx, link) || self.poll_timers(cx, link)? {
             return Poll::Ready(Ok(Turn::Again));
         }
-        self.input.wait();
+        // An owner that has flushed goes on.
+        if task != Task::Tend {
+            self.input.wait();
+        }
         Poll::Pending
     }
 
@@ -104,7 +109,7 @@ impl<C: Timer> Engine<C> {
             if link.with_outbound(|outbox| outbox.has_write_failed()) {
                 return Err(SendError::Closed.into());
             }
-            if link.state() != State::Open && poll_end_transport(cx, link) {
+            if is_written && link.state() != State::Open && poll_end_transport(cx, link) {
                 return Ok(Some(Turn::Again));
             }
             if is_written && self.has_message() {
