@@ -3,14 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::future::Future;
+use std::io::IoSlice;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
+use futures_util::SinkExt;
 use wskit_driver::{ConnectionError, Reader, WebSocket, Writer};
-use wskit_proto::{CloseCode, Config, Role, SendError};
+use wskit_proto::{CloseCode, Config, Message, MessageKind, Role, SendError};
 use wskit_test::{Clock, PipeEnd, SimulatedIo, pipe};
 
 /// A future that the test polls, and that is not polled when it is woken.
@@ -201,9 +203,7 @@ fn close_is_woken_after_it_has_ended_the_wait_of_the_chosen_writer() {
             Some(Err(ConnectionError::Send(SendError::Closed)))
         ));
         assert!(close.poll().is_none());
-        let mut cx = Context::from_waker(Waker::noop());
-        let read = far.poll_read(&mut cx, &mut vec![0; 64 << 10]);
-        assert!(matches!(read, Poll::Ready(Ok(n)) if n > 0));
+        make_room(&mut far);
         assert!(close.is_woken(), "the reader is dropped: {drops_reader}");
         drop(reader);
     }
@@ -228,9 +228,78 @@ fn flush_is_woken_after_the_chosen_writer_has_got_room_without_writing() {
     permits.clear();
     assert!(chosen.is_woken());
     assert!(chosen.poll().unwrap().is_ok());
+    make_room(&mut far);
+    assert!(flush.is_woken());
+    drop(reader);
+}
+
+/// Reads what the pipe holds, which makes room in it.
+fn make_room(far: &mut PipeEnd) {
     let mut cx = Context::from_waker(Waker::noop());
     let read = far.poll_read(&mut cx, &mut vec![0; 64 << 10]);
     assert!(matches!(read, Poll::Ready(Ok(n)) if n > 0));
-    assert!(flush.is_woken());
+}
+
+/// A sink that waits is kept and not polled any more. It does not stand for a flush that comes later.
+#[test]
+fn flush_is_woken_although_a_sink_that_waits_is_not_polled_any_more() {
+    let (reader, writer, mut far) = halves();
     drop(reader);
+    let large = vec![7; 100_000];
+    assert!(
+        Waiting::new(writer.feed(&large[..]))
+            .poll()
+            .unwrap()
+            .is_ok()
+    );
+    let mut sink = writer.clone();
+    let mut flush = Waiting::new(SinkExt::<Message>::flush(&mut sink));
+    assert!(flush.poll().is_none());
+    drop(flush);
+    let mut flush = Waiting::new(writer.flush());
+    assert!(flush.poll().is_none());
+    make_room(&mut far);
+    assert!(flush.is_woken());
+}
+
+/// A message in pieces is kept after a write of it was dropped. It does not stand for a flush.
+#[test]
+fn flush_is_woken_although_a_message_in_pieces_is_not_written_any_more() {
+    let (reader, writer, mut far) = halves();
+    drop(reader);
+    let begun = Waiting::new(writer.begin(MessageKind::Binary)).poll();
+    let mut message = begun.unwrap().unwrap();
+    let large = vec![7; 100_000];
+    for _ in 0..4 {
+        if Waiting::new(message.write(&large)).poll().is_none() {
+            break;
+        }
+    }
+    let mut flush = Waiting::new(writer.flush());
+    assert!(flush.poll().is_none());
+    make_room(&mut far);
+    assert!(flush.is_woken());
+}
+
+/// The reader was dropped, so the calls that wait read. One of them gets what it waits for: another reads
+/// on.
+#[test]
+fn call_that_waits_reads_after_the_one_that_was_to_read_has_gone() {
+    let (reader, writer, mut far) = halves();
+    let room = take_room(&writer);
+    let mut line = waiting(&writer, 2);
+    drop(reader);
+    let [one, two] = room;
+    drop(one);
+    let first = line[0].poll().unwrap().unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    let ping = [IoSlice::new(&[0x89, 0x80, 0, 0, 0, 0])];
+    assert!(far.poll_write(&mut cx, &ping).is_ready());
+    assert!(line[1].is_woken());
+    assert!(line[1].poll().is_none());
+    let mut pong = [0; 8];
+    let read = far.poll_read(&mut cx, &mut pong);
+    assert!(matches!(read, Poll::Ready(Ok(2))), "{read:?}");
+    assert_eq!(pong[..2], [0x8a, 0]);
+    drop((first, two));
 }

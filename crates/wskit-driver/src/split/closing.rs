@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use wskit_proto::{Outcome, TimeoutKind};
 
-use super::core::{Shared, Ticket};
+use super::core::{Shared, Ticket, WaitFor};
 use crate::error::ConnectionError;
 use crate::transport::{Timer, Transport};
 
@@ -27,8 +27,9 @@ impl<C: Timer> Closing<C> {
         cx: &mut Context<'_>,
         shared: &Shared<T>,
         ticket: &mut Option<Ticket>,
+        wait: WaitFor,
     ) -> Poll<Result<Outcome, ConnectionError>> {
-        if let Poll::Ready(outcome) = shared.poll_end(cx, ticket) {
+        if let Poll::Ready(outcome) = shared.poll_end(cx, ticket, wait) {
             return Poll::Ready(Ok(outcome));
         }
         let Some(deadline) = self.deadline else {
@@ -39,7 +40,7 @@ impl<C: Timer> Closing<C> {
             Poll::Ready(Err(error)) => Poll::Ready(Err(ConnectionError::NoTimer(error))),
             Poll::Ready(Ok(())) => {
                 shared.with_sender(|sender| sender.output.outbox.time_out(TimeoutKind::Close));
-                shared.poll_end(cx, ticket).map(Ok)
+                shared.poll_end(cx, ticket, wait).map(Ok)
             }
         }
     }

@@ -70,10 +70,9 @@ impl<'a, T: Transport> MessageLock<'a, T> {
     /// Writes and flushes what is queued.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         let target = &mut self.target;
-        let flushed = ready!(
-            self.guard
-                .poll_flushing(cx, |sender, _| { sender.try_flush(target, WaitFor::Flush) })
-        );
+        let flushed = ready!(self.guard.poll_flushing(cx, |sender, _| {
+            sender.try_flush(target, WaitFor::HandleFlush)
+        }));
         self.target = None;
         Poll::Ready(flushed)
     }

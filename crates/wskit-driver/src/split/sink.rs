@@ -86,7 +86,7 @@ impl<C: Timer> SinkState<C> {
             if let Err(error) = self.feed_held(&mut sender.output)? {
                 return Ok(Err(error));
             }
-            sender.try_flush(&mut self.target, WaitFor::SinkFlush)
+            sender.try_flush(&mut self.target, WaitFor::HandleFlush)
         });
         self.ticket = ticket;
         if polled.is_ready() {
@@ -111,7 +111,7 @@ impl<C: Timer> SinkState<C> {
                 none.insert(Closing::new(shared))
             }
         };
-        let outcome = ready!(closing.poll(cx, shared, &mut self.ticket))?;
+        let outcome = ready!(closing.poll(cx, shared, &mut self.ticket, WaitFor::HandleEnd))?;
         Poll::Ready(ConnectionError::of_outcome(&outcome).map_or(Ok(()), Err))
     }
 

@@ -191,7 +191,7 @@ impl<T: Transport> Writer<T> {
         self.shared.with_sender(|sender| sender.close(&close))?;
         let mut closing = Closing::new(&self.shared);
         let mut guard = WaitGuard::new(&self.shared);
-        poll_fn(|cx| closing.poll(cx, &self.shared, &mut guard.ticket)).await
+        poll_fn(|cx| closing.poll(cx, &self.shared, &mut guard.ticket, WaitFor::End)).await
     }
 
     /// Queues a Close and returns; the reader completes the closing handshake.

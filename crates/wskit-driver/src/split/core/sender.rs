@@ -92,7 +92,7 @@ impl<W: PollWrite> Sender<W> {
         if is_stuck || (flags.are_lanes_due() && !before.are_lanes_due()) {
             self.request_write();
         }
-        if (self.output.is_blocked() || self.parked) && !self.socket.has_writers() {
+        if (self.output.is_blocked() || self.parked) && !self.socket.has_reliable_writers() {
             self.socket.add_writers(self.queue.take_for_socket());
             // The transport may have woken before the writers were added.
             self.effects.wake_socket |= self.output.is_ready_again();
@@ -182,10 +182,10 @@ impl<W: PollWrite> Sender<W> {
             self.remove_waiter(other);
         }
         let old = self.queue.add(ticket, wait, waiter);
-        if let (Some(old), Some(ticket)) = (&old, *ticket) {
+        if let Some(old) = &old {
             if !old.is_whole() {
                 // The socket's waker has the old waker, which may wake another task.
-                self.remove_from_socket(ticket.number());
+                self.remove_from_socket(old.number());
             }
         }
         self.effects.drop(old);
@@ -200,9 +200,9 @@ impl<W: PollWrite> Sender<W> {
         // It may have been woken in vain, or was the one to be woken.
         let was_woken = removed.is_none_or(|was_whole| !was_whole);
         if self.output.has_unfinished() || self.parked {
-            if was_woken && self.socket.is_signalled() {
+            if was_woken && (self.parked || self.socket.is_signalled()) {
                 self.request_write();
-            } else if matches!(ticket.wait(), WaitFor::Flush(_) | WaitFor::SinkFlush(_)) {
+            } else if matches!(ticket.wait(), WaitFor::Flush(_) | WaitFor::HandleFlush(_)) {
                 // The peer may wait for the rest of a message.
                 self.effects.wake_reader = true;
             }

@@ -98,7 +98,8 @@ impl<T: Transport> Shared<T> {
         mut attempt: impl FnMut(&mut Sender<T::Write>, &mut Option<Ticket>) -> Result<R, WaitFor>,
     ) -> Poll<R> {
         // Wakers are foreign code: one that may be needed is cloned before the lock is taken.
-        let may_wait = ticket.is_some() || self.flags.load_relaxed().is_contended();
+        let has_waited = ticket.is_some();
+        let may_wait = has_waited || self.flags.load_relaxed().is_contended();
         let mut waiter = may_wait.then(|| Waiter::new(cx.waker()));
         let mut has_written = false;
         loop {
@@ -109,6 +110,10 @@ impl<T: Transport> Shared<T> {
                         sender.remove_waiter(ticket);
                     }
                     self.release(sender);
+                    if has_waited {
+                        // This task may have been woken to read for all waiters.
+                        self.drive_parked();
+                    }
                     return Poll::Ready(result);
                 }
                 Err(_) if !has_written && sender.output.can_write() => {
@@ -145,8 +150,9 @@ impl<T: Transport> Shared<T> {
         ticket: &mut Option<Ticket>,
         attempt: impl FnMut(&mut Sender<T::Write>, &mut Option<Ticket>) -> Attempt<()>,
     ) -> Poll<Result<(), ConnectionError>> {
+        let has_waited = ticket.is_some();
         let polled = self.poll_sender(cx, ticket, attempt);
-        if polled.is_ready() {
+        if polled.is_ready() && !has_waited {
             self.drive_parked();
         }
         polled
@@ -157,11 +163,12 @@ impl<T: Transport> Shared<T> {
         &self,
         cx: &mut Context<'_>,
         ticket: &mut Option<Ticket>,
+        wait: WaitFor,
     ) -> Poll<Outcome> {
         self.drive_parked();
         self.poll_sender(cx, ticket, |sender, _| {
             sender.write_end();
-            sender.output.outbox.outcome().ok_or(WaitFor::End)
+            sender.output.outbox.outcome().ok_or(wait)
         })
     }
 

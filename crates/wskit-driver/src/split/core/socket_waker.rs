@@ -20,8 +20,17 @@ pub(crate) struct SocketWaker {
 struct Slots {
     /// The task that waits in the reader.
     reader: Option<Waker>,
-    /// The tasks that write when the transport takes bytes again, with the numbers of their waiters.
-    writers: Vec<(u64, Waker)>,
+    /// The tasks that write when the transport takes bytes again.
+    writers: Vec<SocketWriter>,
+}
+
+/// A task that is to write when the transport takes bytes again.
+pub(super) struct SocketWriter {
+    /// The number of its waiter.
+    pub(super) number: u64,
+    pub(super) waker: Waker,
+    /// Whether the task is known to write once it is woken, or to remove its waiter.
+    pub(super) reliable: bool,
 }
 
 /// The transport is being polled.
@@ -30,6 +39,8 @@ const POLLING: usize = 1;
 const SIGNALLED: usize = 2;
 /// There are tasks to write.
 const WRITERS: usize = 4;
+/// One of them is reliable.
+const RELIABLE: usize = 8;
 
 impl SocketWaker {
     pub(crate) fn new() -> Self {
@@ -85,24 +96,31 @@ impl SocketWaker {
         self.state.load(Ordering::Acquire) & WRITERS != 0
     }
 
+    /// Whether one of the tasks to write is reliable. If not, more of them are needed.
+    pub(super) fn has_reliable_writers(&self) -> bool {
+        self.state.load(Ordering::Acquire) & RELIABLE != 0
+    }
+
     /// Adds tasks to write when the transport wakes.
-    pub(crate) fn add_writers(&self, writers: Vec<(u64, Waker)>) {
+    pub(super) fn add_writers(&self, writers: Vec<SocketWriter>) {
         if !writers.is_empty() {
             let mut slots = lock(&self.slots);
             slots.writers.extend(writers);
-            self.state.fetch_or(WRITERS, Ordering::AcqRel);
+            self.state.fetch_or(slots.state(), Ordering::AcqRel);
         }
     }
 
     /// Removes a task that was to write, and returns its waker.
     pub(crate) fn remove_writer(&self, number: u64) -> Option<Waker> {
         let mut slots = lock(&self.slots);
-        let at = slots.writers.iter().position(|writer| writer.0 == number)?;
-        let (_, waker) = slots.writers.swap_remove(at);
-        if slots.writers.is_empty() {
-            self.state.fetch_and(!WRITERS, Ordering::AcqRel);
-        }
-        Some(waker)
+        let at = slots
+            .writers
+            .iter()
+            .position(|writer| writer.number == number)?;
+        let writer = slots.writers.remove(at);
+        let gone = (WRITERS | RELIABLE) & !slots.state();
+        self.state.fetch_and(!gone, Ordering::AcqRel);
+        Some(writer.waker)
     }
 
     /// Returns how often the transport has woken.
@@ -138,15 +156,25 @@ impl SocketWaker {
     pub(crate) fn wake_all(&self) {
         let woken = {
             let mut slots = lock(&self.slots);
-            self.state.fetch_and(!WRITERS, Ordering::AcqRel);
+            self.state
+                .fetch_and(!(WRITERS | RELIABLE), Ordering::AcqRel);
             core::mem::take(&mut *slots)
         };
-        for (_, writer) in woken.writers {
-            writer.wake();
+        for writer in woken.writers {
+            writer.waker.wake();
         }
         if let Some(reader) = woken.reader {
             reader.wake();
         }
+    }
+}
+
+impl Slots {
+    /// Returns the bits that say which writers there are.
+    fn state(&self) -> usize {
+        let writers = if self.writers.is_empty() { 0 } else { WRITERS };
+        let is_reliable = self.writers.iter().any(|writer| writer.reliable);
+        writers | if is_reliable { RELIABLE } else { 0 }
     }
 }
 

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 
 use super::output::FlushTarget;
+use super::socket_waker::SocketWriter;
 use crate::split::lanes::LaneId;
 
 /// The calls that wait for something of the sending half, sorted by what they wait for.
@@ -33,10 +34,13 @@ pub(crate) enum WaitFor {
     /// Room, and all who came before.
     Turn,
     Flush(FlushTarget),
-    /// A flush of a sink, which may not be polled any more.
-    SinkFlush(FlushTarget),
+    /// A flush of a sink or of a message in pieces. Their waiter is theirs and not that of a future: it
+    /// stays if they are not polled any more.
+    HandleFlush(FlushTarget),
     SinkRoom,
     End,
+    /// The end of the connection, for a sink.
+    HandleEnd,
     Lane(LaneId),
     RoomInMessage,
 }
@@ -124,11 +128,11 @@ impl WaitQueue {
     fn get(&self, ticket: Ticket) -> Option<&Waiter> {
         match ticket.wait {
             WaitFor::Turn => self.direct.get(&ticket.number)?.as_ref(),
-            WaitFor::Flush(target) | WaitFor::SinkFlush(target) => {
+            WaitFor::Flush(target) | WaitFor::HandleFlush(target) => {
                 self.flushes.get(&(target, ticket.number))
             }
             WaitFor::SinkRoom => self.sinks.get(&ticket.number),
-            WaitFor::End => self.ends.get(&ticket.number),
+            WaitFor::End | WaitFor::HandleEnd => self.ends.get(&ticket.number),
             WaitFor::Lane(lane) => self.lanes.get(&lane.index()),
             WaitFor::RoomInMessage => self.in_message.as_ref(),
         }
@@ -146,14 +150,17 @@ impl WaitQueue {
         self.next = self.next.max(number + 1);
         *ticket = Some(Ticket { wait, number });
         waiter.number = number;
-        waiter.reliable = !matches!(wait, WaitFor::SinkFlush(_) | WaitFor::SinkRoom);
+        waiter.reliable = matches!(
+            wait,
+            WaitFor::Turn | WaitFor::Flush(_) | WaitFor::End | WaitFor::Lane(_)
+        );
         match wait {
             WaitFor::Turn => self.direct.insert(number, Some(waiter)).flatten(),
-            WaitFor::Flush(target) | WaitFor::SinkFlush(target) => {
+            WaitFor::Flush(target) | WaitFor::HandleFlush(target) => {
                 self.flushes.insert((target, number), waiter)
             }
             WaitFor::SinkRoom => self.sinks.insert(number, waiter),
-            WaitFor::End => self.ends.insert(number, waiter),
+            WaitFor::End | WaitFor::HandleEnd => self.ends.insert(number, waiter),
             WaitFor::Lane(lane) => self.lanes.insert(lane.index(), waiter),
             WaitFor::RoomInMessage => self.in_message.replace(waiter),
         }
@@ -163,11 +170,11 @@ impl WaitQueue {
     pub(super) fn remove(&mut self, ticket: Ticket) -> Option<Waiter> {
         match ticket.wait {
             WaitFor::Turn => self.direct.remove(&ticket.number).flatten(),
-            WaitFor::Flush(target) | WaitFor::SinkFlush(target) => {
+            WaitFor::Flush(target) | WaitFor::HandleFlush(target) => {
                 self.flushes.remove(&(target, ticket.number))
             }
             WaitFor::SinkRoom => self.sinks.remove(&ticket.number),
-            WaitFor::End => self.ends.remove(&ticket.number),
+            WaitFor::End | WaitFor::HandleEnd => self.ends.remove(&ticket.number),
             WaitFor::Lane(lane) => self.lanes.remove(&lane.index()),
             WaitFor::RoomInMessage => self.in_message.take(),
         }
@@ -228,8 +235,14 @@ impl WaitQueue {
 
     /// Takes clones of the wakers that are to be woken when the transport takes bytes again: one of a
     /// reliable task, or else all others.
-    pub(super) fn take_for_socket(&mut self) -> Vec<(u64, Waker)> {
-        let take = |waiter: &mut Waiter| Some((waiter.number, waiter.for_socket.take()?));
+    pub(super) fn take_for_socket(&mut self) -> Vec<SocketWriter> {
+        let take = |waiter: &mut Waiter| {
+            Some(SocketWriter {
+                number: waiter.number,
+                waker: waiter.for_socket.take()?,
+                reliable: waiter.reliable,
+            })
+        };
         let reliable = |waiter: &&mut Waiter| waiter.reliable;
         let one = self.waiters().filter(reliable).find_map(take);
         match one {
