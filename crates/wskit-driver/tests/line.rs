@@ -262,23 +262,27 @@ fn flush_is_woken_although_a_sink_that_waits_is_not_polled_any_more() {
     assert!(flush.is_woken());
 }
 
-/// A message in pieces is kept after a write of it was dropped. It does not stand for a flush.
+/// A message in pieces is kept after a write or a flush of it was dropped. It does not stand for a flush.
 #[test]
 fn flush_is_woken_although_a_message_in_pieces_is_not_written_any_more() {
-    let (reader, writer, mut far) = halves();
-    drop(reader);
-    let begun = Waiting::new(writer.begin(MessageKind::Binary)).poll();
-    let mut message = begun.unwrap().unwrap();
-    let large = vec![7; 100_000];
-    for _ in 0..4 {
-        if Waiting::new(message.write(&large)).poll().is_none() {
-            break;
-        }
+    for writes in [true, false] {
+        let (reader, writer, mut far) = halves();
+        drop(reader);
+        let begun = Waiting::new(writer.begin(MessageKind::Binary)).poll();
+        let mut message = begun.unwrap().unwrap();
+        let large = vec![7; 100_000];
+        assert!(Waiting::new(message.write(&large)).poll().is_some());
+        let waits = if writes {
+            Waiting::new(message.write(&large)).poll().is_none()
+        } else {
+            Waiting::new(message.flush()).poll().is_none()
+        };
+        assert!(waits);
+        let mut flush = Waiting::new(writer.flush());
+        assert!(flush.poll().is_none());
+        make_room(&mut far);
+        assert!(flush.is_woken(), "after a write: {writes}");
     }
-    let mut flush = Waiting::new(writer.flush());
-    assert!(flush.poll().is_none());
-    make_room(&mut far);
-    assert!(flush.is_woken());
 }
 
 /// The reader was dropped, so the calls that wait read. One of them gets what it waits for: another reads
@@ -302,4 +306,23 @@ fn call_that_waits_reads_after_the_one_that_was_to_read_has_gone() {
     assert!(matches!(read, Poll::Ready(Ok(2))), "{read:?}");
     assert_eq!(pong[..2], [0x8a, 0]);
     drop((first, two));
+}
+
+/// The reader was dropped. A sink that closes is kept and not polled any more: another close learns of the
+/// peer's Close.
+#[test]
+fn close_is_woken_although_a_sink_that_closes_is_not_polled_any_more() {
+    let (reader, writer, mut far) = halves();
+    drop(reader);
+    let mut sink = writer.clone();
+    let mut closing = Waiting::new(SinkExt::<Message>::close(&mut sink));
+    assert!(closing.poll().is_none());
+    drop(closing);
+    let mut close = Waiting::new(writer.close(CloseCode::NORMAL, ""));
+    assert!(close.poll().is_none());
+    let mut cx = Context::from_waker(Waker::noop());
+    let answer = [IoSlice::new(&[0x88, 0x82, 0, 0, 0, 0, 3, 0xe8])];
+    assert!(far.poll_write(&mut cx, &answer).is_ready());
+    assert!(close.is_woken());
+    assert!(close.poll().unwrap().unwrap().is_clean());
 }

@@ -8,14 +8,17 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures_util::SinkExt;
 use wskit_driver::{PollRead, PollWrite, Timer, Transport, WebSocket};
-use wskit_proto::{Config, Role};
+use wskit_proto::{Config, Message, Role};
 use wskit_test::once;
 
-/// The peer's Close is there to be read; writes are taken; the shutdown waits for ever.
+/// The peer's Close is there to be read; writes are taken; the shutdown never completes.
 struct Stuck {
     input: &'static [u8],
     shutdowns: Rc<Cell<u32>>,
+    /// Whether it passes on what it has taken.
+    flushes: Rc<Cell<bool>>,
     now: Rc<Cell<Instant>>,
 }
 
@@ -60,7 +63,11 @@ impl PollWrite for Stuck {
     }
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+        if self.flushes.get() {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
     }
 
     fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -92,6 +99,7 @@ fn shutdown_that_never_ends_is_waited_for_and_given_up() {
         // An empty Close, masked with 0.
         input: &[0x88, 0x80, 0, 0, 0, 0],
         shutdowns: Rc::clone(&shutdowns),
+        flushes: Rc::new(Cell::new(true)),
         now: now.clone(),
     };
     let config = Config::new().close_timeout(Duration::from_secs(3));
@@ -105,4 +113,32 @@ fn shutdown_that_never_ends_is_waited_for_and_given_up() {
         assert!(ws.outcome().unwrap().is_clean());
     });
     assert!(shutdowns.get() > 0);
+}
+
+/// The transport has taken our Close and has not passed it on: it is not shut down before it has, whether
+/// the owner closes as a sink or receives.
+#[test]
+fn transport_is_shut_down_only_after_a_flush() {
+    for closes in [true, false] {
+        let (shutdowns, flushes) = (Rc::default(), Rc::default());
+        let io = Stuck {
+            input: &[0x88, 0x80, 0, 0, 0, 0],
+            shutdowns: Rc::clone(&shutdowns),
+            flushes: Rc::clone(&flushes),
+            now: Rc::new(Cell::new(Instant::now())),
+        };
+        let mut ws = WebSocket::from_parts(io, Role::Server, Bytes::new(), Config::new());
+        let executor = wskit_test::Executor::new();
+        executor.block_on(async {
+            for flushed in [false, false, true] {
+                flushes.set(flushed);
+                if closes {
+                    assert!(once(SinkExt::<Message>::close(&mut ws)).await.is_none());
+                } else {
+                    assert!(once(ws.recv()).await.is_none());
+                }
+                assert_eq!(shutdowns.get() > 0, flushed, "as a sink: {closes}");
+            }
+        });
+    }
 }
