@@ -95,7 +95,8 @@ macro_rules! from {
 }
 
 from! {
-    Connection: ConnectionError, ProtocolError, SendError, io::Error;
+    Connection: ConnectionError, ProtocolError, SendError, io::Error,
+        #[cfg(feature = "json")] wskit_proto::JsonError;
     Open: OpenError, HandshakeError, BuildError, Elapsed;
     Dial: DialError, RequestError, ProxyError, ProxyUrlError,
         #[cfg(feature = "rustls")] crate::tls::TlsConfigError;

@@ -312,6 +312,8 @@ impl From<ConnectionError> for io::Error {
             ConnectionError::Disconnected { .. } => io::ErrorKind::UnexpectedEof,
             ConnectionError::Timeout(_) => io::ErrorKind::TimedOut,
             ConnectionError::Protocol(_) => io::ErrorKind::InvalidData,
+            #[cfg(feature = "json")]
+            ConnectionError::Json(_) => io::ErrorKind::InvalidData,
             ConnectionError::Send(SendError::Closed) => io::ErrorKind::BrokenPipe,
             ConnectionError::Send(_) => io::ErrorKind::InvalidInput,
             ConnectionError::NoTimer(_) => io::ErrorKind::Other,

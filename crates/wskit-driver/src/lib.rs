@@ -22,6 +22,8 @@ mod futures_io;
 #[cfg(feature = "futures-io")]
 mod futures_runtime;
 mod handshake;
+#[cfg(feature = "json")]
+mod json;
 mod keys;
 mod link;
 mod message_writer;

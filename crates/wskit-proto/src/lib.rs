@@ -20,6 +20,8 @@ mod counters;
 mod error;
 mod event;
 mod inbound;
+#[cfg(feature = "json")]
+mod json;
 mod keys;
 mod message;
 mod outbound;
@@ -41,6 +43,8 @@ pub use counters::{Counters, Metrics, Traffic};
 pub use error::{ProtocolError, SendError};
 pub use event::{CloseFrame, ControlPayload, Event, EventRef, Piece};
 pub use inbound::{Circumstances, Delivery, Inbound, ReadBuf, Span, Spare, WithOutbound};
+#[cfg(feature = "json")]
+pub use json::JsonError;
 pub use keys::MaskKeys;
 pub use message::{Message, MessageKind, MessageRef};
 pub use outbound::{Outbound, Outbox};

@@ -1,4 +1,6 @@
 use core::fmt;
+use core::str::Utf8Error;
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use wskit_frame::OpCode;
@@ -66,6 +68,30 @@ impl Message {
         match self {
             Self::Text(text) => Some(text),
             Self::Binary(_) => None,
+        }
+    }
+
+    /// Returns the payload as text: that of a text message, and that of a binary message if it is UTF-8.
+    ///
+    /// # Errors
+    /// The first byte at which a binary message is not UTF-8.
+    pub fn to_text(&self) -> Result<&str, Utf8Error> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::Binary(data) => core::str::from_utf8(data),
+        }
+    }
+
+    /// Returns the payload as text, without copying: that of a text message, and that of a binary message
+    /// if it is UTF-8.
+    ///
+    /// # Errors
+    /// The first byte at which a binary message is not UTF-8.
+    pub fn into_text(self) -> Result<Utf8Bytes, Utf8Error> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::Binary(data) => Utf8Bytes::try_from(data)
+                .or_else(|data| core::str::from_utf8(&data).map(Utf8Bytes::from)),
         }
     }
 
@@ -154,6 +180,17 @@ impl<'a> MessageRef<'a> {
         self.is_text().then(|| validated_str(self.as_bytes()))
     }
 
+    /// Returns the payload as text: that of a text message, and that of a binary message if it is UTF-8.
+    ///
+    /// # Errors
+    /// The first byte at which a binary message is not UTF-8.
+    pub fn to_text(&self) -> Result<&str, Utf8Error> {
+        match self.as_text() {
+            Some(text) => Ok(text),
+            None => core::str::from_utf8(self.as_bytes()),
+        }
+    }
+
     /// Returns the size of the payload in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -226,39 +263,43 @@ fn debug(text: Option<&str>, bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::R
     }
 }
 
-impl From<&str> for Message {
-    fn from(text: &str) -> Self {
-        Self::Text(text.into())
-    }
+macro_rules! from {
+    ($($variant:ident: $($data:ty),*;)*) => {$($(
+        impl From<$data> for Message {
+            fn from(data: $data) -> Self {
+                Self::$variant(data.into())
+            }
+        }
+    )*)*};
 }
 
-impl From<String> for Message {
-    fn from(text: String) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<Utf8Bytes> for Message {
-    fn from(text: Utf8Bytes) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<Bytes> for Message {
-    fn from(data: Bytes) -> Self {
-        Self::Binary(data)
-    }
-}
-
-impl From<Vec<u8>> for Message {
-    fn from(data: Vec<u8>) -> Self {
-        Self::Binary(data.into())
-    }
+from! {
+    Text: &str, &String, String, Box<str>, Cow<'_, str>, &Utf8Bytes, Utf8Bytes;
+    Binary: Vec<u8>, Box<[u8]>, Bytes;
 }
 
 impl From<&[u8]> for Message {
     fn from(data: &[u8]) -> Self {
         Self::Binary(Bytes::copy_from_slice(data))
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Message {
+    fn from(data: &[u8; N]) -> Self {
+        Self::from(data.as_slice())
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Message {
+    fn from(data: [u8; N]) -> Self {
+        Self::from(data.as_slice())
+    }
+}
+
+/// Shares the bytes by reference count.
+impl From<&Bytes> for Message {
+    fn from(data: &Bytes) -> Self {
+        Self::Binary(data.clone())
     }
 }
 

@@ -1,3 +1,6 @@
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::message::{LentPayload, Message, MessageKind, MessageRef};
@@ -121,6 +124,82 @@ impl From<Utf8Bytes> for Outgoing<'_> {
     }
 }
 
+impl From<Box<str>> for Outgoing<'_> {
+    fn from(text: Box<str>) -> Self {
+        Self::from(String::from(text))
+    }
+}
+
+impl<'a> From<Cow<'a, str>> for Outgoing<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
+        match text {
+            Cow::Borrowed(text) => Self::from(text),
+            Cow::Owned(text) => Self::from(text),
+        }
+    }
+}
+
+impl<'a> From<Cow<'a, [u8]>> for Outgoing<'a> {
+    fn from(data: Cow<'a, [u8]>) -> Self {
+        match data {
+            Cow::Borrowed(data) => Self::from(data),
+            Cow::Owned(data) => Self::from(data),
+        }
+    }
+}
+
+/// Queues the text without a copy if it is large.
+impl From<Arc<str>> for Outgoing<'_> {
+    fn from(text: Arc<str>) -> Self {
+        Self::new(MessageKind::Text, Data::Shared(shared(text.into())))
+    }
+}
+
+impl<'a> From<&'a Arc<str>> for Outgoing<'a> {
+    fn from(text: &'a Arc<str>) -> Self {
+        Self::from(&**text)
+    }
+}
+
+/// Queues the bytes without a copy if they are many.
+impl From<Arc<[u8]>> for Outgoing<'_> {
+    fn from(data: Arc<[u8]>) -> Self {
+        Self::new(MessageKind::Binary, Data::Shared(shared(data)))
+    }
+}
+
+impl<'a> From<&'a Arc<[u8]>> for Outgoing<'a> {
+    fn from(data: &'a Arc<[u8]>) -> Self {
+        Self::from(&**data)
+    }
+}
+
+impl From<Box<[u8]>> for Outgoing<'_> {
+    fn from(data: Box<[u8]>) -> Self {
+        Self::from(Vec::from(data))
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Outgoing<'_> {
+    fn from(data: [u8; N]) -> Self {
+        Self::from(Vec::from(data))
+    }
+}
+
+/// Shares a large payload by reference count, and copies a small one.
+impl From<&Bytes> for Outgoing<'_> {
+    fn from(data: &Bytes) -> Self {
+        Self::from(data.clone())
+    }
+}
+
+/// Shares a large payload by reference count, and copies a small one.
+impl From<&Utf8Bytes> for Outgoing<'_> {
+    fn from(text: &Utf8Bytes) -> Self {
+        Self::from(text.clone())
+    }
+}
+
 impl From<Message> for Outgoing<'_> {
     fn from(message: Message) -> Self {
         Self::new(message.kind(), Data::Shared(message.into_data()))
@@ -156,5 +235,14 @@ impl<'a> From<MessageRef<'a>> for Outgoing<'a> {
 impl<'a> From<&'a PreparedMessage> for Outgoing<'a> {
     fn from(prepared: &'a PreparedMessage) -> Self {
         Self::new(prepared.kind(), Data::Prepared(prepared))
+    }
+}
+
+/// Returns bytes that share `data`. Few are copied instead: their handle would be as large.
+fn shared(data: Arc<[u8]>) -> Bytes {
+    if data.len() <= 64 {
+        Bytes::copy_from_slice(&data)
+    } else {
+        Bytes::from_owner(data)
     }
 }

@@ -64,14 +64,14 @@ impl PreparedMessage {
 
     /// Prepares a text message.
     #[must_use]
-    pub fn text(text: &str) -> Self {
-        Self::encode(MessageKind::Text, text.as_bytes())
+    pub fn text(text: impl AsRef<str>) -> Self {
+        Self::encode(MessageKind::Text, text.as_ref().as_bytes())
     }
 
     /// Prepares a binary message.
     #[must_use]
-    pub fn binary(data: &[u8]) -> Self {
-        Self::encode(MessageKind::Binary, data)
+    pub fn binary(data: impl AsRef<[u8]>) -> Self {
+        Self::encode(MessageKind::Binary, data.as_ref())
     }
 
     /// Returns whether this is text or binary.

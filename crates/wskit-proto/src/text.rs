@@ -11,6 +11,7 @@ use core::borrow::Borrow;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::ops::Deref;
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use wskit_frame::is_utf8;
@@ -129,6 +130,31 @@ impl From<String> for Utf8Bytes {
     }
 }
 
+impl From<&String> for Utf8Bytes {
+    fn from(text: &String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<Box<str>> for Utf8Bytes {
+    fn from(text: Box<str>) -> Self {
+        Self::from(String::from(text))
+    }
+}
+
+impl From<Cow<'_, str>> for Utf8Bytes {
+    fn from(text: Cow<'_, str>) -> Self {
+        Self::from(text.into_owned())
+    }
+}
+
+/// Shares the text by reference count.
+impl From<&Utf8Bytes> for Utf8Bytes {
+    fn from(text: &Utf8Bytes) -> Self {
+        text.clone()
+    }
+}
+
 impl From<Utf8Bytes> for Bytes {
     fn from(text: Utf8Bytes) -> Self {
         text.0
@@ -155,6 +181,12 @@ impl TryFrom<Bytes> for Utf8Bytes {
 
 impl PartialEq<str> for Utf8Bytes {
     fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<String> for Utf8Bytes {
+    fn eq(&self, other: &String) -> bool {
         self.as_str() == other
     }
 }

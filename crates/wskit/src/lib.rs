@@ -35,6 +35,10 @@ pub use wskit_smol as smol;
 #[cfg(feature = "deflate")]
 pub use wskit_proto::deflate;
 
+/// The error of messages as JSON.
+#[cfg(feature = "json")]
+pub use wskit_proto::JsonError;
+
 /// Counters of connections, and their observer.
 #[cfg(feature = "metrics")]
 pub use wskit_driver::{Counters, Ended, Metrics, Observed, Observer, Traffic};
@@ -69,7 +73,7 @@ mod guide {
     #[doc = include_str!("../../../README.md")]
     mod readme {}
     pages!(
-        runtime authenticate connect errors migrate observe reconnect scale send serve shutdown
+        runtime authenticate connect errors json migrate observe reconnect scale send serve shutdown
         streaming test tune tunnel
     );
 }

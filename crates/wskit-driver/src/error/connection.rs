@@ -1,6 +1,8 @@
 use std::fmt;
 use std::io;
 
+#[cfg(feature = "json")]
+use wskit_proto::JsonError;
 use wskit_proto::{Cause, Outcome, ProtocolError, SendError, TimeoutKind};
 
 use super::is_disconnect;
@@ -24,6 +26,9 @@ pub enum ConnectionError {
     },
     /// The peer missed a deadline.
     Timeout(TimeoutKind),
+    /// A message is not the expected JSON, or a value has no JSON form. The connection goes on.
+    #[cfg(feature = "json")]
+    Json(JsonError),
     /// The transport failed.
     Io(io::Error),
     /// The runtime has no timer, and a deadline is configured. Enable the runtime's timer, or switch
@@ -75,6 +80,8 @@ impl fmt::Display for ConnectionError {
                 f.write_str("the peer went away without a Close")
             }
             Self::Timeout(kind) => kind.fmt(f),
+            #[cfg(feature = "json")]
+            Self::Json(error) => error.fmt(f),
             Self::Io(error) => write!(f, "the transport failed: {error}"),
             Self::NoTimer(error) => write!(f, "the runtime has no timer: {error}"),
         }
@@ -87,6 +94,8 @@ impl std::error::Error for ConnectionError {
         match self {
             Self::Protocol(error) => error.source(),
             Self::Send(error) => error.source(),
+            #[cfg(feature = "json")]
+            Self::Json(error) => error.source(),
             Self::Io(error) | Self::NoTimer(error) => error.source(),
             Self::Disconnected { .. } | Self::Timeout(_) => None,
         }
@@ -102,6 +111,13 @@ impl From<ProtocolError> for ConnectionError {
 impl From<SendError> for ConnectionError {
     fn from(error: SendError) -> Self {
         Self::Send(error)
+    }
+}
+
+#[cfg(feature = "json")]
+impl From<JsonError> for ConnectionError {
+    fn from(error: JsonError) -> Self {
+        Self::Json(error)
     }
 }
 

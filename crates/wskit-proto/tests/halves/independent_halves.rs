@@ -197,14 +197,14 @@ fn settings_reach_both_halves() {
 #[test]
 fn room_is_counted_to_the_byte() {
     let (_, mut outbox) = halves(Config::new().write_high_water(100).write_queue_limit(150));
-    outbox.feed(&[0; 98]).unwrap(); // 100 with its header
+    outbox.feed([0; 98]).unwrap(); // 100 with its header
     assert_eq!(outbox.queued(), 100);
     assert!(outbox.is_over_high_water() && !outbox.has_room(0));
     assert!(outbox.is_over_high_water_beyond(0) && !outbox.is_over_high_water_beyond(1));
     assert!(outbox.only_chunk().is_some());
     outbox.advance(1);
     assert!(!outbox.is_over_high_water() && outbox.has_room(0) && !outbox.has_room(1));
-    outbox.feed(&[0; 98]).unwrap();
+    outbox.feed([0; 98]).unwrap();
     assert_eq!(outbox.check(), Err(SendError::QueueFull));
     assert_eq!(outbox.feed("x"), Err(SendError::QueueFull));
     outbox.feed_reserved("x").unwrap();

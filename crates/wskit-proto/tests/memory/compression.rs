@@ -290,7 +290,7 @@ fn prepared_message_is_compressed_once_and_enters_the_history() {
             open(Role::Server, Config::new()).with_deflate(window(Role::Server), &eager());
         let mut client =
             open(Role::Client, Config::new()).with_deflate(window(Role::Client), &eager());
-        let prepared = PreparedMessage::text(&json(0).repeat(10));
+        let prepared = PreparedMessage::text(json(0).repeat(10));
         let text = json(0).repeat(10);
         for n in 0..20 {
             server.feed(json(n)).unwrap();

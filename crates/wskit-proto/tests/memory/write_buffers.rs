@@ -35,7 +35,7 @@ fn frame_is_queued_however_full_the_buffer_is() {
         for left in 0..64 {
             let mut end = open(role, Config::new());
             for _ in 0..3 {
-                end.feed(&[7; COPIED]).unwrap();
+                end.feed([7; COPIED]).unwrap();
             }
             let header = to(other(role), FIN | BINARY, &[0; 200]).len() - 200;
             let last = BUFFER - end.outbox().queued() - header - left;
@@ -93,7 +93,7 @@ fn stream_of_large_messages_allocates_nothing() {
 fn held_counts_all_that_waits() {
     let mut end = server();
     for _ in 0..5 {
-        end.feed(&[7; COPIED]).unwrap();
+        end.feed([7; COPIED]).unwrap();
     }
     assert_eq!(end.buffer_bytes(), 2 * BUFFER);
     end.feed(Bytes::from(vec![7; 100_000])).unwrap();
@@ -121,7 +121,7 @@ fn held_counts_all_that_waits() {
 fn buffers_go_back_as_soon_as_they_are_written() {
     let mut end = server();
     for _ in 0..12 {
-        end.feed(&[7; COPIED]).unwrap();
+        end.feed([7; COPIED]).unwrap();
     }
     // Three frames of this size fill a buffer.
     for buffers in (1..=4).rev() {

@@ -37,7 +37,7 @@ fn chunks_take_nothing_off() {
     assert_eq!(once.len(), server.outbox().queued());
     let chunk = server.outbound().chunk().to_vec();
     assert!(!chunk.is_empty() && once.starts_with(&chunk));
-    assert_eq!(gather(&server, 0), []);
+    assert_eq!(gather(&server, 0), b"");
     assert_eq!(server.take_output(), once);
     assert!(server.outbox().is_empty());
     assert!(server.outbound().chunk().is_empty());
@@ -73,7 +73,7 @@ fn fill(end: &mut Connection) {
     outbox.feed(&vec![1; 300]).unwrap();
     outbox.feed(Bytes::from(vec![2; 17_000])).unwrap();
     outbox.feed("between").unwrap();
-    outbox.feed(&PreparedMessage::binary(&[3; 17_500])).unwrap();
+    outbox.feed(&PreparedMessage::binary([3; 17_500])).unwrap();
     outbox.feed(&PreparedMessage::text("small")).unwrap();
     outbox.feed(vec![4; 18_000]).unwrap();
     outbox.begin(MessageKind::Binary).unwrap();

@@ -52,7 +52,7 @@ fn shapes(bytes: &[u8]) -> Vec<(u8, usize)> {
 #[test]
 fn prepared_message_is_cut_where_compression_was_agreed_on() {
     for role in ROLES {
-        let prepared = PreparedMessage::binary(&noise(2500));
+        let prepared = PreparedMessage::binary(noise(2500));
         let mut from = end(role, Some(1000), true);
         from.feed(&prepared).unwrap();
         let bytes = from.take_output();
@@ -74,7 +74,7 @@ fn prepared_message_is_cut_where_compression_was_agreed_on() {
 /// Proves: R6455-5.4-a
 #[test]
 fn prepared_message_is_cut_for_each_connection_by_its_own_size() {
-    let prepared = PreparedMessage::binary(&noise(40_000));
+    let prepared = PreparedMessage::binary(noise(40_000));
     let frames_of = |most, compress| {
         let mut from = end(Role::Server, most, compress);
         from.feed(&prepared).unwrap();

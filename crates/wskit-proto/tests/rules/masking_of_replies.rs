@@ -119,7 +119,7 @@ fn client_masks_what_is_compressed() {
     let mut client = client.with_deflate(params, &config);
     client.feed("text ".repeat(100)).unwrap();
     client
-        .feed(&PreparedMessage::text(&"text ".repeat(100)))
+        .feed(&PreparedMessage::text("text ".repeat(100)))
         .unwrap();
     // Random bytes do not become smaller: a frame for every 16 KiB.
     let mut noise = 1_u32;

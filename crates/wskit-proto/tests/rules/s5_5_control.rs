@@ -240,7 +240,7 @@ fn nothing_is_sent_after_a_close() {
             assert_eq!(end.outbox().ping(b""), Err(SendError::Closed));
             assert_eq!(end.outbox().pong(b""), Err(SendError::Closed));
             assert_eq!(end.close(None), Ok(()), "a second close changes nothing");
-            assert_eq!(end.take_output(), []);
+            assert_eq!(end.take_output(), b"");
             assert_eq!(frames(&before).last().unwrap().0, FIN | CLOSE);
         }
     }

@@ -45,7 +45,7 @@ fn only_codes_for_the_wire_are_sent() {
                 Err(SendError::InvalidCloseCode(CloseCode::new(code)))
             );
             assert_eq!(end.state(), State::Open);
-            assert_eq!(end.take_output(), []);
+            assert_eq!(end.take_output(), b"");
         }
     }
 }

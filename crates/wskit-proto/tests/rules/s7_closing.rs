@@ -182,7 +182,7 @@ fn end_of_stream_is_clean_only_after_both_closes() {
                 }
                 assert_eq!(end.feed("no"), Err(SendError::Closed));
                 assert_eq!(poll(&mut end), []);
-                assert_eq!(end.take_output(), []);
+                assert_eq!(end.take_output(), b"");
             }
         }
     }
@@ -219,7 +219,7 @@ fn failed_transport_is_clean_only_after_both_closes() {
             (false, 1006, None)
         );
         assert_eq!((end.state(), end.ending()), (State::Closed, Ending::Done));
-        assert_eq!(end.take_output(), []);
+        assert_eq!(end.take_output(), b"");
         assert_eq!(end.feed("no"), Err(SendError::Closed));
 
         let mut end = open(role, Config::new());

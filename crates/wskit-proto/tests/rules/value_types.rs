@@ -1,7 +1,9 @@
 //! The types that go in and out: texts, messages, outgoing messages.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::collections::HashMap;
+use std::io::IoSlice;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::wire::*;
@@ -115,8 +117,15 @@ fn what_is_sent_keeps_kind_and_payload() {
     let owned = "hi".to_owned();
     let prepared = PreparedMessage::text("hi");
     let message = Message::text("hi");
-    let text: [Outgoing<'_>; 7] = [
+    let shared: Arc<str> = Arc::from("hi");
+    let text: [Outgoing<'_>; 13] = [
         "hi".into(),
+        Cow::Borrowed("hi").into(),
+        Cow::<str>::Owned(owned.clone()).into(),
+        Box::<str>::from("hi").into(),
+        (&shared).into(),
+        shared.clone().into(),
+        (&Utf8Bytes::from("hi")).into(),
         (&owned).into(),
         owned.clone().into(),
         Utf8Bytes::from("hi").into(),
@@ -130,9 +139,17 @@ fn what_is_sent_keeps_kind_and_payload() {
     let bytes = b"hi".to_vec();
     let prepared = PreparedMessage::new(&Message::binary(bytes.clone()));
     let message = Message::binary(bytes.clone());
-    let binary: [Outgoing<'_>; 7] = [
+    let shared: Arc<[u8]> = Arc::from(bytes.as_slice());
+    let binary: [Outgoing<'_>; 14] = [
         bytes.as_slice().into(),
         b"hi".into(),
+        (*b"hi").into(),
+        Cow::Borrowed(bytes.as_slice()).into(),
+        Cow::<[u8]>::Owned(bytes.clone()).into(),
+        Box::<[u8]>::from(bytes.as_slice()).into(),
+        (&shared).into(),
+        shared.clone().into(),
+        (&Bytes::from_static(b"hi")).into(),
         (&bytes).into(),
         bytes.clone().into(),
         Bytes::from_static(b"hi").into(),
@@ -144,6 +161,75 @@ fn what_is_sent_keeps_kind_and_payload() {
     }
     assert!(Outgoing::from("").is_empty());
     assert!(PreparedMessage::binary(b"").is_empty());
+}
+
+/// A large shared payload is queued without a copy, whatever its type is.
+#[test]
+fn a_large_shared_payload_is_not_copied() {
+    let text: Arc<str> = "x".repeat(100_000).into();
+    let data: Arc<[u8]> = vec![7; 100_000].into();
+    let bytes = Bytes::from(vec![7; 100_000]);
+    let utf8 = Utf8Bytes::from("x".repeat(100_000));
+    let (lent_text, lent_data) = (text.as_ptr(), data.as_ptr());
+    let queued: [(Outgoing<'_>, *const u8); 4] = [
+        (text.into(), lent_text),
+        (data.into(), lent_data),
+        ((&bytes).into(), bytes.as_ptr()),
+        ((&utf8).into(), utf8.as_ptr()),
+    ];
+    for (outgoing, address) in queued {
+        let mut server = open(Role::Server, Config::new());
+        server.feed(outgoing).unwrap();
+        let mut chunks = [IoSlice::new(&[]); 4];
+        let outbound = server.outbound();
+        let n = outbound.chunks(&mut chunks);
+        assert!(chunks[..n].iter().any(|chunk| chunk.as_ptr() == address));
+    }
+}
+
+#[test]
+fn messages_are_made_of_every_type_that_can_be_sent() {
+    let hi = "hi".to_owned();
+    for message in [
+        Message::from("hi"),
+        Message::from(&hi),
+        Message::from(hi.clone()),
+        Message::from(Box::<str>::from("hi")),
+        Message::from(Cow::Borrowed("hi")),
+        Message::from(Utf8Bytes::from("hi")),
+        Message::from(&Utf8Bytes::from("hi")),
+    ] {
+        assert_eq!(message, Message::Text(Utf8Bytes::from_static("hi")));
+    }
+    for message in [
+        Message::from(b"hi"),
+        Message::from(*b"hi"),
+        Message::from(b"hi".as_slice()),
+        Message::from(b"hi".to_vec()),
+        Message::from(Box::<[u8]>::from(*b"hi")),
+        Message::from(Bytes::from_static(b"hi")),
+        Message::from(&Bytes::from_static(b"hi")),
+    ] {
+        assert_eq!(message, Message::Binary(Bytes::from_static(b"hi")));
+    }
+}
+
+/// Text in a binary message is text for a program that does not care (`to_text`), and is not for one that
+/// does (`as_text`).
+#[test]
+fn binary_messages_are_read_as_text_if_they_are_utf8() {
+    let text = Message::text("grüße");
+    let binary = Message::binary("grüße");
+    assert_eq!(
+        (text.to_text(), text.as_text()),
+        (Ok("grüße"), Some("grüße"))
+    );
+    assert_eq!((binary.to_text(), binary.as_text()), (Ok("grüße"), None));
+    assert_eq!(text.into_text().unwrap(), "grüße");
+    assert_eq!(binary.into_text().unwrap(), "grüße");
+    let cut = Message::from(b"gr\xc3");
+    assert_eq!(cut.to_text().unwrap_err().valid_up_to(), 2);
+    assert_eq!(cut.into_text().unwrap_err().valid_up_to(), 2);
 }
 
 fn sends(outgoing: Outgoing<'_>, frame: &[u8]) {
