@@ -16,7 +16,7 @@ use crate::text::Utf8Bytes;
 ///
 /// ```
 /// # use wskit_proto::Message;
-/// #[derive(serde::Deserialize)]
+/// #[derive(Debug, serde::Deserialize)]
 /// struct Trade {
 ///     price: f64,
 /// }
