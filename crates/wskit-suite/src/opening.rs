@@ -2,6 +2,7 @@
 
 pub mod dropped;
 pub mod handshake;
+pub mod optimistic;
 pub mod refusals;
 
 /// The scenarios of the folder `opening`.
@@ -30,6 +31,14 @@ macro_rules! opening_scenarios {
             unfinished_refusal_decides_what_comes_next
             server_of_another_protocol_is_told_at_once
             answer_before_the_request_is_heard
+        });
+        $crate::scenarios!($harness, opening::optimistic: {
+            client_sends_nothing_before_the_answer
+            client_sends_nothing_after_a_refusal
+            client_follows_a_redirect_on_a_new_connection
+            client_sends_nothing_before_the_proxy_has_answered
+            server_takes_early_bytes_for_frames_only_once_it_has_accepted
+            server_ignores_what_is_behind_a_request_that_it_refuses
         });
         $crate::scenarios!($harness, opening::dropped: {
             dropped_handshakes_leave_nothing

@@ -13,7 +13,7 @@ use wskit_test::{
 use crate::scene::{CAPACITY, config};
 
 /// Returns the request of RFC 6455 §1.3 with these lines added.
-fn request(more: &str) -> String {
+pub(crate) fn request(more: &str) -> String {
     format!(
         "GET /chat?room=1 HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{more}\r\n"
@@ -34,11 +34,11 @@ pub(crate) fn answer(head: &str, more: &str) -> String {
     )
 }
 
-fn server<H: Harness>() -> Server<H::Runtime> {
+pub(crate) fn server<H: Harness>() -> Server<H::Runtime> {
     Server::new(OriginPolicy::Any).config(config())
 }
 
-fn client<H: Harness>() -> Client<H::Runtime> {
+pub(crate) fn client<H: Harness>() -> Client<H::Runtime> {
     Client::new().config(config())
 }
 
