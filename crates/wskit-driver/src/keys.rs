@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use rand_chacha::ChaCha12Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use chacha20::ChaCha12Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 use wskit_proto::MaskKeys;
 
 /// Returns masking keys from a `ChaCha` stream per thread, seeded by the operating system. Earlier keys do
