@@ -17,10 +17,10 @@ use core::time::Duration;
 use bytes::Bytes;
 use futures_util::SinkExt;
 use libfuzzer_sys::fuzz_target;
-use wskit_driver::{ConnectionError, Event, Reader, WebSocket, Writer};
+use wskit_driver::{ConnectionError, Reader, WebSocket, Writer};
 use wskit_fuzz::Input;
 use wskit_proto::deflate::{Config as DeflateConfig, Params, Role as DeflateRole, Window};
-use wskit_proto::{CloseCode, Config, Message, MessageKind, Outcome, Outgoing, Role, SendError};
+use wskit_proto::{CloseCode, Config, Event, Message, MessageKind, Outcome, Outgoing, Role, SendError};
 use wskit_test::{Clock, Executor, Fault, Faults, PipeEnd, SimulatedIo, join, pause, pipe};
 
 fuzz_target!(|bytes: &[u8]| {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr};
 use async_std::net::{TcpStream, ToSocketAddrs};
 #[cfg(unix)]
 use async_std::os::unix::net::UnixStream;
-use wskit_dial::{FuturesRustls, MaybeTls, Net, async_io::connect_from};
+use wskit_dial::{FuturesRustls, MaybeTls, Net, connect_from};
 use wskit_driver::{AsyncIoTimer, FuturesRuntime};
 
 use crate::Io;

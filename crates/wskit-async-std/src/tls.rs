@@ -1,6 +1,6 @@
 //! `wss://` by rustls, both ways.
 
-pub use wskit_dial::tls::futures_rustls::{client, server};
+pub use futures_rustls::{client, server};
 pub use wskit_dial::tls::{BadCertificate, TlsConfigError, TlsError, rustls};
 
 /// A client's TLS settings; see [`wskit_dial::tls::Connector`].

@@ -7,8 +7,6 @@ mod rejection;
 pub use extractor::WebSocketUpgrade;
 pub use rejection::WebSocketUpgradeRejection;
 
-#[cfg(feature = "metrics")]
-pub use wskit_driver::{Counters, Ended, Metrics, Observed, Observer, Traffic};
 pub use wskit_handshake::{OriginPolicy, UpgradeRequest};
 pub use wskit_hyper::{
     ConnectionError, Error, Event, Io, OpenError, Reader, Server, WeakWriter, WebSocket, Writer,
@@ -21,6 +19,11 @@ pub use wskit_hyper::{
 #[cfg(feature = "deflate")]
 pub use wskit_proto::deflate;
 pub use wskit_proto::{CloseCode, Config, Message, Outcome, Role, Utf8Bytes};
+#[cfg(feature = "metrics")]
+pub use {
+    wskit_driver::{Ended, Observed, Observer},
+    wskit_proto::{Counters, Metrics, Traffic},
+};
 
 /// The layers below, for direct use.
 pub use {wskit_driver as driver, wskit_handshake as handshake, wskit_proto as proto};

@@ -29,8 +29,8 @@ macro_rules! aliases {
         /// ```
         pub async fn connect<Q>(request: Q) -> Result<WebSocket<ClientStream>, $crate::DialError>
         where
-            Q: TryInto<$crate::macros::ClientRequest>,
-            $crate::macros::RequestError: From<Q::Error>,
+            Q: TryInto<$crate::wskit_handshake::ClientRequest>,
+            $crate::wskit_handshake::RequestError: From<Q::Error>,
         {
             Ok(Connector::new().connect(request).await?.0)
         }

@@ -3,7 +3,7 @@ use crate::{dial_error::DialError, tls::Connector};
 
 /// TLS for a client's stream of type `S`: what [`Net`](crate::Net) asks for `wss://`.
 ///
-/// [`MaybeTls`](crate::MaybeTls) comes with implementations; [`NoTls`] has no TLS.
+/// [`MaybeTls`](crate::MaybeTls) comes with implementations; `()` has no TLS: `wss://` is an error.
 pub trait ClientTls<S> {
     /// Whether there is TLS, so that [`secure`](ClientTls::secure) can succeed.
     #[cfg(feature = "rustls")]
@@ -33,8 +33,4 @@ pub trait ClientTls<S> {
     }
 }
 
-/// No TLS: `wss://` is an error.
-#[derive(Clone, Copy, Debug)]
-pub enum NoTls {}
-
-impl<S> ClientTls<S> for NoTls {}
+impl<S> ClientTls<S> for () {}

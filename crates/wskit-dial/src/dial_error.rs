@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io;
 
-use wskit_driver::{Elapsed, OpenError, is_disconnect};
+use wskit_driver::{ConnectionError, Elapsed, OpenError};
 use wskit_handshake::RequestError;
 
 use crate::proxy::{ProxyError, ProxyUrlError};
@@ -43,7 +43,7 @@ impl DialError {
     pub fn is_disconnect(&self) -> bool {
         match self {
             Self::Open(error) => error.is_disconnect(),
-            Self::Io(error) => is_disconnect(error),
+            Self::Io(error) => ConnectionError::is_disconnect_io(error),
             _ => false,
         }
     }

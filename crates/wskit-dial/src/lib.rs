@@ -12,7 +12,7 @@
 
 mod aliases;
 #[cfg(feature = "async-io")]
-pub mod async_io;
+mod async_io;
 mod client_tls;
 mod connector;
 mod dial;
@@ -23,7 +23,7 @@ mod maybe_tls;
 #[cfg(all(test, loom))]
 mod models;
 #[cfg(any(feature = "async-native-tls", feature = "tokio-native-tls"))]
-pub mod native_tls;
+mod native_tls;
 mod net;
 mod proxy;
 mod race;
@@ -38,7 +38,9 @@ pub mod tls;
 mod tls_layer;
 mod zone;
 
-pub use client_tls::{ClientTls, NoTls};
+#[cfg(feature = "async-io")]
+pub use async_io::connect_from;
+pub use client_tls::ClientTls;
 pub use connector::Connector;
 pub use dial::Dial;
 pub use dial_error::DialError;
@@ -46,17 +48,15 @@ pub use dialer::Dialer;
 pub use error::Error;
 #[cfg(feature = "futures-io")]
 pub use maybe_tls::FuturesRustls;
+pub use maybe_tls::MaybeTls;
 #[cfg(feature = "tokio-io")]
 pub use maybe_tls::TokioRustls;
-pub use maybe_tls::{MaybeTls, TlsStack};
 pub use net::Net;
 pub use proxy::{Proxy, ProxyError, ProxyHandshake, ProxyUrlError, SocksFailure};
 pub use reconnect::Reconnect;
 pub use redirect::RedirectError;
 pub use tls_layer::{TlsDialer, TlsLayer};
 
-/// What [`aliases!`] names.
+// For `aliases!`.
 #[doc(hidden)]
-pub mod macros {
-    pub use wskit_handshake::{ClientRequest, RequestError};
-}
+pub use wskit_handshake;

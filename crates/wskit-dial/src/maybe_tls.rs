@@ -80,8 +80,6 @@ mod tokio_io;
 use std::any::Any;
 use std::fmt;
 
-use wskit_driver::cast;
-
 #[cfg(feature = "futures-io")]
 pub use futures_io::FuturesRustls;
 #[cfg(feature = "tokio-io")]
@@ -175,5 +173,29 @@ impl<T: fmt::Debug, L: TlsStack> fmt::Debug for MaybeTls<T, L> {
             .field("tcp", self.tcp())
             .field("is_tls", &matches!(self, Self::Tls(_)))
             .finish()
+    }
+}
+
+/// Converts `value` if `S` is `T`, else returns it. The compiler decides the branch for each `S`.
+///
+/// # Errors
+/// The value, when it is not a `T` or `convert` returns it.
+fn cast<S, T, U>(value: S, convert: impl FnOnce(T) -> Result<U, T>) -> Result<U, S>
+where
+    S: 'static,
+    T: 'static,
+{
+    let mut value = Some(value);
+    let any: &mut dyn Any = &mut value;
+    if let Some(place) = any.downcast_mut::<Option<T>>() {
+        match place.take().map(convert) {
+            Some(Ok(converted)) => return Ok(converted),
+            Some(Err(back)) => *place = Some(back),
+            None => {}
+        }
+    }
+    match value {
+        Some(value) => Err(value),
+        None => unreachable!("taken only to be returned"),
     }
 }

@@ -18,11 +18,6 @@ macro_rules! layer {
     };
 }
 
-#[cfg(feature = "async-native-tls")]
-pub use async_native_tls;
-#[cfg(feature = "tokio-native-tls")]
-pub use tokio_native_tls;
-
 #[cfg(feature = "tokio-native-tls")]
 layer!(
     tokio_native_tls,

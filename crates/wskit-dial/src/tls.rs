@@ -9,13 +9,8 @@ mod error;
 mod given;
 
 pub use acceptor::Acceptor;
-pub use config::{client_config_trusting, server_config};
 pub use connector::{Connector, Rustls};
 #[cfg(test)]
 pub(crate) use error::handshake_error;
 pub use error::{BadCertificate, TlsConfigError, TlsError};
-#[cfg(feature = "futures-rustls")]
-pub use futures_rustls;
 pub use rustls;
-#[cfg(feature = "tokio-rustls")]
-pub use tokio_rustls;

@@ -44,9 +44,9 @@ macro_rules! aliases {
         #[must_use]
         pub fn from_parts<S>(
             stream: S,
-            role: $crate::macros::Role,
-            leftover: $crate::macros::Bytes,
-            config: impl Into<std::sync::Arc<$crate::macros::Config>>,
+            role: $crate::wskit_proto::Role,
+            leftover: $crate::bytes::Bytes,
+            config: impl Into<std::sync::Arc<$crate::wskit_proto::Config>>,
         ) -> WebSocket<S>
         where
             $io<S>: $crate::Transport + From<S>,

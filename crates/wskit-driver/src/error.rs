@@ -38,8 +38,7 @@ impl std::error::Error for Elapsed {
 }
 
 /// Returns whether an I/O error means that the peer, its host or the network on the way to it is gone.
-#[must_use]
-pub fn is_disconnect(error: &io::Error) -> bool {
+fn is_disconnect(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionReset

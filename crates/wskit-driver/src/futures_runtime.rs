@@ -62,10 +62,8 @@ pub struct Io<S, R: FuturesRuntime> {
     shutdown: fn(&S) -> io::Result<()>,
 }
 
-/// The reading half of a split connection's stream.
-pub type IoRead<S, R> = SplitHalf<Io<<R as FuturesRuntime>::Tcp, R>, SharedHalf<Io<S, R>>>;
-/// The writing half of a split connection's stream.
-pub type IoWrite<S, R> = SplitHalf<Io<<R as FuturesRuntime>::Tcp, R>, SharedHalf<Io<S, R>>>;
+/// Either half of a split connection's stream.
+type IoHalf<S, R> = SplitHalf<Io<<R as FuturesRuntime>::Tcp, R>, SharedHalf<Io<S, R>>>;
 
 impl<S: AsyncRead + AsyncWrite + Unpin, R: FuturesRuntime> Runtime<S> for R {
     type Transport = Io<S, R>;
@@ -112,15 +110,15 @@ impl<S: fmt::Debug, R: FuturesRuntime> fmt::Debug for Io<S, R> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin, R: FuturesRuntime> Transport for Io<S, R> {
-    type Read = IoRead<S, R>;
-    type Write = IoWrite<S, R>;
+    type Read = IoHalf<S, R>;
+    type Write = IoHalf<S, R>;
     type Timer = R::Timer;
 
     fn timer(&self) -> R::Timer {
         R::Timer::default()
     }
 
-    fn into_split(self) -> (IoRead<S, R>, IoWrite<S, R>)
+    fn into_split(self) -> (IoHalf<S, R>, IoHalf<S, R>)
     where
         S: 'static,
     {

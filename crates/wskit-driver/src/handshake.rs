@@ -115,15 +115,8 @@ pub(crate) async fn read_until<T: Transport, R>(
     }
 }
 
-/// Writes all of `bytes` and flushes: for a handshake of one's own below the WebSocket's, with a proxy for
-/// instance.
-///
-/// # Errors
-/// Those of the transport; `WriteZero` if it takes no more bytes.
-///
-/// # Cancel safety
-/// Not safe: part of the bytes may have been written.
-pub async fn write_all<T: PollWrite>(io: &mut T, mut bytes: &[u8]) -> io::Result<()> {
+/// Writes all of `bytes` and flushes.
+pub(crate) async fn write_all<T: PollWrite>(io: &mut T, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match poll_fn(|cx| io.poll_write(cx, &[IoSlice::new(bytes)])).await {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -176,15 +169,9 @@ async fn discard<T: PollRead>(io: &mut T) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads once into `buf`; 0 is the end of the stream.
-///
-/// # Errors
-/// Those of the transport, without `Interrupted`. `UnexpectedEof`, by which TLS libraries report an end
-/// without a `close_notify`, is 0.
-///
-/// # Cancel safety
-/// As safe as the transport's `poll_read`: nothing is lost.
-pub async fn read<T: PollRead>(io: &mut T, buf: &mut [u8]) -> io::Result<usize> {
+/// Reads once into `buf`; 0 is the end of the stream. `UnexpectedEof`, by which TLS libraries report an end
+/// without a `close_notify`, is 0 too.
+async fn read<T: PollRead>(io: &mut T, buf: &mut [u8]) -> io::Result<usize> {
     loop {
         match poll_fn(|cx| io.poll_read(cx, buf)).await {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -46,20 +46,18 @@ mod transport;
 mod websocket;
 
 #[cfg(feature = "async-io")]
-pub use async_io_timer::{AsyncIoAlarm, AsyncIoTimer};
+pub use async_io_timer::AsyncIoTimer;
 pub use byte_stream::ByteStream;
 pub use client::{Client, RequestViaHttp};
-pub use error::{ConnectionError, Elapsed, OpenError, is_disconnect};
+pub use error::{ConnectionError, Elapsed, OpenError};
 #[cfg(feature = "futures-io")]
-pub use futures_runtime::{FuturesRuntime, Io, IoRead, IoWrite};
-pub use handshake::{read, write_all};
+pub use futures_runtime::{FuturesRuntime, Io};
 pub use keys::secure_keys;
 pub use message_writer::MessageWriter;
 #[cfg(feature = "metrics")]
 pub use observe::{Ended, Observed, Observer};
 pub use pending_websocket::PendingWebSocket;
 pub use permit::Permit;
-pub use recv::{RecvPiece, RecvRef};
 pub use runtime::{Runtime, within};
 pub use server::{PlainHttp, Request, Server, Upgrade, UpgradeViaHttp};
 pub use shutdown::{Report, Shutdown};
@@ -69,13 +67,9 @@ pub use split::{
 #[cfg(target_os = "linux")]
 pub use transport::unacknowledged;
 pub use transport::{
-    Alarm, LazyTimer, PollRead, PollWrite, SharedHalf, SplitHalf, Timer, Transport, cast,
+    Alarm, LazyTimer, PollRead, PollWrite, SharedHalf, SplitHalf, Timer, Transport,
 };
 pub use websocket::WebSocket;
-pub use wskit_proto::Event;
-pub use wskit_proto::Spare;
-#[cfg(feature = "metrics")]
-pub use wskit_proto::{Counters, Metrics, Traffic};
 
 /// Returns `None`: only Linux tells what the peer has not acknowledged.
 #[cfg(not(target_os = "linux"))]
@@ -84,9 +78,6 @@ pub fn unacknowledged<S>(_: &S) -> Option<usize> {
     None
 }
 
-/// What [`aliases!`] names.
+// For `aliases!`.
 #[doc(hidden)]
-pub mod macros {
-    pub use bytes::Bytes;
-    pub use wskit_proto::{Config, Role};
-}
+pub use {bytes, wskit_proto};

@@ -153,7 +153,7 @@ impl<T: Transport> WebSocket<T> {
     /// time, also after a split.
     #[cfg(feature = "metrics")]
     #[must_use]
-    pub fn counters(&self) -> &Arc<crate::Counters> {
+    pub fn counters(&self) -> &Arc<wskit_proto::Counters> {
         self.engine.telemetry.counters()
     }
 

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use wskit_driver::{
-    Client, Ended, LaneConfig, Metrics, Observed, Observer, Server, Traffic, WebSocket,
-};
+use wskit_driver::{Client, Ended, LaneConfig, Observed, Observer, Server, WebSocket};
 use wskit_frame::OpCode;
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{
-    Cause, CloseCode, Config, Keepalive, MessageKind, Outgoing, PreparedMessage, Role, deflate,
+    Cause, CloseCode, Config, Keepalive, MessageKind, Metrics, Outgoing, PreparedMessage, Role,
+    Traffic, deflate,
 };
 use wskit_test::{Executor, Script, Simulated, SimulatedIo, join, pipe, wrap};
 

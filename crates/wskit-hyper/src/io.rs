@@ -6,7 +6,8 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
-use wskit_driver::{PollRead, PollWrite, Runtime, Spare, SplitHalf, Transport};
+use wskit_driver::{PollRead, PollWrite, Runtime, SplitHalf, Transport};
+use wskit_proto::Spare;
 use wskit_tokio::{Tokio, TokioTimer};
 
 use crate::boxed::{Boxed, Kind};

@@ -22,7 +22,8 @@ pub use io::{Io, IoRead, IoWrite};
 pub use pending_websocket::PendingWebSocket;
 pub use refused::Refused;
 pub use server::{Attempt, Upgrade, upgrade};
-pub use wskit_driver::{ConnectionError, Event, OpenError};
+pub use wskit_driver::{ConnectionError, OpenError};
+pub use wskit_proto::Event;
 pub use wskit_tokio::Error;
 pub use wskit_tokio::{Client, Server};
 

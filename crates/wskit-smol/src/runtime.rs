@@ -2,7 +2,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use async_net::TcpStream;
-use wskit_dial::{FuturesRustls, MaybeTls, Net, async_io::connect_from};
+use wskit_dial::{FuturesRustls, MaybeTls, Net, connect_from};
 use wskit_driver::{AsyncIoTimer, FuturesRuntime};
 
 use crate::Io;

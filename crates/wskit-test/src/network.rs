@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use wskit_dial::{Net, NoTls};
+use wskit_dial::Net;
 use wskit_driver::{Runtime, Timer};
 
 use crate::faults::Faults;
@@ -154,7 +154,7 @@ impl<H: Harness> Runtime<Io<H>> for OnNetwork<H> {
 impl<H: Harness> Net for OnNetwork<H> {
     type Stream = Io<H>;
     type Io = Io<H>;
-    type Tls = NoTls;
+    type Tls = ();
     type Timer = NetworkTimer<H>;
 
     async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {

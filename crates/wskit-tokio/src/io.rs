@@ -6,8 +6,9 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use wskit_driver::{
-    PollRead, PollWrite, Runtime, SharedHalf, Spare, SplitHalf, Transport, unacknowledged,
+    PollRead, PollWrite, Runtime, SharedHalf, SplitHalf, Transport, unacknowledged,
 };
+use wskit_proto::Spare;
 
 use crate::{ClientStream, TokioTimer};
 

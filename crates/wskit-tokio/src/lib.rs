@@ -9,12 +9,13 @@ pub mod tls;
 
 pub use io::{Io, IoRead, IoWrite, Tokio};
 pub use net::ClientStream;
-pub use timer::{TokioAlarm, TokioTimer};
+pub use timer::TokioTimer;
 /// The operating system's TLS library: give its `TlsConnector` to [`Connector::tls_layer`].
 #[cfg(feature = "native-tls")]
-pub use wskit_dial::native_tls::tokio_native_tls as native_tls;
+pub use tokio_native_tls as native_tls;
 pub use wskit_dial::{self as dial, DialError, Error, reconnect};
-pub use wskit_driver::{ConnectionError, Event, OpenError};
+pub use wskit_driver::{ConnectionError, OpenError};
+pub use wskit_proto::Event;
 
 wskit_driver::aliases!(Tokio, Io, TokioTimer);
 wskit_dial::aliases!(Tokio, TokioTimer);

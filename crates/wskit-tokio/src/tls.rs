@@ -1,6 +1,6 @@
 //! `wss://` by rustls, both ways.
 
-pub use wskit_dial::tls::tokio_rustls::{client, server};
+pub use tokio_rustls::{client, server};
 pub use wskit_dial::tls::{BadCertificate, TlsConfigError, TlsError, rustls};
 
 /// A client's TLS settings; see [`wskit_dial::tls::Connector`].

@@ -3,12 +3,12 @@
 
 pub use wskit_dial::{self as dial, DialError, Error, RedirectError, reconnect};
 pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report};
-pub use wskit_driver::{ConnectionError, Event, OpenError};
+pub use wskit_driver::{ConnectionError, OpenError};
 pub use wskit_handshake::{
     Accept, ClientRequest, HandshakeError, HeadLimits, OriginPolicy, Rejection, UpgradeRequest,
 };
 pub use wskit_proto::{
-    Cause, CloseCode, CloseFrame, Config, Ending, Initiator, Keepalive, Limits, Message,
+    Cause, CloseCode, CloseFrame, Config, Ending, Event, Initiator, Keepalive, Limits, Message,
     MessageKind, MessageRef, Outbox, Outcome, Outgoing, Piece, PreparedMessage, ProtocolError,
     Role, SendError, State, TimeoutKind, Utf8Bytes,
 };
@@ -41,7 +41,10 @@ pub use wskit_proto::JsonError;
 
 /// Counters of connections, and their observer.
 #[cfg(feature = "metrics")]
-pub use wskit_driver::{Counters, Ended, Metrics, Observed, Observer, Traffic};
+pub use {
+    wskit_driver::{Ended, Observed, Observer},
+    wskit_proto::{Counters, Metrics, Traffic},
+};
 
 /// TLS for `wss://`, on tokio.
 #[cfg(all(

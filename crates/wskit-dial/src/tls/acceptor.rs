@@ -45,6 +45,13 @@ impl<R> Acceptor<R> {
         }
     }
 
+    /// Returns the rustls configuration, to be changed and passed to
+    /// [`from_config`](Acceptor::from_config).
+    #[must_use]
+    pub fn config(&self) -> &Arc<ServerConfig> {
+        &self.config
+    }
+
     /// Sets how long a TLS handshake may take. Default: 10 s.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {

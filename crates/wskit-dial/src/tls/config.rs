@@ -63,7 +63,7 @@ impl Roots {
 ///
 /// # Errors
 /// [`TlsConfigError::NoProvider`] and [`TlsConfigError::Pem`].
-pub fn client_config_trusting(pem: &[u8]) -> Result<ClientConfig, TlsConfigError> {
+pub(super) fn client_config_trusting(pem: &[u8]) -> Result<ClientConfig, TlsConfigError> {
     let provider = provider()?;
     let verifier = GivenCertificates::new(certificates(pem)?, provider.clone())?;
     let builder =
@@ -80,7 +80,7 @@ pub fn client_config_trusting(pem: &[u8]) -> Result<ClientConfig, TlsConfigError
 ///
 /// # Errors
 /// [`TlsConfigError::NoProvider`], [`TlsConfigError::Pem`], and what rustls rejects.
-pub fn server_config(chain: &[u8], key: &[u8]) -> Result<ServerConfig, TlsConfigError> {
+pub(super) fn server_config(chain: &[u8], key: &[u8]) -> Result<ServerConfig, TlsConfigError> {
     let chain = certificates(chain)?;
     let key = PrivateKeyDer::from_pem_slice(key)
         .map_err(|error| TlsConfigError::Pem(error.to_string()))?;

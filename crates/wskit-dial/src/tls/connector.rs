@@ -100,6 +100,13 @@ impl<R> Connector<R> {
         }
     }
 
+    /// Returns the rustls configuration, to be changed and passed to
+    /// [`from_config`](Connector::from_config).
+    #[must_use]
+    pub fn config(&self) -> &Arc<ClientConfig> {
+        &self.config
+    }
+
     /// Performs the TLS handshake as a client of `host`, which is sent as the server name
     /// (RFC 6455 §4.1 item 5). The zone of an address (`fe80::1%eth0`) is left out.
     ///

@@ -48,6 +48,13 @@ impl ConnectionError {
         }
     }
 
+    /// Returns whether an I/O error means that the peer, its host or the network on the way to it is
+    /// gone: for errors of one's own that hold one.
+    #[must_use]
+    pub fn is_disconnect_io(error: &io::Error) -> bool {
+        is_disconnect(error)
+    }
+
     /// Returns whether sending failed only because the connection is closing or closed.
     #[must_use]
     pub const fn is_closed(&self) -> bool {

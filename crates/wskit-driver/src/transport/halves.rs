@@ -1,4 +1,3 @@
-use std::any::Any;
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -39,31 +38,6 @@ impl<T> SharedHalf<T> {
 impl<T> Clone for SharedHalf<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
-    }
-}
-
-/// Converts `value` if `S` is `T`, else returns it: for bindings that treat some streams specially. The
-/// compiler decides the branch for each `S`.
-///
-/// # Errors
-/// The value, when it is not a `T` or `convert` returns it.
-pub fn cast<S, T, U>(value: S, convert: impl FnOnce(T) -> Result<U, T>) -> Result<U, S>
-where
-    S: 'static,
-    T: 'static,
-{
-    let mut value = Some(value);
-    let any: &mut dyn Any = &mut value;
-    if let Some(place) = any.downcast_mut::<Option<T>>() {
-        match place.take().map(convert) {
-            Some(Ok(converted)) => return Ok(converted),
-            Some(Err(back)) => *place = Some(back),
-            None => {}
-        }
-    }
-    match value {
-        Some(value) => Err(value),
-        None => unreachable!("taken only to be returned"),
     }
 }
 

@@ -5,7 +5,7 @@ mod lazy_timer;
 mod unacknowledged;
 
 pub(crate) use deadline::Deadline;
-pub use halves::{SharedHalf, SplitHalf, cast};
+pub use halves::{SharedHalf, SplitHalf};
 pub use lazy_timer::{Alarm, LazyTimer};
 #[cfg(target_os = "linux")]
 pub use unacknowledged::unacknowledged;

@@ -1,8 +1,8 @@
 //! Every future dropped after its first, second, third … poll, and the operation called again.
 
-use wskit_driver::{ConnectionError, Event, WebSocket, Writer};
+use wskit_driver::{ConnectionError, WebSocket, Writer};
 use wskit_frame::{CloseCode, OpCode};
-use wskit_proto::{Message, Role};
+use wskit_proto::{Event, Message, Role};
 use wskit_test::{Faults, Frame, Harness, Io, Probe, cut, join, once, opposite, pause, run};
 
 use crate::scene::{Pair, ROLES, config, facing, pair, pattern};

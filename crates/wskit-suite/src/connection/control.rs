@@ -1,7 +1,7 @@
 //! Which calls answer control frames, and when.
 
-use wskit_driver::Event;
 use wskit_frame::OpCode;
+use wskit_proto::Event;
 use wskit_proto::{Message, Role};
 use wskit_test::{Frame, Harness, cut, join, once, pause, run};
 

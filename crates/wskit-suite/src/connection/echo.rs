@@ -1,8 +1,8 @@
 //! Messages both ways, by every receive and send method.
 
 use bytes::Bytes;
-use wskit_driver::Event;
 use wskit_frame::{CloseCode, OpCode};
+use wskit_proto::Event;
 use wskit_proto::{Config, Message, MessageKind, Role};
 use wskit_test::{Faults, Frame, Harness, join, once, pause, run};
 

@@ -2,10 +2,10 @@
 //! longer occurs.
 
 use wskit_dial::Error;
-use wskit_driver::{Client, ConnectionError, Event, Server, WebSocket};
+use wskit_driver::{Client, ConnectionError, Server, WebSocket};
 use wskit_frame::CloseCode;
 use wskit_handshake::OriginPolicy;
-use wskit_proto::{Config, Message, Role};
+use wskit_proto::{Config, Event, Message, Role};
 use wskit_test::{Fault, Faults, Harness, Io, join, pipe, run};
 
 use crate::scene::{config, pattern};

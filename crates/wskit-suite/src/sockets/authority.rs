@@ -5,7 +5,7 @@ use rcgen::{
     KeyPair,
 };
 use wskit_dial::tls::rustls::ServerConfig;
-use wskit_dial::tls::{self, Acceptor, Connector};
+use wskit_dial::tls::{Acceptor, Connector};
 
 /// A certificate authority that a test trusts.
 pub struct Authority {
@@ -99,8 +99,7 @@ impl Identity {
     /// If no crypto provider was compiled in.
     #[must_use]
     pub fn server_config(&self, alpn: &[&str]) -> ServerConfig {
-        let pem = (self.pem.as_bytes(), self.key.as_bytes());
-        let mut config = tls::server_config(pem.0, pem.1).expect("settings");
+        let mut config = self.acceptor::<()>().config().as_ref().clone();
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         config
     }

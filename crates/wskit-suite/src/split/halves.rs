@@ -192,7 +192,7 @@ pub fn reader_receives_in_every_way<H: Harness>() {
         );
         assert!(matches!(
             reader.recv_event().await.unwrap(),
-            Some(wskit_driver::Event::Ping(_))
+            Some(wskit_proto::Event::Ping(_))
         ));
         assert_eq!(reader.recv_piece().await.unwrap().unwrap().data, b"piece");
         writer.ping(b"ours").await.unwrap();

@@ -151,7 +151,8 @@ pub fn server_that_chooses_http2_is_told_as_such<S: Sockets>() {
             let own = Identity::self_signed("localhost", |_| ());
             let (listener, port) = S::listen().await;
             let acceptor = tls::Acceptor::from_config(own.server_config(speaks));
-            let mut config = tls::client_config_trusting(own.pem().as_bytes()).unwrap();
+            let trusting = tls::Connector::<S::Net>::trusting(own.pem()).unwrap();
+            let mut config = trusting.config().as_ref().clone();
             config.alpn_protocols = ["h2", "http/1.1", "other"].map(Into::into).to_vec();
             let connector = Connector::<S::Net>::new().tls(tls::Connector::from_config(config));
             let client = async {
