@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_std::task::block_on;
 use futures_util::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use wskit_async_std::{AsyncIoTimer, Io};
-use wskit_driver::{PollWrite, Transport, within};
+use wskit_driver::{PollWrite, Timer, Transport};
 
 /// Two ends of a TCP connection.
 fn pair() -> (StdTcpStream, StdTcpStream) {
@@ -24,7 +24,8 @@ fn pair() -> (StdTcpStream, StdTcpStream) {
 async fn read(mut peer: impl AsyncRead + Unpin) -> usize {
     let limit = Duration::from_secs(10);
     let mut buf = [0; 8];
-    within(AsyncIoTimer::default(), limit, peer.read(&mut buf))
+    AsyncIoTimer::default()
+        .within(limit, peer.read(&mut buf))
         .await
         .unwrap()
         .unwrap()

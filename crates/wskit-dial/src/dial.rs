@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use wskit_driver::{Timer, within};
+use wskit_driver::Timer;
 use wskit_handshake::ClientRequest;
 
 use crate::dial_error::DialError;
@@ -41,6 +41,6 @@ pub trait Dial {
         timer: C,
         limit: Duration,
     ) -> impl Future<Output = Result<Self::Stream, DialError>> {
-        async move { within(timer, limit, self.dial(request)).await? }
+        async move { timer.within(limit, self.dial(request)).await? }
     }
 }

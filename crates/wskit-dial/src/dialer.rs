@@ -1,12 +1,9 @@
 use std::fmt;
-use std::future::poll_fn;
-use std::io::{self, IoSlice};
 use std::marker::PhantomData;
 use std::net::IpAddr;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use wskit_driver::{Timer, Transport};
+use wskit_driver::{PollRead, PollWrite, Timer};
 use wskit_handshake::ClientRequest;
 
 #[cfg(feature = "rustls")]
@@ -144,7 +141,7 @@ impl<R: Net> Dialer<R> {
         let mut io = R::wrap(stream);
         let mut buf = [0; 32];
         loop {
-            write_all(&mut io, &handshake.take_output())
+            io.write_all(&handshake.take_output())
                 .await
                 .map_err(ProxyError::Io)?;
             let wanted = handshake.wanted().min(buf.len());
@@ -152,7 +149,7 @@ impl<R: Net> Dialer<R> {
                 return Ok(io.into());
             }
             let (room, _) = buf.split_at_mut(wanted);
-            let n = read(&mut io, room).await.map_err(ProxyError::Io)?;
+            let n = io.read(room).await.map_err(ProxyError::Io)?;
             if n == 0 {
                 return Err(ProxyError::Closed.into());
             }
@@ -196,41 +193,6 @@ impl<R: Net> Dialer<R> {
             return Err(DialError::TlsUnavailable);
         }
         Ok(self.tls.clone().map_or_else(tls::Connector::new, Ok)?)
-    }
-}
-
-/// Writes all of `bytes` and flushes.
-async fn write_all<T: Transport>(io: &mut T, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match poll_fn(|cx| io.poll_write(cx, &[IoSlice::new(bytes)])).await {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(n) => bytes = bytes.get(n..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    uninterrupted(io, T::poll_flush).await
-}
-
-/// Reads once into `buf`; 0 is the end of the stream. `UnexpectedEof`, by which TLS libraries report an end
-/// without a `close_notify`, is 0 too.
-async fn read<T: Transport>(io: &mut T, buf: &mut [u8]) -> io::Result<usize> {
-    match uninterrupted(io, |io, cx| io.poll_read(cx, buf)).await {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
-        read => read,
-    }
-}
-
-/// Polls until the outcome is another than `Interrupted`.
-async fn uninterrupted<T, R>(
-    io: &mut T,
-    mut poll: impl FnMut(&mut T, &mut Context<'_>) -> Poll<io::Result<R>>,
-) -> io::Result<R> {
-    loop {
-        match poll_fn(|cx| poll(io, cx)).await {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            outcome => return outcome,
-        }
     }
 }
 

@@ -2,7 +2,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use wskit_driver::{Elapsed, Timer, within};
+use wskit_driver::{Elapsed, Timer};
 
 use crate::dial_error::DialError;
 use crate::proxy::ProxyError;
@@ -30,7 +30,7 @@ impl Stage {
         limit: Duration,
         dialling: impl Future<Output = Result<S, DialError>>,
     ) -> Result<S, DialError> {
-        match within(timer, limit, dialling).await {
+        match timer.within(limit, dialling).await {
             Err(Elapsed::Timeout) if self.by_proxy.load(Ordering::Relaxed) => {
                 Err(ProxyError::Timeout.into())
             }

@@ -171,7 +171,7 @@ async fn discard<T: PollRead>(io: &mut T) -> io::Result<()> {
 
 /// Reads once into `buf`; 0 is the end of the stream. `UnexpectedEof`, by which TLS libraries report an end
 /// without a `close_notify`, is 0 too.
-async fn read<T: PollRead>(io: &mut T, buf: &mut [u8]) -> io::Result<usize> {
+pub(crate) async fn read<T: PollRead>(io: &mut T, buf: &mut [u8]) -> io::Result<usize> {
     loop {
         match poll_fn(|cx| io.poll_read(cx, buf)).await {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -10,7 +10,7 @@ use futures_util::future::try_join;
 use futures_util::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use smol::block_on;
 use smol::net::{TcpListener, TcpStream};
-use wskit_driver::{PollWrite, SplitHalf, Transport, within};
+use wskit_driver::{PollWrite, SplitHalf, Timer, Transport};
 use wskit_smol::{AsyncIoTimer, Io};
 
 /// Two ends of a TCP connection.
@@ -25,7 +25,8 @@ async fn pair() -> (TcpStream, TcpStream) {
 async fn read(mut peer: impl AsyncRead + Unpin) -> usize {
     let limit = Duration::from_secs(10);
     let mut buf = [0; 8];
-    within(AsyncIoTimer::default(), limit, peer.read(&mut buf))
+    AsyncIoTimer::default()
+        .within(limit, peer.read(&mut buf))
         .await
         .unwrap()
         .unwrap()

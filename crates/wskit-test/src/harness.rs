@@ -1,7 +1,7 @@
 use std::future::{Future, poll_fn};
 use std::time::{Duration, Instant};
 
-use wskit_driver::{Runtime, Timer, Transport, within};
+use wskit_driver::{Runtime, Timer, Transport};
 
 use crate::clock::Clock;
 use crate::pipe::{PipeEnd, pipe};
@@ -82,7 +82,9 @@ pub fn run<H: Harness>(test: impl Future<Output = ()>) {
 pub fn run_timed<H: Harness>(test: impl Future<Output = ()>) {
     H::run(async {
         // Far above every deadline of a connection.
-        let done = within(timer::<H>(), Duration::from_secs(1 << 20), test).await;
+        let done = timer::<H>()
+            .within(Duration::from_secs(1 << 20), test)
+            .await;
         assert!(done.is_ok(), "stalled: nothing will wake these tasks");
     });
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use wskit_driver::within;
+use wskit_driver::Timer;
 
 use super::config::server_config;
 use super::connector::Rustls;
@@ -72,7 +72,8 @@ impl<R> Acceptor<R> {
         R: Net<Tls: Rustls<S>>,
     {
         let accepting = R::Tls::accept(self.config.clone(), stream);
-        within(R::Timer::default(), self.limit, accepting)
+        R::Timer::default()
+            .within(self.limit, accepting)
             .await?
             .map_err(handshake_error)
     }

@@ -10,11 +10,15 @@ pub use lazy_timer::{Alarm, LazyTimer};
 #[cfg(target_os = "linux")]
 pub use unacknowledged::unacknowledged;
 
+use std::future::Future;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wskit_proto::Spare;
+
+use crate::error::Elapsed;
+use crate::{handshake, runtime};
 
 /// The reading half of a transport: an ordered byte stream.
 ///
@@ -39,6 +43,21 @@ pub trait PollRead {
         spare: &mut Spare<'_>,
     ) -> Poll<io::Result<usize>> {
         self.poll_read(cx, spare.init())
+    }
+
+    /// Reads once into `buf`; 0 is the end of the stream.
+    ///
+    /// # Errors
+    /// Those of the transport, without `Interrupted`. `UnexpectedEof`, by which TLS libraries report an
+    /// end without a `close_notify`, is 0.
+    ///
+    /// # Cancel safety
+    /// As safe as [`poll_read`](PollRead::poll_read): nothing is lost.
+    fn read(&mut self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>>
+    where
+        Self: Sized,
+    {
+        handshake::read(self, buf)
     }
 }
 
@@ -73,6 +92,21 @@ pub trait PollWrite {
     /// # Errors
     /// What the transport reports.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Writes all of `bytes` and flushes: for a handshake of one's own below the WebSocket's, with a
+    /// proxy for instance.
+    ///
+    /// # Errors
+    /// Those of the transport; `WriteZero` if it takes no more bytes.
+    ///
+    /// # Cancel safety
+    /// Not safe: part of the bytes may have been written.
+    fn write_all(&mut self, bytes: &[u8]) -> impl Future<Output = io::Result<()>>
+    where
+        Self: Sized,
+    {
+        handshake::write_all(self, bytes)
+    }
 }
 
 /// A clock with one alarm. A clone is a new alarm on the same clock.
@@ -86,6 +120,21 @@ pub trait Timer: Clone {
     /// # Errors
     /// The runtime has no timer.
     fn poll_until(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<io::Result<()>>;
+
+    /// Runs `future` for at most `limit`.
+    ///
+    /// # Errors
+    /// [`Elapsed::Timeout`], and [`Elapsed::NoTimer`] when the runtime has none.
+    ///
+    /// # Cancel safety
+    /// That of `future`.
+    fn within<F: Future>(
+        self,
+        limit: Duration,
+        future: F,
+    ) -> impl Future<Output = Result<F::Output, Elapsed>> {
+        runtime::within(self, limit, future)
+    }
 }
 
 /// A byte stream with a clock that a [`WebSocket`](crate::WebSocket) can live on.

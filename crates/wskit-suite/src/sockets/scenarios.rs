@@ -14,7 +14,7 @@ use wskit_dial::{
     Connector, DialError, Error, Net, Proxy, ProxyError,
     tls::{Acceptor, BadCertificate},
 };
-use wskit_driver::{Server, Transport, WebSocket, within};
+use wskit_driver::{Server, Timer, Transport, WebSocket};
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{CloseCode, Message};
 use wskit_test::join;
@@ -58,7 +58,7 @@ fn run<S: Sockets>(test: impl Future<Output = ()>) {
     let test = Box::pin(test);
     S::run(async {
         let timer = <S::Net as Net>::Timer::default();
-        let done = within(timer, Duration::from_secs(60), test).await;
+        let done = timer.within(Duration::from_secs(60), test).await;
         assert!(done.is_ok(), "it hangs");
     });
 }
