@@ -6,8 +6,6 @@ use std::time::Duration;
 use wskit_driver::{PollRead, PollWrite, Timer};
 use wskit_handshake::ClientRequest;
 
-#[cfg(feature = "rustls")]
-use crate::client_tls::ClientTls;
 use crate::dial::Dial;
 use crate::dial_error::DialError;
 use crate::net::Net;
@@ -17,6 +15,8 @@ use crate::stage::Stage;
 use crate::telemetry::step;
 #[cfg(feature = "rustls")]
 use crate::tls;
+#[cfg(feature = "rustls")]
+use crate::tls_streams::Tls;
 
 /// Opens streams by name lookup and TCP, through a proxy if one is set, and TLS for `wss://`.
 ///
@@ -180,9 +180,9 @@ impl<R: Net> Dialer<R> {
         host: &str,
         stream: R::Stream,
     ) -> Result<R::Stream, DialError> {
-        let secured = R::Tls::secure(tls, host, stream).await?;
+        let secured = tls.connect(host, stream).await?;
         tls::TlsError::check_alpn(R::Tls::alpn(&secured))?;
-        Ok(secured)
+        Ok(secured.into())
     }
 
     /// Returns the TLS settings. Called before anything is dialled, so that unusable settings cause no

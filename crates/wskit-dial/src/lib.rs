@@ -13,7 +13,6 @@
 mod aliases;
 #[cfg(feature = "async-io")]
 mod async_io;
-mod client_tls;
 mod connector;
 mod dial;
 mod dial_error;
@@ -36,11 +35,11 @@ mod telemetry;
 #[cfg(feature = "rustls")]
 pub mod tls;
 mod tls_layer;
+mod tls_streams;
 mod zone;
 
 #[cfg(feature = "async-io")]
 pub use async_io::connect_from;
-pub use client_tls::ClientTls;
 pub use connector::Connector;
 pub use dial::Dial;
 pub use dial_error::DialError;
@@ -56,6 +55,7 @@ pub use proxy::{Proxy, ProxyError, ProxyHandshake, ProxyUrlError, SocksFailure};
 pub use reconnect::Reconnect;
 pub use redirect::RedirectError;
 pub use tls_layer::{TlsDialer, TlsLayer};
+pub use tls_streams::Tls;
 
 // For `aliases!`.
 #[doc(hidden)]

@@ -1,4 +1,4 @@
-/// Implements [`TlsStack`], and with the feature `$feature` also [`Rustls`] and [`ClientTls`].
+/// Implements [`TlsStack`], and [`Tls`] by the library of the feature `$feature`.
 #[cfg(any(feature = "futures-io", feature = "tokio-io"))]
 macro_rules! rustls_streams {
     ($stack:ident, $feature:tt, $library:ident, $($bound:tt)+) => {
@@ -18,9 +18,11 @@ macro_rules! rustls_streams {
         }
 
         #[cfg(feature = $feature)]
-        impl<S: $($bound)+ + Unpin> Rustls<S> for $stack {
+        impl<S: $($bound)+ + Unpin> Tls<S> for $stack {
             type Client = $library::client::TlsStream<S>;
             type Server = $library::server::TlsStream<S>;
+
+            const AVAILABLE: bool = true;
 
             async fn connect(
                 config: Arc<ClientConfig>,
@@ -33,23 +35,16 @@ macro_rules! rustls_streams {
             async fn accept(config: Arc<ServerConfig>, stream: S) -> io::Result<Self::Server> {
                 $library::TlsAcceptor::from(config).accept(stream).await
             }
+
+            fn alpn(stream: &Self::Client) -> Option<&[u8]> {
+                stream.get_ref().1.alpn_protocol()
+            }
         }
 
         #[cfg(feature = $feature)]
-        impl<T: $($bound)+ + Unpin> ClientTls<MaybeTls<T, $stack>> for $stack {
-            const AVAILABLE: bool = true;
-
-            async fn secure<R>(
-                tls: &Connector<R>,
-                host: &str,
-                stream: MaybeTls<T, $stack>,
-            ) -> Result<MaybeTls<T, $stack>, DialError> {
-                let stream = tls.connect_by::<$stack, _>(host, stream).await?;
-                Ok(MaybeTls::Tls(Box::new(stream)))
-            }
-
-            fn alpn(stream: &MaybeTls<T, $stack>) -> Option<&[u8]> {
-                stream.alpn()
+        impl<T> From<$library::client::TlsStream<Self>> for MaybeTls<T, $stack> {
+            fn from(tls: $library::client::TlsStream<Self>) -> Self {
+                Self::Tls(Box::new(tls))
             }
         }
 
@@ -68,7 +63,10 @@ macro_rules! rustls_streams {
         }
 
         #[cfg(not(feature = $feature))]
-        impl<T> ClientTls<MaybeTls<T, $stack>> for $stack {}
+        impl<S> Tls<S> for $stack {
+            type Client = S;
+            type Server = S;
+        }
     };
 }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use wskit_driver::{Runtime, Timer, Transport};
 
-use crate::client_tls::ClientTls;
+use crate::tls_streams::Tls;
 
 /// A runtime's network for a client: name lookup, TCP, TLS and a clock.
 ///
@@ -15,8 +15,8 @@ pub trait Net: Runtime<<Self as Net>::Stream, Transport = <Self as Net>::Io> {
     type Stream: 'static;
     /// The transport over that stream. It gives the stream back.
     type Io: Transport + Into<Self::Stream> + 'static;
-    /// TLS over that stream.
-    type Tls: ClientTls<Self::Stream>;
+    /// TLS over that stream; `()` is none.
+    type Tls: Tls<Self::Stream, Client: Into<Self::Stream>>;
     /// The clock. Its default is a timer that is not armed.
     type Timer: Timer + Default;
 

@@ -9,7 +9,7 @@ mod error;
 mod given;
 
 pub use acceptor::Acceptor;
-pub use connector::{Connector, Rustls};
+pub use connector::Connector;
 #[cfg(test)]
 pub(crate) use error::handshake_error;
 pub use error::{BadCertificate, TlsConfigError, TlsError};

@@ -10,8 +10,7 @@ pub mod scenarios;
 use std::future::Future;
 use std::net::SocketAddr;
 
-use wskit_dial::Net;
-use wskit_dial::tls::Rustls;
+use wskit_dial::{Net, Tls};
 use wskit_driver::{Runtime, Transport};
 
 pub use authority::{Authority, Identity};
@@ -20,7 +19,7 @@ pub use proxy::{Kind, Proxies};
 /// What differs between runtimes, for [`socket_suite!`](crate::socket_suite!).
 pub trait Sockets: Sized {
     /// The binding under test.
-    type Net: Net<Tls: Rustls<Self::Tcp, Server = Self::Tls>>
+    type Net: Net<Tls: Tls<Self::Tcp, Server = Self::Tls>>
         + Runtime<Self::Tcp, Transport = Self::TcpIo>
         + Runtime<Self::Tls, Transport = Self::TlsIo>;
     /// A connection that was accepted.

@@ -8,12 +8,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use wskit_driver::{FuturesRuntime, Io};
 
 use super::{MaybeTls, TlsStack};
-use crate::client_tls::ClientTls;
-#[cfg(feature = "futures-rustls")]
-use crate::{
-    dial_error::DialError,
-    tls::{Connector, Rustls},
-};
+use crate::tls_streams::Tls;
 #[cfg(feature = "futures-rustls")]
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
 #[cfg(feature = "futures-rustls")]

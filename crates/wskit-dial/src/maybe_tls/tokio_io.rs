@@ -7,12 +7,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{MaybeTls, TlsStack};
-use crate::client_tls::ClientTls;
-#[cfg(feature = "tokio-rustls")]
-use crate::{
-    dial_error::DialError,
-    tls::{Connector, Rustls},
-};
+use crate::tls_streams::Tls;
 #[cfg(feature = "tokio-rustls")]
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
 #[cfg(feature = "tokio-rustls")]

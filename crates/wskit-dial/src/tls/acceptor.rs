@@ -7,11 +7,11 @@ use rustls::ServerConfig;
 use wskit_driver::Timer;
 
 use super::config::server_config;
-use super::connector::Rustls;
 use super::error::{TlsConfigError, handshake_error};
 
 use crate::dial_error::DialError;
 use crate::net::Net;
+use crate::tls_streams::Tls;
 
 /// The TLS settings of a server. Cheap to clone.
 pub struct Acceptor<R> {
@@ -67,9 +67,9 @@ impl<R> Acceptor<R> {
     ///
     /// # Cancel safety
     /// A dropped accept drops the stream.
-    pub async fn accept<S>(&self, stream: S) -> Result<<R::Tls as Rustls<S>>::Server, DialError>
+    pub async fn accept<S>(&self, stream: S) -> Result<<R::Tls as Tls<S>>::Server, DialError>
     where
-        R: Net<Tls: Rustls<S>>,
+        R: Net<Tls: Tls<S>>,
     {
         let accepting = R::Tls::accept(self.config.clone(), stream);
         R::Timer::default()

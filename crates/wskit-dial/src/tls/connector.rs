@@ -1,45 +1,17 @@
 use std::fmt;
-use std::future::Future;
-use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ServerConfig};
 use wskit_handshake::RequestError;
 
 use super::config::{Roots, client_config_trusting};
 use super::error::{TlsConfigError, handshake_error};
 use crate::dial_error::DialError;
 use crate::net::Net;
+use crate::tls_streams::Tls;
 use crate::zone::split_zone;
-
-/// The TLS streams of a runtime, over streams of type `S`.
-pub trait Rustls<S> {
-    /// A client's stream inside TLS.
-    type Client;
-    /// A server's stream inside TLS.
-    type Server;
-
-    /// Performs the TLS handshake as a client.
-    ///
-    /// # Errors
-    /// The stream's, or a `rustls::Error` inside an `io::Error`.
-    fn connect(
-        config: Arc<ClientConfig>,
-        name: ServerName<'static>,
-        stream: S,
-    ) -> impl Future<Output = io::Result<Self::Client>>;
-
-    /// Performs the TLS handshake as the server.
-    ///
-    /// # Errors
-    /// The stream's, or a `rustls::Error` inside an `io::Error`.
-    fn accept(
-        config: Arc<ServerConfig>,
-        stream: S,
-    ) -> impl Future<Output = io::Result<Self::Server>>;
-}
 
 /// The TLS settings of a client. Cheap to clone.
 pub struct Connector<R> {
@@ -120,30 +92,15 @@ impl<R> Connector<R> {
         &self,
         host: &str,
         stream: S,
-    ) -> Result<<R::Tls as Rustls<S>>::Client, DialError>
+    ) -> Result<<R::Tls as Tls<S>>::Client, DialError>
     where
-        R: Net<Tls: Rustls<S>>,
-    {
-        self.connect_by::<R::Tls, S>(host, stream).await
-    }
-
-    /// Performs the TLS handshake by the library `L`, as [`connect`](Connector::connect) does by the one
-    /// of the runtime: for a [`ClientTls`](crate::ClientTls) of one's own.
-    ///
-    /// # Errors
-    /// Those of [`connect`](Connector::connect).
-    ///
-    /// # Cancel safety
-    /// A dropped connect drops the stream.
-    pub async fn connect_by<L, S>(&self, host: &str, stream: S) -> Result<L::Client, DialError>
-    where
-        L: Rustls<S>,
+        R: Net<Tls: Tls<S>>,
     {
         // Certificates hold no interfaces of this machine.
         let (host, _) = split_zone(host);
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| DialError::Request(RequestError::InvalidHost))?;
-        L::connect(self.config.clone(), name, stream)
+        R::Tls::connect(self.config.clone(), name, stream)
             .await
             .map_err(handshake_error)
     }
