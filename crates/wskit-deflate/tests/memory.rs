@@ -1,59 +1,17 @@
 //! The memory of a connection, counted by the allocator.
-#![allow(
-    unsafe_code,
-    reason = "a counting allocator can only be written so; it passes everything on"
-)]
 
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use support::{OrdinaryInflate, OrdinaryWindow, Rng, codec, compress, decompress, window};
 use wskit_deflate::{Compressor, Config, Decompressor, compress_prepared};
-
-struct Counting;
-
-thread_local! {
-    /// Bytes in use and calls, of this thread: tests run side by side.
-    static COUNT: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
-}
-
-/// The count wraps below zero when a thread frees memory of another.
-fn count(used: impl FnOnce(usize) -> usize, made: usize) {
-    let _ = COUNT.try_with(|count| {
-        let (bytes, calls) = count.get();
-        count.set((used(bytes), calls + made));
-    });
-}
-
-// SAFETY: every call is passed unchanged to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(|used| used.wrapping_add(layout.size()), 1);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(|used| used.wrapping_sub(layout.size()), 0);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use wskit_test::alloc::{Counting, calls, live};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-fn used() -> usize {
-    COUNT.get().0
-}
-
 /// Bytes in use beyond what was in use before.
-fn since(before: usize) -> usize {
-    used().wrapping_sub(before)
-}
-
-fn calls() -> usize {
-    COUNT.get().1
+fn since(before: isize) -> usize {
+    usize::try_from(live() - before).unwrap()
 }
 
 /// Proves: X-def-2
@@ -91,7 +49,7 @@ fn ten_thousand_connections_hold_four_kib_each() {
     decompress(&mut d, &compress(&mut c, &sent[0])).unwrap();
     drop((c, d));
 
-    let before = used();
+    let before = live();
     let mut connections: Vec<(Compressor, Decompressor)> = Vec::with_capacity(CONNECTIONS);
     connections.extend((0..CONNECTIONS).map(|_| codec(window(11, false), &config)));
     let mut out = [0; 1024];
@@ -130,7 +88,7 @@ fn held_counts_dedicated_streams() {
         for level in [1, 6, 9] {
             let (mut c, mut d) = codec(window(bits, false), &config.clone().level(level));
             let mut out = [0; 999];
-            let before = used();
+            let before = live();
             c.compress(b"Hello", true, &mut out);
             let (real, told) = (since(before), c.buffer_bytes());
             assert!(
@@ -138,7 +96,7 @@ fn held_counts_dedicated_streams() {
                 "{bits} bits: {real}, told {told}"
             );
             assert!(real <= 380 << 10);
-            let before = used();
+            let before = live();
             d.decompress(&[0], true, &mut out).unwrap();
             let (real, told) = (since(before), d.buffer_bytes());
             assert!(
@@ -163,7 +121,7 @@ fn messages_allocate_nothing_in_the_long_run() {
         let mut before = 0;
         for n in 0..200 {
             if n == 100 {
-                before = used();
+                before = live();
             }
             let plain = rng.message();
             let calls_before = calls();
@@ -177,7 +135,7 @@ fn messages_allocate_nothing_in_the_long_run() {
             );
             drop((plain, payload));
         }
-        assert_eq!(used(), before, "memory is flat");
+        assert_eq!(live(), before, "memory is flat");
     }
 }
 
@@ -187,7 +145,7 @@ fn messages_allocate_nothing_in_the_long_run() {
 #[test]
 fn thread_keeps_a_few_streams_only() {
     let config = Config::server();
-    let before = used();
+    let before = live();
     let mut out = [0; 999];
     let mut all: Vec<_> = (0..50)
         .map(|n| codec(window(9 + n % 7, true), &config))
@@ -222,7 +180,7 @@ fn bomb_keeps_memory_flat() {
     let payload = compress_prepared(9, 15, &vec![0; 32 << 20]);
     let (_, mut d) = codec(window(15, false), &Config::server());
     let mut out = vec![0; 64 << 10];
-    let before = used();
+    let before = live();
     let mut rest = &payload[..];
     let (mut total, mut highest) = (0, 0);
     loop {

@@ -1,9 +1,6 @@
 //! Streamed messages: compressed, larger than the memory there is, and as streams of bytes.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-#[path = "../../wskit-proto/tests/counting/mod.rs"]
-mod counting;
-
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
@@ -12,7 +9,11 @@ use proptest::prelude::*;
 use wskit_driver::{ByteStream, Client, ConnectionError, Server, WebSocket};
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{CloseCode, Config, MessageKind, Role, SendError, deflate};
+use wskit_test::alloc::{self, Counting};
 use wskit_test::{Executor, Probe, Simulated, SimulatedIo, join, pipe};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 type Socket = WebSocket<SimulatedIo>;
 
@@ -189,7 +190,7 @@ fn compressed_message_is_checked_and_given_up_as_others() {
 fn large_message_passes_through_little_memory() {
     const CHUNK: usize = 32 << 10;
     for (compressed, chunks) in [(false, 2048), (true, 256)] {
-        let rise = counting::rise(|| {
+        let rise = alloc::rise(|| {
             Executor::new().block_on(async {
                 let limits = quiet().max_message_size(usize::MAX);
                 let (client, mut server, probe, _) = open(limits, compressed).await;

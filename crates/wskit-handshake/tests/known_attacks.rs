@@ -1,14 +1,16 @@
 //! Attacks on other implementations, with the work that they cause here.
 #![allow(clippy::cast_possible_wrap, reason = "counts of bytes in one test")]
 
-mod counting;
 mod wire;
 
-use counting::*;
 use wire::*;
 use wskit_handshake::{
     ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Progress, ServerHandshake,
 };
+use wskit_test::alloc::{Counting, live};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 /// Limits that allow a head of 64 KiB with one long line.
 fn wide() -> HeadLimits {

@@ -1,12 +1,14 @@
 //! The memory of a handshake, counted by the allocator.
 #![allow(clippy::cast_possible_wrap, reason = "counts of bytes in one test")]
 
-mod counting;
 mod wire;
 
-use counting::*;
 use wire::*;
 use wskit_handshake::{ClientHandshake, ClientRequest, HeadLimits, Progress, ServerHandshake};
+use wskit_test::alloc::{Counting, live, rise};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 /// A head that arrives byte by byte and breaks off, at every byte, forty times each, leaves no
 /// memory allocated.

@@ -5,9 +5,9 @@
 
 use std::time::Instant;
 
-use crate::counting::*;
 use crate::wire::*;
 use wskit_proto::{Config, Role};
+use wskit_test::alloc::rise;
 
 const LIMIT: u128 = 1 << 20;
 

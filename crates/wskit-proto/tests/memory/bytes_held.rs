@@ -3,9 +3,9 @@
 
 use std::time::Instant;
 
-use crate::counting::*;
 use crate::wire::*;
 use wskit_proto::{Config, Connection, Event, ProtocolError, Role};
+use wskit_test::alloc::{calls, live, rise};
 
 /// Takes all bytes without keeping any event, and echoes each message if `echo`.
 fn pump(end: &mut Connection, mut bytes: &[u8], now: Instant, echo: bool) -> usize {
@@ -41,12 +41,12 @@ fn lent_messages_allocate_nothing() {
                 let mut end = open(role, Config::new());
                 let frame = to(role, first, &vec![b'a'; size]);
                 let _ = pump(&mut end, &frame.repeat(4), now, true);
-                let calls = CALLS.get();
+                let before = calls();
                 for _ in 0..50 {
                     assert_eq!(pump(&mut end, &frame, now, true), 1);
                     end.release();
                 }
-                assert_eq!(CALLS.get() - calls, 0, "{role:?}, {size} bytes");
+                assert_eq!(calls() - before, 0, "{role:?}, {size} bytes");
                 assert_eq!(end.buffer_bytes(), 0);
             }
         }

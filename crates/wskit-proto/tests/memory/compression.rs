@@ -3,13 +3,13 @@
 
 use std::time::Instant;
 
-use crate::counting::{live, rise};
 use crate::wire::*;
 use wskit_proto::deflate::{self, Params, Window, compress_prepared};
 use wskit_proto::{
     Config, Connection, Delivery, Event, MessageKind, Outgoing, PreparedMessage, ProtocolError,
     Role,
 };
+use wskit_test::alloc::{live, rise};
 
 const RSV1: u8 = 0x40;
 

@@ -3,9 +3,9 @@
 
 use std::time::Instant;
 
-use crate::counting::*;
 use crate::wire::*;
 use wskit_proto::{Config, Connection, MessageKind};
+use wskit_test::alloc::live;
 
 fn take(end: &mut Connection, bytes: &[u8], now: Instant) {
     let mut rest = bytes;

@@ -4,9 +4,9 @@
 
 use std::time::Instant;
 
-use crate::counting::*;
 use crate::wire::*;
 use wskit_proto::{Config, Connection, State};
+use wskit_test::alloc::{calls, live};
 
 fn take(end: &mut Connection, bytes: &[u8], now: Instant) {
     assert_eq!(end.receive(bytes), bytes.len());
@@ -62,13 +62,13 @@ fn trickle_is_not_moved_at_every_byte() {
         for first in [FIN | TEXT, FIN | BINARY] {
             let frame = to(role, first, &vec![b'a'; 1 << 20]);
             let mut end = open(role, Config::new());
-            let calls = CALLS.get();
+            let before = calls();
             let (head, last) = frame.split_at(frame.len() - 1);
             for byte in head {
                 take(&mut end, std::slice::from_ref(byte), now);
             }
             // The buffer doubles from 64 bytes to 1 MiB; the rest are read buffers.
-            let calls = CALLS.get() - calls;
+            let calls = calls() - before;
             assert!(calls <= 40, "{role:?}: {calls} allocations");
             assert_eq!(end.receive(last), 1);
             assert!(end.poll_event(now).unwrap().is_some());

@@ -1,7 +1,5 @@
 //! What a connection holds and allocates, counted by an allocator.
 
-#[path = "../counting/mod.rs"]
-mod counting;
 #[path = "../wire/mod.rs"]
 mod wire;
 
@@ -14,3 +12,8 @@ mod floods;
 mod pooled_buffers;
 mod read_buffers;
 mod write_buffers;
+
+use wskit_test::alloc::Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;

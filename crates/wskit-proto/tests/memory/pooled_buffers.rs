@@ -1,9 +1,9 @@
 //! The buffers that a thread keeps for its connections are bounded.
 
-use crate::counting::live;
 use crate::wire::*;
 use bytes::Bytes;
 use wskit_proto::{Config, Connection, ReadBuf, Role};
+use wskit_test::alloc::live;
 
 /// Buffers of 64 KiB to write and 32 KiB to read, of which a thread keeps sixteen each.
 const KEPT: isize = 16 * (64 + 32) * 1024;

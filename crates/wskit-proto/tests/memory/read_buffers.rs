@@ -3,9 +3,9 @@
 
 use std::time::Instant;
 
-use crate::counting::*;
 use crate::wire::*;
 use wskit_proto::{Config, Connection, Event, ReadBuf, Role};
+use wskit_test::alloc::{calls, live};
 
 /// The usual read buffer, and the one for a peer that sends more at once.
 const USUAL: usize = 32 << 10;
@@ -108,13 +108,13 @@ fn message_cut_by_a_read_is_lent_from_the_read_buffer() {
             let mut end = open(role, Config::new());
             let frame = to(role, FIN | TEXT, &vec![b'a'; size]);
             assert_eq!(feed(&mut end, &frame).len(), 1);
-            let calls = CALLS.get();
+            let before = calls();
             for part in frame.chunks(frame.len() / 2 + 1) {
                 assert!(end.poll_event(now).unwrap().is_none());
                 assert_eq!(end.receive(part), part.len());
             }
             assert!(end.poll_event(now).unwrap().is_some());
-            assert_eq!(CALLS.get() - calls, 0, "{role:?}, {size} bytes");
+            assert_eq!(calls() - before, 0, "{role:?}, {size} bytes");
         }
     }
 }
@@ -146,11 +146,11 @@ fn large_messages_in_a_row_use_one_buffer() {
             for _ in 0..3 {
                 assert_eq!(count_messages(&mut end, &large), 1);
             }
-            let calls = CALLS.get();
+            let before = calls();
             for _ in 0..3 {
                 assert_eq!(count_messages(&mut end, &large), 1);
             }
-            assert_eq!(CALLS.get() - calls, 0);
+            assert_eq!(calls() - before, 0);
             // A much smaller message does not take it.
             let smaller = to(role, FIN | BINARY, &vec![7; 40_000]);
             assert_eq!(count_messages(&mut end, &smaller[..20_000]), 0);
@@ -240,13 +240,13 @@ fn message_of_64_kib_takes_two_reads_and_one_buffer() {
         let frame = to(role, FIN | BINARY, &vec![7; 64 << 10]);
         let (first, rest) = frame.split_at(USUAL);
         let _ = room(&mut end);
-        let calls = CALLS.get();
+        let before = calls();
         assert_eq!(end.receive(first), first.len());
         assert!(end.poll_event(now).unwrap().is_none());
         assert!(own_room(&mut end) > rest.len());
         assert_eq!(end.receive(rest), rest.len());
         assert!(end.poll_event(now).unwrap().is_some());
-        assert!(CALLS.get() - calls <= 1, "it is never moved");
+        assert!(calls() - before <= 1, "it is never moved");
     }
 }
 

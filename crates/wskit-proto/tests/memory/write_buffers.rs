@@ -2,10 +2,10 @@
 
 use std::io::ErrorKind;
 
-use crate::counting::*;
 use crate::wire::*;
 use bytes::Bytes;
 use wskit_proto::{Config, Connection};
+use wskit_test::alloc::{calls, rise};
 
 /// The buffer for headers and small payloads.
 const BUFFER: usize = 64 << 10;
@@ -75,17 +75,17 @@ fn stalled_socket_keeps_its_buffer_if_a_quarter_is_filled() {
 fn stream_of_large_messages_allocates_nothing() {
     let shared = Bytes::from(vec![7; 100_000]);
     let mut end = server();
-    let mut calls = 0;
+    let mut before = 0;
     for round in 0..50 {
         end.feed(shared.clone()).unwrap();
         assert!(end.outbox().queued() > shared.len());
         let all = end.outbox().queued();
         end.advance(all);
         if round == 2 {
-            calls = CALLS.get();
+            before = calls();
         }
     }
-    assert_eq!(CALLS.get() - calls, 0);
+    assert_eq!(calls() - before, 0);
 }
 
 /// Proves: X-mem-1
