@@ -62,12 +62,11 @@ impl<T: Transport> Lane<T> {
     /// now. [`SendError::Closed`] when the connection is closing or over.
     pub fn push<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<Pushed, SendError> {
         let mut message = Some(QueuedMessage::from(message.into()));
-        let pushed = self.shared.with_sender(|sender| {
-            // A failed write is reported by the end of the connection.
-            let _ = sender.make_room(self.id, message.as_ref());
+        // A failed write is reported by the end of the connection. Its error is dropped after unlocking.
+        let (_, pushed, _) = self.shared.with_sender(|sender| {
+            let written = sender.make_room(self.id, message.as_ref());
             let pushed = sender.push(self.id, &mut message);
-            let _ = sender.write_out();
-            pushed
+            (written, pushed, sender.write_out())
         });
         // Observers are not told here, because the caller may hold a lock.
         self.shared.drive_parked_quietly();
@@ -94,7 +93,7 @@ impl<T: Transport> Lane<T> {
         poll_fn(|cx| {
             guard.poll(cx, |sender, _| {
                 if let Err(error) = sender.make_room(self.id, message.as_ref()) {
-                    return Ok(Err(error));
+                    return Ok(Err(error.into()));
                 }
                 match sender.push(self.id, &mut message) {
                     Ok(_) => Ok(Ok(())),
@@ -145,7 +144,7 @@ impl<T: Transport> Lane<T> {
             guard.poll_flushing(cx, |sender, _| {
                 if target.is_none() && !sender.lanes().have_gone(self.id, entered) {
                     if let Err(error) = sender.write_out() {
-                        return Ok(Err(error));
+                        return Ok(Err(error.into()));
                     }
                     if !sender.lanes().have_gone(self.id, entered) {
                         return match sender.output.outbox.state() {

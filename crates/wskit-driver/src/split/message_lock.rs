@@ -42,7 +42,7 @@ impl<'a, T: Transport> MessageLock<'a, T> {
         self.guard.poll(cx, |sender, _| {
             if !sender.output.outbox.has_room(0) {
                 if let Err(error) = sender.write_out() {
-                    return Ok(Err(error));
+                    return Ok(Err(error.into()));
                 }
             }
             if sender.output.outbox.state() != State::Open {

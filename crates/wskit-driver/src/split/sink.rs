@@ -43,7 +43,7 @@ impl<C: Timer> SinkState<C> {
             }
             if !sender.output.has_room() {
                 if let Err(error) = sender.write_out() {
-                    return Ok(Err(error));
+                    return Ok(Err(error.into()));
                 }
             }
             if !sender.output.has_room() {

@@ -9,25 +9,27 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use wskit_driver::{Lane, LaneConfig, Overflow, Reader, Shutdown, WeakWriter, Writer};
 use wskit_proto::{CloseCode, Message, MessageKind};
-use wskit_test::{Alarm, SimulatedIo};
+use wskit_test::Alarm;
+
+use super::scene::Io;
 
 /// A hold of every kind on a connection.
 pub(crate) struct Handles {
-    pub(crate) writer: Writer<SimulatedIo>,
-    pub(crate) weak: WeakWriter<SimulatedIo>,
+    pub(crate) writer: Writer<Io>,
+    pub(crate) weak: WeakWriter<Io>,
     /// One that waits for room.
-    pub(crate) lane: Lane<SimulatedIo>,
+    pub(crate) lane: Lane<Io>,
     /// One in which each message takes the place of the one before.
-    pub(crate) latest: Lane<SimulatedIo>,
+    pub(crate) latest: Lane<Io>,
     /// Unless the place is in one of its own calls, or it is gone.
-    pub(crate) reader: Option<Reader<SimulatedIo>>,
+    pub(crate) reader: Option<Reader<Io>>,
     pub(crate) shutdown: Shutdown<Alarm>,
 }
 
 impl Handles {
     pub(crate) fn new(
-        writer: &Writer<SimulatedIo>,
-        reader: Option<Reader<SimulatedIo>>,
+        writer: &Writer<Io>,
+        reader: Option<Reader<Io>>,
         shutdown: &Shutdown<Alarm>,
     ) -> Self {
         Self {
@@ -51,11 +53,11 @@ pub(crate) fn once<F: Future>(future: F) -> Option<F::Output> {
     }
 }
 
-fn sink(h: &mut Handles) -> Pin<&mut Writer<SimulatedIo>> {
+fn sink(h: &mut Handles) -> Pin<&mut Writer<Io>> {
     Pin::new(&mut h.writer)
 }
 
-fn read(h: &mut Handles, f: impl FnOnce(&mut Reader<SimulatedIo>)) {
+fn read(h: &mut Handles, f: impl FnOnce(&mut Reader<Io>)) {
     if let Some(reader) = &mut h.reader {
         f(reader);
     }

@@ -6,11 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use wskit_driver::{Lane, LaneConfig, Overflow};
 use wskit_proto::{CloseCode, Role, Utf8Bytes};
-use wskit_test::SimulatedIo;
 
 use super::hook::{Hook, from_everywhere};
 use super::methods::{METHODS, Method, once};
-use super::scene::{NARROW, Scene, WIDE};
+use super::scene::{Io, NARROW, Scene, WIDE};
 
 /// Calls the hook when it is dropped.
 struct Owner {
@@ -119,7 +118,7 @@ fn payload_of_a_call_that_is_dropped() {
 }
 
 /// A connection that takes nothing, and a lane of it in which `messages` messages wait.
-fn lane_with(hook: &Arc<Hook>, messages: usize, config: LaneConfig) -> (Scene, Lane<SimulatedIo>) {
+fn lane_with(hook: &Arc<Hook>, messages: usize, config: LaneConfig) -> (Scene, Lane<Io>) {
     let scene = Scene::new(Role::Server, NARROW);
     scene.fill();
     let mut lane = scene.writer.lane(config);
@@ -207,7 +206,7 @@ fn payloads_when_a_writer_finds_that_the_peer_closes() {
 }
 
 /// A connection in which messages wait everywhere: encoded, and in a lane.
-fn stuffed(hook: &Arc<Hook>) -> (Scene, Lane<SimulatedIo>) {
+fn stuffed(hook: &Arc<Hook>) -> (Scene, Lane<Io>) {
     let scene = Scene::new(Role::Server, NARROW);
     scene.writer.try_feed(payload(hook, LARGE)).unwrap();
     let mut lane = scene.writer.lane(LaneConfig::new());

@@ -5,15 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use wskit_driver::{Ended, Lane, LaneConfig, Observed, Observer, Overflow};
 use wskit_proto::{Config, Role};
-use wskit_test::SimulatedIo;
 
 use super::hook::from_everywhere;
 use super::methods::once;
-use super::scene::{NARROW, Scene, WIDE};
+use super::scene::{Io, NARROW, Scene, WIDE};
 
 #[derive(Default)]
 struct Room {
-    lanes: Mutex<Vec<Lane<SimulatedIo>>>,
+    lanes: Mutex<Vec<Lane<Io>>>,
     ended: AtomicUsize,
 }
 

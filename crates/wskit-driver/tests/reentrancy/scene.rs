@@ -1,19 +1,27 @@
 //! A connection, its peer, and what is needed to reach the places.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use wskit_driver::{Observer, Reader, Shutdown, WebSocket, Writer};
 use wskit_frame::OpCode;
 use wskit_proto::{Config, Role};
-use wskit_test::{Alarm, Clock, Script, SimulatedIo, opposite, pipe};
+use wskit_test::{Alarm, Clock, Probe, Script, SimulatedIo, opposite, pipe};
 
+use super::foreign::Foreign;
+use super::hook::Hook;
 use super::methods::{Handles, once};
+
+pub(crate) type Io = Foreign<SimulatedIo>;
 
 /// A split connection that follows a shutdown, and its peer, on a clock of their own.
 pub(crate) struct Scene {
     /// Until it is dropped or lent.
-    pub(crate) reader: Option<Reader<SimulatedIo>>,
-    pub(crate) writer: Writer<SimulatedIo>,
+    pub(crate) reader: Option<Reader<Io>>,
+    pub(crate) writer: Writer<Io>,
     pub(crate) shutdown: Shutdown<Alarm>,
+    /// Of this end.
+    pub(crate) probe: Probe,
     pub(crate) peer: Script,
     pub(crate) clock: Clock,
 }
@@ -23,21 +31,41 @@ pub(crate) const WIDE: usize = 1 << 20;
 /// Very little room: a writer has to wait.
 pub(crate) const NARROW: usize = 100;
 
+fn quiet() -> Config {
+    Config::new().keepalive(None).write_high_water(2_000)
+}
+
 impl Scene {
     pub(crate) fn new(role: Role, room: usize) -> Self {
-        let config = Config::new().keepalive(None).write_high_water(2_000);
-        Self::with(role, room, config, None)
+        Self::build(role, room, quiet(), None, None)
+    }
+
+    /// Errors of the transport have a value inside that calls the hook when it is dropped.
+    pub(crate) fn with_foreign_errors(role: Role, room: usize, hook: &Arc<Hook>) -> Self {
+        Self::build(role, room, quiet(), None, Some(hook.clone()))
     }
 
     pub(crate) fn with(
         role: Role,
         room: usize,
         config: Config,
-        observer: Option<std::sync::Arc<dyn Observer>>,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Self {
+        Self::build(role, room, config, observer, None)
+    }
+
+    fn build(
+        role: Role,
+        room: usize,
+        config: Config,
+        observer: Option<Arc<dyn Observer>>,
+        hook: Option<Arc<Hook>>,
     ) -> Self {
         let (near, far) = pipe(room);
         let clock = Clock::new();
+        let probe = near.probe();
         let io = SimulatedIo::new(near, clock.clone());
+        let io = Foreign { io, hook };
         let mut ws = WebSocket::from_parts(io, role, Bytes::new(), config);
         if let Some(observer) = observer {
             ws = ws.observer(observer);
@@ -49,6 +77,7 @@ impl Scene {
             reader: Some(reader),
             writer,
             shutdown,
+            probe,
             peer: Script::new(far, opposite(role)),
             clock,
         }

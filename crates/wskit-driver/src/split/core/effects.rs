@@ -1,3 +1,4 @@
+use std::io;
 use std::task::Waker;
 
 use super::socket_waker::SocketWaker;
@@ -18,6 +19,8 @@ pub(super) struct Effects {
     pub(super) payloads: Vec<bytes::Bytes>,
     /// Messages to drop.
     pub(super) messages: Vec<wskit_proto::QueuedMessage>,
+    /// Errors of the transport to drop.
+    pub(super) errors: Vec<io::Error>,
 }
 
 impl Effects {
@@ -30,6 +33,7 @@ impl Effects {
             && self.wakers.is_empty()
             && self.payloads.is_empty()
             && self.messages.is_empty()
+            && self.errors.is_empty()
     }
 
     /// Whether a task will be woken that can write.

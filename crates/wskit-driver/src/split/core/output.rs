@@ -256,13 +256,6 @@ impl<W: PollWrite> Output<W> {
         polled
     }
 
-    /// Shuts down while the reader goes on, if the connection asks for that.
-    pub(super) fn shut_down_if_owed(&mut self) {
-        if self.outbox.owes_shutdown() && self.poll_shutdown().is_ready() {
-            self.outbox.transport_shut_down();
-        }
-    }
-
     /// Returns [`PollWrite::unacknowledged`] of the transport.
     pub(super) fn unacknowledged(&self) -> Option<usize> {
         self.io.as_ref()?.unacknowledged()

@@ -264,7 +264,7 @@ impl<W: PollWrite> Sender<W> {
         if !self.may_enter(*ticket) {
             // Writing makes room; a turn has to be waited for.
             if let Err(error) = self.write_out() {
-                return Ok(Err(error));
+                return Ok(Err(error.into()));
             }
             if !self.may_enter(*ticket) {
                 return Err(WaitFor::Turn);
@@ -310,7 +310,7 @@ impl<W: PollWrite> Sender<W> {
         &mut self,
         lane: LaneId,
         message: Option<&QueuedMessage>,
-    ) -> Result<(), ConnectionError> {
+    ) -> io::Result<()> {
         let len = message.map_or(0, QueuedMessage::len);
         if self.lanes().has_room(lane, len) {
             return Ok(());
@@ -390,21 +390,23 @@ impl<W: PollWrite> Sender<W> {
         }
     }
 
-    /// Writes what the transport takes. An error is noted and returned.
-    pub(crate) fn write_out(&mut self) -> Result<(), ConnectionError> {
+    /// Writes what the transport takes. An error is noted and returned, to be dropped after unlocking.
+    pub(crate) fn write_out(&mut self) -> io::Result<()> {
         match self.poll_write_out() {
-            Poll::Ready(Err(error)) => Err(self.write_failed(error)),
+            Poll::Ready(Err(error)) => {
+                self.write_failed(&error);
+                Err(error)
+            }
             _ => Ok(()),
         }
     }
 
-    /// Notes that a write failed. Returns the error to report.
-    fn write_failed(&mut self, error: io::Error) -> ConnectionError {
+    /// Notes that a write failed.
+    fn write_failed(&mut self, error: &io::Error) {
         let failed = |outbox: &mut Outbound| outbox.write_failed(error.kind());
         if self.output.control(failed) {
-            self.output.shut_down_if_owed();
+            self.shut_down_if_owed();
         }
-        error.into()
     }
 
     /// Writes and flushes everything up to `target`, which is set to what is queued now if it is `None`.
@@ -430,10 +432,11 @@ impl<W: PollWrite> Sender<W> {
         };
         if let Err(error) = written {
             let is_close_out = self.output.outbox.is_close_out();
-            let error = self.write_failed(error);
+            self.write_failed(&error);
             if !is_close_out {
-                return Ok(Err(error));
+                return Ok(Err(error.into()));
             }
+            self.effects.errors.push(error);
         }
         // A write failed, now or before, and what was queued may be lost.
         let is_flushed = self.output.is_flushed(target);
@@ -447,16 +450,30 @@ impl<W: PollWrite> Sender<W> {
     /// Goes on with the end of the connection: writes, then shuts the transport down.
     pub(super) fn write_end(&mut self) {
         match self.poll_write_out() {
-            Poll::Ready(Err(error)) => drop(self.write_failed(error)),
-            Poll::Ready(Ok(()))
-                if self.output.outbox.ending() == Ending::ShutDown
-                    && self.output.poll_shutdown().is_ready() =>
-            {
-                self.output.outbox.transport_shut_down();
+            Poll::Ready(Err(error)) => {
+                self.write_failed(&error);
+                self.effects.errors.push(error);
             }
-            _ => {}
+            Poll::Ready(Ok(())) if self.output.outbox.ending() == Ending::ShutDown => {
+                self.shut_down();
+            }
+            Poll::Ready(Ok(())) | Poll::Pending => {}
         }
-        self.output.shut_down_if_owed();
+        self.shut_down_if_owed();
+    }
+
+    /// Shuts down while the reader goes on, if the connection asks for that.
+    fn shut_down_if_owed(&mut self) {
+        if self.output.outbox.owes_shutdown() {
+            self.shut_down();
+        }
+    }
+
+    fn shut_down(&mut self) {
+        if let Poll::Ready(result) = self.output.poll_shutdown() {
+            self.effects.errors.extend(result.err());
+            self.output.outbox.transport_shut_down();
+        }
     }
 
     /// Starts the closing handshake. Messages that wait in the lanes go before the Close, as queued
@@ -471,17 +488,26 @@ impl<W: PollWrite> Sender<W> {
         self.output.outbox.close(Some(close.clone()))
     }
 
+    /// Writes what the transport takes. Returns whether that is everything.
+    fn is_written_out(&mut self) -> bool {
+        let polled = self.poll_write_out();
+        let polled = polled.map_err(|error| self.effects.errors.push(error));
+        polled == Poll::Ready(Ok(()))
+    }
+
     /// Ends a connection of which only lanes are left. The peer gets `close` if the transport takes it
     /// at once.
     pub(super) fn abandon(&mut self, close: &CloseFrame) {
         if self.lanes.is_none() {
             return;
         }
-        let is_written = |polled| matches!(polled, Poll::Ready(Ok(())));
-        if is_written(self.poll_write_out()) {
+        if self.is_written_out() {
             let _ = self.close(close);
-            if is_written(self.poll_write_out()) {
-                let _ = self.output.poll_shutdown();
+            if self.is_written_out() {
+                let _ = self
+                    .output
+                    .poll_shutdown()
+                    .map_err(|error| self.effects.errors.push(error));
             }
         }
         self.output

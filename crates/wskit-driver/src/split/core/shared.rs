@@ -119,8 +119,9 @@ impl<T: Transport> Shared<T> {
                 Err(_) if !has_written && sender.output.can_write() => {
                     // This task may have been woken to write for all waiters.
                     has_written = true;
-                    let _ = sender.write_out();
+                    let written = sender.write_out();
                     self.release(sender);
+                    drop(written);
                 }
                 Err(wait) => {
                     let waits = if sender.queue.holds(*ticket, wait, cx.waker()) {
