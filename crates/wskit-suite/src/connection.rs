@@ -8,6 +8,7 @@ pub mod deadlines;
 pub mod echo;
 pub mod endings;
 pub mod faults;
+mod flood_scene;
 pub mod floods;
 pub mod keepalive;
 pub mod last_words;
@@ -143,6 +144,8 @@ macro_rules! connection_scenarios {
             flooded_writer_beside_a_reader_that_rests_closes_by_its_deadline
             flooded_halves_close_by_their_deadline
             flooded_sink_closes_by_its_deadline
+            flooded_receiver_lets_other_tasks_run_though_it_flushes
+            flooded_sink_lets_other_tasks_run_while_it_closes
             flooded_byte_stream_closes_by_its_deadline
             shutdown_gives_up_a_flood
             keepalive_spares_a_peer_that_never_stops

@@ -55,6 +55,7 @@ impl<C: Timer> Engine<C> {
         error: io::Error,
         link: &mut L,
     ) -> Option<ConnectionError> {
+        self.input.wait();
         self.poll_read_ahead(cx, link);
         if !link.with_outbound(|outbox| outbox.write_failed(error.kind())) {
             return None;

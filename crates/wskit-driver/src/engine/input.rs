@@ -60,11 +60,6 @@ impl Input {
         self.inflated = self.inflated.saturating_add(n as u32);
     }
 
-    /// As much may be read again.
-    pub(super) fn restart_reading(&mut self) {
-        self.read = 0;
-    }
-
     /// The task waits: it may read as much again afterwards.
     #[inline]
     pub(super) fn wait(&mut self) {

@@ -19,8 +19,9 @@ pub(super) struct ReadAhead {
 
 impl<C: Timer> Engine<C> {
     /// Reads for an owner that is sending: control frames are handled, the first message is kept for
-    /// the next receive, and nothing is read past it.
-    pub(super) fn poll_read_ahead<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) {
+    /// the next receive, and nothing is read past it. Returns whether so much has been read that other
+    /// tasks should run; this task is then woken.
+    pub(super) fn poll_read_ahead<L: Link>(&mut self, cx: &mut Context<'_>, link: &mut L) -> bool {
         // Whole messages, however the owner last received: every receive method accepts one, but a
         // first piece would be lost if the next call wants whole messages. An owner that only takes
         // pieces changes this, so that no message has to be put together.
@@ -28,8 +29,14 @@ impl<C: Timer> Engine<C> {
         // The fast path does not look at what is kept here.
         self.fast = None;
         while !self.has_message() && !self.input.eof {
+            if self.input.is_used_up() || self.input.has_inflated_enough() {
+                cx.waker().wake_by_ref();
+                return true;
+            }
             let timer = &self.timer;
-            match self.inbound.next(link, || timer.now()) {
+            let next = self.inbound.next(link, || timer.now());
+            self.input.inflated(self.inbound.take_inflated());
+            match next {
                 Ok(Some(event @ (Event::Message(_) | Event::Piece(_)))) => {
                     self.read_ahead.get_or_insert_default().first = Some(event);
                 }
@@ -41,21 +48,17 @@ impl<C: Timer> Engine<C> {
                 }
                 // The reply is queued, and the state has the rest.
                 Ok(Some(_)) | Err(_) => {}
-                Ok(None) if link.state() == State::Closed => return,
+                Ok(None) if link.state() == State::Closed => return false,
                 Ok(None) => {
                     self.telemetry.look();
                     if self.poll_fill(cx, link) == Poll::Pending {
                         self.inbound.release();
-                        return;
-                    }
-                    if self.input.is_used_up() {
-                        self.input.restart_reading();
-                        cx.waker().wake_by_ref();
-                        return;
+                        return false;
                     }
                 }
             }
         }
+        false
     }
 
     /// Returns whether a message waits to be received. Nothing is read before it has been.

@@ -47,7 +47,7 @@ impl<C: Timer> Engine<C> {
                 return Poll::Ready(Err(SendError::Closed.into()));
             }
             if !self.receiving {
-                self.poll_read_ahead(cx, link);
+                let is_used_up = self.poll_read_ahead(cx, link);
                 // What came of that leaves: a pong, the answer to a Close, a keepalive ping. The caller
                 // does not wait until it is taken, but its round trip is counted from now.
                 if self.turn(Task::Tend, cx, link)?.is_ready() {
@@ -56,6 +56,12 @@ impl<C: Timer> Engine<C> {
                     if lost || link.state() == State::Closed {
                         continue;
                     }
+                }
+                if is_used_up {
+                    // Other tasks run first. The next poll is ready without reading more.
+                    self.input.wait();
+                    self.receiving = true;
+                    return Poll::Pending;
                 }
             }
             self.receiving = false;

@@ -104,7 +104,7 @@ impl<C: Timer> Engine<C> {
         cx: &mut Context<'_>,
         link: &mut L,
     ) -> Result<Option<Turn>, ConnectionError> {
-        self.poll_read_ahead(cx, link);
+        let is_used_up = self.poll_read_ahead(cx, link);
         if task == Task::Close {
             if link.with_outbound(|outbox| outbox.has_write_failed()) {
                 return Err(SendError::Closed.into());
@@ -117,7 +117,7 @@ impl<C: Timer> Engine<C> {
             }
         }
         let goes_on = link.state() == State::Closed
-            || (is_written && link.with_outbound(|outbox| !outbox.is_empty()));
+            || (is_written && !is_used_up && link.with_outbound(|outbox| !outbox.is_empty()));
         Ok(goes_on.then_some(Turn::Again))
     }
 

@@ -1,201 +1,19 @@
 //! A peer that never stops sending: no read comes back empty, and every deadline is kept.
 
-use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use futures_sink::Sink;
-use wskit_driver::{ByteStream, ConnectionError, Shutdown, WebSocket};
+use wskit_driver::{ByteStream, ConnectionError, Shutdown};
 use wskit_frame::{CloseCode, OpCode};
-use wskit_proto::{Cause, Config, Keepalive, Outcome, Role, TimeoutKind};
-use wskit_test::{
-    Flood, Frames, Harness, Io, Script, join, now, once, opposite, pipe, run_timed, timer, wrap,
+use wskit_proto::{Cause, Keepalive, Outcome, TimeoutKind};
+use wskit_test::{Harness, join, now, once, timer};
+
+use super::flood_scene::{
+    Content, KINDS, Kind, PINGS, SLACK, TIME, brief, flooded, flooded_through,
 };
-
-use crate::scene::{CAPACITY, ROLES, config, pattern};
+use crate::scene::{config, pattern};
 use crate::streams::byte_stream::{close, read};
-
-/// Every deadline here, unless a test says otherwise.
-const TIME: Duration = Duration::from_millis(300);
-/// How late a deadline may be: some turns of a connection and a tick of the runtime.
-const SLACK: Duration = Duration::from_millis(600);
-/// The time after which a flood panics.
-const LONGEST: Duration = Duration::from_secs(4);
-
-/// A flood of one kind.
-#[derive(Clone, Copy, Debug)]
-struct Kind {
-    content: Content,
-    /// Bytes in a read at most.
-    most: usize,
-    /// Virtual time that a read takes.
-    takes: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Content {
-    Messages,
-    /// Each is larger than any buffer of a connection.
-    Large,
-    Pings,
-    #[cfg(feature = "deflate")]
-    Compressed,
-}
-
-const SLAB: usize = 32 << 10;
-
-/// Messages in each size of read.
-const KINDS: &[Kind] = &[
-    Kind {
-        content: Content::Messages,
-        most: SLAB,
-        takes: Duration::from_millis(4),
-    },
-    Kind {
-        content: Content::Messages,
-        most: 512,
-        takes: Duration::from_micros(64),
-    },
-    Kind {
-        content: Content::Large,
-        most: SLAB,
-        takes: Duration::from_micros(400),
-    },
-    #[cfg(feature = "deflate")]
-    Kind {
-        content: Content::Compressed,
-        most: SLAB,
-        takes: Duration::from_millis(20),
-    },
-    #[cfg(feature = "deflate")]
-    Kind {
-        content: Content::Compressed,
-        most: 512,
-        takes: Duration::from_micros(320),
-    },
-];
-
-/// Pings in each size of read.
-const PINGS: &[Kind] = &[
-    Kind {
-        content: Content::Pings,
-        ..KINDS[0]
-    },
-    Kind {
-        content: Content::Pings,
-        ..KINDS[1]
-    },
-];
-
-impl Kind {
-    fn flood<H: Harness>(self, role: Role) -> Flood {
-        let frames = Frames::to(role);
-        let bytes = match self.content {
-            Content::Messages => frames.binary(&pattern(500)),
-            Content::Large => frames.binary(&pattern(300_000)),
-            Content::Pings => frames.ping(&pattern(120)),
-            // "Hello" (RFC 7692 §7.2.3.1), which refers to nothing before it.
-            #[cfg(feature = "deflate")]
-            Content::Compressed => {
-                let mut bytes = frames.text("\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}");
-                let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
-                let at = bytes.len() - hello.len();
-                bytes[at..]
-                    .iter_mut()
-                    .zip(hello)
-                    .for_each(|(to, byte)| *to ^= byte);
-                bytes[0] |= 0x40;
-                bytes
-            }
-        };
-        Flood::new(bytes, self.most, self.takes, LONGEST, H::advance)
-    }
-
-    fn open<H: Harness>(self, io: Io<H>, role: Role, config: &Config) -> WebSocket<Io<H>> {
-        #[cfg(feature = "deflate")]
-        if self.content == Content::Compressed {
-            use wskit_proto::deflate::{self, Params, Window};
-            let (own, terms) = match role {
-                Role::Client => (deflate::Role::Client, deflate::Config::client()),
-                Role::Server => (deflate::Role::Server, deflate::Config::server()),
-            };
-            let agreed = Params::new(own, Window::FULL, Window::FULL);
-            let config = config.clone();
-            return WebSocket::from_parts_with_deflate(
-                io,
-                role,
-                Bytes::new(),
-                config,
-                agreed,
-                &terms,
-            );
-        }
-        WebSocket::from_parts(io, role, Bytes::new(), config.clone())
-    }
-}
-
-/// The case of a test: names it in failures and measures its time.
-struct Scene {
-    role: Role,
-    kind: Kind,
-    start: Instant,
-}
-
-impl Scene {
-    /// Asserts that it is `deadline` now, or a little later.
-    fn ends_by<H: Harness>(&self, deadline: Duration) {
-        let passed = now::<H>() - self.start;
-        assert!(
-            passed >= deadline && passed < deadline + SLACK,
-            "{passed:?} instead of {deadline:?}: {self}"
-        );
-    }
-}
-
-impl fmt::Display for Scene {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}, {:?}", self.role, self.kind)
-    }
-}
-
-/// Runs a test of a connection of each role under a flood of each of these kinds.
-fn flooded<H: Harness>(
-    kinds: &[Kind],
-    config: Config,
-    test: impl AsyncFn(WebSocket<Io<H>>, &mut Script, &Scene),
-) {
-    flooded_through::<H>(CAPACITY, kinds, config, test);
-}
-
-fn flooded_through<H: Harness>(
-    capacity: usize,
-    kinds: &[Kind],
-    config: Config,
-    test: impl AsyncFn(WebSocket<Io<H>>, &mut Script, &Scene),
-) {
-    for role in ROLES {
-        for kind in kinds {
-            run_timed::<H>(async {
-                let (near, far) = pipe(capacity);
-                let ws = kind.open::<H>(wrap::<H>(near), role, &config);
-                let mut peer = Script::new(far, opposite(role));
-                peer.probe().flood(kind.flood::<H>(role));
-                let scene = Scene {
-                    role,
-                    kind: *kind,
-                    start: now::<H>(),
-                };
-                test(ws, &mut peer, &scene).await;
-            });
-        }
-    }
-}
-
-fn brief() -> Config {
-    config().close_timeout(TIME)
-}
 
 fn ran_out(outcome: &Outcome) {
     assert_eq!(outcome.cause, Cause::Timeout(TimeoutKind::Close));
@@ -421,6 +239,45 @@ pub fn flooded_sink_closes_by_its_deadline<H: Harness>() {
             .unwrap();
         receive_until_time_is_up!(ws);
         scene.ends_by::<H>(TIME);
+    });
+}
+
+/// No poll of a sink that closes goes on for ever: one that has read much lets other tasks run.
+///
+/// Proves: X-io-2
+pub fn flooded_sink_lets_other_tasks_run_while_it_closes<H: Harness>() {
+    for split in [false, true] {
+        for kinds in [KINDS, PINGS] {
+            flooded::<H>(kinds, brief(), async |mut ws, _, scene| {
+                if split {
+                    let (_, mut writer) = ws.split();
+                    let _ = once(poll_fn(|cx| Pin::new(&mut writer).poll_close(cx))).await;
+                } else {
+                    let _ = once(poll_fn(|cx| Pin::new(&mut ws).poll_close(cx))).await;
+                }
+                let passed = now::<H>() - scene.start;
+                assert!(passed < TIME / 2, "{passed:?} in one poll: {scene}");
+            });
+        }
+    }
+}
+
+/// A flush that does not wait does not extend how long a task may receive before others run.
+///
+/// Proves: X-io-2
+pub fn flooded_receiver_lets_other_tasks_run_though_it_flushes<H: Harness>() {
+    flooded::<H>(KINDS, brief(), async |mut ws, _, scene| {
+        let endless = async {
+            loop {
+                ws.recv().await.unwrap();
+                // The second one reads ahead, because nothing was received since the first.
+                ws.flush().await.unwrap();
+                ws.flush().await.unwrap();
+            }
+        };
+        let _: Option<()> = once(endless).await;
+        let passed = now::<H>() - scene.start;
+        assert!(passed < TIME, "{passed:?} in one poll: {scene}");
     });
 }
 
