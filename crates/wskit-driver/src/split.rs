@@ -11,15 +11,13 @@ mod reader;
 mod sink;
 #[cfg(all(test, not(loom)))]
 mod tests;
-mod weak;
 mod writer;
 
 pub use lane::Lane;
 pub use lanes::{Buffered, LaneConfig, Overflow, Priority, Pushed};
 pub(crate) use message_lock::MessageLock;
 pub use reader::Reader;
-pub use weak::WeakWriter;
-pub use writer::Writer;
+pub use writer::{WeakWriter, Writer};
 
 use self::core::Shared;
 use crate::engine::Engine;

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Weak;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,7 +14,6 @@ use super::lane::Lane;
 use super::lanes::{Buffered, LaneConfig};
 use super::message_lock::MessageLock;
 use super::sink::SinkState;
-use super::weak::WeakWriter;
 use crate::error::ConnectionError;
 use crate::permit::{Permit, Reserved};
 use crate::sync::Arc;
@@ -55,7 +55,9 @@ impl<T: Transport> Writer<T> {
     /// Returns a handle that does not keep the connection.
     #[must_use]
     pub fn downgrade(&self) -> WeakWriter<T> {
-        WeakWriter::new(&self.shared)
+        WeakWriter {
+            shared: Arc::downgrade(&self.shared),
+        }
     }
 
     /// Queues a message and writes everything queued up to it.
@@ -340,5 +342,36 @@ impl<T: Transport> Reserved for &Writer<T> {
     fn release(&mut self) {
         self.shared
             .with_sender(|sender| sender.output.return_permit());
+    }
+}
+
+/// A handle to a connection that does not keep it open, from [`Writer::downgrade`].
+///
+/// For lists of connections, such as the members of a chat room, that must not keep ended ones.
+pub struct WeakWriter<T: Transport> {
+    shared: Weak<Shared<T>>,
+}
+
+impl<T: Transport> WeakWriter<T> {
+    /// Returns a writer, or `None` if the connection is over, or its reader and all writers were dropped.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Writer<T>> {
+        let shared = self.shared.upgrade()?;
+        let is_open = shared.state() != State::Closed && shared.try_add_owner();
+        is_open.then(|| Writer::counted(shared))
+    }
+}
+
+impl<T: Transport> Clone for WeakWriter<T> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+        }
+    }
+}
+
+impl<T: Transport> fmt::Debug for WeakWriter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakWriter")
     }
 }
