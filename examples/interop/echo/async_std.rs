@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use async_std::net::TcpListener;
 use async_std::task;
-use wskit::async_std::Server;
+use wskit::async_std::AsyncStd;
+
+use echo::Echo;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     task::block_on(serve())
@@ -22,16 +24,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(wskit_examples::address()).await?;
-    let server: Server = echo::server()?;
-
-    #[cfg(feature = "tls")]
-    let tls = echo::wants_tls().then(acceptor).transpose()?;
-    #[cfg(feature = "tls")]
-    let scheme = if tls.is_some() { "wss" } else { "ws" };
-    #[cfg(not(feature = "tls"))]
-    let scheme = "ws";
-    println!("listening on {scheme}://{}", listener.local_addr()?);
-
+    let echo = Echo::<AsyncStd>::from_arguments()?;
+    echo.announce(listener.local_addr()?);
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -42,27 +36,6 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
                 continue;
             }
         };
-        let server = server.clone();
-        #[cfg(feature = "tls")]
-        let tls = tls.clone();
-        task::spawn(async move {
-            #[cfg(feature = "tls")]
-            let result = match tls {
-                Some(tls) => match tls.accept(stream).await {
-                    Ok(stream) => echo::echo(&server, stream).await,
-                    Err(error) => Err(error.into()),
-                },
-                None => echo::echo(&server, stream).await,
-            };
-            #[cfg(not(feature = "tls"))]
-            let result = echo::echo(&server, stream).await;
-            wskit_examples::report(peer, result);
-        });
+        task::spawn(echo.clone().serve(stream, peer));
     }
-}
-
-#[cfg(feature = "tls")]
-fn acceptor() -> Result<wskit::async_std::tls::Acceptor, Box<dyn std::error::Error>> {
-    let (chain, key) = wskit_examples::certificate()?;
-    Ok(wskit::async_std::tls::Acceptor::from_pem(chain, key)?)
 }

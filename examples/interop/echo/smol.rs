@@ -2,7 +2,7 @@
 //! `echo_server.rs` instead.
 //!
 //! ```sh
-//! cargo run --release --features async-std --example interop_echo_smol -- 127.0.0.1:9001
+//! cargo run --release --features smol --example interop_echo_smol -- 127.0.0.1:9001
 //! node examples/interop/peers/node_client.mjs ws://127.0.0.1:9001    # with `ws` installed
 //! ```
 //!
@@ -13,7 +13,9 @@ mod echo;
 use std::time::Duration;
 
 use smol::net::TcpListener;
-use wskit::smol::Server;
+use wskit::smol::Smol;
+
+use echo::Echo;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     smol::block_on(serve())
@@ -21,16 +23,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(wskit_examples::address()).await?;
-    let server: Server = echo::server()?;
-
-    #[cfg(feature = "tls")]
-    let tls = echo::wants_tls().then(acceptor).transpose()?;
-    #[cfg(feature = "tls")]
-    let scheme = if tls.is_some() { "wss" } else { "ws" };
-    #[cfg(not(feature = "tls"))]
-    let scheme = "ws";
-    println!("listening on {scheme}://{}", listener.local_addr()?);
-
+    let echo = Echo::<Smol>::from_arguments()?;
+    echo.announce(listener.local_addr()?);
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -41,28 +35,6 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
                 continue;
             }
         };
-        let server = server.clone();
-        #[cfg(feature = "tls")]
-        let tls = tls.clone();
-        smol::spawn(async move {
-            #[cfg(feature = "tls")]
-            let result = match tls {
-                Some(tls) => match tls.accept(stream).await {
-                    Ok(stream) => echo::echo(&server, stream).await,
-                    Err(error) => Err(error.into()),
-                },
-                None => echo::echo(&server, stream).await,
-            };
-            #[cfg(not(feature = "tls"))]
-            let result = echo::echo(&server, stream).await;
-            wskit_examples::report(peer, result);
-        })
-        .detach();
+        smol::spawn(echo.clone().serve(stream, peer)).detach();
     }
-}
-
-#[cfg(feature = "tls")]
-fn acceptor() -> Result<wskit::smol::tls::Acceptor, Box<dyn std::error::Error>> {
-    let (chain, key) = wskit_examples::certificate()?;
-    Ok(wskit::smol::tls::Acceptor::from_pem(chain, key)?)
 }

@@ -13,21 +13,15 @@ mod echo;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use wskit::Server;
+use wskit::tokio::Tokio;
+
+use echo::Echo;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(wskit_examples::address()).await?;
-    let server: Server = echo::server()?;
-
-    #[cfg(feature = "tls")]
-    let tls = echo::wants_tls().then(acceptor).transpose()?;
-    #[cfg(feature = "tls")]
-    let scheme = if tls.is_some() { "wss" } else { "ws" };
-    #[cfg(not(feature = "tls"))]
-    let scheme = "ws";
-    println!("listening on {scheme}://{}", listener.local_addr()?);
-
+    let echo = Echo::<Tokio>::from_arguments()?;
+    echo.announce(listener.local_addr()?);
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -38,27 +32,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 continue;
             }
         };
-        let server = server.clone();
-        #[cfg(feature = "tls")]
-        let tls = tls.clone();
-        tokio::spawn(async move {
-            #[cfg(feature = "tls")]
-            let result = match tls {
-                Some(tls) => match tls.accept(stream).await {
-                    Ok(stream) => echo::echo(&server, stream).await,
-                    Err(error) => Err(error.into()),
-                },
-                None => echo::echo(&server, stream).await,
-            };
-            #[cfg(not(feature = "tls"))]
-            let result = echo::echo(&server, stream).await;
-            wskit_examples::report(peer, result);
-        });
+        tokio::spawn(echo.clone().serve(stream, peer));
     }
-}
-
-#[cfg(feature = "tls")]
-fn acceptor() -> Result<wskit::tls::Acceptor, Box<dyn std::error::Error>> {
-    let (chain, key) = wskit_examples::certificate()?;
-    Ok(wskit::tls::Acceptor::from_pem(chain, key)?)
 }
