@@ -4,10 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 #[cfg(feature = "tls")]
-use wskit::dial::{
-    Net,
-    tls::{Acceptor, Rustls},
-};
+use wskit::dial::{Net, Tls, tls::Acceptor};
 use wskit::driver::{Runtime, Server};
 use wskit::{CloseCode, Config, Error, OriginPolicy, PreparedMessage};
 
@@ -56,9 +53,7 @@ impl<R> Echo<R> {
     #[cfg(feature = "tls")]
     pub(crate) async fn serve<S: 'static>(self: Arc<Self>, stream: S, peer: SocketAddr)
     where
-        R: Net<Tls: Rustls<S, Server: 'static>>
-            + Runtime<S>
-            + Runtime<<R::Tls as Rustls<S>>::Server>,
+        R: Net<Tls: Tls<S, Server: 'static>> + Runtime<S> + Runtime<<R::Tls as Tls<S>>::Server>,
     {
         let result = match &self.tls {
             Some(tls) => match tls.accept(stream).await {
