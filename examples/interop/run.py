@@ -315,7 +315,7 @@ class Nginx:
         self.backend = backend.replace("ws://", "http://")
 
     def __enter__(self):
-        page = (HERE.parents[1] / "docs/guide/serve.md").read_text()
+        page = (HERE.parents[1] / "crates/wskit/guide/serve.md").read_text()
         [recipe] = re.findall(r"^```nginx\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = free.getsockname()

@@ -28,7 +28,6 @@ pub use {
 /// The layers below, for direct use.
 pub use {wskit_driver as driver, wskit_handshake as handshake, wskit_proto as proto};
 
-/// The guide's page about axum, compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/guide/axum.md")]
-mod guide {}
+#[cfg(doc)]
+#[doc = include_str!("../guide.md")]
+pub mod guide {}
