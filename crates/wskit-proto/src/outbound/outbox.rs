@@ -103,25 +103,33 @@ impl Outbox {
     /// [`SendError::Closed`] after a Close, [`SendError::QueueFull`] while the queue holds
     /// `Config::write_queue_limit` bytes, [`SendError::MessageOpen`] inside a streamed message. On an error
     /// nothing is queued.
-    #[inline]
+    #[inline(always)]
     pub fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
         let message = message.into();
-        if let &Data::Lent(payload) = &message.data {
-            if self.fast
-                && self.keys.is_none()
-                && payload.len() <= COPIED
-                && self.queue.queued() < self.mark
-            {
-                self.active = true;
-                self.counters.sent_whole(payload.len());
-                let opcode = message.kind.opcode();
-                if !self.queue.push_fast(opcode, payload) {
-                    self.queue.push_fast_first(opcode, payload);
-                }
-                return Ok(());
+        let Data::Lent(payload) = message.data else {
+            return self.feed_any(message);
+        };
+        let (kind, compress) = (message.kind, message.compress);
+        if self.fast
+            && self.keys.is_none()
+            && payload.len() <= COPIED
+            && self.queue.queued() < self.mark
+        {
+            self.active = true;
+            self.counters.sent_whole(payload.len());
+            let opcode = kind.opcode();
+            if !self.queue.push_fast(opcode, payload) {
+                self.queue.push_fast_first(opcode, payload);
             }
+            return Ok(());
         }
-        self.feed_any(message)
+        // Built again from its parts, so that the fast path need not keep it in memory.
+        let data = Data::Lent(payload);
+        self.feed_any(Outgoing {
+            kind,
+            data,
+            compress,
+        })
     }
 
     #[inline(never)]
