@@ -106,6 +106,27 @@ impl<'a, C> RecvPiece<'a, C> {
     }
 }
 
+impl<'a, C: Receive> RecvRef<'a, C> {
+    /// Receives the next message after there was none on the fast path. A function of its own, so that
+    /// in the caller's loop the message on the fast path stays in registers.
+    #[inline(never)]
+    fn poll_slow(
+        &mut self,
+        from: &'a mut C,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<C::Lent<'a>>, ConnectionError>> {
+        match from.poll_whole(cx) {
+            Poll::Ready(Ok(Some(span))) => Poll::Ready(Ok(from.lend(span))),
+            Poll::Ready(Ok(None)) => Poll::Ready(Ok(None)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                self.from = Some(from);
+                Poll::Pending
+            }
+        }
+    }
+}
+
 impl<'a, C: Receive> Future for RecvRef<'a, C> {
     type Output = Result<Option<C::Lent<'a>>, ConnectionError>;
 
@@ -119,15 +140,7 @@ impl<'a, C: Receive> Future for RecvRef<'a, C> {
         if let Some(span) = from.next_fast() {
             return Poll::Ready(Ok(from.lend_fast(span)));
         }
-        match from.poll_whole(cx) {
-            Poll::Ready(Ok(Some(span))) => Poll::Ready(Ok(from.lend(span))),
-            Poll::Ready(Ok(None)) => Poll::Ready(Ok(None)),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => {
-                self.from = Some(from);
-                Poll::Pending
-            }
-        }
+        self.poll_slow(from, cx)
     }
 }
 

@@ -47,7 +47,8 @@ impl<C: Timer> Engine<C> {
 
     /// Receives the next whole message after [`next_fast`](Engine::next_fast) had none. The loop of
     /// [`poll_slow`](Engine::poll_slow) does all the rest.
-    #[inline]
+    // Always inlined, because what polls it is itself called only when the fast path has nothing.
+    #[inline(always)]
     pub(crate) fn poll_whole<L: Link>(
         &mut self,
         way: Way,
