@@ -1,75 +1,27 @@
-//! The scenarios on real sockets; what differs between the runtimes is this file.
+//! The scenarios on real sockets.
 #![cfg(feature = "rustls-ring")]
 #![allow(clippy::unwrap_used, reason = "a test")]
-
-use std::future::Future;
-use std::net::SocketAddr;
 
 use async_std::net::{TcpListener, TcpStream};
 use async_std::task::block_on;
 use wskit_async_std::tls::server::TlsStream;
 use wskit_async_std::{AsyncStd, Io};
-use wskit_suite::sockets::Sockets;
 
-struct OnSockets;
+wskit_suite::sockets!(OnSockets {
+    net: AsyncStd,
+    io: Io,
+    tcp: TcpStream,
+    listener: TcpListener,
+    tls: TlsStream,
+    run: |test| block_on(test),
+});
 
-impl Sockets for OnSockets {
-    type Net = AsyncStd;
-    type Tcp = TcpStream;
-    type Tls = TlsStream<TcpStream>;
-    type TcpIo = Io<TcpStream>;
-    type TlsIo = Io<TlsStream<TcpStream>>;
-    type Listener = TcpListener;
+wskit_suite::socket_suite!(OnSockets, wskit_async_std);
 
-    fn run(test: impl Future<Output = ()>) {
-        block_on(test);
-    }
-
-    async fn listen() -> (TcpListener, u16) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        (listener, port)
-    }
-
-    async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
-        listener.accept().await.unwrap()
-    }
-}
-
-wskit_suite::socket_suite!(OnSockets);
-
-/// A connector's future can go to another thread.
-#[test]
-fn connecting_can_be_spawned() {
-    fn is_send<T: Send>(_: T) {}
-    is_send(wskit_async_std::connect("ws://127.0.0.1:1/"));
-    is_send(async {
-        wskit_async_std::Connector::new()
-            .connect("wss://localhost:1/")
-            .await
-    });
-}
-
-/// `wss://` by the operating system's TLS library.
 #[cfg(feature = "native-tls")]
-mod native_tls {
+wskit_suite::tls_layer_suite!(native_tls, OnSockets, |pem| {
     use wskit_async_std::native_tls::{Certificate, TlsConnector};
-    use wskit_suite::sockets::scenarios;
 
-    use super::OnSockets;
-
-    fn trusting(pem: &str) -> TlsConnector {
-        let root = Certificate::from_pem(pem.as_bytes()).unwrap();
-        TlsConnector::new().add_root_certificate(root)
-    }
-
-    #[test]
-    fn client_trusts_whom_the_library_trusts() {
-        scenarios::client_trusts_whom_the_library_trusts::<OnSockets, _>(trusting);
-    }
-
-    #[test]
-    fn server_that_dies_inside_tls_is_a_disconnect() {
-        scenarios::server_that_dies_inside_the_layer_is_a_disconnect::<OnSockets, _>(trusting);
-    }
-}
+    let root = Certificate::from_pem(pem.as_bytes()).unwrap();
+    TlsConnector::new().add_root_certificate(root)
+});

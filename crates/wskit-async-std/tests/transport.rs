@@ -1,4 +1,4 @@
-//! The transport by itself: what one call of the driver's does to a futures-io stream.
+//! The transport by itself: what the suite does not know of futures-io streams.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::future::poll_fn;
@@ -8,10 +8,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use async_std::net::TcpStream;
 use async_std::task::block_on;
-use futures_util::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use futures_util::io::{AsyncRead, AsyncWrite};
 use wskit_async_std::{AsyncIoTimer, Io};
-use wskit_driver::{PollWrite, Timer, Transport};
+use wskit_driver::{PollRead, PollWrite, Timer, Transport};
+use wskit_suite::sockets::scenarios::shut_down_while_held;
 
 /// Two ends of a TCP connection.
 fn pair() -> (StdTcpStream, StdTcpStream) {
@@ -20,51 +22,21 @@ fn pair() -> (StdTcpStream, StdTcpStream) {
     (ours, listener.accept().unwrap().0)
 }
 
-/// What `peer` has to read; ten seconds of nothing is a failure rather than a test that hangs.
-async fn read(mut peer: impl AsyncRead + Unpin) -> usize {
-    let limit = Duration::from_secs(10);
-    let mut buf = [0; 8];
-    AsyncIoTimer::default()
-        .within(limit, peer.read(&mut buf))
-        .await
-        .unwrap()
-        .unwrap()
-}
-
-/// The peer sees the end although the stream is still there, and a second time changes nothing.
-async fn ends<S, P>(stream: S, peer: P)
-where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-    P: AsyncRead + Unpin,
-{
-    let mut io = Io::from(stream);
-    poll_fn(|cx| io.poll_shutdown(cx)).await.unwrap();
-    assert_eq!(read(peer).await, 0);
-    poll_fn(|cx| io.poll_shutdown(cx)).await.unwrap();
-    let (_read, mut write) = io.into_split();
-    poll_fn(|cx| write.poll_shutdown(cx)).await.unwrap();
-}
-
 #[test]
-fn shutdown_ends_the_stream_while_it_is_held() {
+fn shutdown_ends_a_stream_of_smol_while_it_is_held() {
     block_on(async {
         let (ours, theirs) = pair();
-        let theirs = async_std::net::TcpStream::from(theirs);
-        ends(async_std::net::TcpStream::from(ours), theirs).await;
-
-        let (ours, theirs) = pair();
-        let theirs = async_std::net::TcpStream::from(theirs);
-        ends(smol::net::TcpStream::try_from(ours).unwrap(), theirs).await;
+        let ours = smol::net::TcpStream::try_from(ours).unwrap();
+        shut_down_while_held(Io::from(ours), Io::from(TcpStream::from(theirs))).await;
     });
 }
 
 #[cfg(unix)]
 #[test]
 fn shutdown_ends_a_unix_socket_while_it_is_held() {
-    use async_std::os::unix::net::UnixStream;
     block_on(async {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        ends(ours, theirs).await;
+        let (ours, theirs) = async_std::os::unix::net::UnixStream::pair().unwrap();
+        shut_down_while_held(Io::from(ours), Io::from(theirs)).await;
     });
 }
 
@@ -72,11 +44,15 @@ fn shutdown_ends_a_unix_socket_while_it_is_held() {
 fn half_of_tcp_ends_the_stream_while_both_are_held() {
     block_on(async {
         let (ours, theirs) = pair();
-        let theirs = async_std::net::TcpStream::from(theirs);
-        let io = Io::from(async_std::net::TcpStream::from(ours));
-        let (_read, mut write) = io.into_split();
+        let (_read, mut write) = Io::from(TcpStream::from(ours)).into_split();
+        let mut theirs = Io::from(TcpStream::from(theirs));
         poll_fn(|cx| write.poll_shutdown(cx)).await.unwrap();
-        assert_eq!(read(theirs).await, 0);
+        let mut buf = [0; 8];
+        let read = poll_fn(|cx| theirs.poll_read(cx, &mut buf));
+        let read = AsyncIoTimer::default()
+            .within(Duration::from_secs(10), read)
+            .await;
+        assert_eq!(read.expect("the end").unwrap(), 0);
     });
 }
 
@@ -125,17 +101,9 @@ impl AsyncWrite for Plain {
 }
 
 #[test]
-fn tcp_takes_several_chunks_at_once_and_an_unknown_stream_the_first() {
+fn unknown_stream_takes_the_first_chunk() {
     block_on(async {
         let chunks = [IoSlice::new(b"head"), IoSlice::new(b"body")];
-        let (ours, _theirs) = pair();
-        let mut io = Io::from(async_std::net::TcpStream::from(ours));
-        let n = poll_fn(|cx| io.poll_write(cx, &chunks)).await.unwrap();
-        assert_eq!(n, 8);
-        let (_read, mut write) = io.into_split();
-        let n = poll_fn(|cx| write.poll_write(cx, &chunks)).await.unwrap();
-        assert_eq!(n, 8);
-
         let mut io = Io::from(Plain::default());
         let n = poll_fn(|cx| io.poll_write(cx, &chunks)).await.unwrap();
         assert_eq!((n, io.get_ref().writes), (4, 1));

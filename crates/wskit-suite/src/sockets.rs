@@ -43,11 +43,63 @@ pub trait Sockets: Sized {
     fn accept(listener: &Self::Listener) -> impl Future<Output = (Self::Tcp, SocketAddr)>;
 }
 
-/// Expands to one `#[test]` for each of the [`scenarios`], run on this harness.
+/// Implements [`Sockets`](sockets::Sockets) for a new type, from what is called the same in each binding.
+///
+/// ```ignore
+/// wskit_suite::sockets!(OnSockets {
+///     net: Tokio,
+///     io: Io,
+///     tcp: TcpStream,
+///     listener: TcpListener,
+///     tls: TlsStream,
+///     run: |test| runtime().block_on(test),
+/// });
+/// ```
+#[macro_export]
+macro_rules! sockets {
+    ($harness:ident {
+        net: $net:ty,
+        io: $io:ident,
+        tcp: $tcp:ty,
+        listener: $listener:ident,
+        tls: $tls:ident,
+        run: |$test:ident| $run:expr,
+    }) => {
+        struct $harness;
+
+        impl $crate::sockets::Sockets for $harness {
+            type Net = $net;
+            type Tcp = $tcp;
+            type Tls = $tls<$tcp>;
+            type TcpIo = $io<$tcp>;
+            type TlsIo = $io<$tls<$tcp>>;
+            type Listener = $listener;
+
+            fn run($test: impl ::std::future::Future<Output = ()>) {
+                $run;
+            }
+
+            async fn listen() -> ($listener, u16) {
+                let listener = $listener::bind("127.0.0.1:0").await.unwrap();
+                let port = listener.local_addr().unwrap().port();
+                (listener, port)
+            }
+
+            async fn accept(listener: &$listener) -> ($tcp, ::std::net::SocketAddr) {
+                listener.accept().await.unwrap()
+            }
+        }
+    };
+}
+
+/// Expands to one `#[test]` for each of the [`scenarios`], run on this harness. `$binding` is the crate
+/// under test.
 #[macro_export]
 macro_rules! socket_suite {
-    ($harness:ident) => {
+    ($harness:ident, $binding:ident) => {
         $crate::socket_scenarios!($harness:
+            shutdown_ends_the_stream_while_it_is_held
+            tcp_takes_several_chunks_at_once
             wss_goes_through_an_http_proxy
             wss_goes_through_an_https_proxy
             wss_goes_through_a_socks_proxy
@@ -64,6 +116,44 @@ macro_rules! socket_suite {
             server_that_chooses_http2_is_told_as_such
             server_that_dies_inside_tls_is_a_disconnect
         );
+
+        /// A connector's future can go to another thread.
+        #[test]
+        fn connecting_can_be_spawned() {
+            fn is_send<T: Send>(_: T) {}
+            is_send($binding::connect("ws://127.0.0.1:1/"));
+            is_send(async {
+                $binding::Connector::new()
+                    .connect("wss://localhost:1/")
+                    .await
+            });
+        }
+    };
+}
+
+/// Expands to the tests of `wss://` by another TLS library, in a module of this name. `$trusting` makes
+/// its connector, which trusts the authority of a PEM text.
+#[macro_export]
+macro_rules! tls_layer_suite {
+    ($name:ident, $harness:ident, $trusting:expr) => {
+        mod $name {
+            use super::*;
+
+            #[test]
+            fn client_trusts_whom_the_library_trusts() {
+                $crate::sockets::scenarios::client_trusts_whom_the_library_trusts::<$harness, _>(
+                    $trusting,
+                );
+            }
+
+            #[test]
+            fn server_that_dies_inside_tls_is_a_disconnect() {
+                $crate::sockets::scenarios::server_that_dies_inside_the_layer_is_a_disconnect::<
+                    $harness,
+                    _,
+                >($trusting);
+            }
+        }
     };
 }
 

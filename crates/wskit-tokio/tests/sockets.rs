@@ -1,79 +1,33 @@
-//! The scenarios on real sockets; what differs between the runtimes is this file.
+//! The scenarios on real sockets.
 #![cfg(feature = "rustls-ring")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::future::Future;
-use std::net::SocketAddr;
-
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
-use wskit_suite::sockets::Sockets;
 use wskit_tokio::tls::server::TlsStream;
 use wskit_tokio::{Io, Tokio};
 
-struct OnSockets;
-
-impl Sockets for OnSockets {
-    type Net = Tokio;
-    type Tcp = TcpStream;
-    type Tls = TlsStream<TcpStream>;
-    type TcpIo = Io<TcpStream>;
-    type TlsIo = Io<TlsStream<TcpStream>>;
-    type Listener = TcpListener;
-
-    fn run(test: impl Future<Output = ()>) {
+wskit_suite::sockets!(OnSockets {
+    net: Tokio,
+    io: Io,
+    tcp: TcpStream,
+    listener: TcpListener,
+    tls: TlsStream,
+    run: |test| {
         let runtime = Builder::new_current_thread().enable_all().build();
-        runtime.unwrap().block_on(test);
-    }
+        runtime.unwrap().block_on(test)
+    },
+});
 
-    async fn listen() -> (TcpListener, u16) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        (listener, port)
-    }
+wskit_suite::socket_suite!(OnSockets, wskit_tokio);
 
-    async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
-        listener.accept().await.unwrap()
-    }
-}
-
-wskit_suite::socket_suite!(OnSockets);
-
-/// A connector's future can go to another thread.
-#[test]
-fn connecting_can_be_spawned() {
-    fn is_send<T: Send>(_: T) {}
-    is_send(wskit_tokio::connect("ws://127.0.0.1:1/"));
-    is_send(async {
-        wskit_tokio::Connector::new()
-            .connect("wss://localhost:1/")
-            .await
-    });
-}
-
-/// `wss://` by the operating system's TLS library.
 #[cfg(feature = "native-tls")]
-mod native_tls {
-    use wskit_suite::sockets::scenarios;
+wskit_suite::tls_layer_suite!(native_tls, OnSockets, |pem| {
     use wskit_tokio::native_tls::{TlsConnector, native_tls};
 
-    use super::OnSockets;
-
-    fn trusting(pem: &str) -> TlsConnector {
-        let root = native_tls::Certificate::from_pem(pem.as_bytes()).unwrap();
-        let library = native_tls::TlsConnector::builder()
-            .add_root_certificate(root)
-            .build();
-        library.unwrap().into()
-    }
-
-    #[test]
-    fn client_trusts_whom_the_library_trusts() {
-        scenarios::client_trusts_whom_the_library_trusts::<OnSockets, _>(trusting);
-    }
-
-    #[test]
-    fn server_that_dies_inside_tls_is_a_disconnect() {
-        scenarios::server_that_dies_inside_the_layer_is_a_disconnect::<OnSockets, _>(trusting);
-    }
-}
+    let root = native_tls::Certificate::from_pem(pem.as_bytes()).unwrap();
+    let library = native_tls::TlsConnector::builder()
+        .add_root_certificate(root)
+        .build();
+    TlsConnector::from(library.unwrap())
+});

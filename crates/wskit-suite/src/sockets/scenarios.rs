@@ -2,9 +2,11 @@
 
 mod tls;
 mod tls_layer;
+mod transport;
 
 pub use tls::*;
 pub use tls_layer::*;
+pub use transport::*;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
