@@ -26,7 +26,7 @@ fn close_of_a_writer_wakes_the_reader() {
 
 /// A writer closes and another one sends, while the reader receives: both Closes go, and all three end.
 #[test]
-fn everybody_learns_of_a_close() {
+fn all_tasks_learn_of_a_close() {
     model(1, || {
         let (mut reader, writer, socket) = split(usize::MAX);
         socket.answer_close();

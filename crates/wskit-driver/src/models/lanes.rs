@@ -156,7 +156,7 @@ fn displace(overflow: Overflow, kept: usize) {
 ///
 /// Proves: X-io-3
 #[test]
-fn lane_that_disconnects_wakes_everybody() {
+fn lane_that_disconnects_wakes_all_tasks() {
     model(1, || {
         let (mut reader, writer, _) = split_in(Clock::leaping(), 0);
         fill(&writer);

@@ -1,4 +1,4 @@
-//! Models of what writers leave to the reader.
+//! Models of what writers leave to the reader, and of what they do in its place.
 
 use std::pin::pin;
 
@@ -6,7 +6,7 @@ use loom::thread;
 use wskit_proto::Message;
 
 use super::executor::{block_on, poll_once};
-use super::socket::split;
+use super::socket::{fill, split};
 use super::{join, model};
 
 /// Bytes that a writer queued and did not write leave with a reader that waits, or is about to.
@@ -31,6 +31,35 @@ fn reader_finishes_a_dropped_send() {
         assert_eq!(message, Some(Message::binary(&b"!"[..])));
         join([sending, opening]);
         assert_eq!(socket.written(), [0x82, 1, b'a']);
+        drop(writer);
+    });
+}
+
+/// The reader was dropped, and the peer closes. The call that the socket wakes is dropped: the other one,
+/// which waits for room, reads the Close.
+///
+/// Proves: X-io-4
+#[test]
+fn call_that_waits_reads_when_the_one_that_was_woken_gives_up() {
+    model(2, || {
+        let (reader, writer, socket) = split(0);
+        fill(&writer);
+        drop(reader);
+        let mut flush = Box::pin({
+            let writer = writer.clone();
+            async move { writer.flush().await }
+        });
+        assert!(poll_once(flush.as_mut()).is_pending());
+        let gives_up = thread::spawn(move || drop(flush));
+        let waiting = {
+            let writer = writer.clone();
+            thread::spawn(move || block_on(writer.feed(&b"x"[..])).unwrap_err())
+        };
+        socket.close_by_peer();
+        for error in join([waiting]) {
+            assert!(error.is_closed(), "{error:?}");
+        }
+        join([gives_up]);
         drop(writer);
     });
 }

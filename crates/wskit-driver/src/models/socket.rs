@@ -54,6 +54,9 @@ pub(super) const FILL: &[u8] = &{
     message
 };
 
+/// The peer's Close of code 1000.
+const CLOSE: &[u8] = &[0x88, 0x82, 0, 0, 0, 0, 3, 0xe8];
+
 /// A socket with room for one waker in each direction, as those of runtimes have. It forgets the waker
 /// when a poll of that direction is ready.
 #[derive(Clone)]
@@ -97,9 +100,16 @@ impl Socket {
         waker.into_iter().for_each(Waker::wake);
     }
 
+    /// Makes the peer send a Close of code 1000.
+    pub(super) fn close_by_peer(&self) {
+        lock(&self.state).unread.extend(CLOSE);
+        let waker = lock(&self.state).reader.take();
+        waker.into_iter().for_each(Waker::wake);
+    }
+
     /// Makes the peer answer a Close of code 1000 with the same code.
     pub(super) fn answer_close(&self) {
-        lock(&self.state).answer = Some((&[0x88, 2, 3, 0xe8], &[0x88, 0x82, 0, 0, 0, 0, 3, 0xe8]));
+        lock(&self.state).answer = Some((&[0x88, 2, 3, 0xe8], CLOSE));
     }
 
     /// Makes the peer answer a Close of code 1001 with the same code.
