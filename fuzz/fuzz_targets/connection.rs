@@ -269,7 +269,7 @@ impl Run {
             self.check_memory();
             match self.connection.poll_event_and_outbox(self.now) {
                 Err(error) => {
-                    assert_eq!(self.error.replace(error), None, "an error is told once");
+                    assert_eq!(self.error.replace(error), None, "an error is returned once");
                     continue;
                 }
                 Ok(None) => return,

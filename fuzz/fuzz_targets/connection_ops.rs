@@ -294,7 +294,7 @@ impl Pair {
                 Ok(Some(ready)) => ready,
                 Err(error) => {
                     self.look_at_stale();
-                    assert_eq!(failed.replace(error), None, "an error is told once");
+                    assert_eq!(failed.replace(error), None, "an error is returned once");
                     continue;
                 }
             };

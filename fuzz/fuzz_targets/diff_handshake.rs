@@ -61,7 +61,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Where the two differ, and who is right.
+/// Where the two differ, and which one is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Difference {
     /// R6455-4.2.1-c: tungstenite does not look at Host.

@@ -33,7 +33,7 @@ fuzz_target!(|bytes: &[u8]| {
     compare(wire, client, &ours, &theirs, limit, fragments);
 });
 
-/// Where the two differ, and who is right.
+/// Where the two differ, and which one is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Difference {
     /// R6455-5.2-e, R6455-5.5-a: tungstenite takes lengths that are not in their shortest form, of control frames too.

@@ -256,7 +256,7 @@ impl End {
                 break;
             }
         }
-        assert!(self.came.borrow().errors <= 1, "an ending is told once");
+        assert!(self.came.borrow().errors <= 1, "an ending is returned once");
         assert!(matches!(ws.recv().await, Ok(None)), "and it stays");
         assert!(ws.send("late").await.is_err(), "nothing is sent any more");
         ws.outcome()

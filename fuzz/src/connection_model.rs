@@ -14,7 +14,7 @@ pub struct ConnectionModel {
     /// Keys drawn so far.
     drawn: u32,
     came: Vec<u8>,
-    /// Events of it that have been told.
+    /// How many of its events have been returned.
     told: usize,
     stopped: bool,
     /// Frames to be written; of the first, `begun` bytes are.
@@ -59,7 +59,7 @@ pub enum ModelCause {
     Transport,
 }
 
-/// Who began it.
+/// Which end began it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Control {
     Ping,
@@ -107,7 +107,7 @@ impl ConnectionModel {
         }
     }
 
-    /// Bytes come in; what is to be told of them, and the error at last.
+    /// Takes bytes. Returns the events of them, and the error at the end.
     pub fn receive(&mut self, bytes: &[u8]) -> (Vec<Seen>, Option<ProtocolError>) {
         if self.stopped {
             return (Vec::new(), None);

@@ -142,5 +142,8 @@ fn server_reads_a_client_that_was_told_nothing() {
             kept += u32::from(!told);
         }
     }
-    assert_eq!(kept, 8, "all but those who hinted that they can do without");
+    assert_eq!(
+        kept, 8,
+        "all clients without the hint that they can do without"
+    );
 }

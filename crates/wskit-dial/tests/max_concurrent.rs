@@ -1,5 +1,5 @@
-//! A limit to the connections that are opened at the same time: they go in order, and one that goes away, this
-//! way or that, wakes the next.
+//! A limit of connections that are opened at the same time. They get permits in order, and one that ends or is
+//! dropped wakes the next.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::cell::{Cell, RefCell};
@@ -13,7 +13,7 @@ use wskit_dial::{Connector, Dial, DialError};
 use wskit_handshake::ClientRequest;
 use wskit_test::{Executor, OnNetwork, Simulated, SimulatedIo};
 
-/// Writes down whom it was asked for, and never gets there, or fails if it is told to.
+/// Records the hosts that it was asked for, and waits for ever, or fails if the host's name says so.
 #[derive(Default)]
 struct Never {
     asked: RefCell<Vec<String>>,
@@ -32,7 +32,7 @@ impl Dial for &Never {
     }
 }
 
-/// A future that is polled when the test says so, and not when it is woken.
+/// A future that the test polls, and that is not polled when it is woken.
 struct Waiting<'a> {
     future: Pin<Box<dyn Future<Output = ()> + 'a>>,
     woken: Arc<Woken>,
@@ -48,7 +48,7 @@ impl Wake for Woken {
 }
 
 impl Waiting<'_> {
-    /// Polls once; it is not woken any more. Whether it is over.
+    /// Polls once, and forgets that it was woken. Returns whether it is done.
     fn poll(&mut self) -> bool {
         self.woken.0.store(false, Ordering::Relaxed);
         let waker = Waker::from(self.woken.clone());
@@ -63,7 +63,7 @@ impl Waiting<'_> {
     }
 }
 
-/// Connects to each of these in turn, one at a time, and lets `judge` do with them what it likes.
+/// Starts to connect to each of these hosts, with a limit of one at a time, and calls `judge` with the futures.
 fn waiting(hosts: &[&str], judge: impl FnOnce(&Never, Vec<Waiting<'_>>)) {
     Executor::new().block_on(async {
         let never = Never::default();
@@ -106,7 +106,7 @@ fn dials_go_in_the_order_in_which_they_came() {
     });
 }
 
-/// A turn that ends by itself, and not by being dropped, is the next one's too.
+/// A call that ends by itself, without being dropped, passes its permit on too.
 ///
 /// Proves: X-io-4
 #[test]
@@ -129,7 +129,7 @@ fn dial_that_fails_wakes_the_next() {
     });
 }
 
-/// One who was woken for his turn and goes away before he has taken it wakes the next.
+/// A waiter that was woken with a permit and is dropped before it is polled wakes the next.
 ///
 /// Proves: X-io-4
 #[test]
@@ -148,7 +148,7 @@ fn dial_that_is_dropped_before_its_turn_wakes_the_next() {
 ///
 /// Proves: X-io-4
 #[test]
-fn dial_that_is_dropped_in_the_line_holds_nobody_up() {
+fn dial_that_is_dropped_in_the_queue_holds_up_no_other() {
     waiting(&["a", "b", "c"], |never, mut line| {
         drop(line.remove(1));
         drop(line.remove(0));

@@ -68,8 +68,8 @@ fn bad_variable_is_named() {
     assert!(vars(&[("https_proxy", " "), ("HTTPS_PROXY", "http://p")]).is_ok());
 }
 
-/// A password in Latin-1 is no reason to do without the proxy, and neither is a list of exceptions that
-/// cannot be read. The test runs itself once more for each variable.
+/// A password in Latin-1 or a list of exceptions that cannot be read does not make a client bypass the
+/// proxy. The test starts itself again for each variable.
 #[cfg(unix)]
 #[test]
 fn variable_that_is_not_utf8_is_an_error() {
@@ -125,6 +125,6 @@ fn headers_for_a_proxy_are_checked_and_not_shown() {
         let error = proxy().header(name, value).unwrap_err();
         assert!(matches!(error, RequestError::Header(_)), "{name}: {error}");
     }
-    // Where no proxy is asked the header goes nowhere.
+    // Without a proxy the header is not sent.
     assert!(Proxy::default().header("User-Agent", "x").is_ok());
 }

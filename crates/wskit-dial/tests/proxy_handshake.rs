@@ -1,4 +1,4 @@
-//! What is said to a proxy (RFC 9110 §9.3.6, RFC 1928, RFC 1929), without I/O.
+//! The handshake with a proxy (RFC 9110 §9.3.6, RFC 1928, RFC 1929), without I/O.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -18,8 +18,8 @@ fn socks(credentials: Option<(&str, &str)>) -> ProxyHandshake {
     handshake
 }
 
-/// Gives `input` in pieces of these sizes (the last again and again), with what is to be said between
-/// thrown away. The bytes that were taken, and how it ended.
+/// Gives `input` in pieces of these sizes (the last one repeatedly), and discards what is to be sent in
+/// between. Returns the bytes that were taken, and how it ended.
 fn feed(
     mut handshake: ProxyHandshake,
     input: &[u8],
@@ -43,7 +43,7 @@ fn http_error(answer: &str) -> ProxyError {
     http().receive(answer.as_bytes()).unwrap_err()
 }
 
-/// What an HTTP proxy is asked with.
+/// Returns the request to an HTTP proxy.
 fn asked(credentials: Option<(&str, &str)>, headers: &[(&str, &str)]) -> String {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
@@ -59,7 +59,7 @@ fn http_proxy_is_told_what_the_caller_wants_to_tell() {
         asked(None, &[("user-agent", "x/1"), ("X-Token", "t")]),
         "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\nUser-Agent: x/1\r\nX-Token: t\r\n\r\n"
     );
-    // One word about who asks.
+    // The name of the client's program.
     assert_eq!(
         asked(Some(("u", "p")), &[("Proxy-Authorization", "Bearer t")]),
         "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\nProxy-Authorization: Bearer t\r\n\r\n"
@@ -84,7 +84,7 @@ fn headers_that_are_not_the_callers_are_refused() {
     }
 }
 
-/// An interface of this machine: what would a proxy make of it?
+/// A zone names an interface of this machine, which means nothing to a proxy.
 #[test]
 fn proxies_are_not_asked_for_an_address_with_a_zone() {
     let http = ProxyHandshake::connect("fe80::1%lo", 80, None).unwrap_err();
@@ -166,7 +166,7 @@ fn http_proxy_that_says_no_is_told_by_its_status() {
     ));
 }
 
-/// Garbage is told by its first byte that cannot be: it may never send a blank line.
+/// Garbage is refused at the first byte that is impossible: a blank line may never come.
 #[test]
 fn what_is_no_http_proxy_is_told_at_once() {
     for garbage in [
@@ -267,7 +267,7 @@ fn socks_proxy_that_says_no_is_told_by_its_code() {
     ] {
         let mut handshake = socks(None);
         handshake.receive(b"\x05\x00").unwrap();
-        // It hangs up behind the code.
+        // It hangs up after the code.
         let error = handshake.receive(&[5, code]).unwrap_err();
         assert!(matches!(error, ProxyError::Socks(told) if told == failure));
     }
@@ -299,7 +299,7 @@ fn what_is_no_socks_proxy_is_told_at_once() {
     }
 }
 
-/// Answers of proxies, good and bad.
+/// Answers of proxies, valid and invalid.
 fn answers() -> impl Strategy<Value = Vec<u8>> {
     let http = (
         prop::sample::select(vec![
@@ -330,8 +330,8 @@ fn answers() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// However the bytes are cut: the same ones are taken and the ending is the same, and what is read
-    /// by `wanted` never reaches beyond the answer.
+    /// However the bytes are split, the same ones are taken and the ending is the same, and reading as many
+    /// as `wanted` returns never reaches beyond the answer.
     #[test]
     fn cuts_do_not_matter(
         answer in answers(),
@@ -351,7 +351,7 @@ proptest! {
             if ending.is_ok() {
                 prop_assert_eq!(whole, cut);
             }
-            // As the dialler reads.
+            // The dialler reads in this way.
             let mut handshake = make();
             let mut read = 0;
             while handshake.wanted() > 0 && read < input.len() {

@@ -1,4 +1,4 @@
-//! What `tracing` hears of dialling and reconnecting, and no secrets.
+//! What is reported to `tracing` of dialling and reconnecting, and no secrets.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 #[path = "../../wskit-driver/tests/collector/mod.rs"]

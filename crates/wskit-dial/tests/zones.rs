@@ -1,4 +1,5 @@
-//! A link-local address with a zone (RFC 6874): looked up with it, and known to the server without it.
+//! A link-local address with a zone (RFC 6874): it is looked up with the zone, and the server does not see
+//! the zone.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::time::Duration;

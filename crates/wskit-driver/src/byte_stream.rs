@@ -110,7 +110,7 @@ impl<T: Transport> ByteStream<T> {
     /// Reads the bytes that have come, waiting for at least one; 0 at the end of the stream (or if `buf` is empty).
     ///
     /// # Errors
-    /// As [`poll_fill_buf`](ByteStream::poll_fill_buf).
+    /// Those of [`poll_fill_buf`](ByteStream::poll_fill_buf).
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));

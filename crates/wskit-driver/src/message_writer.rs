@@ -74,7 +74,7 @@ impl<T: Transport> WebSocket<T> {
     /// Begins a message to be written in pieces, once the queue has room.
     ///
     /// # Errors
-    /// As [`send`](WebSocket::send).
+    /// Those of [`send`](WebSocket::send).
     ///
     /// # Cancel safety
     /// Safe: nothing is sent before the first write.
@@ -97,7 +97,7 @@ impl<T: Transport> Writer<T> {
     /// one meanwhile.
     ///
     /// # Errors
-    /// As [`send`](Writer::send).
+    /// Those of [`send`](Writer::send).
     ///
     /// # Cancel safety
     /// Safe: nothing is sent before the first write.
@@ -157,7 +157,7 @@ impl<'a, T: Transport> MessageWriter<'a, T> {
     /// ready, nothing before.
     ///
     /// # Errors
-    /// As [`write`](MessageWriter::write).
+    /// Those of [`write`](MessageWriter::write).
     pub fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -175,7 +175,7 @@ impl<'a, T: Transport> MessageWriter<'a, T> {
     /// queued yet.)
     ///
     /// # Errors
-    /// As [`WebSocket::flush`].
+    /// Those of [`WebSocket::flush`].
     ///
     /// # Cancel safety
     /// Safe.
@@ -186,7 +186,7 @@ impl<'a, T: Transport> MessageWriter<'a, T> {
     /// The poll function behind [`flush`](MessageWriter::flush).
     ///
     /// # Errors
-    /// As [`flush`](MessageWriter::flush).
+    /// Those of [`flush`](MessageWriter::flush).
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         self.to.poll_flush(cx)
     }
@@ -206,7 +206,7 @@ impl<'a, T: Transport> MessageWriter<'a, T> {
     /// The poll function behind [`finish`](MessageWriter::finish). Nothing can be written after it.
     ///
     /// # Errors
-    /// As [`finish`](MessageWriter::finish).
+    /// Those of [`finish`](MessageWriter::finish).
     pub fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         if self.stage != Stage::Finished {
             // Without waiting for room: it is a few bytes, and the others wait for it.

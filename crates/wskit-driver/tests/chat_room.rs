@@ -1,5 +1,5 @@
-//! A chat room over a faulty network, simulated: one thread, virtual time, and everything that happens
-//! decided by a seed.
+//! Simulates a chat room over a faulty network: one thread, virtual time, and a seed that decides
+//! everything that happens.
 //!
 //! `WSKIT_CHAT_SEEDS=1000` runs a thousand seeds instead of a hundred, `WSKIT_CHAT_SEED=17` that one alone.
 //! A failure prints its seed.
@@ -19,14 +19,14 @@ use wskit_test::{
     Executor, Fault, Faults, PipeEnd, Probe, Simulated, SimulatedIo, pause, pipe, sleep,
 };
 
-/// Clients come, talk, are slow, are cut off or leave in order. Each of them sees a part of one and the
-/// same sequence, without a hole, from when it came until it went; those who are not cut off see every
-/// word that was said meanwhile, their own among it, and end cleanly; the room hears of every client's
-/// end, and nothing of anybody is left.
+/// Clients join, send, are slow, are cut off or leave. Each of them receives a part of the same
+/// sequence, without a gap, from when it joined until it left. A client that is not cut off receives
+/// every message of that time, its own too, and ends cleanly. The room learns of every client's end,
+/// and no client leaves anything behind.
 ///
 /// Proves: X-io-4, X-io-5
 #[test]
-fn everybody_who_stays_sees_the_same() {
+fn clients_that_stay_receive_the_same() {
     let number = |name: &str| -> Option<u64> { std::env::var(name).ok()?.parse().ok() };
     let seeds = match number("WSKIT_CHAT_SEED") {
         Some(only) => only..only + 1,
@@ -45,7 +45,7 @@ fn everybody_who_stays_sees_the_same() {
     }
 }
 
-/// What has happened in all evenings: a simulation in which no member is ever cut off shows nothing.
+/// What has happened in all runs: runs in which no member is ever cut off would prove nothing.
 #[derive(Debug, Default)]
 struct Met {
     stayed: usize,
@@ -62,9 +62,9 @@ impl Drop for Named {
     }
 }
 
-/// What one client saw.
+/// What one client received.
 struct Seen {
-    /// The first line that it was shown, if any, and those after it.
+    /// The first line that it received, if any, and those after it.
     lines: Vec<Vec<u8>>,
     /// How many of its own lines are in the queue for certain.
     said: u8,
@@ -101,7 +101,7 @@ fn evening(seed: u64, met: &mut Met) {
                 Random(seed ^ (u64::from(who) + 1) << 32),
             ));
         }
-        // The network cuts some off at a moment of its own.
+        // The network cuts some clients off, at a random time.
         for (probe, after) in networks {
             executor.spawn(async move {
                 sleep::<Simulated>(Duration::from_millis(after)).await;
@@ -122,7 +122,7 @@ fn evening(seed: u64, met: &mut Met) {
         let seen = seen.borrow();
         let seen = &seen[who];
         if let Some(first) = seen.lines.first() {
-            // No line is said twice, so that its place is known.
+            // No line is sent twice, so its place is known.
             let from = log.iter().position(|line| &line[..] == first).unwrap();
             assert!(
                 seen.lines.len() <= log.len() - from
@@ -133,7 +133,7 @@ fn evening(seed: u64, met: &mut Met) {
                 "client {who} sees another evening"
             );
         }
-        // Nothing else than what it said, in its order.
+        // Exactly what it sent, in order.
         let own: Vec<u8> = log
             .iter()
             .filter(|line| line[0] == *who)
@@ -155,7 +155,7 @@ fn evening(seed: u64, met: &mut Met) {
     }
 }
 
-/// The room: who is in it, and what was said.
+/// The room: its members, and what was sent.
 #[derive(Default)]
 struct Room {
     members: RefCell<BTreeMap<usize, Rc<Queue>>>,
@@ -164,7 +164,7 @@ struct Room {
     log: RefCell<Vec<Bytes>>,
 }
 
-/// What a member still has to be told; it may be slower than the talk.
+/// What a member has not been sent yet: it may be slower than the others.
 #[derive(Default)]
 struct Queue {
     lines: RefCell<std::collections::VecDeque<Bytes>>,
@@ -218,7 +218,7 @@ async fn serve_member(room: &Room, ws: WebSocket<SimulatedIo>) {
         while let Ok(Some(message)) = reader.recv().await {
             let line = Bytes::copy_from_slice(message.as_bytes());
             if line.is_empty() {
-                // Says goodbye: everything up to here is to be told before the end.
+                // It leaves: everything up to here has to be delivered before the end.
                 break;
             }
             room.log.borrow_mut().push(line.clone());
@@ -240,7 +240,7 @@ async fn serve_member(room: &Room, ws: WebSocket<SimulatedIo>) {
     assert!(writer.outcome().is_some(), "an end without an outcome");
 }
 
-/// A client's evening.
+/// Runs one client from its opening to its end.
 async fn visit(
     seen: Rc<RefCell<BTreeMap<u8, Seen>>>,
     room: Rc<Room>,
@@ -263,7 +263,10 @@ async fn visit(
                     Err(error) => break Err(error),
                 }
             };
-            assert!(matches!(reader.recv().await, Ok(None)), "told twice");
+            assert!(
+                matches!(reader.recv().await, Ok(None)),
+                "the end is returned once"
+            );
             assert!(reader.outcome().is_some(), "an end without an outcome");
             ended
         };
@@ -293,7 +296,7 @@ async fn speak(
         let mut line = vec![b'.'; 2 + random.below(700) as usize];
         line[0] = who;
         line[1] = at;
-        // Makes room first, and gives up and tries again now and then: what is said is said once.
+        // It reserves room first, and sometimes gives up and tries again: each line is sent once.
         let permit = loop {
             match wskit_test::cut(writer.reserve(), 1 + random.below(5) as usize).await {
                 Some(permit) => break permit?,
@@ -309,12 +312,12 @@ async fn speak(
     writer.send(&b""[..]).await
 }
 
-/// Keepalive on: one who is cut off without a word is found by it.
+/// Keepalive is on, so a client that is cut off without a Close is found.
 fn config() -> Config {
     Config::new().write_high_water(2000)
 }
 
-/// What the seed says.
+/// Random numbers from the seed.
 struct Random(u64);
 
 impl Random {

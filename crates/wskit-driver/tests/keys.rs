@@ -6,7 +6,7 @@ use std::thread;
 
 use wskit_driver::secure_keys;
 
-/// As many keys as 15 seeds and a bit give.
+/// The keys of a little more than 15 seeds.
 const KEYS: usize = 1_000_000;
 
 fn draw(count: usize) -> Vec<u32> {
@@ -16,8 +16,8 @@ fn draw(count: usize) -> Vec<u32> {
         .collect()
 }
 
-/// Every bit is set in half of the keys, and so is every bit of what changes from one key to the next:
-/// six standard deviations off would come once in a thousand million runs.
+/// Every bit is set in half of the keys, and changes in half of the steps from one key to the next. Being
+/// six standard deviations off has a probability of 1 in a thousand million.
 ///
 /// Proves: R6455-5.3-c, R6455-5.3-d
 #[test]
@@ -39,7 +39,7 @@ fn keys_and_their_successions_are_balanced_bit_by_bit() {
     }
 }
 
-/// No turn of a key, nor of its complement, says anything about the next one.
+/// No rotation of a key, nor of its complement, is correlated with the next key.
 ///
 /// Proves: R6455-5.3-d
 #[test]
@@ -58,7 +58,7 @@ fn key_says_nothing_about_the_next() {
     }
 }
 
-/// Neither a new seed on the same thread nor another thread gives the keys of before.
+/// Neither a new seed on the same thread nor another thread repeats earlier keys.
 ///
 /// Proves: R6455-5.3-c
 #[test]

@@ -71,7 +71,7 @@ fn halves_with(
     (reader, writer, far)
 }
 
-/// Takes all the room there is.
+/// Takes all the room that there is.
 fn take_room(writer: &Writer<SimulatedIo>) -> [Permit<'_>; 2] {
     [(); 2].map(|()| Waiting::new(writer.reserve()).poll().unwrap().unwrap())
 }
@@ -152,7 +152,7 @@ fn writer_that_gives_up_wakes_the_next() {
 ///
 /// Proves: X-io-4
 #[test]
-fn writer_that_gives_up_in_the_middle_holds_nobody_up() {
+fn writer_that_gives_up_in_the_middle_holds_up_no_other() {
     let (_reader, writer, _far) = halves();
     let room = take_room(&writer);
     let mut line = waiting(&writer, 3);

@@ -1,4 +1,4 @@
-//! Counters are exact, and observers are told once of everything.
+//! Counters are exact, and observers are called once for each event.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::num::NonZeroUsize;
@@ -128,7 +128,7 @@ fn queue_depth_is_what_the_socket_did_not_take() {
     });
 }
 
-/// Both ends of a connection that compresses.
+/// Returns both ends of a connection that compresses.
 async fn compressed() -> (Socket, Socket) {
     let eager = |config: deflate::Config| config.threshold(0).threshold_without_takeover(0);
     let (near, far) = pipe(1 << 20);
@@ -188,7 +188,7 @@ fn compression_counts_what_goes_in_and_what_comes_out() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever is sent, both ends count the same, and as many bytes as were written.
+    /// Both ends count the same, whatever is sent, and as many bytes as were written.
     #[test]
     fn both_ends_count_the_same(
         sizes in prop::collection::vec(prop_oneof![0_usize..300, 0_usize..70_000], 1..12),
@@ -212,7 +212,7 @@ proptest! {
                 if at % 2 == 0 {
                     client.send(std::str::from_utf8(&data).unwrap()).await.unwrap();
                 } else {
-                    // What hardly compresses takes several frames and reads.
+                    // A message that hardly compresses takes several frames and reads.
                     let mixed = |(at, _): (usize, &u8)| {
                         let x = (at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
                         ((x ^ (x >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 56) as u8
@@ -233,7 +233,7 @@ proptest! {
     }
 }
 
-/// Writes down what it is told.
+/// Records its calls.
 #[derive(Default)]
 struct Log(Mutex<Vec<String>>);
 
@@ -319,7 +319,7 @@ fn observer_is_told_of_opening_round_trip_and_end() {
             ]
         );
         drop(client);
-        assert!(log.take().is_empty(), "told once");
+        assert!(log.take().is_empty(), "reported once");
     });
 }
 
@@ -394,7 +394,7 @@ fn observer_is_told_of_every_other_ending_once() {
     });
 }
 
-/// One that is made of a transport is observed if it is asked to be.
+/// A connection that is made from a transport is observed once an observer is set.
 #[test]
 fn connection_without_a_handshake_can_be_observed() {
     Executor::new().block_on(async {
@@ -413,7 +413,7 @@ fn connection_without_a_handshake_can_be_observed() {
     });
 }
 
-/// Lanes alone do not keep a connection: it ends with its halves, and that is told then.
+/// Lanes alone do not keep a connection: it ends with its halves, and is reported then.
 #[test]
 fn connection_that_is_left_to_its_lanes_is_told_to_have_ended() {
     for reader_first in [true, false] {
@@ -434,7 +434,7 @@ fn connection_that_is_left_to_its_lanes_is_told_to_have_ended() {
             assert_eq!(told.len(), 2, "{told:?}");
             assert!(told[1].starts_with("Server ended"), "{told:?}");
             drop(lane);
-            assert!(log.take().is_empty(), "told once");
+            assert!(log.take().is_empty(), "reported once");
         });
     }
 }

@@ -10,8 +10,8 @@ use wskit_driver::{Runtime, WebSocket};
 use wskit_proto::{CloseCode, Config, Message, Role};
 use wskit_test::{Executor, Faults, Simulated, pause, pipe};
 
-/// Writers that come, go, are dropped and ping; a reader at each end; the last writer closes. Every order
-/// of tasks ends cleanly, at once, with each message received once and in its writer's order.
+/// Writers that are created, dropped and that ping, a reader at each end; the last writer closes. Every
+/// order of tasks ends cleanly, at once, with each message received once and in its writer's order.
 ///
 /// Proves: X-io-3, X-io-4
 #[test]
@@ -66,11 +66,11 @@ fn every_schedule_ends_cleanly() {
                         next[who] += 1;
                     }
                     while writing.get() > 0 {
-                        // Its own writers are not done, and this end must go on reading for them.
+                        // The writers of this end are not done: it must go on reading for them.
                         let _ = wskit_test::once(reader.recv()).await;
                         pause().await;
                     }
-                    // Both ends close, in whatever order; one of them without its reader.
+                    // Both ends close, in any order; one of them without its reader.
                     if seed % 2 == 0 {
                         drop(reader);
                         let outcome = writer.close(CloseCode::NORMAL, "").await.unwrap();
@@ -94,9 +94,8 @@ fn every_schedule_ends_cleanly() {
     }
 }
 
-/// A connection that `futures` has split, against a peer that echoes: one task sends all and then has
-/// nothing more to do, the other one receives all of it back. Both go on in every order, whichever of
-/// the two reads.
+/// A connection that `futures` has split, and a peer that echoes. One task sends everything and ends, the
+/// other one receives all of it. Both make progress in every order, whichever of the two reads.
 ///
 /// Proves: X-io-3
 #[test]

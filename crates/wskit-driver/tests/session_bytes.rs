@@ -1,5 +1,5 @@
-//! Whole sessions as somebody between the two ends sees them: every byte of both directions, read by a reader
-//! of its own. RFC 6455 §4.1 and §5.3, RFC 7692 §7.
+//! Whole sessions as an observer between the two ends sees them: every byte of both directions, parsed by
+//! the test's own reader. RFC 6455 §4.1 and §5.3, RFC 7692 §7.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::HashSet;
@@ -16,7 +16,7 @@ use wskit_test::{Executor, Probe, Script, Simulated, SimulatedIo, join, pipe};
 
 type Socket = WebSocket<SimulatedIo>;
 
-/// A frame as it lies on the wire.
+/// A frame as it is on the wire.
 struct Seen {
     first: u8,
     key: Option<[u8; 4]>,
@@ -71,7 +71,7 @@ fn read(recording: &[u8]) -> (String, Vec<Seen>) {
     (head, frames)
 }
 
-/// The values of all lines of this name in a head.
+/// Returns the values of all lines of this name in a head.
 fn values<'a>(head: &'a str, name: &str) -> Vec<&'a str> {
     head.lines()
         .filter_map(|line| line.split_once(": "))
@@ -100,7 +100,8 @@ async fn open(client: Option<Deflate>, server: Option<Deflate>) -> (Socket, Sock
     (opened.unwrap().0, accepted.unwrap(), probes)
 }
 
-/// Sends in every way that there is, on a whole connection and on its halves; what the other end must get.
+/// Sends in every way that there is, on a whole connection and on its halves. Returns what the other end
+/// must receive.
 async fn send_in_every_way(
     mut ws: Socket,
 ) -> (Vec<Message>, Reader<SimulatedIo>, Writer<SimulatedIo>) {
@@ -156,7 +157,7 @@ async fn send_in_every_way(
     (sent, reader, writer)
 }
 
-/// Receives all of these, in their order.
+/// Receives all of these, in this order.
 async fn receive(reader: &mut Reader<SimulatedIo>, expected: &[Message]) {
     for expected in expected {
         let message = reader.recv().await.unwrap().unwrap();
@@ -164,8 +165,8 @@ async fn receive(reader: &mut Reader<SimulatedIo>, expected: &[Message]) {
     }
 }
 
-/// Compressed or not: all that a client sends is masked, its pings, its answers to pings and its Close too, and
-/// no two frames with one key; nothing that a server sends is.
+/// Compressed or not, every frame of a client is masked, also its pings, pongs and its Close, and no two
+/// frames have the same key. No frame of a server is masked.
 ///
 /// Proves: R6455-5.1-a, R6455-5.1-c, R6455-5.3-b, R6455-6.1-e, R6455-10.3-a, R6455-10.3-b, R6455-5.5.1-a
 #[test]
@@ -202,7 +203,7 @@ fn session_is_masked_one_way_only() {
                     let of_kind = |seen: &&Seen| seen.first & 15 == opcode;
                     frames.iter().filter(of_kind).count()
                 };
-                // Text, binary, continuation, ping and pong: each way of sending has left its frames.
+                // Text, binary, continuation, ping and pong: each way of sending has written its frames.
                 let counts = [1, 2, 0, 9, 10].map(count);
                 assert!(
                     counts
@@ -231,9 +232,9 @@ fn session_is_masked_one_way_only() {
             }
         });
     }
-    // A few dozen of 2^32: two alike are not to be expected in the life of this test.
+    // A few dozen of 2^32: two equal keys are not to be expected in practice.
     assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len());
-    // No step from one to the next comes twice either, as those of a counter would.
+    // No difference between neighbours occurs twice either, as those of a counter would.
     let steps: HashSet<u32> = keys
         .windows(2)
         .map(|pair| u32::from_be_bytes(pair[1]).wrapping_sub(u32::from_be_bytes(pair[0])))
@@ -276,8 +277,8 @@ fn every_request_has_a_key_of_its_own() {
     });
 }
 
-/// Whatever either end is told to want, the heads name the registered extension and its registered
-/// parameters only.
+/// Whatever the two ends are configured to ask for, the heads name only the registered extension and its
+/// registered parameters.
 ///
 /// Proves: R6455-9.1-d
 #[test]
@@ -318,8 +319,8 @@ fn heads_name_what_is_registered_only() {
     });
 }
 
-/// An offer that is wrong, or that was not accepted, leaves a session without compression: none is used, and a
-/// peer that uses it all the same, however late, breaks the rules.
+/// After an offer that is wrong, or that was not accepted, no compression is used. A peer that uses it
+/// nevertheless breaks the rules, however late that is.
 ///
 /// Proves: R6455-5.8-a, R7692-7-a, R7692-7-b, R7692-7-c, R7692-7-d
 #[test]

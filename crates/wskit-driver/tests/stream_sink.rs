@@ -96,7 +96,7 @@ fn halves_are_a_stream_and_a_sink() {
     });
 }
 
-/// The poll functions of a sink can be dropped and called again without a loss.
+/// The poll functions of a sink can be abandoned and called again without a loss.
 ///
 /// Proves: X-io-4
 #[test]

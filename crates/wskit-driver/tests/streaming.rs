@@ -17,7 +17,7 @@ static ALLOCATOR: Counting = Counting;
 
 type Socket = WebSocket<SimulatedIo>;
 
-/// A client and a server, and what each writes.
+/// Returns a client and a server, and probes of what each writes.
 async fn open(config: Config, compressed: bool) -> (Socket, Socket, Probe, Probe) {
     let (near, far) = pipe(64 << 10);
     let probes = (near.probe(), far.probe());
@@ -41,7 +41,7 @@ fn quiet() -> Config {
     Config::new().keepalive(None)
 }
 
-/// The first byte and the length of every frame.
+/// Returns the first byte and the length of every frame.
 fn frames(mut wire: &[u8]) -> Vec<(u8, usize)> {
     let mut frames = Vec::new();
     while let [first, second, ..] = *wire {
@@ -57,7 +57,7 @@ fn frames(mut wire: &[u8]) -> Vec<(u8, usize)> {
     frames
 }
 
-/// Rows as a database would give them, one a write: nothing is known of the whole.
+/// Returns a row as from a database. Rows are written one by one, before the whole is known.
 fn row(at: usize) -> String {
     format!(
         "{{\"id\":{at},\"na\u{ef}ve\":\"\u{1d11e}{}\"}}\n",
@@ -157,8 +157,8 @@ fn streamed_message_may_go_uncompressed() {
     });
 }
 
-/// A compressed message that is dropped half-way closes as any other, and text that is none is
-/// refused before it is compressed.
+/// A compressed message that is dropped halfway closes the connection as any other does, and invalid text
+/// is refused before it is compressed.
 ///
 /// Proves: R6455-5.6-a
 #[test]
@@ -182,8 +182,7 @@ fn compressed_message_is_checked_and_given_up_as_others() {
     });
 }
 
-/// A message of 64 MiB in a process that is allowed two: what a larger one would do to a larger
-/// process.
+/// A message of 64 MiB passes through less than two MiB of memory.
 ///
 /// Proves: X-mem-1, X-io-3
 #[test]
@@ -225,7 +224,7 @@ fn large_message_passes_through_little_memory() {
     }
 }
 
-/// One thing done with a stream.
+/// One operation on a stream.
 #[derive(Clone, Debug)]
 enum Step {
     Write(usize),
@@ -244,8 +243,8 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
-    /// Writes and reads of any sizes at both ends of any pipe, with and without compression: the same
-    /// bytes come out.
+    /// Writes and reads of any size at both ends of any pipe, with and without compression, return the
+    /// bytes that were written.
     ///
     /// Proves: R6455-5.4-k, R6455-5.6-b
     #[test]

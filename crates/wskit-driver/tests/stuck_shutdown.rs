@@ -1,4 +1,4 @@
-//! A transport whose shutdown cannot be completed, as TLS's over a socket that takes nothing.
+//! A transport whose shutdown never completes, like that of TLS over a socket that takes nothing.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::cell::Cell;
@@ -13,7 +13,7 @@ use wskit_driver::{PollRead, PollWrite, Timer, Transport, WebSocket};
 use wskit_proto::{Config, Message, Role};
 use wskit_test::once;
 
-/// The peer's Close is there to be read; writes are taken; the shutdown never completes.
+/// The peer's Close can be read, writes are taken, and the shutdown never completes.
 struct Stuck {
     input: &'static [u8],
     shutdowns: Rc<Cell<u32>>,
@@ -108,7 +108,7 @@ fn shutdown_that_never_ends_is_waited_for_and_given_up() {
     executor.block_on(async {
         assert!(once(ws.recv()).await.is_none(), "it waits");
         now.set(now.get() + Duration::from_secs(4));
-        // Both Closes are through: only the transport was slow to end.
+        // Both Closes have arrived: only the transport was slow to end.
         assert_eq!(once(ws.recv()).await.unwrap().unwrap(), None);
         assert!(ws.outcome().unwrap().is_clean());
     });

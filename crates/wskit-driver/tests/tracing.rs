@@ -1,4 +1,4 @@
-//! What `tracing` hears: how connections come about and end, and no secrets.
+//! What is reported to `tracing`: how connections open and end, and no secrets.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod collector;

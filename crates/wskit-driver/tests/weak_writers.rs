@@ -15,7 +15,7 @@ struct Ends {
     probe: Probe,
 }
 
-/// A server's end, and its client.
+/// Returns a server's end, and its client.
 fn ends() -> Ends {
     let (near, far) = pipe(1 << 16);
     let probe = near.probe();

@@ -57,7 +57,7 @@ macro_rules! connection_scenarios {
         $crate::scenarios!($harness, connection::pressure: {
             send_waits_while_the_peer_does_not_read
             waiting_send_goes_on_when_the_peer_reads
-            echo_stops_reading_when_nobody_takes_the_answers
+            echo_stops_reading_when_its_answers_are_not_read
             receive_and_close_read_while_much_is_queued
             lending_receive_reads_although_much_was_queued_before
             ping_flood_behind_a_stuck_write_is_bounded
@@ -126,9 +126,9 @@ macro_rules! connection_scenarios {
             keepalive_spares_a_quiet_peer
             keepalive_spares_a_peer_of_a_busy_owner
             deadline_is_judged_only_after_a_read
-            keepalive_ends_a_send_that_nobody_takes
+            keepalive_ends_a_send_that_is_not_read
             keepalive_spares_a_peer_that_still_takes_bytes
-            split_keepalive_ends_a_send_that_nobody_takes
+            split_keepalive_ends_a_send_that_is_not_read
             split_keepalive_works_without_the_reader
             idle_connection_is_closed_with_1001
         });

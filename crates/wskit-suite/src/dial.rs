@@ -27,8 +27,8 @@ macro_rules! dial_scenarios {
         $crate::scenarios!($harness, dial::proxies: {
             http_proxy_opens_the_way
             socks_proxy_opens_the_way
-            proxies_get_their_credentials_and_nobody_else
-            http_proxy_gets_headers_and_nobody_else
+            only_proxies_get_their_credentials
+            only_http_proxies_get_headers
             proxy_that_refuses_is_told_as_such
             what_is_no_proxy_is_told_as_such
             proxy_that_goes_away_is_told_at_every_byte

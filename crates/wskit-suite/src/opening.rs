@@ -15,7 +15,7 @@ macro_rules! opening_scenarios {
             server_reads_frames_behind_the_request
             client_reads_frames_behind_the_answer
             server_refuses_what_is_no_handshake
-            refusal_is_reported_although_nobody_hears_it
+            refusal_is_reported_although_the_peer_has_gone
             server_decides_later
             server_hands_over_ordinary_http
             client_is_refused

@@ -38,7 +38,7 @@ macro_rules! split_scenarios {
             transport_goes_with_a_reader_that_was_not_told
             lanes_alone_do_not_keep_a_connection
             lanes_that_are_left_alone_leave_first
-            lanes_that_are_left_alone_wait_for_nobody
+            lanes_that_are_left_alone_do_not_wait
             reader_or_writer_keeps_a_connection_for_its_lanes
         });
         $crate::scenarios!($harness, split::lanes: {

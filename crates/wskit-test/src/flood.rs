@@ -41,7 +41,7 @@ impl Flood {
         self.left = self.left.saturating_sub(self.takes);
         assert!(
             !self.left.is_zero(),
-            "the peer does not stop, and it is still listened to: {self:?}"
+            "the peer does not stop, and the connection still reads: {self:?}"
         );
         let n = buf.len().min(self.most);
         let mut rest = &mut buf[..n];

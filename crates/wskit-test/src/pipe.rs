@@ -96,7 +96,7 @@ impl PipeRead {
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         assert!(
             !buf.is_empty(),
-            "a read into nothing cannot be told from the end of the stream"
+            "a read into an empty buffer looks like the end of the stream"
         );
         // A waker is cloned and dropped without the lock: its code may use this pipe.
         let waker = cx.waker().clone();

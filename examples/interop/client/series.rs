@@ -8,7 +8,7 @@ use wskit::{Message, PreparedMessage};
 
 type Failure = Box<dyn std::error::Error>;
 
-/// What is expected to be agreed on, and what both endpoints were told beside it.
+/// What should be agreed on, and what both endpoints have reported.
 pub(crate) struct Expected {
     server: Side,
     client: Side,

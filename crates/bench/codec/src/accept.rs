@@ -13,7 +13,7 @@ pub(crate) fn cases() -> [Case; 2] {
     [accept(), accept_key()]
 }
 
-/// The proof alone: SHA-1 and base64.
+/// Only the accept key: SHA-1 and base64.
 fn accept_key() -> Case {
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
     let runs = vec![

@@ -39,7 +39,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// What a server of wskit agrees to by default.
+/// Returns what a server of wskit agrees to by default.
 fn window(takeover: bool) -> Window {
     Window {
         bits: 12,
@@ -141,7 +141,7 @@ fn inflate(messages: &[Vec<u8>], takeover: bool) -> Vec<Run> {
     runs
 }
 
-/// Takes the messages in turn and says which is the first of a connection.
+/// Returns the messages in turn, and whether each is the first of a connection.
 fn turn<T: FnMut(bool, &[u8])>(messages: &[Vec<u8>], mut take: T) -> impl FnMut(u64) + use<T> {
     let messages = messages.to_vec();
     let at = Cell::new(0);

@@ -10,8 +10,8 @@ use crate::{Case, Run, size_name};
 
 const SIZES: [usize; 4] = [16, 125, 1024, 16 * 1024];
 
-/// The buffer that frames are written to one after the other, emptied when it is full: it and the
-/// payload fit a first-level cache.
+/// The size of the buffer that frames are written to one after the other. It is emptied when it is full. It
+/// and the payload fit into a first-level cache.
 const SLAB: usize = 20 * 1024;
 
 pub(crate) fn cases() -> impl Iterator<Item = Case> {

@@ -14,19 +14,19 @@ pub mod parse;
 pub mod sample;
 pub mod text;
 
-/// One thing to do, and those who do it.
+/// One task, and the libraries that do it.
 pub struct Case {
     /// What is done: `mask 125 B`.
     pub name: String,
-    /// Who does it, the yardstick first.
+    /// The libraries that do it, the reference first.
     pub runs: Vec<Run>,
 }
 
 /// One way to do it.
 pub struct Run {
-    /// Whose.
+    /// The library.
     pub who: &'static str,
-    /// How many one call of `go` with 1 does: the frames of a buffer.
+    /// How many operations one call of `go` with 1 does: the frames of a buffer.
     pub each: u64,
     /// Does it that many times.
     pub go: Box<dyn FnMut(u64)>,
@@ -59,7 +59,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// How a number of bytes is written in the names of cases.
+/// Returns a number of bytes as it is written in the names of cases.
 pub(crate) fn size_name(bytes: usize) -> String {
     match bytes {
         1024.. => format!("{} KiB", bytes / 1024),

@@ -1,4 +1,4 @@
-//! Masking in place, payloads lying as they do in a read buffer.
+//! Masking in place, with payloads placed as in a read buffer.
 
 use std::hint::black_box;
 
@@ -7,7 +7,7 @@ use crate::{Case, Run, size_name};
 
 const SIZES: [usize; 5] = [16, 125, 1024, 16 * 1024, 64 * 1024];
 
-/// As many bytes of frames are gone through in turn, if they are short.
+/// Short frames are taken in turn from this many bytes.
 const BUFFER: usize = 16 * 1024;
 
 pub(crate) fn cases() -> impl Iterator<Item = Case> {
@@ -58,7 +58,7 @@ fn in_place(who: &'static str, len: usize, mask: impl Fn(&mut [u8]) + 'static) -
     })
 }
 
-/// Places of payloads with room for a header before each.
+/// Returns the places of payloads, with room for a header before each.
 pub(crate) struct Slots {
     pub(crate) bytes: Vec<u8>,
     header: usize,

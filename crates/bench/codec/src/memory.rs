@@ -1,4 +1,4 @@
-//! A stream that gives what it was made with and keeps what is written: never waits.
+//! A stream that returns the bytes it was made with and keeps what is written. It never waits.
 
 use std::io::{self, Read, Write};
 use std::pin::{Pin, pin};
@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The stream.
 pub struct Memory<'a> {
-    /// Still to be read.
+    /// What is still to be read.
     pub input: &'a [u8],
     /// Written so far.
     pub output: &'a mut Vec<u8>,

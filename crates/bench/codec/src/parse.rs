@@ -42,7 +42,7 @@ fn case(len: usize) -> Case {
     Case::new(format!("parse + unmask {}", size_name(len)), runs)
 }
 
-/// Runs `whole` over a buffer of frames at a time: it returns how many there were.
+/// Calls `whole` with one buffer of frames at a time. It returns how many there were.
 fn buffers(
     who: &'static str,
     len: usize,
@@ -102,7 +102,7 @@ fn connection(len: usize) -> Run {
     })
 }
 
-/// The receiving half, the way that the driver goes.
+/// The receiving half, as the driver uses it.
 fn inbound(len: usize) -> Run {
     use wskit_proto::{Config, Connection};
     let (mut inbound, mut outbox) = Connection::server(Config::new(), Instant::now()).split();

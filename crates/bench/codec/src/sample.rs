@@ -1,6 +1,6 @@
 //! The same payloads on every machine.
 
-/// The key that everybody masks with.
+/// The masking key of all frames.
 pub const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x9d];
 
 /// Bytes without a pattern.
@@ -45,7 +45,7 @@ pub fn trade(rng: &mut Rng) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Several of them in a list.
+/// Several of these messages in a list.
 pub fn trades(rng: &mut Rng, size: usize) -> Vec<u8> {
     let mut text = b"[".to_vec();
     while text.len() < size {
@@ -98,7 +98,7 @@ Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
 Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\
 \r\n";
 
-/// A small generator; nothing hangs on its quality.
+/// A small random number generator. Its quality does not matter.
 pub struct Rng(pub u64);
 
 impl Rng {

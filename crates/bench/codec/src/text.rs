@@ -1,7 +1,7 @@
 //! A text is unmasked where it lies in a read buffer, and validated.
 //!
-//! The key is zeros, which the compiler does not know: so the text is there again for the next time, and
-//! needs not be copied in. Bytes that were written a moment ago would be read more slowly.
+//! The key is zeros, which the compiler does not know, so that the text is unchanged for the next iteration
+//! and need not be copied in: bytes that have just been written are read more slowly.
 
 use std::hint::black_box;
 

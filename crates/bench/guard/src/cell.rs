@@ -1,9 +1,9 @@
-//! One measurement: whose loop, which size, how deep.
+//! One measurement: the loop, the size of messages, and how many are sent at once.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Whose loop is measured.
+/// The loop that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Server {
     /// wskit over TCP, `recv_ref` + `feed`.
@@ -19,7 +19,7 @@ pub enum Server {
 /// One measurement, written `lent 16x16`: messages of 16 bytes, 16 of them in a burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {
-    /// Whose loop is measured.
+    /// The loop that is measured.
     pub server: Server,
     /// Bytes of payload in a message.
     pub size: usize,

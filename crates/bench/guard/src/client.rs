@@ -21,7 +21,7 @@ use crate::count::{counting, mark};
 use crate::frames::Burst;
 
 /// The receive buffer of every socket, here and in the server: fixed, because one that the kernel
-/// tunes depends on the time. What Linux allows everybody by default.
+/// tunes depends on the time. It is what Linux allows every process by default.
 pub const RECEIVE_BUFFER: u32 = 212_992;
 
 /// The client's side of all connections of a run.
@@ -84,7 +84,7 @@ impl Client {
         wskit_guard_client(&mut self, bell.as_raw_fd());
         std::future::poll_fn(move |cx| {
             while bell.poll_recv_ready(cx).is_ready() {
-                // The runtime shall wait for the next ring; the turn itself takes this one.
+                // This turn takes this ring; the runtime waits for the next one.
                 let taken: io::Result<()> =
                     bell.try_io(Interest::READABLE, || Err(io::ErrorKind::WouldBlock.into()));
                 debug_assert!(taken.is_err());
@@ -137,8 +137,8 @@ impl Client {
     }
 }
 
-/// The name that callgrind is told: what happens in here does not count.
-#[allow(unsafe_code, reason = "a function name that a tool can be told")]
+/// The function whose name callgrind gets: what happens inside does not count.
+#[allow(unsafe_code, reason = "a function name for a tool")]
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "Rust" fn wskit_guard_client(client: &mut Client, bell: RawFd) -> bool {

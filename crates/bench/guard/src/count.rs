@@ -1,13 +1,13 @@
-//! The seams that the counting tools see.
+//! The marks that the counting tools see.
 //!
-//! callgrind is told the names of two functions: it cuts its record at `wskit_guard_mark` and stops
+//! callgrind gets the names of two functions: it cuts its record at `wskit_guard_mark` and stops
 //! counting inside `wskit_guard_client`. strace sees a mark as a `getppid`, which
 //! nothing else calls, and knows the client by calls that only it makes (`sendmsg`, `recvmsg`).
 //! Allocations are counted by the allocator of the program `subject-counted`, while [`counting`].
 
 #![allow(
     unsafe_code,
-    reason = "system calls by libc; function names that a tool can be told"
+    reason = "system calls by libc; function names for a tool"
 )]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -42,7 +42,7 @@ pub fn mark() {
     wskit_guard_mark();
 }
 
-/// The name that callgrind is told.
+/// The function whose name callgrind gets.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn wskit_guard_mark() {

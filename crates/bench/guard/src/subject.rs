@@ -8,7 +8,7 @@ use crate::count::{allocations, pin};
 use crate::{memory, raw, server};
 
 /// Runs the cell that the arguments name (`lent 16x16`), on the processor of the number that may
-/// follow. Prints the messages that counted, for who divides by them.
+/// follow. Prints the number of messages that counted.
 pub fn main() {
     let mut arguments = std::env::args().skip(1);
     let mut next = || arguments.next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Handshakes: connect, upgrade, go away, again.
+//! Handshakes: connects, upgrades and disconnects again and again.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

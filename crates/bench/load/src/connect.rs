@@ -12,7 +12,7 @@ pub struct Opened {
     pub socket: TcpStream,
     /// `Sec-WebSocket-Extensions` of the answer.
     pub extensions: Option<String>,
-    /// What came behind the answer's head.
+    /// What came after the answer's head.
     pub leftover: Vec<u8>,
 }
 
@@ -24,10 +24,11 @@ pub fn open(address: SocketAddr, extensions: Option<&str>) -> io::Result<Opened>
     upgrade(TcpStream::connect(address)?, address, extensions)
 }
 
-/// As [`open`], with so small a buffer for receiving that a server soon notices who does not read.
+/// Does what [`open`] does, with so small a receive buffer that a server soon notices a client that does
+/// not read.
 ///
 /// # Errors
-/// As [`open`].
+/// Those of [`open`].
 pub fn open_narrow(address: SocketAddr, extensions: Option<&str>) -> io::Result<Opened> {
     upgrade(poll::connect_narrow(address, 8 << 10)?, address, extensions)
 }

@@ -1,6 +1,5 @@
-//! Many connections that do nothing, or one thing, while somebody looks at the server's memory. Talks
-//! over standard input and output: each line read is a phase to go through, each line printed says
-//! that it has been.
+//! Many connections that do nothing, or one thing, while the server's memory is measured. It is driven over
+//! standard input and output: each line read starts a phase, each line printed ends it.
 
 use std::io::{self, BufRead, Write};
 use std::net::{SocketAddr, TcpStream};

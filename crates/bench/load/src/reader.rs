@@ -34,7 +34,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// For a connection that nothing has come from.
+    /// Creates a reader for a connection that has sent nothing.
     #[must_use]
     pub fn new(traffic: &Traffic) -> Self {
         Self {
@@ -58,8 +58,8 @@ impl Reader {
         }
     }
 
-    /// For a connection that compressed messages have come from, whose history was not kept: their content
-    /// is not looked at.
+    /// Creates a reader for a connection that has sent compressed messages whose history was not kept. It does
+    /// not check the content of messages.
     #[must_use]
     pub fn midway(traffic: &Traffic) -> Self {
         Self {
@@ -160,7 +160,7 @@ impl Reader {
         Ok(used)
     }
 
-    /// Bytes of the header as far as that can be told yet.
+    /// Returns the length of the header, as far as it is known yet.
     fn need(&self) -> usize {
         if self.held < 2 {
             return 2;

@@ -15,7 +15,7 @@ pub struct Entry {
     pub deflates: bool,
 }
 
-/// Whom an entry is compared with.
+/// What an entry is compared with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// The limit.

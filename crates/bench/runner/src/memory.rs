@@ -73,7 +73,7 @@ pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std
     Ok(())
 }
 
-/// Titles, and what the load generator is told before each measurement.
+/// Titles, and the commands for the load generator before each measurement.
 const PHASES: &[(&str, &str)] = &[
     ("idle", ""),
     ("after 1 KiB each", "echo 1024 1000000"),

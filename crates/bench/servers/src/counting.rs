@@ -6,7 +6,8 @@ static CALLS: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 static FREED: AtomicU64 = AtomicU64::new(0);
 
-/// One line: allocations so far (reallocations are among them), their bytes, and bytes live now. All 0 without the feature.
+/// Returns one line: allocations so far, with reallocations, their bytes, and bytes live now. All are 0
+/// without the feature.
 #[must_use]
 pub fn line() -> String {
     let (bytes, freed) = (BYTES.load(Relaxed), FREED.load(Relaxed));
@@ -28,25 +29,25 @@ mod allocator {
     #[global_allocator]
     static COUNTING: Counting = Counting;
 
-    // SAFETY: everything is the system allocator's; only numbers are kept beside.
+    // SAFETY: every call is passed on to the system's allocator; only numbers are kept.
     unsafe impl GlobalAlloc for Counting {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
             CALLS.fetch_add(1, Relaxed);
             BYTES.fetch_add(layout.size() as u64, Relaxed);
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller keeps the contract.
             unsafe { System.alloc(layout) }
         }
 
         unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
             CALLS.fetch_add(1, Relaxed);
             BYTES.fetch_add(layout.size() as u64, Relaxed);
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller keeps the contract.
             unsafe { System.alloc_zeroed(layout) }
         }
 
         unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
             FREED.fetch_add(layout.size() as u64, Relaxed);
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller keeps the contract.
             unsafe { System.dealloc(at, layout) }
         }
 
@@ -54,7 +55,7 @@ mod allocator {
             CALLS.fetch_add(1, Relaxed);
             FREED.fetch_add(layout.size() as u64, Relaxed);
             BYTES.fetch_add(size as u64, Relaxed);
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller keeps the contract.
             unsafe { System.realloc(at, layout, size) }
         }
     }

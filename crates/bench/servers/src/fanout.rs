@@ -1,4 +1,4 @@
-//! One message for everybody: a bounded queue for each connection, one publisher.
+//! One message to all connections: a bounded queue for each connection, one publisher.
 
 use std::sync::{Arc, Mutex};
 

@@ -60,7 +60,7 @@ async fn listen(address: &str) -> std::io::Result<TcpListener> {
     let socket = tokio::net::TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
     socket.bind(address.parse().map_err(std::io::Error::other)?)?;
-    // For those who open 10,000 at once.
+    // For clients that open 10,000 connections at once.
     socket.listen(4096)
 }
 

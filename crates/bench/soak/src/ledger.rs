@@ -15,7 +15,7 @@ pub enum End {
     ByServer,
     /// The client went away without a Close.
     Vanished,
-    /// The client broke a rule and was told by the server.
+    /// The client broke a rule, and the server answered with the right Close.
     Breach,
     /// Anything that this soak does not do.
     Wrong,

@@ -22,7 +22,7 @@ use wskit_test::{OnNetwork, Simulated, SimulatedIo};
 use hook::{Hook, from_everywhere};
 use waker::{On, calling};
 
-/// Calls the hook whenever it is told of a connection that was not opened.
+/// Calls the hook for each connection that could not be opened.
 struct Telling(Arc<Hook>);
 
 impl Observer for Telling {
@@ -40,7 +40,7 @@ fn once<F: Future>(future: F) -> Option<F::Output> {
     }
 }
 
-/// Gets nowhere, or fails at once.
+/// Waits for ever, or fails at once.
 #[derive(Clone, Copy, Debug)]
 struct Dialler {
     fails: bool,
@@ -79,14 +79,15 @@ fn connector(hook: &Arc<Hook>, fails: bool) -> OneAtATime {
     Arc::new(connector)
 }
 
-/// With a waker of its own.
+/// A call with a waker of its own.
 fn poll<F: Future>(waiting: &mut Pin<Box<F>>, hook: &Arc<Hook>, on: On) {
     let waker = calling(hook, on);
     let mut cx = Context::from_waker(&waker);
     assert!(waiting.as_mut().poll(&mut cx).is_pending());
 }
 
-/// Two wait in line; the one whose turn it is goes, then the first of the line, then the other.
+/// Two calls wait in the queue. The one with the permit is dropped, then the first of the queue, then the
+/// other.
 #[test]
 fn waker_that_waits_for_a_turn() {
     for on in [On::Wake, On::Clone, On::Drop] {
@@ -102,7 +103,7 @@ fn waker_that_waits_for_a_turn() {
                 poll(&mut line[at], hook, on);
             }
             drop(line.remove(0));
-            // Woken in vain: it goes before it has taken its turn.
+            // It was woken with the permit, and is dropped before it is polled.
             drop(line.remove(0));
             poll(&mut line[0], hook, on);
             drop(line);

@@ -142,7 +142,7 @@ impl<T: Transport> Writer<T> {
         Ok(Permit::new(self))
     }
 
-    /// Writes everything that is queued now, by whomever.
+    /// Writes everything that is queued now, of all writers.
     ///
     /// # Errors
     /// Those of [`send`](Writer::send).

@@ -36,7 +36,7 @@ pub trait PollRead {
     /// message.
     ///
     /// # Errors
-    /// As [`poll_read`](PollRead::poll_read).
+    /// Those of [`poll_read`](PollRead::poll_read).
     fn poll_read_large(
         &mut self,
         cx: &mut Context<'_>,
@@ -64,7 +64,7 @@ pub trait PollRead {
 /// The writing half of a transport.
 pub trait PollWrite {
     /// Writes from the front of `chunks` (at least one, none empty), in one system call where the
-    /// transport can; says how many bytes it took.
+    /// transport can. Returns how many bytes it took.
     ///
     /// # Errors
     /// What the transport reports. `Interrupted` is tried again by the caller; 0 counts as
@@ -82,7 +82,7 @@ pub trait PollWrite {
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
     /// Returns how many bytes of those taken the peer's host has not acknowledged yet, if the transport
-    /// can tell without waiting (TCP on Linux can). It tells a slow download from a dead peer.
+    /// knows without waiting (TCP on Linux does). This distinguishes a slow download from a dead peer.
     fn unacknowledged(&self) -> Option<usize> {
         None
     }

@@ -1,4 +1,4 @@
-//! Collects what `tracing` hears. Shared with the tests of `wskit-dial`.
+//! Collects what is reported to `tracing`. Shared with the tests of `wskit-dial`.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
@@ -53,7 +53,7 @@ impl Subscriber for Collector {
     fn exit(&self, _: &Id) {}
 }
 
-/// What is heard while this runs.
+/// Returns what is reported while `run` runs.
 pub(crate) fn heard(test: impl Future<Output = ()>) -> Vec<String> {
     let collector = Collector::default();
     tracing::subscriber::with_default(collector.clone(), || Executor::new().block_on(test));
@@ -61,7 +61,7 @@ pub(crate) fn heard(test: impl Future<Output = ()>) -> Vec<String> {
     lines.clone()
 }
 
-/// In order, each of these is in a line of its own.
+/// Asserts that the lines contain these texts, one each, in this order.
 pub(crate) fn assert_lines(lines: &[String], expected: &[&str]) {
     assert_eq!(lines.len(), expected.len(), "{lines:#?}");
     for (line, part) in lines.iter().zip(expected) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What is called from inside foreign code, once that is reached.
+/// The call that foreign code makes, once it is reached.
 #[derive(Default)]
 pub(crate) struct Hook {
     call: Mutex<Option<Call>>,
@@ -16,22 +16,22 @@ pub(crate) struct Hook {
 type Call = Box<dyn FnMut() + Send>;
 
 impl Hook {
-    /// From now on foreign code calls this.
+    /// Sets what foreign code calls from now on.
     pub(crate) fn arm(&self, call: impl FnMut() + Send + 'static) {
         *self.call.lock().unwrap() = Some(Box::new(call));
     }
 
-    /// What is called from inside has been reached so often.
+    /// Ends that, and returns how often foreign code has called it.
     pub(crate) fn disarm(&self) -> usize {
-        // Dropped without the lock: what the call holds may end a connection.
+        // Dropped without the lock, because dropping what the call holds may end a connection.
         let call = self.call.lock().unwrap().take();
         drop(call);
         self.reached.load(Ordering::Relaxed)
     }
 
-    /// The foreign code.
+    /// Runs as foreign code.
     pub(crate) fn fire(&self) {
-        // Held meanwhile: what the call itself sets off calls nothing more.
+        // The lock is held during the call, so foreign code that it reaches calls nothing.
         let Ok(mut call) = self.call.try_lock() else {
             return;
         };
@@ -42,10 +42,10 @@ impl Hook {
     }
 }
 
-/// Longer than any of it takes, however busy the machine.
+/// Longer than all of them take on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Goes to a place once for each method, which it has to give to the hook.
+/// Runs `place` once for each method, which it has to give to the hook.
 pub(crate) fn from_everywhere<M: Copy + Send + 'static>(
     methods: &[(&'static str, M)],
     place: impl Fn(&Arc<Hook>, M) + Copy + Send + 'static,

@@ -13,15 +13,15 @@ use wskit_test::Alarm;
 
 use super::scene::Io;
 
-/// A hold of every kind on a connection.
+/// A handle of each kind to one connection.
 pub(crate) struct Handles {
     pub(crate) writer: Writer<Io>,
     pub(crate) weak: WeakWriter<Io>,
-    /// One that waits for room.
+    /// A lane that waits for room.
     pub(crate) lane: Lane<Io>,
-    /// One in which each message takes the place of the one before.
+    /// A lane in which each message replaces the one before.
     pub(crate) latest: Lane<Io>,
-    /// Unless the place is in one of its own calls, or it is gone.
+    /// `None` if the test polls the reader itself, or has dropped it.
     pub(crate) reader: Option<Reader<Io>>,
     pub(crate) shutdown: Shutdown<Alarm>,
 }
@@ -63,7 +63,7 @@ fn read(h: &mut Handles, f: impl FnOnce(&mut Reader<Io>)) {
     }
 }
 
-/// What the methods answer depends on the place, and is not looked at: they have to come back.
+/// Every method. Their results depend on the test and are ignored: they only have to return.
 pub(crate) const METHODS: &[(&str, Method)] = &[
     ("Writer::try_feed", |h| _ = h.writer.try_feed("x")),
     ("Writer::queued", |h| _ = h.writer.queued()),

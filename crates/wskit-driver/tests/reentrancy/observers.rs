@@ -13,7 +13,7 @@ use super::hook::{Hook, from_everywhere};
 use super::methods::{METHODS, Method, once};
 use super::scene::{Scene, WIDE, pong_to};
 
-/// Calls the hook whenever it is told anything.
+/// Calls the hook in each of its methods.
 pub(crate) struct Telling(pub(crate) Arc<Hook>);
 
 impl Observer for Telling {
@@ -79,8 +79,8 @@ fn writer_finds_the_end(hook: &Arc<Hook>, method: Method, mut scene: Scene) {
     let _ = once(scene.writer.close(CloseCode::NORMAL, ""));
 }
 
-/// No task holds anything of the connection that is being opened: the methods are another's, under the
-/// same observer.
+/// No handle of the connection exists yet while it is opened: the methods are called on another connection
+/// with the same observer.
 #[test]
 fn observer_that_is_told_of_an_opening() {
     from_everywhere(METHODS, |hook, method| {
@@ -135,7 +135,7 @@ fn subscriber_that_a_writer_tells_of_the_end() {
     });
 }
 
-/// A ping goes out, and its pong comes.
+/// Sends a keepalive ping and receives its pong.
 fn ping_and_pong(scene: &mut Scene, mut poll: impl FnMut(&mut Scene)) {
     poll(scene);
     scene.clock.advance(Duration::from_secs(21));

@@ -1,4 +1,4 @@
-//! The owners of payloads, which are told when they are dropped.
+//! Payloads whose owner runs code when it is dropped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +60,7 @@ fn payload_that_is_copied_into_the_queue() {
                 if let Some(Ok(permit)) = once(scene.writer.reserve()) {
                     permit.send(payload(hook, len));
                 }
-                // A server's large one has waited for this.
+                // A server's large payload is kept until it is written.
                 let _ = once(scene.writer.flush());
             });
         }
@@ -117,7 +117,7 @@ fn payload_of_a_call_that_is_dropped() {
     });
 }
 
-/// A connection that takes nothing, and a lane of it in which `messages` messages wait.
+/// Returns a connection whose transport takes nothing, and a lane in which `messages` messages wait.
 fn lane_with(hook: &Arc<Hook>, messages: usize, config: LaneConfig) -> (Scene, Lane<Io>) {
     let scene = Scene::new(Role::Server, NARROW);
     scene.fill();
@@ -205,7 +205,7 @@ fn payloads_when_a_writer_finds_that_the_peer_closes() {
     });
 }
 
-/// A connection in which messages wait everywhere: encoded, and in a lane.
+/// Returns a connection in which messages wait both encoded and in a lane.
 fn stuffed(hook: &Arc<Hook>) -> (Scene, Lane<Io>) {
     let scene = Scene::new(Role::Server, NARROW);
     scene.writer.try_feed(payload(hook, LARGE)).unwrap();

@@ -1,4 +1,4 @@
-//! A room as the guide has it: a list of lanes behind a lock, pushed into with the lock held.
+//! A room as in the guide: a list of lanes behind a lock, which is held while messages are pushed.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,7 +23,7 @@ impl Room {
     }
 }
 
-/// Looks into the room whenever it is told anything.
+/// Locks the list of the room whenever it is called.
 impl Observer for Room {
     fn ended(&self, _: &Observed<'_>, _: &Ended<'_>) {
         let lanes = self.lanes.lock().unwrap();
@@ -32,11 +32,10 @@ impl Observer for Room {
     }
 }
 
-/// What becomes of the connection that is pushed into.
+/// What happens to the connection that messages are pushed to.
 type Fate = fn(&mut Scene);
 
-/// A push tells no observer: it is the next call that is awaited, or the drop of the last handle, which
-/// finds out and tells.
+/// A push calls no observer. The next awaited call does, or the drop of the last handle.
 #[test]
 fn push_with_the_list_locked_that_the_observer_locks() {
     let fates: &[(&'static str, Fate)] = &[
@@ -78,11 +77,11 @@ fn push_with_the_list_locked_that_the_observer_locks() {
                 room.publish();
             }
             assert_eq!(room.ended.load(Ordering::Relaxed), 0);
-            // Not while the list is locked.
+            // They are dropped without the lock.
             let lanes = std::mem::take(&mut *room.lanes.lock().unwrap());
             drop(lanes);
             drop(scene);
-            assert_eq!(room.ended.load(Ordering::Relaxed), 1, "told once");
+            assert_eq!(room.ended.load(Ordering::Relaxed), 1, "reported once");
             hook.arm(|| {});
             hook.fire();
         });

@@ -1,4 +1,4 @@
-//! A connection, its peer, and what is needed to reach the places.
+//! A connection, its peer, and what is needed to reach foreign code.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub(crate) type Io = Foreign<SimulatedIo>;
 
 /// A split connection that follows a shutdown, and its peer, on a clock of their own.
 pub(crate) struct Scene {
-    /// Until it is dropped or lent.
+    /// `None` once it was dropped or lent.
     pub(crate) reader: Option<Reader<Io>>,
     pub(crate) writer: Writer<Io>,
     pub(crate) shutdown: Shutdown<Alarm>,
@@ -26,9 +26,9 @@ pub(crate) struct Scene {
     pub(crate) clock: Clock,
 }
 
-/// Room for everything.
+/// A pipe with room for everything.
 pub(crate) const WIDE: usize = 1 << 20;
-/// Very little room: a writer has to wait.
+/// A pipe with very little room: writers have to wait.
 pub(crate) const NARROW: usize = 100;
 
 fn quiet() -> Config {
@@ -83,43 +83,43 @@ impl Scene {
         }
     }
 
-    /// Everything that the methods are called on. The reader is among it if it is not needed.
+    /// Returns what the methods are called on, with the reader if `with_reader`.
     pub(crate) fn handles(&mut self, with_reader: bool) -> Handles {
         let reader = self.reader.take_if(|_| with_reader);
         Handles::new(&self.writer, reader, &self.shutdown)
     }
 
-    /// One poll of a receive; whether there is nothing more to come.
+    /// Polls a receive once. Returns whether nothing more will come.
     pub(crate) fn poll_reader(&mut self) -> bool {
         let reader = self.reader.as_mut().unwrap();
         once(reader.recv()).is_some_and(|received| !matches!(received, Ok(Some(_))))
     }
 
-    /// What the peer sends arrives.
+    /// Has the peer send these bytes.
     pub(crate) fn receive(&mut self, bytes: impl AsRef<[u8]>) {
         assert!(once(self.peer.send(bytes)).is_some(), "the pipe is full");
     }
 
-    /// The peer closes and sends no more.
+    /// Has the peer close and end its stream.
     pub(crate) fn receive_close(&mut self) {
         let close = self.peer.frames().close(1000, "");
         self.receive(close);
         assert!(once(self.peer.finish()).is_some());
     }
 
-    /// The peer reads all that is there, and lets it be: there is room again.
+    /// Has the peer read everything, which makes room.
     pub(crate) fn make_room(&mut self) {
         while once(self.peer.read()).is_some_and(|read| read.unwrap() > 0) {}
         self.peer.forget();
     }
 
-    /// The pipe takes nothing more, and neither does the queue.
+    /// Fills the pipe and the queue.
     pub(crate) fn fill(&self) {
         assert!(once(self.writer.send(vec![0; 3_000])).is_none());
     }
 }
 
-/// A frame to send to an end of this role.
+/// Returns a pong to send to an end of this role.
 pub(crate) fn pong_to(role: Role, payload: &[u8]) -> Vec<u8> {
     wskit_test::Frames::to(role).frame(OpCode::Pong, true, payload)
 }

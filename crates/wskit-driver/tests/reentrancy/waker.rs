@@ -10,7 +10,7 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::hook::Hook;
 
-/// When its waker calls the hook.
+/// The operation in which a waker calls the hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum On {
     Wake,
@@ -23,12 +23,12 @@ static WAKERS: Mutex<Vec<(Arc<Hook>, On)>> = Mutex::new(Vec::new());
 
 static TABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, dropped);
 
-/// A waker, unlike all others, that calls the hook when this is done to it.
+/// Returns a new waker, equal to no other, that calls the hook in this operation.
 pub(crate) fn calling(hook: &Arc<Hook>, on: On) -> Waker {
     let mut wakers = WAKERS.lock().unwrap();
     wakers.push((hook.clone(), on));
-    // SAFETY: the data is a number, not a place, so there is nothing that could dangle, and all four
-    // functions work from any thread.
+    // SAFETY: the data is a number and no address, so nothing can dangle, and all four functions work from
+    // any thread.
     unsafe { Waker::new(ptr::without_provenance(wakers.len() - 1), &TABLE) }
 }
 
@@ -46,7 +46,7 @@ fn clone(waker: *const ()) -> RawWaker {
 
 fn wake(waker: *const ()) {
     call(waker, On::Wake);
-    // It is used up.
+    // Waking consumes it.
     call(waker, On::Drop);
 }
 

@@ -1,4 +1,4 @@
-//! Wakers, whose code runs when they are woken, cloned and dropped; and which are dropped with the call
+//! Wakers, whose code runs when they are woken, cloned and dropped, and which must be dropped with the call
 //! that waited.
 
 use std::future::{Future, poll_fn};
@@ -21,7 +21,7 @@ type Wait = Pin<Box<dyn Future<Output = ()>>>;
 /// A call that waits.
 type Kind = fn(&mut Scene) -> Wait;
 
-/// Is polled as long as it waits.
+/// Polls a call as long as it waits.
 struct Task(Option<Wait>);
 
 impl Task {
@@ -63,7 +63,7 @@ fn wait(hook: &Arc<Hook>, method: Method, course: Course, kind: Kind) {
     task.poll(&second);
     drop(first);
     if course.peer_closes {
-        // Nothing has left meanwhile: the task waits still.
+        // Nothing was written meanwhile, so the task still waits.
         scene.receive_close();
         let _ = once(scene.writer.flush());
         task.poll(&second);
@@ -101,14 +101,14 @@ fn waits(kind: Kind) {
     }
 }
 
-/// A waker that is counted as long as it lives.
+/// A waker that is counted until it is dropped.
 struct Counted(#[allow(dead_code, reason = "counted by its references")] Arc<()>);
 
 impl Wake for Counted {
     fn wake(self: Arc<Self>) {}
 }
 
-/// How many wakers are left of calls that were polled once and dropped.
+/// Returns how many wakers are left of calls that were polled once and dropped.
 fn left_behind(kind: Kind) -> usize {
     let living = Arc::new(());
     let mut scene = Scene::new(Role::Server, NARROW);
@@ -136,7 +136,7 @@ macro_rules! waits {
                     waits(KIND);
                 }
 
-                /// Nothing has moved meanwhile: neither the socket nor the peer.
+                /// Neither the socket nor the peer has done anything meanwhile.
                 #[test]
                 fn goes_with_its_call() {
                     assert_eq!(left_behind(KIND), 0);
@@ -146,11 +146,11 @@ macro_rules! waits {
     };
 }
 
-/// Its waker is the transport's, too, which keeps the last one that it was polled with.
+/// The transport has the reader's waker too: it keeps the last one that it was polled with.
 #[test]
 fn receive_calls_back() {
     waits(|scene| {
-        // The scene keeps another, to be dropped.
+        // The reader moves into the call.
         let mut reader = scene.reader.take().unwrap();
         Box::pin(async move { _ = reader.recv().await })
     });
@@ -227,7 +227,7 @@ waits! {
     },
 }
 
-/// The socket has let go of the waker; the connection, which lives on, must have too.
+/// The socket has dropped the waker. The connection, which goes on, must drop it too.
 #[test]
 fn waker_of_a_reader_that_was_dropped() {
     let living = Arc::new(());

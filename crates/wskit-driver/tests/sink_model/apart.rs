@@ -28,8 +28,8 @@ pub(crate) fn apart(
     (Box::pin(reader), sending)
 }
 
-/// A connection under a lock that is held for one poll: what `futures` splits into, without the message that
-/// its sink keeps back.
+/// A connection behind a lock that is held for one poll, like the halves of `futures::StreamExt::split`, but
+/// without the message that their sink buffers.
 #[derive(Clone)]
 struct Locked(Rc<RefCell<WebSocket<SimulatedIo>>>);
 

@@ -1,11 +1,11 @@
-//! The contract of `Sink` on random connections: operations in any order, each dropped at any poll, by one
-//! task or several, against a peer that reads and answers as it likes and ends as it likes.
+//! The contract of `Sink` on random connections: operations in any order, each dropped at any poll, in one
+//! task or several, with a peer that reads, answers and ends at random.
 //!
-//! Held against it, whatever happens: what arrives is what was fed, once and in order; what an `Ok` of a
-//! flush or a close covers is in the transport; a sink that was ready takes its message; nothing fails
-//! before the end; a close that says `Ok` was answered; what the peer says before its Close is received; and
-//! nothing waits for a wake-up that does not come: the executor polls a task only when it was woken, in an
-//! order that the seed decides, and no time may pass.
+//! The following must always hold. What arrives is what was fed, once and in order. After a flush or a close
+//! that returns `Ok`, what was fed before is in the transport. A sink that was ready takes its message.
+//! Nothing fails before the end. A close that returns `Ok` was answered. What the peer sends before its Close
+//! is received. No wake-up is lost: the executor polls a task only when it was woken, in an order that the
+//! seed decides, and no time may pass.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod apart;
@@ -69,7 +69,7 @@ fn explore(whole: bool, tasks: bool) {
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// Not at all: at last all sinks are dropped, and all is quiet.
+    /// Not at all: all sinks are dropped at last, and no task has anything to do.
     None,
     /// By one of its sinks.
     Ours,
@@ -156,7 +156,7 @@ impl Plan {
     }
 }
 
-/// Says which plan failed.
+/// Prints the plan that failed.
 struct Case(Plan);
 
 impl Drop for Case {

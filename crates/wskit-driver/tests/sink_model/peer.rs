@@ -12,7 +12,7 @@ use crate::dice::Dice;
 use crate::watched::data;
 use crate::world::{Job, World};
 
-/// Reads in bits, with rests, and has an answer now and then.
+/// Reads in parts, with pauses, and sometimes answers.
 pub(crate) async fn peer_reads(world: Rc<World>, mut read: PipeRead, mut dice: Dice) {
     let frames = Frames::to(world.role);
     let mut unread = Vec::new();
@@ -59,7 +59,7 @@ pub(crate) async fn peer_reads(world: Rc<World>, mut read: PipeRead, mut dice: D
     }
 }
 
-/// Writes what there is to write.
+/// Writes what is queued.
 pub(crate) async fn peer_writes(world: Rc<World>, mut write: PipeWrite, mut dice: Dice) {
     loop {
         let job = poll_fn(|cx| match world.jobs.borrow_mut().pop_front() {
@@ -94,7 +94,7 @@ pub(crate) async fn peer_writes(world: Rc<World>, mut write: PipeWrite, mut dice
     }
 }
 
-/// Ends the connection at some time, if it is the peer who does.
+/// Ends the connection at some time, if the plan says that the peer does.
 pub(crate) async fn peer_ends(world: Rc<World>, mut dice: Dice) {
     for _ in 0..dice.below(300) {
         pause().await;

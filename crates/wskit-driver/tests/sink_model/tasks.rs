@@ -11,7 +11,7 @@ use crate::dice::Dice;
 use crate::watched::Watched;
 use crate::world::World;
 
-/// Runs a sink of its own task.
+/// Runs a sink in a task of its own.
 pub(crate) async fn operate(world: Rc<World>, mut sink: Watched, closes: bool, mut dice: Dice) {
     let steps = 1 + dice.below(20);
     let close_at = dice.below(steps);
@@ -42,11 +42,11 @@ pub(crate) async fn receive(world: Rc<World>, mut stream: Receiving) {
         world.received(received);
     }
     world.received_end();
-    // A stream that has ended stays there: sinks need not be told that it is gone.
+    // A stream that has ended is kept: its end need not wake the sinks.
     pending::<()>().await;
 }
 
-/// One task that sends, looks whether something came, and sends on.
+/// One task that sends, checks whether something came, and sends more.
 pub(crate) async fn alone(
     world: Rc<World>,
     mut stream: Receiving,
@@ -76,7 +76,7 @@ pub(crate) async fn alone(
         world.changed();
     }
     poll_fn(|cx| {
-        // The closing and the stream in one task: each has to be polled for the other to go on.
+        // One task closes and receives: each has to be polled for the other to make progress.
         if let Some(closing) = &mut sink {
             if let Poll::Ready(closed) = closing.poll_close_unpin(cx) {
                 world.may_fail(closed);
@@ -89,7 +89,7 @@ pub(crate) async fn alone(
                 Poll::Ready(Some(received)) => world.received(received),
                 Poll::Ready(None) => {
                     over = true;
-                    // What the sink waits for may have come with it.
+                    // The sink may wait for what came with it.
                     cx.waker().wake_by_ref();
                 }
                 Poll::Pending => return Poll::Pending,

@@ -13,7 +13,7 @@ use crate::apart::Sending;
 use crate::dice::Dice;
 use crate::world::{Account, World};
 
-/// A sink of sizes that holds each answer against what was fed; it makes the messages itself.
+/// A sink of message sizes that checks each result against what was fed. It makes the messages itself.
 pub(crate) struct Watched {
     pub(crate) inner: Sending,
     pub(crate) who: usize,
@@ -45,7 +45,7 @@ impl Watched {
             4 | 5 => cut(self.send(size), polls).await,
             6 => cut(self.flush(), polls).await,
             8 => {
-                // It stays ready, whatever the others do meanwhile.
+                // It stays ready, whatever the other sinks do.
                 let ready = poll_fn(|cx| Pin::new(&mut *self).poll_ready(cx)).await;
                 for _ in 0..dice.below(10) {
                     pause().await;
@@ -85,7 +85,7 @@ impl Watched {
         }
     }
 
-    /// All that was fed is in the transport.
+    /// Asserts that all that was fed is in the transport.
     pub(crate) fn check_written(&self, said: &str) {
         let fed = self.account(&self.world).fed.get();
         let written = self.world.written(self.who);
@@ -156,14 +156,15 @@ impl Sink<usize> for Watched {
     }
 }
 
-/// The message of this number, in which a changed byte shows.
+/// Returns the message of this number, in which a changed byte is noticed.
 pub(crate) fn data(who: usize, number: usize, size: usize) -> Vec<u8> {
     let mut data = vec![who as u8, number as u8, (number >> 8) as u8];
     data.extend((3..size).map(|at| (at * 7 + number * 31 + who) as u8));
     data
 }
 
-/// A stream of a number of messages with waits between, which then ends, or waits for ever and keeps its task awake.
+/// A stream of a number of messages with waits in between. Then it ends, or waits for ever and keeps waking its
+/// task.
 pub(crate) fn source(
     mut count: usize,
     size: usize,

@@ -22,9 +22,9 @@ pub(crate) struct World {
     pub(crate) main: RefCell<Option<Waker>>,
     pub(crate) answers_sent: Cell<usize>,
     pub(crate) answers_received: Cell<usize>,
-    /// Some end has begun: things may fail.
+    /// The end has begun, so calls may fail.
     pub(crate) ending: Cell<bool>,
-    /// Its Close is queued, and nothing goes behind it.
+    /// The peer's Close is queued, and it sends nothing more.
     pub(crate) peer_closes: Cell<bool>,
     pub(crate) received_all: Cell<bool>,
     pub(crate) peer_read_all: Cell<bool>,
@@ -72,7 +72,7 @@ impl World {
         self.main.take().into_iter().for_each(Waker::wake);
     }
 
-    /// What must be true at the end.
+    /// Asserts what must be true at the end.
     pub(crate) fn check(&self) {
         if matches!(self.plan.end, End::Ours | End::Peers) {
             for (who, sink) in self.sinks.iter().enumerate() {
@@ -100,14 +100,14 @@ impl World {
         }
     }
 
-    /// Messages of this sink that are wholly in the transport.
+    /// Returns how many messages of this sink are completely in the transport.
     pub(crate) fn written(&self, who: usize) -> usize {
         let frames = Frame::parse_all(self.role, &self.near.written());
         let its = |frame: &&Frame| frame.opcode == OpCode::Binary && frame.payload[0] == who as u8;
         frames.iter().filter(its).count()
     }
 
-    /// Only a connection that was reset may end in an error. (It may have been closed before.)
+    /// Asserts that only a connection that was reset has ended in an error. It may have been closed before.
     pub(crate) fn may_fail(&self, closed: Result<(), ConnectionError>) {
         if let Err(error) = closed {
             assert_eq!(self.plan.end, End::Gone, "{error:?}");

@@ -116,7 +116,7 @@ fn silence_after_a_ping_ends_the_connection() {
             Cause::Timeout(TimeoutKind::Keepalive)
         );
         assert_eq!(end.next_timeout(t0 + secs(30)), None);
-        assert_eq!(end.handle_timeout(t0 + secs(500)), Ok(()), "told once");
+        assert_eq!(end.handle_timeout(t0 + secs(500)), Ok(()), "returned once");
         assert_eq!(end.take_output(), b"");
     }
 }

@@ -391,7 +391,7 @@ pub fn deadline_is_judged_only_after_a_read<H: Harness>() {
 /// An owner that only sends notices a peer that no longer reads.
 ///
 /// Proves: X-io-2
-pub fn keepalive_ends_a_send_that_nobody_takes<H: Harness>() {
+pub fn keepalive_ends_a_send_that_is_not_read<H: Harness>() {
     for role in ROLES {
         run_timed::<H>(async {
             let (mut ws, _peer, _) = facing_through::<H>(role, keepalive(), 100);
@@ -435,7 +435,7 @@ pub fn keepalive_spares_a_peer_that_still_takes_bytes<H: Harness>() {
 /// Of halves with a receiving reader, keepalive ends a send that the peer does not read.
 ///
 /// Proves: X-io-2
-pub fn split_keepalive_ends_a_send_that_nobody_takes<H: Harness>() {
+pub fn split_keepalive_ends_a_send_that_is_not_read<H: Harness>() {
     run_timed::<H>(async {
         let (ws, _peer, _) = facing_through::<H>(wskit_proto::Role::Client, keepalive(), 100);
         let (mut reader, writer) = ws.split();

@@ -195,7 +195,7 @@ async fn serve_split<H: Harness>(ws: WebSocket<Io<H>>) -> Result<(), ConnectionE
         }
     };
     if ended.is_err() {
-        // What had come before is still handed out; each half tells the error once.
+        // What had come before is still returned; each half returns the error once.
         while let Ok(Some(message)) = reader.recv().await {
             assert!(
                 expected.next().is_some_and(|next| message == next),

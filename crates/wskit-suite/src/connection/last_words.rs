@@ -72,7 +72,7 @@ macro_rules! receive_all {
                 Ok(None) => break,
                 Err(error) => {
                     errors += 1;
-                    assert!(errors == 1, "told again: {error:?}");
+                    assert!(errors == 1, "returned again: {error:?}");
                 }
             }
         }

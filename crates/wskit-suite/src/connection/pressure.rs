@@ -32,7 +32,7 @@ pub fn send_waits_while_the_peer_does_not_read<H: Harness>() {
             assert_eq!(
                 ws.buffer_bytes(),
                 held,
-                "memory grew while everybody waited"
+                "memory grew while both ends waited"
             );
             let script = async {
                 for at in 0..queued {
@@ -80,7 +80,7 @@ pub fn waiting_send_goes_on_when_the_peer_reads<H: Harness>() {
 /// An echo loop against a peer that only writes stops reading instead of queueing answers.
 ///
 /// Proves: X-io-3
-pub fn echo_stops_reading_when_nobody_takes_the_answers<H: Harness>() {
+pub fn echo_stops_reading_when_its_answers_are_not_read<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
             let (mut ws, mut peer, _) =

@@ -34,7 +34,7 @@ async fn answer_close(peer: &mut Script) {
     peer.finish().await;
 }
 
-/// Every receive method reports the end without being told of the shutdown.
+/// Every receive method reports the end without knowing of the shutdown.
 ///
 /// Proves: R6455-5.5.1-e
 pub fn tracked_connection_closes_and_its_loop_ends<H: Harness>() {
@@ -333,7 +333,7 @@ pub fn flood_does_not_hide_a_shutdown<H: Harness>() {
             while probe.written().is_empty() {
                 received += usize::from(once(ws.recv()).await.is_some());
                 // 8 MiB of large messages are a turn.
-                assert!(received < 150, "not told after {received} messages");
+                assert!(received < 150, "no shutdown after {received} messages");
             }
             peer.expect_close(1001).await;
         });

@@ -188,7 +188,7 @@ pub fn one_deadline_covers_every_step<H: Harness>() {
                 .at("192.0.2.2:80", Answer::Accept(AT_ONCE));
             let begun = now::<H>();
             let error = connector.connect(url).await.unwrap_err();
-            // The last two have let the client in.
+            // The last two have accepted the client.
             let timed_out = match url {
                 "ws://192.0.2.2/" | "ws://slow.example/" => {
                     matches!(error, DialError::Open(OpenError::Timeout))

@@ -121,7 +121,7 @@ pub fn socks_proxy_opens_the_way<H: Harness>() {
 }
 
 /// Proves: R6455-4.1-d
-pub fn proxies_get_their_credentials_and_nobody_else<H: Harness>() {
+pub fn only_proxies_get_their_credentials<H: Harness>() {
     run::<H>(async {
         let with = |url: &str| Proxy::new(url).unwrap();
         let network = network();
@@ -159,7 +159,7 @@ pub fn proxies_get_their_credentials_and_nobody_else<H: Harness>() {
 }
 
 /// Headers for the proxy, such as `User-Agent`, do not reach the server.
-pub fn http_proxy_gets_headers_and_nobody_else<H: Harness>() {
+pub fn only_http_proxies_get_headers<H: Harness>() {
     run::<H>(async {
         let network = network();
         let proxy = http().header("User-Agent", "old").unwrap();

@@ -203,7 +203,7 @@ pub fn server_refuses_what_is_no_handshake<H: Harness>() {
 }
 
 /// A client that disconnects before it reads its refusal is still reported with the reason.
-pub fn refusal_is_reported_although_nobody_hears_it<H: Harness>() {
+pub fn refusal_is_reported_although_the_peer_has_gone<H: Harness>() {
     run::<H>(async {
         for (more, origin) in [
             ("Origin: https://evil.example\r\n", true),

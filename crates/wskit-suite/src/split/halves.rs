@@ -122,7 +122,7 @@ pub fn send_ends_although_others_keep_the_queue_full<H: Harness>() {
                         .filter(|frame| frame.opcode == OpCode::Text)
                         .count(),
                     5,
-                    "told too early"
+                    "returned too early"
                 );
                 writer.start_close(CloseCode::NORMAL, "").unwrap();
             };

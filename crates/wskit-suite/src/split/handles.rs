@@ -101,7 +101,7 @@ pub fn transport_goes_with_a_clean_close_although_writers_live<H: Harness>() {
     }
 }
 
-/// The peer is gone without a word, resets the connection, breaks a rule: the reader has received the
+/// The peer ends without a Close, resets the connection, breaks a rule: the reader has received the
 /// error.
 pub fn transport_goes_with_a_failure_although_writers_live<H: Harness>() {
     for role in ROLES {
@@ -168,7 +168,7 @@ pub fn transport_goes_when_a_writer_sees_the_end<H: Harness>() {
                 if way == 2 {
                     drop(peer);
                     writer.send("x").await.unwrap_err();
-                    // What the peer may have said before it went has been looked for.
+                    // What the peer may have sent before it went was read.
                     let outcome = writer.close(CloseCode::NORMAL, "").await.unwrap();
                     assert!(!outcome.is_clean());
                 } else {
@@ -237,7 +237,7 @@ pub fn lanes_alone_do_not_keep_a_connection<H: Harness>() {
     }
 }
 
-/// As before any Close of this side's, what was queued goes first.
+/// What was queued goes first, as before every Close of this side.
 pub fn lanes_that_are_left_alone_leave_first<H: Harness>() {
     for role in ROLES {
         for reader_first in [true, false] {
@@ -260,7 +260,7 @@ pub fn lanes_that_are_left_alone_leave_first<H: Harness>() {
 }
 
 /// Nothing waits for a peer that does not read: what it does not take is dropped.
-pub fn lanes_that_are_left_alone_wait_for_nobody<H: Harness>() {
+pub fn lanes_that_are_left_alone_do_not_wait<H: Harness>() {
     for role in ROLES {
         for reader_first in [true, false] {
             run::<H>(async {

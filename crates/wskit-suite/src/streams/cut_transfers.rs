@@ -103,7 +103,7 @@ pub fn message_writer_that_is_dropped_cuts_the_stream_of_the_peer<H: Harness>() 
     }
 }
 
-/// An owner that sends a message in pieces is let finish it: its peer has all of it, and then the end.
+/// An owner that sends a message in pieces may finish it: its peer receives all of it, and then the end.
 ///
 /// Proves: R6455-5.5.1-e, R6455-5.4-e
 pub fn shutdown_waits_for_a_message_in_pieces<H: Harness>() {
@@ -144,7 +144,7 @@ pub fn shutdown_waits_for_a_message_in_pieces<H: Harness>() {
     }
 }
 
-/// A writer is let finish its message too, with a waiting reader that would close at once and with none.
+/// A writer may finish its message too, with a waiting reader that would close at once and with none.
 ///
 /// Proves: R6455-5.5.1-e, R6455-5.4-e
 pub fn shutdown_waits_for_a_message_in_pieces_of_a_writer<H: Harness>() {

@@ -147,7 +147,7 @@ pub(super) async fn expect_all(peer: &mut Script, messages: &[Message]) {
     }
 }
 
-/// Answers the Close that has come, and ends the transport as the role of the other end has it.
+/// Answers the Close that has come, and ends the transport as the role of the other end requires.
 pub(super) async fn answer_close(peer: &mut Script, role: Role) {
     peer.send(peer.frames().close(1000, "")).await;
     if role == Role::Client {

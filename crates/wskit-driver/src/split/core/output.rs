@@ -9,7 +9,8 @@ use crate::link::{poll_write_out, uninterrupted};
 use crate::sync::Arc;
 use crate::transport::PollWrite;
 
-/// The encoded queue of a split connection, who may add to it, and the transport that it is written to.
+/// The encoded queue of a split connection, the permits and the lock to add to it, and the transport that it
+/// is written to.
 ///
 /// It counts bytes, so that each flush can tell when its own bytes have left.
 pub(crate) struct Output<W> {

@@ -31,7 +31,7 @@ pub(super) struct WaitQueue {
 /// What a call waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WaitFor {
-    /// Room, and all who came before.
+    /// Room, and the end of all earlier waits.
     Turn,
     Flush(FlushTarget),
     /// A flush of a sink or of a message in pieces. Their waiter is theirs and not that of a future: it

@@ -36,7 +36,7 @@ pub(crate) fn print(programs: &Programs, build: Build, cell: Cell) -> Result<(),
             let _ = writeln!(table, "{cost:>26.2} {calls:>7.3}  {name}");
         }
     }
-    // Who pipes it into `head` has read enough.
+    // A reader such as `head` may have closed the pipe.
     let _ = io::stdout().write_all(table.as_bytes());
     Ok(())
 }
