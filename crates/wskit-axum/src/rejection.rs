@@ -16,14 +16,12 @@ pub struct WebSocketUpgradeRejection(pub(crate) Refused);
 
 impl WebSocketUpgradeRejection {
     /// Returns the reason.
-    #[must_use]
     pub fn refused(&self) -> &Refused {
         &self.0
     }
 
     /// Returns whether the request did not ask for a WebSocket, in any version
     /// of HTTP.
-    #[must_use]
     pub fn is_plain_http(&self) -> bool {
         matches!(
             self.0,

@@ -72,7 +72,6 @@ impl Compressor {
     /// [`Budget`] is spent. If `true`, pass its bytes to `compress`.
     ///
     /// Calling it is optional: `compress` alone compresses every message.
-    #[must_use]
     pub fn begin(&mut self, len: Option<usize>) -> bool {
         if self.begun {
             return true;

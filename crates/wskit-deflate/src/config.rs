@@ -16,6 +16,7 @@ use crate::budget::Budget;
 /// | [`threshold`](Self::threshold) | 64 B | 64 B | below, headers outweigh what could be saved |
 /// | [`threshold_without_takeover`](Self::threshold_without_takeover) | 512 B | 512 B | a lone message of 238 bytes shrinks by a tenth only |
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct Config {
     pub(crate) level: u8,
     pub(crate) server_no_context_takeover: bool,
@@ -60,7 +61,6 @@ impl Config {
     /// Level 1 stores no block uncompressed: data that does not compress
     /// (images, archives, random bytes) grows by up to 6 %. Send such messages
     /// uncompressed, or use level 2, where they grow by less than 1 %.
-    #[must_use]
     pub fn level(mut self, level: u8) -> Self {
         self.level = level.clamp(1, 9);
         self
@@ -68,7 +68,6 @@ impl Config {
 
     /// Sets whether the server starts each message with an empty window (RFC
     /// 7692 §7.1.1.1). A client requests it, a server announces it.
-    #[must_use]
     pub fn server_no_context_takeover(mut self, yes: bool) -> Self {
         self.server_no_context_takeover = yes;
         self
@@ -76,7 +75,6 @@ impl Config {
 
     /// Sets whether the client starts each message with an empty window (RFC
     /// 7692 §7.1.1.2). A server requests it, a client announces it.
-    #[must_use]
     pub fn client_no_context_takeover(mut self, yes: bool) -> Self {
         self.client_no_context_takeover = yes;
         self
@@ -87,7 +85,6 @@ impl Config {
     ///
     /// A client keeps as many of the received bytes, unless the server gives up
     /// context takeover. It requests one or the other if this is below 15.
-    #[must_use]
     pub fn server_max_window_bits(mut self, bits: u8) -> Self {
         self.server_max_window_bits = bits.clamp(9, 15);
         self
@@ -98,7 +95,6 @@ impl Config {
     ///
     /// A server keeps as many of the received bytes. If a client does not offer
     /// to obey a limit, the server requests that it gives up context takeover.
-    #[must_use]
     pub fn client_max_window_bits(mut self, bits: u8) -> Self {
         self.client_max_window_bits = bits.clamp(9, 15);
         self
@@ -111,7 +107,6 @@ impl Config {
     /// This is cheaper than a stream (146 to 371 KiB) and nearly as good: on JSON messages of 238
     /// bytes, 512 bytes give nine tenths of the ratio. More history also costs time, as it is read
     /// again for every message.
-    #[must_use]
     pub fn deflate_history(mut self, bytes: usize) -> Self {
         self.deflate_history = bytes.min(1 << 15) as u16;
         self
@@ -123,7 +118,6 @@ impl Config {
     /// It applies even without history. A message that is sent uncompressed
     /// does not become history (RFC 7692 §7.2.1), so skipping small messages
     /// until there is history would skip them forever.
-    #[must_use]
     pub fn threshold(mut self, bytes: usize) -> Self {
         self.threshold = u32::try_from(bytes).unwrap_or(u32::MAX);
         self
@@ -131,7 +125,6 @@ impl Config {
 
     /// Sets the length in bytes below which messages are sent uncompressed
     /// while every message starts with an empty window.
-    #[must_use]
     pub fn threshold_without_takeover(mut self, bytes: usize) -> Self {
         self.threshold_without_takeover = u32::try_from(bytes).unwrap_or(u32::MAX);
         self
@@ -141,14 +134,12 @@ impl Config {
     /// connections: it is four times as fast on small messages while they are in the CPU's caches,
     /// and slower than history once a thread serves hundreds of them in turn. It takes 146 to 371
     /// KiB for sending and 46 KiB for receiving.
-    #[must_use]
     pub fn dedicated(mut self, yes: bool) -> Self {
         self.dedicated = yes;
         self
     }
 
     /// Sets the limit on incomplete messages. [`Budget::process`] by default.
-    #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self

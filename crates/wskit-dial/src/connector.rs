@@ -25,6 +25,7 @@ use crate::tls;
 use crate::tls_layer::TlsDialer;
 
 /// Connects to URLs: the settings of a client, for one connection or many. Cheap to clone.
+#[must_use]
 pub struct Connector<R, D = Dialer<R>> {
     client: Client<R>,
     dialer: D,
@@ -35,7 +36,6 @@ pub struct Connector<R, D = Dialer<R>> {
 impl<R: Net> Connector<R> {
     /// Makes a connector with the default settings: `TCP_NODELAY`, no proxy, no redirects, and TLS as
     /// `tls::Connector::new` sets it up.
-    #[must_use]
     pub fn new() -> Self {
         Self {
             client: Client::new(),
@@ -47,7 +47,6 @@ impl<R: Net> Connector<R> {
 
     /// Sets the TLS settings for `wss://`.
     #[cfg(feature = "rustls")]
-    #[must_use]
     pub fn tls(mut self, connector: tls::Connector<R>) -> Self {
         self.dialer = self.dialer.tls(connector);
         self
@@ -55,7 +54,6 @@ impl<R: Net> Connector<R> {
 
     /// Uses another TLS library for `wss://`. It is not used for `https://` proxies, and `ws://` is
     /// refused.
-    #[must_use]
     pub fn tls_layer<L>(self, layer: L) -> Connector<R, TlsDialer<R, L>> {
         Connector {
             client: self.client,
@@ -67,14 +65,12 @@ impl<R: Net> Connector<R> {
 
     /// Sets the proxies to use: one ([`Proxy::new`]) or those of the environment
     /// ([`Proxy::from_env`]). Default: none.
-    #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.dialer = self.dialer.proxy(proxy);
         self
     }
 
     /// Sets the local address to connect from. Addresses of the other family are not tried then.
-    #[must_use]
     pub fn local_address(mut self, address: impl Into<IpAddr>) -> Self {
         self.dialer = self.dialer.local_address(address);
         self
@@ -83,14 +79,12 @@ impl<R: Net> Connector<R> {
 
 impl<R: Net, D> Connector<R, D> {
     /// Sets the limits, deadlines and behaviour of the connection.
-    #[must_use]
     pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
         self.client = self.client.config(config);
         self
     }
 
     /// Sets the limits of the server's response head.
-    #[must_use]
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
         self.client = self.client.head_limits(limits);
         self
@@ -98,7 +92,6 @@ impl<R: Net, D> Connector<R, D> {
 
     /// Offers permessage-deflate; the server may decline.
     #[cfg(feature = "deflate")]
-    #[must_use]
     pub fn deflate(mut self, config: deflate::Config) -> Self {
         self.client = self.client.deflate(config);
         self
@@ -106,7 +99,6 @@ impl<R: Net, D> Connector<R, D> {
 
     /// Sets the observer of the connections, and of those that could not be opened.
     #[cfg(feature = "metrics")]
-    #[must_use]
     pub fn observer(mut self, observer: Arc<dyn wskit_driver::Observer>) -> Self {
         self.client = self.client.observer(observer);
         self
@@ -118,7 +110,6 @@ impl<R: Net, D> Connector<R, D> {
     /// Another scheme, host or port gets none of the headers and sub-protocols of the request, and a
     /// redirect from `wss://` to `ws://` is an error: see [`ClientRequest::redirected_to`]. The body of a
     /// redirect is not waited for.
-    #[must_use]
     pub fn redirects(mut self, limit: usize) -> Self {
         self.redirects = limit;
         self
@@ -130,7 +121,6 @@ impl<R: Net, D> Connector<R, D> {
     ///
     /// RFC 6455 §4.1 asks for at most one connection being opened to an address: a limit of 1. It allows a
     /// reasonable number where a proxy hides the address: use a higher limit there.
-    #[must_use]
     pub fn max_concurrent(mut self, limit: usize) -> Self {
         self.semaphore = Some(Semaphore::new(limit));
         self
@@ -138,7 +128,6 @@ impl<R: Net, D> Connector<R, D> {
 
     /// Replaces the dialler, which supplies the streams. Settings of TLS, proxies and the local address
     /// belong to the old dialler and are lost.
-    #[must_use]
     pub fn dial_by<E>(self, dialer: E) -> Connector<R, E> {
         Connector {
             client: self.client,

@@ -21,6 +21,7 @@ use crate::tls_streams::Tls;
 /// Opens streams by name lookup and TCP, through a proxy if one is set, and TLS for `wss://`.
 ///
 /// [`dial`](Dial::dial) has no deadline; a [`Connector`](crate::Connector) sets one for the whole attempt.
+#[must_use]
 pub struct Dialer<R> {
     from: Option<IpAddr>,
     proxy: Proxy,
@@ -31,7 +32,6 @@ pub struct Dialer<R> {
 
 impl<R> Dialer<R> {
     /// Makes a dialler without a proxy, and with TLS as `tls::Connector::new` sets it up.
-    #[must_use]
     pub fn new() -> Self {
         Self {
             from: None,
@@ -44,21 +44,18 @@ impl<R> Dialer<R> {
 
     /// Sets the TLS settings for `wss://`, and for `https://` proxies.
     #[cfg(feature = "rustls")]
-    #[must_use]
     pub fn tls(mut self, connector: tls::Connector<R>) -> Self {
         self.tls = Some(connector);
         self
     }
 
     /// Sets the proxies to use.
-    #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxy = proxy;
         self
     }
 
     /// Sets the local address to connect from. Addresses of the other family are not tried then.
-    #[must_use]
     pub fn local_address(mut self, address: impl Into<IpAddr>) -> Self {
         self.from = Some(address.into());
         self

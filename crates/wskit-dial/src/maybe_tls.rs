@@ -111,7 +111,6 @@ pub enum MaybeTls<T, L: TlsStack> {
 
 impl<T, L: TlsStack> MaybeTls<T, L> {
     /// Returns the TCP connection, inside TLS or not: for addresses and socket options.
-    #[must_use]
     pub fn tcp(&self) -> &T {
         match self {
             Self::Tcp(tcp) => tcp,
@@ -120,7 +119,6 @@ impl<T, L: TlsStack> MaybeTls<T, L> {
     }
 
     /// Returns the protocol that the server chose in the TLS handshake (ALPN), if any.
-    #[must_use]
     pub fn alpn(&self) -> Option<&[u8]> {
         match self {
             Self::Tcp(_) => None,
@@ -131,7 +129,6 @@ impl<T, L: TlsStack> MaybeTls<T, L> {
 
 impl<T: 'static, L: TlsStack> MaybeTls<T, L> {
     /// Returns the TCP connection that `stream` is, or runs over: for bindings.
-    #[must_use]
     pub fn tcp_of<S: 'static>(stream: &S) -> Option<&T> {
         let any: &dyn Any = stream;
         if let Some(server) = any.downcast_ref::<L::Server<T>>() {

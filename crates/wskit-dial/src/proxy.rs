@@ -44,6 +44,7 @@ pub use handshake::ProxyHandshake;
 /// A proxy auto-configuration script is not run here. Ask an engine of your own with
 /// [`ClientRequest::url`] (RFC 6455 §4.1) and pass the answer to [`Proxy::new`].
 #[derive(Clone, Debug, Default)]
+#[must_use]
 pub struct Proxy {
     /// For `ws://`.
     plain: Option<Arc<ProxyServer>>,
@@ -171,7 +172,6 @@ impl Proxy {
     /// addresses and networks (`10.0.0.0/8`), each with a port or for all, and `*` for everything;
     /// separated by commas or blanks. Addresses match only servers that are given by address: names are
     /// not looked up for this.
-    #[must_use]
     pub fn no_proxy(mut self, list: &str) -> Self {
         self.except.add(list);
         self

@@ -38,7 +38,6 @@ pub struct TlsDialer<R, L> {
 
 impl<R, L> TlsDialer<R, L> {
     /// Makes a dialler with the settings of `dialer` and this TLS library.
-    #[must_use]
     pub fn new(dialer: Dialer<R>, layer: L) -> Self {
         Self { dialer, layer }
     }

@@ -41,7 +41,6 @@ macro_rules! aliases {
         ///
         /// `S` is any stream that [`Server::accept`](wskit_driver::Server::accept) takes. `leftover` is
         /// what was read after the opening handshake.
-        #[must_use]
         pub fn from_parts<S>(
             stream: S,
             role: $crate::wskit_proto::Role,

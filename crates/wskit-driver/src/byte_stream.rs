@@ -63,7 +63,6 @@ const MESSAGE: usize = 16 << 10;
 
 impl<T: Transport> ByteStream<T> {
     /// Creates a stream over an open connection.
-    #[must_use]
     pub fn new(mut ws: WebSocket<T>) -> Self {
         let (engine, _) = ws.parts();
         engine.read_ahead_delivery = Delivery::Pieces;
@@ -84,7 +83,6 @@ impl<T: Transport> ByteStream<T> {
     }
 
     /// Returns the connection, for its state, outcome or sub-protocol.
-    #[must_use]
     pub fn get_ref(&self) -> &WebSocket<T> {
         &self.ws
     }

@@ -24,6 +24,7 @@ use crate::websocket::WebSocket;
 /// Performs opening handshakes as a client: the settings, for one connection or many.
 ///
 /// [`handshake`](Client::handshake) works on any stream; the crate `wskit-dial` opens streams.
+#[must_use]
 pub struct Client<R> {
     config: Arc<Config>,
     limits: HeadLimits,
@@ -34,7 +35,6 @@ pub struct Client<R> {
 
 impl<R> Client<R> {
     /// Makes a client with the default settings.
-    #[must_use]
     pub fn new() -> Self {
         Self {
             config: Arc::new(Config::new()),
@@ -46,14 +46,12 @@ impl<R> Client<R> {
     }
 
     /// Sets the limits, deadlines and behaviour of the connection.
-    #[must_use]
     pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
         self.config = config.into();
         self
     }
 
     /// Sets the limits of the server's response head.
-    #[must_use]
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
         self.limits = limits;
         self
@@ -61,7 +59,6 @@ impl<R> Client<R> {
 
     /// Offers permessage-deflate (RFC 7692). The server may decline; then nothing is compressed.
     #[cfg(feature = "deflate")]
-    #[must_use]
     pub fn deflate(mut self, config: deflate::Config) -> Self {
         self.extensions.deflate = Some(config);
         self
@@ -69,14 +66,12 @@ impl<R> Client<R> {
 
     /// Sets the observer of the connections.
     #[cfg(feature = "metrics")]
-    #[must_use]
     pub fn observer(mut self, observer: Arc<dyn crate::Observer>) -> Self {
         self.telemetry.observer = Some(observer);
         self
     }
 
     /// Returns the settings of the connections.
-    #[must_use]
     pub fn settings(&self) -> &Arc<Config> {
         &self.config
     }

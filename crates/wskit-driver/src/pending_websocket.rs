@@ -36,13 +36,11 @@ impl PendingWebSocket {
     }
 
     /// Returns the sub-protocol that was agreed on.
-    #[must_use]
     pub fn protocol(&self) -> Option<&str> {
         self.protocol.as_deref()
     }
 
     /// Returns the settings of the connection.
-    #[must_use]
     pub fn settings(&self) -> &Arc<Config> {
         &self.config
     }

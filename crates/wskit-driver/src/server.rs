@@ -27,6 +27,7 @@ use crate::websocket::WebSocket;
 ///
 /// There is no server without a decision about origins (RFC 6455 §10.2): a browser lets any page
 /// open a WebSocket to any server, with that server's cookies.
+#[must_use]
 pub struct Server<R> {
     settings: Arc<Settings>,
     runtime: PhantomData<fn() -> R>,
@@ -44,7 +45,6 @@ struct Settings {
 
 impl<R> Server<R> {
     /// Makes a server that accepts pages of these origins.
-    #[must_use]
     pub fn new(origin: OriginPolicy) -> Self {
         let settings = Settings {
             origin,
@@ -61,7 +61,6 @@ impl<R> Server<R> {
     }
 
     /// Sets the limits, deadlines and behaviour of the connections.
-    #[must_use]
     pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
         Arc::make_mut(&mut self.settings).config = config.into();
         self
@@ -69,7 +68,6 @@ impl<R> Server<R> {
 
     /// Agrees to permessage-deflate with clients that offer it (RFC 7692).
     #[cfg(feature = "deflate")]
-    #[must_use]
     pub fn deflate(mut self, config: deflate::Config) -> Self {
         Arc::make_mut(&mut self.settings).extensions.deflate = Some(config);
         self
@@ -77,14 +75,12 @@ impl<R> Server<R> {
 
     /// Sets the observer of the connections.
     #[cfg(feature = "metrics")]
-    #[must_use]
     pub fn observer(mut self, observer: Arc<dyn crate::Observer>) -> Self {
         Arc::make_mut(&mut self.settings).telemetry.observer = Some(observer);
         self
     }
 
     /// Sets the limits of the request heads.
-    #[must_use]
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
         Arc::make_mut(&mut self.settings).limits = limits;
         self
@@ -92,7 +88,6 @@ impl<R> Server<R> {
 
     /// Sets the sub-protocols of this server. The first of those that a client lists which is among them is
     /// chosen; if none is, the connection has none (RFC 6455 §4.2.2).
-    #[must_use]
     pub fn protocols<P: Into<String>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
         Arc::make_mut(&mut self.settings).protocols =
             protocols.into_iter().map(Into::into).collect();
@@ -337,7 +332,6 @@ pub struct PlainHttp<T: Transport> {
 
 impl<T: Transport> PlainHttp<T> {
     /// Returns method, target and headers.
-    #[must_use]
     pub fn request(&self) -> &http::Request<()> {
         &self.request.request
     }

@@ -74,7 +74,6 @@ pub struct Shutdown<C> {
 
 impl<C: Timer + Default> Shutdown<C> {
     /// Creates a shutdown that has not been requested.
-    #[must_use]
     pub fn new() -> Self {
         Self::with_timer(C::default())
     }
@@ -88,7 +87,6 @@ impl<C: Timer + Default> Default for Shutdown<C> {
 
 impl<C: Timer> Shutdown<C> {
     /// Creates a shutdown with the given timer.
-    #[must_use]
     pub fn with_timer(timer: C) -> Self {
         Self {
             members: Arc::default(),
@@ -129,7 +127,6 @@ impl<C> Shutdown<C> {
     }
 
     /// Returns whether the shutdown has been requested.
-    #[must_use]
     pub fn is_requested(&self) -> bool {
         self.members.is_requested()
     }
@@ -161,7 +158,6 @@ impl<C> Shutdown<C> {
     }
 
     /// Returns the number of tracked connections that have not ended.
-    #[must_use]
     pub fn connections(&self) -> usize {
         self.members.connections()
     }

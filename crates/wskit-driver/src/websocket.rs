@@ -64,7 +64,6 @@ impl<T: Transport> WebSocket<T> {
     /// Creates a connection over a transport whose opening handshake is done.
     ///
     /// `leftover` is what was read behind the handshake: the start of the frames.
-    #[must_use]
     pub fn from_parts(io: T, role: Role, leftover: Bytes, config: impl Into<Arc<Config>>) -> Self {
         Self::build(io, role, leftover, config.into(), |connection| connection)
     }
@@ -72,7 +71,6 @@ impl<T: Transport> WebSocket<T> {
     /// Creates a connection like [`from_parts`](WebSocket::from_parts), with the compression that was
     /// agreed on in the handshake (RFC 7692).
     #[cfg(feature = "deflate")]
-    #[must_use]
     pub fn from_parts_with_deflate(
         io: T,
         role: Role,
@@ -152,14 +150,12 @@ impl<T: Transport> WebSocket<T> {
     /// Returns the counters of the connection, for both directions. They may be kept and read at any
     /// time, also after a split.
     #[cfg(feature = "metrics")]
-    #[must_use]
     pub fn counters(&self) -> &Arc<wskit_proto::Counters> {
         self.engine.telemetry.counters()
     }
 
     /// Returns the compression agreed on; `None` when messages are not compressed.
     #[cfg(feature = "deflate")]
-    #[must_use]
     pub fn deflate(&self) -> Option<deflate::Params> {
         self.terms.as_ref()?.agreed.deflate
     }
@@ -388,37 +384,31 @@ impl<T: Transport> WebSocket<T> {
     }
 
     /// Returns whether the connection is open, closing or closed.
-    #[must_use]
     pub fn state(&self) -> State {
         self.link.outbox.state()
     }
 
     /// Returns how the connection ended; `None` until it has.
-    #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         self.link.outbox.outcome()
     }
 
     /// Returns the sub-protocol agreed on (RFC 6455 §1.9).
-    #[must_use]
     pub fn protocol(&self) -> Option<&str> {
         self.terms.as_ref()?.protocol.as_deref()
     }
 
     /// Returns the latest round-trip time of a keepalive ping.
-    #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         self.engine.inbound.round_trip()
     }
 
     /// Returns the bytes of heap that buffers hold now: 0 when idle. Shared buffers count in full.
-    #[must_use]
     pub fn buffer_bytes(&self) -> usize {
         self.engine.inbound.buffer_bytes() + self.link.outbox.buffer_bytes()
     }
 
     /// Returns the transport.
-    #[must_use]
     pub fn get_ref(&self) -> &T {
         &self.link.io
     }

@@ -31,7 +31,6 @@ impl Io {
     /// Returns the transport, and the bytes of the peer that hyper has already read: the beginning
     /// of its frames. It is read when the application reads; over HTTP/2,
     /// [`PendingWebSocket`](crate::PendingWebSocket) reads ahead.
-    #[must_use]
     pub fn new(upgraded: Upgraded) -> (Self, Bytes) {
         // First as hyper's own connections hand it over, then as those of hyper-util do that tell
         // HTTP/1 from HTTP/2 by the first bytes. axum uses the latter.
@@ -64,7 +63,6 @@ impl Io {
     }
 
     /// Returns the TCP connection if it has no TLS, for addresses and socket options.
-    #[must_use]
     pub fn tcp(&self) -> Option<&TcpStream> {
         match &self.0 {
             SplitHalf::Owned(tcp) => Some(tcp.get_ref()),

@@ -86,7 +86,6 @@ impl PendingWebSocket {
     }
 
     /// Returns the selected subprotocol.
-    #[must_use]
     pub fn protocol(&self) -> Option<&str> {
         self.opening.protocol()
     }

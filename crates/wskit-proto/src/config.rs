@@ -14,6 +14,7 @@ use core::time::Duration;
 /// assert_eq!(config.get_max_message_size(), 16 << 20);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 pub struct Config {
     pub(crate) limits: Limits,
     pub(crate) keepalive: Option<Keepalive>,
@@ -58,7 +59,6 @@ impl Default for Config {
 impl Config {
     /// Returns the defaults: 1 MiB a message, a ping every 20 s answered within 20 s, 10 s for the opening
     /// handshake, 5 s for the closing one, automatic pongs, 256 KiB of queue before writes wait.
-    #[must_use]
     pub const fn new() -> Self {
         Self {
             limits: Limits {
@@ -80,21 +80,18 @@ impl Config {
     }
 
     /// Sets the largest message that is accepted, in bytes (see [`Limits::max_message_size`]).
-    #[must_use]
     pub const fn max_message_size(mut self, bytes: usize) -> Self {
         self.limits.max_message_size = bytes;
         self
     }
 
     /// Sets the most frames of one message (see [`Limits::max_fragments`]); at least 1.
-    #[must_use]
     pub const fn max_fragments(mut self, frames: u32) -> Self {
         self.limits.max_fragments = if frames == 0 { 1 } else { frames };
         self
     }
 
     /// Sets the automatic pings; `None` sends none. Default: every 20 s, answered within 20 s.
-    #[must_use]
     pub const fn keepalive(mut self, keepalive: Option<Keepalive>) -> Self {
         self.keepalive = keepalive;
         self
@@ -105,7 +102,6 @@ impl Config {
     /// It is checked every quarter of `timeout` (at most once a millisecond), so the close comes between
     /// `timeout` and 1.25 × `timeout` after the last message. Less than a millisecond counts as one.
     /// Default: none.
-    #[must_use]
     pub const fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.idle_timeout = timeout;
         self
@@ -113,14 +109,12 @@ impl Config {
 
     /// Sets how long the closing handshake and the end of the transport may take, from our Close on
     /// (RFC 6455 §7.1.1). 0 does not wait for the peer's answer. Default 5 s.
-    #[must_use]
     pub const fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
     }
 
     /// Sets how long the opening handshake may take as a whole. Default 10 s.
-    #[must_use]
     pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
@@ -128,7 +122,6 @@ impl Config {
 
     /// Sets whether pings are answered automatically (RFC 6455 §5.5.2). If not, the program must answer
     /// them with [`Outbox::pong`](crate::Outbox::pong). Default on.
-    #[must_use]
     pub const fn auto_pong(mut self, on: bool) -> Self {
         self.auto_pong = on;
         self
@@ -137,7 +130,6 @@ impl Config {
     /// Sets from how many queued bytes on sending waits for the socket, and receiving too, so that a
     /// peer that does not read cannot make this end hold its answers. At least 1: an empty queue has
     /// room for a message of any size. Default 256 KiB.
-    #[must_use]
     pub const fn write_high_water(mut self, bytes: usize) -> Self {
         self.write_high_water = if bytes == 0 { 1 } else { bytes };
         self
@@ -145,7 +137,6 @@ impl Config {
 
     /// Sets from how many queued bytes on the synchronous [`Outbox::feed`](crate::Outbox::feed) refuses.
     /// While the queue is below, a message of any size is accepted whole. At least 1. Default 1 MiB.
-    #[must_use]
     pub const fn write_queue_limit(mut self, bytes: usize) -> Self {
         self.write_queue_limit = if bytes == 0 { 1 } else { bytes };
         self
@@ -153,74 +144,62 @@ impl Config {
 
     /// Sets the most payload bytes of an outgoing frame; larger messages are cut (RFC 6455 §5.4).
     /// Default: one frame a message.
-    #[must_use]
     pub const fn fragment_size(mut self, bytes: Option<NonZeroUsize>) -> Self {
         self.fragment_size = bytes;
         self
     }
 
     /// Returns [`max_message_size`](Config::max_message_size).
-    #[must_use]
     pub const fn get_max_message_size(&self) -> usize {
         self.limits.max_message_size
     }
 
     /// Returns [`max_fragments`](Config::max_fragments).
-    #[must_use]
     pub const fn get_max_fragments(&self) -> u32 {
         self.limits.max_fragments
     }
 
     /// Returns both limits, as [`Inbound::set_limits`](crate::Inbound::set_limits) takes them.
-    #[must_use]
     pub const fn get_limits(&self) -> Limits {
         self.limits
     }
 
     /// Returns [`keepalive`](Config::keepalive).
-    #[must_use]
     pub const fn get_keepalive(&self) -> Option<Keepalive> {
         self.keepalive
     }
 
     /// Returns [`idle_timeout`](Config::idle_timeout).
-    #[must_use]
     pub const fn get_idle_timeout(&self) -> Option<Duration> {
         self.idle_timeout
     }
 
     /// Returns [`close_timeout`](Config::close_timeout).
-    #[must_use]
     pub const fn get_close_timeout(&self) -> Duration {
         self.close_timeout
     }
 
     /// Returns [`handshake_timeout`](Config::handshake_timeout).
-    #[must_use]
     pub const fn get_handshake_timeout(&self) -> Duration {
         self.handshake_timeout
     }
 
     /// Returns [`auto_pong`](Config::auto_pong).
-    #[must_use]
     pub const fn get_auto_pong(&self) -> bool {
         self.auto_pong
     }
 
     /// Returns [`write_high_water`](Config::write_high_water).
-    #[must_use]
     pub const fn get_write_high_water(&self) -> usize {
         self.write_high_water
     }
 
     /// Returns [`write_queue_limit`](Config::write_queue_limit).
-    #[must_use]
     pub const fn get_write_queue_limit(&self) -> usize {
         self.write_queue_limit
     }
 
     /// Returns [`fragment_size`](Config::fragment_size).
-    #[must_use]
     pub const fn get_fragment_size(&self) -> Option<NonZeroUsize> {
         self.fragment_size
     }

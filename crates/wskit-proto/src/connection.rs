@@ -88,7 +88,6 @@ impl Connection {
 
     /// Takes received bytes by copying and returns how many were taken. If that is fewer than given,
     /// take the events first, then give the rest.
-    #[must_use]
     pub fn receive(&mut self, bytes: &[u8]) -> usize {
         self.inbound.receive(bytes)
     }
@@ -208,7 +207,6 @@ impl Connection {
     }
 
     /// Takes all queued bytes as one buffer, for tests and for transports without vectored writes.
-    #[must_use]
     pub fn take_output(&mut self) -> Vec<u8> {
         let mut output = Vec::with_capacity(self.outbound.queued());
         loop {
@@ -223,7 +221,6 @@ impl Connection {
     }
 
     /// Returns what is left to do to the transport.
-    #[must_use]
     pub fn ending(&self) -> Ending {
         self.outbound.ending()
     }
@@ -242,26 +239,22 @@ impl Connection {
     }
 
     /// Returns whether the connection is open, closing or closed.
-    #[must_use]
     pub fn state(&self) -> State {
         self.outbound.state()
     }
 
     /// Returns how the connection ended; `None` until it has.
-    #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         self.outbound.outcome()
     }
 
     /// Returns the latest round trip of a keepalive ping.
-    #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         self.inbound.round_trip()
     }
 
     /// Returns how many bytes of heap are held now, borrowed buffers included: 0 for an idle
     /// connection.
-    #[must_use]
     pub fn buffer_bytes(&self) -> usize {
         self.inbound.buffer_bytes() + self.outbound.buffer_bytes()
     }

@@ -62,7 +62,6 @@ pub struct Traffic {
 
 impl Counters {
     /// Returns the numbers now. Those of a busy direction may be a few events apart.
-    #[must_use]
     pub fn read(&self) -> Metrics {
         let round_trips = self.round_trips.load(Ordering::Acquire);
         let round_trip = Duration::from_nanos(self.round_trip.load(Ordering::Relaxed));

@@ -35,7 +35,6 @@ pub enum ProtocolError {
 
 impl ProtocolError {
     /// Returns the code that the Close frame carries (RFC 6455 §7.4.1).
-    #[must_use]
     pub fn close_code(&self) -> CloseCode {
         match self {
             Self::Frame(error) => error.close_code(),

@@ -104,7 +104,6 @@ pub struct CloseFrame {
 
 impl CloseFrame {
     /// Creates a Close from a code and a reason. Sending it fails if the reason exceeds 123 bytes.
-    #[must_use]
     pub fn new(code: CloseCode, reason: impl Into<Utf8Bytes>) -> Self {
         Self {
             code,

@@ -18,14 +18,12 @@ pub struct MaskKeys(fn() -> [u8; 4]);
 
 impl MaskKeys {
     /// Creates a source that calls `draw` once a frame, in the order in which frames are encoded.
-    #[must_use]
     pub const fn new(draw: fn() -> [u8; 4]) -> Self {
         Self(draw)
     }
 
     /// Draws the key of one frame.
     #[inline]
-    #[must_use]
     pub fn next_key(&self) -> [u8; 4] {
         (self.0)()
     }

@@ -36,19 +36,16 @@ pub enum Message {
 
 impl Message {
     /// Creates a text message.
-    #[must_use]
     pub fn text(text: impl Into<Utf8Bytes>) -> Self {
         Self::Text(text.into())
     }
 
     /// Creates a binary message.
-    #[must_use]
     pub fn binary(data: impl Into<Bytes>) -> Self {
         Self::Binary(data.into())
     }
 
     /// Returns whether this is text or binary.
-    #[must_use]
     pub const fn kind(&self) -> MessageKind {
         match self {
             Self::Text(_) => MessageKind::Text,
@@ -57,13 +54,11 @@ impl Message {
     }
 
     /// Returns whether this is text.
-    #[must_use]
     pub const fn is_text(&self) -> bool {
         matches!(self, Self::Text(_))
     }
 
     /// Returns the text, if it is text.
-    #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -96,7 +91,6 @@ impl Message {
     }
 
     /// Returns the payload of either kind.
-    #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Text(text) => text.as_bytes(),
@@ -114,13 +108,11 @@ impl Message {
     }
 
     /// Returns the size of the payload in bytes.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.as_bytes().len()
     }
 
     /// Returns whether the payload is empty.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -152,20 +144,17 @@ impl<'a> MessageRef<'a> {
     }
 
     /// Returns whether this is text or binary.
-    #[must_use]
     pub const fn kind(&self) -> MessageKind {
         self.kind
     }
 
     /// Returns whether this is text.
-    #[must_use]
     pub const fn is_text(&self) -> bool {
         matches!(self.kind, MessageKind::Text)
     }
 
     /// Returns the payload of either kind.
     #[inline]
-    #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.payload {
             LentPayload::Slab(bytes) => bytes,
@@ -175,7 +164,6 @@ impl<'a> MessageRef<'a> {
 
     /// Returns the text, if it is text. This costs nothing: the text was validated as it came.
     #[inline]
-    #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         self.is_text().then(|| validated_str(self.as_bytes()))
     }
@@ -192,13 +180,11 @@ impl<'a> MessageRef<'a> {
     }
 
     /// Returns the size of the payload in bytes.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.as_bytes().len()
     }
 
     /// Returns whether the payload is empty.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.as_bytes().is_empty()
     }

@@ -64,13 +64,11 @@ pub enum TimeoutKind {
 
 impl Outcome {
     /// Returns whether the closing handshake was completed (§7.1.4).
-    #[must_use]
     pub fn is_clean(&self) -> bool {
         self.cause == Cause::Closed
     }
 
     /// Returns the code of the peer's Close (§7.1.5); 1005 if it had none, 1006 if no Close came.
-    #[must_use]
     pub fn code(&self) -> CloseCode {
         match &self.received {
             Some(Some(close)) => close.code,
@@ -81,7 +79,6 @@ impl Outcome {
 
     /// Returns the reason of the peer's Close (§7.1.6), else an empty one. The peer wrote it: do not
     /// trust it.
-    #[must_use]
     pub fn reason(&self) -> &str {
         match &self.received {
             Some(Some(close)) => &close.reason,

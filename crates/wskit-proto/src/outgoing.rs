@@ -11,6 +11,7 @@ use crate::text::Utf8Bytes;
 ///
 /// Borrowed data is copied into the send buffer (a client masks while it copies). Large owned data is
 /// queued without a copy; a client masks it in place if there is no other reference to it.
+#[must_use]
 pub struct Outgoing<'a> {
     pub(crate) kind: MessageKind,
     pub(crate) data: Data<'a>,
@@ -42,14 +43,12 @@ impl<'a> Outgoing<'a> {
 
     /// Sends this message uncompressed, even where compression was agreed on (RFC 7692 §6): for data
     /// that is compressed already, and for secrets beside text that an attacker chooses (§8).
-    #[must_use]
     pub fn uncompressed(mut self) -> Self {
         self.compress = false;
         self
     }
 
     /// Returns the size of the payload in bytes.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.as_bytes().len()
     }
@@ -64,7 +63,6 @@ impl<'a> Outgoing<'a> {
     }
 
     /// Returns whether the payload is empty.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

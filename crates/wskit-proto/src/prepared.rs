@@ -57,43 +57,36 @@ impl Deflated {
 
 impl PreparedMessage {
     /// Prepares a message.
-    #[must_use]
     pub fn new(message: &Message) -> Self {
         Self::encode(message.kind(), message.as_bytes())
     }
 
     /// Prepares a text message.
-    #[must_use]
     pub fn text(text: impl AsRef<str>) -> Self {
         Self::encode(MessageKind::Text, text.as_ref().as_bytes())
     }
 
     /// Prepares a binary message.
-    #[must_use]
     pub fn binary(data: impl AsRef<[u8]>) -> Self {
         Self::encode(MessageKind::Binary, data.as_ref())
     }
 
     /// Returns whether this is text or binary.
-    #[must_use]
     pub fn kind(&self) -> MessageKind {
         self.0.kind
     }
 
     /// Returns the size of the payload in bytes.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.0.frame.len() - self.0.payload
     }
 
     /// Returns whether the payload is empty.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Returns the payload.
-    #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.0.frame.get(self.0.payload..).unwrap_or_default()
     }

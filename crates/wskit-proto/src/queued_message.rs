@@ -31,7 +31,6 @@ enum Kept {
 
 impl QueuedMessage {
     /// Returns the size of the payload in bytes.
-    #[must_use]
     pub fn len(&self) -> usize {
         match &self.data {
             Kept::Shared(bytes) => bytes.len(),
@@ -40,7 +39,6 @@ impl QueuedMessage {
     }
 
     /// Returns whether the payload is empty.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -29,21 +29,18 @@ pub struct Utf8Bytes(Bytes);
 
 impl Utf8Bytes {
     /// Creates text from a constant, without allocating.
-    #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
         Self(Bytes::from_static(text.as_bytes()))
     }
 
     /// Returns the text.
     #[inline]
-    #[must_use]
     pub fn as_str(&self) -> &str {
         // SAFETY: every constructor takes a `str`, checks, or is `from_validated`; `Bytes` is immutable.
         unsafe { core::str::from_utf8_unchecked(&self.0) }
     }
 
     /// Returns the bytes of the text.
-    #[must_use]
     pub fn as_bytes(&self) -> &Bytes {
         &self.0
     }

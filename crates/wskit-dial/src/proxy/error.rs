@@ -77,7 +77,6 @@ pub struct ProxyUrlError {
 
 impl ProxyUrlError {
     /// Returns the environment variable that the URL came from.
-    #[must_use]
     pub fn variable(&self) -> Option<&str> {
         self.variable.as_deref()
     }

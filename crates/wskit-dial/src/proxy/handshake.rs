@@ -75,7 +75,6 @@ impl ProxyHandshake {
     }
 
     /// Takes the bytes to write before the next read; empty if there are none.
-    #[must_use]
     pub fn take_output(&mut self) -> Vec<u8> {
         match &mut self.0 {
             Inner::Connect(connect) => connect.take_output(),
@@ -85,7 +84,6 @@ impl ProxyHandshake {
 
     /// Returns how many bytes may be read without reading any of the server's: at least as many of the
     /// proxy's answer are still to come. 0 once the proxy has connected.
-    #[must_use]
     pub fn wanted(&self) -> usize {
         match &self.0 {
             Inner::Connect(connect) => connect.wanted(),

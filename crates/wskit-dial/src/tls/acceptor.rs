@@ -14,6 +14,7 @@ use crate::net::Net;
 use crate::tls_streams::Tls;
 
 /// The TLS settings of a server. Cheap to clone.
+#[must_use]
 pub struct Acceptor<R> {
     config: Arc<ServerConfig>,
     limit: Duration,
@@ -36,7 +37,6 @@ impl<R> Acceptor<R> {
     }
 
     /// Makes settings from any rustls configuration.
-    #[must_use]
     pub fn from_config(config: impl Into<Arc<ServerConfig>>) -> Self {
         Self {
             config: config.into(),
@@ -47,13 +47,11 @@ impl<R> Acceptor<R> {
 
     /// Returns the rustls configuration, to be changed and passed to
     /// [`from_config`](Acceptor::from_config).
-    #[must_use]
     pub fn config(&self) -> &Arc<ServerConfig> {
         &self.config
     }
 
     /// Sets how long a TLS handshake may take. Default: 10 s.
-    #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self

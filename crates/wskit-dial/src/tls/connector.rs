@@ -14,6 +14,7 @@ use crate::tls_streams::Tls;
 use crate::zone::split_zone;
 
 /// The TLS settings of a client. Cheap to clone.
+#[must_use]
 pub struct Connector<R> {
     config: Arc<ClientConfig>,
     runtime: PhantomData<fn() -> R>,
@@ -64,7 +65,6 @@ impl<R> Connector<R> {
     }
 
     /// Makes settings from any rustls configuration.
-    #[must_use]
     pub fn from_config(config: impl Into<Arc<ClientConfig>>) -> Self {
         Self {
             config: config.into(),
@@ -74,7 +74,6 @@ impl<R> Connector<R> {
 
     /// Returns the rustls configuration, to be changed and passed to
     /// [`from_config`](Connector::from_config).
-    #[must_use]
     pub fn config(&self) -> &Arc<ClientConfig> {
         &self.config
     }

@@ -62,7 +62,6 @@ enum Fault {
 
 impl TlsError {
     /// Returns what is wrong with the certificate, if that was the cause.
-    #[must_use]
     pub fn bad_certificate(&self) -> Option<BadCertificate> {
         match self.fault {
             Fault::Certificate(bad) => Some(bad),
@@ -72,7 +71,6 @@ impl TlsError {
 
     /// Returns whether the server chose HTTP/2 (`h2` by ALPN), which is not spoken here. The caller's rustls
     /// configuration offered it; its `alpn_protocols` should be `http/1.1` alone.
-    #[must_use]
     pub fn chose_http2(&self) -> bool {
         self.fault == Fault::Http2
     }

@@ -39,7 +39,6 @@ pub enum ConnectionError {
 impl ConnectionError {
     /// Returns whether the peer or the network went away: an error that a server need not log.
     /// A host or network that can no longer be reached counts too.
-    #[must_use]
     pub fn is_disconnect(&self) -> bool {
         match self {
             Self::Disconnected { .. } | Self::Timeout(TimeoutKind::Keepalive) => true,
@@ -50,13 +49,11 @@ impl ConnectionError {
 
     /// Returns whether an I/O error means that the peer, its host or the network on the way to it is
     /// gone: for errors of one's own that hold one.
-    #[must_use]
     pub fn is_disconnect_io(error: &io::Error) -> bool {
         is_disconnect(error)
     }
 
     /// Returns whether sending failed only because the connection is closing or closed.
-    #[must_use]
     pub const fn is_closed(&self) -> bool {
         matches!(self, Self::Send(SendError::Closed))
     }

@@ -30,7 +30,6 @@ pub enum OpenError {
 
 impl OpenError {
     /// Returns whether the peer or the network went away: an error that a server need not log.
-    #[must_use]
     pub fn is_disconnect(&self) -> bool {
         match self {
             Self::Handshake(HandshakeError::UnexpectedEof { .. }) => true,

@@ -16,7 +16,6 @@ use crate::pending_websocket::PendingWebSocket;
 
 impl<R> Server<R> {
     /// Sets the origins whose pages are accepted.
-    #[must_use]
     pub fn origin(mut self, origin: OriginPolicy) -> Self {
         Arc::make_mut(&mut self.settings).origin = origin;
         self

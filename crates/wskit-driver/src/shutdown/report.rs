@@ -19,7 +19,6 @@ pub struct Report {
 
 impl Report {
     /// Returns the number of all connections.
-    #[must_use]
     pub const fn total(&self) -> usize {
         self.clean + self.failed + self.timed_out + self.dropped
     }

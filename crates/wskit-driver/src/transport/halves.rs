@@ -24,7 +24,6 @@ pub struct SharedHalf<T>(Arc<Mutex<T>>);
 
 impl<T> SharedHalf<T> {
     /// Puts a transport behind a lock.
-    #[must_use]
     pub fn new(io: T) -> Self {
         Self(Arc::new(Mutex::new(io)))
     }

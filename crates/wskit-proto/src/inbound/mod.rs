@@ -171,7 +171,6 @@ impl Inbound {
 
     /// Returns whether no received byte waits to be parsed, so that there are no events to ask for.
     #[inline]
-    #[must_use]
     pub fn has_no_input(&self) -> bool {
         self.fast.enabled && self.start == self.end && self.partial.is_empty()
     }
@@ -232,13 +231,11 @@ impl Inbound {
 
     /// Returns how messages that begin now are handed out.
     #[inline]
-    #[must_use]
     pub fn delivery(&self) -> Delivery {
         self.delivery
     }
 
     /// Returns the limits in force.
-    #[must_use]
     pub fn limits(&self) -> Limits {
         self.config.limits
     }
@@ -253,7 +250,6 @@ impl Inbound {
 
     /// Takes received bytes by copying and returns how many were taken. If that is fewer than given,
     /// take the events first, then give the rest.
-    #[must_use]
     pub fn receive(&mut self, bytes: &[u8]) -> usize {
         match self.read_buf() {
             ReadBuf::Slab(slab) => {
@@ -307,7 +303,6 @@ impl Inbound {
 
     /// Returns whether bytes of an unfinished frame or message have come, so that an end of stream now
     /// would cut it.
-    #[must_use]
     pub fn is_mid_message(&self) -> bool {
         self.frame.is_some()
             || self.message.is_some()
@@ -316,7 +311,6 @@ impl Inbound {
     }
 
     /// Returns the latest round trip of a keepalive ping; `None` before the first.
-    #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         self.timers.round_trip()
     }
@@ -324,13 +318,11 @@ impl Inbound {
     /// Returns the counters of the connection, for both directions. They may be kept and read at any
     /// time.
     #[cfg(feature = "metrics")]
-    #[must_use]
     pub fn counters(&self) -> &Arc<crate::Counters> {
         self.counters.get()
     }
 
     /// Returns how many bytes of heap are held now, a borrowed read buffer included.
-    #[must_use]
     pub fn buffer_bytes(&self) -> usize {
         let decoder = self
             .decoder

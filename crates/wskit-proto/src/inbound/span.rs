@@ -41,19 +41,16 @@ impl Span {
     }
 
     /// Returns whether the message is text or binary.
-    #[must_use]
     pub const fn kind(&self) -> MessageKind {
         self.kind
     }
 
     /// Returns whether the message begins here.
-    #[must_use]
     pub const fn is_first(&self) -> bool {
         self.first
     }
 
     /// Returns whether the message ends here.
-    #[must_use]
     pub const fn is_last(&self) -> bool {
         self.last
     }

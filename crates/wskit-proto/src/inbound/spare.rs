@@ -29,7 +29,6 @@ impl<'a> Spare<'a> {
     }
 
     /// Returns the size of the room in bytes, never 0: a little more than the message still needs.
-    #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "there is always room")]
     pub fn len(&self) -> usize {
         self.limit

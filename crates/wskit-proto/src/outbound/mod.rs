@@ -100,7 +100,6 @@ impl Outbound {
     }
 
     /// Returns the first slice of [`chunks`](Outbound::chunks), for a transport that writes one at a time.
-    #[must_use]
     pub fn chunk(&self) -> &[u8] {
         let mut one = [IoSlice::new(&[])];
         if self.chunks(&mut one) == 0 {
@@ -113,7 +112,6 @@ impl Outbound {
 
     /// Returns all queued bytes if they lie in one slice.
     #[inline]
-    #[must_use]
     pub fn only_chunk(&self) -> Option<&[u8]> {
         if self.0.control.is_none() {
             self.0.queue.only()
@@ -184,25 +182,21 @@ impl Outbound {
     }
 
     /// Returns whether messages, or parts of messages, are queued. Pings and pongs do not count.
-    #[must_use]
     pub fn has_unsent(&self) -> bool {
         self.0.queue.queued() > 0
     }
 
     /// Returns whether more than the high-water mark was queued beyond the first `baseline` bytes.
-    #[must_use]
     pub fn is_over_high_water_beyond(&self, baseline: usize) -> bool {
         self.0.queue.queued().saturating_sub(baseline) >= self.0.mark
     }
 
     /// Returns whether one more message may be queued, while `reserved` bytes are promised to others.
-    #[must_use]
     pub fn has_room(&self, reserved: usize) -> bool {
         self.0.queue.queued().saturating_add(reserved) < self.0.mark
     }
 
     /// Returns whether 4 KiB of pings and pongs wait, so that a write should be tried before more is read.
-    #[must_use]
     pub fn is_control_full(&self) -> bool {
         self.0.is_control_full()
     }
@@ -216,7 +210,6 @@ impl Outbound {
 
     /// Returns whether [`take_spent`](Outbound::take_spent) has payloads to return.
     #[inline]
-    #[must_use]
     pub fn has_spent(&self) -> bool {
         self.0.queue.has_spent()
     }
@@ -227,7 +220,6 @@ impl Outbound {
     }
 
     /// Returns what is left to do to the transport (§7.1.1).
-    #[must_use]
     pub fn ending(&self) -> Ending {
         let all_written = self.is_empty();
         self.0.closing.as_ref().map_or(Ending::NotYet, |closing| {
@@ -261,7 +253,6 @@ impl Outbound {
 
     /// Returns whether a write has failed and the write side of the transport is still to be shut down,
     /// while reading goes on: this tells the peer that nothing more comes.
-    #[must_use]
     pub fn owes_shutdown(&self) -> bool {
         self.0
             .closing
@@ -270,7 +261,6 @@ impl Outbound {
     }
 
     /// Returns whether our Close has been written and the connection is not over.
-    #[must_use]
     pub fn is_close_out(&self) -> bool {
         self.0.queue.queued() == 0
             && self
@@ -291,7 +281,6 @@ impl Outbound {
     }
 
     /// Returns whether a write has failed, so that nothing more can be sent.
-    #[must_use]
     pub fn has_write_failed(&self) -> bool {
         self.0
             .closing
@@ -300,7 +289,6 @@ impl Outbound {
     }
 
     /// Returns how many bytes that were queued will never be sent, because the connection failed.
-    #[must_use]
     pub fn lost(&self) -> u64 {
         self.0.closing.as_ref().map_or(0, |closing| closing.lost)
     }
@@ -377,7 +365,6 @@ impl Outbound {
     }
 
     /// Returns how long the closing handshake may take (`Config::close_timeout`).
-    #[must_use]
     pub fn close_timeout(&self) -> Duration {
         self.0.config.close_timeout
     }

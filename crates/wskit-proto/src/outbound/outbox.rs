@@ -315,14 +315,12 @@ impl Outbox {
 
     /// Returns how many bytes are queued and not yet written, headers included.
     #[inline]
-    #[must_use]
     pub fn queued(&self) -> usize {
         self.queue.queued() + self.control.as_ref().map_or(0, |control| control.len())
     }
 
     /// Returns whether nothing is queued.
     #[inline]
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.queued() == 0
     }
@@ -330,25 +328,21 @@ impl Outbox {
     /// Returns whether sending, and receiving, should wait until bytes have left
     /// (`Config::write_high_water`).
     #[inline]
-    #[must_use]
     pub fn is_over_high_water(&self) -> bool {
         self.queue.queued() >= self.mark
     }
 
     /// Returns whether the transport refused the last write.
-    #[must_use]
     pub fn is_blocked(&self) -> bool {
         self.blocked
     }
 
     /// Returns whether a message is being sent in pieces and has not ended.
-    #[must_use]
     pub fn is_message_open(&self) -> bool {
         self.streamed.is_some()
     }
 
     /// Returns whether messages can still be sent, or how far the end has come.
-    #[must_use]
     pub fn state(&self) -> State {
         match &self.closing {
             None => State::Open,
@@ -358,7 +352,6 @@ impl Outbox {
     }
 
     /// Returns how the connection ended; `None` until it has.
-    #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         self.closing
             .as_ref()
@@ -367,7 +360,6 @@ impl Outbox {
     }
 
     /// Returns which end of the connection this is.
-    #[must_use]
     pub fn role(&self) -> Role {
         if self.keys.is_some() {
             Role::Client
@@ -378,7 +370,6 @@ impl Outbox {
 
     /// Returns how many bytes of heap are held now, borrowed buffers included; a shared payload counts in
     /// full.
-    #[must_use]
     pub fn buffer_bytes(&self) -> usize {
         let control = self
             .control
