@@ -14,11 +14,10 @@ use wskit_proto::deflate;
 use wskit_proto::{Config, Role};
 
 use crate::error::OpenError;
-use crate::extensions::Extensions;
 use crate::handshake::ask;
 use crate::keys::nonce;
-use crate::observe::TelemetryConfig;
 use crate::runtime::Runtime;
+use crate::settings::Settings;
 use crate::websocket::WebSocket;
 
 /// Performs opening handshakes as a client: the settings, for one connection or many.
@@ -26,10 +25,7 @@ use crate::websocket::WebSocket;
 /// [`handshake`](Client::handshake) works on any stream; the crate `wskit-dial` opens streams.
 #[must_use]
 pub struct Client<R> {
-    config: Arc<Config>,
-    limits: HeadLimits,
-    extensions: Extensions,
-    telemetry: TelemetryConfig,
+    settings: Settings,
     runtime: PhantomData<fn() -> R>,
 }
 
@@ -37,43 +33,40 @@ impl<R> Client<R> {
     /// Makes a client with the default settings.
     pub fn new() -> Self {
         Self {
-            config: Arc::new(Config::new()),
-            limits: HeadLimits::default(),
-            extensions: Extensions::default(),
-            telemetry: TelemetryConfig::default(),
+            settings: Settings::default(),
             runtime: PhantomData,
         }
     }
 
     /// Sets the limits, deadlines and behaviour of the connection.
     pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
-        self.config = config.into();
+        self.settings.config = config.into();
         self
     }
 
     /// Sets the limits of the server's response head.
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
-        self.limits = limits;
+        self.settings.limits = limits;
         self
     }
 
     /// Offers permessage-deflate (RFC 7692). The server may decline; then nothing is compressed.
     #[cfg(feature = "deflate")]
     pub fn deflate(mut self, config: deflate::Config) -> Self {
-        self.extensions.deflate = Some(config);
+        self.settings.extensions.deflate = Some(config);
         self
     }
 
     /// Sets the observer of the connections.
     #[cfg(feature = "metrics")]
     pub fn observer(mut self, observer: Arc<dyn crate::Observer>) -> Self {
-        self.telemetry.observer = Some(observer);
+        self.settings.telemetry.observer = Some(observer);
         self
     }
 
     /// Returns the settings of the connections.
     pub fn settings(&self) -> &Arc<Config> {
-        &self.config
+        &self.settings.config
     }
 
     /// Performs the opening handshake on a stream that is connected (and inside TLS, for `wss`), in
@@ -101,11 +94,11 @@ impl<R> Client<R> {
         RequestError: From<Q::Error>,
     {
         let request = request.try_into().map_err(RequestError::from)?;
-        let limit = self.config.get_handshake_timeout();
+        let limit = self.settings.config.get_handshake_timeout();
         let opened = self
             .handshake_within(stream, request, limit, |_| true)
             .await;
-        opened.inspect_err(|error| self.telemetry.refused(Role::Client, error))
+        opened.inspect_err(|error| self.settings.telemetry.refused(Role::Client, error))
     }
 
     /// Performs the opening handshake within `limit` instead of `Config::handshake_timeout`, as part of a
@@ -129,34 +122,28 @@ impl<R> Client<R> {
         R: Runtime<S>,
         S: 'static,
     {
-        let request = self.extensions.offer(request)?;
+        let request = self.settings.extensions.offer(request)?;
         let mut io = R::wrap(stream);
-        let mut handshake = ClientHandshake::new(request, nonce()?, self.limits);
+        let mut handshake = ClientHandshake::new(request, nonce()?, self.settings.limits);
         let accepted = ask(&mut io, &mut handshake, limit, wants_body).await?;
-        let agreed = self.extensions.confirm(&accepted.extensions)?;
-        let config = self.config.clone();
-        let ws = WebSocket::build(io, Role::Client, accepted.leftover, config, |connection| {
-            self.extensions.apply(agreed, connection)
-        });
-        Ok((
-            ws.opened(accepted.protocol, agreed, &self.telemetry),
-            accepted.response,
-        ))
+        let agreed = self.settings.extensions.confirm(&accepted.extensions)?;
+        let (leftover, protocol) = (accepted.leftover, accepted.protocol);
+        let ws = self
+            .settings
+            .open(Role::Client, io, leftover, protocol, agreed);
+        Ok((ws, accepted.response))
     }
 
     /// Tells the observer, and `tracing`, that an attempt to connect with these settings has failed.
     pub fn attempt_failed(&self, error: &(dyn std::error::Error + 'static)) {
-        self.telemetry.refused(Role::Client, error);
+        self.settings.telemetry.refused(Role::Client, error);
     }
 }
 
 impl<R> Clone for Client<R> {
     fn clone(&self) -> Self {
         Self {
-            config: self.config.clone(),
-            limits: self.limits,
-            extensions: self.extensions.clone(),
-            telemetry: self.telemetry.clone(),
+            settings: self.settings.clone(),
             runtime: PhantomData,
         }
     }
@@ -171,7 +158,7 @@ impl<R> Default for Client<R> {
 impl<R> fmt::Debug for Client<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("config", &self.config)
+            .field("config", &self.settings.config)
             .finish_non_exhaustive()
     }
 }

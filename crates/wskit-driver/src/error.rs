@@ -1,5 +1,16 @@
 //! Errors, one type for each verb: an open connection, and the opening handshake.
 
+/// Implements `From` for the variants of an error that hold another one.
+macro_rules! from {
+    ($error:ident: $($variant:ident($inner:ty)),+) => {$(
+        impl From<$inner> for $error {
+            fn from(error: $inner) -> Self {
+                Self::$variant(error)
+            }
+        }
+    )+};
+}
+
 mod connection;
 mod open;
 

@@ -35,6 +35,7 @@ mod permit;
 mod recv;
 mod runtime;
 mod server;
+mod settings;
 mod shutdown;
 mod split;
 mod stream;

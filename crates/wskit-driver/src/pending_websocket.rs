@@ -1,11 +1,10 @@
-use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use wskit_proto::{Config, Role};
 
-use crate::extensions::{Agreed, Extensions};
-use crate::observe::TelemetryConfig;
+use crate::extensions::Agreed;
+use crate::settings::Settings;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -14,14 +13,13 @@ use crate::websocket::WebSocket;
 ///
 /// Made by [`UpgradeViaHttp::accept`](crate::UpgradeViaHttp::accept) and
 /// [`RequestViaHttp::confirm`](crate::RequestViaHttp::confirm).
+#[derive(Debug)]
 #[must_use = "the connection is made by `open`"]
 pub struct PendingWebSocket {
     pub(crate) role: Role,
-    pub(crate) config: Arc<Config>,
-    pub(crate) extensions: Extensions,
+    pub(crate) settings: Settings,
     pub(crate) agreed: Agreed,
     pub(crate) protocol: Option<String>,
-    pub(crate) telemetry: TelemetryConfig,
 }
 
 impl PendingWebSocket {
@@ -29,10 +27,8 @@ impl PendingWebSocket {
     /// the head: the start of the peer's frames.
     #[must_use]
     pub fn open<T: Transport>(self, io: T, leftover: Bytes) -> WebSocket<T> {
-        let ws = WebSocket::build(io, self.role, leftover, self.config, |connection| {
-            self.extensions.apply(self.agreed, connection)
-        });
-        ws.opened(self.protocol, self.agreed, &self.telemetry)
+        self.settings
+            .open(self.role, io, leftover, self.protocol, self.agreed)
     }
 
     /// Returns the sub-protocol that was agreed on.
@@ -42,15 +38,6 @@ impl PendingWebSocket {
 
     /// Returns the settings of the connection.
     pub fn settings(&self) -> &Arc<Config> {
-        &self.config
-    }
-}
-
-impl fmt::Debug for PendingWebSocket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PendingWebSocket")
-            .field("role", &self.role)
-            .field("protocol", &self.protocol)
-            .finish_non_exhaustive()
+        &self.settings.config
     }
 }

@@ -16,10 +16,10 @@ use wskit_proto::deflate;
 use wskit_proto::{Config, Role};
 
 use crate::error::OpenError;
-use crate::extensions::Extensions;
 use crate::handshake::{answer_and_close, read_until, write_all};
-use crate::observe::{TelemetryConfig, rejected};
+use crate::observe::rejected;
 use crate::runtime::{Runtime, within};
+use crate::settings;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -33,14 +33,11 @@ pub struct Server<R> {
     runtime: PhantomData<fn() -> R>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Settings {
     origin: OriginPolicy,
     protocols: Vec<String>,
-    config: Arc<Config>,
-    limits: HeadLimits,
-    extensions: Extensions,
-    telemetry: TelemetryConfig,
+    common: settings::Settings,
 }
 
 impl<R> Server<R> {
@@ -49,10 +46,7 @@ impl<R> Server<R> {
         let settings = Settings {
             origin,
             protocols: Vec::new(),
-            config: Arc::new(Config::new()),
-            limits: HeadLimits::default(),
-            extensions: Extensions::default(),
-            telemetry: TelemetryConfig::default(),
+            common: settings::Settings::default(),
         };
         Self {
             settings: Arc::new(settings),
@@ -62,27 +56,27 @@ impl<R> Server<R> {
 
     /// Sets the limits, deadlines and behaviour of the connections.
     pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
-        Arc::make_mut(&mut self.settings).config = config.into();
+        Arc::make_mut(&mut self.settings).common.config = config.into();
         self
     }
 
     /// Agrees to permessage-deflate with clients that offer it (RFC 7692).
     #[cfg(feature = "deflate")]
     pub fn deflate(mut self, config: deflate::Config) -> Self {
-        Arc::make_mut(&mut self.settings).extensions.deflate = Some(config);
+        Arc::make_mut(&mut self.settings).common.extensions.deflate = Some(config);
         self
     }
 
     /// Sets the observer of the connections.
     #[cfg(feature = "metrics")]
     pub fn observer(mut self, observer: Arc<dyn crate::Observer>) -> Self {
-        Arc::make_mut(&mut self.settings).telemetry.observer = Some(observer);
+        Arc::make_mut(&mut self.settings).common.telemetry.observer = Some(observer);
         self
     }
 
     /// Sets the limits of the request heads.
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
-        Arc::make_mut(&mut self.settings).limits = limits;
+        Arc::make_mut(&mut self.settings).common.limits = limits;
         self
     }
 
@@ -111,7 +105,7 @@ impl<R> Server<R> {
         // Boxed: a task that accepts and then serves its connection would otherwise keep room for the state
         // of the handshake, about 2 KiB.
         let accepted = Box::pin(self.accept_here(stream)).await;
-        accepted.inspect_err(|error| self.settings.telemetry.refused(Role::Server, error))
+        accepted.inspect_err(|error| self.settings.common.telemetry.refused(Role::Server, error))
     }
 
     async fn accept_here<S>(&self, stream: S) -> Result<WebSocket<R::Transport>, OpenError>
@@ -128,7 +122,7 @@ impl<R> Server<R> {
                     .map(|rejection| rejection.to_bytes())
                     .unwrap_or_default();
                 // The error is the same whether or not the answer arrives.
-                let _ = answer_and_close(http.io, &answer, &self.settings.config).await;
+                let _ = answer_and_close(http.io, &answer, &self.settings.common.config).await;
                 Err(error.into())
             }
         }
@@ -150,7 +144,7 @@ impl<R> Server<R> {
         S: 'static,
     {
         let received = Box::pin(self.receive_here(stream)).await;
-        received.inspect_err(|error| self.settings.telemetry.refused(Role::Server, error))
+        received.inspect_err(|error| self.settings.common.telemetry.refused(Role::Server, error))
     }
 
     async fn receive_here<S>(&self, stream: S) -> Result<Request<R::Transport>, OpenError>
@@ -161,10 +155,10 @@ impl<R> Server<R> {
         let settings = &self.settings;
         let mut io = R::wrap(stream);
         let timer = io.timer();
-        let mut handshake = ServerHandshake::new(settings.limits);
+        let mut handshake = ServerHandshake::new(settings.common.limits);
         let received = within(
             timer,
-            settings.config.get_handshake_timeout(),
+            settings.common.config.get_handshake_timeout(),
             read_until(&mut io, |bytes| {
                 match bytes.map(|bytes| handshake.receive(bytes)) {
                     Some(Ok(Progress::NeedMore)) => None,
@@ -183,7 +177,8 @@ impl<R> Server<R> {
                     settings: settings.clone(),
                 })),
                 Err(rejection) => {
-                    let _ = answer_and_close(io, &rejection.to_bytes(), &settings.config).await;
+                    let _ =
+                        answer_and_close(io, &rejection.to_bytes(), &settings.common.config).await;
                     Err(OpenError::OriginRefused)
                 }
             },
@@ -194,7 +189,8 @@ impl<R> Server<R> {
             })),
             Err(OpenError::Handshake(error)) => {
                 if let Some(rejection) = error.rejection() {
-                    let _ = answer_and_close(io, &rejection.to_bytes(), &settings.config).await;
+                    let _ =
+                        answer_and_close(io, &rejection.to_bytes(), &settings.common.config).await;
                 }
                 Err(error.into())
             }
@@ -269,23 +265,19 @@ impl<T: Transport> Upgrade<T> {
     ) -> Result<WebSocket<T>, OpenError> {
         let settings = &self.settings;
         let accept = self.request.accept().protocol_from(&settings.protocols);
-        let (accept, agreed) = settings.extensions.answer(accept)?;
+        let (accept, agreed) = settings.common.extensions.answer(accept)?;
         let accepted = with(accept)?.finish();
         within(
             self.io.timer(),
-            settings.config.get_handshake_timeout(),
+            settings.common.config.get_handshake_timeout(),
             write_all(&mut self.io, &accepted.response),
         )
         .await??;
-        let config = settings.config.clone();
-        let ws = WebSocket::build(
-            self.io,
-            Role::Server,
-            accepted.leftover,
-            config,
-            |connection| settings.extensions.apply(agreed, connection),
-        );
-        Ok(ws.opened(accepted.protocol, agreed, &settings.telemetry))
+        let (leftover, protocol) = (accepted.leftover, accepted.protocol);
+        let ws = settings
+            .common
+            .open(Role::Server, self.io, leftover, protocol, agreed);
+        Ok(ws)
     }
 
     /// Refuses the request: answers with any status but 101 and ends the connection.
@@ -298,7 +290,7 @@ impl<T: Transport> Upgrade<T> {
     pub async fn reject(self, rejection: &Rejection) -> Result<(), OpenError> {
         rejected(rejection.status());
         let answer = self.request.reject(rejection);
-        answer_and_close(self.io, &answer, &self.settings.config).await
+        answer_and_close(self.io, &answer, &self.settings.common.config).await
     }
 
     /// Returns the transport.
@@ -354,7 +346,7 @@ impl<T: Transport> PlainHttp<T> {
         response: &http::Response<B>,
     ) -> Result<(), OpenError> {
         let answer = self.request.respond(response)?;
-        answer_and_close(self.io, &answer, &self.settings.config).await
+        answer_and_close(self.io, &answer, &self.settings.common.config).await
     }
 
     /// Returns the transport, and the request with the bytes that followed its head, for another HTTP server.

@@ -50,33 +50,29 @@ impl ProtocolError {
 
 impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        f.write_str(match self {
             #[cfg(feature = "deflate")]
-            Self::Deflate(error) => error.fmt(f),
-            Self::Frame(error) => error.fmt(f),
+            Self::Deflate(error) => return error.fmt(f),
+            Self::Frame(error) => return error.fmt(f),
             Self::UnexpectedContinuation => {
-                f.write_str("the peer sent a continuation frame with no message open")
+                "the peer sent a continuation frame with no message open"
             }
-            Self::ExpectedContinuation => {
-                f.write_str("the peer began a message inside another one")
-            }
-            Self::InvalidUtf8 => f.write_str("the peer sent a text message that is not UTF-8"),
+            Self::ExpectedContinuation => "the peer began a message inside another one",
+            Self::InvalidUtf8 => "the peer sent a text message that is not UTF-8",
             Self::MessageTooBig { limit } => {
-                write!(
+                return write!(
                     f,
                     "the peer sent a message of more than {limit} bytes (Config::max_message_size)"
-                )
+                );
             }
             Self::TooManyFragments { limit } => {
-                write!(
+                return write!(
                     f,
                     "the peer sent a message in more than {limit} frames (Config::max_fragments)"
-                )
+                );
             }
-            Self::Compression => {
-                f.write_str("the peer sent a compressed message that does not decompress")
-            }
-        }
+            Self::Compression => "the peer sent a compressed message that does not decompress",
+        })
     }
 }
 
@@ -125,18 +121,18 @@ pub enum SendError {
 
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed => f.write_str("the connection is closing or closed"),
-            Self::QueueFull => {
-                f.write_str("the send queue is full: flush it, or await feed or send")
+        f.write_str(match self {
+            Self::Closed => "the connection is closing or closed",
+            Self::QueueFull => "the send queue is full: flush it, or await feed or send",
+            Self::MessageOpen => "a streamed message is open: finish it first",
+            Self::NoMessageOpen => "no streamed message is open: begin one first",
+            Self::InvalidUtf8 => "text to send is not UTF-8",
+            Self::ControlTooLong => "a ping or pong carries at most 125 bytes",
+            Self::InvalidCloseCode(code) => {
+                return write!(f, "close code {} may not be sent", code.get());
             }
-            Self::MessageOpen => f.write_str("a streamed message is open: finish it first"),
-            Self::NoMessageOpen => f.write_str("no streamed message is open: begin one first"),
-            Self::InvalidUtf8 => f.write_str("text to send is not UTF-8"),
-            Self::ControlTooLong => f.write_str("a ping or pong carries at most 125 bytes"),
-            Self::InvalidCloseCode(code) => write!(f, "close code {} may not be sent", code.get()),
-            Self::ReasonTooLong => f.write_str("a close reason has at most 123 bytes"),
-        }
+            Self::ReasonTooLong => "a close reason has at most 123 bytes",
+        })
     }
 }
 

@@ -124,17 +124,13 @@ impl std::error::Error for TlsError {
 
 impl fmt::Display for TlsConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoProvider => {
-                f.write_str("no crypto provider: enable the feature rustls-ring or rustls-aws-lc")
-            }
-            Self::NoRoots => f.write_str(
-                "no roots to trust: enable the feature webpki-roots or platform-verifier, or pass a \
+        f.write_str(match self {
+            Self::NoProvider => "no crypto provider: enable the feature rustls-ring or rustls-aws-lc",
+            Self::NoRoots => "no roots to trust: enable the feature webpki-roots or platform-verifier, or pass a \
                  tls::Connector",
-            ),
-            Self::Pem(what) => write!(f, "the PEM text cannot be used: {what}"),
-            Self::Rustls(error) => error.fmt(f),
-        }
+            Self::Pem(what) => return write!(f, "the PEM text cannot be used: {what}"),
+            Self::Rustls(error) => return error.fmt(f),
+        })
     }
 }
 

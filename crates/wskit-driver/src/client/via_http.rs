@@ -1,18 +1,14 @@
 //! The client's side when an HTTP library writes the request and reads the response.
 
-use std::fmt;
-use std::sync::Arc;
-
 use http::{Request, Response};
 use wskit_handshake::{ClientRequest, RequestError, ResponseCheck};
-use wskit_proto::{Config, Role};
+use wskit_proto::Role;
 
 use super::Client;
 use crate::error::OpenError;
-use crate::extensions::Extensions;
 use crate::keys::nonce;
-use crate::observe::TelemetryConfig;
 use crate::pending_websocket::PendingWebSocket;
+use crate::settings::Settings;
 
 impl<R> Client<R> {
     /// Makes a request for an HTTP library to send, with the path as its URI and the host in `Host`.
@@ -27,24 +23,21 @@ impl<R> Client<R> {
         RequestError: From<Q::Error>,
     {
         let request = request.try_into().map_err(RequestError::from)?;
-        let request = self.extensions.offer(request)?;
+        let request = self.settings.extensions.offer(request)?;
         let (request, check) = request.into_http(nonce()?);
         let handshake = RequestViaHttp {
             check,
-            config: self.config.clone(),
-            extensions: self.extensions.clone(),
-            telemetry: self.telemetry.clone(),
+            settings: self.settings.clone(),
         };
         Ok((request, handshake))
     }
 }
 
 /// A request that an HTTP library sends, and the check of its response; from [`Client::request`].
+#[derive(Debug)]
 pub struct RequestViaHttp {
     check: ResponseCheck,
-    config: Arc<Config>,
-    extensions: Extensions,
-    telemetry: TelemetryConfig,
+    settings: Settings,
 }
 
 impl RequestViaHttp {
@@ -56,25 +49,17 @@ impl RequestViaHttp {
     pub fn confirm<B>(self, response: &Response<B>) -> Result<PendingWebSocket, OpenError> {
         let confirmed = self.check.check(response).map_err(OpenError::from);
         let confirmed = confirmed.and_then(|accepted| {
-            let agreed = self.extensions.confirm(&accepted.extensions)?;
+            let agreed = self.settings.extensions.confirm(&accepted.extensions)?;
             Ok((accepted, agreed))
         });
         let (accepted, agreed) = confirmed.inspect_err(|error| {
-            self.telemetry.refused(Role::Client, error);
+            self.settings.telemetry.refused(Role::Client, error);
         })?;
         Ok(PendingWebSocket {
             role: Role::Client,
-            config: self.config,
-            extensions: self.extensions,
+            settings: self.settings,
             agreed,
             protocol: accepted.protocol,
-            telemetry: self.telemetry,
         })
-    }
-}
-
-impl fmt::Debug for RequestViaHttp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestViaHttp").finish_non_exhaustive()
     }
 }

@@ -106,27 +106,6 @@ impl std::error::Error for ConnectionError {
     }
 }
 
-impl From<ProtocolError> for ConnectionError {
-    fn from(error: ProtocolError) -> Self {
-        Self::Protocol(error)
-    }
-}
-
-impl From<SendError> for ConnectionError {
-    fn from(error: SendError) -> Self {
-        Self::Send(error)
-    }
-}
-
+from! { ConnectionError: Protocol(ProtocolError), Send(SendError), Io(io::Error) }
 #[cfg(feature = "json")]
-impl From<JsonError> for ConnectionError {
-    fn from(error: JsonError) -> Self {
-        Self::Json(error)
-    }
-}
-
-impl From<io::Error> for ConnectionError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
+from! { ConnectionError: Json(JsonError) }

@@ -93,30 +93,6 @@ impl From<OpenError> for io::Error {
     }
 }
 
-impl From<HandshakeError> for OpenError {
-    fn from(error: HandshakeError) -> Self {
-        Self::Handshake(error)
-    }
-}
-
-impl From<RequestError> for OpenError {
-    fn from(error: RequestError) -> Self {
-        Self::Request(error)
-    }
-}
-
-impl From<BuildError> for OpenError {
-    fn from(error: BuildError) -> Self {
-        Self::Response(error)
-    }
-}
-
-impl From<io::Error> for OpenError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
 impl From<Elapsed> for OpenError {
     fn from(error: Elapsed) -> Self {
         match error {
@@ -125,3 +101,5 @@ impl From<Elapsed> for OpenError {
         }
     }
 }
+
+from! { OpenError: Handshake(HandshakeError), Request(RequestError), Response(BuildError), Io(io::Error) }

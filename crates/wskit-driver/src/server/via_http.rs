@@ -1,6 +1,5 @@
 //! The server's side when an HTTP library reads the request and writes the response.
 
-use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -34,7 +33,7 @@ impl<R> Server<R> {
                 settings: self.settings.clone(),
             }),
             Err(rejection) => {
-                let telemetry = &self.settings.telemetry;
+                let telemetry = &self.settings.common.telemetry;
                 telemetry.refused(Role::Server, &OpenError::OriginRefused);
                 Err(rejection)
             }
@@ -43,6 +42,7 @@ impl<R> Server<R> {
 }
 
 /// A checked request for a WebSocket that an HTTP library has read; from [`Server::upgrade`]. It derefs to the [`UpgradeRequest`].
+#[derive(Debug)]
 pub struct UpgradeViaHttp {
     request: CheckedRequest,
     settings: Arc<Settings>,
@@ -69,15 +69,13 @@ impl UpgradeViaHttp {
     ) -> Result<(Response<()>, PendingWebSocket), BuildError> {
         let settings = &self.settings;
         let accept = self.request.accept().protocol_from(&settings.protocols);
-        let (accept, agreed) = settings.extensions.answer(accept)?;
+        let (accept, agreed) = settings.common.extensions.answer(accept)?;
         let accepted = with(accept)?.finish_http();
         let opening = PendingWebSocket {
             role: Role::Server,
-            config: settings.config.clone(),
-            extensions: settings.extensions.clone(),
+            settings: settings.common.clone(),
             agreed,
             protocol: accepted.protocol,
-            telemetry: settings.telemetry.clone(),
         };
         Ok((accepted.response, opening))
     }
@@ -87,13 +85,5 @@ impl Deref for UpgradeViaHttp {
     type Target = UpgradeRequest;
     fn deref(&self) -> &UpgradeRequest {
         &self.request
-    }
-}
-
-impl fmt::Debug for UpgradeViaHttp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UpgradeViaHttp")
-            .field("request", &self.request)
-            .finish_non_exhaustive()
     }
 }

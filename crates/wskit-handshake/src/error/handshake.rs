@@ -107,61 +107,49 @@ pub enum HandshakeError {
 
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::HeadTooLong { limit } => write!(f, "head longer than {limit} bytes"),
-            Self::TooManyHeaders { limit } => write!(f, "more than {limit} header lines"),
-            Self::Malformed(fault) => write!(f, "malformed HTTP head: {fault}"),
-            Self::HttpVersion => f.write_str("an upgrade requires HTTP/1.1"),
-            Self::DuplicateHeader(name) => write!(f, "more than one {name} header"),
-            Self::MissingUpgrade => f.write_str("no Upgrade header"),
-            Self::InvalidUpgrade => f.write_str("the Upgrade header does not name websocket"),
-            Self::MissingConnection => {
-                f.write_str("no Connection header (a proxy may not support WebSocket)")
-            }
-            Self::InvalidConnection => f.write_str(
+        f.write_str(match self {
+            Self::HeadTooLong { limit } => return write!(f, "head longer than {limit} bytes"),
+            Self::TooManyHeaders { limit } => return write!(f, "more than {limit} header lines"),
+            Self::Malformed(fault) => return write!(f, "malformed HTTP head: {fault}"),
+            Self::HttpVersion => "an upgrade requires HTTP/1.1",
+            Self::DuplicateHeader(name) => return write!(f, "more than one {name} header"),
+            Self::MissingUpgrade => "no Upgrade header",
+            Self::InvalidUpgrade => "the Upgrade header does not name websocket",
+            Self::MissingConnection => "no Connection header (a proxy may not support WebSocket)",
+            Self::InvalidConnection => {
                 "the Connection header does not name Upgrade \
-                 (a proxy may not support WebSocket)",
-            ),
+                 (a proxy may not support WebSocket)"
+            }
             Self::InvalidExtensions(error) => {
-                write!(f, "malformed Sec-WebSocket-Extensions header: {error}")
+                return write!(f, "malformed Sec-WebSocket-Extensions header: {error}");
             }
-            Self::UnexpectedEof { received: 0 } => {
-                f.write_str("connection closed before the handshake")
+            Self::UnexpectedEof { received: 0 } => "connection closed before the handshake",
+            Self::UnexpectedEof { .. } => "connection closed during the handshake",
+            Self::Finished => "the handshake has already ended",
+            Self::Method => "the method must be GET",
+            Self::InvalidTarget => "invalid request target",
+            Self::MissingHost => "no Host header",
+            Self::InvalidHost => "invalid Host header",
+            Self::MissingKey => "no Sec-WebSocket-Key header",
+            Self::InvalidKey => "the Sec-WebSocket-Key header is not 16 bytes in base64",
+            Self::MissingVersion => "no Sec-WebSocket-Version header, expected 13",
+            Self::UnsupportedVersion => "unsupported Sec-WebSocket-Version, expected 13",
+            Self::InvalidProtocols => "malformed Sec-WebSocket-Protocol header",
+            Self::RequestBody => "an upgrade request must not have a body",
+            Self::NotHttp(answer) => return write!(f, "the server does not speak HTTP: {answer}"),
+            Self::Refused(refusal) => {
+                return write!(f, "the server responded with {}", refusal.status);
             }
-            Self::UnexpectedEof { .. } => f.write_str("connection closed during the handshake"),
-            Self::Finished => f.write_str("the handshake has already ended"),
-            Self::Method => f.write_str("the method must be GET"),
-            Self::InvalidTarget => f.write_str("invalid request target"),
-            Self::MissingHost => f.write_str("no Host header"),
-            Self::InvalidHost => f.write_str("invalid Host header"),
-            Self::MissingKey => f.write_str("no Sec-WebSocket-Key header"),
-            Self::InvalidKey => {
-                f.write_str("the Sec-WebSocket-Key header is not 16 bytes in base64")
-            }
-            Self::MissingVersion => f.write_str("no Sec-WebSocket-Version header, expected 13"),
-            Self::UnsupportedVersion => {
-                f.write_str("unsupported Sec-WebSocket-Version, expected 13")
-            }
-            Self::InvalidProtocols => f.write_str("malformed Sec-WebSocket-Protocol header"),
-            Self::RequestBody => f.write_str("an upgrade request must not have a body"),
-            Self::NotHttp(answer) => write!(f, "the server does not speak HTTP: {answer}"),
-            Self::Refused(refusal) => write!(f, "the server responded with {}", refusal.status),
             Self::TooManyInterimResponses { limit } => {
-                write!(f, "more than {limit} interim responses")
+                return write!(f, "more than {limit} interim responses");
             }
-            Self::MissingAccept => f.write_str("no Sec-WebSocket-Accept header"),
-            Self::InvalidAccept => {
-                f.write_str("the Sec-WebSocket-Accept header does not match the key")
-            }
-            Self::ProtocolNotOffered => {
-                f.write_str("the server chose a subprotocol that was not offered")
-            }
-            Self::ExtensionNotOffered => {
-                f.write_str("the server chose an extension that was not offered")
-            }
-            Self::ExtensionRepeated => f.write_str("the server chose an extension twice"),
-            Self::ResponseBody => f.write_str("the 101 response announces a body"),
-        }
+            Self::MissingAccept => "no Sec-WebSocket-Accept header",
+            Self::InvalidAccept => "the Sec-WebSocket-Accept header does not match the key",
+            Self::ProtocolNotOffered => "the server chose a subprotocol that was not offered",
+            Self::ExtensionNotOffered => "the server chose an extension that was not offered",
+            Self::ExtensionRepeated => "the server chose an extension twice",
+            Self::ResponseBody => "the 101 response announces a body",
+        })
     }
 }
 

@@ -54,7 +54,6 @@ impl Authority {
     }
 
     /// Returns the settings of a client that trusts this authority.
-    #[must_use]
     pub fn connector<R>(&self) -> Connector<R> {
         Connector::trusting(&self.pem).expect("settings")
     }
@@ -105,7 +104,6 @@ impl Identity {
     }
 
     /// Returns the settings of a server with this certificate.
-    #[must_use]
     pub fn acceptor<R>(&self) -> Acceptor<R> {
         Acceptor::from_pem(&self.pem, &self.key).expect("settings")
     }
