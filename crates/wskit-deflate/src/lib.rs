@@ -36,7 +36,6 @@ pub use negotiation::{Answer, Offer};
 pub use params::{Params, Role, Window};
 pub use prepared::compress_prepared;
 pub use progress::Progress;
-pub use terms::TermParams;
 
 /// The registered name of the extension (RFC 7692 §7), as in
 /// `Sec-WebSocket-Extensions`.

@@ -4,7 +4,7 @@ use crate::EXTENSION;
 use crate::config::Config;
 use crate::error::ResponseError;
 use crate::params::{Params, Role, Window};
-use crate::terms::{ClientWindow, Place, TermParams, Terms};
+use crate::terms::{ClientWindow, Place, Terms};
 
 /// One element of a client's offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl Offer {
     }
 
     /// Returns the parameters to write after the name.
-    pub fn params(&self) -> TermParams {
+    pub fn params(&self) -> impl Iterator<Item = (&'static str, Option<&'static str>)> + use<> {
         self.terms.params()
     }
 
@@ -66,7 +66,7 @@ impl Answer {
     }
 
     /// Returns the parameters to write after the name.
-    pub fn params(&self) -> TermParams {
+    pub fn params(&self) -> impl Iterator<Item = (&'static str, Option<&'static str>)> + use<> {
         self.terms.params()
     }
 

@@ -80,41 +80,25 @@ impl Terms {
     }
 
     /// Returns the parameters to write, in the order of §7.1.
-    pub(crate) fn params(self) -> TermParams {
+    pub(crate) fn params(self) -> impl Iterator<Item = Param> {
         let flag = |name, set: bool| set.then_some((name, None));
-        TermParams {
-            params: [
-                flag(SERVER_NO_CONTEXT_TAKEOVER, self.server_no_context_takeover),
-                flag(CLIENT_NO_CONTEXT_TAKEOVER, self.client_no_context_takeover),
-                self.server_max_window_bits
-                    .map(|bits| (SERVER_MAX_WINDOW_BITS, Some(decimal(bits)))),
-                match self.client_max_window_bits {
-                    ClientWindow::Absent => None,
-                    ClientWindow::Bare => Some((CLIENT_MAX_WINDOW_BITS, None)),
-                    ClientWindow::Bits(bits) => Some((CLIENT_MAX_WINDOW_BITS, Some(decimal(bits)))),
-                },
-            ]
-            .into_iter()
-            .flatten(),
-        }
+        [
+            flag(SERVER_NO_CONTEXT_TAKEOVER, self.server_no_context_takeover),
+            flag(CLIENT_NO_CONTEXT_TAKEOVER, self.client_no_context_takeover),
+            self.server_max_window_bits
+                .map(|bits| (SERVER_MAX_WINDOW_BITS, Some(decimal(bits)))),
+            match self.client_max_window_bits {
+                ClientWindow::Absent => None,
+                ClientWindow::Bare => Some((CLIENT_MAX_WINDOW_BITS, None)),
+                ClientWindow::Bits(bits) => Some((CLIENT_MAX_WINDOW_BITS, Some(decimal(bits)))),
+            },
+        ]
+        .into_iter()
+        .flatten()
     }
 }
 
-/// Parameters to write after the name of the extension: `(name, value)`.
-#[derive(Debug, Clone)]
-pub struct TermParams {
-    params: std::iter::Flatten<std::array::IntoIter<Option<Param>, 4>>,
-}
-
-impl Iterator for TermParams {
-    type Item = Param;
-
-    fn next(&mut self) -> Option<Param> {
-        self.params.next()
-    }
-}
-
-type Param = (&'static str, Option<&'static str>);
+pub(crate) type Param = (&'static str, Option<&'static str>);
 
 fn flag(set: &mut bool, name: &'static str, value: Option<&str>) -> Result<(), ParamError> {
     if *set {

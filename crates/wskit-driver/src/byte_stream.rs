@@ -1,4 +1,3 @@
-use std::fmt;
 use std::io;
 use std::task::{Context, Poll, ready};
 
@@ -290,13 +289,7 @@ impl<T: Transport> From<WebSocket<T>> for ByteStream<T> {
     }
 }
 
-impl<T: Transport> fmt::Debug for ByteStream<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ByteStream")
-            .field("ws", &self.ws)
-            .finish_non_exhaustive()
-    }
-}
+debug! { [T: Transport] ByteStream<T>, this => ws: this.ws }
 
 /// Nothing in it is pinned.
 impl<T: Transport> Unpin for ByteStream<T> {}

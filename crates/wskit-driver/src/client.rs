@@ -2,7 +2,6 @@ mod via_http;
 
 pub use via_http::RequestViaHttp;
 
-use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -155,10 +154,4 @@ impl<R> Default for Client<R> {
     }
 }
 
-impl<R> fmt::Debug for Client<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("config", &self.settings.config)
-            .finish_non_exhaustive()
-    }
-}
+debug! { [R] Client<R>, this => config: this.settings.config }

@@ -9,6 +9,20 @@
     )
 )]
 
+/// Implements `Debug` for a type whose parameters need not implement it, with some of its fields.
+macro_rules! debug {
+    ([$($generics:tt)*] $name:ident<$($args:tt),*>, $this:ident => $($field:ident: $value:expr),*) => {
+        impl<$($generics)*> std::fmt::Debug for $name<$($args),*> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let $this = self;
+                f.debug_struct(stringify!($name))
+                    $(.field(stringify!($field), &$value))*
+                    .finish_non_exhaustive()
+            }
+        }
+    };
+}
+
 mod aliases;
 #[cfg(feature = "async-io")]
 mod async_io_timer;

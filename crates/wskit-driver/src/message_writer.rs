@@ -1,4 +1,3 @@
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::task::{Context, Poll, ready};
 
@@ -258,14 +257,7 @@ impl<T: Transport> Drop for MessageWriter<'_, T> {
     }
 }
 
-impl<T: Transport> fmt::Debug for MessageWriter<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MessageWriter")
-            .field("kind", &self.kind)
-            .field("stage", &self.stage)
-            .finish_non_exhaustive()
-    }
-}
+debug! { [T: Transport] MessageWriter<'_, T>, this => kind: this.kind, stage: this.stage }
 
 /// Nothing in it is pinned.
 impl<T: Transport> Unpin for MessageWriter<'_, T> {}

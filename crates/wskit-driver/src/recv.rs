@@ -1,4 +1,3 @@
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -81,6 +80,7 @@ impl<T: Transport> Receive for WebSocket<T> {
 
 /// The future of [`WebSocket::recv_ref`](crate::WebSocket::recv_ref) and
 /// [`Reader::recv_ref`](crate::Reader::recv_ref).
+#[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct RecvRef<'a, C> {
     from: Option<&'a mut C>,
@@ -88,6 +88,7 @@ pub struct RecvRef<'a, C> {
 
 /// The future of [`WebSocket::recv_piece`](crate::WebSocket::recv_piece) and
 /// [`Reader::recv_piece`](crate::Reader::recv_piece).
+#[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct RecvPiece<'a, C> {
     from: Option<&'a mut C>,
@@ -160,17 +161,5 @@ impl<'a, C: Receive> Future for RecvPiece<'a, C> {
                 Poll::Pending
             }
         }
-    }
-}
-
-impl<C> fmt::Debug for RecvRef<'_, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RecvRef")
-    }
-}
-
-impl<C> fmt::Debug for RecvPiece<'_, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RecvPiece")
     }
 }

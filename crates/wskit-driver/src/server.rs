@@ -2,7 +2,6 @@ mod via_http;
 
 pub use via_http::UpgradeViaHttp;
 
-use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -208,13 +207,7 @@ impl<R> Clone for Server<R> {
     }
 }
 
-impl<R> fmt::Debug for Server<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
-            .field("protocols", &self.settings.protocols)
-            .finish_non_exhaustive()
-    }
-}
+debug! { [R] Server<R>, this => protocols: this.settings.protocols }
 
 /// A request that a server received; from [`Server::receive`].
 #[derive(Debug)]
@@ -306,13 +299,7 @@ impl<T: Transport> Deref for Upgrade<T> {
     }
 }
 
-impl<T: Transport> fmt::Debug for Upgrade<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upgrade")
-            .field("request", &self.request)
-            .finish_non_exhaustive()
-    }
-}
+debug! { [T: Transport] Upgrade<T>, this => request: this.request }
 
 /// An ordinary HTTP request on the port of a WebSocket server, for a page or a health check. One request
 /// for each connection.
@@ -356,10 +343,4 @@ impl<T: Transport> PlainHttp<T> {
     }
 }
 
-impl<T: Transport> fmt::Debug for PlainHttp<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PlainHttp")
-            .field("request", &self.request)
-            .finish_non_exhaustive()
-    }
-}
+debug! { [T: Transport] PlainHttp<T>, this => request: this.request }

@@ -4,7 +4,6 @@ mod report;
 pub(crate) use member::{Member, Told};
 pub use report::Report;
 
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -176,11 +175,4 @@ impl<C: Clone> Clone for Shutdown<C> {
     }
 }
 
-impl<C> fmt::Debug for Shutdown<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shutdown")
-            .field("requested", &self.is_requested())
-            .field("connections", &self.connections())
-            .finish_non_exhaustive()
-    }
-}
+debug! { [C] Shutdown<C>, this => requested: this.is_requested(), connections: this.connections() }

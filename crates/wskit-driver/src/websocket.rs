@@ -1,4 +1,3 @@
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -477,12 +476,7 @@ impl<T: Transport> WebSocket<T> {
     }
 }
 
-impl<T: Transport> fmt::Debug for WebSocket<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebSocket")
-            .field("role", &self.link.outbox.role())
-            .field("state", &self.state())
-            .field("protocol", &self.protocol())
-            .finish_non_exhaustive()
-    }
+debug! {
+    [T: Transport] WebSocket<T>, this =>
+    role: this.link.outbox.role(), state: this.state(), protocol: this.protocol()
 }

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::ops::Deref;
 
 use http::{Extensions, Request, Response, request};
@@ -28,6 +27,7 @@ pub fn upgrade<B>(
 
 /// A valid request for a WebSocket whose origin has not been checked. It can only be read and
 /// [`check`](Self::check)ed. It dereferences to the [`UpgradeRequest`].
+#[derive(Debug)]
 pub struct Attempt {
     request: UpgradeRequest,
     handover: Handover,
@@ -82,6 +82,7 @@ impl Attempt {
 
 /// A checked request for a WebSocket that can be accepted. To refuse it, drop it and return any
 /// other response. It dereferences to the [`UpgradeRequest`].
+#[derive(Debug)]
 pub struct Upgrade {
     upgrade: UpgradeViaHttp,
     handover: Handover,
@@ -146,17 +147,5 @@ impl Deref for Upgrade {
     type Target = UpgradeRequest;
     fn deref(&self) -> &UpgradeRequest {
         &self.upgrade
-    }
-}
-
-impl fmt::Debug for Attempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Attempt").field(&self.request).finish()
-    }
-}
-
-impl fmt::Debug for Upgrade {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Upgrade").field(&self.upgrade).finish()
     }
 }

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -91,10 +90,4 @@ impl<A: Alarm> Clone for LazyTimer<A> {
     }
 }
 
-impl<A> fmt::Debug for LazyTimer<A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LazyTimer")
-            .field("set", &self.set)
-            .finish_non_exhaustive()
-    }
-}
+debug! { [A] LazyTimer<A>, this => set: this.set }
