@@ -1,5 +1,6 @@
 use std::io;
 use std::task::Poll;
+use std::time::Instant;
 
 use wskit_proto::{
     CloseCode, CloseFrame, Ending, Outbound, Outgoing, QueuedMessage, SendError, State,
@@ -13,14 +14,16 @@ use super::wait_queue::{Ticket, WaitFor, WaitQueue, Waiter};
 use crate::error::ConnectionError;
 use crate::split::lanes::{Buffered, LaneId, Lanes, Overflow, Pushed};
 use crate::sync::Arc;
-use crate::transport::PollWrite;
+use crate::transport::{PollWrite, Timer};
 
 /// The sending half of a split connection, behind the lock of [`Shared`](super::shared::Shared).
 ///
 /// No foreign code runs while the lock is held: what is to be woken or dropped is collected in
-/// `effects` until the lock has been released.
-pub(crate) struct Sender<W> {
+/// `effects` until the lock has been released. The transport and its clock are polled under it.
+pub(crate) struct Sender<W, C> {
     pub(crate) output: Output<W>,
+    /// The clock, and an alarm that is never armed.
+    pub(super) timer: C,
     socket: Arc<SocketWaker>,
     pub(super) queue: WaitQueue,
     /// `None` until a lane is opened.
@@ -35,10 +38,11 @@ pub(crate) struct Sender<W> {
 /// The result of a call, or what it has to wait for.
 pub(crate) type Attempt<R> = Result<Result<R, ConnectionError>, WaitFor>;
 
-impl<W: PollWrite> Sender<W> {
-    pub(super) fn new(outbox: Outbound, io: W, dirty: bool, socket: Arc<SocketWaker>) -> Self {
+impl<W: PollWrite, C: Timer> Sender<W, C> {
+    pub(super) fn new(output: Output<W>, timer: C, socket: Arc<SocketWaker>) -> Self {
         Self {
-            output: Output::new(outbox, io, dirty, socket.clone()),
+            output,
+            timer,
             socket,
             queue: WaitQueue::default(),
             lanes: None,
@@ -357,11 +361,30 @@ impl<W: PollWrite> Sender<W> {
                 .as_mut()
                 .and_then(|lanes| lanes.next(direct_waits));
             let Some(mut message) = next else {
-                return;
+                break;
             };
             // There is room, and no message is open.
             let _ = self.output.outbox.feed_reserved(message.outgoing());
         }
+        let (lanes, timer) = (&mut self.lanes, &self.timer);
+        let mark = lanes
+            .as_mut()
+            .and_then(|lanes| lanes.next_mark(|| timer.now()));
+        if let Some(payload) = mark {
+            self.output.outbox.ping_in_order(&payload);
+        }
+    }
+
+    /// Lets the paced lanes go on whose messages a pong answers, and writes. Returns false if the pong
+    /// answers none of their pings.
+    pub(super) fn take_pong(&mut self, number: u32, now: impl FnOnce() -> Instant) -> bool {
+        let answers = |lanes: &mut Box<Lanes>| lanes.answered(number, now);
+        let is_awaited = self.lanes.as_mut().is_some_and(answers);
+        if self.are_lanes_due() {
+            // A failed write is reported by the end of the connection.
+            let _ = self.write_out();
+        }
+        is_awaited
     }
 
     // Writing.
@@ -464,6 +487,7 @@ impl<W: PollWrite> Sender<W> {
     pub(crate) fn close(&mut self, close: &CloseFrame) -> Result<(), SendError> {
         wskit_proto::Outbox::check_close(close)?;
         if self.lanes.is_some() && !self.output.is_message_open() {
+            self.lanes().stop_pacing();
             while let Some(mut message) = self.lanes.as_mut().and_then(|lanes| lanes.next(false)) {
                 let _ = self.output.outbox.feed_reserved(message.outgoing());
             }
