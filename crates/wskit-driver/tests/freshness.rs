@@ -9,7 +9,7 @@ use std::time::Duration;
 use wskit_driver::{Client, LaneConfig, Overflow, Server};
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{Config, deflate};
-use wskit_test::{Clock, Executor, Simulated, join, pipe};
+use wskit_test::{Executor, Simulated, join, pipe, sleep};
 
 const TICK: Duration = Duration::from_millis(50);
 
@@ -51,7 +51,7 @@ fn run(config: LaneConfig, pause: Duration, compressed: bool) -> Read {
                 state[..8].copy_from_slice(&tick.to_be_bytes());
                 lane.push(state).unwrap();
                 ticks.set(tick);
-                sleep(TICK).await;
+                sleep::<Simulated>(TICK).await;
             }
             drop(writer);
         });
@@ -64,15 +64,10 @@ fn run(config: LaneConfig, pause: Duration, compressed: bool) -> Read {
             let tick = usize::from_be_bytes(message.as_bytes()[..8].try_into().unwrap());
             read.messages += 1;
             read.oldest = read.oldest.max(now.get() - tick);
-            sleep(pause).await;
+            sleep::<Simulated>(pause).await;
         }
         read
     })
-}
-
-async fn sleep(time: Duration) {
-    let _ = Clock::current();
-    wskit_test::sleep::<Simulated>(time).await;
 }
 
 fn latest() -> LaneConfig {

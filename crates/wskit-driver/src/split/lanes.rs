@@ -138,7 +138,7 @@ impl Lanes {
                 continue;
             }
             let message = queue.pop()?;
-            let was_alone = queue.pacer.as_mut().map(|pacer| pacer.left());
+            let ahead = queue.pacer.as_mut().map(|pacer| pacer.left());
             let awaited = core::mem::take(&mut queue.awaited);
             let is_empty = queue.is_empty();
             self.messages -= 1;
@@ -146,8 +146,8 @@ impl Lanes {
             if awaited {
                 self.moved.push(LaneId(at));
             }
-            if let Some(was_alone) = was_alone {
-                self.marks.get_or_insert_default().left(at, was_alone);
+            if let Some(ahead) = ahead {
+                self.marks.get_or_insert_default().left(at, ahead);
             }
             if is_empty {
                 self.remove_orphan(at);
@@ -174,7 +174,7 @@ impl Lanes {
             let Some(at) = sent.lane else { continue };
             let pacer = self.queue(at).and_then(|queue| queue.pacer.as_mut());
             if let Some(pacer) = pacer {
-                pacer.answered(sent.round_trip(number, now), sent.was_alone);
+                pacer.answered(sent.round_trip(number, now), sent.ahead);
             }
             self.take_turn(at);
         }

@@ -122,7 +122,14 @@ pub fn other_pongs_are_events<H: Harness>() {
         peer.send(early).await;
         lane.push("1").unwrap();
         let frames = peer.frames();
-        let others = [&mark(0)[..], &mark(2), &mark(u32::MAX), b"lane", b"lane\0\0\0\x01!", b""];
+        let others = [
+            &mark(0)[..],
+            &mark(2),
+            &mark(u32::MAX),
+            b"lane",
+            b"lane\0\0\0\x01!",
+            b"",
+        ];
         for payload in others {
             peer.send(frames.pong(payload)).await;
         }

@@ -95,7 +95,10 @@ impl<T: Transport> Shared<T> {
         &self,
         cx: &mut Context<'_>,
         ticket: &mut Option<Ticket>,
-        mut attempt: impl FnMut(&mut Sender<T::Write, T::Timer>, &mut Option<Ticket>) -> Result<R, WaitFor>,
+        mut attempt: impl FnMut(
+            &mut Sender<T::Write, T::Timer>,
+            &mut Option<Ticket>,
+        ) -> Result<R, WaitFor>,
     ) -> Poll<R> {
         // Wakers are foreign code: one that may be needed is cloned before the lock is taken.
         let has_waited = ticket.is_some();

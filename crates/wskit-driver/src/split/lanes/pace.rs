@@ -60,19 +60,19 @@ impl Pacer {
         lets_go
     }
 
-    /// Notes that a message leaves. Returns whether it is the only one that is not answered.
-    pub(super) fn left(&mut self) -> bool {
+    /// Notes that a message leaves. Returns how many were not answered before.
+    pub(super) fn left(&mut self) -> usize {
         self.unanswered += 1;
-        self.unanswered == 1
+        self.unanswered - 1
     }
 
     /// Notes that a message was answered, after this time if its own mark was.
-    pub(super) fn answered(&mut self, round_trip: Option<Duration>, was_alone: bool) {
+    pub(super) fn answered(&mut self, round_trip: Option<Duration>, ahead: usize) {
         self.unanswered -= 1;
         if let Limit::Window(window) = &mut self.limit {
             let message = Answered {
                 round_trip,
-                was_alone,
+                ahead,
                 unanswered: self.unanswered,
                 is_limited: self.is_limited,
             };
@@ -106,7 +106,8 @@ pub(super) struct Sent {
     at: Option<Instant>,
     /// `None` if the lane is gone.
     pub(super) lane: Option<usize>,
-    pub(super) was_alone: bool,
+    /// Messages of its lane that were unanswered when it left.
+    pub(super) ahead: usize,
 }
 
 impl Sent {
@@ -131,13 +132,13 @@ pub(crate) fn mark_number(payload: &[u8]) -> Option<u32> {
 
 impl Marks {
     /// Notes that a message leaves.
-    pub(super) fn left(&mut self, lane: usize, was_alone: bool) {
+    pub(super) fn left(&mut self, lane: usize, ahead: usize) {
         self.is_owed = true;
         self.sent.push_back(Sent {
             mark: self.latest.wrapping_add(1),
             at: None,
             lane: Some(lane),
-            was_alone,
+            ahead,
         });
     }
 

@@ -33,8 +33,8 @@ const PATIENCE: u32 = 8;
 pub(super) struct Answered {
     /// From the write to the pong of its own ping; `None` if only a later ping was answered.
     pub(super) round_trip: Option<Duration>,
-    /// No other message of the lane was unanswered when it left.
-    pub(super) was_alone: bool,
+    /// Messages of the lane that were unanswered when it left.
+    pub(super) ahead: usize,
     /// Messages of the lane that are unanswered still.
     pub(super) unanswered: usize,
     /// The limit has held a message back since the last judgement.
@@ -63,7 +63,7 @@ impl Window {
             self.unjudged = self.unjudged.saturating_sub(1);
             return false;
         };
-        if message.was_alone || round_trip < self.least {
+        if message.ahead == 0 || round_trip < self.least {
             self.least = round_trip;
         }
         if self.unjudged > 0 {
@@ -73,6 +73,9 @@ impl Window {
         let waited = round_trip.saturating_sub(self.least);
         if waited > self.target {
             self.shrink(waited);
+        } else if message.ahead < self.limit.saturating_sub(1) {
+            // It does not show what the limit leads to.
+            return false;
         } else if message.is_limited {
             self.grow();
         }
