@@ -6,8 +6,8 @@ use std::net::{IpAddr, Shutdown, SocketAddr};
 use async_std::net::{TcpStream, ToSocketAddrs};
 #[cfg(unix)]
 use async_std::os::unix::net::UnixStream;
-use wskit_dial::{FuturesRustls, MaybeTls, Net, async_io::connect_from};
-use wskit_driver::{AsyncIoTimer, FuturesRuntime};
+use wskit_dial::{FuturesRustls, MaybeTls, Net, async_io::connect_with};
+use wskit_driver::{AsyncIoTimer, FuturesRuntime, SocketOptions};
 
 use crate::Io;
 
@@ -34,6 +34,10 @@ impl FuturesRuntime for AsyncStd {
         tcp.set_nodelay(true)
     }
 
+    fn set_options(tcp: &TcpStream, options: &SocketOptions) {
+        options.apply(tcp);
+    }
+
     // async-std's sockets only flush when they are closed.
     fn shutdown<S: 'static>(stream: &S) -> io::Result<()> {
         #[cfg(unix)]
@@ -58,10 +62,15 @@ impl Net for AsyncStd {
         Ok((host, port).to_socket_addrs().await?.collect())
     }
 
-    async fn connect_tcp(to: SocketAddr, from: Option<IpAddr>) -> io::Result<ClientStream> {
-        let tcp = match from {
-            None => TcpStream::connect(to).await?,
-            Some(from) => connect_from(from, to).await?.into_inner()?.into(),
+    async fn connect_tcp(
+        to: SocketAddr,
+        from: Option<IpAddr>,
+        options: SocketOptions,
+    ) -> io::Result<ClientStream> {
+        let tcp = if from.is_none() && options.is_empty() {
+            TcpStream::connect(to).await?
+        } else {
+            connect_with(to, from, options).await?.into_inner()?.into()
         };
         tcp.set_nodelay(true)?;
         Ok(tcp.into())

@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use wskit_driver::{Timer, read, write_all};
+use wskit_driver::{SocketOptions, Timer, read, write_all};
 use wskit_handshake::ClientRequest;
 
 #[cfg(feature = "rustls")]
@@ -23,6 +23,7 @@ use crate::tls;
 /// [`dial`](Dial::dial) has no deadline; a [`Connector`](crate::Connector) sets one for the whole attempt.
 pub struct Dialer<R> {
     from: Option<IpAddr>,
+    socket: SocketOptions,
     proxy: Proxy,
     #[cfg(feature = "rustls")]
     tls: Option<tls::Connector<R>>,
@@ -35,6 +36,7 @@ impl<R> Dialer<R> {
     pub fn new() -> Self {
         Self {
             from: None,
+            socket: SocketOptions::new(),
             proxy: Proxy::default(),
             #[cfg(feature = "rustls")]
             tls: None,
@@ -63,6 +65,13 @@ impl<R> Dialer<R> {
         self.from = Some(address.into());
         self
     }
+
+    /// Sets how much the operating system buffers for the connections.
+    #[must_use]
+    pub fn socket_options(mut self, options: SocketOptions) -> Self {
+        self.socket = options;
+        self
+    }
 }
 
 impl<R: Net> Dialer<R> {
@@ -88,7 +97,8 @@ impl<R: Net> Dialer<R> {
     ) -> Result<R::Stream, DialError> {
         let Some(server) = self.proxy.server_for(request) else {
             step("dialling", request.host(), request.port());
-            return race::connect::<R>(request.host(), request.port(), self.from).await;
+            return race::connect::<R>(request.host(), request.port(), self.from, self.socket)
+                .await;
         };
         step("dialling the proxy", &server.host, server.port);
         stage.enter_proxy();
@@ -160,12 +170,13 @@ impl<R: Net> Dialer<R> {
     /// Connects to the proxy itself.
     async fn reach(&self, server: &ProxyServer) -> Result<R::Stream, DialError> {
         if !server.is_secure() {
-            return race::connect::<R>(&server.host, server.port, self.from).await;
+            return race::connect::<R>(&server.host, server.port, self.from, self.socket).await;
         }
         #[cfg(feature = "rustls")]
         {
             let tls = self.tls_connector()?;
-            let stream = race::connect::<R>(&server.host, server.port, self.from).await?;
+            let stream =
+                race::connect::<R>(&server.host, server.port, self.from, self.socket).await?;
             self.secure(&tls, &server.host, stream).await
         }
         #[cfg(not(feature = "rustls"))]
@@ -219,6 +230,7 @@ impl<R> Clone for Dialer<R> {
     fn clone(&self) -> Self {
         Self {
             from: self.from,
+            socket: self.socket,
             proxy: self.proxy.clone(),
             #[cfg(feature = "rustls")]
             tls: self.tls.clone(),

@@ -34,6 +34,7 @@ mod recv;
 mod runtime;
 mod server;
 mod shutdown;
+mod socket_options;
 mod split;
 mod stream;
 mod sync;
@@ -61,6 +62,7 @@ pub use recv::{RecvPiece, RecvRef};
 pub use runtime::{Runtime, within};
 pub use server::{PlainHttp, Request, Server, Upgrade, UpgradeViaHttp};
 pub use shutdown::{Report, Shutdown};
+pub use socket_options::SocketOptions;
 pub use split::{
     Buffered, Lane, LaneConfig, Overflow, Priority, Pushed, Reader, WeakWriter, Writer,
 };

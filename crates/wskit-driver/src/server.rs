@@ -20,6 +20,7 @@ use crate::extensions::Extensions;
 use crate::handshake::{answer_and_close, read_until, write_all};
 use crate::observe::{TelemetryConfig, rejected};
 use crate::runtime::{Runtime, within};
+use crate::socket_options::SocketOptions;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -40,6 +41,7 @@ struct Settings {
     limits: HeadLimits,
     extensions: Extensions,
     telemetry: TelemetryConfig,
+    socket: SocketOptions,
 }
 
 impl<R> Server<R> {
@@ -53,6 +55,7 @@ impl<R> Server<R> {
             limits: HeadLimits::default(),
             extensions: Extensions::default(),
             telemetry: TelemetryConfig::default(),
+            socket: SocketOptions::new(),
         };
         Self {
             settings: Arc::new(settings),
@@ -80,6 +83,14 @@ impl<R> Server<R> {
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn crate::Observer>) -> Self {
         Arc::make_mut(&mut self.settings).telemetry.observer = Some(observer);
+        self
+    }
+
+    /// Sets how much the operating system buffers for the connections, TCP with or without TLS.
+    /// Connections that an HTTP library has accepted keep their options.
+    #[must_use]
+    pub fn socket_options(mut self, options: SocketOptions) -> Self {
+        Arc::make_mut(&mut self.settings).socket = options;
         self
     }
 
@@ -164,6 +175,7 @@ impl<R> Server<R> {
         S: 'static,
     {
         let settings = &self.settings;
+        R::set_options(&stream, &settings.socket);
         let mut io = R::wrap(stream);
         let timer = io.timer();
         let mut handshake = ServerHandshake::new(settings.limits);

@@ -6,7 +6,7 @@ use loom::thread;
 use wskit_proto::{Message, MessageKind, SendError, State};
 
 use super::executor::{block_on, poll_once};
-use super::socket::{Clock, FILL, fill, split, split_in};
+use super::socket::{Clock, FILL, Socket, fill, split, split_in};
 use super::{join, model};
 use crate::{LaneConfig, Overflow, Priority, Pushed};
 
@@ -282,11 +282,17 @@ fn message_lock_keeps_a_lane_out_and_lets_it_in() {
     });
 }
 
-/// The ping behind a message of a paced lane, and its pong.
+/// The pings behind messages of a paced lane, and what the peer answers: a pong, then a message.
 const MARKS: [(&[u8], &[u8]); 2] = [
     (b"\x89\x08lane\0\0\0\x01", b"\x8a\x88\0\0\0\0lane\0\0\0\x01"),
     (b"\x89\x08lane\0\0\0\x02", b"\x82\x81\0\0\0\0!"),
 ];
+
+fn answer_marks(socket: &Socket) {
+    for (ping, answer) in MARKS {
+        socket.answer(ping, answer);
+    }
+}
 
 /// A pong comes while the next messages of a paced lane are pushed: the newest leaves, in the push or in
 /// the reader's turn. The peer sends a message when it has it.
@@ -296,7 +302,7 @@ const MARKS: [(&[u8], &[u8]); 2] = [
 fn newest_message_of_a_paced_lane_leaves_with_the_pong() {
     model(3, || {
         let (mut reader, writer, socket) = split(usize::MAX);
-        MARKS.map(|(ping, pong)| socket.answer(ping, pong));
+        answer_marks(&socket);
         let mut lane = writer.lane(LaneConfig::new().overflow(Overflow::LatestOnly).paced(1));
         let pushing = thread::spawn(move || {
             lane.push(&b"a"[..]).unwrap();
@@ -321,7 +327,7 @@ fn sender_of_a_paced_lane_goes_on_with_the_pong() {
     for is_dropped in [false, true] {
         model(2, move || {
             let (mut reader, writer, socket) = split(usize::MAX);
-            MARKS.map(|(ping, pong)| socket.answer(ping, pong));
+            answer_marks(&socket);
             let mut lane = writer.lane(LaneConfig::new().max_messages(1).paced(1));
             let sending = thread::spawn(move || {
                 block_on(async {
