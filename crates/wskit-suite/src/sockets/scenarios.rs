@@ -1,8 +1,10 @@
 //! The scenarios on real sockets, each generic over its harness.
 
+mod buffers;
 mod tls;
 mod tls_layer;
 
+pub use buffers::*;
 pub use tls::*;
 pub use tls_layer::*;
 
