@@ -125,7 +125,7 @@ fn client_that_reads_twice_a_second_stays_within_one_second_of_now() {
         for (config, most) in [
             (latest().paced(1), 1),
             (latest().paced(2), 11),
-            (latest().paced_by_delay(Duration::from_millis(100)), 20),
+            (latest().paced_by_delay(Duration::from_millis(100)), 11),
         ] {
             let read = run(config.clone(), HALF, compressed, Duration::ZERO);
             assert!(read.oldest <= most, "{} {config:?}", read.oldest);

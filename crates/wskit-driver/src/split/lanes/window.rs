@@ -7,8 +7,8 @@ use super::pace::Pace;
 /// Modelled on delay-based congestion control (TCP Vegas, LEDBAT): the round trip beyond the least one
 /// is the time that a message waits behind others, here also behind a program that reads slowly. The
 /// limit grows while that time is short and the limit is what holds messages back, and shrinks when it
-/// is long. The least round trip is only ever raised by a message that left alone, which waited behind
-/// nothing of this lane: it cannot creep up with the queue that it is compared with.
+/// is long. The least round trip is only ever raised by a message that was alone on its way: it cannot
+/// creep up with the queue that it is compared with.
 ///
 /// One round trip is judged for each limit: the messages that had left before a change are not looked at.
 #[derive(Debug)]
@@ -63,7 +63,9 @@ impl Window {
             self.unjudged = self.unjudged.saturating_sub(1);
             return false;
         };
-        if message.ahead == 0 || round_trip < self.least {
+        // A peer may answer only when it has read those behind it.
+        let was_alone = message.ahead == 0 && message.unanswered == 0;
+        if was_alone || round_trip < self.least {
             self.least = round_trip;
         }
         if self.unjudged > 0 {
@@ -85,14 +87,9 @@ impl Window {
 
     /// Shrinks in proportion, by one at least.
     fn shrink(&mut self, waited: Duration) {
-        let part = self.target.as_secs_f64() / waited.as_secs_f64();
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "at most 1,024, times a part of 1"
-        )]
-        let limit = (self.limit as f64 * part) as usize;
+        let limit = (self.limit as u128).saturating_mul(self.target.as_nanos());
+        let limit = limit.checked_div(waited.as_nanos()).unwrap_or(0);
+        let limit = usize::try_from(limit).unwrap_or(Pace::MOST);
         self.limit = limit.min(self.limit.saturating_sub(1)).max(1);
         self.patience = PATIENCE;
         self.has_overshot = true;
