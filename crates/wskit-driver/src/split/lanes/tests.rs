@@ -181,7 +181,7 @@ enum Step {
     },
     DirectEntered,
     Mark,
-    /// A pong of the mark that is so many before the latest.
+    /// A pong of the mark with this distance to the latest.
     Pong(u32),
     StopPacing,
     Clear,
