@@ -6,8 +6,8 @@ use std::net::{IpAddr, Shutdown, SocketAddr};
 use async_std::net::{TcpStream, ToSocketAddrs};
 #[cfg(unix)]
 use async_std::os::unix::net::UnixStream;
-use wskit_dial::{FuturesRustls, MaybeTls, Net, connect_from};
-use wskit_driver::{AsyncIoTimer, FuturesRuntime, Spawn};
+use wskit_dial::{FuturesRustls, MaybeTls, Net, connect_with};
+use wskit_driver::{AsyncIoTimer, FuturesRuntime, SocketOptions, Spawn};
 
 use crate::Io;
 
@@ -32,6 +32,10 @@ impl FuturesRuntime for AsyncStd {
 
     fn set_nodelay(tcp: &TcpStream) -> io::Result<()> {
         tcp.set_nodelay(true)
+    }
+
+    fn set_options(tcp: &TcpStream, options: &SocketOptions) {
+        options.apply(tcp);
     }
 
     // async-std's sockets only flush when they are closed.
@@ -64,10 +68,15 @@ impl Net for AsyncStd {
         Ok((host, port).to_socket_addrs().await?.collect())
     }
 
-    async fn connect_tcp(to: SocketAddr, from: Option<IpAddr>) -> io::Result<ClientStream> {
-        let tcp = match from {
-            None => TcpStream::connect(to).await?,
-            Some(from) => connect_from(from, to).await?.into_inner()?.into(),
+    async fn connect_tcp(
+        to: SocketAddr,
+        from: Option<IpAddr>,
+        options: SocketOptions,
+    ) -> io::Result<ClientStream> {
+        let tcp = if from.is_none() && options.is_empty() {
+            TcpStream::connect(to).await?
+        } else {
+            connect_with(to, from, options).await?.into_inner()?.into()
         };
         tcp.set_nodelay(true)?;
         Ok(tcp.into())

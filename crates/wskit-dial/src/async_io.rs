@@ -5,17 +5,26 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 
 use async_io::Async;
 use socket2::{Domain, Protocol, Socket, Type};
+use wskit_driver::SocketOptions;
 
-/// Opens a TCP connection from a local address, which async-std and async-net cannot.
+/// Opens a TCP connection from a local address, or with socket options set before, which async-std and
+/// async-net cannot.
 ///
 /// # Errors
 /// Those of the operating system.
 ///
 /// # Cancel safety
 /// Dropping the future drops the connection.
-pub async fn connect_from(from: IpAddr, to: SocketAddr) -> io::Result<Async<TcpStream>> {
+pub async fn connect_with(
+    to: SocketAddr,
+    from: Option<IpAddr>,
+    options: SocketOptions,
+) -> io::Result<Async<TcpStream>> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
-    socket.bind(&SocketAddr::from((from, 0)).into())?;
+    if let Some(from) = from {
+        socket.bind(&SocketAddr::from((from, 0)).into())?;
+    }
+    options.apply(&socket);
     socket.set_nonblocking(true)?;
     match socket.connect(&to.into()) {
         // The socket reports the outcome when it becomes writable.

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::Response;
-use wskit_driver::{Client, Runtime, Timer, WebSocket};
+use wskit_driver::{Client, Runtime, SocketOptions, Timer, WebSocket};
 use wskit_handshake::{ClientRequest, HeadLimits, Refusal, RequestError};
 use wskit_proto::Config;
 #[cfg(feature = "deflate")]
@@ -75,6 +75,13 @@ impl<R: Net> Connector<R> {
         self.dialer = self.dialer.local_address(address);
         self
     }
+
+    /// Sets how much the operating system buffers for the connections.
+    #[must_use]
+    pub fn socket_options(mut self, options: SocketOptions) -> Self {
+        self.dialer = self.dialer.socket_options(options);
+        self
+    }
 }
 
 impl<R: Net, D> Connector<R, D> {
@@ -126,8 +133,8 @@ impl<R: Net, D> Connector<R, D> {
         self
     }
 
-    /// Replaces the dialler, which supplies the streams. Settings of TLS, proxies and the local address
-    /// belong to the old dialler and are lost.
+    /// Replaces the dialler, which supplies the streams. Settings of TLS, proxies, the local address
+    /// and the sockets belong to the old dialler and are lost.
     pub fn dial_by<E>(self, dialer: E) -> Connector<R, E> {
         Connector {
             client: self.client,

@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use wskit_driver::{PollRead, PollWrite, Timer};
+use wskit_driver::{PollRead, PollWrite, SocketOptions, Timer};
 use wskit_handshake::ClientRequest;
 
 use crate::dial::Dial;
@@ -24,6 +24,7 @@ use crate::tls_streams::Tls;
 #[must_use]
 pub struct Dialer<R> {
     from: Option<IpAddr>,
+    socket: SocketOptions,
     proxy: Proxy,
     #[cfg(feature = "rustls")]
     tls: Option<tls::Connector<R>>,
@@ -35,6 +36,7 @@ impl<R> Dialer<R> {
     pub fn new() -> Self {
         Self {
             from: None,
+            socket: SocketOptions::new(),
             proxy: Proxy::default(),
             #[cfg(feature = "rustls")]
             tls: None,
@@ -58,6 +60,13 @@ impl<R> Dialer<R> {
     /// Sets the local address to connect from. Addresses of the other family are not tried then.
     pub fn local_address(mut self, address: impl Into<IpAddr>) -> Self {
         self.from = Some(address.into());
+        self
+    }
+
+    /// Sets how much the operating system buffers for the connections.
+    #[must_use]
+    pub fn socket_options(mut self, options: SocketOptions) -> Self {
+        self.socket = options;
         self
     }
 }
@@ -85,7 +94,8 @@ impl<R: Net> Dialer<R> {
     ) -> Result<R::Stream, DialError> {
         let Some(server) = self.proxy.server_for(request) else {
             step("dialling", request.host(), request.port());
-            return race::connect::<R>(request.host(), request.port(), self.from).await;
+            return race::connect::<R>(request.host(), request.port(), self.from, self.socket)
+                .await;
         };
         step("dialling the proxy", &server.host, server.port);
         stage.enter_proxy();
@@ -157,12 +167,13 @@ impl<R: Net> Dialer<R> {
     /// Connects to the proxy itself.
     async fn reach(&self, server: &ProxyServer) -> Result<R::Stream, DialError> {
         if !server.is_secure() {
-            return race::connect::<R>(&server.host, server.port, self.from).await;
+            return race::connect::<R>(&server.host, server.port, self.from, self.socket).await;
         }
         #[cfg(feature = "rustls")]
         {
             let tls = self.tls_connector()?;
-            let stream = race::connect::<R>(&server.host, server.port, self.from).await?;
+            let stream =
+                race::connect::<R>(&server.host, server.port, self.from, self.socket).await?;
             self.secure(&tls, &server.host, stream).await
         }
         #[cfg(not(feature = "rustls"))]
@@ -216,6 +227,7 @@ impl<R> Clone for Dialer<R> {
     fn clone(&self) -> Self {
         Self {
             from: self.from,
+            socket: self.socket,
             proxy: self.proxy.clone(),
             #[cfg(feature = "rustls")]
             tls: self.tls.clone(),

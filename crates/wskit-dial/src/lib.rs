@@ -39,7 +39,7 @@ mod tls_streams;
 mod zone;
 
 #[cfg(feature = "async-io")]
-pub use async_io::connect_from;
+pub use async_io::connect_with;
 pub use connector::Connector;
 pub use dial::Dial;
 pub use dial_error::DialError;

@@ -2,7 +2,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use wskit_driver::{Runtime, Timer, Transport};
+use wskit_driver::{Runtime, SocketOptions, Timer, Transport};
 
 use crate::tls_streams::Tls;
 
@@ -27,7 +27,8 @@ pub trait Net: Runtime<<Self as Net>::Stream, Transport = <Self as Net>::Io> {
     /// Those of the resolver.
     fn lookup(host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>>;
 
-    /// Opens a TCP connection, with `TCP_NODELAY` set, from the local address if one is given.
+    /// Opens a TCP connection, with `TCP_NODELAY` set, from the local address if one is given. The socket
+    /// options are set before it connects, where that is possible.
     ///
     /// # Errors
     /// Those of the operating system.
@@ -37,5 +38,6 @@ pub trait Net: Runtime<<Self as Net>::Stream, Transport = <Self as Net>::Io> {
     fn connect_tcp(
         to: SocketAddr,
         from: Option<IpAddr>,
+        options: SocketOptions,
     ) -> impl Future<Output = io::Result<Self::Stream>>;
 }

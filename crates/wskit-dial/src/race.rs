@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use wskit_driver::Timer;
+use wskit_driver::{SocketOptions, Timer};
 
 use crate::dial_error::DialError;
 use crate::net::Net;
@@ -22,13 +22,14 @@ pub(crate) async fn connect<R: Net>(
     host: &str,
     port: u16,
     from: Option<IpAddr>,
+    options: SocketOptions,
 ) -> Result<R::Stream, DialError> {
     let addresses = match host.parse() {
         Ok(address) => vec![SocketAddr::new(address, port)],
         Err(_) => R::lookup(host, port).await?,
     };
     let mut race = Race::<R, _, _>::new(Schedule::new(addresses, from), |to| {
-        R::connect_tcp(to, from)
+        R::connect_tcp(to, from, options)
     });
     poll_fn(|cx| race.poll(cx)).await
 }

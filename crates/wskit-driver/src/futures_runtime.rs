@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::runtime::Runtime;
+use crate::socket_options::SocketOptions;
 use crate::transport::{PollRead, PollWrite, Timer, Transport};
 use crate::transport::{SharedHalf, SplitHalf};
 
@@ -34,6 +35,12 @@ pub trait FuturesRuntime: Sized + 'static {
     /// # Errors
     /// The error of the operating system.
     fn set_nodelay(tcp: &Self::Tcp) -> io::Result<()>;
+
+    /// Sets the options of the connection: [`SocketOptions::apply`] for sockets of the operating system.
+    /// The default does nothing.
+    fn set_options(tcp: &Self::Tcp, options: &SocketOptions) {
+        let _ = (tcp, options);
+    }
 
     /// Shuts the write side of `stream` down, after `poll_close`, if the runtime's sockets only flush in
     /// `poll_close`.
@@ -78,6 +85,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: FuturesRuntime> Runtime<S> for R {
             let _ = R::set_nodelay(tcp);
         }
         Io::from(stream)
+    }
+
+    fn set_options(stream: &S, options: &SocketOptions)
+    where
+        S: 'static,
+    {
+        if let Some(tcp) = R::tcp(stream) {
+            <R as FuturesRuntime>::set_options(tcp, options);
+        }
     }
 }
 

@@ -51,6 +51,7 @@ mod runtime;
 mod server;
 mod settings;
 mod shutdown;
+mod socket_options;
 mod split;
 mod stream;
 mod sync;
@@ -76,6 +77,7 @@ pub use permit::Permit;
 pub use runtime::{Runtime, Spawn};
 pub use server::{PlainHttp, Request, Server, Upgrade, UpgradeViaHttp};
 pub use shutdown::{Report, Shutdown};
+pub use socket_options::SocketOptions;
 pub use split::{
     Buffered, Lane, LaneConfig, Overflow, Priority, Pushed, Reader, WeakWriter, Writer,
 };

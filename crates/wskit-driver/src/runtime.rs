@@ -4,6 +4,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::error::Elapsed;
+use crate::socket_options::SocketOptions;
 use crate::transport::{Deadline, Timer, Transport};
 
 /// A runtime's way to make a [`Transport`] of a stream of type `S`.
@@ -21,6 +22,15 @@ pub trait Runtime<S> {
     fn wrap(stream: S) -> Self::Transport
     where
         S: 'static;
+
+    /// Sets the options of the TCP connection that the stream is, or runs over; see
+    /// [`SocketOptions::apply`]. The default does nothing, for streams without one.
+    fn set_options(stream: &S, options: &SocketOptions)
+    where
+        S: 'static,
+    {
+        let _ = (stream, options);
+    }
 }
 
 /// A runtime that runs a future in a task of its own.

@@ -19,6 +19,7 @@ use crate::handshake::{answer_and_close, read_until, write_all};
 use crate::observe::rejected;
 use crate::runtime::{Runtime, within};
 use crate::settings;
+use crate::socket_options::SocketOptions;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -37,6 +38,7 @@ struct Settings {
     origin: OriginPolicy,
     protocols: Vec<String>,
     common: settings::Settings,
+    socket: SocketOptions,
 }
 
 impl<R> Server<R> {
@@ -46,6 +48,7 @@ impl<R> Server<R> {
             origin,
             protocols: Vec::new(),
             common: settings::Settings::default(),
+            socket: SocketOptions::new(),
         };
         Self {
             settings: Arc::new(settings),
@@ -70,6 +73,14 @@ impl<R> Server<R> {
     #[cfg(feature = "metrics")]
     pub fn observer(mut self, observer: Arc<dyn crate::Observer>) -> Self {
         Arc::make_mut(&mut self.settings).common.telemetry.observer = Some(observer);
+        self
+    }
+
+    /// Sets how much the operating system buffers for the connections, TCP with or without TLS.
+    /// Connections that an HTTP library has accepted keep their options.
+    #[must_use]
+    pub fn socket_options(mut self, options: SocketOptions) -> Self {
+        Arc::make_mut(&mut self.settings).socket = options;
         self
     }
 
@@ -152,6 +163,7 @@ impl<R> Server<R> {
         S: 'static,
     {
         let settings = &self.settings;
+        R::set_options(&stream, &settings.socket);
         let mut io = R::wrap(stream);
         let timer = io.timer();
         let mut handshake = ServerHandshake::new(settings.common.limits);

@@ -23,8 +23,8 @@ fn config() -> Config {
 }
 
 /// Lanes of each priority, direct writers, messages in pieces and permits, at both ends of a narrow
-/// pipe. Every order of tasks ends cleanly, at once, with each message received once and in its
-/// sender's order.
+/// pipe, with lanes paced or not. Every order of tasks ends cleanly, at once, with each message received
+/// once and in its sender's order.
 ///
 /// Proves: X-io-3, X-io-4
 #[test]
@@ -50,7 +50,13 @@ fn every_schedule_with_lanes_ends_cleanly() {
                     let (writer, writing, done) = (writer.clone(), writing.clone(), done.clone());
                     executor.spawn(async move {
                         let priority = PRIORITIES[usize::from(who) % 3];
-                        let rule = LaneConfig::new().priority(priority).max_messages(2);
+                        let mut rule = LaneConfig::new().priority(priority).max_messages(2);
+                        if seed % 4 >= 2 {
+                            rule = match who {
+                                0 => rule.paced_by_delay(Duration::ZERO),
+                                _ => rule.paced(1 + seed as usize % 3),
+                            };
+                        }
                         let mut lane = writer.lane(rule);
                         for at in 0..10_u8 {
                             let mut message = vec![who; 20 + usize::from(at) * 30];

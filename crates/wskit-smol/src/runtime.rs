@@ -2,8 +2,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use smol::net::{TcpStream, resolve};
-use wskit_dial::{FuturesRustls, MaybeTls, Net, connect_from};
-use wskit_driver::{AsyncIoTimer, FuturesRuntime, Spawn};
+use wskit_dial::{FuturesRustls, MaybeTls, Net, connect_with};
+use wskit_driver::{AsyncIoTimer, FuturesRuntime, SocketOptions, Spawn};
 
 use crate::Io;
 
@@ -30,6 +30,10 @@ impl FuturesRuntime for Smol {
         tcp.set_nodelay(true)
     }
 
+    fn set_options(tcp: &TcpStream, options: &SocketOptions) {
+        options.apply(tcp);
+    }
+
     fn unacknowledged(tcp: &TcpStream) -> Option<usize> {
         wskit_driver::unacknowledged(tcp)
     }
@@ -52,10 +56,15 @@ impl Net for Smol {
         resolve((host, port)).await
     }
 
-    async fn connect_tcp(to: SocketAddr, from: Option<IpAddr>) -> io::Result<ClientStream> {
-        let tcp = match from {
-            None => TcpStream::connect(to).await?,
-            Some(from) => connect_from(from, to).await?.into(),
+    async fn connect_tcp(
+        to: SocketAddr,
+        from: Option<IpAddr>,
+        options: SocketOptions,
+    ) -> io::Result<ClientStream> {
+        let tcp = if from.is_none() && options.is_empty() {
+            TcpStream::connect(to).await?
+        } else {
+            connect_with(to, from, options).await?.into()
         };
         tcp.set_nodelay(true)?;
         Ok(tcp.into())

@@ -115,6 +115,8 @@ macro_rules! socket_suite {
             certificate_of_an_authority_is_refused_as_a_servers_with_a_reason
             server_that_chooses_http2_is_told_as_such
             server_that_dies_inside_tls_is_a_disconnect
+            socket_options_bound_what_the_systems_hold
+            paced_lane_is_fresh_over_tcp
         );
 
         /// A connector's future can go to another thread.

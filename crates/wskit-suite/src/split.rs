@@ -5,6 +5,7 @@ pub mod handles;
 pub mod lane_company;
 pub mod lane_faults;
 pub mod lanes;
+pub mod paced_lanes;
 
 /// The scenarios of the folder `split`.
 #[doc(hidden)]
@@ -63,6 +64,17 @@ macro_rules! split_scenarios {
             refused_close_moves_no_lane
             idle_timeout_waits_for_the_lanes
             unfinished_message_lets_no_lane_go_before_its_close
+        });
+        $crate::scenarios!($harness, split::paced_lanes: {
+            newest_message_follows_the_pong
+            later_pong_answers_earlier_pings
+            lanes_written_together_share_a_ping
+            other_pongs_are_events
+            flush_of_a_paced_lane_waits_for_the_pong
+            close_does_not_wait_for_a_pong
+            paced_lane_reads_when_the_reader_is_gone
+            paced_lane_of_a_silent_peer_stands_still
+            limit_by_delay_grows
         });
         $crate::scenarios!($harness, split::lane_faults: {
             cut_lane_sends_are_whole_or_nothing

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use wskit_driver::FuturesRuntime;
+use wskit_driver::{FuturesRuntime, SocketOptions};
 
 use crate::clock::Alarm;
 use crate::pipe::PipeEnd;
@@ -29,6 +29,10 @@ impl<R: FuturesRuntime> FuturesRuntime for Paused<R> {
 
     fn set_nodelay(tcp: &R::Tcp) -> io::Result<()> {
         R::set_nodelay(tcp)
+    }
+
+    fn set_options(tcp: &R::Tcp, options: &SocketOptions) {
+        <R as FuturesRuntime>::set_options(tcp, options);
     }
 
     fn shutdown<S: 'static>(stream: &S) -> io::Result<()> {

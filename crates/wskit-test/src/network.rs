@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use wskit_dial::Net;
-use wskit_driver::{Runtime, Timer};
+use wskit_driver::{Runtime, SocketOptions, Timer};
 
 use crate::faults::Faults;
 use crate::harness::{Harness, Io, TimerOf, sleep, timer, wrap};
@@ -176,6 +176,7 @@ impl<H: Harness> Net for OnNetwork<H> {
     fn connect_tcp(
         to: SocketAddr,
         from: Option<IpAddr>,
+        _: SocketOptions,
     ) -> impl Future<Output = io::Result<Io<H>>> {
         let under_way = UnderWay::new(to, from);
         async move {

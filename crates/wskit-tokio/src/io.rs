@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use wskit_driver::{
-    PollRead, PollWrite, Runtime, SharedHalf, Spawn, SplitHalf, Transport, unacknowledged,
+    PollRead, PollWrite, Runtime, SharedHalf, SocketOptions, Spawn, SplitHalf, Transport,
+    unacknowledged,
 };
 use wskit_proto::Spare;
 
@@ -40,6 +41,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Runtime<S> for Tokio {
             let _ = tcp.set_nodelay(true);
         }
         Io::from(stream)
+    }
+
+    fn set_options(stream: &S, options: &SocketOptions)
+    where
+        S: 'static,
+    {
+        if let Some(tcp) = ClientStream::tcp_of(stream) {
+            options.apply(tcp);
+        }
     }
 }
 

@@ -3,6 +3,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use wskit_dial::{MaybeTls, Net, TokioRustls};
+use wskit_driver::SocketOptions;
 
 use crate::{Io, Tokio, TokioTimer};
 
@@ -19,7 +20,11 @@ impl Net for Tokio {
         Ok(lookup_host((host, port)).await?.collect())
     }
 
-    async fn connect_tcp(to: SocketAddr, from: Option<IpAddr>) -> io::Result<ClientStream> {
+    async fn connect_tcp(
+        to: SocketAddr,
+        from: Option<IpAddr>,
+        options: SocketOptions,
+    ) -> io::Result<ClientStream> {
         let socket = match to {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
             SocketAddr::V6(_) => TcpSocket::new_v6()?,
@@ -28,6 +33,7 @@ impl Net for Tokio {
             socket.bind((from, 0).into())?;
         }
         socket.set_nodelay(true)?;
+        options.apply(&socket);
         Ok(socket.connect(to).await?.into())
     }
 }

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub use wskit_dial::{self as dial, DialError, Error, RedirectError, reconnect};
-pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report};
+pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report, SocketOptions};
 pub use wskit_driver::{ConnectionError, OpenError};
 pub use wskit_handshake::{
     Accept, ClientRequest, HandshakeError, HeadLimits, OriginPolicy, Rejection, UpgradeRequest,

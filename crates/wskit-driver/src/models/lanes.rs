@@ -6,7 +6,7 @@ use loom::thread;
 use wskit_proto::{Message, MessageKind, SendError, State};
 
 use super::executor::{block_on, poll_once};
-use super::socket::{Clock, FILL, fill, split, split_in};
+use super::socket::{Clock, FILL, Socket, fill, split, split_in};
 use super::{join, model};
 use crate::{LaneConfig, Overflow, Priority, Pushed};
 
@@ -280,4 +280,70 @@ fn message_lock_keeps_a_lane_out_and_lets_it_in() {
         );
         drop((reader, writer));
     });
+}
+
+/// The pings behind messages of a paced lane, and what the peer answers: a pong, then a message.
+const MARKS: [(&[u8], &[u8]); 2] = [
+    (b"\x89\x08lane\0\0\0\x01", b"\x8a\x88\0\0\0\0lane\0\0\0\x01"),
+    (b"\x89\x08lane\0\0\0\x02", b"\x82\x81\0\0\0\0!"),
+];
+
+fn answer_marks(socket: &Socket) {
+    for (ping, answer) in MARKS {
+        socket.answer(ping, answer);
+    }
+}
+
+/// A pong comes while the next messages of a paced lane are pushed: the newest leaves, in the push or in
+/// the reader's turn. The peer sends a message when it has it.
+///
+/// Proves: X-io-3
+#[test]
+fn newest_message_of_a_paced_lane_leaves_with_the_pong() {
+    model(3, || {
+        let (mut reader, writer, socket) = split(usize::MAX);
+        answer_marks(&socket);
+        let mut lane = writer.lane(LaneConfig::new().overflow(Overflow::LatestOnly).paced(1));
+        let pushing = thread::spawn(move || {
+            lane.push(&b"a"[..]).unwrap();
+            lane.push(&b"b"[..]).unwrap();
+            lane.dropped()
+        });
+        let message = block_on(reader.recv()).unwrap();
+        assert_eq!(message, Some(Message::binary(&b"!"[..])));
+        assert_eq!(join([pushing]), [0]);
+        let messages: [&[u8]; 4] = [&[0x82, 1, b'a'], MARKS[0].0, &[0x82, 1, b'b'], MARKS[1].0];
+        assert_eq!(socket.written(), messages.concat());
+        drop(writer);
+    });
+}
+
+/// A pong comes while a sender of a paced lane begins to wait for room and for its message to leave:
+/// it is woken, whether the reader is there or was dropped.
+///
+/// Proves: X-io-3, X-io-4
+#[test]
+fn sender_of_a_paced_lane_goes_on_with_the_pong() {
+    for is_dropped in [false, true] {
+        model(2, move || {
+            let (mut reader, writer, socket) = split(usize::MAX);
+            answer_marks(&socket);
+            let mut lane = writer.lane(LaneConfig::new().max_messages(1).paced(1));
+            let sending = thread::spawn(move || {
+                block_on(async {
+                    lane.feed(&b"a"[..]).await.unwrap();
+                    lane.send(&b"b"[..]).await.unwrap();
+                });
+            });
+            if is_dropped {
+                drop(reader);
+            } else {
+                let message = block_on(reader.recv()).unwrap();
+                assert_eq!(message, Some(Message::binary(&b"!"[..])));
+            }
+            join([sending]);
+            assert!(socket.written().ends_with(MARKS[1].0));
+            drop(writer);
+        });
+    }
 }

@@ -70,8 +70,8 @@ struct State {
     /// How many bytes it takes.
     room: usize,
     written: Vec<u8>,
-    /// What the peer answers once the written bytes end with the first.
-    answer: Option<(&'static [u8], &'static [u8])>,
+    /// What the peer answers once the written bytes end with the first of each.
+    answers: Vec<(&'static [u8], &'static [u8])>,
     unread: VecDeque<u8>,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -109,17 +109,22 @@ impl Socket {
 
     /// Makes the peer answer a Close of code 1000 with the same code.
     pub(super) fn answer_close(&self) {
-        lock(&self.state).answer = Some((&[0x88, 2, 3, 0xe8], CLOSE));
+        self.answer(&[0x88, 2, 3, 0xe8], CLOSE);
     }
 
     /// Makes the peer answer a Close of code 1001 with the same code.
     pub(super) fn answer_going_away(&self) {
-        lock(&self.state).answer = Some((&[0x88, 2, 3, 0xe9], &[0x88, 0x82, 0, 0, 0, 0, 3, 0xe9]));
+        self.answer(&[0x88, 2, 3, 0xe9], &[0x88, 0x82, 0, 0, 0, 0, 3, 0xe9]);
     }
 
     /// Makes the peer answer the message `a`.
     pub(super) fn answer_message(&self) {
-        lock(&self.state).answer = Some((&[0x82, 1, b'a'], &[0x82, 0x81, 0, 0, 0, 0, b'!']));
+        self.answer(&[0x82, 1, b'a'], &[0x82, 0x81, 0, 0, 0, 0, b'!']);
+    }
+
+    /// Makes the peer answer written bytes, once.
+    pub(super) fn answer(&self, written: &'static [u8], answer: &'static [u8]) {
+        lock(&self.state).answers.push((written, answer));
     }
 
     pub(super) fn written(&self) -> Vec<u8> {
@@ -160,11 +165,12 @@ impl PollWrite for Socket {
         state.room -= taken.len();
         state.written.extend_from_slice(&taken);
         let mut waker = None;
-        if let Some((_, answer)) = state
-            .answer
-            .filter(|(question, _)| state.written.ends_with(question))
-        {
-            state.answer = None;
+        let State {
+            answers, written, ..
+        } = &*state;
+        let asked = |(question, _): &(&[u8], _)| written.ends_with(question);
+        if let Some(at) = answers.iter().position(asked) {
+            let (_, answer) = state.answers.remove(at);
             state.unread.extend(answer);
             waker = state.reader.take();
         }

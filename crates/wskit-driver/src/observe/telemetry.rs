@@ -242,6 +242,15 @@ pub(crate) fn rejected(status: http::StatusCode) {
     let _ = status;
 }
 
+/// Reports that the operating system has refused a socket option.
+#[cfg(feature = "socket2")]
+pub(crate) fn option_refused(option: &'static str, error: &std::io::Error) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: TARGET, option, %error, "socket option refused");
+    #[cfg(not(feature = "tracing"))]
+    let _ = (option, error);
+}
+
 /// The target of all `tracing` events.
 #[cfg(feature = "tracing")]
 pub(crate) const TARGET: &str = "wskit";

@@ -2,6 +2,7 @@
 
 mod effects;
 mod flags;
+mod lane_messages;
 mod output;
 mod read_side;
 mod reader_slot;

@@ -33,6 +33,9 @@ use crate::transport::Transport;
 /// written by a [`Reader`](crate::Reader) that waits (it is woken for it), and by every call of a
 /// writer or lane that writes. If no call of the connection is awaited, nothing is written.
 ///
+/// Messages of a [paced](LaneConfig::paced) lane also wait for pongs. They leave when the pong is read: by
+/// a [`Reader`](crate::Reader) that waits or, if it was dropped, by every call of a writer or lane.
+///
 /// # The end
 /// A Close from this side goes after the messages in the lanes. When the peer closes or the connection
 /// fails, messages in the lanes are dropped, and counted by [`dropped`](Lane::dropped).

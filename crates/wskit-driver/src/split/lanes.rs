@@ -4,13 +4,18 @@
 //! normal priority.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use wskit_proto::{QueuedMessage, SendError};
 
 mod config;
+mod pace;
 mod queue;
+mod window;
 
 pub use config::{Buffered, LaneConfig, Overflow, Priority, Pushed};
+use pace::Marks;
+pub(crate) use pace::{MarkPayload, mark_number};
 use queue::Queue;
 
 /// Schedules the lanes of a connection.
@@ -21,8 +26,11 @@ use queue::Queue;
 pub(crate) struct Lanes {
     queues: Vec<Option<Queue>>,
     free: Vec<usize>,
-    /// The lanes with something to send, by priority, in the order of their turns.
+    /// The lanes with something to send that their pace lets go, by priority, in the order of their
+    /// turns.
     turns: [VecDeque<Turn>; PRIORITIES],
+    /// How many lanes are among the turns.
+    ready: usize,
     /// Whether the direct writers are among the turns.
     direct: bool,
     /// The turn of the direct writers has come, and none of them has queued a message yet.
@@ -31,6 +39,8 @@ pub(crate) struct Lanes {
     bytes: usize,
     /// Awaited lanes that messages have left since [`take_moved`](Lanes::take_moved).
     moved: Vec<LaneId>,
+    /// `None` until a message of a paced lane has left.
+    marks: Option<Box<Marks>>,
 }
 
 /// The number of a lane while it is in use.
@@ -97,12 +107,10 @@ impl Lanes {
         };
         let before = queue.buffered();
         let pushed = queue.push(message, displaced)?;
-        let (after, priority) = (queue.buffered(), queue.priority());
+        let after = queue.buffered();
         self.messages = self.messages + after.messages - before.messages;
         self.bytes = self.bytes + after.bytes - before.bytes;
-        if before.messages == 0 && after.messages > 0 {
-            self.add_turn(priority, Turn::Lane(id.0));
-        }
+        self.take_turn(id.0);
         Ok(pushed)
     }
 
@@ -114,35 +122,81 @@ impl Lanes {
         } else {
             self.remove_direct();
         }
-        let turn = self.turns.iter_mut().find_map(VecDeque::pop_front)?;
-        let Turn::Lane(at) = turn else {
-            // The turn lasts until one of them has queued a message.
-            self.normal().push_front(turn);
-            self.stopped = true;
-            return None;
+        loop {
+            let turn = self.turns.iter_mut().find_map(VecDeque::pop_front)?;
+            let Turn::Lane(at) = turn else {
+                // The turn lasts until one of them has queued a message.
+                self.normal().push_front(turn);
+                self.stopped = true;
+                return None;
+            };
+            self.ready -= 1;
+            let queue = self.queue(at)?;
+            queue.has_turn = false;
+            if !queue.wants_turn() {
+                // The limit of its pace has shrunk meanwhile.
+                continue;
+            }
+            let message = queue.pop()?;
+            let ahead = queue.pacer.as_mut().map(|pacer| pacer.left());
+            let awaited = core::mem::take(&mut queue.awaited);
+            let is_empty = queue.is_empty();
+            self.messages -= 1;
+            self.bytes -= message.len();
+            if awaited {
+                self.moved.push(LaneId(at));
+            }
+            if let Some(ahead) = ahead {
+                self.marks.get_or_insert_default().left(at, ahead);
+            }
+            if is_empty {
+                self.remove_orphan(at);
+            } else {
+                self.take_turn(at);
+            }
+            return Some(message);
+        }
+    }
+
+    /// Returns the payload of the ping that has to follow the messages that have left, if one of them
+    /// was paced.
+    pub(crate) fn next_mark(&mut self, now: impl FnOnce() -> Instant) -> Option<MarkPayload> {
+        self.marks.as_mut()?.next(now)
+    }
+
+    /// Notes that the peer has answered a mark. Returns false if it was not awaited.
+    pub(crate) fn answered(&mut self, number: u32, now: impl FnOnce() -> Instant) -> bool {
+        let Some(mut marks) = self.marks.take_if(|marks| marks.awaits(number)) else {
+            return false;
         };
-        let queue = self.queue(at)?;
-        let message = queue.pop()?;
-        let awaited = core::mem::take(&mut queue.awaited);
-        let (is_empty, priority) = (queue.is_empty(), queue.priority());
-        self.messages -= 1;
-        self.bytes -= message.len();
-        if awaited {
-            self.moved.push(LaneId(at));
+        let now = now();
+        while let Some(sent) = marks.take_answered(number) {
+            let Some(at) = sent.lane else { continue };
+            let pacer = self.queue(at).and_then(|queue| queue.pacer.as_mut());
+            if let Some(pacer) = pacer {
+                pacer.answered(sent.round_trip(number, now), sent.ahead);
+            }
+            self.take_turn(at);
         }
-        if is_empty {
-            self.remove_orphan(at);
-        } else {
-            self.add_turn(priority, turn);
+        self.marks = Some(marks);
+        true
+    }
+
+    /// Lets all messages go that wait now.
+    pub(crate) fn stop_pacing(&mut self) {
+        for at in 0..self.queues.len() {
+            if let Some(queue) = self.queue(at) {
+                queue.pacer = None;
+                self.take_turn(at);
+            }
         }
-        Some(message)
     }
 
     /// Whether the lanes let a direct writer queue a message now, while `queued` bytes wait for the
     /// socket. `is_waiting`: it is the first that waits, and did not come just now.
     pub(crate) fn admits_direct(&self, is_waiting: bool, queued: usize) -> bool {
         let [urgent, normal, _] = &self.turns;
-        if self.messages == 0 {
+        if self.ready == 0 {
             return true;
         }
         if !urgent.is_empty() || queued >= MARK {
@@ -159,7 +213,7 @@ impl Lanes {
     /// Whether messages may be sent while `queued` bytes wait for the socket.
     pub(crate) fn is_due(&self, queued: usize) -> bool {
         let [urgent, ..] = &self.turns;
-        self.messages > 0 && queued < MARK && (!self.stopped || !urgent.is_empty())
+        self.ready > 0 && queued < MARK && (!self.stopped || !urgent.is_empty())
     }
 
     /// Ends the turn of the direct writers: one of them has queued a message, or none waits.
@@ -180,7 +234,7 @@ impl Lanes {
         }
         self.turns = Default::default();
         (self.direct, self.stopped) = (false, false);
-        (self.messages, self.bytes) = (0, 0);
+        (self.ready, self.messages, self.bytes) = (0, 0, 0);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -247,14 +301,22 @@ impl Lanes {
         normal
     }
 
-    fn add_turn(&mut self, priority: Priority, turn: Turn) {
+    /// Adds a lane to the turns if it has something to send that its pace lets go.
+    fn take_turn(&mut self, at: usize) {
+        let Some(queue) = self.queue(at) else { return };
+        if queue.has_turn || !queue.wants_turn() {
+            return;
+        }
+        queue.has_turn = true;
+        let priority = queue.priority();
         let [urgent, normal, bulk] = &mut self.turns;
         let turns = match priority {
             Priority::Urgent => urgent,
             Priority::Normal => normal,
             Priority::Bulk => bulk,
         };
-        turns.push_back(turn);
+        turns.push_back(Turn::Lane(at));
+        self.ready += 1;
     }
 
     fn add_direct(&mut self) {
@@ -271,6 +333,9 @@ impl Lanes {
             {
                 *slot = None;
                 self.free.push(at);
+                if let Some(marks) = &mut self.marks {
+                    marks.forget(at);
+                }
             }
         }
     }

@@ -128,7 +128,7 @@ impl Inbound {
     /// connection reads no more.
     ///
     /// Replies (a pong, the answer to a Close, the Close that reports an error) are queued in `outbound`
-    /// on the way. `clock` is asked only when a keepalive pong has come.
+    /// on the way. `clock` is asked only when a pong has come.
     ///
     /// # Errors
     /// The peer broke a rule. The error is returned once, a Close is queued, and from then on there

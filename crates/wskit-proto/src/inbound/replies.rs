@@ -24,6 +24,13 @@ pub trait WithOutbound {
     fn waits_to_send(&mut self) -> bool {
         self.with_outbound(|outbound| outbound.has_unsent())
     }
+
+    /// Takes a pong that does not answer a keepalive ping. Returns whether it answers a ping of the
+    /// driver's own ([`Outbound::ping_in_order`]): then it is no event. The default takes none.
+    fn take_pong(&mut self, payload: &[u8], clock: impl Fn() -> Instant) -> bool {
+        let _ = (payload, clock);
+        false
+    }
 }
 
 impl WithOutbound for Outbound {
@@ -54,6 +61,7 @@ impl Inbound {
                     self.counters.round_trip(self.timers.round_trip());
                     continue;
                 }
+                Some(Event::Pong(payload)) if outbound.take_pong(payload, &clock) => continue,
                 Some(Event::Close(close)) => {
                     let inside = self.closed_inside;
                     outbound.with_outbound(|outbound| outbound.answer_close(close.clone(), inside));

@@ -15,6 +15,7 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use wskit_frame::{CONTROL_MAX, OpCode};
 
 use crate::closing::{Ending, State};
 use crate::config::Config;
@@ -66,6 +67,18 @@ impl Outbound {
                 Ok(())
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Queues a ping that leaves after all data queued before it, where other pings go before the data
+    /// that waits. Its pong says that the peer has read that data. A payload of more than 125 bytes, and
+    /// a connection that is closing, queue nothing.
+    pub fn ping_in_order(&mut self, payload: &[u8]) {
+        if self.0.closing.is_none() && payload.len() <= CONTROL_MAX {
+            self.0.counters.sent_frame();
+            let mask = self.next_key();
+            let queue = &mut self.0.queue;
+            queue.push_copy(true, false, OpCode::Ping, mask, payload);
         }
     }
 

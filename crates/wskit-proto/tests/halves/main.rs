@@ -6,4 +6,5 @@ mod wire;
 mod counters;
 mod decompression_work;
 mod independent_halves;
+mod pings_in_order;
 mod whole_message_as_piece;

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 
 use wskit_dial::Net;
 use wskit_dial::tls::Acceptor;
-use wskit_driver::{PollRead, PollWrite, Runtime, Transport};
+use wskit_driver::{PollRead, PollWrite, Runtime, SocketOptions, Transport};
 use wskit_test::{Boxed, join, join_all};
 
 use super::Sockets;
@@ -97,7 +97,12 @@ impl<S: Sockets> Proxies<S> {
         port: u16,
         yes: &[u8],
     ) -> io::Result<()> {
-        let server = S::Net::connect_tcp((Ipv4Addr::LOCALHOST, port).into(), None).await?;
+        let server = S::Net::connect_tcp(
+            (Ipv4Addr::LOCALHOST, port).into(),
+            None,
+            SocketOptions::new(),
+        )
+        .await?;
         write(&mut io, yes).await?;
         let (from_client, to_client) = io.into_split();
         let (from_server, to_server) = S::Net::wrap(server).into_split();

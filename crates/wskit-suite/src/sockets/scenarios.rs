@@ -1,9 +1,11 @@
 //! The scenarios on real sockets, each generic over its harness.
 
+mod buffers;
 mod tls;
 mod tls_layer;
 mod transport;
 
+pub use buffers::*;
 pub use tls::*;
 pub use tls_layer::*;
 pub use transport::*;

@@ -1,10 +1,12 @@
 use std::io;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use wskit_proto::{CloseFrame, Ending, Outbound, SendError, Spare, State, WithOutbound};
 
 use super::shared::Shared;
 use crate::link::Link;
+use crate::split::lanes::mark_number;
 use crate::transport::{PollRead, Transport};
 
 /// What the reader's engine works on: its half of the transport, and the shared part.
@@ -21,6 +23,13 @@ impl<T: Transport> WithOutbound for ReadSide<'_, T> {
 
     fn close(&mut self, close: CloseFrame) -> Result<(), SendError> {
         self.shared.with_sender(|sender| sender.close(&close))
+    }
+
+    fn take_pong(&mut self, payload: &[u8], clock: impl Fn() -> Instant) -> bool {
+        mark_number(payload).is_some_and(|number| {
+            self.shared
+                .with_sender(|sender| sender.take_pong(number, clock))
+        })
     }
 
     fn waits_to_send(&mut self) -> bool {

@@ -1,9 +1,7 @@
 use std::io;
 use std::task::Poll;
 
-use wskit_proto::{
-    CloseCode, CloseFrame, Ending, Outbound, Outgoing, QueuedMessage, SendError, State,
-};
+use wskit_proto::{CloseFrame, Ending, Outbound, Outgoing, SendError, State};
 
 use super::effects::Effects;
 use super::flags::Flags;
@@ -11,20 +9,22 @@ use super::output::{FlushTarget, Output};
 use super::socket_waker::SocketWaker;
 use super::wait_queue::{Ticket, WaitFor, WaitQueue, Waiter};
 use crate::error::ConnectionError;
-use crate::split::lanes::{Buffered, LaneId, Lanes, Overflow, Pushed};
+use crate::split::lanes::{Buffered, Lanes};
 use crate::sync::Arc;
-use crate::transport::PollWrite;
+use crate::transport::{PollWrite, Timer};
 
 /// The sending half of a split connection, behind the lock of [`Shared`](super::shared::Shared).
 ///
 /// No foreign code runs while the lock is held: what is to be woken or dropped is collected in
-/// `effects` until the lock has been released.
-pub(crate) struct Sender<W> {
+/// `effects` until the lock has been released. The transport and its clock are polled under it.
+pub(crate) struct Sender<W, C> {
     pub(crate) output: Output<W>,
+    /// The clock, and an alarm that is never armed.
+    pub(super) timer: C,
     socket: Arc<SocketWaker>,
     pub(super) queue: WaitQueue,
     /// `None` until a lane is opened.
-    lanes: Option<Box<Lanes>>,
+    pub(super) lanes: Option<Box<Lanes>>,
     /// The reader was dropped: the tasks that wait read in its place.
     pub(super) parked: bool,
     pub(super) effects: Effects,
@@ -35,10 +35,11 @@ pub(crate) struct Sender<W> {
 /// The result of a call, or what it has to wait for.
 pub(crate) type Attempt<R> = Result<Result<R, ConnectionError>, WaitFor>;
 
-impl<W: PollWrite> Sender<W> {
-    pub(super) fn new(outbox: Outbound, io: W, dirty: bool, socket: Arc<SocketWaker>) -> Self {
+impl<W: PollWrite, C: Timer> Sender<W, C> {
+    pub(super) fn new(output: Output<W>, timer: C, socket: Arc<SocketWaker>) -> Self {
         Self {
-            output: Output::new(outbox, io, dirty, socket.clone()),
+            output,
+            timer,
             socket,
             queue: WaitQueue::default(),
             lanes: None,
@@ -297,73 +298,6 @@ impl<W: PollWrite> Sender<W> {
         buffered
     }
 
-    // Lanes.
-
-    /// Returns the lanes, which exist from the first call on.
-    pub(crate) fn lanes(&mut self) -> &mut Lanes {
-        self.lanes.get_or_insert_default()
-    }
-
-    /// Writes if a lane has no room for a message, so that no message is displaced or refused that the
-    /// socket would have taken.
-    pub(crate) fn make_room(
-        &mut self,
-        lane: LaneId,
-        message: Option<&QueuedMessage>,
-    ) -> io::Result<()> {
-        let len = message.map_or(0, QueuedMessage::len);
-        if self.lanes().has_room(lane, len) {
-            return Ok(());
-        }
-        self.write_out()
-    }
-
-    /// Queues a message in a lane, or closes the connection if that is the lane's rule.
-    pub(crate) fn push(
-        &mut self,
-        lane: LaneId,
-        message: &mut Option<QueuedMessage>,
-    ) -> Result<Pushed, SendError> {
-        if self.output.outbox.state() != State::Open {
-            return Err(SendError::Closed);
-        }
-        let lanes = self.lanes.get_or_insert_default();
-        let displaced = &mut self.effects.messages;
-        let pushed = lanes.push(lane, message, displaced);
-        if pushed == Err(SendError::QueueFull) && lanes.policy(lane) == Overflow::Disconnect {
-            lanes.clear(displaced);
-            let close = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "too slow");
-            // Neither the code nor the reason can be refused.
-            let _ = self.output.outbox.close(Some(close));
-        }
-        pushed
-    }
-
-    /// Whether messages of the lanes may be encoded now.
-    fn are_lanes_due(&self) -> bool {
-        self.lanes.as_ref().is_some_and(|lanes| {
-            lanes.is_due(self.output.outbox.queued())
-                && self.output.has_room()
-                && self.output.outbox.check().is_ok()
-        })
-    }
-
-    /// Encodes messages of the lanes while little is encoded.
-    fn drain_lanes(&mut self) {
-        while self.are_lanes_due() {
-            let direct_waits = self.queue.has_direct();
-            let next = self
-                .lanes
-                .as_mut()
-                .and_then(|lanes| lanes.next(direct_waits));
-            let Some(mut message) = next else {
-                return;
-            };
-            // There is room, and no message is open.
-            let _ = self.output.outbox.feed_reserved(message.outgoing());
-        }
-    }
-
     // Writing.
 
     /// Writes what the transport takes, from the lanes too.
@@ -481,6 +415,7 @@ impl<W: PollWrite> Sender<W> {
     pub(crate) fn close(&mut self, close: &CloseFrame) -> Result<(), SendError> {
         wskit_proto::Outbox::check_close(close)?;
         if self.lanes.is_some() && !self.output.is_message_open() {
+            self.lanes().stop_pacing();
             while let Some(mut message) = self.lanes.as_mut().and_then(|lanes| lanes.next(false)) {
                 let _ = self.output.outbox.feed_reserved(message.outgoing());
             }

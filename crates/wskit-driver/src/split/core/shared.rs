@@ -5,6 +5,7 @@ use std::time::Duration;
 use wskit_proto::{CloseCode, CloseFrame, Delivery, Outbound, Outcome, State};
 
 use super::flags::{AtomicFlags, Flags};
+use super::output::Output;
 use super::read_side::ReadSide;
 use super::reader_slot::{Parked, ReaderSlot};
 use super::sender::{Attempt, Sender};
@@ -17,7 +18,7 @@ use crate::transport::Transport;
 /// What the halves of a split connection share: the sending half behind a lock that is never held
 /// across a wait, and flags that say without the lock whether there is a reason to take it.
 pub(crate) struct Shared<T: Transport> {
-    sender: Mutex<Sender<T::Write>>,
+    sender: Mutex<Sender<T::Write, T::Timer>>,
     flags: AtomicFlags,
     socket: Arc<SocketWaker>,
     socket_waker: Waker,
@@ -25,7 +26,6 @@ pub(crate) struct Shared<T: Transport> {
     slot: ReaderSlot<T>,
     /// The number of readers and writers. Lanes and weak writers do not keep a connection.
     owners: AtomicUsize,
-    timer: Mutex<T::Timer>,
     protocol: Option<Box<str>>,
     close_timeout: Duration,
     /// The latest round trip of a keepalive ping, in microseconds; 0 before the first.
@@ -43,7 +43,8 @@ impl<T: Transport> Shared<T> {
     ) -> Self {
         let socket = Arc::new(SocketWaker::new());
         let close_timeout = outbox.close_timeout();
-        let mut sender = Sender::new(outbox, io, dirty, socket.clone());
+        let output = Output::new(outbox, io, dirty, socket.clone());
+        let mut sender = Sender::new(output, timer, socket.clone());
         let flags = AtomicFlags::new(sender.settle());
         Self {
             sender: Mutex::new(sender),
@@ -52,7 +53,6 @@ impl<T: Transport> Shared<T> {
             socket,
             slot: ReaderSlot::new(),
             owners: AtomicUsize::new(2),
-            timer: Mutex::new(timer),
             protocol,
             close_timeout,
             round_trip: AtomicUsize::new(0),
@@ -62,7 +62,7 @@ impl<T: Transport> Shared<T> {
     // The sending half.
 
     /// Calls `f` with the sending half, then wakes the waiters that can go on.
-    pub(crate) fn with_sender<R>(&self, f: impl FnOnce(&mut Sender<T::Write>) -> R) -> R {
+    pub(crate) fn with_sender<R>(&self, f: impl FnOnce(&mut Sender<T::Write, T::Timer>) -> R) -> R {
         let mut sender = lock(&self.sender);
         let result = f(&mut sender);
         self.release(sender);
@@ -70,7 +70,7 @@ impl<T: Transport> Shared<T> {
     }
 
     /// Releases the lock, then wakes and drops what the sending half has collected.
-    fn release(&self, mut sender: MutexGuard<'_, Sender<T::Write>>) {
+    fn release(&self, mut sender: MutexGuard<'_, Sender<T::Write, T::Timer>>) {
         let flags = sender.settle();
         self.flags.store(flags);
         // A reader that registers after the transport has woken looks at the flags.
@@ -82,7 +82,7 @@ impl<T: Transport> Shared<T> {
     }
 
     #[cold]
-    fn release_with_effects(&self, mut sender: MutexGuard<'_, Sender<T::Write>>) {
+    fn release_with_effects(&self, mut sender: MutexGuard<'_, Sender<T::Write, T::Timer>>) {
         let effects = core::mem::take(&mut sender.effects);
         let io = sender.output.take_io_if_closed();
         drop(sender);
@@ -95,7 +95,10 @@ impl<T: Transport> Shared<T> {
         &self,
         cx: &mut Context<'_>,
         ticket: &mut Option<Ticket>,
-        mut attempt: impl FnMut(&mut Sender<T::Write>, &mut Option<Ticket>) -> Result<R, WaitFor>,
+        mut attempt: impl FnMut(
+            &mut Sender<T::Write, T::Timer>,
+            &mut Option<Ticket>,
+        ) -> Result<R, WaitFor>,
     ) -> Poll<R> {
         // Wakers are foreign code: one that may be needed is cloned before the lock is taken.
         let has_waited = ticket.is_some();
@@ -149,7 +152,7 @@ impl<T: Transport> Shared<T> {
         &self,
         cx: &mut Context<'_>,
         ticket: &mut Option<Ticket>,
-        attempt: impl FnMut(&mut Sender<T::Write>, &mut Option<Ticket>) -> Attempt<()>,
+        attempt: impl FnMut(&mut Sender<T::Write, T::Timer>, &mut Option<Ticket>) -> Attempt<()>,
     ) -> Poll<Result<(), ConnectionError>> {
         let has_waited = ticket.is_some();
         let polled = self.poll_sender(cx, ticket, attempt);
@@ -213,7 +216,7 @@ impl<T: Transport> Shared<T> {
     }
 
     pub(crate) fn timer(&self) -> T::Timer {
-        lock(&self.timer).clone()
+        lock(&self.sender).timer.clone()
     }
 
     pub(crate) fn close_timeout(&self) -> Duration {

@@ -24,7 +24,7 @@ impl<'a, T: Transport> WaitGuard<'a, T> {
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        attempt: impl FnMut(&mut Sender<T::Write>, &mut Option<Ticket>) -> Attempt<()>,
+        attempt: impl FnMut(&mut Sender<T::Write, T::Timer>, &mut Option<Ticket>) -> Attempt<()>,
     ) -> Poll<Result<(), ConnectionError>> {
         self.shared.poll_sender(cx, &mut self.ticket, attempt)
     }
@@ -33,7 +33,7 @@ impl<'a, T: Transport> WaitGuard<'a, T> {
     pub(crate) fn poll_flushing(
         &mut self,
         cx: &mut Context<'_>,
-        attempt: impl FnMut(&mut Sender<T::Write>, &mut Option<Ticket>) -> Attempt<()>,
+        attempt: impl FnMut(&mut Sender<T::Write, T::Timer>, &mut Option<Ticket>) -> Attempt<()>,
     ) -> Poll<Result<(), ConnectionError>> {
         self.shared.poll_flushing(cx, &mut self.ticket, attempt)
     }

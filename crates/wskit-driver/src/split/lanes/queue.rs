@@ -3,6 +3,7 @@ use std::collections::VecDeque;
 use wskit_proto::{QueuedMessage, SendError};
 
 use super::config::{Buffered, LaneConfig, Overflow, Priority, Pushed};
+use super::pace::Pacer;
 
 /// The messages of one lane.
 pub(super) struct Queue {
@@ -18,10 +19,15 @@ pub(super) struct Queue {
     pub(super) orphan: bool,
     /// The lane's owner waits for room, or for a message to leave.
     pub(super) awaited: bool,
+    /// The lane is among the turns.
+    pub(super) has_turn: bool,
+    /// `None` if the lane is not paced.
+    pub(super) pacer: Option<Box<Pacer>>,
 }
 
 impl Queue {
     pub(super) fn new(config: LaneConfig) -> Self {
+        let pacer = Pacer::new(config.pace);
         Self {
             config,
             messages: VecDeque::new(),
@@ -31,6 +37,8 @@ impl Queue {
             dropped: 0,
             orphan: false,
             awaited: false,
+            has_turn: false,
+            pacer,
         }
     }
 
@@ -73,6 +81,11 @@ impl Queue {
         })
     }
 
+    /// Whether a message waits that may leave, as far as the pace is concerned.
+    pub(super) fn wants_turn(&mut self) -> bool {
+        !self.messages.is_empty() && self.pacer.as_mut().is_none_or(|pacer| pacer.lets_go())
+    }
+
     /// Takes the next message to send.
     pub(super) fn pop(&mut self) -> Option<QueuedMessage> {
         let message = self.messages.pop_front()?;
@@ -84,6 +97,7 @@ impl Queue {
     /// Drops all messages into `dropped`. They do not count as gone: a call that waits for them to leave
     /// is told of the end instead.
     pub(super) fn clear(&mut self, dropped: &mut Vec<QueuedMessage>) {
+        self.has_turn = false;
         self.dropped += self.messages.len() as u64;
         dropped.extend(core::mem::take(&mut self.messages));
         self.bytes = 0;

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use wskit_proto::Outgoing;
 
+use super::pace::Pace;
 use super::*;
 
 /// A message that waits.
@@ -20,6 +21,18 @@ struct ModelLane {
     dropped: u64,
     /// When its turn was added.
     since: u64,
+    has_turn: bool,
+    /// The marks behind its messages that are not answered.
+    unanswered: Vec<u32>,
+}
+
+impl ModelLane {
+    fn lets_go(&self) -> bool {
+        match self.config.pace {
+            Pace::Messages(most) => self.unanswered.len() < most,
+            _ => true,
+        }
+    }
 }
 
 /// Sends from the lane of the highest priority that has waited longest.
@@ -30,6 +43,11 @@ struct Model {
     clock: u64,
     /// When the turn of the direct writers was added.
     direct: Option<u64>,
+    /// The number of the latest mark, and whether messages have left since.
+    mark: u32,
+    owes_mark: bool,
+    /// The lanes of the messages that are not answered, in the order in which they left.
+    under_way: Vec<usize>,
 }
 
 impl Model {
@@ -51,7 +69,6 @@ impl Model {
 
     fn push(&mut self, lane: usize, len: usize) -> Result<Pushed, SendError> {
         let config = self.lanes[lane].config.clone();
-        let before = self.of(lane).count();
         let fits = |model: &Self| {
             let count = model.of(lane).count();
             let bytes: usize = model.of(lane).map(|one| one.len).sum();
@@ -77,15 +94,45 @@ impl Model {
                 }
             }
         }
-        if before == 0 {
-            self.lanes[lane].since = self.tick();
-        }
         self.waiting.push(Waiting { lane, len });
+        self.take_turn(lane);
         self.lanes[lane].entered += 1;
         Ok(match dropped {
             0 => Pushed::Queued,
             count => Pushed::Displaced(count),
         })
+    }
+
+    fn take_turn(&mut self, lane: usize) {
+        let waits = self.of(lane).next().is_some();
+        if waits && self.lanes[lane].lets_go() && !self.lanes[lane].has_turn {
+            self.lanes[lane].has_turn = true;
+            self.lanes[lane].since = self.tick();
+        }
+    }
+
+    fn next_mark(&mut self) -> Option<u32> {
+        core::mem::take(&mut self.owes_mark).then(|| {
+            self.mark += 1;
+            self.mark
+        })
+    }
+
+    fn answered(&mut self, number: u32) -> bool {
+        let oldest = self.lanes.iter().filter_map(|lane| lane.unanswered.first());
+        let oldest = oldest.min().copied().unwrap_or(u32::MAX);
+        if !(oldest..=self.mark).contains(&number) {
+            return false;
+        }
+        while let Some(&lane) = self.under_way.first() {
+            if self.lanes[lane].unanswered[0] > number {
+                break;
+            }
+            self.under_way.remove(0);
+            self.lanes[lane].unanswered.remove(0);
+            self.take_turn(lane);
+        }
+        true
     }
 
     /// The lane and the size of the next message.
@@ -96,7 +143,7 @@ impl Model {
             _ => {}
         }
         let best = (0..self.lanes.len())
-            .filter(|lane| self.of(*lane).next().is_some())
+            .filter(|lane| self.lanes[*lane].has_turn)
             .min_by_key(|lane| {
                 let lane = &self.lanes[*lane];
                 (std::cmp::Reverse(lane.config.priority), lane.since)
@@ -111,7 +158,13 @@ impl Model {
         let at = self.waiting.iter().position(|one| one.lane == best)?;
         let sent = self.waiting.remove(at);
         self.lanes[best].gone += 1;
-        self.lanes[best].since = self.tick();
+        if self.lanes[best].config.pace != Pace::Free {
+            self.lanes[best].unanswered.push(self.mark + 1);
+            self.under_way.push(best);
+            self.owes_mark = true;
+        }
+        self.lanes[best].has_turn = false;
+        self.take_turn(best);
         Some((best, sent.len))
     }
 }
@@ -119,9 +172,18 @@ impl Model {
 #[derive(Clone, Debug)]
 enum Step {
     Open(LaneConfig),
-    Push { lane: usize, len: usize },
-    Next { direct_waits: bool },
+    Push {
+        lane: usize,
+        len: usize,
+    },
+    Next {
+        direct_waits: bool,
+    },
     DirectEntered,
+    Mark,
+    /// A pong of the mark with this distance to the latest.
+    Pong(u32),
+    StopPacing,
     Clear,
 }
 
@@ -137,13 +199,20 @@ fn config() -> impl Strategy<Value = LaneConfig> {
         Just(Overflow::LatestOnly),
         Just(Overflow::Disconnect)
     ];
-    (priority, overflow, 0..6_usize, 0..400_usize).prop_map(|(priority, overflow, most, bytes)| {
-        LaneConfig::new()
-            .priority(priority)
-            .overflow(overflow)
-            .max_messages(most)
-            .max_bytes(bytes)
-    })
+    let pace = prop_oneof![2 => Just(None), 3 => (0..4_usize).prop_map(Some)];
+    (priority, overflow, 0..6_usize, 0..400_usize, pace).prop_map(
+        |(priority, overflow, most, bytes, pace)| {
+            let config = LaneConfig::new()
+                .priority(priority)
+                .overflow(overflow)
+                .max_messages(most)
+                .max_bytes(bytes);
+            match pace {
+                None => config,
+                Some(messages) => config.paced(messages),
+            }
+        },
+    )
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -152,6 +221,9 @@ fn step() -> impl Strategy<Value = Step> {
         20 => (0..8_usize, 0..200_usize).prop_map(|(lane, len)| Step::Push { lane, len }),
         15 => any::<bool>().prop_map(|direct_waits| Step::Next { direct_waits }),
         3 => Just(Step::DirectEntered),
+        5 => Just(Step::Mark),
+        5 => (0..4_u32).prop_map(|back| Step::Pong(back.wrapping_sub(1))),
+        1 => Just(Step::StopPacing),
         1 => Just(Step::Clear),
     ]
 }
@@ -166,7 +238,15 @@ proptest! {
             match step {
                 Step::Open(config) => {
                     ids.push(lanes.open(config.clone()));
-                    model.lanes.push(ModelLane { config, entered: 0, gone: 0, dropped: 0, since: 0 });
+                    model.lanes.push(ModelLane {
+                        config,
+                        entered: 0,
+                        gone: 0,
+                        dropped: 0,
+                        since: 0,
+                        has_turn: false,
+                        unanswered: Vec::new(),
+                    });
                 }
                 Step::Push { lane, len } if !ids.is_empty() => {
                     let lane = lane % ids.len();
@@ -185,10 +265,27 @@ proptest! {
                     lanes.remove_direct();
                     model.direct = None;
                 }
+                Step::Mark => {
+                    let mark = lanes.next_mark(Instant::now);
+                    let number = mark.map(|payload| mark_number(&payload).expect("a mark"));
+                    prop_assert_eq!(number, model.next_mark());
+                }
+                Step::Pong(back) => {
+                    let number = model.mark.wrapping_sub(back);
+                    prop_assert_eq!(lanes.answered(number, Instant::now), model.answered(number));
+                }
+                Step::StopPacing => {
+                    lanes.stop_pacing();
+                    for lane in 0..model.lanes.len() {
+                        model.lanes[lane].config.pace = Pace::Free;
+                        model.take_turn(lane);
+                    }
+                }
                 Step::Clear => {
                     lanes.clear(&mut Vec::new());
                     for lane in 0..model.lanes.len() {
                         model.lanes[lane].dropped += model.of(lane).count() as u64;
+                        model.lanes[lane].has_turn = false;
                     }
                     model.waiting.clear();
                     model.direct = None;
@@ -199,6 +296,8 @@ proptest! {
             prop_assert_eq!(all.messages, model.waiting.len());
             prop_assert_eq!(all.bytes, model.waiting.iter().map(|one| one.len).sum::<usize>());
             prop_assert_eq!(lanes.is_empty(), model.waiting.is_empty());
+            let ready = model.lanes.iter().filter(|lane| lane.has_turn).count();
+            prop_assert_eq!(lanes.ready, ready);
             for (lane, id) in ids.iter().enumerate() {
                 let ModelLane { entered, gone, dropped, .. } = model.lanes[lane];
                 prop_assert_eq!(lanes.buffered_in(*id).messages, model.of(lane).count());

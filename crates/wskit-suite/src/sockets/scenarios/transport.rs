@@ -13,7 +13,12 @@ use super::{ClientIo, Sockets, run};
 /// Returns the two ends of a TCP connection.
 async fn pair<S: Sockets>() -> (S::TcpIo, ClientIo<S>) {
     let (listener, port) = S::listen().await;
-    let theirs = S::Net::connect_tcp((Ipv4Addr::LOCALHOST, port).into(), None).await;
+    let theirs = S::Net::connect_tcp(
+        (Ipv4Addr::LOCALHOST, port).into(),
+        None,
+        wskit_driver::SocketOptions::new(),
+    )
+    .await;
     let (ours, _) = S::accept(&listener).await;
     (S::Net::wrap(ours), S::Net::wrap(theirs.unwrap()))
 }

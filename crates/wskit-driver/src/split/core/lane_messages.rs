@@ -1,0 +1,96 @@
+//! How messages get into the lanes of a [`Sender`], and out of them.
+
+use std::io;
+use std::time::Instant;
+
+use wskit_proto::{CloseCode, CloseFrame, QueuedMessage, SendError, State};
+
+use super::sender::Sender;
+use crate::split::lanes::{LaneId, Lanes, Overflow, Pushed};
+use crate::transport::{PollWrite, Timer};
+
+impl<W: PollWrite, C: Timer> Sender<W, C> {
+    /// Returns the lanes, which exist from the first call on.
+    pub(crate) fn lanes(&mut self) -> &mut Lanes {
+        self.lanes.get_or_insert_default()
+    }
+
+    /// Writes if a lane has no room for a message, so that no message is displaced or refused that the
+    /// socket would have taken.
+    pub(crate) fn make_room(
+        &mut self,
+        lane: LaneId,
+        message: Option<&QueuedMessage>,
+    ) -> io::Result<()> {
+        let len = message.map_or(0, QueuedMessage::len);
+        if self.lanes().has_room(lane, len) {
+            return Ok(());
+        }
+        self.write_out()
+    }
+
+    /// Queues a message in a lane, or closes the connection if that is the lane's rule.
+    pub(crate) fn push(
+        &mut self,
+        lane: LaneId,
+        message: &mut Option<QueuedMessage>,
+    ) -> Result<Pushed, SendError> {
+        if self.output.outbox.state() != State::Open {
+            return Err(SendError::Closed);
+        }
+        let lanes = self.lanes.get_or_insert_default();
+        let displaced = &mut self.effects.messages;
+        let pushed = lanes.push(lane, message, displaced);
+        if pushed == Err(SendError::QueueFull) && lanes.policy(lane) == Overflow::Disconnect {
+            lanes.clear(displaced);
+            let close = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "too slow");
+            // Neither the code nor the reason can be refused.
+            let _ = self.output.outbox.close(Some(close));
+        }
+        pushed
+    }
+
+    /// Whether messages of the lanes may be encoded now.
+    pub(super) fn are_lanes_due(&self) -> bool {
+        self.lanes.as_ref().is_some_and(|lanes| {
+            lanes.is_due(self.output.outbox.queued())
+                && self.output.has_room()
+                && self.output.outbox.check().is_ok()
+        })
+    }
+
+    /// Encodes messages of the lanes while little is encoded.
+    pub(super) fn drain_lanes(&mut self) {
+        while self.are_lanes_due() {
+            let direct_waits = self.queue.has_direct();
+            let next = self
+                .lanes
+                .as_mut()
+                .and_then(|lanes| lanes.next(direct_waits));
+            let Some(mut message) = next else {
+                break;
+            };
+            // There is room, and no message is open.
+            let _ = self.output.outbox.feed_reserved(message.outgoing());
+        }
+        let (lanes, timer) = (&mut self.lanes, &self.timer);
+        let mark = lanes
+            .as_mut()
+            .and_then(|lanes| lanes.next_mark(|| timer.now()));
+        if let Some(payload) = mark {
+            self.output.outbox.ping_in_order(&payload);
+        }
+    }
+
+    /// Lets the paced lanes go on whose messages a pong answers, and writes. Returns false if the pong
+    /// answers none of their pings.
+    pub(super) fn take_pong(&mut self, number: u32, now: impl FnOnce() -> Instant) -> bool {
+        let answers = |lanes: &mut Box<Lanes>| lanes.answered(number, now);
+        let is_awaited = self.lanes.as_mut().is_some_and(answers);
+        if self.are_lanes_due() {
+            // A failed write is reported by the end of the connection.
+            let _ = self.write_out();
+        }
+        is_awaited
+    }
+}
