@@ -222,7 +222,14 @@ pub fn redirect_to_nowhere_is_told_as_such<H: Harness>() {
             "ftp://example.com/",
             RequestError::Scheme,
         ),
-        ("ws://example.com/", "a b", RequestError::InvalidCharacter),
+        (
+            "ws://example.com/",
+            "a b",
+            RequestError::InvalidCharacter {
+                character: Some(' '),
+                position: 18,
+            },
+        ),
         ("ws://example.com/", "ws:///", RequestError::EmptyHost),
     ] {
         run::<H>(async {
