@@ -171,7 +171,8 @@ async fn server_refuses_and_closes() {
                 .unwrap(),
         );
         match error.await {
-            Err(DialError::Open(OpenError::Handshake(HandshakeError::Refused(refusal)))) => {
+            Err(error) if error.refusal().is_some() => {
+                let refusal = error.refusal().unwrap();
                 assert_eq!(refusal.status, 403);
                 assert_eq!(refusal.body, "origin not allowed\n");
             }

@@ -1,16 +1,19 @@
 //! Checks that an error says everything once. The tests of each crate include it by path.
 
-/// Checks a value of every variant of an error enum. Does not compile if a variant is missing, in the
-/// crate that defines the enum.
+/// Checks a value of every variant of an error enum, or what `$check` does with it. Does not compile if a
+/// variant is missing, in the crate that defines the enum.
 macro_rules! every_variant {
     ($error:ty: $($(#[$cfg:meta])* $variant:pat => $value:expr,)*) => {
+        every_variant! { $error: $($(#[$cfg])* $variant => $value,)* => $crate::told_once::check }
+    };
+    ($error:ty: $($(#[$cfg:meta])* $variant:pat => $value:expr,)* => $check:expr) => {
         let name = |error: &$error| match error {
             $($(#[$cfg])* $variant => stringify!($variant),)*
         };
         $($(#[$cfg])* {
             let error: $error = $value;
             assert_eq!(name(&error), stringify!($variant));
-            $crate::told_once::check(error);
+            $check(error);
         })*
     };
 }
