@@ -1,8 +1,12 @@
 //! The scenarios on real sockets, each generic over its harness.
 
+mod error_texts;
+mod peer_error_texts;
 mod tls;
 mod tls_layer;
 
+pub use error_texts::*;
+pub use peer_error_texts::*;
 pub use tls::*;
 pub use tls_layer::*;
 

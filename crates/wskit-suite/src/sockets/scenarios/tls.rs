@@ -9,7 +9,7 @@ use wskit_driver::{ConnectionError, OpenError, Server};
 use wskit_handshake::{HandshakeError, OriginPolicy};
 use wskit_test::join;
 
-use super::{run, serve, talk};
+use super::{run, serve, talk, tls_error};
 use crate::sockets::{Authority, Identity, Sockets};
 
 /// Connects to `wss://localhost`, trusting `trusted`, and returns what is wrong with `shown`, the server's
