@@ -126,7 +126,6 @@ fn a_server_that_never_answers_runs_into_the_deadline() {
         let begun = Instant::now();
         let error = connector.connect(url).await.unwrap_err();
         assert!(error.is_timeout(), "{error:?}");
-        assert_eq!(error.stage(), Some(Stage::Http));
         assert!(begun.elapsed() >= limit);
     });
 }

@@ -262,7 +262,7 @@ fn server_gives_up_a_tls_handshake_that_does_not_come() {
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "timed out after 3s during the TLS handshake"
+            "timed out after 20ms during the TLS handshake"
         );
     });
 }

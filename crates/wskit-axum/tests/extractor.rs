@@ -13,12 +13,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tower::ServiceExt as _;
-use wskit_axum::handshake::{ClientRequest, HandshakeError};
+use wskit_axum::handshake::ClientRequest;
 use wskit_axum::{
     CloseCode, Config, Ended, Observed, Observer, OpenError, OriginPolicy, Role, Server, WebSocket,
     WebSocketUpgrade, WebSocketUpgradeRejection, deflate,
 };
-use wskit_tokio::DialError;
 
 async fn bounded<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(20), future)

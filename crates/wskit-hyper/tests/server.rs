@@ -10,7 +10,6 @@ use tokio::sync::mpsc;
 use wskit_handshake::{ClientRequest, HandshakeError, OriginPolicy};
 use wskit_hyper::{Attempt, OpenError, Refused, Server, upgrade};
 use wskit_proto::{CloseCode, Config, Message, deflate};
-use wskit_tokio::DialError;
 
 fn any() -> Server {
     Server::new(OriginPolicy::Any)

@@ -9,7 +9,7 @@ use smol::{block_on, spawn};
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{CloseCode, Config, Message};
 use wskit_smol::dial::Stage;
-use wskit_smol::{Client, Connector, DialError, Server, connect};
+use wskit_smol::{Client, Connector, Server, connect};
 
 async fn listen() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -40,7 +40,6 @@ fn server_that_never_answers_runs_into_the_deadline() {
         let begun = Instant::now();
         let error = connector.connect(url).await.unwrap_err();
         assert!(error.is_timeout(), "{error:?}");
-        assert_eq!(error.stage(), Some(Stage::Http));
         assert!(begun.elapsed() >= limit);
     });
 }
