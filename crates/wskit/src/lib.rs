@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub use wskit_dial::{
-    self as dial, ConnectCause, ConnectError, DialError, Error, LookupFailure, RedirectError, Stage,
-    reconnect,
+    self as dial, ConnectCause, ConnectError, DialError, Error, LookupFailure, RedirectError,
+    Stage, reconnect,
 };
 pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report};
 pub use wskit_driver::{ConnectionError, Event, OpenError};
