@@ -311,3 +311,70 @@ impl std::error::Error for ConnectError {
 
 /// The most addresses whose errors are told.
 const MOST_TOLD: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the text of an attempt at these addresses, of which each failed with its text.
+    fn text(url: &str, tried: &[(&str, Option<&str>)]) -> String {
+        let mut error = ConnectError::new(Stage::Tcp, ConnectCause::Timeout);
+        for (address, fault) in tried {
+            let address = address.parse().unwrap();
+            let fault = fault.map(|fault| io::Error::new(io::ErrorKind::ConnectionRefused, fault));
+            if let Some(fault) = &fault {
+                error.cause = ConnectCause::Io(io::Error::other(fault.to_string()));
+            }
+            error.tried.push(Tried {
+                address,
+                error: fault,
+            });
+        }
+        error.set_attempt(&url.try_into().unwrap(), Duration::from_millis(1500));
+        error.to_string()
+    }
+
+    #[test]
+    fn addresses_are_told_if_they_say_more() {
+        for (url, tried, told) in [
+            (
+                "ws://192.0.2.1/",
+                &[("192.0.2.1:80", Some("refused"))][..],
+                "cannot connect to 192.0.2.1:80 (TCP): refused",
+            ),
+            (
+                "ws://[::1]:9/",
+                &[("[::1]:9", Some("refused"))],
+                "cannot connect to [::1]:9 (TCP): refused",
+            ),
+            (
+                "wss://h/",
+                &[("192.0.2.1:443", Some("refused"))],
+                "cannot connect to h:443 (TCP, 192.0.2.1): refused",
+            ),
+            (
+                "wss://h/",
+                &[
+                    ("[::1]:443", Some("refused")),
+                    ("192.0.2.1:443", Some("refused")),
+                ],
+                "cannot connect to h:443 (TCP, 2 addresses): refused",
+            ),
+            (
+                "wss://h/",
+                &[
+                    ("[::1]:443", Some("no route")),
+                    ("192.0.2.1:443", Some("refused")),
+                ],
+                "cannot connect to h:443 (TCP, 2 addresses): ::1: no route; 192.0.2.1: refused",
+            ),
+            (
+                "wss://h/",
+                &[("192.0.2.1:443", None), ("192.0.2.2:443", None)],
+                "cannot connect to h:443: timed out after 1.5s waiting for TCP, 2 addresses",
+            ),
+        ] {
+            assert_eq!(text(url, tried), told);
+        }
+    }
+}
