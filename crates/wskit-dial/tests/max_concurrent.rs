@@ -28,7 +28,7 @@ impl Dial for &Never {
         if !self.fails.get() {
             pending::<()>().await;
         }
-        Err(DialError::Io(std::io::ErrorKind::ConnectionRefused.into()))
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into())
     }
 }
 

@@ -15,6 +15,7 @@ use wskit_proto::{Config, Role};
 use crate::error::OpenError;
 use crate::handshake::ask;
 use crate::keys::nonce;
+use crate::observe::PeerName;
 use crate::runtime::Runtime;
 use crate::settings::Settings;
 use crate::websocket::WebSocket;
@@ -97,7 +98,7 @@ impl<R> Client<R> {
         let opened = self
             .handshake_within(stream, request, limit, |_| true)
             .await;
-        opened.inspect_err(|error| self.settings.telemetry.refused(Role::Client, error))
+        opened.inspect_err(|error| self.attempt_failed(error, error.refusal().is_some()))
     }
 
     /// Performs the opening handshake within `limit` instead of `Config::handshake_timeout`, as part of a
@@ -123,19 +124,21 @@ impl<R> Client<R> {
     {
         let request = self.settings.extensions.offer(request)?;
         let mut io = R::wrap(stream);
+        let peer = PeerName::of_server(&request);
         let mut handshake = ClientHandshake::new(request, nonce()?, self.settings.limits);
         let accepted = ask(&mut io, &mut handshake, limit, wants_body).await?;
         let agreed = self.settings.extensions.confirm(&accepted.extensions)?;
         let (leftover, protocol) = (accepted.leftover, accepted.protocol);
         let ws = self
             .settings
-            .open(Role::Client, io, leftover, protocol, agreed);
+            .open(Role::Client, io, leftover, protocol, agreed, &peer);
         Ok((ws, accepted.response))
     }
 
     /// Tells the observer, and `tracing`, that an attempt to connect with these settings has failed.
-    pub fn attempt_failed(&self, error: &(dyn std::error::Error + 'static)) {
-        self.settings.telemetry.refused(Role::Client, error);
+    /// `is_refused` says that the server answered the opening handshake with a status other than 101.
+    pub fn attempt_failed(&self, error: &(dyn std::error::Error + 'static), is_refused: bool) {
+        self.settings.telemetry.connect_failed(error, is_refused);
     }
 }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use wskit_proto::{Config, Role};
 
 use crate::extensions::Agreed;
+use crate::observe::PeerName;
 use crate::settings::Settings;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
@@ -20,6 +21,7 @@ pub struct PendingWebSocket {
     pub(crate) settings: Settings,
     pub(crate) agreed: Agreed,
     pub(crate) protocol: Option<String>,
+    pub(crate) peer: PeerName,
 }
 
 impl PendingWebSocket {
@@ -27,8 +29,9 @@ impl PendingWebSocket {
     /// the head: the start of the peer's frames.
     #[must_use]
     pub fn open<T: Transport>(self, io: T, leftover: Bytes) -> WebSocket<T> {
+        let (protocol, agreed) = (self.protocol, self.agreed);
         self.settings
-            .open(self.role, io, leftover, self.protocol, self.agreed)
+            .open(self.role, io, leftover, protocol, agreed, &self.peer)
     }
 
     /// Returns the sub-protocol that was agreed on.

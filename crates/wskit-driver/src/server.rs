@@ -16,7 +16,7 @@ use wskit_proto::{Config, Role};
 
 use crate::error::OpenError;
 use crate::handshake::{answer_and_close, read_until, write_all};
-use crate::observe::rejected;
+use crate::observe::{PeerName, rejected};
 use crate::runtime::{Runtime, within};
 use crate::settings;
 use crate::socket_options::SocketOptions;
@@ -115,7 +115,7 @@ impl<R> Server<R> {
         // Boxed: a task that accepts and then serves its connection would otherwise keep room for the state
         // of the handshake, about 2 KiB.
         let accepted = Box::pin(self.accept_here(stream)).await;
-        accepted.inspect_err(|error| self.settings.common.telemetry.refused(Role::Server, error))
+        accepted.inspect_err(|error| self.settings.common.telemetry.accept_failed(error))
     }
 
     async fn accept_here<S>(&self, stream: S) -> Result<WebSocket<R::Transport>, OpenError>
@@ -154,7 +154,7 @@ impl<R> Server<R> {
         S: 'static,
     {
         let received = Box::pin(self.receive_here(stream)).await;
-        received.inspect_err(|error| self.settings.common.telemetry.refused(Role::Server, error))
+        received.inspect_err(|error| self.settings.common.telemetry.accept_failed(error))
     }
 
     async fn receive_here<S>(&self, stream: S) -> Result<Request<R::Transport>, OpenError>
@@ -279,9 +279,10 @@ impl<T: Transport> Upgrade<T> {
         )
         .await??;
         let (leftover, protocol) = (accepted.leftover, accepted.protocol);
+        let (role, peer) = (Role::Server, PeerName::NONE);
         let ws = settings
             .common
-            .open(Role::Server, self.io, leftover, protocol, agreed);
+            .open(role, self.io, leftover, protocol, agreed, &peer);
         Ok(ws)
     }
 

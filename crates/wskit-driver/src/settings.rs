@@ -5,7 +5,7 @@ use wskit_handshake::HeadLimits;
 use wskit_proto::{Config, Role};
 
 use crate::extensions::{Agreed, Extensions};
-use crate::observe::TelemetryConfig;
+use crate::observe::{PeerName, TelemetryConfig};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -27,11 +27,12 @@ impl Settings {
         leftover: Bytes,
         protocol: Option<String>,
         agreed: Agreed,
+        peer: &PeerName,
     ) -> WebSocket<T> {
         let config = self.config.clone();
         let ws = WebSocket::build(io, role, leftover, config, |connection| {
             self.extensions.apply(agreed, connection)
         });
-        ws.opened(protocol, agreed, &self.telemetry)
+        ws.opened(protocol, agreed, &self.telemetry, peer)
     }
 }

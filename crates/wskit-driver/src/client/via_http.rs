@@ -7,6 +7,7 @@ use wskit_proto::Role;
 use super::Client;
 use crate::error::OpenError;
 use crate::keys::nonce;
+use crate::observe::PeerName;
 use crate::pending_websocket::PendingWebSocket;
 use crate::settings::Settings;
 
@@ -24,10 +25,12 @@ impl<R> Client<R> {
     {
         let request = request.try_into().map_err(RequestError::from)?;
         let request = self.settings.extensions.offer(request)?;
+        let peer = PeerName::of_server(&request);
         let (request, check) = request.into_http(nonce()?);
         let handshake = RequestViaHttp {
             check,
             settings: self.settings.clone(),
+            peer,
         };
         Ok((request, handshake))
     }
@@ -38,6 +41,7 @@ impl<R> Client<R> {
 pub struct RequestViaHttp {
     check: ResponseCheck,
     settings: Settings,
+    peer: PeerName,
 }
 
 impl RequestViaHttp {
@@ -53,13 +57,15 @@ impl RequestViaHttp {
             Ok((accepted, agreed))
         });
         let (accepted, agreed) = confirmed.inspect_err(|error| {
-            self.settings.telemetry.refused(Role::Client, error);
+            let is_refused = error.refusal().is_some();
+            self.settings.telemetry.connect_failed(error, is_refused);
         })?;
         Ok(PendingWebSocket {
             role: Role::Client,
             settings: self.settings,
             agreed,
             protocol: accepted.protocol,
+            peer: self.peer,
         })
     }
 }

@@ -11,6 +11,7 @@ use wskit_proto::Role;
 
 use super::{Server, Settings};
 use crate::error::OpenError;
+use crate::observe::PeerName;
 use crate::pending_websocket::PendingWebSocket;
 
 impl<R> Server<R> {
@@ -34,7 +35,7 @@ impl<R> Server<R> {
             }),
             Err(rejection) => {
                 let telemetry = &self.settings.common.telemetry;
-                telemetry.refused(Role::Server, &OpenError::OriginRefused);
+                telemetry.accept_failed(&OpenError::OriginRefused);
                 Err(rejection)
             }
         }
@@ -76,6 +77,7 @@ impl UpgradeViaHttp {
             settings: settings.common.clone(),
             agreed,
             protocol: accepted.protocol,
+            peer: PeerName::NONE,
         };
         Ok((accepted.response, opening))
     }

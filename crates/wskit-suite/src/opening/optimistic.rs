@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use wskit_dial::{DialError, Proxy, ProxyError};
+use wskit_dial::{ConnectCause, Proxy, ProxyError};
 use wskit_driver::{OpenError, Request};
 use wskit_frame::OpCode;
 use wskit_handshake::{HandshakeError, OriginPolicy, Rejection};
@@ -131,10 +131,12 @@ pub fn client_sends_nothing_before_the_proxy_has_answered<H: Harness>() {
             .await;
             match connected {
                 Ok(_) => assert!(refusal.is_empty()),
-                Err(DialError::Proxy(ProxyError::CredentialsRequired | ProxyError::Status(_))) => {
-                    assert!(!refusal.is_empty())
-                }
-                Err(error) => panic!("{error:?}"),
+                Err(error) => match error.cause() {
+                    Some(ConnectCause::Proxy(
+                        ProxyError::CredentialsRequired | ProxyError::Status(_),
+                    )) => assert!(!refusal.is_empty()),
+                    _ => panic!("{error:?}"),
+                },
             }
         });
     }
