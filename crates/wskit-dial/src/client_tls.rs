@@ -4,7 +4,7 @@ use crate::{dial_error::DialError, tls::Connector};
 /// TLS for a client's stream of type `S`: what [`Net`](crate::Net) asks for `wss://`.
 ///
 /// [`MaybeTls`](crate::MaybeTls) comes with implementations; [`NoTls`] has no TLS.
-pub trait ClientTls<S> {
+pub trait ClientTls<S: Send> {
     /// Whether there is TLS, so that [`secure`](ClientTls::secure) can succeed.
     #[cfg(feature = "rustls")]
     const AVAILABLE: bool = false;
@@ -19,7 +19,7 @@ pub trait ClientTls<S> {
         tls: &Connector<R>,
         host: &str,
         stream: S,
-    ) -> impl Future<Output = Result<S, DialError>> {
+    ) -> impl Future<Output = Result<S, DialError>> + Send {
         let _ = (tls, host, stream);
         std::future::ready(Err(DialError::TlsUnavailable))
     }
@@ -37,4 +37,4 @@ pub trait ClientTls<S> {
 #[derive(Clone, Copy, Debug)]
 pub enum NoTls {}
 
-impl<S> ClientTls<S> for NoTls {}
+impl<S: Send> ClientTls<S> for NoTls {}

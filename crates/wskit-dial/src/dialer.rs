@@ -203,7 +203,7 @@ impl<R: Net> Dial for Dialer<R> {
         self.dial_in_stages(request, &Stage::default()).await
     }
 
-    async fn dial_within<C: Timer>(
+    async fn dial_within<C: Timer + Send>(
         &self,
         request: &ClientRequest,
         timer: C,

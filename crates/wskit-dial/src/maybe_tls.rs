@@ -36,7 +36,7 @@ macro_rules! rustls_streams {
         }
 
         #[cfg(feature = $feature)]
-        impl<T: $($bound)+ + Unpin> ClientTls<MaybeTls<T, $stack>> for $stack {
+        impl<T: $($bound)+ + Unpin + Send> ClientTls<MaybeTls<T, $stack>> for $stack {
             const AVAILABLE: bool = true;
 
             async fn secure<R>(
@@ -68,7 +68,7 @@ macro_rules! rustls_streams {
         }
 
         #[cfg(not(feature = $feature))]
-        impl<T> ClientTls<MaybeTls<T, $stack>> for $stack {}
+        impl<T: Send> ClientTls<MaybeTls<T, $stack>> for $stack {}
     };
 }
 

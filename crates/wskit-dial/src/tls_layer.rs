@@ -12,9 +12,9 @@ use crate::net::Net;
 use crate::stage::Stage;
 
 /// A TLS library that secures client streams of type `S`.
-pub trait TlsLayer<S> {
+pub trait TlsLayer<S>: Send + Sync {
     /// The stream inside TLS.
-    type Stream: 'static;
+    type Stream: Send + 'static;
 
     /// Performs the TLS handshake with `host` and checks its certificate.
     ///
@@ -24,7 +24,7 @@ pub trait TlsLayer<S> {
         &self,
         host: &str,
         stream: S,
-    ) -> impl Future<Output = Result<Self::Stream, DialError>>;
+    ) -> impl Future<Output = Result<Self::Stream, DialError>> + Send;
 }
 
 /// A [`Dialer`] with another TLS library, for `wss://` only.
@@ -51,7 +51,7 @@ impl<R: Net, L: TlsLayer<R::Stream>> Dial for TlsDialer<R, L> {
         self.dial_in_stages(request, &Stage::default()).await
     }
 
-    async fn dial_within<C: Timer>(
+    async fn dial_within<C: Timer + Send>(
         &self,
         request: &ClientRequest,
         timer: C,

@@ -399,6 +399,12 @@ impl<T: Transport> WebSocket<T> {
         self.link.outbox.outcome()
     }
 
+    /// Returns the settings of the connection.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        self.link.outbox.config()
+    }
+
     /// Returns the sub-protocol agreed on (RFC 6455 §1.9).
     #[must_use]
     pub fn protocol(&self) -> Option<&str> {
