@@ -20,4 +20,4 @@ pub type IoRead<S> = wskit_driver::IoRead<S, AsyncStd>;
 pub type IoWrite<S> = wskit_driver::IoWrite<S, AsyncStd>;
 
 wskit_driver::aliases!(AsyncStd, Io, AsyncIoTimer);
-wskit_dial::aliases!(AsyncStd, AsyncIoTimer);
+wskit_dial::aliases!(AsyncStd, Io);

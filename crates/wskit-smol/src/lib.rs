@@ -20,4 +20,4 @@ pub type IoRead<S> = wskit_driver::IoRead<S, Smol>;
 pub type IoWrite<S> = wskit_driver::IoWrite<S, Smol>;
 
 wskit_driver::aliases!(Smol, Io, AsyncIoTimer);
-wskit_dial::aliases!(Smol, AsyncIoTimer);
+wskit_dial::aliases!(Smol, Io);

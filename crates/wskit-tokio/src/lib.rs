@@ -17,4 +17,4 @@ pub use wskit_dial::{self as dial, DialError, Error, reconnect};
 pub use wskit_driver::{ConnectionError, Event, OpenError};
 
 wskit_driver::aliases!(Tokio, Io, TokioTimer);
-wskit_dial::aliases!(Tokio, TokioTimer);
+wskit_dial::aliases!(Tokio, Io);

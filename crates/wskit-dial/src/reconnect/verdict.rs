@@ -10,6 +10,7 @@ use wskit_handshake::HandshakeError;
 use wskit_proto::{Cause, CloseCode, Outcome, ProtocolError, SendError};
 
 use super::loss::Loss;
+use super::on_open::OnOpenError;
 use crate::dial_error::DialError;
 use crate::error::Error;
 use crate::proxy::{ProxyError, SocksFailure};
@@ -48,6 +49,7 @@ impl Verdict {
     /// | a certificate is not yet valid (or the clock of this machine is not yet set) | retry |
     /// | the TLS peer reports an internal error | retry |
     /// | the TLS handshake failed for any other reason, most often over a certificate | give up |
+    /// | an error of the application, or its hook took too long | retry |
     /// | the request, the TLS settings, the redirect cannot be used; no timer | give up |
     #[must_use]
     pub fn of(loss: &Loss) -> Self {
@@ -58,7 +60,7 @@ impl Verdict {
     /// of its own, behind proxies that end idle connections that way.
     ///
     /// ```no_run
-    /// # fn doc<O: wskit_dial::reconnect::Open, C: wskit_driver::Timer>(feed: wskit_dial::Reconnect<O, C>) {
+    /// # fn doc<R: wskit_dial::Net>(feed: wskit_dial::Reconnect<R>) {
     /// use wskit_dial::reconnect::Verdict;
     ///
     /// let feed = feed.classify(Verdict::never_done);
@@ -125,6 +127,12 @@ fn of_error(error: &Error, now: SystemTime) -> Verdict {
         Error::Open(error) | Error::Dial(DialError::Open(error)) => of_open(error, now),
         Error::Dial(error) => of_dial(error),
         Error::NotConnected => Verdict::Retry,
+        // A hook that keeps the connection will keep the next one too. About errors of the application
+        // nothing is known.
+        Error::Other(error) => match error.downcast_ref() {
+            Some(OnOpenError::ConnectionKept) => Verdict::GiveUp,
+            _ => Verdict::Retry,
+        },
     }
 }
 
