@@ -7,7 +7,7 @@ use bytes::Bytes;
 use wskit_dial::reconnect::{Event, GaveUp, Loss};
 use wskit_dial::{Error, Reconnect};
 use wskit_driver::WebSocket;
-use wskit_proto::Role;
+use wskit_proto::{Config, Role};
 use wskit_test::{Harness, OnNetwork, PipeEnd, Script, pause, pipe, wrap};
 
 use crate::scene::config;
@@ -44,12 +44,23 @@ impl Attempts {
 
     /// Adds an attempt that succeeds and returns its server.
     pub(super) fn succeed(&self) -> Script {
+        Script::new(self.connect(), Role::Server)
+    }
+
+    /// Adds an attempt that succeeds and returns the other end of its stream.
+    pub(super) fn connect(&self) -> PipeEnd {
         let (near, far) = pipe(64 << 10);
         self.plan().left.push_back(Ok(near));
-        Script::new(far, Role::Server)
+        far
     }
 
     pub(super) fn client<H: Harness>(&self) -> Reconnect<OnNetwork<H>> {
+        self.client_with::<H>(config())
+    }
+
+    /// Returns a client whose connections have these settings.
+    pub(super) fn client_with<H: Harness>(&self, config: Config) -> Reconnect<OnNetwork<H>> {
+        let config = Arc::new(config);
         let attempts = self.clone();
         Reconnect::new(move || {
             let next = {
@@ -57,6 +68,7 @@ impl Attempts {
                 plan.made += 1;
                 plan.left.pop_front().expect("no further attempt")
             };
+            let config = config.clone();
             async move {
                 pause().await;
                 let io = wrap::<H>(next?);
@@ -64,7 +76,7 @@ impl Attempts {
                     io,
                     Role::Client,
                     Bytes::new(),
-                    config(),
+                    config,
                 ))
             }
         })
