@@ -10,6 +10,9 @@ mod on_open;
 mod open;
 mod policy;
 mod run;
+#[cfg(not(loom))]
+mod shared;
+#[cfg(loom)]
 pub(crate) mod shared;
 mod verdict;
 

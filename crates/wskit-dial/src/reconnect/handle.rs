@@ -1,11 +1,10 @@
 use std::fmt;
-use std::future::poll_fn;
 use std::time::Duration;
 
 use wskit_driver::{Transport, Writer};
 use wskit_proto::{CloseCode, CloseFrame, Outbox, Outcome, Outgoing, State, Utf8Bytes};
 
-use super::shared::{Sending, Shared};
+use super::shared::Shared;
 use crate::error::Error;
 use crate::sync::Arc;
 
@@ -107,7 +106,11 @@ impl<T: Transport> Handle<T> {
     /// # Cancel safety
     /// Safe.
     pub async fn wait_connected(&self) -> Result<(), Ended> {
-        connected(&self.shared).await.then_some(()).ok_or(Ended)
+        self.shared
+            .wait_connected()
+            .await
+            .then_some(())
+            .ok_or(Ended)
     }
 
     /// Returns a writer of the connection that is open now: to feed, to ping, for lanes and the
@@ -121,31 +124,6 @@ impl<T: Transport> Handle<T> {
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         self.shared.writer()?.round_trip()
-    }
-}
-
-/// Waits for a connection. Returns `false` if there will be none.
-pub(crate) async fn connected<W: Sending>(shared: &Shared<W>) -> bool {
-    let mut waiting = Waiting {
-        shared,
-        ticket: None,
-    };
-    // Borrowed, not moved: a closure would capture only the ticket, and `Waiting` would not be dropped.
-    let waiting = &mut waiting;
-    poll_fn(|cx| waiting.shared.poll_connected(cx, &mut waiting.ticket)).await
-}
-
-/// A call that waits for a connection.
-struct Waiting<'a, W> {
-    shared: &'a Shared<W>,
-    ticket: Option<u64>,
-}
-
-impl<W> Drop for Waiting<'_, W> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            self.shared.forget(ticket);
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! Wakers, events and writers are foreign code: they are cloned, woken and dropped without the lock.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::mem;
 use std::task::{Context, Poll, Waker};
 
@@ -291,13 +292,21 @@ impl<W> Shared<W> {
         }
     }
 
-    /// Ready once a connection is open, or the client has ended (`false`). `ticket` is
-    /// [`forget`](Shared::forget)ten by the caller.
-    pub(crate) fn poll_connected(
-        &self,
-        cx: &mut Context<'_>,
-        ticket: &mut Option<u64>,
-    ) -> Poll<bool>
+    /// Waits until a connection is open. Returns `false` if the client has ended.
+    pub(crate) async fn wait_connected(&self) -> bool
+    where
+        W: Sending,
+    {
+        let mut waiting = Waiting {
+            shared: self,
+            ticket: None,
+        };
+        // Borrowed, not moved: a closure would capture only the ticket, and `Waiting` would not be dropped.
+        let waiting = &mut waiting;
+        poll_fn(|cx| self.poll_connected(cx, &mut waiting.ticket)).await
+    }
+
+    fn poll_connected(&self, cx: &mut Context<'_>, ticket: &mut Option<u64>) -> Poll<bool>
     where
         W: Sending,
     {
@@ -325,12 +334,26 @@ impl<W> Shared<W> {
     }
 
     /// Removes a call that waits no more.
-    pub(crate) fn forget(&self, ticket: u64) {
+    fn forget(&self, ticket: u64) {
         let mut inner = lock(&self.inner);
         let at = inner.waiting.iter().position(|(other, _)| *other == ticket);
         let waker = at.map(|at| inner.waiting.swap_remove(at));
         drop(inner);
         drop(waker);
+    }
+}
+
+/// A call that waits for a connection.
+struct Waiting<'a, W> {
+    shared: &'a Shared<W>,
+    ticket: Option<u64>,
+}
+
+impl<W> Drop for Waiting<'_, W> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.shared.forget(ticket);
+        }
     }
 }
 
