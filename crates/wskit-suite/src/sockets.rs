@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 
 use wskit_dial::Net;
 use wskit_dial::tls::Rustls;
-use wskit_driver::{Runtime, Transport};
+use wskit_driver::{Runtime, Spawn, Transport};
 
 pub use authority::{Authority, Identity};
 pub use proxy::{Kind, Proxies};
@@ -21,6 +21,7 @@ pub use proxy::{Kind, Proxies};
 pub trait Sockets: Sized {
     /// The binding under test.
     type Net: Net<Tls: Rustls<Self::Tcp, Server = Self::Tls>>
+        + Spawn
         + Runtime<Self::Tcp, Transport = Self::TcpIo>
         + Runtime<Self::Tls, Transport = Self::TlsIo>;
     /// A connection that was accepted.
@@ -64,6 +65,7 @@ macro_rules! socket_suite {
             certificate_of_an_authority_is_refused_as_a_servers_with_a_reason
             server_that_chooses_http2_is_told_as_such
             server_that_dies_inside_tls_is_a_disconnect
+            client_that_was_spawned_comes_back
         );
     };
 }
