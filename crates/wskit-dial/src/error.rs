@@ -231,6 +231,11 @@ mod tests {
             ProxyError::Host(RequestError::InvalidHost).into(),
             DialError::from(RedirectError::Location(RequestError::InvalidHost)).into(),
             Error::from(RequestError::InvalidHost),
+            Error::other(DialError::Io(refused())),
+            Error::other(GaveUp {
+                loss: Loss::NotOpened(refused().into()),
+                exhausted: true,
+            }),
             Error::from(ProtocolError::InvalidUtf8),
             Error::from(SendError::Closed),
             Error::from(HandshakeError::UnexpectedEof { received: 0 }),

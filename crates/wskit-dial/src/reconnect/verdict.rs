@@ -337,7 +337,9 @@ mod tests {
 
     #[test]
     fn errors_are_told_apart() {
-        let may_pass: [Error; 14] = [
+        let may_pass: [Error; 16] = [
+            Error::other("no ticket"),
+            Error::other(OnOpenError::Timeout(MOST)),
             ConnectionError::Disconnected { mid_message: true }.into(),
             ConnectionError::Timeout(TimeoutKind::Keepalive).into(),
             OpenError::Timeout.into(),
@@ -362,7 +364,8 @@ mod tests {
                 "{text}"
             );
         }
-        let will_not: [Error; 10] = [
+        let will_not: [Error; 11] = [
+            Error::other(OnOpenError::ConnectionKept),
             DialError::Io(io::ErrorKind::InvalidInput.into()).into(),
             DialError::Open(HandshakeError::InvalidAccept.into()).into(),
             DialError::TlsUnavailable.into(),
