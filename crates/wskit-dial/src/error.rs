@@ -212,7 +212,7 @@ mod tests {
         assert!(error.downcast_ref::<io::Error>().is_none());
         assert_eq!(error.to_string(), fmt::Error.to_string());
         let io = io::Error::from(error);
-        assert!(io.get_ref().is_some_and(|inner| inner.is::<fmt::Error>()));
+        assert!(io.get_ref().unwrap().is::<fmt::Error>());
         assert_eq!(Error::other("no ticket").to_string(), "no ticket");
     }
 

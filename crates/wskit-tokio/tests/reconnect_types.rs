@@ -18,10 +18,10 @@ use wskit_tokio::{
 };
 
 /// A port on which nothing listens.
-const NOBODY: &str = "ws://127.0.0.1:1/";
+const CLOSED: &str = "ws://127.0.0.1:1/";
 
 fn request() -> ClientRequest {
-    ClientRequest::new(NOBODY).unwrap()
+    ClientRequest::new(CLOSED).unwrap()
 }
 
 /// The type has a name: a function can return it.
@@ -30,7 +30,7 @@ fn make() -> Reconnect {
 }
 
 fn make_by_closure() -> Reconnect {
-    Reconnect::new(|| async { Ok(wskit_tokio::connect(NOBODY).await?) }).retries(0)
+    Reconnect::new(|| async { Ok(wskit_tokio::connect(CLOSED).await?) }).retries(0)
 }
 
 /// An implementation of one's own.

@@ -145,7 +145,9 @@ impl<W> Shared<W> {
         let waiting = mem::take(&mut inner.waiting);
         drop(inner);
         drop(before);
-        waiting.into_iter().for_each(|(_, waker)| waker.wake());
+        for (_, waker) in waiting {
+            waker.wake();
+        }
     }
 
     /// The connection was lost.
@@ -208,7 +210,9 @@ impl<W> Shared<W> {
         let [consumer, task] = wakers;
         drop(task);
         consumer.into_iter().for_each(Waker::wake);
-        waiting.into_iter().for_each(|(_, waker)| waker.wake());
+        for (_, waker) in waiting {
+            waker.wake();
+        }
     }
 
     // The consumer.

@@ -240,7 +240,7 @@ pub fn end_of_the_client_ends_every_call<H: Harness>() {
     }
 }
 
-/// Nobody wants what comes: the server is told, and the client ends.
+/// What comes is not wanted any more: the server is told, and the client ends.
 pub fn dropped_events_close_the_connection<H: Harness>() {
     run_timed::<H>(async {
         let attempts = Attempts::default();

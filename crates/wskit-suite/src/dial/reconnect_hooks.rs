@@ -59,6 +59,11 @@ pub fn hook_has_the_deadline_of_the_handshake<H: Harness>() {
     }
 }
 
+async fn two_seconds<H: Harness>() -> Result {
+    sleep::<H>(secs(2)).await;
+    Ok(())
+}
+
 /// Two hooks that take 2 s each have 5 s, and then 3 s.
 pub fn hooks_share_a_deadline_of_their_own<H: Harness>() {
     run_timed::<H>(async {
@@ -68,8 +73,8 @@ pub fn hooks_share_a_deadline_of_their_own<H: Harness>() {
             let mut client = attempts
                 .client::<H>()
                 .on_open_timeout(limit)
-                .on_open(|_ws| async { Ok(sleep::<H>(secs(2)).await) })
-                .on_open(|_ws| async { Ok(sleep::<H>(secs(2)).await) });
+                .on_open(|_ws| two_seconds::<H>())
+                .on_open(|_ws| two_seconds::<H>());
             let event = client.next().await;
             if is_enough {
                 assert!(is_opened(event));
