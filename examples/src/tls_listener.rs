@@ -72,7 +72,7 @@ impl Incoming {
     /// Does the TLS handshake. Call it in the connection's own task: a client may be slow.
     ///
     /// # Errors
-    /// [`wskit::DialError::Tls`] and the other errors of a TLS handshake.
+    /// [`wskit::DialError::Connect`] in the stage [`wskit::Stage::Tls`].
     #[cfg_attr(
         not(feature = "tls"),
         allow(clippy::unused_async, reason = "only TLS waits")

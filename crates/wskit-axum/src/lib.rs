@@ -3,6 +3,10 @@
 
 mod extractor;
 mod rejection;
+#[cfg(test)]
+#[allow(unused_macros, unused_imports, reason = "a test without enums")]
+#[path = "../../wskit-test/tests/told_once/mod.rs"]
+mod told_once;
 
 pub use extractor::WebSocketUpgrade;
 pub use rejection::WebSocketUpgradeRejection;

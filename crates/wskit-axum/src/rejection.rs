@@ -44,14 +44,28 @@ impl fmt::Display for WebSocketUpgradeRejection {
     }
 }
 
+/// `Display` is that of [`Refused`], so the source is that error's own.
 impl std::error::Error for WebSocketUpgradeRejection {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
+        self.0.source()
     }
 }
 
 impl From<Refused> for WebSocketUpgradeRejection {
     fn from(refused: Refused) -> Self {
         Self(refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wskit_handshake::HandshakeError;
+
+    use super::*;
+
+    #[test]
+    fn rejection_says_everything_once() {
+        let refused = Refused::from(HandshakeError::MissingKey);
+        crate::told_once::check(WebSocketUpgradeRejection::from(refused));
     }
 }

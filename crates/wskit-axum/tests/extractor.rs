@@ -13,12 +13,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tower::ServiceExt as _;
-use wskit_axum::handshake::{ClientRequest, HandshakeError};
+use wskit_axum::handshake::ClientRequest;
 use wskit_axum::{
     CloseCode, Config, Ended, Observed, Observer, OpenError, OriginPolicy, Role, Server, WebSocket,
     WebSocketUpgrade, WebSocketUpgradeRejection, deflate,
 };
-use wskit_tokio::DialError;
 
 async fn bounded<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(20), future)
@@ -122,8 +121,7 @@ async fn handler_takes_settings_from_state() {
         assert_eq!(good.unwrap().protocol(), Some("chat"));
         let bad = wskit_tokio::connect(request("https://b.example")).await;
         assert!(
-            matches!(&bad, Err(DialError::Open(OpenError::Handshake(HandshakeError::Refused(refusal))))
-                if refusal.status == 403),
+            matches!(&bad, Err(error) if error.refusal().is_some_and(|refusal| refusal.status == 403)),
             "{bad:?}"
         );
     })
@@ -247,8 +245,7 @@ async fn handler_may_answer_otherwise() {
         let url = serve(Router::new().route("/ws", get(handler))).await;
         let refused = wskit_tokio::connect(&url).await;
         assert!(
-            matches!(&refused, Err(DialError::Open(OpenError::Handshake(HandshakeError::Refused(refusal))))
-                if refusal.status == 401),
+            matches!(&refused, Err(error) if error.refusal().is_some_and(|refusal| refusal.status == 401)),
             "{refused:?}"
         );
         let request = ClientRequest::new(&url).and_then(|request| request.basic_auth("a", "b"));

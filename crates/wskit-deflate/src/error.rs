@@ -121,11 +121,35 @@ impl fmt::Display for ResponseError {
     }
 }
 
-impl Error for ResponseError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Param(error) => Some(error),
-            _ => None,
+/// `Display` includes the inner error, which has no source of its own.
+impl Error for ResponseError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::told_once::every_variant;
+
+    #[test]
+    fn every_error_says_everything_once() {
+        every_variant! { DecompressError:
+            DecompressError::Corrupt => DecompressError::Corrupt,
+            DecompressError::Truncated => DecompressError::Truncated,
+            DecompressError::BudgetSpent => DecompressError::BudgetSpent,
+        }
+        every_variant! { ParamError:
+            ParamError::Unknown => ParamError::Unknown,
+            ParamError::Repeated(_) => ParamError::Repeated("a"),
+            ParamError::UnexpectedValue(_) => ParamError::UnexpectedValue("a"),
+            ParamError::MissingValue(_) => ParamError::MissingValue("a"),
+            ParamError::InvalidWindow(_) => ParamError::InvalidWindow("a"),
+        }
+        every_variant! { ResponseError:
+            ResponseError::Twice => ResponseError::Twice,
+            ResponseError::Param(_) => ParamError::Unknown.into(),
+            ResponseError::TakeoverNotGivenUp => ResponseError::TakeoverNotGivenUp,
+            ResponseError::ServerWindow => ResponseError::ServerWindow,
+            ResponseError::ClientWindow => ResponseError::ClientWindow,
+            ResponseError::ClientWindowTooSmall => ResponseError::ClientWindowTooSmall,
         }
     }
 }

@@ -26,6 +26,9 @@ mod pool;
 mod prepared;
 mod progress;
 mod terms;
+#[cfg(test)]
+#[path = "../../wskit-test/tests/told_once/mod.rs"]
+mod told_once;
 
 pub use budget::Budget;
 pub use compressor::Compressor;

@@ -156,10 +156,9 @@ impl<R: Net, D> Connector<R, D> {
     /// headers, sub-protocols and credentials.
     ///
     /// # Errors
-    /// [`DialError::Request`] before anything is dialled; [`DialError::Io`], [`DialError::Proxy`],
-    /// `DialError::Tls`, [`DialError::TlsUnavailable`] and [`DialError::Timeout`] while it is dialled;
-    /// [`DialError::Open`] and [`DialError::Redirect`] once the server has been reached;
-    /// [`DialError::NoTimer`] where a runtime can be without one.
+    /// [`DialError::Request`], [`DialError::TlsUnavailable`] and `DialError::TlsConfig` before anything is
+    /// dialled; [`DialError::Connect`], which names the server and the stage; [`DialError::Redirect`] where
+    /// redirects are followed; [`DialError::NoTimer`] where a runtime can be without one.
     ///
     /// # Cancel safety
     /// A dropped connect drops the connection.
@@ -194,7 +193,8 @@ impl<R: Net, D> Connector<R, D> {
             let mut followed = 0;
             loop {
                 let timer = <R as Net>::Timer::default();
-                let stream = self.dialer.dial_within(&request, timer, left()).await?;
+                let dialled = self.dialer.dial_within(&request, timer, left()).await;
+                let stream = dialled.map_err(|error| error.of_attempt(&request, limit))?;
                 step("opening handshake", request.host(), request.port());
                 let wants_body =
                     |refusal: &Refusal| self.redirects == 0 || location(refusal).is_none();
@@ -204,7 +204,10 @@ impl<R: Net, D> Connector<R, D> {
                         .handshake_within(stream, request.clone(), left(), wants_body);
                 match opening.await {
                     Ok(opened) => return Ok(opened),
-                    Err(error) => request = follow(&request, error, followed, self.redirects)?,
+                    Err(error) => {
+                        let next = follow(&request, error, followed, self.redirects);
+                        request = next.map_err(|error| error.of_attempt(&request, limit))?;
+                    }
                 }
                 step("redirected", request.host(), request.port());
                 followed += 1;
@@ -214,9 +217,9 @@ impl<R: Net, D> Connector<R, D> {
         let connecting = tracing::Instrument::instrument(connecting, span);
         // Boxed: the caller's future would otherwise keep room for all this state.
         let connected = Box::pin(connecting).await;
-        connected.inspect_err(|error| match error {
-            DialError::Open(error) => self.client.attempt_failed(error),
-            error => self.client.attempt_failed(error),
+        connected.inspect_err(|error: &DialError| {
+            let is_refused = error.refusal().is_some();
+            self.client.attempt_failed(error, is_refused);
         })
     }
 }

@@ -22,17 +22,18 @@ pub trait Dial: Send + Sync {
     /// that [is secure](ClientRequest::is_secure) that is a stream inside TLS.
     ///
     /// # Errors
-    /// Any that fits. [`DialError::Io`] can hold any error (`io::Error::other`).
+    /// Any that fits. `?` converts an `io::Error`, which can hold any other (`io::Error::other`), and a
+    /// [`ConnectError`](crate::ConnectError), which says the stage.
     fn dial(
         &self,
         request: &ClientRequest,
     ) -> impl Future<Output = Result<Self::Stream, DialError>> + Send;
 
-    /// Opens a stream within `limit`. Override it to name what the time was spent on, as
-    /// [`Dialer`](crate::Dialer) does for a proxy that does not answer.
+    /// Opens a stream within `limit`. Override it to name the stage in which the time was up, as
+    /// [`Dialer`](crate::Dialer) does.
     ///
     /// # Errors
-    /// Those of [`dial`](Dial::dial), [`DialError::Timeout`] and [`DialError::NoTimer`].
+    /// Those of [`dial`](Dial::dial), a [timeout](crate::ConnectCause::Timeout) and [`DialError::NoTimer`].
     ///
     /// # Cancel safety
     /// That of [`dial`](Dial::dial).

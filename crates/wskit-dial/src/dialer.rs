@@ -8,9 +8,11 @@ use wskit_handshake::ClientRequest;
 
 #[cfg(feature = "rustls")]
 use crate::client_tls::ClientTls;
+use crate::connect_error::{ConnectCause, ConnectError};
 use crate::dial::Dial;
 use crate::dial_error::DialError;
 use crate::net::Net;
+use crate::progress::Progress;
 use crate::proxy::{Proxy, ProxyError, ProxyServer};
 use crate::race;
 use crate::stage::Stage;
@@ -73,42 +75,43 @@ impl<R: Net> Dialer<R> {
     /// alternately, 250 ms apart or as soon as one fails, and the first that answers is used (RFC 8305).
     ///
     /// # Errors
-    /// [`DialError::Io`]; [`DialError::Proxy`]; [`DialError::NoTimer`].
+    /// [`DialError::Connect`] in the stages [`Stage::Dns`], [`Stage::Tcp`] and [`Stage::Proxy`];
+    /// [`DialError::NoTimer`].
     ///
     /// # Cancel safety
     /// A dropped call drops its connections.
     pub async fn tcp(&self, request: &ClientRequest) -> Result<R::Stream, DialError> {
-        self.tcp_in_stages(request, &Stage::default()).await
+        let progress = Progress::new();
+        progress.of(self.tcp_in_stages(request, &progress)).await
     }
 
     pub(crate) async fn tcp_in_stages(
         &self,
         request: &ClientRequest,
-        stage: &Stage,
+        progress: &Progress,
     ) -> Result<R::Stream, DialError> {
         let Some(server) = self.proxy.server_for(request) else {
             step("dialling", request.host(), request.port());
-            return race::connect::<R>(request.host(), request.port(), self.from).await;
+            return race::connect::<R>(request.host(), request.port(), self.from, progress).await;
         };
         step("dialling the proxy", &server.host, server.port);
-        stage.enter_proxy();
-        let stream = self.through(server, request).await?;
-        stage.leave_proxy();
-        Ok(stream)
+        progress.enter(Stage::Proxy);
+        self.through(server, request, progress).await
     }
 
     #[cfg(feature = "rustls")]
     async fn dial_in_stages(
         &self,
         request: &ClientRequest,
-        stage: &Stage,
+        progress: &Progress,
     ) -> Result<R::Stream, DialError> {
         if !request.is_secure() {
-            return self.tcp_in_stages(request, stage).await;
+            return self.tcp_in_stages(request, progress).await;
         }
         let tls = self.tls_connector()?;
-        let tcp = self.tcp_in_stages(request, stage).await?;
+        let tcp = self.tcp_in_stages(request, progress).await?;
         step("TLS handshake", request.host(), request.port());
+        progress.enter(Stage::Tls);
         self.secure(&tls, request.server_name(), tcp).await
     }
 
@@ -116,12 +119,12 @@ impl<R: Net> Dialer<R> {
     async fn dial_in_stages(
         &self,
         request: &ClientRequest,
-        stage: &Stage,
+        progress: &Progress,
     ) -> Result<R::Stream, DialError> {
         if request.is_secure() {
             return Err(DialError::TlsUnavailable);
         }
-        self.tcp_in_stages(request, stage).await
+        self.tcp_in_stages(request, progress).await
     }
 
     /// Asks the proxy for a connection to the server (RFC 6455 §4.1).
@@ -129,12 +132,17 @@ impl<R: Net> Dialer<R> {
         &self,
         server: &ProxyServer,
         request: &ClientRequest,
+        progress: &Progress,
     ) -> Result<R::Stream, DialError> {
         let mut handshake = server.handshake(request.host(), request.port())?;
-        let stream = self.reach(server).await.map_err(|error| match error {
-            DialError::Io(error) => ProxyError::Unreachable(error).into(),
-            #[cfg(feature = "rustls")]
-            DialError::Tls(error) => ProxyError::Tls(error).into(),
+        let reached = self.reach(server, progress).await;
+        let stream = reached.map_err(|error| match error {
+            DialError::Connect(error) => match error.into_cause() {
+                ConnectCause::Io(error) => ProxyError::Unreachable(error).into(),
+                #[cfg(feature = "rustls")]
+                ConnectCause::Tls(error) => ProxyError::Tls(error).into(),
+                cause => ConnectError::new(Stage::Proxy, cause).into(),
+            },
             other => other,
         })?;
         step("asking the proxy", request.host(), request.port());
@@ -158,15 +166,19 @@ impl<R: Net> Dialer<R> {
     }
 
     /// Connects to the proxy itself.
-    async fn reach(&self, server: &ProxyServer) -> Result<R::Stream, DialError> {
+    async fn reach(
+        &self,
+        server: &ProxyServer,
+        progress: &Progress,
+    ) -> Result<R::Stream, DialError> {
+        let tcp = race::connect::<R>(&server.host, server.port, self.from, progress);
         if !server.is_secure() {
-            return race::connect::<R>(&server.host, server.port, self.from).await;
+            return tcp.await;
         }
         #[cfg(feature = "rustls")]
         {
             let tls = self.tls_connector()?;
-            let stream = race::connect::<R>(&server.host, server.port, self.from).await?;
-            self.secure(&tls, &server.host, stream).await
+            self.secure(&tls, &server.host, tcp.await?).await
         }
         #[cfg(not(feature = "rustls"))]
         Err(DialError::TlsUnavailable)
@@ -200,7 +212,8 @@ impl<R: Net> Dial for Dialer<R> {
     type Stream = R::Stream;
 
     async fn dial(&self, request: &ClientRequest) -> Result<R::Stream, DialError> {
-        self.dial_in_stages(request, &Stage::default()).await
+        let progress = Progress::new();
+        progress.of(self.dial_in_stages(request, &progress)).await
     }
 
     async fn dial_within<C: Timer + Send>(
@@ -209,9 +222,9 @@ impl<R: Net> Dial for Dialer<R> {
         timer: C,
         limit: Duration,
     ) -> Result<R::Stream, DialError> {
-        let stage = Stage::default();
-        let dialling = self.dial_in_stages(request, &stage);
-        stage.within(timer, limit, dialling).await
+        let progress = Progress::new();
+        let dialling = self.dial_in_stages(request, &progress);
+        progress.within(timer, limit, dialling).await
     }
 }
 

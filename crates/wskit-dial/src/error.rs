@@ -2,9 +2,10 @@ use std::fmt;
 use std::io;
 
 use wskit_driver::{ConnectionError, Elapsed, OpenError};
-use wskit_handshake::{BuildError, HandshakeError, RequestError};
+use wskit_handshake::{BuildError, HandshakeError, Refusal, RequestError};
 use wskit_proto::{ProtocolError, SendError};
 
+use crate::connect_error::ConnectError;
 use crate::dial_error::DialError;
 use crate::proxy::{ProxyError, ProxyUrlError};
 
@@ -59,6 +60,17 @@ impl Error {
             Self::Open(error) => error.is_disconnect(),
             Self::Dial(error) => error.is_disconnect(),
             Self::NotConnected | Self::Other(_) => false,
+        }
+    }
+
+    /// Returns the server's answer to the opening handshake if it was something other than 101: status,
+    /// headers and the beginning of the body.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Open(error) => error.refusal(),
+            Self::Dial(error) => error.refusal(),
+            Self::Connection(_) | Self::NotConnected | Self::Other(_) => None,
         }
     }
 
@@ -125,7 +137,8 @@ macro_rules! from {
 from! {
     Connection: ConnectionError, ProtocolError, SendError, io::Error;
     Open: OpenError, HandshakeError, BuildError, Elapsed;
-    Dial: DialError, RequestError, ProxyError, ProxyUrlError,
+    Dial: DialError, ConnectError, RequestError, ProxyError, ProxyUrlError,
+        #[cfg(feature = "rustls")] crate::tls::TlsError,
         #[cfg(feature = "rustls")] crate::tls::TlsConfigError;
 }
 
@@ -144,40 +157,89 @@ impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
             }};
         }
         let error = unbox!(error: Self, ConnectionError, ProtocolError, SendError, io::Error, OpenError,
-            HandshakeError, BuildError, Elapsed, DialError, RequestError, ProxyError, ProxyUrlError);
+            HandshakeError, BuildError, Elapsed, DialError, ConnectError, RequestError, ProxyError, ProxyUrlError);
         #[cfg(feature = "rustls")]
-        let error = unbox!(error: crate::tls::TlsConfigError);
+        let error = unbox!(error: crate::tls::TlsError, crate::tls::TlsConfigError);
         Self::Other(error)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use wskit_proto::TimeoutKind;
+
     use super::*;
+    use crate::connect_error::ConnectCause;
+    use crate::proxy::SocksFailure;
     use crate::reconnect::{GaveUp, Loss};
     use crate::redirect::RedirectError;
+    use crate::stage::Stage;
+    use crate::told_once::{check, every_variant};
+
+    fn refused() -> io::Error {
+        io::Error::new(io::ErrorKind::ConnectionRefused, "the port is closed")
+    }
 
     #[test]
-    fn io_errors_pass_through_and_others_are_inside() {
-        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
-        for error in [
-            Error::from(refused()),
-            DialError::Io(refused()).into(),
-            OpenError::Io(refused()).into(),
-        ] {
+    fn io_errors_keep_their_kind() {
+        let passed_through = [Error::from(refused()), OpenError::Io(refused()).into()];
+        for error in passed_through {
             let error = io::Error::from(error);
             assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-            assert!(error.get_ref().is_none());
+            let inner = error.get_ref().expect("the text");
+            assert!(!inner.is::<OpenError>());
         }
-        let timeouts = [
-            DialError::Timeout.into(),
-            DialError::Open(OpenError::Timeout).into(),
-            Error::from(Elapsed::Timeout),
-        ];
-        for error in timeouts {
-            let error = io::Error::from(error);
-            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-            assert!(error.get_ref().is_some());
+        for (error, kind) in [
+            (DialError::from(refused()), io::ErrorKind::ConnectionRefused),
+            (
+                OpenError::Io(refused()).into(),
+                io::ErrorKind::ConnectionRefused,
+            ),
+            (OpenError::Timeout.into(), io::ErrorKind::TimedOut),
+            (Elapsed::Timeout.into(), io::ErrorKind::TimedOut),
+            (
+                OpenError::from(HandshakeError::InvalidAccept).into(),
+                io::ErrorKind::InvalidData,
+            ),
+            (RequestError::Scheme.into(), io::ErrorKind::InvalidInput),
+            (DialError::TlsUnavailable, io::ErrorKind::Other),
+        ] {
+            let error = io::Error::from(Error::Dial(error));
+            assert_eq!(error.kind(), kind);
+            let inner = error.get_ref().expect("the error itself");
+            assert!(inner.is::<DialError>());
+        }
+        for error in [Error::from(Elapsed::Timeout), OpenError::Timeout.into()] {
+            assert_eq!(io::Error::from(error).kind(), io::ErrorKind::TimedOut);
+        }
+        let error = io::Error::from(Error::NotConnected);
+        assert_eq!(error.kind(), io::ErrorKind::NotConnected);
+    }
+
+    #[test]
+    fn every_error_says_everything_once() {
+        every_variant! { Error:
+            Error::Connection(_) => refused().into(),
+            Error::Open(_) => OpenError::Io(refused()).into(),
+            Error::Dial(_) => ProxyError::Io(refused()).into(),
+            Error::NotConnected => Error::NotConnected,
+            Error::Other(_) => Error::other(GaveUp {
+                loss: Loss::NotOpened(refused().into()),
+                exhausted: true,
+            }),
+        }
+        every_variant! { DialError:
+            DialError::Connect(_) => ProxyError::Host(RequestError::InvalidHost).into(),
+            DialError::Redirect(_) => RedirectError::Location(RequestError::InvalidHost).into(),
+            DialError::TlsUnavailable => DialError::TlsUnavailable,
+            #[cfg(feature = "rustls")]
+            DialError::TlsConfig(_) => crate::tls::TlsConfigError::Pem("no key".to_owned()).into(),
+            DialError::Request(_) => RequestError::InvalidHost.into(),
+            DialError::NoTimer(_) => DialError::NoTimer(refused()),
+        }
+        every_variant! { RedirectError:
+            RedirectError::TooMany { .. } => RedirectError::TooMany { limit: 3 },
+            RedirectError::Location(_) => RedirectError::Location(RequestError::InvalidHost),
         }
     }
 
@@ -190,10 +252,10 @@ mod tests {
             Error::from(closed),
             Error::Connection(ConnectionError::Send(SendError::Closed))
         ));
-        let timeout: Boxed = DialError::Timeout.into();
+        let no_tls: Boxed = DialError::TlsUnavailable.into();
         assert!(matches!(
-            Error::from(timeout),
-            Error::Dial(DialError::Timeout)
+            Error::from(no_tls),
+            Error::Dial(DialError::TlsUnavailable)
         ));
         let again: Boxed = Error::NotConnected.into();
         assert!(matches!(Error::from(again), Error::NotConnected));
@@ -216,47 +278,86 @@ mod tests {
         assert_eq!(Error::other("no ticket").to_string(), "no ticket");
     }
 
-    /// A log that prints the whole chain says everything once.
+    /// Each cause in each stage, as one line with the server and without.
     #[test]
-    fn no_text_is_told_again_by_its_source() {
-        let refused = || io::Error::new(io::ErrorKind::ConnectionRefused, "the port is closed");
-        let errors = [
-            refused().into(),
-            ConnectionError::NoTimer(refused()).into(),
-            DialError::Io(refused()).into(),
-            DialError::NoTimer(refused()).into(),
-            OpenError::Io(refused()).into(),
-            ProxyError::Unreachable(refused()).into(),
-            ProxyError::Io(refused()).into(),
-            ProxyError::Host(RequestError::InvalidHost).into(),
-            DialError::from(RedirectError::Location(RequestError::InvalidHost)).into(),
-            Error::from(RequestError::InvalidHost),
-            Error::other(DialError::Io(refused())),
-            Error::other(GaveUp {
-                loss: Loss::NotOpened(refused().into()),
-                exhausted: true,
-            }),
-            Error::from(ProtocolError::InvalidUtf8),
-            Error::from(SendError::Closed),
-            Error::from(HandshakeError::UnexpectedEof { received: 0 }),
-        ];
-        for error in errors {
-            let error = GaveUp {
-                loss: Loss::NotOpened(error),
-                exhausted: true,
-            };
-            let mut texts = vec![error.to_string()];
-            let mut next = std::error::Error::source(&error);
-            while let Some(source) = next {
-                texts.push(source.to_string());
-                next = source.source();
+    fn every_cause_is_told_once_in_every_stage() {
+        use Stage::{Dial, Dns, Http, Proxy, Tcp, Tls};
+
+        for stage in [Dial, Dns, Tcp, Proxy, Tls, Http] {
+            every_variant! { ConnectCause:
+                ConnectCause::Io(_) => ConnectCause::Io(refused()),
+                ConnectCause::Timeout => ConnectCause::Timeout,
+                ConnectCause::Proxy(_) => ConnectCause::Proxy(ProxyError::Unreachable(refused())),
+                #[cfg(feature = "rustls")]
+                ConnectCause::Tls(_) => not_tls(),
+                ConnectCause::Open(_) =>
+                    ConnectCause::Open(HandshakeError::UnexpectedEof { received: 0 }.into()),
+                => |cause| {
+                    let request = "ws://feed.example/".try_into().expect("a URL");
+                    let limit = std::time::Duration::from_secs(3);
+                    let mut error = ConnectError::new(stage, cause);
+                    error.set_attempt(&request, limit);
+                    check(error);
+                }
             }
-            for (at, text) in texts.iter().enumerate() {
-                assert!(
-                    !texts[..at].iter().any(|told| told.contains(text)),
-                    "{texts:?}"
-                );
-            }
+        }
+    }
+
+    #[test]
+    fn every_error_of_a_proxy_says_everything_once() {
+        every_variant! { ProxyError:
+            ProxyError::Url(_) => crate::Proxy::new("ftp://h").expect_err("no proxy").into(),
+            ProxyError::Host(_) => ProxyError::Host(RequestError::InvalidHost),
+            ProxyError::Unreachable(_) => ProxyError::Unreachable(refused()),
+            #[cfg(feature = "rustls")]
+            ProxyError::Tls(_) => match not_tls() {
+                ConnectCause::Tls(error) => ProxyError::Tls(error),
+                _ => ProxyError::Closed,
+            },
+            ProxyError::Io(_) => ProxyError::Io(refused()),
+            ProxyError::Closed => ProxyError::Closed,
+            ProxyError::Malformed(_) => ProxyError::Malformed("a blank"),
+            ProxyError::AnswerTooLong { .. } => ProxyError::AnswerTooLong { limit: 1 },
+            ProxyError::CredentialsRequired => ProxyError::CredentialsRequired,
+            ProxyError::CredentialsRefused => ProxyError::CredentialsRefused,
+            ProxyError::NoMethod => ProxyError::NoMethod,
+            ProxyError::Status(_) => ProxyError::Status(http::StatusCode::BAD_GATEWAY),
+            ProxyError::Socks(_) => ProxyError::Socks(SocksFailure::General),
+        }
+        every_variant! { SocksFailure:
+            SocksFailure::General => SocksFailure::General,
+            SocksFailure::NotAllowed => SocksFailure::NotAllowed,
+            SocksFailure::NetworkUnreachable => SocksFailure::NetworkUnreachable,
+            SocksFailure::HostUnreachable => SocksFailure::HostUnreachable,
+            SocksFailure::ConnectionRefused => SocksFailure::ConnectionRefused,
+            SocksFailure::TtlExpired => SocksFailure::TtlExpired,
+            SocksFailure::CommandNotSupported => SocksFailure::CommandNotSupported,
+            SocksFailure::AddressNotSupported => SocksFailure::AddressNotSupported,
+            SocksFailure::Other(_) => SocksFailure::Other(9),
+        }
+    }
+
+    #[test]
+    fn reason_to_give_up_says_everything_once() {
+        let timeout = || ConnectionError::Timeout(TimeoutKind::Keepalive);
+        for loss in [
+            Loss::NotOpened(ProxyError::Io(refused()).into()),
+            Loss::Broken(timeout().into()),
+        ] {
+            check(GaveUp {
+                loss,
+                exhausted: true,
+            });
+        }
+    }
+
+    #[cfg(feature = "rustls")]
+    fn not_tls() -> ConnectCause {
+        let rustls = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+        let error = io::Error::new(io::ErrorKind::InvalidData, rustls);
+        match crate::tls::handshake_error(wskit_proto::Role::Client, error) {
+            DialError::Connect(error) => error.into_cause(),
+            error => panic!("{error:?}"),
         }
     }
 }

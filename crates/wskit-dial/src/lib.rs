@@ -14,17 +14,20 @@ mod aliases;
 #[cfg(feature = "async-io")]
 pub mod async_io;
 mod client_tls;
+mod connect_error;
 mod connector;
 mod dial;
 mod dial_error;
 mod dialer;
 mod error;
+mod lookup_failure;
 mod maybe_tls;
 #[cfg(all(test, loom))]
 mod models;
 #[cfg(any(feature = "async-native-tls", feature = "tokio-native-tls"))]
 pub mod native_tls;
 mod net;
+mod progress;
 mod proxy;
 mod race;
 pub mod reconnect;
@@ -36,14 +39,19 @@ mod telemetry;
 #[cfg(feature = "rustls")]
 pub mod tls;
 mod tls_layer;
+#[cfg(test)]
+#[path = "../../wskit-test/tests/told_once/mod.rs"]
+mod told_once;
 mod zone;
 
 pub use client_tls::{ClientTls, NoTls};
+pub use connect_error::{ConnectCause, ConnectError};
 pub use connector::Connector;
 pub use dial::Dial;
 pub use dial_error::DialError;
 pub use dialer::Dialer;
 pub use error::Error;
+pub use lookup_failure::LookupFailure;
 #[cfg(feature = "futures-io")]
 pub use maybe_tls::FuturesRustls;
 #[cfg(feature = "tokio-io")]
@@ -53,6 +61,7 @@ pub use net::Net;
 pub use proxy::{Proxy, ProxyError, ProxyHandshake, ProxyUrlError, SocksFailure};
 pub use reconnect::Reconnect;
 pub use redirect::RedirectError;
+pub use stage::Stage;
 pub use tls_layer::{TlsDialer, TlsLayer};
 
 /// What [`aliases!`] names.

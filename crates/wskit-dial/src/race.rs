@@ -3,7 +3,6 @@
 
 mod schedule;
 
-use std::fmt::Write as _;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +13,8 @@ use wskit_driver::Timer;
 
 use crate::dial_error::DialError;
 use crate::net::Net;
+use crate::progress::Progress;
+use crate::stage::Stage;
 use schedule::Schedule;
 
 /// Connects to a host by name or address. Both families are looked up together: resolvers of operating
@@ -22,38 +23,46 @@ pub(crate) async fn connect<R: Net>(
     host: &str,
     port: u16,
     from: Option<IpAddr>,
+    progress: &Progress,
 ) -> Result<R::Stream, DialError> {
+    progress.enter(Stage::Dns);
     let addresses = match host.parse() {
         Ok(address) => vec![SocketAddr::new(address, port)],
         Err(_) => R::lookup(host, port).await?,
     };
-    let mut race = Race::<R, _, _>::new(Schedule::new(addresses, from), |to| {
-        R::connect_tcp(to, from)
-    });
+    if addresses.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "it has no address").into());
+    }
+    progress.enter(Stage::Tcp);
+    let schedule = Schedule::new(addresses, from);
+    let mut race = Race::<R, _, _>::new(schedule, progress, |to| R::connect_tcp(to, from));
     poll_fn(|cx| race.poll(cx)).await
 }
 
 /// The attempts to connect. Dropping it drops those in progress.
-struct Race<R: Net, F: Fn(SocketAddr) -> A, A> {
+struct Race<'a, R: Net, F: Fn(SocketAddr) -> A, A> {
     schedule: Schedule,
+    progress: &'a Progress,
     start: F,
     running: Vec<(SocketAddr, Pin<Box<A>>)>,
-    failed: Vec<(SocketAddr, io::Error)>,
+    /// The error of the attempt that failed last.
+    last: Option<io::Error>,
     timer: R::Timer,
 }
 
-impl<R, F, A> Race<R, F, A>
+impl<'a, R, F, A> Race<'a, R, F, A>
 where
     R: Net,
     F: Fn(SocketAddr) -> A,
     A: Future<Output = io::Result<R::Stream>>,
 {
-    fn new(schedule: Schedule, start: F) -> Self {
+    fn new(schedule: Schedule, progress: &'a Progress, start: F) -> Self {
         Self {
             schedule,
+            progress,
             start,
             running: Vec::new(),
-            failed: Vec::new(),
+            last: None,
             timer: R::Timer::default(),
         }
     }
@@ -62,6 +71,7 @@ where
         loop {
             let begun = self.schedule.begin(self.timer.now());
             if let Some(address) = begun {
+                self.progress.begin(address);
                 self.running
                     .push((address, Box::pin((self.start)(address))));
             }
@@ -69,7 +79,12 @@ where
                 return Poll::Ready(Ok(stream));
             }
             if self.schedule.is_over() {
-                return Poll::Ready(Err(self.explain().into()));
+                // All addresses are of the other family.
+                let none = || {
+                    let text = "no address of the family of the local address";
+                    io::Error::new(io::ErrorKind::NotFound, text)
+                };
+                return Poll::Ready(Err(self.last.take().unwrap_or_else(none).into()));
             }
             if begun.is_some() || self.running.is_empty() {
                 continue;
@@ -98,28 +113,12 @@ where
                 }
                 Poll::Ready(Err(error)) => {
                     self.schedule.fail();
-                    self.failed.push((*address, error));
+                    self.progress.fail(*address, &error);
+                    self.last = Some(error);
                     false
                 }
             }
         });
         won
-    }
-
-    /// Returns one error for all attempts: that of the only one, or one that names them and has the kind
-    /// of the last.
-    fn explain(&mut self) -> io::Error {
-        let Some((last_address, last)) = self.failed.pop() else {
-            return io::Error::new(io::ErrorKind::NotFound, "no address to connect to");
-        };
-        if self.failed.is_empty() {
-            return last;
-        }
-        let mut text = format!("no address answers: {last_address}: {last}");
-        for (address, error) in self.failed.iter().rev().take(7) {
-            // Writing to a String does not fail.
-            let _ = write!(text, "; {address}: {error}");
-        }
-        io::Error::new(last.kind(), text)
     }
 }

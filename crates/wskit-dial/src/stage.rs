@@ -1,40 +1,34 @@
-use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::fmt;
 
-use wskit_driver::{Elapsed, Timer, within};
-
-use crate::dial_error::DialError;
-use crate::proxy::ProxyError;
-
-/// Whether a connection that is being dialled waits for a proxy.
-#[derive(Debug, Default)]
-pub(crate) struct Stage {
-    by_proxy: AtomicBool,
+/// How far an attempt to connect had come when it failed; from [`ConnectError::stage`](crate::ConnectError::stage).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stage {
+    /// A [`Dial`](crate::Dial) of one's own opens the stream, and has not said how far it is.
+    Dial,
+    /// The name of the server is looked up.
+    Dns,
+    /// A TCP connection to the server is opened.
+    Tcp,
+    /// A proxy is reached, and asked for a connection to the server. Includes the lookup of the proxy's
+    /// name, its TCP connection and its TLS.
+    Proxy,
+    /// The TLS handshake with the server.
+    Tls,
+    /// The opening handshake with the server (HTTP).
+    Http,
 }
 
-impl Stage {
-    pub(crate) fn enter_proxy(&self) {
-        self.by_proxy.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn leave_proxy(&self) {
-        self.by_proxy.store(false, Ordering::Relaxed);
-    }
-
-    /// Runs a dial that reports its stages here for at most `limit`, and blames the proxy for a timeout
-    /// in its stage.
-    pub(crate) async fn within<S>(
-        &self,
-        timer: impl Timer,
-        limit: Duration,
-        dialling: impl Future<Output = Result<S, DialError>>,
-    ) -> Result<S, DialError> {
-        match within(timer, limit, dialling).await {
-            Err(Elapsed::Timeout) if self.by_proxy.load(Ordering::Relaxed) => {
-                Err(ProxyError::Timeout.into())
-            }
-            dialled => dialled?,
-        }
+/// What happens in the stage: "the TLS handshake".
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dial => "the dialling",
+            Self::Dns => "the name lookup (DNS)",
+            Self::Tcp => "the TCP connection",
+            Self::Proxy => "the connection by the proxy",
+            Self::Tls => "the TLS handshake",
+            Self::Http => "the opening handshake",
+        })
     }
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 use wskit_driver::Timer;
 use wskit_handshake::ClientRequest;
 
+use crate::connect_error::{ConnectCause, ConnectError};
 use crate::dial::Dial;
 use crate::dial_error::DialError;
 use crate::dialer::Dialer;
 use crate::net::Net;
+use crate::progress::Progress;
 use crate::stage::Stage;
 
 /// A TLS library that secures client streams of type `S`.
@@ -19,7 +21,7 @@ pub trait TlsLayer<S>: Send + Sync {
     /// Performs the TLS handshake with `host` and checks its certificate.
     ///
     /// # Errors
-    /// Any that fits. [`DialError::Io`] can hold any error (`io::Error::other`).
+    /// Any that fits. `?` converts an `io::Error`, which can hold any other (`io::Error::other`).
     fn secure(
         &self,
         host: &str,
@@ -48,7 +50,8 @@ impl<R: Net, L: TlsLayer<R::Stream>> Dial for TlsDialer<R, L> {
     type Stream = L::Stream;
 
     async fn dial(&self, request: &ClientRequest) -> Result<L::Stream, DialError> {
-        self.dial_in_stages(request, &Stage::default()).await
+        let progress = Progress::new();
+        progress.of(self.dial_in_stages(request, &progress)).await
     }
 
     async fn dial_within<C: Timer + Send>(
@@ -57,9 +60,9 @@ impl<R: Net, L: TlsLayer<R::Stream>> Dial for TlsDialer<R, L> {
         timer: C,
         limit: Duration,
     ) -> Result<L::Stream, DialError> {
-        let stage = Stage::default();
-        let dialling = self.dial_in_stages(request, &stage);
-        stage.within(timer, limit, dialling).await
+        let progress = Progress::new();
+        let dialling = self.dial_in_stages(request, &progress);
+        progress.within(timer, limit, dialling).await
     }
 }
 
@@ -67,13 +70,15 @@ impl<R: Net, L: TlsLayer<R::Stream>> TlsDialer<R, L> {
     async fn dial_in_stages(
         &self,
         request: &ClientRequest,
-        stage: &Stage,
+        progress: &Progress,
     ) -> Result<L::Stream, DialError> {
         if !request.is_secure() {
             let error = "this connector's TLS library is for wss:// only";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, error).into());
+            let error = io::Error::new(io::ErrorKind::InvalidInput, error);
+            return Err(ConnectError::new(Stage::Tls, ConnectCause::Io(error)).into());
         }
-        let tcp = self.dialer.tcp_in_stages(request, stage).await?;
+        let tcp = self.dialer.tcp_in_stages(request, progress).await?;
+        progress.enter(Stage::Tls);
         self.layer.secure(request.server_name(), tcp).await
     }
 }

@@ -27,7 +27,7 @@ impl Dial for &Never {
         if !self.fails.load(Ordering::Relaxed) {
             pending::<()>().await;
         }
-        Err(DialError::Io(std::io::ErrorKind::ConnectionRefused.into()))
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into())
     }
 }
 

@@ -79,10 +79,10 @@ fn failed_dial_is_not_told_as_a_refused_handshake() {
         &[
             "[connect]",
             "dialling",
-            "INFO connection attempt failed role=Client error=",
+            "INFO connecting failed role=Client error=cannot connect to ",
             "[connect]",
             "dialling",
-            "INFO connection attempt failed role=Client error=",
+            "INFO connecting failed role=Client error=cannot connect to ",
         ],
     );
 }

@@ -17,7 +17,7 @@ use crate::error::OpenError;
 use crate::extensions::Extensions;
 use crate::handshake::ask;
 use crate::keys::nonce;
-use crate::observe::TelemetryConfig;
+use crate::observe::{PeerName, TelemetryConfig};
 use crate::runtime::Runtime;
 use crate::websocket::WebSocket;
 
@@ -110,7 +110,7 @@ impl<R> Client<R> {
         let opened = self
             .handshake_within(stream, request, limit, |_| true)
             .await;
-        opened.inspect_err(|error| self.telemetry.refused(Role::Client, error))
+        opened.inspect_err(|error| self.attempt_failed(error, error.refusal().is_some()))
     }
 
     /// Performs the opening handshake within `limit` instead of `Config::handshake_timeout`, as part of a
@@ -136,6 +136,7 @@ impl<R> Client<R> {
     {
         let request = self.extensions.offer(request)?;
         let mut io = R::wrap(stream);
+        let peer = PeerName::of_server(&request);
         let mut handshake = ClientHandshake::new(request, nonce()?, self.limits);
         let accepted = ask(&mut io, &mut handshake, limit, wants_body).await?;
         let agreed = self.extensions.confirm(&accepted.extensions)?;
@@ -144,14 +145,15 @@ impl<R> Client<R> {
             self.extensions.apply(agreed, connection)
         });
         Ok((
-            ws.opened(accepted.protocol, agreed, &self.telemetry),
+            ws.opened(accepted.protocol, agreed, &self.telemetry, &peer),
             accepted.response,
         ))
     }
 
     /// Tells the observer, and `tracing`, that an attempt to connect with these settings has failed.
-    pub fn attempt_failed(&self, error: &(dyn std::error::Error + 'static)) {
-        self.telemetry.refused(Role::Client, error);
+    /// `is_refused` says that the server answered the opening handshake with a status other than 101.
+    pub fn attempt_failed(&self, error: &(dyn std::error::Error + 'static), is_refused: bool) {
+        self.telemetry.connect_failed(error, is_refused);
     }
 }
 

@@ -87,43 +87,41 @@ const LOST: &[i32] = if cfg!(windows) {
 
 #[cfg(test)]
 mod tests {
-    use std::error::Error;
-
-    use wskit_handshake::{HandshakeError, RequestError};
-    use wskit_proto::{ProtocolError, SendError};
+    use wskit_handshake::{BuildError, ExtensionError, HandshakeError, RequestError};
+    use wskit_proto::{ProtocolError, SendError, TimeoutKind};
 
     use super::*;
+    use crate::told_once::every_variant;
 
-    /// A log that prints the whole chain says everything once.
     #[test]
-    fn no_text_is_told_again_by_its_source() {
+    fn every_error_says_everything_once() {
         let refused = || io::Error::new(io::ErrorKind::ConnectionRefused, "the port is closed");
-        let errors: [Box<dyn Error>; 9] = [
-            Box::new(ConnectionError::Io(refused())),
-            Box::new(ConnectionError::NoTimer(refused())),
-            Box::new(ConnectionError::Protocol(ProtocolError::InvalidUtf8)),
-            Box::new(ConnectionError::Send(SendError::Closed)),
-            Box::new(OpenError::Io(refused())),
-            Box::new(OpenError::NoTimer(refused())),
-            Box::new(OpenError::Request(RequestError::InvalidHost)),
-            Box::new(OpenError::Handshake(HandshakeError::UnexpectedEof {
-                received: 0,
-            })),
-            Box::new(Elapsed::NoTimer(refused())),
-        ];
-        for error in errors {
-            let mut texts = vec![error.to_string()];
-            let mut next = error.source();
-            while let Some(source) = next {
-                texts.push(source.to_string());
-                next = source.source();
-            }
-            for (at, text) in texts.iter().enumerate() {
-                assert!(
-                    !texts[..at].iter().any(|told| told.contains(text)),
-                    "{texts:?}"
-                );
-            }
+        every_variant! { ConnectionError:
+            ConnectionError::Protocol(_) => ProtocolError::InvalidUtf8.into(),
+            ConnectionError::Send(_) => SendError::Closed.into(),
+            ConnectionError::Disconnected { .. } =>
+                ConnectionError::Disconnected { mid_message: true },
+            ConnectionError::Timeout(_) => ConnectionError::Timeout(TimeoutKind::Close),
+            ConnectionError::Io(_) => refused().into(),
+            ConnectionError::NoTimer(_) => ConnectionError::NoTimer(refused()),
+        }
+        every_variant! { OpenError:
+            OpenError::Handshake(_) =>
+                HandshakeError::InvalidExtensions(ExtensionError::Name).into(),
+            OpenError::Timeout => OpenError::Timeout,
+            OpenError::OriginRefused => OpenError::OriginRefused,
+            #[cfg(feature = "deflate")]
+            OpenError::Deflate(_) => OpenError::Deflate(
+                wskit_proto::deflate::ResponseError::Param(wskit_proto::deflate::ParamError::Unknown),
+            ),
+            OpenError::Request(_) => RequestError::InvalidHost.into(),
+            OpenError::Response(_) => BuildError::InterimStatus.into(),
+            OpenError::Io(_) => refused().into(),
+            OpenError::NoTimer(_) => OpenError::NoTimer(refused()),
+        }
+        every_variant! { Elapsed:
+            Elapsed::Timeout => Elapsed::Timeout,
+            Elapsed::NoTimer(_) => Elapsed::NoTimer(refused()),
         }
     }
 

@@ -40,6 +40,9 @@ mod sync;
 mod tasks;
 #[cfg(feature = "tokio-io")]
 mod tokio_io;
+#[cfg(test)]
+#[path = "../../wskit-test/tests/told_once/mod.rs"]
+mod told_once;
 mod transport;
 mod websocket;
 

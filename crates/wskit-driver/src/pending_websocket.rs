@@ -5,7 +5,7 @@ use bytes::Bytes;
 use wskit_proto::{Config, Role};
 
 use crate::extensions::{Agreed, Extensions};
-use crate::observe::TelemetryConfig;
+use crate::observe::{PeerName, TelemetryConfig};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -22,6 +22,7 @@ pub struct PendingWebSocket {
     pub(crate) agreed: Agreed,
     pub(crate) protocol: Option<String>,
     pub(crate) telemetry: TelemetryConfig,
+    pub(crate) peer: PeerName,
 }
 
 impl PendingWebSocket {
@@ -32,7 +33,7 @@ impl PendingWebSocket {
         let ws = WebSocket::build(io, self.role, leftover, self.config, |connection| {
             self.extensions.apply(self.agreed, connection)
         });
-        ws.opened(self.protocol, self.agreed, &self.telemetry)
+        ws.opened(self.protocol, self.agreed, &self.telemetry, &self.peer)
     }
 
     /// Returns the sub-protocol that was agreed on.

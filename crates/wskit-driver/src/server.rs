@@ -18,7 +18,7 @@ use wskit_proto::{Config, Role};
 use crate::error::OpenError;
 use crate::extensions::Extensions;
 use crate::handshake::{answer_and_close, read_until, write_all};
-use crate::observe::{TelemetryConfig, rejected};
+use crate::observe::{PeerName, TelemetryConfig, rejected};
 use crate::runtime::{Runtime, within};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
@@ -116,7 +116,7 @@ impl<R> Server<R> {
         // Boxed: a task that accepts and then serves its connection would otherwise keep room for the state
         // of the handshake, about 2 KiB.
         let accepted = Box::pin(self.accept_here(stream)).await;
-        accepted.inspect_err(|error| self.settings.telemetry.refused(Role::Server, error))
+        accepted.inspect_err(|error| self.settings.telemetry.accept_failed(error))
     }
 
     async fn accept_here<S>(&self, stream: S) -> Result<WebSocket<R::Transport>, OpenError>
@@ -155,7 +155,7 @@ impl<R> Server<R> {
         S: 'static,
     {
         let received = Box::pin(self.receive_here(stream)).await;
-        received.inspect_err(|error| self.settings.telemetry.refused(Role::Server, error))
+        received.inspect_err(|error| self.settings.telemetry.accept_failed(error))
     }
 
     async fn receive_here<S>(&self, stream: S) -> Result<Request<R::Transport>, OpenError>
@@ -290,7 +290,8 @@ impl<T: Transport> Upgrade<T> {
             config,
             |connection| settings.extensions.apply(agreed, connection),
         );
-        Ok(ws.opened(accepted.protocol, agreed, &settings.telemetry))
+        let telemetry = &settings.telemetry;
+        Ok(ws.opened(accepted.protocol, agreed, telemetry, &PeerName::NONE))
     }
 
     /// Refuses the request: answers with any status but 101 and ends the connection.

@@ -17,7 +17,7 @@ use crate::error::ConnectionError;
 use crate::extensions::Agreed;
 use crate::keys::secure_keys;
 use crate::link::Whole;
-use crate::observe::TelemetryConfig;
+use crate::observe::{PeerName, TelemetryConfig};
 use crate::permit::Permit;
 use crate::recv::{RecvPiece, RecvRef};
 use crate::shutdown::Shutdown;
@@ -86,7 +86,7 @@ impl<T: Transport> WebSocket<T> {
         let agreed = Agreed {
             deflate: Some(agreed),
         };
-        ws.opened(None, agreed, &TelemetryConfig::default())
+        ws.opened(None, agreed, &TelemetryConfig::default(), &PeerName::NONE)
     }
 
     pub(crate) fn build(
@@ -118,19 +118,21 @@ impl<T: Transport> WebSocket<T> {
         protocol: Option<String>,
         agreed: Agreed,
         telemetry: &TelemetryConfig,
+        peer: &PeerName,
     ) -> Self {
         if protocol.is_some() || agreed.is_compressed() {
             let protocol = protocol.map(String::into_boxed_str);
             self.terms = Some(Box::new(Terms { protocol, agreed }));
         }
-        self.watched(telemetry);
+        self.watched(telemetry, peer);
         self
     }
 
-    fn watched(&mut self, telemetry: &TelemetryConfig) {
+    fn watched(&mut self, telemetry: &TelemetryConfig, peer: &PeerName) {
         let terms = self.terms.as_deref();
         self.engine.telemetry.opened(
             telemetry,
+            peer,
             self.link.outbox.role(),
             terms.and_then(|terms| terms.protocol.as_deref()),
             terms.is_some_and(|terms| terms.agreed.is_compressed()),
@@ -143,9 +145,8 @@ impl<T: Transport> WebSocket<T> {
     #[cfg(feature = "metrics")]
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn crate::Observer>) -> Self {
-        self.watched(&TelemetryConfig {
-            observer: Some(observer),
-        });
+        let observer = Some(observer);
+        self.watched(&TelemetryConfig { observer }, &PeerName::NONE);
         self
     }
 

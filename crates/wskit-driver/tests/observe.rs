@@ -236,7 +236,7 @@ proptest! {
 
 /// Writes down what it is told.
 #[derive(Default)]
-struct Log(Mutex<Vec<String>>);
+struct Log(Mutex<Vec<String>>, Mutex<Vec<u64>>);
 
 impl Log {
     fn note(&self, line: String) {
@@ -251,6 +251,9 @@ impl Log {
 impl Observer for Log {
     fn opened(&self, connection: &Observed<'_>) {
         self.note(format!("{:?} opened", connection.role));
+        let mut ids = self.1.lock().unwrap();
+        assert!(connection.id > 0 && !ids.contains(&connection.id));
+        ids.push(connection.id);
     }
 
     fn refused(&self, role: Role, error: &(dyn std::error::Error + 'static)) {
@@ -264,6 +267,7 @@ impl Observer for Log {
     fn ended(&self, connection: &Observed<'_>, end: &Ended<'_>) {
         let Observed { role, counters, .. } = connection;
         assert_eq!(end.metrics, counters.read());
+        assert!(self.1.lock().unwrap().contains(&connection.id));
         let how = end.outcome.map(|outcome| outcome.code().get());
         let messages = end.metrics.received.messages;
         self.note(format!(

@@ -3,10 +3,10 @@
 
 mod collector;
 
-use wskit_driver::Server;
+use wskit_driver::{Client, Server};
 use wskit_handshake::{OriginPolicy, Rejection};
 use wskit_proto::{Config, Role};
-use wskit_test::{Script, Simulated, pipe};
+use wskit_test::{Script, Simulated, join, pipe};
 
 use collector::{assert_lines, heard};
 
@@ -31,6 +31,13 @@ fn request_that_does_not_come_is_not_told_as_refused() {
         });
         assert_lines(&lines, &[told]);
     }
+}
+
+/// The number of the connection in the first line that has one.
+fn id_of(lines: &[String]) -> String {
+    let id = lines.iter().find_map(|line| line.split_once(" id="));
+    let (_, rest) = id.unwrap_or_default();
+    rest.split(' ').next().unwrap_or_default().to_owned()
 }
 
 #[test]
@@ -76,24 +83,92 @@ fn connections_are_told_when_they_open_and_end() {
             }
             let _ = ws.recv().await;
         });
-        let opened = "DEBUG connection opened role=Server compressed=false";
-        let totals = "DEBUG connection totals role=Server messages_in=0 messages_out=0 bytes_in=";
+        let id = id_of(&lines);
+        let opened = format!("DEBUG connection opened id={id} role=Server compressed=false");
+        let totals = format!(
+            "DEBUG connection totals id={id} role=Server messages_in=0 messages_out=0 bytes_in="
+        );
         let end = match way {
-            0 => "DEBUG connection closed role=Server code=1001 initiator=Some(Peer) lasted=0ns",
-            1 => "WARN protocol error role=Server error=",
-            2 => "DEBUG connection dropped role=Server lasted=0ns",
-            3 => "INFO connection lost role=Server code=1006 cause=Disconnected",
-            4 => "INFO handshake refused role=Server error=",
-            _ => "INFO handshake refused by the application role=Server status=404",
+            0 => format!(
+                "DEBUG connection closed id={id} role=Server code=1001 initiator=Some(Peer) lasted=0ns"
+            ),
+            1 => format!("WARN protocol error id={id} role=Server error="),
+            2 => format!("DEBUG connection dropped id={id} role=Server lasted=0ns"),
+            3 => format!("INFO connection lost id={id} role=Server code=1006 cause=Disconnected"),
+            4 => "INFO handshake refused role=Server error=".to_owned(),
+            _ => "INFO handshake refused by the application role=Server status=404".to_owned(),
         };
         if way < 4 {
-            assert_lines(&lines, &[opened, totals, end]);
+            assert_lines(&lines, &[&opened, &totals, &end]);
         } else {
-            assert_lines(&lines, &[end]);
+            assert_lines(&lines, &[&end]);
         }
         assert!(
             lines.iter().all(|line| !line.contains("hunter2")),
             "{lines:#?}"
         );
+    }
+}
+
+/// A thousand connections in one log are told apart by their numbers, and a server by its name.
+#[test]
+fn connections_have_numbers_and_clients_name_the_server() {
+    let mut ids = Vec::new();
+    for (url, peer) in [
+        (
+            "ws://user:hunter2@example.com/path?token=hunter2",
+            "example.com:80",
+        ),
+        ("wss://[::1]:9001/", "[::1]:9001"),
+    ] {
+        let lines = heard(async {
+            let (near, far) = pipe(1 << 20);
+            let client = Client::<Simulated>::new().config(config());
+            let server = Server::<Simulated>::new(OriginPolicy::Any).config(config());
+            let (opened, accepted) = join(client.handshake(near, url), server.accept(far)).await;
+            drop((opened.unwrap(), accepted.unwrap()));
+        });
+        let client = lines
+            .iter()
+            .find(|line| line.contains("opened") && line.contains("Client"));
+        let client = client.unwrap();
+        let id = id_of(std::slice::from_ref(client));
+        assert!(
+            client.contains(&format!("opened id={id} peer=\"{peer}\" role=Client")),
+            "{client}"
+        );
+        let of_client = lines
+            .iter()
+            .filter(|line| line.contains(&format!(" id={id} ")));
+        assert_eq!(of_client.count(), 3, "{lines:#?}");
+        assert!(lines.iter().all(|line| !line.contains("hunter2")));
+        ids.push(id);
+    }
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[test]
+fn client_that_is_refused_is_told_as_such() {
+    for (answer, told) in [
+        (
+            "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+            "INFO handshake refused role=Client",
+        ),
+        ("SSH-2.0\r\n", "INFO connecting failed role=Client"),
+        ("", "INFO connecting failed role=Client"),
+    ] {
+        let lines = heard(async {
+            let (near, far) = pipe(1 << 20);
+            let mut peer = Script::new(far, Role::Server);
+            let client = Client::<Simulated>::new().config(config());
+            let (opened, ()) = join(client.handshake(near, "ws://example.com/"), async {
+                peer.head().await;
+                peer.send(answer).await;
+                peer.finish().await;
+            })
+            .await;
+            assert!(opened.is_err());
+        });
+        assert_lines(&lines, &[told]);
     }
 }

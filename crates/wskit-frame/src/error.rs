@@ -79,3 +79,33 @@ impl fmt::Display for FrameError {
 }
 
 impl core::error::Error for FrameError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::told_once::{check, every_variant};
+    use crate::{CloseEncodeError, InvalidUtf8};
+
+    #[test]
+    fn every_error_says_everything_once() {
+        every_variant! { FrameError:
+            FrameError::ReservedBits => FrameError::ReservedBits,
+            FrameError::ReservedOpCode(_) => FrameError::ReservedOpCode(3),
+            FrameError::FragmentedControl => FrameError::FragmentedControl,
+            FrameError::ControlTooLong(_) => FrameError::ControlTooLong(OpCode::Ping),
+            FrameError::MaskMissing => FrameError::MaskMissing,
+            FrameError::MaskUnexpected => FrameError::MaskUnexpected,
+            FrameError::LengthNotMinimal => FrameError::LengthNotMinimal,
+            FrameError::LengthOverflow => FrameError::LengthOverflow,
+            FrameError::CloseTooShort => FrameError::CloseTooShort,
+            FrameError::CloseCode(_) => FrameError::CloseCode(1006),
+            FrameError::CloseReasonUtf8 => FrameError::CloseReasonUtf8,
+        }
+        every_variant! { CloseEncodeError:
+            CloseEncodeError::CodeNotSendable(_) =>
+                CloseEncodeError::CodeNotSendable(CloseCode::NO_STATUS),
+            CloseEncodeError::ReasonTooLong(_) => CloseEncodeError::ReasonTooLong(124),
+        }
+        check(InvalidUtf8);
+    }
+}

@@ -13,7 +13,7 @@
 )]
 
 // For the detection of CPU features at run time, nothing else.
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", test))]
 extern crate std;
 
 mod close_code;
@@ -23,6 +23,9 @@ mod frame;
 mod header;
 mod mask;
 mod opcode;
+#[cfg(test)]
+#[path = "../../wskit-test/tests/told_once/mod.rs"]
+mod told_once;
 mod utf8;
 
 pub use close_code::CloseCode;

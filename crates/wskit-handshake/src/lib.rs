@@ -17,6 +17,9 @@ mod error;
 mod http;
 mod progress;
 mod server;
+#[cfg(test)]
+#[path = "../../wskit-test/tests/told_once/mod.rs"]
+mod told_once;
 
 pub use accept_key::accept_key;
 pub use client::handshake::{ClientAccepted, ClientHandshake};

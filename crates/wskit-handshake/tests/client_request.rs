@@ -145,7 +145,7 @@ fn client_names_the_port_only_when_it_differs() {
         assert!(
             matches!(
                 error,
-                RequestError::InvalidPort | RequestError::InvalidCharacter
+                RequestError::InvalidPort | RequestError::InvalidCharacter { .. }
             ),
             "{url}: {error:?}"
         );
@@ -215,26 +215,28 @@ fn client_never_sends_raw_non_ascii() {
 /// Proves: R6455-4.1-a
 #[test]
 fn client_refuses_broken_urls() {
-    for url in [
-        "ws://h/a b",
-        "ws://h/\r\nX: y",
-        "ws://h/\0",
-        "ws://h/%",
-        "ws://h/%4",
-        "ws://h/%zz",
-        " ws://h/",
-        "ws://h/\u{7f}",
+    for (url, character, position) in [
+        ("ws://h/a b", ' ', 8),
+        ("ws://h/\r\nX: y", '\r', 7),
+        ("ws://h/\0", '\0', 7),
+        ("ws://h/%", '%', 7),
+        ("ws://h/%4", '%', 7),
+        ("ws://h/é%zz", '%', 9),
+        ("wss://u:p@h:1/a?b=%2f%2", '%', 21),
+        (" ws://h/", ' ', 0),
+        ("ws://h/\u{7f}", '\u{7f}', 7),
+        ("ws://h%41/", '%', 6),
+        ("ws://u:p@h,i/", ',', 10),
+        ("ws://<h>/", '<', 5),
+        ("ws://h\\i/", '\\', 6),
+        ("ws://h^/", '^', 6),
     ] {
-        assert_eq!(error(url), RequestError::InvalidCharacter, "{url}");
-    }
-    for url in [
-        "ws://h%41/",
-        "ws://h,i/",
-        "ws://<h>/",
-        "ws://h\\i/",
-        "ws://h^/",
-    ] {
-        assert_eq!(error(url), RequestError::InvalidHost, "{url}");
+        let character = Some(character);
+        let expected = RequestError::InvalidCharacter {
+            character,
+            position,
+        };
+        assert_eq!(error(url), expected, "{url}");
     }
 }
 

@@ -49,9 +49,15 @@ fn client_dials_with_a_zone_and_does_not_send_it() {
         "[fe80::1%25a]b]",
         "[fe80::1%25a/b]",
         "[%25lo]",
-        "127.0.0.1%25lo",
     ] {
         let refused = ClientRequest::new(&format!("ws://{host}/"));
         assert_eq!(refused.unwrap_err(), RequestError::InvalidHost, "{host}");
     }
+    // Only IPv6 addresses have zones.
+    let refused = ClientRequest::new("ws://127.0.0.1%25lo/").unwrap_err();
+    let expected = RequestError::InvalidCharacter {
+        character: Some('%'),
+        position: 14,
+    };
+    assert_eq!(refused, expected);
 }

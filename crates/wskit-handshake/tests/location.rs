@@ -93,21 +93,32 @@ fn location_may_be_relative_or_absolute() {
     }
 }
 
+fn invalid(character: char, position: usize) -> RequestError {
+    RequestError::InvalidCharacter {
+        character: Some(character),
+        position,
+    }
+}
+
 #[test]
 fn location_that_is_no_reference_is_refused() {
     for (location, error) in [
-        ("a b", RequestError::InvalidCharacter),
-        ("/a b", RequestError::InvalidCharacter),
-        ("?a b", RequestError::InvalidCharacter),
-        ("a\r\nX: y", RequestError::InvalidCharacter),
-        ("/a%", RequestError::InvalidCharacter),
+        // Counted in the URL that the location leads to.
+        ("a b", invalid(' ', 8)),
+        ("/a b", invalid(' ', 8)),
+        ("?a b", invalid(' ', 10)),
+        ("a\r\nX: y", invalid('\r', 8)),
+        ("/a%", invalid('%', 8)),
         // Browsers read a backslash as a slash and would go to another place.
-        ("/\\evil.example/", RequestError::InvalidCharacter),
-        ("\\\\evil.example/", RequestError::InvalidCharacter),
-        ("//a.example\\@b.example/", RequestError::InvalidCharacter),
+        ("/\\evil.example/", invalid('\\', 1)),
+        ("\\\\evil.example/", invalid('\\', 0)),
+        ("//a.example\\@b.example/", invalid('\\', 11)),
         (
             "http://a.example\\@b.example/",
-            RequestError::InvalidCharacter,
+            RequestError::InvalidCharacter {
+                character: None,
+                position: 16,
+            },
         ),
         ("///x", RequestError::EmptyHost),
         ("//", RequestError::EmptyHost),

@@ -11,6 +11,9 @@ mod pending_websocket;
 mod read_ahead;
 mod refused;
 mod server;
+#[cfg(test)]
+#[path = "../../wskit-test/tests/told_once/mod.rs"]
+mod told_once;
 
 pub use boxed::Boxed;
 pub use client::{handshake, open};

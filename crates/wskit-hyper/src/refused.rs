@@ -49,11 +49,12 @@ impl fmt::Display for Refused {
     }
 }
 
+/// `Display` includes the inner error, so the source is that error's own.
 impl std::error::Error for Refused {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Handshake(error) => Some(error),
-            Self::Response(error) => Some(error),
+            Self::Handshake(error) => error.source(),
+            Self::Response(error) => error.source(),
             Self::Origin(_) | Self::NotUpgradable => None,
         }
     }
@@ -68,5 +69,24 @@ impl From<HandshakeError> for Refused {
 impl From<BuildError> for Refused {
     fn from(error: BuildError) -> Self {
         Self::Response(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wskit_handshake::ExtensionError;
+
+    use super::*;
+    use crate::told_once::every_variant;
+
+    #[test]
+    fn every_error_says_everything_once() {
+        every_variant! { Refused:
+            Refused::Handshake(_) =>
+                HandshakeError::InvalidExtensions(ExtensionError::Name).into(),
+            Refused::Origin(_) => Refused::Origin(Rejection::bad_request()),
+            Refused::NotUpgradable => Refused::NotUpgradable,
+            Refused::Response(_) => BuildError::InterimStatus.into(),
+        }
     }
 }

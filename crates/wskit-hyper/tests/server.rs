@@ -10,7 +10,6 @@ use tokio::sync::mpsc;
 use wskit_handshake::{ClientRequest, HandshakeError, OriginPolicy};
 use wskit_hyper::{Attempt, OpenError, Refused, Server, upgrade};
 use wskit_proto::{CloseCode, Config, Message, deflate};
-use wskit_tokio::DialError;
 
 fn any() -> Server {
     Server::new(OriginPolicy::Any)
@@ -171,7 +170,8 @@ async fn server_refuses_and_closes() {
                 .unwrap(),
         );
         match error.await {
-            Err(DialError::Open(OpenError::Handshake(HandshakeError::Refused(refusal)))) => {
+            Err(error) if error.refusal().is_some() => {
+                let refusal = error.refusal().unwrap();
                 assert_eq!(refusal.status, 403);
                 assert_eq!(refusal.body, "origin not allowed\n");
             }

@@ -142,3 +142,34 @@ impl fmt::Display for SendError {
 }
 
 impl core::error::Error for SendError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::told_once::every_variant;
+
+    #[test]
+    fn every_error_says_everything_once() {
+        every_variant! { ProtocolError:
+            ProtocolError::Frame(_) => FrameError::ReservedBits.into(),
+            ProtocolError::UnexpectedContinuation => ProtocolError::UnexpectedContinuation,
+            ProtocolError::ExpectedContinuation => ProtocolError::ExpectedContinuation,
+            ProtocolError::InvalidUtf8 => InvalidUtf8.into(),
+            ProtocolError::MessageTooBig { .. } => ProtocolError::MessageTooBig { limit: 1 },
+            ProtocolError::TooManyFragments { .. } => ProtocolError::TooManyFragments { limit: 1 },
+            ProtocolError::Compression => ProtocolError::Compression,
+            #[cfg(feature = "deflate")]
+            ProtocolError::Deflate(_) => wskit_deflate::DecompressError::Corrupt.into(),
+        }
+        every_variant! { SendError:
+            SendError::Closed => SendError::Closed,
+            SendError::QueueFull => SendError::QueueFull,
+            SendError::MessageOpen => SendError::MessageOpen,
+            SendError::NoMessageOpen => SendError::NoMessageOpen,
+            SendError::InvalidUtf8 => SendError::InvalidUtf8,
+            SendError::ControlTooLong => SendError::ControlTooLong,
+            SendError::InvalidCloseCode(_) => SendError::InvalidCloseCode(CloseCode::NO_STATUS),
+            SendError::ReasonTooLong => SendError::ReasonTooLong,
+        }
+    }
+}

@@ -32,6 +32,9 @@ mod role;
 
 mod text;
 mod timers;
+#[cfg(test)]
+#[path = "../../wskit-test/tests/told_once/mod.rs"]
+mod told_once;
 
 pub use closing::{Ending, State};
 pub use config::{Config, Keepalive, Limits};

@@ -66,6 +66,16 @@ macro_rules! socket_suite {
             server_that_chooses_http2_is_told_as_such
             server_that_dies_inside_tls_is_a_disconnect
             client_that_was_spawned_comes_back
+            error_of_a_closed_port_names_the_address
+            error_of_an_unknown_name_is_told_apart
+            error_of_a_url_says_what_to_change
+            error_of_an_answer_says_what_the_server_is
+            error_of_a_server_that_goes_away_asks_for_tls
+            error_of_a_wrong_scheme_names_the_right_one
+            error_of_a_certificate_says_what_is_wrong_with_it
+            error_of_a_timeout_says_the_stage
+            error_of_a_proxy_names_the_server_and_the_proxys_answer
+            error_of_a_broken_rule_says_what_the_peer_did
         );
     };
 }

@@ -34,7 +34,7 @@ async fn server_that_dies_and_comes_back_is_found_again() {
                     client.send("thanks").await.unwrap();
                 }
                 Event::Lost {
-                    loss: Loss::NotOpened(Error::Dial(DialError::Io(_))),
+                    loss: Loss::NotOpened(Error::Dial(DialError::Connect(_))),
                     ..
                 } => unreachable += 1,
                 Event::Lost { .. } => {}

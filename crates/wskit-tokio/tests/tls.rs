@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{CloseCode, Message};
 use wskit_suite::sockets::Authority;
+use wskit_tokio::dial::{ConnectCause, Stage};
 use wskit_tokio::tls::{Acceptor, BadCertificate};
 use wskit_tokio::{Connector, DialError, Error, Server, tls};
 
@@ -48,15 +49,15 @@ async fn refused(acceptor: Acceptor, trust: &str, host: &str) -> DialError {
     // No byte of a handshake came before the certificate was judged.
     assert!(matches!(
         results.recv().await.unwrap(),
-        Err(Error::Dial(DialError::Tls(_) | DialError::Io(_)))
+        Err(Error::Dial(error)) if error.stage() == Some(Stage::Tls)
     ));
     error
 }
 
 fn bad(error: &DialError) -> Option<BadCertificate> {
-    match error {
-        DialError::Tls(error) => error.bad_certificate(),
-        other => panic!("not a TLS error: {other:?}"),
+    match error.cause() {
+        Some(ConnectCause::Tls(error)) => error.bad_certificate(),
+        _ => panic!("not a TLS error: {error:?}"),
     }
 }
 
@@ -192,7 +193,7 @@ async fn server_answers_a_plain_request_on_its_tls_port_with_no_http() {
     );
     assert!(matches!(
         results.recv().await.unwrap(),
-        Err(Error::Dial(DialError::Tls(_)))
+        Err(Error::Dial(error)) if error.stage() == Some(Stage::Tls)
     ));
 }
 
@@ -206,7 +207,10 @@ async fn server_gives_up_a_tls_handshake_that_does_not_come() {
         .accept(ours)
         .await
         .unwrap_err();
-    assert!(matches!(error, DialError::Timeout));
+    assert_eq!(
+        error.to_string(),
+        "timed out after 3s during the TLS handshake"
+    );
 }
 
 #[test]

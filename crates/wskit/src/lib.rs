@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-pub use wskit_dial::{self as dial, DialError, Error, RedirectError, reconnect};
+pub use wskit_dial::{
+    self as dial, ConnectCause, ConnectError, DialError, Error, LookupFailure, RedirectError,
+    Stage, reconnect,
+};
 pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report};
 pub use wskit_driver::{ConnectionError, Event, OpenError};
 pub use wskit_handshake::{

@@ -18,8 +18,6 @@ pub enum ProxyError {
     /// The TLS handshake with the proxy failed, most often over its certificate.
     #[cfg(feature = "rustls")]
     Tls(crate::tls::TlsError),
-    /// The proxy, or the way to it, took all of `Config::handshake_timeout`.
-    Timeout,
     /// The connection to the proxy failed before it answered.
     Io(io::Error),
     /// The proxy closed the connection before it answered.
@@ -106,8 +104,11 @@ impl fmt::Display for ProxyError {
             Self::Host(error) => write!(f, "the proxy cannot be asked: {error}"),
             Self::Unreachable(error) => write!(f, "the proxy cannot be reached: {error}"),
             #[cfg(feature = "rustls")]
+            Self::Tls(error) if error.peer_lacks_tls() => {
+                f.write_str("the proxy does not speak TLS on this port; is it http://?")
+            }
+            #[cfg(feature = "rustls")]
             Self::Tls(error) => write!(f, "the TLS handshake with the proxy failed: {error}"),
-            Self::Timeout => f.write_str("the proxy did not answer in time"),
             Self::Io(error) => write!(f, "the connection to the proxy failed: {error}"),
             Self::Closed => f.write_str("the proxy closed the connection without an answer"),
             Self::Malformed(what) => {

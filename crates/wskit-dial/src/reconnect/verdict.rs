@@ -11,6 +11,7 @@ use wskit_proto::{Cause, CloseCode, Outcome, ProtocolError, SendError};
 
 use super::loss::Loss;
 use super::on_open::OnOpenError;
+use crate::connect_error::{ConnectCause, ConnectError};
 use crate::dial_error::DialError;
 use crate::error::Error;
 use crate::proxy::{ProxyError, SocksFailure};
@@ -124,8 +125,9 @@ fn of_broken_rule(error: &ProtocolError) -> Verdict {
 fn of_error(error: &Error, now: SystemTime) -> Verdict {
     match error {
         Error::Connection(error) => of_connection(error),
-        Error::Open(error) | Error::Dial(DialError::Open(error)) => of_open(error, now),
-        Error::Dial(error) => of_dial(error),
+        Error::Open(error) => of_open(error, now),
+        Error::Dial(DialError::Connect(error)) => of_connect(error, now),
+        Error::Dial(_) => Verdict::GiveUp,
         Error::NotConnected => Verdict::Retry,
         // A hook that keeps the connection will keep the next one too. About errors of the application
         // nothing is known.
@@ -164,28 +166,34 @@ fn of_open(error: &OpenError, now: SystemTime) -> Verdict {
     }
 }
 
-fn of_dial(error: &DialError) -> Verdict {
-    match error {
-        DialError::Timeout
-        | DialError::Proxy(
-            ProxyError::Unreachable(_)
-            | ProxyError::Timeout
-            | ProxyError::Io(_)
-            | ProxyError::Closed
-            | ProxyError::Socks(
-                SocksFailure::General
-                | SocksFailure::NetworkUnreachable
-                | SocksFailure::HostUnreachable
-                | SocksFailure::ConnectionRefused
-                | SocksFailure::TtlExpired,
-            ),
-        ) => Verdict::Retry,
-        DialError::Io(error) => of_io(error),
-        DialError::Proxy(ProxyError::Status(status)) => of_status(*status),
+fn of_connect(error: &ConnectError, now: SystemTime) -> Verdict {
+    match error.cause() {
+        ConnectCause::Timeout => Verdict::Retry,
+        ConnectCause::Io(error) => of_io(error),
+        ConnectCause::Open(error) => of_open(error, now),
+        ConnectCause::Proxy(error) => of_proxy(error),
         #[cfg(feature = "rustls")]
-        DialError::Tls(error) | DialError::Proxy(ProxyError::Tls(error)) if error.may_pass() => {
-            Verdict::Retry
-        }
+        ConnectCause::Tls(error) if error.may_pass() => Verdict::Retry,
+        #[cfg(feature = "rustls")]
+        ConnectCause::Tls(_) => Verdict::GiveUp,
+    }
+}
+
+fn of_proxy(error: &ProxyError) -> Verdict {
+    match error {
+        ProxyError::Unreachable(_)
+        | ProxyError::Io(_)
+        | ProxyError::Closed
+        | ProxyError::Socks(
+            SocksFailure::General
+            | SocksFailure::NetworkUnreachable
+            | SocksFailure::HostUnreachable
+            | SocksFailure::ConnectionRefused
+            | SocksFailure::TtlExpired,
+        ) => Verdict::Retry,
+        ProxyError::Status(status) => of_status(*status),
+        #[cfg(feature = "rustls")]
+        ProxyError::Tls(error) if error.may_pass() => Verdict::Retry,
         _ => Verdict::GiveUp,
     }
 }
@@ -232,10 +240,12 @@ const MOST: Duration = Duration::from_secs(3600);
 mod tests {
     use http::HeaderValue;
     use proptest::prelude::*;
+    use wskit_driver::Elapsed;
     use wskit_frame::FrameError;
     use wskit_proto::TimeoutKind;
 
     use super::*;
+    use crate::stage::Stage;
 
     /// Proves: R6455-7.2.3-a
     #[test]
@@ -335,24 +345,34 @@ mod tests {
         assert_eq!(verdict(too_big), Verdict::GiveUp);
     }
 
+    fn failed_at(stage: Stage, kind: io::ErrorKind) -> Error {
+        ConnectError::new(stage, ConnectCause::Io(kind.into())).into()
+    }
+
+    fn timed_out_at(stage: Stage) -> Error {
+        ConnectError::new(stage, ConnectCause::Timeout).into()
+    }
+
     #[test]
     fn errors_are_told_apart() {
-        let may_pass: [Error; 16] = [
+        let may_pass: [Error; 18] = [
             Error::other("no ticket"),
             Error::other(OnOpenError::Timeout(MOST)),
             ConnectionError::Disconnected { mid_message: true }.into(),
             ConnectionError::Timeout(TimeoutKind::Keepalive).into(),
             OpenError::Timeout.into(),
-            DialError::Timeout.into(),
-            DialError::Open(OpenError::Timeout).into(),
-            DialError::Io(io::ErrorKind::NotFound.into()).into(),
-            DialError::Io(io::ErrorKind::ConnectionRefused.into()).into(),
+            Error::Dial(Elapsed::Timeout.into()),
+            Error::Dial(OpenError::Timeout.into()),
+            failed_at(Stage::Dns, io::ErrorKind::NotFound),
+            failed_at(Stage::Tcp, io::ErrorKind::ConnectionRefused),
             OpenError::Io(io::ErrorKind::ConnectionReset.into()).into(),
             ConnectionError::Io(io::ErrorKind::ConnectionReset.into()).into(),
             // A firewall, or a VPN that is just being switched.
-            DialError::Io(io::ErrorKind::PermissionDenied.into()).into(),
+            failed_at(Stage::Tcp, io::ErrorKind::PermissionDenied),
             HandshakeError::UnexpectedEof { received: 0 }.into(),
-            ProxyError::Timeout.into(),
+            timed_out_at(Stage::Dns),
+            timed_out_at(Stage::Proxy),
+            timed_out_at(Stage::Http),
             ProxyError::Status(StatusCode::BAD_GATEWAY).into(),
             ProxyError::Socks(SocksFailure::HostUnreachable).into(),
         ];
@@ -366,8 +386,10 @@ mod tests {
         }
         let will_not: [Error; 11] = [
             Error::other(OnOpenError::ConnectionKept),
-            DialError::Io(io::ErrorKind::InvalidInput.into()).into(),
-            DialError::Open(HandshakeError::InvalidAccept.into()).into(),
+            failed_at(Stage::Dial, io::ErrorKind::InvalidInput),
+            Error::Dial(DialError::from(OpenError::from(
+                HandshakeError::InvalidAccept,
+            ))),
             DialError::TlsUnavailable.into(),
             DialError::NoTimer(io::ErrorKind::Other.into()).into(),
             OpenError::NoTimer(io::ErrorKind::Other.into()).into(),
@@ -405,10 +427,14 @@ mod tests {
                 Tls::AlertReceived(AlertDescription::HandshakeFailure),
                 Verdict::GiveUp,
             ),
+            (
+                Tls::InvalidMessage(rustls::InvalidMessage::InvalidContentType),
+                Verdict::GiveUp,
+            ),
         ] {
             let told = format!("{error:?}");
             let failed = |error: Tls| io::Error::new(io::ErrorKind::InvalidData, error);
-            let server = crate::tls::handshake_error(failed(error));
+            let server = crate::tls::handshake_error(wskit_proto::Role::Client, failed(error));
             assert_eq!(
                 Verdict::of(&Loss::NotOpened(server.into())),
                 verdict,

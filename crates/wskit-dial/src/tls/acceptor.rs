@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use wskit_driver::within;
+use wskit_driver::{Elapsed, within};
+use wskit_proto::Role;
 
 use super::config::server_config;
 use super::connector::Rustls;
 use super::error::{TlsConfigError, handshake_error};
 
+use crate::connect_error::{ConnectCause, ConnectError};
 use crate::dial_error::DialError;
 use crate::net::Net;
+use crate::stage::Stage;
 
 /// The TLS settings of a server. Cheap to clone.
 pub struct Acceptor<R> {
@@ -56,7 +59,9 @@ impl<R> Acceptor<R> {
     /// [`Server::accept`](wskit_driver::Server::accept).
     ///
     /// # Errors
-    /// [`DialError::Tls`], [`DialError::Io`], [`DialError::Timeout`].
+    /// [`DialError::Connect`] in the stage [`Stage::Tls`]: the handshake failed
+    /// ([`ConnectCause::Tls`]), the stream failed or ended ([`ConnectCause::Io`]), or it took too long
+    /// ([`ConnectCause::Timeout`]).
     ///
     /// # Cancel safety
     /// A dropped accept drops the stream.
@@ -65,9 +70,14 @@ impl<R> Acceptor<R> {
         R: Net<Tls: Rustls<S>>,
     {
         let accepting = R::Tls::accept(self.config.clone(), stream);
-        within(R::Timer::default(), self.limit, accepting)
-            .await?
-            .map_err(handshake_error)
+        match within(R::Timer::default(), self.limit, accepting).await {
+            Ok(accepted) => accepted.map_err(|error| handshake_error(Role::Server, error)),
+            Err(Elapsed::Timeout) => {
+                let error = ConnectError::new(Stage::Tls, ConnectCause::Timeout);
+                Err(error.within(self.limit).into())
+            }
+            Err(Elapsed::NoTimer(error)) => Err(DialError::NoTimer(error)),
+        }
     }
 }
 

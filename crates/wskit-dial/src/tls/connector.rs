@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 use wskit_handshake::RequestError;
+use wskit_proto::Role;
 
 use super::config::{Roots, client_config_trusting};
 use super::error::{TlsConfigError, handshake_error};
@@ -104,8 +105,8 @@ impl<R> Connector<R> {
     /// (RFC 6455 §4.1 item 5). The zone of an address (`fe80::1%eth0`) is left out.
     ///
     /// # Errors
-    /// [`DialError::Tls`], with what is wrong with the certificate; [`DialError::Io`];
-    /// [`DialError::Request`] if no certificate can be for such a host.
+    /// [`DialError::Connect`] in the stage [`Stage::Tls`](crate::Stage::Tls), with what is wrong with the
+    /// certificate in [`ConnectCause::Tls`](crate::ConnectCause::Tls); [`DialError::Request`] if no certificate can be for such a host.
     ///
     /// # Cancel safety
     /// A dropped connect drops the stream.
@@ -138,7 +139,7 @@ impl<R> Connector<R> {
             .map_err(|_| DialError::Request(RequestError::InvalidHost))?;
         L::connect(self.config.clone(), name, stream)
             .await
-            .map_err(handshake_error)
+            .map_err(|error| handshake_error(Role::Client, error))
     }
 }
 

@@ -1,10 +1,13 @@
 use std::fmt;
 use std::io;
 
-use rustls::{AlertDescription, CertificateError};
+use rustls::{AlertDescription, CertificateError, InvalidMessage};
+use wskit_proto::Role;
 
 use super::given::is_of_an_authority;
+use crate::connect_error::{ConnectCause, ConnectError};
 use crate::dial_error::DialError;
+use crate::stage::Stage;
 
 /// Why TLS settings cannot be used: the caller's fault.
 #[derive(Debug)]
@@ -55,6 +58,8 @@ pub struct TlsError {
 enum Fault {
     Certificate(BadCertificate),
     Http2,
+    /// What came is not TLS. Contains our role.
+    NotTls(Role),
     /// A fault that may be gone at the next attempt.
     Passing,
     Other,
@@ -77,6 +82,13 @@ impl TlsError {
         self.fault == Fault::Http2
     }
 
+    /// Returns whether the peer does not speak TLS on this port: a client has written `wss://` for `ws://`, or
+    /// the other way round.
+    #[must_use]
+    pub fn peer_lacks_tls(&self) -> bool {
+        matches!(self.fault, Fault::NotTls(_))
+    }
+
     /// Returns whether the next handshake may succeed with the same settings.
     pub(crate) fn may_pass(&self) -> bool {
         matches!(
@@ -91,10 +103,9 @@ impl TlsError {
         if chosen != Some(b"h2") {
             return Ok(());
         }
-        Err(DialError::Tls(Self {
-            fault: Fault::Http2,
-            error: io::ErrorKind::Unsupported.into(),
-        }))
+        let error = io::ErrorKind::Unsupported.into();
+        let fault = Fault::Http2;
+        Err(Self { fault, error }.into())
     }
 }
 
@@ -105,6 +116,10 @@ impl fmt::Display for TlsError {
                 "the server chose h2 (HTTP/2), and HTTP/1.1 is spoken here: offer http/1.1 alone \
                  in the rustls configuration",
             ),
+            Fault::NotTls(Role::Client) => {
+                f.write_str("the server does not speak TLS on this port; is it ws://?")
+            }
+            Fault::NotTls(Role::Server) => f.write_str("the client does not speak TLS"),
             Fault::Certificate(BadCertificate::OfAnAuthority) => f.write_str(
                 "the certificate is one of an authority (CA:TRUE) and not trusted as a server's: \
                  give it to tls::Connector::trusting, or make it with basicConstraints=CA:FALSE",
@@ -118,7 +133,9 @@ impl std::error::Error for TlsError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self.fault {
             // The text above is not the inner error's.
-            Fault::Certificate(BadCertificate::OfAnAuthority) => Some(&self.error),
+            Fault::Certificate(BadCertificate::OfAnAuthority) | Fault::NotTls(_) => {
+                Some(&self.error)
+            }
             _ => self.error.source(),
         }
     }
@@ -149,7 +166,7 @@ impl From<rustls::Error> for TlsConfigError {
 }
 
 /// Converts the error of a TLS handshake over a stream.
-pub(crate) fn handshake_error(error: io::Error) -> DialError {
+pub(crate) fn handshake_error(role: Role, error: io::Error) -> DialError {
     let inner = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
@@ -159,11 +176,16 @@ pub(crate) fn handshake_error(error: io::Error) -> DialError {
         }
         // RFC 8446 §6.2: an error that has nothing to do with the peer or with the protocol.
         Some(rustls::Error::AlertReceived(AlertDescription::InternalError)) => Fault::Passing,
+        Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+            Fault::NotTls(role)
+        }
         // The transport's error, not that of TLS.
-        None if error.kind() != io::ErrorKind::InvalidData => return DialError::Io(error),
+        None if error.kind() != io::ErrorKind::InvalidData => {
+            return ConnectError::new(Stage::Tls, ConnectCause::Io(error)).into();
+        }
         _ => Fault::Other,
     };
-    DialError::Tls(TlsError { fault, error })
+    TlsError { fault, error }.into()
 }
 
 impl BadCertificate {

@@ -55,7 +55,7 @@ impl Dial for Dialler {
         if !self.fails {
             pending::<()>().await;
         }
-        Err(DialError::Io(std::io::ErrorKind::ConnectionRefused.into()))
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into())
     }
 }
 

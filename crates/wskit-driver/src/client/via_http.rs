@@ -11,7 +11,7 @@ use super::Client;
 use crate::error::OpenError;
 use crate::extensions::Extensions;
 use crate::keys::nonce;
-use crate::observe::TelemetryConfig;
+use crate::observe::{PeerName, TelemetryConfig};
 use crate::pending_websocket::PendingWebSocket;
 
 impl<R> Client<R> {
@@ -28,12 +28,14 @@ impl<R> Client<R> {
     {
         let request = request.try_into().map_err(RequestError::from)?;
         let request = self.extensions.offer(request)?;
+        let peer = PeerName::of_server(&request);
         let (request, check) = request.into_http(nonce()?);
         let handshake = RequestViaHttp {
             check,
             config: self.config.clone(),
             extensions: self.extensions.clone(),
             telemetry: self.telemetry.clone(),
+            peer,
         };
         Ok((request, handshake))
     }
@@ -45,6 +47,7 @@ pub struct RequestViaHttp {
     config: Arc<Config>,
     extensions: Extensions,
     telemetry: TelemetryConfig,
+    peer: PeerName,
 }
 
 impl RequestViaHttp {
@@ -60,7 +63,8 @@ impl RequestViaHttp {
             Ok((accepted, agreed))
         });
         let (accepted, agreed) = confirmed.inspect_err(|error| {
-            self.telemetry.refused(Role::Client, error);
+            let is_refused = error.refusal().is_some();
+            self.telemetry.connect_failed(error, is_refused);
         })?;
         Ok(PendingWebSocket {
             role: Role::Client,
@@ -69,6 +73,7 @@ impl RequestViaHttp {
             agreed,
             protocol: accepted.protocol,
             telemetry: self.telemetry,
+            peer: self.peer,
         })
     }
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io;
 
-use wskit_handshake::{BuildError, HandshakeError, RequestError};
+use wskit_handshake::{BuildError, HandshakeError, Refusal, RequestError};
 
 use super::{Elapsed, is_disconnect};
 
@@ -36,6 +36,29 @@ impl OpenError {
             Self::Handshake(HandshakeError::UnexpectedEof { .. }) => true,
             Self::Io(error) => is_disconnect(error),
             _ => false,
+        }
+    }
+
+    /// Returns the server's answer if it was something other than 101: status, headers and the beginning of
+    /// the body.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Handshake(HandshakeError::Refused(refusal)) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// Returns the kind that the error has as an `io::Error`.
+    #[must_use]
+    pub fn kind(&self) -> io::ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Timeout => io::ErrorKind::TimedOut,
+            Self::Handshake(_) => io::ErrorKind::InvalidData,
+            Self::OriginRefused => io::ErrorKind::PermissionDenied,
+            Self::Request(_) | Self::Response(_) => io::ErrorKind::InvalidInput,
+            _ => io::ErrorKind::Other,
         }
     }
 }
@@ -82,15 +105,10 @@ impl std::error::Error for OpenError {
 /// `io::Error` itself.
 impl From<OpenError> for io::Error {
     fn from(error: OpenError) -> Self {
-        let kind = match error {
-            OpenError::Io(error) => return error,
-            OpenError::Timeout => io::ErrorKind::TimedOut,
-            OpenError::Handshake(_) => io::ErrorKind::InvalidData,
-            OpenError::OriginRefused => io::ErrorKind::PermissionDenied,
-            OpenError::Request(_) | OpenError::Response(_) => io::ErrorKind::InvalidInput,
-            _ => io::ErrorKind::Other,
-        };
-        Self::new(kind, error)
+        match error {
+            OpenError::Io(error) => error,
+            error => Self::new(error.kind(), error),
+        }
     }
 }
 

@@ -2,8 +2,10 @@
 
 #[cfg(feature = "metrics")]
 mod observer;
+mod peer_name;
 mod telemetry;
 
 #[cfg(feature = "metrics")]
 pub use observer::{Ended, Observed, Observer};
+pub(crate) use peer_name::PeerName;
 pub(crate) use telemetry::{Telemetry, TelemetryConfig, rejected};

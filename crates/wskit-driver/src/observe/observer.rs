@@ -16,8 +16,9 @@ pub trait Observer: Send + Sync {
         let _ = connection;
     }
 
-    /// A connection was not opened: the opening handshake failed ([`OpenError`](crate::OpenError)), or
-    /// never began because the server could not be reached (a `DialError`). `downcast_ref` tells which.
+    /// A connection was not opened. From a server and from [`Client`](crate::Client) the error is an
+    /// [`OpenError`](crate::OpenError), from a `Connector` it is a `DialError`, which names the server and how
+    /// far the attempt had come; `downcast_ref` tells which.
     fn refused(&self, role: Role, error: &(dyn Error + 'static)) {
         let _ = (role, error);
     }
@@ -37,6 +38,8 @@ pub trait Observer: Send + Sync {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Observed<'a> {
+    /// The number of the connection, from 1, unique in this process. The events of `tracing` have it as `id`.
+    pub id: u64,
     /// The role of this end.
     pub role: Role,
     /// Its counters. Keep a clone to read it while the connection runs.

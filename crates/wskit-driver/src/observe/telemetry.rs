@@ -3,13 +3,15 @@
 #[cfg(feature = "metrics")]
 use std::sync::Arc;
 #[cfg(any(feature = "metrics", feature = "tracing"))]
+use std::sync::atomic::{AtomicU64, Ordering};
+#[cfg(any(feature = "metrics", feature = "tracing"))]
 use std::time::Instant;
 
 use wskit_proto::{Inbound, Outcome, Role};
 
 #[cfg(feature = "metrics")]
 use super::observer::{Ended, Observed, Observer};
-#[cfg(feature = "tracing")]
+use super::peer_name::PeerName;
 use crate::error::OpenError;
 use crate::transport::Timer;
 
@@ -26,17 +28,46 @@ pub(crate) struct TelemetryConfig {
     reason = "there is something to do only with the features `metrics` and `tracing`"
 )]
 impl TelemetryConfig {
-    /// Reports that a connection was not opened.
+    /// Reports that a client has opened no connection. `is_refused`: by the answer of the server.
     #[cold]
-    pub(crate) fn refused(&self, role: Role, error: &(dyn std::error::Error + 'static)) {
+    pub(crate) fn connect_failed(
+        &self,
+        error: &(dyn std::error::Error + 'static),
+        is_refused: bool,
+    ) {
+        #[cfg(feature = "tracing")]
+        {
+            let what = if is_refused {
+                "handshake refused"
+            } else {
+                "connecting failed"
+            };
+            tracing::info!(target: TARGET, role = ?Role::Client, %error, "{what}");
+        }
+        self.not_opened(Role::Client, error);
+    }
+
+    /// Reports that a server has opened no connection.
+    #[cold]
+    pub(crate) fn accept_failed(&self, error: &OpenError) {
+        #[cfg(feature = "tracing")]
+        {
+            use wskit_handshake::HandshakeError;
+
+            let what = match error {
+                OpenError::Handshake(HandshakeError::UnexpectedEof { .. }) => "handshake failed",
+                OpenError::Handshake(_) | OpenError::OriginRefused => "handshake refused",
+                _ => "handshake failed",
+            };
+            tracing::info!(target: TARGET, role = ?Role::Server, %error, "{what}");
+        }
+        self.not_opened(Role::Server, error);
+    }
+
+    fn not_opened(&self, role: Role, error: &(dyn std::error::Error + 'static)) {
         #[cfg(feature = "metrics")]
         if let Some(observer) = &self.observer {
             observer.refused(role, error);
-        }
-        #[cfg(feature = "tracing")]
-        {
-            let what = what_failed(role, error);
-            tracing::info!(target: TARGET, ?role, %error, "{what}");
         }
     }
 }
@@ -57,6 +88,9 @@ pub(crate) struct Telemetry<C> {
     round_trips: u64,
     #[cfg(any(feature = "metrics", feature = "tracing"))]
     open: Option<(Role, Instant)>,
+    /// The number of the connection; 0 before it was reported as open.
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    id: u64,
     /// Reads the clock when the connection is dropped.
     #[cfg(any(feature = "metrics", feature = "tracing"))]
     now: fn(&C) -> Instant,
@@ -82,6 +116,8 @@ impl<C: Timer> Telemetry<C> {
             #[cfg(any(feature = "metrics", feature = "tracing"))]
             open: None,
             #[cfg(any(feature = "metrics", feature = "tracing"))]
+            id: 0,
+            #[cfg(any(feature = "metrics", feature = "tracing"))]
             now: C::now,
             #[cfg(not(any(feature = "metrics", feature = "tracing")))]
             clock: std::marker::PhantomData,
@@ -92,6 +128,7 @@ impl<C: Timer> Telemetry<C> {
     pub(crate) fn opened(
         &mut self,
         telemetry: &TelemetryConfig,
+        peer: &PeerName,
         role: Role,
         protocol: Option<&str>,
         compressed: bool,
@@ -100,9 +137,20 @@ impl<C: Timer> Telemetry<C> {
         #[cfg(any(feature = "metrics", feature = "tracing"))]
         {
             self.open = Some((role, timer.now()));
+            if self.id == 0 {
+                self.id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+            }
         }
         #[cfg(feature = "tracing")]
-        tracing::debug!(target: TARGET, ?role, protocol, compressed, "connection opened");
+        tracing::debug!(
+            target: TARGET,
+            id = self.id,
+            peer = peer.get(),
+            ?role,
+            protocol,
+            compressed,
+            "connection opened"
+        );
         #[cfg(feature = "metrics")]
         {
             self.config = telemetry.clone();
@@ -168,8 +216,8 @@ impl<C> Telemetry<C> {
     #[cfg(feature = "metrics")]
     fn tell(&self, role: Role, tell: impl FnOnce(&dyn Observer, &Observed<'_>)) {
         if let Some(observer) = &self.config.observer {
-            let counters = &self.counters;
-            tell(&**observer, &Observed { role, counters });
+            let (id, counters) = (self.id, &self.counters);
+            tell(&**observer, &Observed { id, role, counters });
         }
     }
 
@@ -178,12 +226,14 @@ impl<C> Telemetry<C> {
     fn trace_end(&self, role: Role, outcome: Option<&Outcome>, lasted: std::time::Duration) {
         use wskit_proto::Cause;
 
+        let id = self.id;
         #[cfg(feature = "metrics")]
         {
             let metrics = self.counters.read();
             let (received, sent) = (metrics.received, metrics.sent);
             tracing::debug!(
                 target: TARGET,
+                id,
                 ?role,
                 messages_in = received.messages,
                 messages_out = sent.messages,
@@ -193,45 +243,31 @@ impl<C> Telemetry<C> {
             );
         }
         let Some(outcome) = outcome else {
-            tracing::debug!(target: TARGET, ?role, ?lasted, "connection dropped");
+            tracing::debug!(target: TARGET, id, ?role, ?lasted, "connection dropped");
             return;
         };
         let code = outcome.code().get();
         match &outcome.cause {
             Cause::Closed => {
                 let initiator = outcome.initiator;
-                tracing::debug!(target: TARGET, ?role, code, ?initiator, ?lasted, "connection closed");
+                tracing::debug!(target: TARGET, id, ?role, code, ?initiator, ?lasted, "connection closed");
             }
             Cause::Protocol(error) => {
-                tracing::warn!(target: TARGET, ?role, %error, ?lasted, "protocol error");
+                tracing::warn!(target: TARGET, id, ?role, %error, ?lasted, "protocol error");
             }
             Cause::Timeout(kind) => {
-                tracing::info!(target: TARGET, ?role, timeout = %kind, ?lasted, "connection timed out");
+                tracing::info!(target: TARGET, id, ?role, timeout = %kind, ?lasted, "connection timed out");
             }
             cause => {
-                tracing::info!(target: TARGET, ?role, code, ?cause, ?lasted, "connection lost");
+                tracing::info!(target: TARGET, id, ?role, code, ?cause, ?lasted, "connection lost");
             }
         }
     }
 }
 
-/// Returns what failed: a refusal by one of the two, or the rest.
-#[cfg(feature = "tracing")]
-fn what_failed(role: Role, error: &(dyn std::error::Error + 'static)) -> &'static str {
-    use wskit_handshake::HandshakeError;
-
-    match (role, error.downcast_ref()) {
-        (Role::Client, Some(OpenError::Handshake(HandshakeError::Refused(_))))
-        | (Role::Server, Some(OpenError::OriginRefused)) => "handshake refused",
-        (Role::Client, _) => "connection attempt failed",
-        (Role::Server, Some(OpenError::Handshake(error)))
-            if !matches!(error, HandshakeError::UnexpectedEof { .. }) =>
-        {
-            "handshake refused"
-        }
-        (Role::Server, _) => "handshake failed",
-    }
-}
+/// The number of the next connection.
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// Reports that the application refused a request.
 #[inline(always)]

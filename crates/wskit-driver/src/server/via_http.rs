@@ -12,6 +12,7 @@ use wskit_proto::Role;
 
 use super::{Server, Settings};
 use crate::error::OpenError;
+use crate::observe::PeerName;
 use crate::pending_websocket::PendingWebSocket;
 
 impl<R> Server<R> {
@@ -36,7 +37,7 @@ impl<R> Server<R> {
             }),
             Err(rejection) => {
                 let telemetry = &self.settings.telemetry;
-                telemetry.refused(Role::Server, &OpenError::OriginRefused);
+                telemetry.accept_failed(&OpenError::OriginRefused);
                 Err(rejection)
             }
         }
@@ -79,6 +80,7 @@ impl UpgradeViaHttp {
             agreed,
             protocol: accepted.protocol,
             telemetry: settings.telemetry.clone(),
+            peer: PeerName::NONE,
         };
         Ok((accepted.response, opening))
     }

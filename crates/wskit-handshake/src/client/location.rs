@@ -1,6 +1,6 @@
 //! Resolves a `Location` header (RFC 9110 §10.2.2, RFC 3986 §5.2).
 
-use crate::client::url::Target;
+use crate::client::url::{Target, invalid_character};
 use crate::error::RequestError;
 use crate::http::token::ByteSet;
 
@@ -8,8 +8,8 @@ use crate::http::token::ByteSet;
 /// are read as `ws` and `wss`.
 pub(crate) fn resolve(base: &Target, location: &str) -> Result<Target, RequestError> {
     // Browsers read a backslash as a slash and would go to another place.
-    if location.contains('\\') {
-        return Err(RequestError::InvalidCharacter);
+    if let Some(at) = location.find('\\') {
+        return Err(invalid_character(location, at));
     }
     // A fragment is meant for the user agent, not for the server.
     let (location, _) = location.split_once('#').unwrap_or((location, ""));

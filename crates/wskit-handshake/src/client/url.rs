@@ -42,8 +42,9 @@ impl Target {
     pub(crate) fn parse(url: &str) -> Result<Self, RequestError> {
         // Neither is allowed in a URL, and both would end the request line or
         // its target.
-        if url.bytes().any(|byte| byte <= b' ' || byte == 0x7F) {
-            return Err(RequestError::InvalidCharacter);
+        let is_forbidden = |byte| byte <= b' ' || byte == 0x7F;
+        if let Some(at) = url.bytes().position(is_forbidden) {
+            return Err(invalid_character(url, at));
         }
         // §3: two schemes, in any case.
         let (scheme, rest) = url.split_once("://").ok_or(RequestError::Scheme)?;
@@ -58,17 +59,30 @@ impl Target {
         }
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, resource) = rest.split_at(end);
-        let (credentials, host_port) = match authority.rsplit_once('@') {
-            Some((userinfo, host_port)) => (Some(Credentials::parse(userinfo)?), host_port),
+        let (userinfo, host_port) = match authority.rsplit_once('@') {
+            Some((userinfo, host_port)) => (Some(userinfo), host_port),
             None => (None, authority),
         };
-        let (host, zone, port) = split_authority(host_port)?;
+        // The parts follow one another to the end of the URL.
+        let is_at = |part: &str, after: &str, at| {
+            invalid_character(url, url.len() - after.len() - part.len() + at)
+        };
+        let credentials = match userinfo {
+            Some(userinfo) => {
+                let begin = url.len() - rest.len();
+                check_userinfo(userinfo).map_err(|at| invalid_character(url, begin + at))?;
+                Some(Credentials::parse(userinfo)?)
+            }
+            None => None,
+        };
+        let (host, zone, port) = split_authority(host_port, |at| is_at(host_port, resource, at))?;
+        let resource = resource_name(resource).map_err(|at| is_at(resource, "", at))?;
         Ok(Self {
             secure,
             host,
             zone,
             port: port.unwrap_or(default_port(secure)),
-            resource: resource_name(resource)?,
+            resource,
             credentials,
         })
     }
@@ -112,14 +126,10 @@ impl Target {
 }
 
 impl Credentials {
+    /// Reads the part of a URL that [`check_userinfo`] has checked.
     fn parse(userinfo: &str) -> Result<Self, RequestError> {
-        // Other parsers find another host with other characters: browsers end
-        // the authority at a backslash.
-        if !USERINFO.holds_all(userinfo.as_bytes()) {
-            return Err(RequestError::InvalidCharacter);
-        }
         let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
-        Self::new(percent_decode(user)?, percent_decode(password)?)
+        Self::new(percent_decode(user), percent_decode(password))
     }
 
     /// RFC 7617 §2: no colon in the user name, no control character in either.
@@ -132,9 +142,28 @@ impl Credentials {
     }
 }
 
+/// Returns the error for the character at this byte of a URL. Characters of the user name and the
+/// password are not told.
+pub(crate) fn invalid_character(url: &str, position: usize) -> RequestError {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    let begin = url.len() - rest.len();
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let userinfo = authority.rfind('@').unwrap_or(0);
+    let is_secret = (begin..begin + userinfo).contains(&position);
+    let character = url.get(position..).and_then(|rest| rest.chars().next());
+    RequestError::InvalidCharacter {
+        character: character.filter(|_| !is_secret),
+        position,
+    }
+}
+
 /// Splits and checks `host[:port]`. An empty port means the default one (RFC
-/// 3986 §3.2.3). Returns the zone of an IPv6 address apart.
-fn split_authority(text: &str) -> Result<(String, Option<String>, Option<u16>), RequestError> {
+/// 3986 §3.2.3). Returns the zone of an IPv6 address apart. `is_at` makes the
+/// error for a character of `text`.
+fn split_authority(
+    text: &str,
+    is_at: impl Fn(usize) -> RequestError,
+) -> Result<(String, Option<String>, Option<u16>), RequestError> {
     // §11.1 asks for the IDNA form and forbids the raw name. The conversion
     // needs tables that this crate does not include.
     if !text.is_ascii() {
@@ -156,8 +185,8 @@ fn split_authority(text: &str) -> Result<(String, Option<String>, Option<u16>), 
     } else {
         let end = text.find(':').unwrap_or(text.len());
         let (host, port) = text.split_at(end);
-        if !HOST.holds_all(host.as_bytes()) {
-            return Err(RequestError::InvalidHost);
+        if let Some(at) = host.bytes().position(|byte| !HOST.holds(byte)) {
+            return Err(is_at(at));
         }
         (host.to_owned(), None, port)
     };
@@ -174,8 +203,9 @@ fn split_authority(text: &str) -> Result<(String, Option<String>, Option<u16>), 
 }
 
 /// Returns the resource name of §3: the path, `/` if empty, and `?` with the
-/// query if there is one.
-fn resource_name(text: &str) -> Result<String, RequestError> {
+/// query if there is one. The error is the position of a percent sign without
+/// digits.
+fn resource_name(text: &str) -> Result<String, usize> {
     let (path, query) = text.split_once('?').unwrap_or((text, ""));
     let mut resource = String::with_capacity(text.len() + 1);
     if path.is_empty() {
@@ -184,55 +214,69 @@ fn resource_name(text: &str) -> Result<String, RequestError> {
     encode(&mut resource, path)?;
     if !query.is_empty() {
         resource.push('?');
-        encode(&mut resource, query)?;
+        encode(&mut resource, query).map_err(|at| path.len() + 1 + at)?;
     }
     Ok(resource)
 }
 
 /// §11.1: percent-encodes as UTF-8 what is not allowed in a URL. What is
-/// already encoded is kept.
-fn encode(out: &mut String, text: &str) -> Result<(), RequestError> {
-    let mut rest = text.as_bytes();
-    while let [byte, tail @ ..] = rest {
-        rest = tail;
-        match byte {
-            b'%' => match tail {
-                [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                    out.push('%');
-                }
-                _ => return Err(RequestError::InvalidCharacter),
-            },
-            &byte if is_resource_byte(byte) => out.push(char::from(byte)),
-            &byte => {
-                out.push('%');
-                out.push(hex_digit(byte >> 4));
-                out.push(hex_digit(byte & 0xF));
-            }
+/// already encoded is kept. The error is the position of a percent sign without
+/// digits.
+fn encode(out: &mut String, text: &str) -> Result<(), usize> {
+    if let Some(at) = bare_percent(text.as_bytes()) {
+        return Err(at);
+    }
+    for byte in text.bytes() {
+        if byte == b'%' || is_resource_byte(byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push(hex_digit(byte >> 4));
+            out.push(hex_digit(byte & 0xF));
         }
     }
     Ok(())
 }
 
-fn percent_decode(text: &str) -> Result<Vec<u8>, RequestError> {
+/// Returns the position of the first percent sign without two hexadecimal digits.
+fn bare_percent(text: &[u8]) -> Option<usize> {
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+    (0..text.len()).find(|&at| {
+        let is_encoded = is_digit(text.get(at + 1)) && is_digit(text.get(at + 2));
+        text.get(at) == Some(&b'%') && !is_encoded
+    })
+}
+
+/// Returns the position of the first byte that must be percent-encoded in a user name or password.
+///
+/// Other parsers find another host with other characters: browsers end the authority at a
+/// backslash.
+fn check_userinfo(text: &str) -> Result<(), usize> {
+    let outside = text.bytes().position(|byte| !USERINFO.holds(byte));
+    match outside.or_else(|| bare_percent(text.as_bytes())) {
+        Some(at) => Err(at),
+        None => Ok(()),
+    }
+}
+
+/// Decodes text without a [`bare_percent`].
+fn percent_decode(text: &str) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or_default();
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
-    while let [byte, tail @ ..] = rest {
-        rest = tail;
-        if *byte != b'%' {
-            decoded.push(*byte);
-            continue;
-        }
-        let [high, low, tail @ ..] = tail else {
-            return Err(RequestError::InvalidCharacter);
+    loop {
+        rest = match rest {
+            [] => return decoded,
+            [b'%', high, low, tail @ ..] => {
+                decoded.push((digit(*high) * 16 + digit(*low)) as u8);
+                tail
+            }
+            [byte, tail @ ..] => {
+                decoded.push(*byte);
+                tail
+            }
         };
-        let digit = |byte: u8| char::from(byte).to_digit(16);
-        let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
-            return Err(RequestError::InvalidCharacter);
-        };
-        decoded.push((high * 16 + low) as u8);
-        rest = tail;
     }
-    Ok(decoded)
 }
 
 fn hex_digit(value: u8) -> char {
@@ -241,5 +285,5 @@ fn hex_digit(value: u8) -> char {
         .to_ascii_uppercase()
 }
 
-/// RFC 3986 §3.2.1. A percent sign is checked by the decoder.
+/// RFC 3986 §3.2.1. A percent sign is checked apart.
 static USERINFO: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=:%");

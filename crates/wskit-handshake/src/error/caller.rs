@@ -42,8 +42,8 @@ pub enum RequestError {
     Scheme,
     /// The URL has no host.
     EmptyHost,
-    /// The host has characters that are not allowed in a host name or IP
-    /// literal.
+    /// The host is not an IPv6 address although it has brackets, or cannot be
+    /// used where it is needed: in a certificate, or with a proxy.
     InvalidHost,
     /// The host is not ASCII. Pass its IDNA form (`xn--...`) (§11.1).
     NonAsciiHost,
@@ -53,9 +53,17 @@ pub enum RequestError {
     /// literal `#` as `%23`.
     Fragment,
     /// The URL has a blank, a control character, a `%` without two hexadecimal
-    /// digits, a character in the user name or password that must be
-    /// percent-encoded, or a backslash in a `Location`.
-    InvalidCharacter,
+    /// digits, a character that is not allowed in a host, a character in the
+    /// user name or password that must be percent-encoded, or a backslash in a
+    /// `Location`.
+    InvalidCharacter {
+        /// The character. `None` if it belongs to the user name or the password,
+        /// which are secrets.
+        character: Option<char>,
+        /// Its position in the URL in bytes, from 0. A `Location` that is not
+        /// absolute counts from the beginning of the URL that it leads to.
+        position: usize,
+    },
     /// The user name contains a colon or a control character, or the password
     /// contains a control character. HTTP basic authentication does not support
     /// them.
@@ -81,11 +89,30 @@ impl fmt::Display for RequestError {
         match self {
             Self::Scheme => f.write_str("the URL must begin with ws:// or wss://"),
             Self::EmptyHost => f.write_str("the URL has no host"),
-            Self::InvalidHost => f.write_str("invalid host in the URL"),
+            Self::InvalidHost => f.write_str("the host is neither a usable name nor an address"),
             Self::NonAsciiHost => f.write_str("the host is not ASCII; use its IDNA form"),
-            Self::InvalidPort => f.write_str("invalid port in the URL"),
+            Self::InvalidPort => f.write_str("the port in the URL is not a number from 1 to 65535"),
             Self::Fragment => f.write_str("a WebSocket URL has no fragment; write # as %23"),
-            Self::InvalidCharacter => f.write_str("invalid character in the URL"),
+            Self::InvalidCharacter {
+                character,
+                position,
+            } => match character {
+                Some(character) => {
+                    write!(
+                        f,
+                        "the character {character:?} at byte {position} of the URL is not allowed there"
+                    )?;
+                    match character {
+                        '%' => f.write_str("; a literal % in a path or query is %25"),
+                        _ => Ok(()),
+                    }
+                }
+                None => write!(
+                    f,
+                    "byte {position} of the URL, in its user name or password, must be \
+                     percent-encoded"
+                ),
+            },
             Self::InvalidCredentials => {
                 f.write_str("basic authentication does not support these credentials")
             }

@@ -165,14 +165,8 @@ impl fmt::Display for HandshakeError {
     }
 }
 
-impl Error for HandshakeError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::InvalidExtensions(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+/// `Display` includes the inner error, which has no source of its own.
+impl Error for HandshakeError {}
 
 /// How a head violates HTTP/1.x. Leniency is not safe: two machines on the path
 /// could read two different requests.

@@ -47,6 +47,7 @@ impl fmt::Display for NotHttp {
         let shown = if line.is_empty() { &self.start } else { line };
         write!(f, "its response begins with \"{}\"", shown.escape_ascii())?;
         match self.looks_like() {
+            Some("TLS") => f.write_str(", which looks like TLS; is it wss://?"),
             Some(name) => write!(f, ", which looks like {name}"),
             None => Ok(()),
         }

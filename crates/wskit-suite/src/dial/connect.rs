@@ -1,9 +1,10 @@
 //! From a URL to an open connection, over an in-memory network.
 
+use std::io::{Error, ErrorKind};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use wskit_dial::{Connector, DialError, Proxy};
-use wskit_driver::OpenError;
+use wskit_dial::{ConnectCause, Connector, DialError, LookupFailure, Proxy, Stage};
 use wskit_proto::{Message, Role};
 use wskit_test::{
     Answer, Boxed, Harness, Network, OnNetwork, Script, join, join_all, now, once, run, run_timed,
@@ -117,22 +118,38 @@ pub fn no_address_that_answers_is_one_error<H: Harness>() {
             .connect("ws://example.com/")
             .await
             .unwrap_err();
-        let DialError::Io(error) = error else {
+        let DialError::Connect(error) = error else {
             panic!("{error:?}");
         };
-        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
-        let text = error.to_string();
-        assert!(
-            text.contains("[2001:db8::1]:80") && text.contains("192.0.2.1:80"),
-            "{text}"
+        assert_eq!(error.stage(), Stage::Tcp);
+        assert_eq!(
+            (error.host(), error.port()),
+            (Some("example.com"), Some(80))
+        );
+        let ConnectCause::Io(last) = error.cause() else {
+            panic!("{error:?}");
+        };
+        assert_eq!(last.kind(), ErrorKind::ConnectionRefused);
+        let tried = |(address, error): (SocketAddr, Option<&Error>)| {
+            (address.to_string(), error.map(Error::kind))
+        };
+        let refused = |address: &str| (address.to_owned(), Some(ErrorKind::ConnectionRefused));
+        let expected = [refused("[2001:db8::1]:80"), refused("192.0.2.1:80")];
+        assert_eq!(error.addresses().map(tried).collect::<Vec<_>>(), expected);
+        assert_eq!(
+            error.to_string(),
+            format!("cannot connect to example.com:80 (TCP, 2 addresses): {last}")
         );
         assert_eq!(network.dialled().len(), 2);
 
         for url in ["ws://nobody.example/", "ws://empty.example/"] {
             let _network = Network::new().name("empty.example", &[]);
             let error = connector::<H>().connect(url).await.unwrap_err();
-            let not_found = matches!(&error, DialError::Io(error) if error.kind() == std::io::ErrorKind::NotFound);
-            assert!(not_found, "{error:?}");
+            let DialError::Connect(error) = error else {
+                panic!("{error:?}");
+            };
+            assert_eq!(error.stage(), Stage::Dns);
+            assert_eq!(error.lookup_failure(), Some(LookupFailure::NoSuchHost));
         }
     });
 }
@@ -166,7 +183,10 @@ pub fn addresses_and_local_addresses_are_used_as_given<H: Harness>() {
         );
         assert_eq!(dialled.len(), 2);
         let error = connector.connect("ws://[::1]:8080/").await;
-        assert!(matches!(error, Err(DialError::Io(_))));
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "cannot connect to [::1]:8080 (TCP): no address of the family of the local address"
+        );
         assert_eq!(network.dialled().len(), 2);
     });
 }
@@ -189,13 +209,18 @@ pub fn one_deadline_covers_every_step<H: Harness>() {
             let begun = now::<H>();
             let error = connector.connect(url).await.unwrap_err();
             // The last two have let the client in.
-            let timed_out = match url {
-                "ws://192.0.2.2/" | "ws://slow.example/" => {
-                    matches!(error, DialError::Open(OpenError::Timeout))
-                }
-                _ => matches!(error, DialError::Timeout),
+            let (stage, text) = match url {
+                "ws://silent.example/" => (Stage::Dns, "during the name lookup (DNS)"),
+                "ws://192.0.2.1/" => (Stage::Tcp, "waiting for TCP"),
+                _ => (Stage::Http, "during the opening handshake"),
             };
-            assert!(timed_out, "{url}: {error:?}");
+            assert!(error.is_timeout(), "{url}: {error:?}");
+            assert_eq!(error.stage(), Some(stage), "{url}");
+            let host = &url[5..url.len() - 1];
+            assert_eq!(
+                error.to_string(),
+                format!("cannot connect to {host}:80: timed out after 7s {text}")
+            );
             assert_eq!(now::<H>() - begun, Duration::from_secs(7), "{url}");
             assert_eq!(network.under_way(), 0);
         }
@@ -256,7 +281,7 @@ pub fn connections_are_opened_so_many_at_a_time<H: Harness>() {
                 let connector = if nth % 2 == 0 { &connector } else { &another };
                 Box::pin(async {
                     let connected = connector.connect("ws://192.0.2.1/").await;
-                    matches!(connected, Err(DialError::Open(OpenError::Timeout)))
+                    connected.unwrap_err().is_timeout()
                 })
             });
             let (timed_out, ()) = join(join_all(clients.collect()), servers).await;

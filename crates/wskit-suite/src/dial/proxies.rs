@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use wskit_dial::{DialError, Proxy, ProxyError, SocksFailure};
-use wskit_driver::OpenError;
+use wskit_dial::{ConnectCause, DialError, Proxy, ProxyError, SocksFailure, Stage};
 use wskit_proto::Message;
 use wskit_test::{
     Answer, Fault, Faults, Harness, Network, Script, join, now, run, run_timed, sleep,
@@ -57,8 +56,16 @@ async fn told<H: Harness>(proxy: Proxy, answer: &[u8]) -> ProxyError {
         let _ = script.rest().await;
     })
     .await;
+    proxy_error(error)
+}
+
+fn proxy_error(error: DialError) -> ProxyError {
+    assert_eq!(error.stage(), Some(Stage::Proxy));
     match error {
-        DialError::Proxy(error) => error,
+        DialError::Connect(error) => match error.into_cause() {
+            ConnectCause::Proxy(error) => error,
+            cause => panic!("{cause:?}"),
+        },
         error => panic!("{error:?}"),
     }
 }
@@ -238,8 +245,8 @@ pub fn what_is_no_proxy_is_told_as_such<H: Harness>() {
             }
         })
         .await;
-        let DialError::Proxy(ProxyError::AnswerTooLong { limit }) = error else {
-            panic!("{error:?}");
+        let ProxyError::AnswerTooLong { limit } = proxy_error(error) else {
+            panic!("another error");
         };
         assert!(limit <= 64 << 10);
     });
@@ -259,20 +266,16 @@ pub fn proxy_that_goes_away_is_told_at_every_byte<H: Harness>() {
                     let _ = script.rest().await;
                 })
                 .await;
-                assert!(
-                    matches!(error, DialError::Proxy(ProxyError::Closed)),
-                    "{cut}: {error:?}"
-                );
+                let error = proxy_error(error);
+                assert!(matches!(error, ProxyError::Closed), "{cut}: {error:?}");
                 let error = asked::<H, _>(proxy.clone(), |mut script| async move {
                     let _ = script.try_send(answer).await;
                     script.probe().reset();
                     let _ = script.read().await;
                 })
                 .await;
-                assert!(
-                    matches!(error, DialError::Proxy(ProxyError::Io(_))),
-                    "{cut}: {error:?}"
-                );
+                let error = proxy_error(error);
+                assert!(matches!(error, ProxyError::Io(_)), "{cut}: {error:?}");
             }
         }
     });
@@ -298,16 +301,16 @@ pub fn proxy_that_hangs_is_blamed_for_the_deadline<H: Harness>() {
             })
             .await;
             let error = connected.unwrap_err();
-            assert!(
-                matches!(error, DialError::Proxy(ProxyError::Timeout)),
-                "{error:?}"
-            );
+            assert!(error.is_timeout(), "{error:?}");
+            assert_eq!(error.stage(), Some(Stage::Proxy));
             assert_eq!(now::<H>() - begun, limit);
         }
         // A proxy that cannot be reached is blamed too; a server behind an open tunnel is not the proxy.
         let silent = Proxy::new("http://192.0.2.200").unwrap();
         let error = patient::<H>(limit).proxy(silent).connect("ws://a/").await;
-        assert!(matches!(error, Err(DialError::Proxy(ProxyError::Timeout))));
+        let error = error.unwrap_err();
+        assert!(error.is_timeout(), "{error:?}");
+        assert_eq!(error.stage(), Some(Stage::Proxy));
         let network = network();
         let connector = patient::<H>(limit).proxy(http());
         let (connected, ()) = join(connector.connect("ws://example.com/"), async {
@@ -318,10 +321,9 @@ pub fn proxy_that_hangs_is_blamed_for_the_deadline<H: Harness>() {
             let _ = script.rest().await;
         })
         .await;
-        assert!(matches!(
-            connected,
-            Err(DialError::Open(OpenError::Timeout))
-        ));
+        let error = connected.unwrap_err();
+        assert!(error.is_timeout(), "{error:?}");
+        assert_eq!(error.stage(), Some(Stage::Http));
     });
 }
 
@@ -332,10 +334,8 @@ pub fn proxy_that_cannot_be_reached_is_told_as_such<H: Harness>() {
         for url in ["http://192.0.2.9", "http://nobody.example"] {
             let connector = connector::<H>().proxy(Proxy::new(url).unwrap());
             let error = connector.connect("ws://example.com/").await.unwrap_err();
-            assert!(
-                matches!(error, DialError::Proxy(ProxyError::Unreachable(_))),
-                "{error:?}"
-            );
+            let error = proxy_error(error);
+            assert!(matches!(error, ProxyError::Unreachable(_)), "{error:?}");
         }
         assert_eq!(network.under_way(), 0);
     });

@@ -6,7 +6,7 @@ use wskit_dial::reconnect::{Backoff, Loss, Verdict};
 use wskit_dial::{DialError, Error};
 use wskit_driver::{ConnectionError, OpenError};
 use wskit_frame::OpCode;
-use wskit_handshake::{ClientRequest, HandshakeError};
+use wskit_handshake::ClientRequest;
 use wskit_test::{Answer, Harness, Network, join, now, once, run_timed};
 
 use super::connect::{AT_ONCE, connector, server};
@@ -223,12 +223,7 @@ pub fn refusal_decides_what_comes_next<H: Harness>() {
             match least {
                 None => {
                     let refused = event.unwrap_err().loss;
-                    assert!(matches!(
-                        refused,
-                        Loss::NotOpened(Error::Dial(DialError::Open(OpenError::Handshake(
-                            HandshakeError::Refused(_)
-                        ))))
-                    ));
+                    assert!(matches!(refused, Loss::NotOpened(error) if error.refusal().is_some()));
                 }
                 Some(least) => {
                     let retry_in = lost(event).1;
@@ -293,11 +288,11 @@ pub fn caller_decides_what_a_loss_is<H: Harness>() {
         let attempts = Attempts::default();
         attempts.fail(OpenError::OriginRefused.into());
         attempts.fail(DialError::TlsUnavailable.into());
-        attempts.fail(DialError::Timeout.into());
+        attempts.fail(DialError::from(OpenError::Timeout).into());
         let mut client = attempts.client::<H>().classify(|loss| match loss.error() {
             Some(Error::Open(OpenError::OriginRefused)) => Verdict::Retry,
             Some(Error::Dial(DialError::TlsUnavailable)) => Verdict::RetryAfter(secs(1000)),
-            Some(Error::Dial(DialError::Timeout)) => Verdict::Done,
+            Some(Error::Dial(error)) if error.is_timeout() => Verdict::Done,
             _ => Verdict::of(loss),
         });
         assert!(lost(client.next().await).1 < secs(5));

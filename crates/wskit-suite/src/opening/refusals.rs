@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wskit_dial::{
-    Connector, DialError, Error,
+    Connector, Error,
     reconnect::{Event, Loss},
 };
 use wskit_driver::{Client, OpenError};
@@ -41,13 +41,9 @@ const UNFINISHED: [(u16, &str); 5] = [
 ];
 
 fn refusal(error: impl Into<Error>) -> Refusal {
-    match error.into() {
-        Error::Open(OpenError::Handshake(HandshakeError::Refused(refusal)))
-        | Error::Dial(DialError::Open(OpenError::Handshake(HandshakeError::Refused(refusal)))) => {
-            *refusal
-        }
-        other => panic!("{other:?}"),
-    }
+    let error = error.into();
+    let refusal = error.refusal().cloned();
+    refusal.unwrap_or_else(|| panic!("{error:?}"))
 }
 
 fn passed<H: Harness>(start: std::time::Instant, time: Duration) {

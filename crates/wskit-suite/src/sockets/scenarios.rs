@@ -1,9 +1,13 @@
 //! The scenarios on real sockets, each generic over its harness.
 
+mod error_texts;
+mod peer_error_texts;
 mod reconnect;
 mod tls;
 mod tls_layer;
 
+pub use error_texts::*;
+pub use peer_error_texts::*;
 pub use reconnect::*;
 pub use tls::*;
 pub use tls_layer::*;
@@ -13,8 +17,8 @@ use std::time::Duration;
 
 use rcgen::date_time_ymd;
 use wskit_dial::{
-    Connector, DialError, Error, Net, Proxy, ProxyError,
-    tls::{Acceptor, BadCertificate},
+    ConnectCause, Connector, DialError, Error, Net, Proxy, ProxyError, Stage,
+    tls::{Acceptor, BadCertificate, TlsError},
 };
 use wskit_driver::{Server, Transport, WebSocket, within};
 use wskit_handshake::OriginPolicy;
@@ -52,6 +56,14 @@ async fn echo<T: Transport>(mut ws: WebSocket<T>) -> Result<(), Error> {
         out.feed(message)?;
     }
     Ok(())
+}
+
+fn tls_error(error: &DialError) -> &TlsError {
+    assert_eq!(error.stage(), Some(Stage::Tls));
+    match error.cause() {
+        Some(ConnectCause::Tls(error)) => error,
+        _ => panic!("{error:?}"),
+    }
 }
 
 /// Runs a test for at most a minute; none takes a second.
@@ -151,21 +163,16 @@ pub fn certificate_behind_a_proxy_is_the_servers_affair<S: Sockets>() {
             let client = connector.connect(format!("wss://{NAME}:{port}/"));
             let servers = join(proxies.serve(1), serve::<S>(&listener, Some(&acceptor)));
             let (connected, ((), (_, served))) = join(client, servers).await;
-            let Err(DialError::Tls(error)) = connected else {
-                panic!("not refused");
-            };
+            let error = connected.unwrap_err();
             let wrong = if expired {
                 BadCertificate::Expired
             } else {
                 BadCertificate::WrongName
             };
-            assert_eq!(error.bad_certificate(), Some(wrong));
+            assert_eq!(tls_error(&error).bad_certificate(), Some(wrong));
             // The certificate was checked before any byte of a handshake.
             assert!(
-                matches!(
-                    served,
-                    Err(Error::Dial(DialError::Tls(_) | DialError::Io(_)))
-                ),
+                matches!(&served, Err(Error::Dial(error)) if error.stage() == Some(Stage::Tls)),
                 "{served:?}"
             );
         });
@@ -183,8 +190,9 @@ pub fn certificate_of_a_proxy_is_the_proxys_affair<S: Sockets>() {
             .proxy(Proxy::new(&format!("https://localhost:{proxy_port}")).unwrap());
         let client = connector.connect(format!("ws://{NAME}/"));
         let (connected, ()) = join(client, proxies.serve(1)).await;
-        let Err(DialError::Proxy(ProxyError::Tls(error))) = connected else {
-            panic!("not refused");
+        let error = connected.unwrap_err();
+        let Some(ConnectCause::Proxy(ProxyError::Tls(error))) = error.cause() else {
+            panic!("{error:?}");
         };
         assert_eq!(error.bad_certificate(), Some(BadCertificate::WrongName));
         assert!(proxies.asked.borrow().is_empty());
@@ -228,7 +236,7 @@ pub fn local_address_is_where_the_connection_comes_from<S: Sockets>() {
         // An address that this machine does not have.
         let connector = connector.local_address(Ipv4Addr::new(192, 0, 2, 1));
         let error = connector.connect(format!("ws://127.0.0.1:{port}/")).await;
-        assert!(matches!(error, Err(DialError::Io(_))));
+        assert_eq!(error.unwrap_err().stage(), Some(Stage::Tcp));
     });
 }
 

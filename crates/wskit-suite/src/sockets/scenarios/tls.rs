@@ -2,14 +2,14 @@
 
 use rcgen::{CertificateParams, date_time_ymd};
 use wskit_dial::{
-    Connector, DialError, Error,
+    ConnectCause, Connector, Error,
     tls::{self, BadCertificate},
 };
 use wskit_driver::{ConnectionError, OpenError, Server};
 use wskit_handshake::{HandshakeError, OriginPolicy};
 use wskit_test::join;
 
-use super::{run, serve, talk};
+use super::{run, serve, talk, tls_error};
 use crate::sockets::{Authority, Identity, Sockets};
 
 /// Connects to `wss://localhost`, trusting `trusted`, and returns what is wrong with `shown`, the server's
@@ -25,8 +25,11 @@ async fn verdict<S: Sockets>(shown: &Identity, trusted: &str) -> Option<BadCerti
                 talk(ws).await;
                 None
             }
-            Err(DialError::Tls(error)) => Some(error.bad_certificate().expect("a bad certificate")),
-            Err(error) => panic!("{error:?}"),
+            Err(error) => Some(
+                tls_error(&error)
+                    .bad_certificate()
+                    .expect("a bad certificate"),
+            ),
         }
     };
     let (bad, (_, served)) = join(client, serve::<S>(&listener, Some(&acceptor))).await;
@@ -127,10 +130,11 @@ pub fn certificate_of_an_authority_is_refused_as_a_servers_with_a_reason<S: Sock
         let connector = Connector::<S::Net>::new().tls(authority.connector());
         let client = connector.connect(format!("wss://localhost:{port}/"));
         let (connected, _) = join(client, serve::<S>(&listener, Some(&acceptor))).await;
-        let Err(DialError::Tls(error)) = connected else {
-            panic!("not refused");
-        };
-        assert_eq!(error.bad_certificate(), Some(BadCertificate::OfAnAuthority));
+        let error = connected.unwrap_err();
+        assert_eq!(
+            tls_error(&error).bad_certificate(),
+            Some(BadCertificate::OfAnAuthority)
+        );
         let told = error.to_string();
         assert!(told.contains("CA:FALSE"), "{told}");
     });
@@ -168,9 +172,8 @@ pub fn server_that_chooses_http2_is_told_as_such<S: Sockets>() {
                 assert!(error.is_none() && served.is_ok(), "{error:?} {served:?}");
                 return;
             }
-            let Some(DialError::Tls(error)) = error else {
-                panic!("{error:?}");
-            };
+            let error = error.expect("not refused");
+            let error = tls_error(&error);
             assert!(error.chose_http2() && error.bad_certificate().is_none());
             assert!(error.to_string().contains("the server chose h2"), "{error}");
             // The server has seen no byte that is not HTTP/2.
@@ -231,8 +234,10 @@ pub fn server_that_dies_inside_tls_is_a_disconnect<S: Sockets>() {
         let error = connected.unwrap_err();
         assert!(
             matches!(
-                error,
-                DialError::Open(OpenError::Handshake(HandshakeError::UnexpectedEof { .. }))
+                error.cause(),
+                Some(ConnectCause::Open(OpenError::Handshake(
+                    HandshakeError::UnexpectedEof { .. }
+                )))
             ),
             "{error:?}"
         );

@@ -1,6 +1,6 @@
 //! `wss://` by another TLS library. `trusting` makes its connector, which trusts the authority of this PEM text.
 
-use wskit_dial::{Connector, DialError, TlsLayer, tls};
+use wskit_dial::{Connector, DialError, Stage, TlsLayer, tls};
 use wskit_driver::{ConnectionError, Runtime, Server, WebSocket};
 use wskit_handshake::OriginPolicy;
 
@@ -47,7 +47,10 @@ where
                     let message = served.unwrap().recv().await.unwrap().unwrap();
                     assert_eq!(message.as_text(), Some("hello"));
                 }
-                Err(error) => assert!(!is_good && matches!(error, DialError::Io(_)), "{error:?}"),
+                Err(error) => {
+                    assert!(!is_good, "{error:?}");
+                    assert_eq!(error.stage(), Some(Stage::Tls));
+                }
             }
             let without = connector.connect(format!("ws://{host}:{port}/")).await;
             assert!(without.is_err());
