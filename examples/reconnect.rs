@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 use wskit::reconnect::{Backoff, Event};
-use wskit::{ClientRequest, CloseCode, Connector, Error};
+use wskit::{ClientRequest, CloseCode, Connector, Error, Overflow, ReconnectHandle};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,36 +21,46 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let soon = Backoff::new()
         .first(Duration::from_secs(1))
         .most(Duration::from_secs(8));
-    let mut client = Connector::new()
+    let (mut events, handle) = Connector::new()
         .reconnect(ClientRequest::new(&url)?)
-        .on_open(async |ws| Ok(ws.send("I am back").await?))
-        .backoff(soon);
+        .on_open(|mut ws| async move { Ok(ws.send("I am back").await?) })
+        .backoff(soon)
+        .spawn(1000, Overflow::DropOldest);
+    tokio::spawn(send_lines(handle.clone()));
 
-    let mut clock = interval(Duration::from_secs(1));
-    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut sent = 0;
     // Made once: a future made anew in each turn of the loop would miss a signal that comes in between.
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
         tokio::select! {
-            event = client.next() => match event? {
+            event = events.next() => match event? {
                 Some(Event::Opened) => println!("connected"),
                 Some(Event::Message(message)) => println!("< {}", message.as_text().unwrap_or("(binary)")),
                 Some(Event::Lost { loss, retry_in }) => println!("{loss}; again in {retry_in:.1?}"),
                 Some(_) => {}
                 None => return Ok(()),
             },
-            _ = clock.tick() => match client.send(&format!("line {sent}")).await {
-                Ok(()) => sent += 1,
-                // The next tick sends this line again.
-                Err(Error::NotConnected) => {}
-                Err(error) => return Err(error.into()),
-            },
             _ = &mut interrupted => {
-                let outcome = client.close(CloseCode::NORMAL, "interrupted").await?;
+                let outcome = handle.close(CloseCode::NORMAL, "interrupted").await?;
                 println!("{}", outcome.map_or("no connection".into(), |outcome| outcome.to_string()));
                 return Ok(());
             }
+        }
+    }
+}
+
+/// Sends a line a second while there is a connection.
+async fn send_lines(handle: ReconnectHandle) -> Result<(), Error> {
+    let mut clock = interval(Duration::from_secs(1));
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut sent = 0;
+    loop {
+        handle.wait_connected().await?;
+        clock.tick().await;
+        match handle.send(&format!("line {sent}")).await {
+            Ok(()) => sent += 1,
+            // Sent again once there is a connection.
+            Err(Error::NotConnected) => {}
+            Err(error) => return Err(error),
         }
     }
 }

@@ -17,4 +17,4 @@ pub use wskit_proto::Event;
 pub type Io<S> = wskit_driver::Io<S, AsyncStd>;
 
 wskit_driver::aliases!(AsyncStd, Io, AsyncIoTimer);
-wskit_dial::aliases!(AsyncStd, AsyncIoTimer);
+wskit_dial::aliases!(AsyncStd, Io);

@@ -12,7 +12,7 @@ use async_std::net::TcpStream;
 use async_std::task::block_on;
 use futures_util::io::{AsyncRead, AsyncWrite};
 use wskit_async_std::{AsyncIoTimer, Io};
-use wskit_driver::{PollRead, PollWrite, Timer, Transport};
+use wskit_driver::{PollRead, PollWrite, Transport, within};
 use wskit_suite::sockets::scenarios::shut_down_while_held;
 
 /// Two ends of a TCP connection.
@@ -49,9 +49,7 @@ fn half_of_tcp_ends_the_stream_while_both_are_held() {
         poll_fn(|cx| write.poll_shutdown(cx)).await.unwrap();
         let mut buf = [0; 8];
         let read = poll_fn(|cx| theirs.poll_read(cx, &mut buf));
-        let read = AsyncIoTimer::default()
-            .within(Duration::from_secs(10), read)
-            .await;
+        let read = within(AsyncIoTimer::default(), Duration::from_secs(10), read).await;
         assert_eq!(read.expect("the end").unwrap(), 0);
     });
 }

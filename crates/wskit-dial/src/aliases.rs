@@ -1,18 +1,21 @@
 /// Names the types of this crate for one runtime: what a binding exports, beside those of
 /// [`wskit_driver::aliases!`].
 ///
-/// Takes the runtime's type and its timer. Expects the binding's `ClientStream` and `WebSocket` in scope.
+/// Takes the runtime's type and its transport (generic over the stream). Expects the binding's `ClientStream` and `WebSocket` in scope.
 ///
 /// ```text
-/// wskit_dial::aliases!(Tokio, TokioTimer);
+/// wskit_dial::aliases!(Tokio, Io);
 /// ```
 #[macro_export]
 macro_rules! aliases {
-    ($runtime:ident, $timer:ident) => {
+    ($runtime:ident, $io:ident) => {
         /// Connects to URLs; see [`wskit_dial::Connector`].
         pub type Connector<D = Dialer> = $crate::Connector<$runtime, D>;
         /// Connects again when the connection is lost; see [`wskit_dial::Reconnect`].
-        pub type Reconnect<O> = $crate::Reconnect<O, $timer>;
+        pub type Reconnect<S = ClientStream> = $crate::Reconnect<$runtime, S>;
+        /// Sends on the connection of a [`Reconnect`] that was spawned; see
+        /// [`wskit_dial::reconnect::Handle`].
+        pub type ReconnectHandle<S = ClientStream> = $crate::reconnect::Handle<$io<S>>;
         /// How a [`Connector`] opens streams by default; see [`wskit_dial::Dialer`].
         pub type Dialer = $crate::Dialer<$runtime>;
 

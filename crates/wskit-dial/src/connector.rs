@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::Response;
-use wskit_driver::{Client, Runtime, SocketOptions, Timer, WebSocket};
+use wskit_driver::{Client, Runtime, SocketOptions, Timer, Transport, WebSocket};
 use wskit_handshake::{ClientRequest, HeadLimits, Refusal, RequestError};
 use wskit_proto::Config;
 #[cfg(feature = "deflate")]
@@ -14,7 +14,7 @@ use crate::dial_error::DialError;
 use crate::dialer::Dialer;
 use crate::net::Net;
 use crate::proxy::Proxy;
-use crate::reconnect::{Open, Reconnect};
+use crate::reconnect::Reconnect;
 use crate::redirect::{follow, location};
 use crate::semaphore::Semaphore;
 #[cfg(feature = "tracing")]
@@ -220,14 +220,15 @@ impl<R: Net, D> Connector<R, D> {
     }
 }
 
-impl<R: Net + Runtime<D::Stream>, D: Dial + Clone> Connector<R, D> {
+impl<R, D> Connector<R, D>
+where
+    R: Net + Runtime<D::Stream, Transport: Transport<Timer: Send> + Send + 'static>,
+    D: Dial + Clone + 'static,
+{
     /// Makes a client that connects with these settings, and again whenever the connection is lost.
     #[must_use]
-    pub fn reconnect(
-        self,
-        request: ClientRequest,
-    ) -> Reconnect<impl Open<Transport = Opened<R, D>>, <R as Net>::Timer> {
-        Reconnect::new(<R as Net>::Timer::default(), move || {
+    pub fn reconnect(self, request: ClientRequest) -> Reconnect<R, D::Stream> {
+        Reconnect::new(move || {
             let (connector, request) = (self.clone(), request.clone());
             async move { Ok(connector.connect(request).await?.0) }
         })

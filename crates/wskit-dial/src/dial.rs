@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use wskit_driver::Timer;
+use wskit_driver::{Timer, within};
 use wskit_handshake::ClientRequest;
 
 use crate::dial_error::DialError;
@@ -12,10 +12,11 @@ use crate::dial_error::DialError;
 /// [`Connector::dial_by`](crate::Connector::dial_by), can open Unix sockets or pipes in memory, or use
 /// another TLS library. The connector keeps the deadline and performs the opening handshake and redirects.
 ///
-/// The future of `Connector::connect` can be sent between threads if this one's can.
-pub trait Dial {
+/// Its futures can be sent between threads, so that a program can spawn what connects, and a
+/// [`Reconnect`](crate::Reconnect) can be stored and spawned.
+pub trait Dial: Send + Sync {
     /// The stream that the connection will run over.
-    type Stream: 'static;
+    type Stream: Send + 'static;
 
     /// Opens a stream on which the opening handshake for `request` can begin at once. For a request
     /// that [is secure](ClientRequest::is_secure) that is a stream inside TLS.
@@ -26,7 +27,7 @@ pub trait Dial {
     fn dial(
         &self,
         request: &ClientRequest,
-    ) -> impl Future<Output = Result<Self::Stream, DialError>>;
+    ) -> impl Future<Output = Result<Self::Stream, DialError>> + Send;
 
     /// Opens a stream within `limit`. Override it to name the stage in which the time was up, as
     /// [`Dialer`](crate::Dialer) does.
@@ -36,12 +37,12 @@ pub trait Dial {
     ///
     /// # Cancel safety
     /// That of [`dial`](Dial::dial).
-    fn dial_within<C: Timer>(
+    fn dial_within<C: Timer + Send>(
         &self,
         request: &ClientRequest,
         timer: C,
         limit: Duration,
-    ) -> impl Future<Output = Result<Self::Stream, DialError>> {
-        async move { timer.within(limit, self.dial(request)).await? }
+    ) -> impl Future<Output = Result<Self::Stream, DialError>> + Send {
+        async move { within(timer, limit, self.dial(request)).await? }
     }
 }

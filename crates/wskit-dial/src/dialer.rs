@@ -223,7 +223,7 @@ impl<R: Net> Dial for Dialer<R> {
         progress.of(self.dial_in_stages(request, &progress)).await
     }
 
-    async fn dial_within<C: Timer>(
+    async fn dial_within<C: Timer + Send>(
         &self,
         request: &ClientRequest,
         timer: C,

@@ -24,9 +24,34 @@ pub enum Error {
     Dial(DialError),
     /// A [`Reconnect`](crate::Reconnect) has no connection at the moment. The message is not kept.
     NotConnected,
+    /// An error of the application, from the closure that opens connections for a
+    /// [`Reconnect`](crate::Reconnect), or from a hook on them. [`Error::other`] makes one.
+    Other(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Error {
+    /// Makes an error of any other: [`Error::Other`], or the variant for it if it is one of this crate's
+    /// or an `io::Error`.
+    ///
+    /// ```
+    /// # async fn fetch_token() -> Result<String, std::fmt::Error> { Ok(String::new()) }
+    /// # async fn doc() -> Result<(), wskit_dial::Error> {
+    /// let token = fetch_token().await.map_err(wskit_dial::Error::other)?;
+    /// # drop(token); Ok(()) }
+    /// ```
+    pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        error.into().into()
+    }
+
+    /// Returns the error of the application inside [`Error::Other`], if it is a `T`.
+    #[must_use]
+    pub fn downcast_ref<T: std::error::Error + 'static>(&self) -> Option<&T> {
+        match self {
+            Self::Other(error) => error.downcast_ref(),
+            _ => None,
+        }
+    }
+
     /// Returns whether the peer or the network went away: an error that a server need not log.
     #[must_use]
     pub fn is_disconnect(&self) -> bool {
@@ -34,7 +59,7 @@ impl Error {
             Self::Connection(error) => error.is_disconnect(),
             Self::Open(error) => error.is_disconnect(),
             Self::Dial(error) => error.is_disconnect(),
-            Self::NotConnected => false,
+            Self::NotConnected | Self::Other(_) => false,
         }
     }
 
@@ -45,7 +70,7 @@ impl Error {
         match self {
             Self::Open(error) => error.refusal(),
             Self::Dial(error) => error.refusal(),
-            Self::Connection(_) | Self::NotConnected => None,
+            Self::Connection(_) | Self::NotConnected | Self::Other(_) => None,
         }
     }
 
@@ -63,6 +88,7 @@ impl fmt::Display for Error {
             Self::Open(error) => error.fmt(f),
             Self::Dial(error) => error.fmt(f),
             Self::NotConnected => f.write_str("there is no connection at the moment"),
+            Self::Other(error) => error.fmt(f),
         }
     }
 }
@@ -75,6 +101,7 @@ impl std::error::Error for Error {
             Self::Open(error) => error.source(),
             Self::Dial(error) => error.source(),
             Self::NotConnected => None,
+            Self::Other(error) => error.source(),
         }
     }
 }
@@ -88,6 +115,7 @@ impl From<Error> for io::Error {
             Error::Open(error) => error.into(),
             Error::Dial(error) => error.into(),
             Error::NotConnected => Self::new(io::ErrorKind::NotConnected, error),
+            Error::Other(error) => Self::other(error),
         }
     }
 }
@@ -113,6 +141,28 @@ from! {
     Dial: DialError, ConnectError, RequestError, ProxyError, ProxyUrlError,
         #[cfg(feature = "rustls")] crate::tls::TlsError,
         #[cfg(feature = "rustls")] crate::tls::TlsConfigError;
+}
+
+/// Takes a boxed error as the variant that `?` would have made of it unboxed; any other is
+/// [`Error::Other`].
+impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        macro_rules! unbox {
+            ($error:ident: $($ty:ty),*) => {{
+                let error = $error;
+                $(let error = match error.downcast::<$ty>() {
+                    Ok(error) => return (*error).into(),
+                    Err(error) => error,
+                };)*
+                error
+            }};
+        }
+        let error = unbox!(error: Self, ConnectionError, ProtocolError, SendError, io::Error, OpenError,
+            HandshakeError, BuildError, Elapsed, DialError, ConnectError, RequestError, ProxyError, ProxyUrlError);
+        #[cfg(feature = "rustls")]
+        let error = unbox!(error: crate::tls::TlsError, crate::tls::TlsConfigError);
+        Self::Other(error)
+    }
 }
 
 #[cfg(test)]
@@ -174,6 +224,10 @@ mod tests {
             Error::Open(_) => OpenError::Io(refused()).into(),
             Error::Dial(_) => ProxyError::Io(refused()).into(),
             Error::NotConnected => Error::NotConnected,
+            Error::Other(_) => Error::other(GaveUp {
+                loss: Loss::NotOpened(refused().into()),
+                exhausted: true,
+            }),
         }
         every_variant! { DialError:
             DialError::Connect(_) => ProxyError::Host(RequestError::InvalidHost).into(),
@@ -188,6 +242,41 @@ mod tests {
             RedirectError::TooMany { .. } => RedirectError::TooMany { limit: 3 },
             RedirectError::Location(_) => RedirectError::Location(RequestError::InvalidHost),
         }
+    }
+
+    /// A hook returns `Box<dyn Error>`, into which `?` puts everything.
+    #[test]
+    fn boxed_error_is_what_it_was_before() {
+        type Boxed = Box<dyn std::error::Error + Send + Sync>;
+        let closed: Boxed = SendError::Closed.into();
+        assert!(matches!(
+            Error::from(closed),
+            Error::Connection(ConnectionError::Send(SendError::Closed))
+        ));
+        let no_tls: Boxed = DialError::TlsUnavailable.into();
+        assert!(matches!(
+            Error::from(no_tls),
+            Error::Dial(DialError::TlsUnavailable)
+        ));
+        let again: Boxed = Error::NotConnected.into();
+        assert!(matches!(Error::from(again), Error::NotConnected));
+        let io: Boxed = io::Error::from(io::ErrorKind::TimedOut).into();
+        assert!(matches!(
+            Error::other(io),
+            Error::Connection(ConnectionError::Io(_))
+        ));
+    }
+
+    #[test]
+    fn error_of_the_application_can_be_had_back() {
+        let error = Error::other(fmt::Error);
+        assert!(matches!(&error, Error::Other(_)), "{error:?}");
+        assert_eq!(error.downcast_ref(), Some(&fmt::Error));
+        assert!(error.downcast_ref::<io::Error>().is_none());
+        assert_eq!(error.to_string(), fmt::Error.to_string());
+        let io = io::Error::from(error);
+        assert!(io.get_ref().unwrap().is::<fmt::Error>());
+        assert_eq!(Error::other("no ticket").to_string(), "no ticket");
     }
 
     /// Each cause in each stage, as one line with the server and without.

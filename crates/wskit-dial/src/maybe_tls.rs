@@ -18,7 +18,7 @@ macro_rules! rustls_streams {
         }
 
         #[cfg(feature = $feature)]
-        impl<S: $($bound)+ + Unpin> Tls<S> for $stack {
+        impl<S: $($bound)+ + Unpin + Send> Tls<S> for $stack {
             type Client = $library::client::TlsStream<S>;
             type Server = $library::server::TlsStream<S>;
 
@@ -63,7 +63,7 @@ macro_rules! rustls_streams {
         }
 
         #[cfg(not(feature = $feature))]
-        impl<S> Tls<S> for $stack {
+        impl<S: Send> Tls<S> for $stack {
             type Client = S;
             type Server = S;
         }

@@ -9,6 +9,7 @@
 mod executor;
 #[path = "../../wskit-driver/src/models/exploration.rs"]
 mod exploration;
+mod reconnect;
 mod semaphore;
 
 use exploration::{join, model};

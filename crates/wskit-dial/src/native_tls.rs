@@ -7,7 +7,7 @@ use crate::tls_layer::TlsLayer;
 
 macro_rules! layer {
     ($library:ident, $($bound:tt)+) => {
-        impl<S: $($bound)+ + Unpin + 'static> TlsLayer<S> for $library::TlsConnector {
+        impl<S: $($bound)+ + Unpin + Send + 'static> TlsLayer<S> for $library::TlsConnector {
             type Stream = $library::TlsStream<S>;
 
             async fn secure(&self, host: &str, stream: S) -> Result<Self::Stream, DialError> {

@@ -10,22 +10,22 @@ use crate::tls_streams::Tls;
 ///
 /// A binding implements it for its unit type. [`Dialer`](crate::Dialer) and
 /// [`Connector`](crate::Connector) decide what to dial, in which order, through which proxy and for how long.
-pub trait Net: Runtime<<Self as Net>::Stream, Transport = <Self as Net>::Io> {
+pub trait Net: Runtime<<Self as Net>::Stream, Transport = <Self as Net>::Io> + 'static {
     /// The stream of a client's connection: TCP, or TLS over it.
-    type Stream: 'static;
+    type Stream: Send + 'static;
     /// The transport over that stream. It gives the stream back.
-    type Io: Transport + Into<Self::Stream> + 'static;
+    type Io: Transport<Read: Send, Write: Send, Timer: Send> + Into<Self::Stream> + Send + 'static;
     /// TLS over that stream; `()` is none.
     type Tls: Tls<Self::Stream, Client: Into<Self::Stream>>;
     /// The clock. Its default is a timer that is not armed.
-    type Timer: Timer + Default;
+    type Timer: Timer + Default + Send;
 
     /// Looks up the addresses of a name, best first (RFC 6724). Called for names, and for literal addresses
     /// with a zone (`fe80::1%eth0`), whose number the operating system knows.
     ///
     /// # Errors
     /// Those of the resolver.
-    fn lookup(host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>>;
+    fn lookup(host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
 
     /// Opens a TCP connection, with `TCP_NODELAY` set, from the local address if one is given. The socket
     /// options are set before it connects, where that is possible.
@@ -39,5 +39,5 @@ pub trait Net: Runtime<<Self as Net>::Stream, Transport = <Self as Net>::Io> {
         to: SocketAddr,
         from: Option<IpAddr>,
         options: SocketOptions,
-    ) -> impl Future<Output = io::Result<Self::Stream>>;
+    ) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 }

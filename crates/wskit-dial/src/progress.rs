@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use wskit_driver::Timer;
+use wskit_driver::{Timer, within};
 
 use crate::dial_error::DialError;
 use crate::stage::Stage;
@@ -78,7 +78,7 @@ impl Progress {
         limit: Duration,
         dialling: impl Future<Output = Result<S, DialError>>,
     ) -> Result<S, DialError> {
-        match timer.within(limit, dialling).await {
+        match within(timer, limit, dialling).await {
             Ok(dialled) => dialled.map_err(|error| self.explain(error)),
             Err(elapsed) => Err(self.explain(elapsed.into())),
         }

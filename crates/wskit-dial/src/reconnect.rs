@@ -2,35 +2,54 @@
 //! [`Reconnect`] waits and connects.
 
 mod backoff;
+mod driver;
+mod events;
+mod handle;
 mod loss;
+mod on_open;
 mod open;
+mod policy;
+mod run;
+#[cfg(not(loom))]
+mod shared;
+#[cfg(loom)]
+pub(crate) mod shared;
 mod verdict;
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use wskit_driver::{ConnectionError, Timer, Transport, WebSocket, secure_keys};
+use wskit_driver::{ConnectionError, Overflow, Runtime, Spawn, Transport, WebSocket};
 use wskit_proto::{CloseCode, Message, Outcome, Outgoing, Utf8Bytes};
 
 use crate::error::Error;
-#[cfg(feature = "tracing")]
-use crate::telemetry::TARGET;
+use crate::net::Net;
+use crate::sync::Arc;
 
 pub use backoff::Backoff;
+pub use events::Events;
+pub use handle::{Ended, Handle};
 pub use loss::{GaveUp, Loss};
-pub use open::{Attempts, Open};
+pub use on_open::{OnOpen, OnOpenError};
+pub use open::Open;
 pub use verdict::Verdict;
-use verdict::says_why;
 
-use open::Prepared;
+use driver::Driver;
+use on_open::Hook;
+use open::Attempts;
+use policy::Policy;
+use run::{Link, State};
+use shared::Shared;
 
 /// A client that opens a connection, and a new one whenever it is lost.
 ///
 /// Made by [`Connector::reconnect`](crate::Connector::reconnect), or by
-/// [`Reconnect::new`](Reconnect::new) with a way of your own to open connections. Use it from one task:
+/// [`Reconnect::new`](Reconnect::new) with a way of your own to open connections. `R` is the runtime and
+/// `S` the stream of its connections. It can be kept in a struct, returned from a function and spawned.
+///
+/// One task can use it directly:
 ///
 /// ```no_run
 /// # async fn doc<R: wskit_dial::Net>(connector: wskit_dial::Connector<R>) -> Result<(), Box<dyn std::error::Error>> {
@@ -38,7 +57,7 @@ use open::Prepared;
 ///
 /// let mut feed = connector
 ///     .reconnect("wss://example.com/feed".try_into()?)
-///     .on_open(async |ws| Ok(ws.send("subscribe").await?));
+///     .on_open(|mut ws| async move { Ok(ws.send("subscribe").await?) });
 /// while let Some(event) = feed.next().await? {
 ///     match event {
 ///         Event::Opened => println!("connected"),
@@ -50,19 +69,21 @@ use open::Prepared;
 /// # Ok(()) }
 /// ```
 ///
+/// For many tasks, or if messages are handled slowly, let it run in a task of its own:
+/// [`spawn`](Reconnect::spawn).
+///
 /// The first attempt is made at once, every other one after a delay of the [`Backoff`]. [`Verdict::of`]
 /// lists what is worth another attempt.
 ///
-/// Nothing happens while no call is awaited: a program that has nothing to send awaits
+/// Without `spawn` nothing happens while no call is awaited: a program that has nothing to send awaits
 /// [`next`](Reconnect::next).
-pub struct Reconnect<O: Open, C> {
-    open: O,
-    timer: C,
-    state: State<O>,
-    backoff: Backoff,
-    healthy_after: Duration,
-    retries: Option<u32>,
-    classify: Option<Box<Classify>>,
+pub struct Reconnect<R: Net + Runtime<S>, S = <R as Net>::Stream> {
+    open: Box<dyn Open<Transport = Opened<R, S>> + Send>,
+    hooks: Vec<Hook<Opened<R, S>>>,
+    hook_timeout: Option<Duration>,
+    timer: R::Timer,
+    state: State<Opened<R, S>, R::Timer>,
+    policy: Policy,
     /// The error of a send that ended the connection, returned after the messages that came before it.
     learned: Option<ConnectionError>,
     /// Whether the caller has asked to close.
@@ -70,21 +91,10 @@ pub struct Reconnect<O: Open, C> {
     outcome: Option<Outcome>,
 }
 
-type Classify = dyn Fn(&Loss) -> Verdict + Send + Sync;
+/// The transport of a client on the runtime `R`, over streams of type `S`.
+type Opened<R, S> = <R as Runtime<S>>::Transport;
 
-enum State<O: Open> {
-    /// An attempt is in progress, or begins with the next call.
-    Opening,
-    Open {
-        ws: Box<WebSocket<O::Transport>>,
-        since: Instant,
-    },
-    /// When the next attempt is due; `None` (never) if that is beyond the clock's range.
-    Waiting(Option<Instant>),
-    Over,
-}
-
-/// An event of [`Reconnect::next`].
+/// An event of [`Reconnect::next`] and [`Events::next`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -102,34 +112,33 @@ pub enum Event {
     },
 }
 
-/// How long a connection lasts, by default, before the delays begin anew.
-const HEALTHY: Duration = Duration::from_secs(60);
-
-impl<B, F, T, C> Reconnect<Attempts<B, F>, C>
-where
-    B: FnMut() -> F,
-    F: Future<Output = Result<WebSocket<T>, Error>>,
-    T: Transport,
-    C: Timer,
-{
+impl<R: Net + Runtime<S>, S> Reconnect<R, S> {
     /// Makes a client that opens its connections by `open`, a closure that returns the future of a
     /// connection. It is called for each attempt, so it can fetch a token or choose another server.
+    ///
+    /// Its own errors become an [`Error`] by [`Error::other`].
     #[must_use]
-    pub fn new(timer: C, open: B) -> Self {
-        Self::over(timer, Attempts::new(open))
+    pub fn new<B, F>(open: B) -> Self
+    where
+        B: FnMut() -> F + Send + 'static,
+        F: Future<Output = Result<WebSocket<<R as Runtime<S>>::Transport>, Error>> + Send + 'static,
+        R: Runtime<S, Transport: 'static>,
+    {
+        Self::over(Attempts::new(open))
     }
-}
 
-impl<O: Open, C: Timer> Reconnect<O, C> {
-    fn over(timer: C, open: O) -> Self {
+    /// Makes a client that opens its connections by an [`Open`] of your own.
+    #[must_use]
+    pub fn over(
+        open: impl Open<Transport = <R as Runtime<S>>::Transport> + Send + 'static,
+    ) -> Self {
         Self {
-            open,
-            timer,
+            open: Box::new(open),
+            hooks: Vec::new(),
+            hook_timeout: None,
+            timer: R::Timer::default(),
             state: State::Opening,
-            backoff: Backoff::new(),
-            healthy_after: HEALTHY,
-            retries: None,
-            classify: None,
+            policy: Policy::new(),
             learned: None,
             closing: false,
             outcome: None,
@@ -137,38 +146,64 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
     }
 
     /// Runs `hook` on each new connection before its messages are returned: to log in, to subscribe again.
-    /// Messages that it receives are not returned by [`next`](Reconnect::next). If it returns an error,
-    /// the attempt counts as failed.
+    /// Messages that it receives are not returned by [`next`](Reconnect::next).
     ///
-    /// It has no deadline except those of the connection (keepalive). Several hooks run in the order in
-    /// which they were set.
+    /// The connection is lent to the hook as an [`OnOpen`], which dereferences to the [`WebSocket`] and
+    /// must be dropped at the end of the hook. `?` takes any error.
+    ///
+    /// If the hook returns an error, or takes longer than [`on_open_timeout`](Reconnect::on_open_timeout),
+    /// the attempt counts as failed: the connection is dropped, and the loss is [`Loss::NotOpened`] with
+    /// that error. If the connection has ended meanwhile, the way in which it ended counts, whatever the
+    /// hook returned: a server that closes with 1008 (policy violation) in answer to a login is not asked
+    /// again.
+    ///
+    /// Several hooks run in the order in which they were set.
+    ///
+    /// ```no_run
+    /// # #[derive(Debug)] struct LoginRefused;
+    /// # impl std::fmt::Display for LoginRefused {
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("refused") }
+    /// # }
+    /// # impl std::error::Error for LoginRefused {}
+    /// # fn doc<R: wskit_dial::Net>(feed: wskit_dial::Reconnect<R>) {
+    /// use wskit_dial::reconnect::Verdict;
+    ///
+    /// let feed = feed
+    ///     .on_open(|mut ws| async move {
+    ///         ws.send("log in").await?;
+    ///         match ws.recv().await? {
+    ///             Some(answer) if answer.as_text() == Some("welcome") => Ok(()),
+    ///             _ => Err(LoginRefused.into()),
+    ///         }
+    ///     })
+    ///     .classify(|loss| match loss.other::<LoginRefused>() {
+    ///         Some(_) => Verdict::GiveUp,
+    ///         None => Verdict::of(loss),
+    ///     });
+    /// # }
+    /// ```
     #[must_use]
-    pub fn on_open<H>(self, hook: H) -> Reconnect<impl Open<Transport = O::Transport>, C>
+    pub fn on_open<H, F>(mut self, mut hook: H) -> Self
     where
-        H: AsyncFn(&mut WebSocket<O::Transport>) -> Result<(), Error>,
+        H: FnMut(OnOpen<<R as Runtime<S>>::Transport>) -> F + Send + 'static,
+        F: Future<Output = Result<(), Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
     {
-        let hook = Arc::new(hook);
-        let prepare = move |mut ws| {
-            let hook = hook.clone();
-            async move {
-                hook(&mut ws).await?;
-                Ok(ws)
-            }
-        };
-        let hooked = Reconnect::over(self.timer, Prepared::new(self.open, prepare));
-        Reconnect {
-            backoff: self.backoff,
-            healthy_after: self.healthy_after,
-            retries: self.retries,
-            classify: self.classify,
-            ..hooked
-        }
+        self.hooks.push(Box::new(move |ws| Box::pin(hook(ws))));
+        self
+    }
+
+    /// Sets how long the hooks of [`on_open`](Reconnect::on_open) may take on a connection, all together.
+    /// Default: the connection's `Config::handshake_timeout`.
+    #[must_use]
+    pub fn on_open_timeout(mut self, limit: Duration) -> Self {
+        self.hook_timeout = Some(limit);
+        self
     }
 
     /// Sets the delays between attempts.
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
+        self.policy.backoff = backoff;
         self
     }
 
@@ -178,7 +213,7 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
     /// again at once.
     #[must_use]
     pub fn healthy_after(mut self, time: Duration) -> Self {
-        self.healthy_after = time;
+        self.policy.healthy_after = time;
         self
     }
 
@@ -186,7 +221,7 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
     /// ([`healthy_after`](Reconnect::healthy_after)) the client gives up. Default: never.
     #[must_use]
     pub fn retries(mut self, limit: u32) -> Self {
-        self.retries = Some(limit);
+        self.policy.retries = Some(limit);
         self
     }
 
@@ -194,7 +229,7 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
     /// connect again: `classify(Verdict::never_done)`.
     ///
     /// ```no_run
-    /// # fn doc<O: wskit_dial::reconnect::Open, C: wskit_driver::Timer>(feed: wskit_dial::Reconnect<O, C>) {
+    /// # fn doc<R: wskit_dial::Net>(feed: wskit_dial::Reconnect<R>) {
     /// use wskit_dial::reconnect::{Loss, Verdict};
     ///
     /// let feed = feed.classify(|loss| match loss {
@@ -205,8 +240,83 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
     /// ```
     #[must_use]
     pub fn classify(mut self, by: impl Fn(&Loss) -> Verdict + Send + Sync + 'static) -> Self {
-        self.classify = Some(Box::new(by));
+        self.policy.classify = Some(Box::new(by));
         self
+    }
+
+    /// Runs the client in a task of its own, and returns its events and a handle to send by.
+    ///
+    /// It reads, answers pings and reconnects whether or not the events are being taken. `bound` is how
+    /// many messages may wait in [`Events`], at least 1, and `overflow` what happens to those for which
+    /// there is no room:
+    ///
+    /// | `overflow` | when `bound` messages wait |
+    /// |---|---|
+    /// | [`Wait`](Overflow::Wait) | the client stops reading until one is taken. **Meanwhile it answers no ping and notices no loss**, and a server with a keepalive ends the connection if that takes too long. No message is dropped |
+    /// | [`DropOldest`](Overflow::DropOldest) | the oldest message is dropped |
+    /// | [`LatestOnly`](Overflow::LatestOnly) | a message replaces all that wait, even if there is room |
+    /// | [`Disconnect`](Overflow::Disconnect) | all that wait are dropped, the connection is closed with 1013, and another one is opened after the next delay: for feeds that begin with a snapshot |
+    ///
+    /// [`Events::dropped`] counts what was dropped. Only messages ever are: each `Opened`, each `Lost` and
+    /// the end are always reported. To bound them too, no further attempt is made while 64 of them wait.
+    ///
+    /// ```no_run
+    /// # async fn doc<R: wskit_dial::Net + wskit_driver::Spawn>(connector: wskit_dial::Connector<R>) -> Result<(), Box<dyn std::error::Error>> {
+    /// use wskit_dial::reconnect::Event;
+    /// use wskit_driver::Overflow;
+    ///
+    /// let feed = connector.reconnect("wss://example.com/feed".try_into()?);
+    /// let (mut events, handle) = feed.spawn(1000, Overflow::DropOldest);
+    /// handle.wait_connected().await?;
+    /// handle.send("hello").await?;
+    /// while let Some(event) = events.next().await? {
+    ///     if let Event::Message(message) = event {
+    ///         println!("{:?}", message.as_text()); // may take its time
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Dropping
+    /// Dropping [`Events`] ends the client: an open connection is closed with 1001 and no other is opened.
+    /// Dropping handles does nothing.
+    #[must_use = "the client ends when its events are dropped"]
+    pub fn spawn(self, bound: usize, overflow: Overflow) -> (Events, Handle<Opened<R, S>>)
+    where
+        R: Spawn
+            + Runtime<S, Transport: Transport<Read: Send, Write: Send, Timer: Send> + Send + 'static>,
+        S: 'static,
+    {
+        let (events, handle, run) = self.into_parts(bound, overflow);
+        R::spawn(run);
+        (events, handle)
+    }
+
+    /// Does what [`spawn`](Reconnect::spawn) does, but returns the future of the task: to run it in another
+    /// way, or on a runtime that has no tasks. It is ready when the client has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the connection and ends the client: [`Events::next`] returns what waits
+    /// and then `None`, and every call of a handle returns an error.
+    #[must_use = "nothing happens unless the future is polled"]
+    pub fn into_parts(
+        self,
+        bound: usize,
+        overflow: Overflow,
+    ) -> (
+        Events,
+        Handle<Opened<R, S>>,
+        impl Future<Output = ()> + Send + 'static + use<R, S>,
+    )
+    where
+        R: Runtime<S, Transport: Transport<Read: Send, Write: Send, Timer: Send> + Send + 'static>,
+        S: 'static,
+    {
+        let shared = Arc::new(Shared::new(bound, overflow));
+        let events = Events::new(shared.clone());
+        let handle = Handle::new(shared.clone());
+        let mut driver = Driver::new(self, shared);
+        (events, handle, poll_fn(move |cx| driver.poll(cx)))
     }
 
     /// Opens connections, waits between attempts and receives messages; returns the next event. `None`
@@ -231,50 +341,7 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
     /// # Errors
     /// [`GaveUp`], once; then `None`.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, GaveUp>> {
-        loop {
-            let loss = match &mut self.state {
-                State::Opening => match ready!(self.open.poll_open(cx)) {
-                    Ok(ws) => {
-                        self.state = State::Open {
-                            ws: Box::new(ws),
-                            since: self.timer.now(),
-                        };
-                        return Poll::Ready(Ok(Some(Event::Opened)));
-                    }
-                    Err(error) => Loss::NotOpened(error),
-                },
-                State::Open { ws, .. } => match ready!(ws.poll_recv(cx)) {
-                    Ok(Some(message)) => return Poll::Ready(Ok(Some(Event::Message(message)))),
-                    ended => {
-                        let error = ended.err().or_else(|| self.learned.take());
-                        let told = ws.outcome().filter(says_why);
-                        match (told, error, ws.outcome()) {
-                            (Some(outcome), _, _) | (None, None, Some(outcome)) => {
-                                Loss::Closed(outcome)
-                            }
-                            (None, Some(error), _) => Loss::Broken(error.into()),
-                            (None, None, None) => Loss::Broken(
-                                ConnectionError::Disconnected { mid_message: false }.into(),
-                            ),
-                        }
-                    }
-                },
-                State::Waiting(until) => {
-                    let Some(until) = *until else {
-                        return Poll::Pending;
-                    };
-                    match ready!(self.timer.poll_until(cx, until)) {
-                        Ok(()) => {
-                            self.state = State::Opening;
-                            continue;
-                        }
-                        Err(error) => Loss::NotOpened(ConnectionError::NoTimer(error).into()),
-                    }
-                }
-                State::Over => return Poll::Ready(Ok(None)),
-            };
-            return Poll::Ready(self.lose(loss));
-        }
+        self.poll_event(cx)
     }
 
     /// Sends on the connection that is open now; see [`WebSocket::send`].
@@ -289,7 +356,11 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
     /// # Cancel safety
     /// That of [`WebSocket::send`].
     pub async fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
-        let State::Open { ws, .. } = &mut self.state else {
+        let State::Open {
+            link: Link::Whole(ws),
+            ..
+        } = &mut self.state
+        else {
             return Err(Error::NotConnected);
         };
         match ws.send(message).await {
@@ -314,20 +385,26 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
         code: CloseCode,
         reason: impl Into<Utf8Bytes>,
     ) -> Result<Option<Outcome>, Error> {
-        if let State::Open { ws, .. } = &mut self.state {
+        if let State::Open {
+            link: Link::Whole(ws),
+            ..
+        } = &mut self.state
+        {
             ws.start_close(code, reason)?;
             self.closing = true;
             self.outcome = Some(ws.close(code, "").await?);
         }
-        self.open.cancel();
-        self.state = State::Over;
+        self.stop();
         Ok(self.outcome.clone())
     }
 
     /// Returns the connection, if one is open: to feed, to ping, for the sub-protocol or the round-trip time.
-    pub fn connection(&mut self) -> Option<&mut WebSocket<O::Transport>> {
+    pub fn connection(&mut self) -> Option<&mut WebSocket<Opened<R, S>>> {
         match &mut self.state {
-            State::Open { ws, .. } => Some(ws),
+            State::Open {
+                link: Link::Whole(ws),
+                ..
+            } => Some(ws),
             _ => None,
         }
     }
@@ -337,84 +414,13 @@ impl<O: Open, C: Timer> Reconnect<O, C> {
     pub fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()
     }
-
-    fn lose(&mut self, loss: Loss) -> Result<Option<Event>, GaveUp> {
-        let now = self.timer.now();
-        let before = std::mem::replace(&mut self.state, State::Over);
-        if let State::Open { since, .. } = before {
-            if now.saturating_duration_since(since) >= self.healthy_after {
-                self.backoff.reset();
-            }
-        }
-        self.learned = None;
-        self.outcome = match &loss {
-            Loss::Closed(outcome) => Some(outcome.clone()),
-            _ => None,
-        };
-        if self.closing {
-            return Ok(None);
-        }
-        let verdict = match &self.classify {
-            Some(classify) => classify(&loss),
-            None => Verdict::of(&loss),
-        };
-        let least = match verdict {
-            Verdict::Retry => Duration::ZERO,
-            Verdict::RetryAfter(time) => time,
-            Verdict::Done => return Ok(None),
-            Verdict::GiveUp => {
-                let exhausted = false;
-                return Err(GaveUp { loss, exhausted });
-            }
-        };
-        if self
-            .retries
-            .is_some_and(|limit| self.backoff.given() >= limit)
-        {
-            let exhausted = true;
-            return Err(GaveUp { loss, exhausted });
-        }
-        // RFC 6455 §7.2.3: never at once.
-        let retry_in = self.backoff.next_delay(random()).max(least);
-        self.state = State::Waiting(now.checked_add(retry_in));
-        trace_loss(&loss, retry_in, self.backoff.given());
-        Ok(Some(Event::Lost { loss, retry_in }))
-    }
 }
 
-/// Returns 64 random bits, for delays.
-fn random() -> u64 {
-    let keys = secure_keys();
-    let [high, low] = [(); 2].map(|()| u32::from_ne_bytes(keys.next_key()));
-    u64::from(high) << 32 | u64::from(low)
-}
-
-/// Records a loss. The reason in a Close is left out: it is the peer's text and may hold anything.
-#[allow(unused_variables, reason = "unused without the feature `tracing`")]
-fn trace_loss(loss: &Loss, retry_in: Duration, attempt: u32) {
-    #[cfg(feature = "tracing")]
-    match loss {
-        Loss::Closed(outcome) => {
-            let code = outcome.code().get();
-            tracing::info!(target: TARGET, code, ?retry_in, attempt, "connection lost, will try again");
-        }
-        Loss::NotOpened(error) | Loss::Broken(error) => {
-            tracing::info!(target: TARGET, %error, ?retry_in, attempt, "connection lost, will try again");
-        }
-    }
-}
-
-impl<O: Open, C> fmt::Debug for Reconnect<O, C> {
+impl<R: Net + Runtime<S>, S> fmt::Debug for Reconnect<R, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Opening => "opening",
-            State::Open { .. } => "open",
-            State::Waiting(_) => "waiting",
-            State::Over => "over",
-        };
         f.debug_struct("Reconnect")
-            .field("state", &state)
-            .field("backoff", &self.backoff)
+            .field("state", &self.state.name())
+            .field("backoff", &self.policy.backoff)
             .finish_non_exhaustive()
     }
 }

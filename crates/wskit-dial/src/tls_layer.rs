@@ -14,9 +14,9 @@ use crate::progress::Progress;
 use crate::stage::Stage;
 
 /// A TLS library that secures client streams of type `S`.
-pub trait TlsLayer<S> {
+pub trait TlsLayer<S>: Send + Sync {
     /// The stream inside TLS.
-    type Stream: 'static;
+    type Stream: Send + 'static;
 
     /// Performs the TLS handshake with `host` and checks its certificate.
     ///
@@ -26,7 +26,7 @@ pub trait TlsLayer<S> {
         &self,
         host: &str,
         stream: S,
-    ) -> impl Future<Output = Result<Self::Stream, DialError>>;
+    ) -> impl Future<Output = Result<Self::Stream, DialError>> + Send;
 }
 
 /// A [`Dialer`] with another TLS library, for `wss://` only.
@@ -53,7 +53,7 @@ impl<R: Net, L: TlsLayer<R::Stream>> Dial for TlsDialer<R, L> {
         progress.of(self.dial_in_stages(request, &progress)).await
     }
 
-    async fn dial_within<C: Timer>(
+    async fn dial_within<C: Timer + Send>(
         &self,
         request: &ClientRequest,
         timer: C,

@@ -1,5 +1,5 @@
 #[cfg(feature = "rustls")]
-use std::{future::ready, io, sync::Arc};
+use std::{io, sync::Arc};
 
 #[cfg(feature = "rustls")]
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
@@ -9,7 +9,7 @@ use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
 ///
 /// It comes for the traits of tokio and of futures-io: `TokioRustls` and `FuturesRustls`. `()` has no TLS:
 /// `wss://` is an error, as the default methods are.
-pub trait Tls<S> {
+pub trait Tls<S: Send> {
     /// A client's stream inside TLS.
     type Client;
     /// A server's stream inside TLS.
@@ -28,9 +28,9 @@ pub trait Tls<S> {
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
         stream: S,
-    ) -> impl Future<Output = io::Result<Self::Client>> {
+    ) -> impl Future<Output = io::Result<Self::Client>> + Send {
         let _ = (config, name, stream);
-        ready(Err(io::ErrorKind::Unsupported.into()))
+        async { Err(io::ErrorKind::Unsupported.into()) }
     }
 
     /// Performs the TLS handshake as the server.
@@ -41,9 +41,9 @@ pub trait Tls<S> {
     fn accept(
         config: Arc<ServerConfig>,
         stream: S,
-    ) -> impl Future<Output = io::Result<Self::Server>> {
+    ) -> impl Future<Output = io::Result<Self::Server>> + Send {
         let _ = (config, stream);
-        ready(Err(io::ErrorKind::Unsupported.into()))
+        async { Err(io::ErrorKind::Unsupported.into()) }
     }
 
     /// Returns the protocol that the server chose in the TLS handshake (ALPN), if any.
@@ -55,7 +55,7 @@ pub trait Tls<S> {
     }
 }
 
-impl<S> Tls<S> for () {
+impl<S: Send> Tls<S> for () {
     type Client = S;
     type Server = S;
 }

@@ -2,11 +2,10 @@
 //! dropped wakes the next.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::cell::{Cell, RefCell};
 use std::future::{Future, pending};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use wskit_dial::{Connector, Dial, DialError};
@@ -16,16 +15,16 @@ use wskit_test::{Executor, OnNetwork, Simulated, SimulatedIo};
 /// Records the hosts that it was asked for, and waits for ever, or fails if the host's name says so.
 #[derive(Default)]
 struct Never {
-    asked: RefCell<Vec<String>>,
-    fails: Cell<bool>,
+    asked: Mutex<Vec<String>>,
+    fails: AtomicBool,
 }
 
 impl Dial for &Never {
     type Stream = SimulatedIo;
 
     async fn dial(&self, request: &ClientRequest) -> Result<SimulatedIo, DialError> {
-        self.asked.borrow_mut().push(request.host().to_owned());
-        if !self.fails.get() {
+        self.asked.lock().unwrap().push(request.host().to_owned());
+        if !self.fails.load(Ordering::Relaxed) {
             pending::<()>().await;
         }
         Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into())
@@ -82,7 +81,7 @@ fn waiting(hosts: &[&str], judge: impl FnOnce(&Never, Vec<Waiting<'_>>)) {
             each
         });
         let line = line.collect();
-        assert_eq!(*never.asked.borrow(), hosts[..1]);
+        assert_eq!(*never.asked.lock().unwrap(), hosts[..1]);
         judge(&never, line);
     });
 }
@@ -99,10 +98,10 @@ fn dials_go_in_the_order_in_which_they_came() {
             for each in line.iter_mut().skip(1).rev() {
                 assert!(!each.poll(), "it is not his turn");
             }
-            assert_eq!(never.asked.borrow().len(), next);
+            assert_eq!(never.asked.lock().unwrap().len(), next);
             assert!(!line[0].poll());
         }
-        assert_eq!(*never.asked.borrow(), ["a", "b", "c", "d"]);
+        assert_eq!(*never.asked.lock().unwrap(), ["a", "b", "c", "d"]);
     });
 }
 
@@ -112,20 +111,20 @@ fn dials_go_in_the_order_in_which_they_came() {
 #[test]
 fn dial_that_fails_wakes_the_next() {
     waiting(&["a", "b"], |never, mut line| {
-        never.fails.set(true);
+        never.fails.store(true, Ordering::Relaxed);
         drop(line.remove(0));
         assert!(line[0].poll());
-        assert_eq!(*never.asked.borrow(), ["a", "b"]);
+        assert_eq!(*never.asked.lock().unwrap(), ["a", "b"]);
     });
     waiting(&["a", "b", "c"], |never, mut line| {
         drop(line.remove(0));
-        never.fails.set(true);
+        never.fails.store(true, Ordering::Relaxed);
         assert!(
             line[0].poll() && line[1].is_woken(),
             "it is the next one's turn"
         );
         assert!(line[1].poll());
-        assert_eq!(*never.asked.borrow(), ["a", "b", "c"]);
+        assert_eq!(*never.asked.lock().unwrap(), ["a", "b", "c"]);
     });
 }
 
@@ -140,7 +139,7 @@ fn dial_that_is_dropped_before_its_turn_wakes_the_next() {
         drop(line.remove(0));
         assert!(line[0].is_woken(), "his turn has come");
         assert!(!line[0].poll());
-        assert_eq!(*never.asked.borrow(), ["a", "c"]);
+        assert_eq!(*never.asked.lock().unwrap(), ["a", "c"]);
     });
 }
 
@@ -153,6 +152,6 @@ fn dial_that_is_dropped_in_the_queue_holds_up_no_other() {
         drop(line.remove(1));
         drop(line.remove(0));
         assert!(line[0].is_woken() && !line[0].poll());
-        assert_eq!(*never.asked.borrow(), ["a", "c"]);
+        assert_eq!(*never.asked.lock().unwrap(), ["a", "c"]);
     });
 }

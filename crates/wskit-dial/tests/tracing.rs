@@ -10,7 +10,7 @@ use wskit_dial::{Connector, Proxy, Reconnect};
 use wskit_driver::WebSocket;
 use wskit_handshake::ClientRequest;
 use wskit_proto::{CloseCode, Config, Role};
-use wskit_test::{Answer, Network, OnNetwork, Script, Simulated, join, pipe, timer, wrap};
+use wskit_test::{Answer, Network, OnNetwork, Script, Simulated, join, pipe, wrap};
 
 use collector::{assert_lines, heard};
 
@@ -93,7 +93,7 @@ fn reconnecting_is_told() {
         let (near, far) = pipe(1 << 20);
         let mut ends = vec![near];
         let mut peer = Script::new(far, Role::Server);
-        let mut client = Reconnect::new(timer::<Simulated>(), move || {
+        let mut client = Reconnect::<OnNetwork<Simulated>>::new(move || {
             let end = ends.pop();
             async move {
                 let end = end.ok_or(std::io::Error::from(std::io::ErrorKind::ConnectionRefused))?;

@@ -77,7 +77,7 @@ pub use message_writer::MessageWriter;
 pub use observe::{Ended, Observed, Observer};
 pub use pending_websocket::PendingWebSocket;
 pub use permit::Permit;
-pub use runtime::{Runtime, Spawn};
+pub use runtime::{Runtime, Spawn, within};
 pub use server::{PlainHttp, Request, Server, Upgrade, UpgradeViaHttp};
 pub use shutdown::{Report, Shutdown};
 pub use socket_options::SocketOptions;

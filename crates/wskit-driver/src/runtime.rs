@@ -39,9 +39,14 @@ pub trait Spawn {
     fn spawn<F: Future<Output = ()> + Send + 'static>(future: F);
 }
 
-/// Runs `future` for at most `limit`: [`Timer::within`], as a function, so that futures over any transport are
-/// known to be `Send`.
-pub(crate) async fn within<C: Timer, F: Future>(
+/// Runs `future` for at most `limit`.
+///
+/// # Errors
+/// [`Elapsed::Timeout`], and [`Elapsed::NoTimer`] when the runtime has none.
+///
+/// # Cancel safety
+/// That of `future`.
+pub async fn within<C: Timer, F: Future>(
     timer: C,
     limit: Duration,
     future: F,

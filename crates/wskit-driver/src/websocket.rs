@@ -393,6 +393,12 @@ impl<T: Transport> WebSocket<T> {
         self.link.outbox.outcome()
     }
 
+    /// Returns the settings of the connection.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        self.link.outbox.config()
+    }
+
     /// Returns the sub-protocol agreed on (RFC 6455 §1.9).
     pub fn protocol(&self) -> Option<&str> {
         self.terms.as_ref()?.protocol.as_deref()

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Response;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::SendRequest;
-use wskit_driver::{OpenError, RequestViaHttp, Timer};
+use wskit_driver::{OpenError, RequestViaHttp, within};
 use wskit_handshake::{ClientRequest, HandshakeError, Refusal, RequestError};
 use wskit_tokio::TokioTimer;
 
@@ -40,16 +40,15 @@ where
     let (request, handshake) = client.request(request)?;
     let request = request.map(|()| B::default());
     let limit = client.settings().get_handshake_timeout();
-    TokioTimer::default()
-        .within(limit, async {
-            sender.ready().await.map_err(failed)?;
-            let response = sender.send_request(request).await.map_err(failed)?;
-            let mut head = Response::new(());
-            *head.status_mut() = response.status();
-            *head.headers_mut() = response.headers().clone();
-            Ok((open(handshake, response).await?, head))
-        })
-        .await?
+    within(TokioTimer::default(), limit, async {
+        sender.ready().await.map_err(failed)?;
+        let response = sender.send_request(request).await.map_err(failed)?;
+        let mut head = Response::new(());
+        *head.status_mut() = response.status();
+        *head.headers_mut() = response.headers().clone();
+        Ok((open(handshake, response).await?, head))
+    })
+    .await?
 }
 
 /// Opens a WebSocket with the response of any HTTP client based on hyper. The request comes from

@@ -1,7 +1,7 @@
 use std::io;
 
 use hyper::upgrade::OnUpgrade;
-use wskit_driver::{OpenError, Timer};
+use wskit_driver::{OpenError, within};
 use wskit_tokio::TokioTimer;
 
 use crate::WebSocket;
@@ -62,9 +62,7 @@ impl PendingWebSocket {
             mut handover,
             opening,
         } = self;
-        let upgraded = TokioTimer::default()
-            .within(limit, &mut handover.on_upgrade)
-            .await?;
+        let upgraded = within(TokioTimer::default(), limit, &mut handover.on_upgrade).await?;
         let upgraded = upgraded.map_err(not_handed_over)?;
         #[cfg(feature = "http2")]
         if let Some(read_ahead) = handover.read_ahead {

@@ -12,7 +12,7 @@ use bytes::{Buf as _, BytesMut};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
-use wskit_driver::Timer;
+use wskit_driver::within;
 use wskit_tokio::TokioTimer;
 
 use crate::http2::{HTTP2_STREAM_WINDOW, ReadAhead, ReadAheadFull};
@@ -241,7 +241,7 @@ async fn run(shared: Arc<Shared>) {
     let mut shut = false;
     loop {
         let more = poll_fn(|cx| shared.poll_discard(cx, &mut shut));
-        match TokioTimer::default().within(SILENCE, more).await {
+        match within(TokioTimer::default(), SILENCE, more).await {
             Ok(true) => tokio::task::yield_now().await,
             Ok(false) | Err(_) => break,
         }

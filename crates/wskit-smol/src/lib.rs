@@ -17,4 +17,4 @@ pub use wskit_proto::Event;
 pub type Io<S> = wskit_driver::Io<S, Smol>;
 
 wskit_driver::aliases!(Smol, Io, AsyncIoTimer);
-wskit_dial::aliases!(Smol, AsyncIoTimer);
+wskit_dial::aliases!(Smol, Io);

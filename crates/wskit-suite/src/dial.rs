@@ -4,7 +4,10 @@ pub mod connect;
 pub mod proxies;
 pub mod reconnect;
 pub mod reconnect_calls;
+pub mod reconnect_handles;
+pub mod reconnect_hooks;
 mod reconnect_scene;
+pub mod reconnect_spawned;
 pub mod redirects;
 
 /// The scenarios of the folder `dial`.
@@ -66,6 +69,35 @@ macro_rules! dial_scenarios {
             failed_send_leaves_the_reason_to_next
             close_ends_it_in_every_state
             connector_comes_back
+        });
+        $crate::scenarios!($harness, dial::reconnect_hooks: {
+            hook_has_the_deadline_of_the_handshake
+            hooks_share_a_deadline_of_their_own
+            close_during_a_hook_decides
+            close_that_says_nothing_leaves_the_error_of_the_hook
+            close_behind_the_answer_of_the_server_is_read
+            close_that_is_not_finished_is_waited_for
+            connection_that_breaks_during_a_hook_decides
+            message_before_the_end_is_returned_after_a_hook
+            hook_that_keeps_its_connection_has_failed
+            errors_of_the_application_come_back
+        });
+        $crate::scenarios!($harness, dial::reconnect_handles: {
+            handles_send_on_the_connection_that_is_open
+            waiting_handles_go_on_with_each_connection
+            handle_closes_in_every_state
+            close_that_cannot_be_sent_changes_nothing
+            end_of_the_client_ends_every_call
+            dropped_events_close_the_connection
+            dropped_handles_change_nothing
+        });
+        $crate::scenarios!($harness, dial::reconnect_spawned: {
+            slow_consumer_is_not_thrown_out
+            slow_consumer_that_nothing_may_be_dropped_for_stops_the_reading
+            oldest_messages_are_dropped
+            latest_message_replaces_all
+            consumer_that_is_too_slow_gets_a_new_connection
+            losses_that_are_not_taken_are_bounded
         });
     };
 }

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 
 use wskit_dial::{Net, Tls};
-use wskit_driver::{Runtime, Transport};
+use wskit_driver::{Runtime, Spawn, Transport};
 
 pub use authority::{Authority, Identity};
 pub use proxy::{Kind, Proxies};
@@ -20,16 +20,17 @@ pub use proxy::{Kind, Proxies};
 pub trait Sockets: Sized {
     /// The binding under test.
     type Net: Net<Tls: Tls<Self::Tcp, Server = Self::Tls>>
+        + Spawn
         + Runtime<Self::Tcp, Transport = Self::TcpIo>
         + Runtime<Self::Tls, Transport = Self::TlsIo>;
     /// A connection that was accepted.
-    type Tcp: 'static;
+    type Tcp: Send + 'static;
     /// A connection inside TLS.
-    type Tls: 'static;
+    type Tls: Send + 'static;
     /// The transport of a TCP connection.
-    type TcpIo: Transport + 'static;
+    type TcpIo: Transport + Send + 'static;
     /// The transport of a connection inside TLS.
-    type TlsIo: Transport + 'static;
+    type TlsIo: Transport + Send + 'static;
     /// A TCP listener.
     type Listener;
 
@@ -117,6 +118,7 @@ macro_rules! socket_suite {
             server_that_dies_inside_tls_is_a_disconnect
             socket_options_bound_what_the_systems_hold
             paced_lane_is_fresh_over_tcp
+            client_that_was_spawned_comes_back
             error_of_a_closed_port_names_the_address
             error_of_an_unknown_name_is_told_apart
             error_of_a_url_says_what_to_change

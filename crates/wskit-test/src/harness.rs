@@ -1,7 +1,7 @@
 use std::future::{Future, poll_fn};
 use std::time::{Duration, Instant};
 
-use wskit_driver::{Runtime, Timer, Transport};
+use wskit_driver::{Runtime, Timer, Transport, within};
 
 use crate::clock::Clock;
 use crate::pipe::{PipeEnd, pipe};
@@ -9,13 +9,13 @@ use crate::pipe::{PipeEnd, pipe};
 /// What differs between runtimes for tests over pipes: the stream, the binding and how a test runs.
 ///
 /// [`Simulated`](crate::Simulated) is the harness without a runtime.
-pub trait Harness {
+pub trait Harness: 'static {
     /// A [`PipeEnd`] as a stream with the runtime's read and write traits.
     type Stream: 'static;
     /// The binding under test.
     type Runtime: Runtime<Self::Stream, Transport = Self::Transport>;
     /// The transport that the binding makes of the stream. `Stream` and `Sink` need it to be `Unpin`.
-    type Transport: Transport<Timer: Unpin> + Unpin + 'static;
+    type Transport: Transport<Read: Send, Write: Send, Timer: Send + Unpin> + Send + Unpin + 'static;
 
     /// Whether the transport, over a pipe, reports the bytes that the peer has not acknowledged.
     const TELLS_UNACKNOWLEDGED: bool = false;
@@ -82,9 +82,7 @@ pub fn run<H: Harness>(test: impl Future<Output = ()>) {
 pub fn run_timed<H: Harness>(test: impl Future<Output = ()>) {
     H::run(async {
         // Far above every deadline of a connection.
-        let done = timer::<H>()
-            .within(Duration::from_secs(1 << 20), test)
-            .await;
+        let done = within(timer::<H>(), Duration::from_secs(1 << 20), test).await;
         assert!(done.is_ok(), "stalled: nothing will wake these tasks");
     });
 }

@@ -5,7 +5,7 @@ use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ use crate::probe::Probe;
 /// Clones share the same network. [`OnNetwork`] dials in the network that was created last on its
 /// thread.
 #[derive(Clone, Debug)]
-pub struct Network(Rc<RefCell<Inner>>);
+pub struct Network(Arc<Mutex<Inner>>);
 
 /// What happens to a connection attempt to an address.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,7 @@ impl Network {
     /// Creates an empty network: no name is known and no address answers.
     #[must_use]
     pub fn new() -> Self {
-        let network = Self(Rc::default());
+        let network = Self(Arc::default());
         CURRENT.set(Some(network.clone()));
         network
     }
@@ -64,14 +64,14 @@ impl Network {
     pub fn name(self, host: &str, addresses: &[&str]) -> Self {
         let addresses = addresses.iter().map(|one| one.parse().expect("an address"));
         let addresses = Some(addresses.collect());
-        self.0.borrow_mut().names.insert(host.into(), addresses);
+        self.lock().names.insert(host.into(), addresses);
         self
     }
 
     /// Adds a name whose lookup never ends.
     #[must_use]
     pub fn silent_name(self, host: &str) -> Self {
-        self.0.borrow_mut().names.insert(host.into(), None);
+        self.lock().names.insert(host.into(), None);
         self
     }
 
@@ -79,27 +79,27 @@ impl Network {
     #[must_use]
     pub fn at(self, address: &str, answer: Answer) -> Self {
         let address = address.parse().expect("an address");
-        self.0.borrow_mut().answers.insert(address, answer);
+        self.lock().answers.insert(address, answer);
         self
     }
 
     /// Sets the faults at the client's end of every connection.
     #[must_use]
     pub fn faults(self, faults: Faults) -> Self {
-        self.0.borrow_mut().faults = faults;
+        self.lock().faults = faults;
         self
     }
 
     /// Returns whether the fault has occurred on any connection.
     #[must_use]
     pub fn has_struck(&self) -> bool {
-        self.0.borrow().probes.iter().any(Probe::has_struck)
+        self.lock().probes.iter().any(Probe::has_struck)
     }
 
     /// Waits for the next accepted connection. Returns its address and the server's end of the stream.
     pub async fn accept(&self) -> (SocketAddr, PipeEnd) {
         poll_fn(|cx| {
-            let mut inner = self.0.borrow_mut();
+            let mut inner = self.lock();
             match inner.accepted.pop_front() {
                 Some(accepted) => Poll::Ready(accepted),
                 None => {
@@ -114,19 +114,23 @@ impl Network {
     /// Returns the names that were looked up.
     #[must_use]
     pub fn lookups(&self) -> Vec<String> {
-        self.0.borrow().lookups.clone()
+        self.lock().lookups.clone()
     }
 
     /// Returns the addresses that were dialled, each with the local address asked for.
     #[must_use]
     pub fn dialled(&self) -> Vec<(SocketAddr, Option<IpAddr>)> {
-        self.0.borrow().dialled.clone()
+        self.lock().dialled.clone()
     }
 
     /// Returns the number of connection attempts in progress.
     #[must_use]
     pub fn under_way(&self) -> usize {
-        self.0.borrow().under_way
+        self.lock().under_way
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn current() -> Self {
@@ -159,8 +163,8 @@ impl<H: Harness> Net for OnNetwork<H> {
 
     async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         let network = Network::current();
-        network.0.borrow_mut().lookups.push(host.to_owned());
-        let known = network.0.borrow().names.get(host).cloned();
+        network.lock().lookups.push(host.to_owned());
+        let known = network.lock().names.get(host).cloned();
         match known {
             None => Err(io::Error::new(io::ErrorKind::NotFound, "no such name")),
             Some(None) => pending().await,
@@ -181,7 +185,7 @@ impl<H: Harness> Net for OnNetwork<H> {
         let under_way = UnderWay::new(to, from);
         async move {
             let network = &under_way.0;
-            let answer = network.0.borrow().answers.get(&to).copied();
+            let answer = network.lock().answers.get(&to).copied();
             match answer {
                 None => pending().await,
                 Some(Answer::Refuse(after)) => {
@@ -191,11 +195,13 @@ impl<H: Harness> Net for OnNetwork<H> {
                 Some(Answer::Accept(after)) => {
                     wait::<H>(after).await;
                     let (near, far) = pipe(64 << 10);
-                    let mut inner = network.0.borrow_mut();
+                    let mut inner = network.lock();
                     near.probe().set_faults(inner.faults);
                     inner.probes.push(near.probe());
                     inner.accepted.push_back((to, far));
-                    if let Some(waker) = inner.acceptor.take() {
+                    let acceptor = inner.acceptor.take();
+                    drop(inner);
+                    if let Some(waker) = acceptor {
                         waker.wake();
                     }
                     Ok(wrap::<H>(near))
@@ -248,7 +254,7 @@ struct UnderWay(Network);
 impl UnderWay {
     fn new(to: SocketAddr, from: Option<IpAddr>) -> Self {
         let network = Network::current();
-        let mut inner = network.0.borrow_mut();
+        let mut inner = network.lock();
         inner.dialled.push((to, from));
         inner.under_way += 1;
         drop(inner);
@@ -258,7 +264,7 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.0.borrow_mut().under_way -= 1;
+        self.0.lock().under_way -= 1;
     }
 }
 

@@ -18,4 +18,4 @@ pub use wskit_driver::{ConnectionError, OpenError};
 pub use wskit_proto::Event;
 
 wskit_driver::aliases!(Tokio, Io, TokioTimer);
-wskit_dial::aliases!(Tokio, TokioTimer);
+wskit_dial::aliases!(Tokio, Io);

@@ -20,7 +20,7 @@ async fn server_that_dies_and_comes_back_is_found_again() {
         .most(Duration::from_millis(100));
     let mut client = Connector::new()
         .reconnect(request)
-        .on_open(async |ws| Ok(ws.send("subscribe").await?))
+        .on_open(|mut ws| async move { Ok(ws.send("subscribe").await?) })
         .backoff(soon);
 
     // It can be spawned, hook and all.

@@ -23,7 +23,8 @@ pub use wskit_tokio as tokio;
 #[cfg(feature = "tokio")]
 pub use wskit_tokio::{
     ByteStream, Client, ClientStream, Connector, Lane, MessageWriter, PlainHttp, Reader, Reconnect,
-    Request, Server, Shutdown, Upgrade, WeakWriter, WebSocket, Writer, connect, from_parts,
+    ReconnectHandle, Request, Server, Shutdown, Upgrade, WeakWriter, WebSocket, Writer, connect,
+    from_parts,
 };
 
 /// The binding to async-std.

@@ -51,7 +51,7 @@ impl<R> Echo<R> {
 
     /// Serves one connection, and prints how it ended if not cleanly.
     #[cfg(feature = "tls")]
-    pub(crate) async fn serve<S: 'static>(self: Arc<Self>, stream: S, peer: SocketAddr)
+    pub(crate) async fn serve<S: Send + 'static>(self: Arc<Self>, stream: S, peer: SocketAddr)
     where
         R: Net<Tls: Tls<S, Server: 'static>> + Runtime<S> + Runtime<<R::Tls as Tls<S>>::Server>,
     {
@@ -67,7 +67,7 @@ impl<R> Echo<R> {
 
     /// Serves one connection, and prints how it ended if not cleanly.
     #[cfg(not(feature = "tls"))]
-    pub(crate) async fn serve<S: 'static>(self: Arc<Self>, stream: S, peer: SocketAddr)
+    pub(crate) async fn serve<S: Send + 'static>(self: Arc<Self>, stream: S, peer: SocketAddr)
     where
         R: Runtime<S>,
     {

@@ -8,7 +8,7 @@ use crate::error::Error;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Loss {
-    /// No connection could be opened, or the hook on the new connection failed.
+    /// No connection could be opened, or a hook on the new connection failed while it was open.
     NotOpened(Error),
     /// The connection ended without the closing handshake.
     Broken(Error),
@@ -24,6 +24,31 @@ impl Loss {
             Self::NotOpened(error) | Self::Broken(error) => Some(error),
             Self::Closed(_) => None,
         }
+    }
+
+    /// Returns the error of the application, if that is why there is no connection and it is a `T`: what
+    /// a hook or the closure that opens connections has returned.
+    ///
+    /// ```
+    /// # #[derive(Debug)] struct LoginRefused;
+    /// # impl std::fmt::Display for LoginRefused {
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("refused") }
+    /// # }
+    /// # impl std::error::Error for LoginRefused {}
+    /// use wskit_dial::reconnect::{Loss, Verdict};
+    ///
+    /// fn classify(loss: &Loss) -> Verdict {
+    ///     match loss.other::<LoginRefused>() {
+    ///         Some(_) => Verdict::GiveUp,
+    ///         None => Verdict::of(loss),
+    ///     }
+    /// }
+    /// let loss = Loss::NotOpened(wskit_dial::Error::other(LoginRefused));
+    /// assert_eq!(classify(&loss), Verdict::GiveUp);
+    /// ```
+    #[must_use]
+    pub fn other<T: std::error::Error + 'static>(&self) -> Option<&T> {
+        self.error()?.downcast_ref()
     }
 }
 

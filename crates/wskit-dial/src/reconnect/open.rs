@@ -1,4 +1,3 @@
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -7,8 +6,10 @@ use wskit_driver::{Transport, WebSocket};
 
 use crate::error::Error;
 
-/// Opens connections: a [`Reconnect`](crate::Reconnect) polls it for each attempt. [`Attempts`] makes one
-/// from a closure.
+/// Opens connections: a [`Reconnect`](crate::Reconnect) polls it for each attempt.
+///
+/// [`Reconnect::new`](crate::Reconnect::new) makes one from a closure, and
+/// [`Reconnect::over`](crate::Reconnect::over) takes one of your own.
 pub trait Open {
     /// The transport of the connections.
     type Transport: Transport;
@@ -27,7 +28,7 @@ pub trait Open {
 }
 
 /// An [`Open`] made from a closure that begins an attempt.
-pub struct Attempts<B, F> {
+pub(super) struct Attempts<B, F> {
     begin: B,
     current: Option<Pin<Box<F>>>,
 }
@@ -60,58 +61,5 @@ where
 
     fn cancel(&mut self) {
         self.current = None;
-    }
-}
-
-impl<B, F> fmt::Debug for Attempts<B, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attempts").finish_non_exhaustive()
-    }
-}
-
-/// An [`Open`] that runs a hook on each new connection of another one.
-pub(super) struct Prepared<O, H, F> {
-    open: O,
-    hook: H,
-    current: Option<Pin<Box<F>>>,
-}
-
-impl<O, H, F> Prepared<O, H, F> {
-    pub(super) fn new(open: O, hook: H) -> Self {
-        Self {
-            open,
-            hook,
-            current: None,
-        }
-    }
-}
-
-impl<O, H, F> Open for Prepared<O, H, F>
-where
-    O: Open,
-    H: FnMut(WebSocket<O::Transport>) -> F,
-    F: Future<Output = Result<WebSocket<O::Transport>, Error>>,
-{
-    type Transport = O::Transport;
-
-    fn poll_open(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<WebSocket<Self::Transport>, Error>> {
-        let current = match &mut self.current {
-            Some(current) => current,
-            none => {
-                let ws = ready!(self.open.poll_open(cx))?;
-                none.insert(Box::pin((self.hook)(ws)))
-            }
-        };
-        let prepared = ready!(current.as_mut().poll(cx));
-        self.current = None;
-        Poll::Ready(prepared)
-    }
-
-    fn cancel(&mut self) {
-        self.current = None;
-        self.open.cancel();
     }
 }

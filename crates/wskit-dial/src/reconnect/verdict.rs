@@ -10,6 +10,7 @@ use wskit_handshake::HandshakeError;
 use wskit_proto::{Cause, CloseCode, Outcome, ProtocolError, SendError};
 
 use super::loss::Loss;
+use super::on_open::OnOpenError;
 use crate::connect_error::{ConnectCause, ConnectError};
 use crate::dial_error::DialError;
 use crate::error::Error;
@@ -49,6 +50,7 @@ impl Verdict {
     /// | a certificate is not yet valid (or the clock of this machine is not yet set) | retry |
     /// | the TLS peer reports an internal error | retry |
     /// | the TLS handshake failed for any other reason, most often over a certificate | give up |
+    /// | an error of the application, or its hook took too long | retry |
     /// | the request, the TLS settings, the redirect cannot be used; no timer | give up |
     #[must_use]
     pub fn of(loss: &Loss) -> Self {
@@ -59,7 +61,7 @@ impl Verdict {
     /// of its own, behind proxies that end idle connections that way.
     ///
     /// ```no_run
-    /// # fn doc<O: wskit_dial::reconnect::Open, C: wskit_driver::Timer>(feed: wskit_dial::Reconnect<O, C>) {
+    /// # fn doc<R: wskit_dial::Net>(feed: wskit_dial::Reconnect<R>) {
     /// use wskit_dial::reconnect::Verdict;
     ///
     /// let feed = feed.classify(Verdict::never_done);
@@ -127,6 +129,12 @@ fn of_error(error: &Error, now: SystemTime) -> Verdict {
         Error::Dial(DialError::Connect(error)) => of_connect(error, now),
         Error::Dial(_) => Verdict::GiveUp,
         Error::NotConnected => Verdict::Retry,
+        // A hook that keeps the connection will keep the next one too. About errors of the application
+        // nothing is known.
+        Error::Other(error) => match error.downcast_ref() {
+            Some(OnOpenError::ConnectionKept) => Verdict::GiveUp,
+            _ => Verdict::Retry,
+        },
     }
 }
 
@@ -347,7 +355,9 @@ mod tests {
 
     #[test]
     fn errors_are_told_apart() {
-        let may_pass: [Error; 16] = [
+        let may_pass: [Error; 18] = [
+            Error::other("no ticket"),
+            Error::other(OnOpenError::Timeout(MOST)),
             ConnectionError::Disconnected { mid_message: true }.into(),
             ConnectionError::Timeout(TimeoutKind::Keepalive).into(),
             OpenError::Timeout.into(),
@@ -374,7 +384,8 @@ mod tests {
                 "{text}"
             );
         }
-        let will_not: [Error; 10] = [
+        let will_not: [Error; 11] = [
+            Error::other(OnOpenError::ConnectionKept),
             failed_at(Stage::Dial, io::ErrorKind::InvalidInput),
             Error::Dial(DialError::from(OpenError::from(
                 HandshakeError::InvalidAccept,

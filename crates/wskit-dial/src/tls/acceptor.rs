@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use wskit_driver::{Elapsed, Timer};
+use wskit_driver::{Elapsed, within};
 use wskit_proto::Role;
 
 use super::config::server_config;
@@ -70,12 +70,12 @@ impl<R> Acceptor<R> {
     ///
     /// # Cancel safety
     /// A dropped accept drops the stream.
-    pub async fn accept<S>(&self, stream: S) -> Result<<R::Tls as Tls<S>>::Server, DialError>
+    pub async fn accept<S: Send>(&self, stream: S) -> Result<<R::Tls as Tls<S>>::Server, DialError>
     where
         R: Net<Tls: Tls<S>>,
     {
         let accepting = R::Tls::accept(self.config.clone(), stream);
-        match R::Timer::default().within(self.limit, accepting).await {
+        match within(R::Timer::default(), self.limit, accepting).await {
             Ok(accepted) => accepted.map_err(|error| handshake_error(Role::Server, error)),
             Err(Elapsed::Timeout) => {
                 let error = ConnectError::new(Stage::Tls, ConnectCause::Timeout);

@@ -88,7 +88,7 @@ impl<R> Connector<R> {
     ///
     /// # Cancel safety
     /// A dropped connect drops the stream.
-    pub async fn connect<S>(
+    pub async fn connect<S: Send>(
         &self,
         host: &str,
         stream: S,

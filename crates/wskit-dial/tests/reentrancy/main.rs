@@ -1,9 +1,11 @@
-//! No foreign code runs under the lock of the semaphore: wakers of connections that wait, and the observer,
-//! may call every method of the connector.
+//! No foreign code runs under the lock of the semaphore, nor of a client that was spawned: wakers of
+//! connections that wait, and the observer, may call every method of the connector, and wakers of the client
+//! every method of its handles.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 #[path = "../../../wskit-driver/tests/reentrancy/hook.rs"]
 mod hook;
+mod reconnect;
 #[path = "../../../wskit-driver/tests/reentrancy/waker.rs"]
 mod waker;
 

@@ -13,12 +13,11 @@ pub use unacknowledged::unacknowledged;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use wskit_proto::Spare;
 
-use crate::error::Elapsed;
-use crate::{handshake, runtime};
+use crate::handshake;
 
 /// The reading half of a transport: an ordered byte stream.
 ///
@@ -53,9 +52,9 @@ pub trait PollRead {
     ///
     /// # Cancel safety
     /// As safe as [`poll_read`](PollRead::poll_read): nothing is lost.
-    fn read(&mut self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>>
+    fn read(&mut self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> + Send
     where
-        Self: Sized,
+        Self: Sized + Send,
     {
         handshake::read(self, buf)
     }
@@ -101,9 +100,9 @@ pub trait PollWrite {
     ///
     /// # Cancel safety
     /// Not safe: part of the bytes may have been written.
-    fn write_all(&mut self, bytes: &[u8]) -> impl Future<Output = io::Result<()>>
+    fn write_all(&mut self, bytes: &[u8]) -> impl Future<Output = io::Result<()>> + Send
     where
-        Self: Sized,
+        Self: Sized + Send,
     {
         handshake::write_all(self, bytes)
     }
@@ -120,21 +119,6 @@ pub trait Timer: Clone {
     /// # Errors
     /// The runtime has no timer.
     fn poll_until(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<io::Result<()>>;
-
-    /// Runs `future` for at most `limit`.
-    ///
-    /// # Errors
-    /// [`Elapsed::Timeout`], and [`Elapsed::NoTimer`] when the runtime has none.
-    ///
-    /// # Cancel safety
-    /// That of `future`.
-    fn within<F: Future>(
-        self,
-        limit: Duration,
-        future: F,
-    ) -> impl Future<Output = Result<F::Output, Elapsed>> {
-        runtime::within(self, limit, future)
-    }
 }
 
 /// A byte stream with a clock that a [`WebSocket`](crate::WebSocket) can live on.

@@ -377,6 +377,12 @@ impl Outbound {
         self.0.taken.checked_sub(unacknowledged? as u64)
     }
 
+    /// Returns the settings of the connection.
+    #[must_use]
+    pub fn config(&self) -> &Arc<Config> {
+        &self.0.config
+    }
+
     /// Returns how long the closing handshake may take (`Config::close_timeout`).
     pub fn close_timeout(&self) -> Duration {
         self.0.config.close_timeout

@@ -18,7 +18,7 @@ pub fn hook_runs_before_the_messages_of_each_connection<H: Harness>() {
     run_timed::<H>(async {
         let attempts = Attempts::default();
         let mut servers = [attempts.succeed(), attempts.succeed()];
-        let mut client = attempts.client::<H>().on_open(async |ws| {
+        let mut client = attempts.client::<H>().on_open(|mut ws| async move {
             ws.send("log in").await?;
             match ws.recv().await? {
                 Some(answer) if answer.as_text() == Some("welcome") => {}
@@ -56,12 +56,12 @@ pub fn hook_that_fails_is_an_attempt_that_failed<H: Harness>() {
         let attempts = Attempts::default();
         let mut first = attempts.succeed();
         let mut second = attempts.succeed();
-        let mut client = attempts
-            .client::<H>()
-            .on_open(async |ws| match ws.recv().await? {
+        let mut client = attempts.client::<H>().on_open(|mut ws| async move {
+            match ws.recv().await? {
                 Some(_) => Err(io::Error::from(io::ErrorKind::Unsupported).into()),
                 None => Err(SendError::Closed.into()),
-            });
+            }
+        });
         first.hang_up();
         let (loss, _) = lost(client.next().await);
         assert!(matches!(
@@ -89,7 +89,7 @@ pub fn cut_next_goes_on_where_it_was<H: Harness>() {
         let attempts = Attempts::default();
         attempts.refuse(2);
         let mut server = attempts.succeed();
-        let mut client = attempts.client::<H>().on_open(async |ws| {
+        let mut client = attempts.client::<H>().on_open(|mut ws| async move {
             for _ in 0..5 {
                 pause().await;
             }
@@ -215,9 +215,7 @@ pub fn close_ends_it_in_every_state<H: Harness>() {
         // The attempt in progress is dropped.
         let attempts = Attempts::default();
         let mut server = attempts.succeed();
-        let mut client = attempts
-            .client::<H>()
-            .on_open(async |_| std::future::pending().await);
+        let mut client = attempts.client::<H>().on_open(|_| std::future::pending());
         for _ in 0..3 {
             assert!(once(client.next()).await.is_none());
         }
@@ -285,7 +283,7 @@ pub fn connector_comes_back<H: Harness>() {
         let request = ClientRequest::new("ws://example.com/feed").unwrap();
         let mut client = connector::<H>()
             .reconnect(request)
-            .on_open(async |ws| Ok(ws.send("subscribe").await?));
+            .on_open(|mut ws| async move { Ok(ws.send("subscribe").await?) });
         let serving = async {
             for _ in 0..3 {
                 let mut script = server(&network).await;

@@ -1,21 +1,20 @@
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use wskit_dial::reconnect::{Event, GaveUp, Loss, Open};
+use wskit_dial::reconnect::{Event, GaveUp, Loss};
 use wskit_dial::{Error, Reconnect};
 use wskit_driver::WebSocket;
-use wskit_proto::Role;
-use wskit_test::{Harness, Io, PipeEnd, Script, TimerOf, pause, pipe, timer, wrap};
+use wskit_proto::{Config, Role};
+use wskit_test::{Harness, OnNetwork, PipeEnd, Script, pause, pipe, wrap};
 
 use crate::scene::config;
 
 /// The results of the attempts, in order, and how many were made.
 #[derive(Clone, Default)]
-pub(super) struct Attempts(Rc<RefCell<Plan>>);
+pub(super) struct Attempts(Arc<Mutex<Plan>>);
 
 #[derive(Default)]
 pub(super) struct Plan {
@@ -24,8 +23,12 @@ pub(super) struct Plan {
 }
 
 impl Attempts {
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.0.lock().expect("a plan")
+    }
+
     pub(super) fn made(&self) -> usize {
-        self.0.borrow().made
+        self.plan().made
     }
 
     /// Adds this number of refused attempts.
@@ -36,24 +39,36 @@ impl Attempts {
     }
 
     pub(super) fn fail(&self, error: Error) {
-        self.0.borrow_mut().left.push_back(Err(error));
+        self.plan().left.push_back(Err(error));
     }
 
     /// Adds an attempt that succeeds and returns its server.
     pub(super) fn succeed(&self) -> Script {
-        let (near, far) = pipe(64 << 10);
-        self.0.borrow_mut().left.push_back(Ok(near));
-        Script::new(far, Role::Server)
+        Script::new(self.connect(), Role::Server)
     }
 
-    pub(super) fn client<H: Harness>(&self) -> Reconnect<impl Open<Transport = Io<H>>, TimerOf<H>> {
+    /// Adds an attempt that succeeds and returns the other end of its stream.
+    pub(super) fn connect(&self) -> PipeEnd {
+        let (near, far) = pipe(64 << 10);
+        self.plan().left.push_back(Ok(near));
+        far
+    }
+
+    pub(super) fn client<H: Harness>(&self) -> Reconnect<OnNetwork<H>> {
+        self.client_with::<H>(config())
+    }
+
+    /// Returns a client whose connections have these settings.
+    pub(super) fn client_with<H: Harness>(&self, config: Config) -> Reconnect<OnNetwork<H>> {
+        let config = Arc::new(config);
         let attempts = self.clone();
-        Reconnect::new(timer::<H>(), move || {
+        Reconnect::new(move || {
             let next = {
-                let mut plan = attempts.0.borrow_mut();
+                let mut plan = attempts.plan();
                 plan.made += 1;
                 plan.left.pop_front().expect("no further attempt")
             };
+            let config = config.clone();
             async move {
                 pause().await;
                 let io = wrap::<H>(next?);
@@ -61,7 +76,7 @@ impl Attempts {
                     io,
                     Role::Client,
                     Bytes::new(),
-                    config(),
+                    config,
                 ))
             }
         })

@@ -1,9 +1,9 @@
 //! Redirects: followed only on request, bounded, and without credentials for other origins
 //! (RFC 6455 §4.1, RFC 9110 §15.4).
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::marker::PhantomData;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use wskit_dial::{Connector, Dial, DialError, RedirectError};
@@ -19,9 +19,9 @@ use crate::scene::config;
 
 /// Supplies one end after the other and records for which URL. It leaves TLS out.
 struct Ends<H> {
-    left: RefCell<VecDeque<PipeEnd>>,
-    urls: RefCell<Vec<String>>,
-    harness: PhantomData<H>,
+    left: Mutex<VecDeque<PipeEnd>>,
+    urls: Mutex<Vec<String>>,
+    harness: PhantomData<fn() -> H>,
 }
 
 impl<H> Ends<H> {
@@ -30,8 +30,8 @@ impl<H> Ends<H> {
         let (near, far): (VecDeque<_>, Vec<_>) = (0..count).map(|_| pipe(64 << 10)).unzip();
         let scripts = far.into_iter().map(|end| Script::new(end, Role::Server));
         let ends = Self {
-            left: RefCell::new(near),
-            urls: RefCell::default(),
+            left: Mutex::new(near),
+            urls: Mutex::default(),
             harness: PhantomData,
         };
         (ends, scripts.collect())
@@ -42,8 +42,8 @@ impl<H: Harness> Dial for &Ends<H> {
     type Stream = Io<H>;
 
     async fn dial(&self, request: &ClientRequest) -> Result<Io<H>, DialError> {
-        self.urls.borrow_mut().push(request.url());
-        let end = self.left.borrow_mut().pop_front();
+        self.urls.lock().expect("urls").push(request.url());
+        let end = self.left.lock().expect("ends").pop_front();
         Ok(wrap::<H>(end.expect("another end")))
     }
 }
@@ -83,7 +83,7 @@ async fn heads<H: Harness>(status: u16, location: &str) -> (Vec<String>, [String
     })
     .await;
     assert!(connected.is_ok());
-    (ends.urls.into_inner(), heads)
+    (ends.urls.into_inner().expect("urls"), heads)
 }
 
 /// Proves: R6455-4.1-x
@@ -167,7 +167,7 @@ pub fn redirect_is_followed_before_its_body<H: Harness>() {
             .await;
             assert!(connected.is_ok());
             assert_eq!(
-                *ends.urls.borrow(),
+                *ends.urls.lock().expect("urls"),
                 ["ws://example.com/", "ws://example.com/there"]
             );
         });
@@ -194,7 +194,7 @@ pub fn redirect_loop_ends<H: Harness>() {
             ),
             "{error:?}"
         );
-        assert_eq!(ends.urls.borrow().len(), 4);
+        assert_eq!(ends.urls.lock().expect("urls").len(), 4);
         for script in &mut scripts {
             script.expect_end().await;
         }

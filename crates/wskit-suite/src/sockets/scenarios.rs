@@ -3,6 +3,7 @@
 mod buffers;
 mod error_texts;
 mod peer_error_texts;
+mod reconnect;
 mod tls;
 mod tls_layer;
 mod transport;
@@ -10,6 +11,7 @@ mod transport;
 pub use buffers::*;
 pub use error_texts::*;
 pub use peer_error_texts::*;
+pub use reconnect::*;
 pub use tls::*;
 pub use tls_layer::*;
 pub use transport::*;
@@ -22,7 +24,7 @@ use wskit_dial::{
     ConnectCause, Connector, DialError, Error, Net, Proxy, ProxyError, Stage,
     tls::{Acceptor, BadCertificate, TlsError},
 };
-use wskit_driver::{Server, Timer, Transport, WebSocket};
+use wskit_driver::{Server, Transport, WebSocket, within};
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{CloseCode, Message};
 use wskit_test::join;
@@ -74,7 +76,7 @@ fn run<S: Sockets>(test: impl Future<Output = ()>) {
     let test = Box::pin(test);
     S::run(async {
         let timer = <S::Net as Net>::Timer::default();
-        let done = timer.within(Duration::from_secs(60), test).await;
+        let done = within(timer, Duration::from_secs(60), test).await;
         assert!(done.is_ok(), "it hangs");
     });
 }

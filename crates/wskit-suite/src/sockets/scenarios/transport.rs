@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use wskit_dial::Net;
-use wskit_driver::{PollRead, PollWrite, Runtime, Timer, Transport};
+use wskit_driver::{PollRead, PollWrite, Runtime, Transport, within};
 
 use super::{ClientIo, Sockets, run};
 
@@ -29,7 +29,7 @@ pub async fn shut_down_while_held<T: Transport + 'static>(mut io: T, mut peer: i
     poll_fn(|cx| io.poll_shutdown(cx)).await.unwrap();
     let mut buf = [0; 8];
     let read = poll_fn(|cx| peer.poll_read(cx, &mut buf));
-    let read = io.timer().within(Duration::from_secs(10), read).await;
+    let read = within(io.timer(), Duration::from_secs(10), read).await;
     assert_eq!(read.expect("the end").unwrap(), 0);
     poll_fn(|cx| io.poll_shutdown(cx)).await.unwrap();
     let (_read, mut write) = io.into_split();
