@@ -7,7 +7,7 @@ use async_std::net::{TcpStream, ToSocketAddrs};
 #[cfg(unix)]
 use async_std::os::unix::net::UnixStream;
 use wskit_dial::{FuturesRustls, MaybeTls, Net, async_io::connect_from};
-use wskit_driver::{AsyncIoTimer, FuturesRuntime};
+use wskit_driver::{AsyncIoTimer, FuturesRuntime, Spawn};
 
 use crate::Io;
 
@@ -45,6 +45,12 @@ impl FuturesRuntime for AsyncStd {
 
     fn unacknowledged(tcp: &TcpStream) -> Option<usize> {
         wskit_driver::unacknowledged(tcp)
+    }
+}
+
+impl Spawn for AsyncStd {
+    fn spawn<F: Future<Output = ()> + Send + 'static>(future: F) {
+        drop(async_std::task::spawn(future)); // the task goes on
     }
 }
 

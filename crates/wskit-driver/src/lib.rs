@@ -58,7 +58,7 @@ pub use observe::{Ended, Observed, Observer};
 pub use pending_websocket::PendingWebSocket;
 pub use permit::Permit;
 pub use recv::{RecvPiece, RecvRef};
-pub use runtime::{Runtime, within};
+pub use runtime::{Runtime, Spawn, within};
 pub use server::{PlainHttp, Request, Server, Upgrade, UpgradeViaHttp};
 pub use shutdown::{Report, Shutdown};
 pub use split::{

@@ -23,6 +23,12 @@ pub trait Runtime<S> {
         S: 'static;
 }
 
+/// A runtime that runs a future in a task of its own.
+pub trait Spawn {
+    /// Runs `future` in a new task, which goes on when nothing waits for it.
+    fn spawn<F: Future<Output = ()> + Send + 'static>(future: F);
+}
+
 /// Runs `future` for at most `limit`.
 ///
 /// # Errors

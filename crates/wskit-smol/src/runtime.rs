@@ -1,9 +1,9 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use async_net::TcpStream;
+use smol::net::{TcpStream, resolve};
 use wskit_dial::{FuturesRustls, MaybeTls, Net, async_io::connect_from};
-use wskit_driver::{AsyncIoTimer, FuturesRuntime};
+use wskit_driver::{AsyncIoTimer, FuturesRuntime, Spawn};
 
 use crate::Io;
 
@@ -35,6 +35,13 @@ impl FuturesRuntime for Smol {
     }
 }
 
+impl Spawn for Smol {
+    /// Runs it on the executor of the crate `smol`, whose threads are those that `SMOL_THREADS` says.
+    fn spawn<F: Future<Output = ()> + Send + 'static>(future: F) {
+        smol::spawn(future).detach();
+    }
+}
+
 impl Net for Smol {
     type Stream = ClientStream;
     type Io = Io<ClientStream>;
@@ -42,7 +49,7 @@ impl Net for Smol {
     type Timer = AsyncIoTimer;
 
     async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        async_net::resolve((host, port)).await
+        resolve((host, port)).await
     }
 
     async fn connect_tcp(to: SocketAddr, from: Option<IpAddr>) -> io::Result<ClientStream> {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use wskit_driver::{
-    PollRead, PollWrite, Runtime, SharedHalf, Spare, SplitHalf, Transport, unacknowledged,
+    PollRead, PollWrite, Runtime, SharedHalf, Spare, Spawn, SplitHalf, Transport, unacknowledged,
 };
 
 use crate::{ClientStream, TokioTimer};
@@ -39,6 +39,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Runtime<S> for Tokio {
             let _ = tcp.set_nodelay(true);
         }
         Io::from(stream)
+    }
+}
+
+impl Spawn for Tokio {
+    fn spawn<F: Future<Output = ()> + Send + 'static>(future: F) {
+        drop(tokio::spawn(future)); // the task goes on
     }
 }
 
