@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 mod runtime;
+mod serve;
 #[cfg(feature = "rustls")]
 pub mod tls;
 
 pub use runtime::{AsyncStd, ClientStream};
+pub use serve::ServerStream;
 /// The operating system's TLS library: give its `TlsConnector` to [`Connector::tls_layer`].
 #[cfg(feature = "native-tls")]
 pub use wskit_dial::native_tls::async_native_tls as native_tls;

@@ -30,6 +30,7 @@ mod race;
 pub mod reconnect;
 mod redirect;
 mod semaphore;
+mod serve;
 mod stage;
 mod sync;
 mod telemetry;
@@ -53,6 +54,7 @@ pub use net::Net;
 pub use proxy::{Proxy, ProxyError, ProxyHandshake, ProxyUrlError, SocksFailure};
 pub use reconnect::Reconnect;
 pub use redirect::RedirectError;
+pub use serve::is_disconnect;
 pub use tls_layer::{TlsDialer, TlsLayer};
 
 /// What [`aliases!`] names.

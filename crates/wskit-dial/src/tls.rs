@@ -10,7 +10,7 @@ mod given;
 
 pub use acceptor::Acceptor;
 pub use config::{client_config_trusting, server_config};
-pub use connector::{Connector, Rustls};
+pub use connector::{AcceptTls, Connector, Rustls};
 #[cfg(test)]
 pub(crate) use error::handshake_error;
 pub use error::{BadCertificate, TlsConfigError, TlsError};

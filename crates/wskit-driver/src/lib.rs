@@ -32,6 +32,7 @@ mod pending_websocket;
 mod permit;
 mod recv;
 mod runtime;
+mod serve;
 mod server;
 mod shutdown;
 mod split;
@@ -59,6 +60,10 @@ pub use pending_websocket::PendingWebSocket;
 pub use permit::Permit;
 pub use recv::{RecvPiece, RecvRef};
 pub use runtime::{Runtime, Spawn, within};
+pub use serve::{
+    BoxError, Listener, Serve, ServeError, ServeFault, ServeRuntime, ServerTls, StreamListener,
+    WhenFull,
+};
 pub use server::{PlainHttp, Request, Server, Upgrade, UpgradeViaHttp};
 pub use shutdown::{Report, Shutdown};
 pub use split::{

@@ -3,9 +3,11 @@ mod via_http;
 pub use via_http::UpgradeViaHttp;
 
 use std::fmt;
+use std::io;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wskit_handshake::{
     Accept, BuildError, CheckedRequest, HandshakeError, HeadLimits, Incoming, OriginPolicy,
@@ -20,6 +22,7 @@ use crate::extensions::Extensions;
 use crate::handshake::{answer_and_close, read_until, write_all};
 use crate::observe::{TelemetryConfig, rejected};
 use crate::runtime::{Runtime, within};
+use crate::shutdown::Joining;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -126,16 +129,7 @@ impl<R> Server<R> {
     {
         match self.receive_here(stream).await? {
             Request::WebSocket(upgrade) => upgrade.accept().await,
-            Request::Http(http) => {
-                let error = HandshakeError::MissingUpgrade;
-                let answer = error
-                    .rejection()
-                    .map(|rejection| rejection.to_bytes())
-                    .unwrap_or_default();
-                // The error is the same whether or not the answer arrives.
-                let _ = answer_and_close(http.io, &answer, &self.settings.config).await;
-                Err(error.into())
-            }
+            Request::Http(http) => Err(http.refuse().await),
         }
     }
 
@@ -163,11 +157,25 @@ impl<R> Server<R> {
         R: Runtime<S>,
         S: 'static,
     {
+        let received = self.receive_joining(stream, Joining::new(None)).await?;
+        received.ok_or_else(|| io::Error::other("there is no shutdown").into())
+    }
+
+    /// Reads a request. If the shutdown is requested before it has come, answers 503 and returns `None`.
+    pub(crate) async fn receive_joining<S>(
+        &self,
+        stream: S,
+        mut joining: Joining,
+    ) -> Result<Option<Request<R::Transport>>, OpenError>
+    where
+        R: Runtime<S>,
+        S: 'static,
+    {
         let settings = &self.settings;
         let mut io = R::wrap(stream);
         let timer = io.timer();
         let mut handshake = ServerHandshake::new(settings.limits);
-        let received = within(
+        let receiving = within(
             timer,
             settings.config.get_handshake_timeout(),
             read_until(&mut io, |bytes| {
@@ -178,25 +186,31 @@ impl<R> Server<R> {
                     None => Some(Err(handshake.receive_eof().into())),
                 }
             }),
-        )
-        .await?;
-        match received {
+        );
+        let Some(received) = joining.until_requested(receiving).await else {
+            let answer = Rejection::unavailable().to_bytes();
+            let _ = answer_and_close(io, &answer, &settings.config).await;
+            return Ok(None);
+        };
+        match received? {
             Ok(Incoming::Upgrade(request)) => match request.check(&settings.origin) {
-                Ok(request) => Ok(Request::WebSocket(Upgrade {
+                Ok(request) => Ok(Some(Request::WebSocket(Upgrade {
                     io,
                     request,
                     settings: settings.clone(),
-                })),
+                    joining,
+                }))),
                 Err(rejection) => {
                     let _ = answer_and_close(io, &rejection.to_bytes(), &settings.config).await;
                     Err(OpenError::OriginRefused)
                 }
             },
-            Ok(Incoming::Http(request)) => Ok(Request::Http(PlainHttp {
+            Ok(Incoming::Http(request)) => Ok(Some(Request::Http(PlainHttp {
                 io,
                 request,
                 settings: settings.clone(),
-            })),
+                joining,
+            }))),
             Err(OpenError::Handshake(error)) => {
                 if let Some(rejection) = error.rejection() {
                     let _ = answer_and_close(io, &rejection.to_bytes(), &settings.config).await;
@@ -205,6 +219,23 @@ impl<R> Server<R> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns how long each part of the opening of a connection may take.
+    pub(crate) fn handshake_timeout(&self) -> Duration {
+        self.settings.config.get_handshake_timeout()
+    }
+
+    /// Answers before a request has come, and ends the connection.
+    pub(crate) async fn answer<T: Transport>(&self, io: T, rejection: &Rejection) {
+        rejected(rejection.status());
+        // Nothing follows from an answer that does not arrive.
+        let _ = answer_and_close(io, &rejection.to_bytes(), &self.settings.config).await;
+    }
+
+    /// Reports a connection that was not opened.
+    pub(crate) fn refused(&self, error: &(dyn std::error::Error + 'static)) {
+        self.settings.telemetry.refused(Role::Server, error);
     }
 }
 
@@ -240,6 +271,7 @@ pub struct Upgrade<T: Transport> {
     io: T,
     request: CheckedRequest,
     settings: Arc<Settings>,
+    joining: Joining,
 }
 
 impl<T: Transport> Upgrade<T> {
@@ -290,6 +322,7 @@ impl<T: Transport> Upgrade<T> {
             config,
             |connection| settings.extensions.apply(agreed, connection),
         );
+        let ws = ws.joined(&mut self.joining);
         Ok(ws.opened(accepted.protocol, agreed, &settings.telemetry))
     }
 
@@ -333,6 +366,7 @@ pub struct PlainHttp<T: Transport> {
     io: T,
     request: PlainRequest,
     settings: Arc<Settings>,
+    joining: Joining,
 }
 
 impl<T: Transport> PlainHttp<T> {
@@ -360,7 +394,18 @@ impl<T: Transport> PlainHttp<T> {
         response: &http::Response<B>,
     ) -> Result<(), OpenError> {
         let answer = self.request.respond(response)?;
-        answer_and_close(self.io, &answer, &self.settings.config).await
+        let answered = answer_and_close(self.io, &answer, &self.settings.config).await;
+        drop(self.joining); // until now a shutdown has waited
+        answered
+    }
+
+    /// Answers 426, because only WebSockets are served. The error is the same whether or not that arrives.
+    pub(crate) async fn refuse(self) -> OpenError {
+        let error = HandshakeError::MissingUpgrade;
+        if let Some(rejection) = error.rejection() {
+            let _ = answer_and_close(self.io, &rejection.to_bytes(), &self.settings.config).await;
+        }
+        error.into()
     }
 
     /// Returns the transport, and the request with the bytes that followed its head, for another HTTP server.

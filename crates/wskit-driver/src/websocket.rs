@@ -20,7 +20,7 @@ use crate::link::Whole;
 use crate::observe::TelemetryConfig;
 use crate::permit::Permit;
 use crate::recv::{RecvPiece, RecvRef};
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Joining, Shutdown};
 use crate::tasks::Tasks;
 use crate::transport::{Timer, Transport};
 
@@ -110,6 +110,12 @@ impl<T: Transport> WebSocket<T> {
             terms: None,
             tasks: Tasks::default(),
         }
+    }
+
+    /// Follows the shutdown that the opening handshake has joined, if any.
+    pub(crate) fn joined(mut self, joining: &mut Joining) -> Self {
+        self.engine.join(joining);
+        self
     }
 
     /// Notes what was agreed on, and tells observers that the connection is open.

@@ -3,12 +3,14 @@
 
 mod io;
 mod net;
+mod serve;
 mod timer;
 #[cfg(feature = "rustls")]
 pub mod tls;
 
 pub use io::{Io, IoRead, IoWrite, Tokio};
 pub use net::ClientStream;
+pub use serve::ServerStream;
 pub use timer::{TokioAlarm, TokioTimer};
 /// The operating system's TLS library: give its `TlsConnector` to [`Connector::tls_layer`].
 #[cfg(feature = "native-tls")]

@@ -12,7 +12,7 @@ use crate::client_tls::ClientTls;
 #[cfg(feature = "futures-rustls")]
 use crate::{
     dial_error::DialError,
-    tls::{Connector, Rustls},
+    tls::{AcceptTls, Connector, Rustls},
 };
 #[cfg(feature = "futures-rustls")]
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
@@ -44,8 +44,12 @@ macro_rules! either {
             MaybeTls::Tcp($inner) => $call,
             #[cfg(feature = "futures-rustls")]
             MaybeTls::Tls($inner) => $call,
+            #[cfg(feature = "futures-rustls")]
+            MaybeTls::Accepted($inner) => $call,
             #[cfg(not(feature = "futures-rustls"))]
             MaybeTls::Tls(none) => match **none {},
+            #[cfg(not(feature = "futures-rustls"))]
+            MaybeTls::Accepted(none) => match **none {},
         }
     };
 }

@@ -11,7 +11,7 @@ use crate::client_tls::ClientTls;
 #[cfg(feature = "tokio-rustls")]
 use crate::{
     dial_error::DialError,
-    tls::{Connector, Rustls},
+    tls::{AcceptTls, Connector, Rustls},
 };
 #[cfg(feature = "tokio-rustls")]
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
@@ -37,8 +37,12 @@ macro_rules! either {
             MaybeTls::Tcp($inner) => $call,
             #[cfg(feature = "tokio-rustls")]
             MaybeTls::Tls($inner) => $call,
+            #[cfg(feature = "tokio-rustls")]
+            MaybeTls::Accepted($inner) => $call,
             #[cfg(not(feature = "tokio-rustls"))]
             MaybeTls::Tls(none) => match **none {},
+            #[cfg(not(feature = "tokio-rustls"))]
+            MaybeTls::Accepted(none) => match **none {},
         }
     };
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use wskit_driver::within;
+use wskit_driver::{BoxError, ServeRuntime, ServerTls, within};
 
 use super::config::server_config;
-use super::connector::Rustls;
+use super::connector::{AcceptTls, Rustls};
 use super::error::{TlsConfigError, handshake_error};
 
 use crate::dial_error::DialError;
+use crate::maybe_tls::MaybeTls;
 use crate::net::Net;
 
 /// The TLS settings of a server. Cheap to clone.
@@ -68,6 +69,19 @@ impl<R> Acceptor<R> {
         within(R::Timer::default(), self.limit, accepting)
             .await?
             .map_err(handshake_error)
+    }
+}
+
+/// For [`Serve::tls`](wskit_driver::Serve::tls).
+impl<R, S> ServerTls<R, S> for Acceptor<R>
+where
+    R: Net<Tls: AcceptTls<S>, Timer: Send> + ServeRuntime<S, Stream = MaybeTls<S, <R as Net>::Tls>>,
+    S: Send + 'static,
+{
+    async fn accept(&self, stream: S) -> Result<MaybeTls<S, R::Tls>, BoxError> {
+        let accepting = R::Tls::accept_tls(self.config.clone(), stream);
+        let accepted = within(<R as Net>::Timer::default(), self.limit, accepting).await?;
+        Ok(accepted.map_err(handshake_error)?)
     }
 }
 

@@ -11,6 +11,7 @@ use wskit_handshake::RequestError;
 use super::config::{Roots, client_config_trusting};
 use super::error::{TlsConfigError, handshake_error};
 use crate::dial_error::DialError;
+use crate::maybe_tls::{MaybeTls, TlsStack};
 use crate::net::Net;
 use crate::zone::split_zone;
 
@@ -39,6 +40,19 @@ pub trait Rustls<S> {
         config: Arc<ServerConfig>,
         stream: S,
     ) -> impl Future<Output = io::Result<Self::Server>>;
+}
+
+/// TLS of a server over streams of type `S` that can go to another thread: what
+/// [`Server::serve`](wskit_driver::Server::serve) spawns.
+pub trait AcceptTls<S>: TlsStack {
+    /// Performs the TLS handshake as the server.
+    ///
+    /// # Errors
+    /// Those of [`Rustls::accept`].
+    fn accept_tls(
+        config: Arc<ServerConfig>,
+        stream: S,
+    ) -> impl Future<Output = io::Result<MaybeTls<S, Self>>> + Send;
 }
 
 /// The TLS settings of a client. Cheap to clone.

@@ -6,4 +6,4 @@ mod telemetry;
 
 #[cfg(feature = "metrics")]
 pub use observer::{Ended, Observed, Observer};
-pub(crate) use telemetry::{Telemetry, TelemetryConfig, rejected};
+pub(crate) use telemetry::{Telemetry, TelemetryConfig, rejected, serving_failed};

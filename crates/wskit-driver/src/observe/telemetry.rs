@@ -242,6 +242,19 @@ pub(crate) fn rejected(status: http::StatusCode) {
     let _ = status;
 }
 
+/// Reports an error of the listener or of a handler.
+#[cold]
+pub(crate) fn serving_failed(error: &dyn std::fmt::Display, is_disconnect: bool) {
+    #[cfg(feature = "tracing")]
+    if is_disconnect {
+        tracing::debug!(target: TARGET, role = ?Role::Server, %error, "peer gone");
+    } else {
+        tracing::warn!(target: TARGET, role = ?Role::Server, %error, "serving failed");
+    }
+    #[cfg(not(feature = "tracing"))]
+    let _ = (error, is_disconnect);
+}
+
 /// The target of all `tracing` events.
 #[cfg(feature = "tracing")]
 pub(crate) const TARGET: &str = "wskit";
