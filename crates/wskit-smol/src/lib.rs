@@ -13,6 +13,9 @@ pub use serve::ServerStream;
 pub use wskit_dial::native_tls::async_native_tls as native_tls;
 pub use wskit_dial::{self as dial, DialError, Error, reconnect};
 pub use wskit_driver::{AsyncIoTimer, ConnectionError, Event, OpenError};
+pub use wskit_driver::{
+    BoxError, Listener, Serve, ServeError, ServeFault, ServerTls, StreamListener, WhenFull,
+};
 
 /// Any futures-io stream as a transport; see [`wskit_driver::Io`].
 pub type Io<S> = wskit_driver::Io<S, Smol>;

@@ -16,6 +16,9 @@ pub use timer::{TokioAlarm, TokioTimer};
 #[cfg(feature = "native-tls")]
 pub use wskit_dial::native_tls::tokio_native_tls as native_tls;
 pub use wskit_dial::{self as dial, DialError, Error, reconnect};
+pub use wskit_driver::{
+    BoxError, Listener, Serve, ServeError, ServeFault, ServerTls, StreamListener, WhenFull,
+};
 pub use wskit_driver::{ConnectionError, Event, OpenError};
 
 wskit_driver::aliases!(Tokio, Io, TokioTimer);

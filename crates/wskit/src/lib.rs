@@ -2,6 +2,9 @@
 #![forbid(unsafe_code)]
 
 pub use wskit_dial::{self as dial, DialError, Error, RedirectError, reconnect};
+pub use wskit_driver::{
+    BoxError, Listener, Serve, ServeError, ServeFault, ServerTls, StreamListener, WhenFull,
+};
 pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report};
 pub use wskit_driver::{ConnectionError, Event, OpenError};
 pub use wskit_handshake::{
@@ -20,7 +23,8 @@ pub use wskit_tokio as tokio;
 #[cfg(feature = "tokio")]
 pub use wskit_tokio::{
     ByteStream, Client, ClientStream, Connector, Lane, MessageWriter, PlainHttp, Reader, Reconnect,
-    Request, Server, Shutdown, Upgrade, WeakWriter, WebSocket, Writer, connect, from_parts,
+    Request, Server, ServerStream, Shutdown, Upgrade, WeakWriter, WebSocket, Writer, connect,
+    from_parts,
 };
 
 /// The binding to async-std.

@@ -6,6 +6,7 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
 use wskit_handshake::Rejection;
 
@@ -23,26 +24,32 @@ type TimerOf<R, S> = <<R as ServeRuntime<S>>::Io as Transport>::Timer;
 /// Serves one connection to its end. `opening` returns the handler's future, if the handler was called.
 ///
 /// The opening is boxed, and its box is freed before the handler runs: as long as the connection is open, the
-/// task holds no more than that future, the client's address and one pointer.
-pub(super) async fn serve<R, S, A, O, F>(mut opening: Pin<Box<O>>, place: Place<R, S, A>, peer: A)
+/// task holds no more than that future, the client's address and one pointer. For that the future is pinned
+/// where it first appears, and this is no `async fn`, which would keep its arguments twice.
+pub(super) fn serve<R, S, A, O, F>(
+    opening: Pin<Box<O>>,
+    place: Place<R, S, A>,
+    peer: A,
+) -> impl Future<Output = ()>
 where
     R: ServeRuntime<S>,
     A: Debug,
     O: Future<Output = Result<Option<F>, ServeFault>>,
     F: Future<Output: HandlerOutput>,
 {
-    let opened = caught(opening.as_mut()).await;
-    drop(opening);
-    let fault = match opened.unwrap_or_else(Err) {
-        Ok(None) => return,
-        Ok(Some(handling)) => match caught(pin!(handling)).await {
+    async move {
+        let mut handling = pin!(match caught(opening).await {
+            Ok(Ok(Some(handling))) => handling,
+            Ok(Ok(None)) => return,
+            Ok(Err(fault)) | Err(fault) => return place.0.report(Some(peer), fault),
+        });
+        let fault = match caught(handling.as_mut()).await {
             Ok(output) => output.into_result().err().map(ServeFault::Handler),
             Err(fault) => Some(fault),
-        },
-        Err(fault) => Some(fault),
-    };
-    if let Some(fault) = fault {
-        place.0.report(Some(peer), fault);
+        };
+        if let Some(fault) = fault {
+            place.0.report(Some(peer), fault);
+        }
     }
 }
 
@@ -126,16 +133,15 @@ where
 }
 
 /// Runs a future. Its panic is an error here, and does not reach other connections.
-async fn caught<F: Future + Unpin>(mut future: F) -> Result<F::Output, ServeFault> {
+fn caught<F: Future + Unpin>(mut future: F) -> impl Future<Output = Result<F::Output, ServeFault>> {
     poll_fn(move |cx| {
         // After a panic it is not polled again, only dropped.
         let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut future).poll(cx)));
         match polled {
             Ok(polled) => polled.map(Ok),
-            Err(panic) => Err(ServeFault::Panic(text_of(&*panic))).into(),
+            Err(panic) => Poll::Ready(Err(ServeFault::Panic(text_of(&*panic)))),
         }
     })
-    .await
 }
 
 fn text_of(panic: &(dyn Any + Send)) -> String {
