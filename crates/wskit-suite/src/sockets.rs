@@ -6,6 +6,8 @@
 mod authority;
 mod proxy;
 pub mod scenarios;
+#[cfg(unix)]
+mod unix;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -16,6 +18,8 @@ use wskit_driver::{Runtime, Transport};
 
 pub use authority::{Authority, Identity};
 pub use proxy::{Kind, Proxies};
+#[cfg(unix)]
+pub use unix::talk_to_unix;
 
 /// What differs between runtimes, for [`socket_suite!`](crate::socket_suite!).
 pub trait Sockets: Sized {
@@ -64,6 +68,9 @@ macro_rules! socket_suite {
             certificate_of_an_authority_is_refused_as_a_servers_with_a_reason
             server_that_chooses_http2_is_told_as_such
             server_that_dies_inside_tls_is_a_disconnect
+            served_tcp_connections_talk_until_the_shutdown
+            served_tls_connections_talk_until_the_shutdown
+            served_connection_beyond_the_limit_is_refused_with_503
         );
     };
 }

@@ -10,8 +10,6 @@
 
 mod echo;
 
-use std::time::Duration;
-
 use async_std::net::TcpListener;
 use async_std::task;
 use wskit::async_std::Server;
@@ -24,41 +22,17 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(wskit_examples::address()).await?;
     let server: Server = echo::server()?;
 
+    let address = listener.local_addr()?;
+    let serving = server.serve(listener, |ws, _peer| echo::echo(ws));
+    let serving = serving.on_error(wskit_examples::report);
     #[cfg(feature = "tls")]
-    let tls = echo::wants_tls().then(acceptor).transpose()?;
-    #[cfg(feature = "tls")]
-    let scheme = if tls.is_some() { "wss" } else { "ws" };
-    #[cfg(not(feature = "tls"))]
-    let scheme = "ws";
-    println!("listening on {scheme}://{}", listener.local_addr()?);
-
-    loop {
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Too many open files, for example: it passes when others have gone.
-                eprintln!("accept: {error}");
-                task::sleep(Duration::from_millis(10)).await;
-                continue;
-            }
-        };
-        let server = server.clone();
-        #[cfg(feature = "tls")]
-        let tls = tls.clone();
-        task::spawn(async move {
-            #[cfg(feature = "tls")]
-            let result = match tls {
-                Some(tls) => match tls.accept(stream).await {
-                    Ok(stream) => echo::echo(&server, stream).await,
-                    Err(error) => Err(error.into()),
-                },
-                None => echo::echo(&server, stream).await,
-            };
-            #[cfg(not(feature = "tls"))]
-            let result = echo::echo(&server, stream).await;
-            wskit_examples::report(peer, result);
-        });
+    if echo::wants_tls() {
+        let serving = serving.tls(acceptor()?);
+        println!("listening on wss://{address}");
+        return Ok(serving.await?);
     }
+    println!("listening on ws://{address}");
+    Ok(serving.await?)
 }
 
 #[cfg(feature = "tls")]

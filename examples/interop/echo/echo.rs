@@ -1,6 +1,6 @@
 //! The echo server of the interop checks, on any runtime: its settings and one connection.
 
-use wskit::driver::{Runtime, Server};
+use wskit::driver::{Server, Transport, WebSocket};
 use wskit::{CloseCode, Config, Error, OriginPolicy, PreparedMessage};
 
 #[path = "../compression.rs"]
@@ -26,11 +26,7 @@ pub(crate) fn server<R>() -> Result<Server<R>, String> {
 ///
 /// # Errors
 /// How it ended, if not cleanly.
-pub(crate) async fn echo<R: Runtime<S>, S: 'static>(
-    server: &Server<R>,
-    stream: S,
-) -> Result<(), Error> {
-    let mut ws = server.accept(stream).await?;
+pub(crate) async fn echo<T: Transport>(mut ws: WebSocket<T>) -> Result<(), Error> {
     while let Some((message, out)) = ws.recv_ref().await? {
         if message.as_text() == Some("close me") {
             ws.start_close(CloseCode::new(4002), "as you wish")?;

@@ -26,6 +26,10 @@ type TimerOf<R, S> = <<R as ServeRuntime<S>>::Io as Transport>::Timer;
 /// The opening is boxed, and its box is freed before the handler runs: as long as the connection is open, the
 /// task holds no more than that future, the client's address and one pointer. For that the future is pinned
 /// where it first appears, and this is no `async fn`, which would keep its arguments twice.
+#[allow(
+    clippy::manual_async_fn,
+    reason = "its future would be larger: see above"
+)]
 pub(super) fn serve<R, S, A, O, F>(
     opening: Pin<Box<O>>,
     place: Place<R, S, A>,
