@@ -315,14 +315,14 @@ impl<T: Transport> Upgrade<T> {
         )
         .await??;
         let config = settings.config.clone();
-        let ws = WebSocket::build(
+        let mut ws = WebSocket::build(
             self.io,
             Role::Server,
             accepted.leftover,
             config,
             |connection| settings.extensions.apply(agreed, connection),
         );
-        let ws = ws.joined(&mut self.joining);
+        ws.engine.join(&mut self.joining);
         Ok(ws.opened(accepted.protocol, agreed, &settings.telemetry))
     }
 

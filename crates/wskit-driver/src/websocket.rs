@@ -20,7 +20,7 @@ use crate::link::Whole;
 use crate::observe::TelemetryConfig;
 use crate::permit::Permit;
 use crate::recv::{RecvPiece, RecvRef};
-use crate::shutdown::{Joining, Shutdown};
+use crate::shutdown::Shutdown;
 use crate::tasks::Tasks;
 use crate::transport::{Timer, Transport};
 
@@ -46,7 +46,7 @@ use crate::transport::{Timer, Transport};
 /// Every future may be dropped at any point. Receives lose nothing; a dropped `send` or `feed` has
 /// queued all of its message or nothing.
 pub struct WebSocket<T: Transport> {
-    engine: Engine<T::Timer>,
+    pub(crate) engine: Engine<T::Timer>,
     link: Whole<T>,
     /// Boxed, because most connections agree on nothing and stay in memory for long.
     terms: Option<Box<Terms>>,
@@ -110,12 +110,6 @@ impl<T: Transport> WebSocket<T> {
             terms: None,
             tasks: Tasks::default(),
         }
-    }
-
-    /// Follows the shutdown that the opening handshake has joined, if any.
-    pub(crate) fn joined(mut self, joining: &mut Joining) -> Self {
-        self.engine.join(joining);
-        self
     }
 
     /// Notes what was agreed on, and tells observers that the connection is open.

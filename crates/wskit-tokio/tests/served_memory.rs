@@ -55,13 +55,13 @@ fn bytes_held<F>(serve: impl FnOnce(TcpListener, Server) -> F) -> isize
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    const CONNECTIONS: usize = 32;
+    const CONNECTIONS: isize = 32;
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve(listener, Server::new(OriginPolicy::Any)));
-        let mut clients = Vec::with_capacity(2 * CONNECTIONS);
+        let mut clients = Vec::with_capacity(64);
         let mut before = 0;
         for at in 0..2 * CONNECTIONS {
             if at == CONNECTIONS {
@@ -83,7 +83,7 @@ where
             }
             clients.push(client);
         }
-        (alloc::live() - before) / CONNECTIONS.cast_signed()
+        (alloc::live() - before) / CONNECTIONS
     })
 }
 
