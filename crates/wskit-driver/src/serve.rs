@@ -94,7 +94,7 @@ impl<R> Server<R> {
     ///         let Request::WebSocket(upgrade) = request else {
     ///             return Ok(()); // closes without an answer
     ///         };
-    ///         if upgrade.header("authorization") != Some("Bearer secret") {
+    ///         if upgrade.header_str("authorization") != Some("Bearer secret") {
     ///             return Ok(upgrade.reject(&Rejection::forbidden()).await?);
     ///         }
     ///         let mut ws = upgrade.accept().await?;

@@ -28,6 +28,9 @@ use crate::websocket::WebSocket;
 
 /// Accepts connections: the settings that all of them share. Cheap to clone.
 ///
+/// [`serve`](Server::serve) runs a whole server over a listener. [`accept`](Server::accept) and
+/// [`receive`](Server::receive) do the opening handshake on one stream, for a loop of your own.
+///
 /// There is no server without a decision about origins (RFC 6455 §10.2): a browser lets any page
 /// open a WebSocket to any server, with that server's cookies.
 pub struct Server<R> {
