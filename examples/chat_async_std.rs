@@ -8,7 +8,6 @@
 //! `src/chat/serve.rs`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_std::net::TcpListener;
 use async_std::task;
@@ -27,19 +26,6 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 
     let server: Server = chat::server()?;
     let rooms = Arc::new(Rooms::default());
-    loop {
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Too many open files, for example: it passes when others have gone.
-                eprintln!("accept: {error}");
-                task::sleep(Duration::from_millis(10)).await;
-                continue;
-            }
-        };
-        let (server, rooms) = (server.clone(), rooms.clone());
-        task::spawn(async move {
-            wskit_examples::report(peer, chat::serve(&server, &rooms, stream).await);
-        });
-    }
+    let serving = server.serve_requests(listener, move |request, _| chat::serve(rooms, request));
+    Ok(serving.on_error(wskit_examples::report).await?)
 }

@@ -5,42 +5,28 @@
 //! cargo run --example client -- ws://127.0.0.1:9001                 # in another terminal: type a line
 //! ```
 
-use std::time::Duration;
-
-use async_std::net::{TcpListener, TcpStream};
-use async_std::task;
-use wskit::async_std::Server;
+use async_std::net::TcpListener;
+use wskit::async_std::{Server, ServerStream, WebSocket};
 use wskit::{Error, OriginPolicy};
 
 fn main() -> std::io::Result<()> {
-    task::block_on(serve())
+    async_std::task::block_on(serve())
 }
 
 async fn serve() -> std::io::Result<()> {
     let server = Server::new(OriginPolicy::SameOrigin); // whose pages may connect is always decided
     let listener = TcpListener::bind("127.0.0.1:9001").await?;
-    loop {
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Too many open files, for example: it passes when others have gone.
-                eprintln!("accept: {error}");
-                task::sleep(Duration::from_millis(10)).await;
-                continue;
+    server
+        .serve(listener, |ws, _peer| echo(ws)) // a task for each connection
+        .on_error(|error| {
+            if !error.is_disconnect() {
+                eprintln!("{error}");
             }
-        };
-        let server = server.clone();
-        task::spawn(async move {
-            match echo(&server, stream).await {
-                Err(error) if !error.is_disconnect() => eprintln!("{peer}: {error}"),
-                _ => {} // it closed, or went away
-            }
-        });
-    }
+        })
+        .await
 }
 
-async fn echo(server: &Server, stream: TcpStream) -> Result<(), Error> {
-    let mut ws = server.accept(stream).await?;
+async fn echo(mut ws: WebSocket<ServerStream>) -> Result<(), Error> {
     while let Some((message, out)) = ws.recv_ref().await? {
         out.feed(message)?; // leaves when there is nothing more to receive for now
     }

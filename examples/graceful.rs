@@ -11,8 +11,8 @@
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use tokio::net::{TcpListener, TcpStream};
-use wskit::{Error, OriginPolicy, Server, Shutdown};
+use tokio::net::TcpListener;
+use wskit::{Error, OriginPolicy, SendError, Server, ServerStream, Shutdown, WebSocket};
 
 /// Less than service managers wait before they kill (systemd 90 s, Kubernetes 30 s, Docker 10 s).
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -24,49 +24,26 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("listening on ws://{}", listener.local_addr()?);
 
     let shutdown = Shutdown::new();
-    let accepting = tokio::spawn(accept(listener, server, shutdown.clone()));
+    let serving = server
+        .serve(listener, |ws, _peer| echo(ws))
+        .shutdown(&shutdown)
+        .on_error(wskit_examples::report);
+    let serving = tokio::spawn(serving.into_future());
 
     let _any = tokio::io::stdin().read(&mut [0; 64]).await?;
     println!("closing {} connections", shutdown.connections());
+    // It stops accepting at once and drops the listener: the port is free for the next process.
     let report = shutdown.finish(PATIENCE).await?;
     println!("{report}");
-    accepting.await?;
+    serving.await??;
     Ok(())
 }
 
-async fn accept(listener: TcpListener, server: Server, shutdown: Shutdown) {
-    // A requested shutdown ends the loop and drops the listener: the port is free for the next process.
-    while let Some(accepted) = shutdown.until_requested(listener.accept()).await {
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Too many open files, for example: it passes when others have gone.
-                eprintln!("accept: {error}");
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                continue;
-            }
-        };
-        let (server, shutdown) = (server.clone(), shutdown.clone());
-        tokio::spawn(async move {
-            match serve(&server, stream, &shutdown).await {
-                Err(error) if !error.is_disconnect() => eprintln!("{peer}: {error}"),
-                _ => {}
-            }
-        });
-    }
-}
-
-async fn serve(server: &Server, stream: TcpStream, shutdown: &Shutdown) -> Result<(), Error> {
-    // A shutdown does not wait for clients in the middle of their handshake.
-    let Some(accepted) = shutdown.until_requested(server.accept(stream)).await else {
-        return Ok(());
-    };
-    let mut ws = accepted?;
-    ws.track(shutdown);
+async fn echo(mut ws: WebSocket<ServerStream>) -> Result<(), Error> {
     // The loop need not know of the shutdown: it ends as if the client had closed.
     while let Some((message, out)) = ws.recv_ref().await? {
         match out.feed(message) {
-            Err(wskit::SendError::Closed) => {} // a message that crossed our Close gets no answer
+            Err(SendError::Closed) => {} // a message that crossed our Close gets no answer
             fed => fed?,
         }
     }

@@ -7,18 +7,20 @@
 //! The certificate is made on the spot. A service reads its own from files, and a client trusts
 //! the usual authorities without being told.
 
-use std::time::Duration;
-
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use wskit::tls::{self, Acceptor};
-use wskit::{CloseCode, Connector, Error, OriginPolicy, Server};
+use wskit::{CloseCode, Connector, Error, OriginPolicy, Server, ServerStream, WebSocket};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (chain, key) = wskit_examples::certificate()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("wss://{}", listener.local_addr()?);
-    tokio::spawn(serve(listener, Acceptor::from_pem(&chain, key)?));
+    let serving = Server::new(OriginPolicy::SameOrigin)
+        .serve(listener, |ws, _peer| echo(ws))
+        .tls(Acceptor::from_pem(&chain, key)?)
+        .on_error(wskit_examples::report);
+    tokio::spawn(serving.into_future());
 
     let connector = Connector::new().tls(tls::Connector::trusting(chain)?);
     let (mut ws, _response) = connector.connect(&url).await?;
@@ -29,31 +31,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-async fn serve(listener: TcpListener, acceptor: Acceptor) {
-    let server = Server::new(OriginPolicy::SameOrigin);
-    loop {
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Too many open files, for example: it passes when others have gone.
-                eprintln!("accept: {error}");
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                continue;
-            }
-        };
-        let (acceptor, server) = (acceptor.clone(), server.clone());
-        tokio::spawn(async move {
-            match echo(&acceptor, &server, stream).await {
-                Err(error) if !error.is_disconnect() => eprintln!("{peer}: {error}"),
-                _ => {} // it closed, or went away
-            }
-        });
-    }
-}
-
-/// Does the TLS handshake in the task of the connection: a slow client does not hold up others.
-async fn echo(acceptor: &Acceptor, server: &Server, stream: TcpStream) -> Result<(), Error> {
-    let mut ws = server.accept(acceptor.accept(stream).await?).await?;
+/// Echoes. Inside TLS a connection is of the same type as without.
+async fn echo(mut ws: WebSocket<ServerStream>) -> Result<(), Error> {
     while let Some((message, out)) = ws.recv_ref().await? {
         out.feed(message)?;
     }

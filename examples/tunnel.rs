@@ -49,30 +49,28 @@ async fn listen(address: &str, target: &str) -> Result<()> {
     let listener = TcpListener::bind(address).await?;
     println!("ws://{} leads to {target}", listener.local_addr()?);
     let target: Arc<str> = target.into();
-    each(listener, move |stream| {
-        let (server, target) = (server.clone(), target.clone());
-        async move {
-            match server.receive(stream).await? {
-                // Connect to the service first, so that a failure is an HTTP response.
-                Request::WebSocket(upgrade) => match dial(&target).await {
-                    Ok(tcp) => forward(tcp, ByteStream::new(upgrade.accept().await?)).await,
-                    Err(error) => {
-                        let rejection = Rejection::unavailable().body("the service is down\n");
-                        upgrade.reject(&rejection).await?;
-                        Err(error)
-                    }
-                },
-                Request::Http(request) => {
-                    let answer = http::Response::builder()
-                        .status(http::StatusCode::UPGRADE_REQUIRED)
-                        .header(http::header::UPGRADE, "websocket")
-                        .body("this is the end of a tunnel\n")?;
-                    Ok(request.respond(&answer).await?)
+    let serving = server.serve_requests(listener, move |request, _peer| async move {
+        match request {
+            // Connect to the service first, so that a failure is an HTTP response.
+            Request::WebSocket(upgrade) => match dial(&target).await {
+                Ok(tcp) => forward(tcp, ByteStream::new(upgrade.accept().await?)).await,
+                Err(error) => {
+                    let rejection = Rejection::unavailable().body("the service is down\n");
+                    upgrade.reject(&rejection).await?;
+                    Err(error)
                 }
+            },
+            Request::Http(request) => {
+                let answer = http::Response::builder()
+                    .status(http::StatusCode::UPGRADE_REQUIRED)
+                    .header(http::header::UPGRADE, "websocket")
+                    .body("this is the end of a tunnel\n")?;
+                Ok(request.respond(&answer).await?)
             }
         }
-    })
-    .await
+    });
+    let serving = serving.max_connections(MOST);
+    Ok(serving.on_error(|error| eprintln!("{error}")).await?)
 }
 
 /// Runs the end beside the user.

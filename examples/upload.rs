@@ -8,13 +8,12 @@
 //! Arguments: `serve [ADDRESS]`, or `send URL [FILE]`, by default the standard input.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::net::{TcpListener, TcpStream};
-use wskit::{CloseCode, Config, Error, MessageKind, OriginPolicy, Server};
+use tokio::net::TcpListener;
+use wskit::{CloseCode, Config, Error, MessageKind, OriginPolicy, Server, ServerStream, WebSocket};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -41,25 +40,11 @@ async fn serve(address: &str) -> Result<()> {
     let server = Server::new(OriginPolicy::SameOrigin).config(config);
     let listener = TcpListener::bind(address).await?;
     println!("listening on ws://{}", listener.local_addr()?);
-    loop {
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Too many open files, for example: it passes when others have gone.
-                eprintln!("accept: {error}");
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                continue;
-            }
-        };
-        let server = server.clone();
-        tokio::spawn(async move {
-            wskit_examples::report(peer, receive(&server, stream).await);
-        });
-    }
+    let serving = server.serve(listener, |ws, _peer| receive(ws));
+    Ok(serving.on_error(wskit_examples::report).await?)
 }
 
-async fn receive(server: &Server, stream: TcpStream) -> std::result::Result<(), Error> {
-    let mut ws = server.accept(stream).await?;
+async fn receive(mut ws: WebSocket<ServerStream>) -> std::result::Result<(), Error> {
     let (mut hash, mut bytes) = (Sha256::new(), 0);
     while let Some(piece) = ws.recv_piece().await? {
         hash.update(piece.data);

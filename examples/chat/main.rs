@@ -10,34 +10,17 @@
 //! `../src/chat/serve.rs`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use wskit::Server;
 use wskit_examples::chat::{self, Rooms};
-use wskit_examples::tls_listener::TlsListener;
+use wskit_examples::pages;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let listener = TlsListener::from_arguments().await?;
+    let listener = pages::listen().await?;
     let server: Server = chat::server()?;
     let rooms = Arc::new(Rooms::default());
-    loop {
-        let (incoming, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Too many open files, for example: it passes when others have gone.
-                eprintln!("accept: {error}");
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                continue;
-            }
-        };
-        let (server, rooms) = (server.clone(), rooms.clone());
-        tokio::spawn(async move {
-            let served = async {
-                let stream = incoming.handshake().await?;
-                chat::serve(&server, &rooms, stream).await
-            };
-            wskit_examples::report(peer, served.await);
-        });
-    }
+    let serving = server.serve_requests(listener, move |request, _| chat::serve(rooms, request));
+    let serving = pages::with_tls(serving)?.on_error(wskit_examples::report);
+    Ok(serving.await?)
 }

@@ -11,35 +11,25 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use wskit::{CloseCode, Error, OriginPolicy, PreparedMessage, Rejection, Request, Server, deflate};
-use wskit_examples::tls_listener::{Stream, TlsListener};
+use wskit::{
+    CloseCode, Error, OriginPolicy, PreparedMessage, Rejection, Request, Server, ServerStream,
+    deflate,
+};
+use wskit_examples::pages;
 
 const PAGE: &str = include_str!("index.html");
 const SERIES: &str = r#"{"series":["tide","wind","noise"]}"#;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let listener = TlsListener::from_arguments().await?;
+    let listener = pages::listen().await?;
     // Pages of any origin may watch: the feed holds no secrets.
     let server = Server::new(OriginPolicy::Any).deflate(deflate::Config::server());
     let (feed, _) = broadcast::channel(64);
     tokio::spawn(measure(feed.clone()));
-    loop {
-        let (incoming, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Too many open files, for example: it passes when others have gone.
-                eprintln!("accept: {error}");
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                continue;
-            }
-        };
-        let (server, feed) = (server.clone(), feed.subscribe());
-        tokio::spawn(async move {
-            let served = async { serve(&server, feed, incoming.handshake().await?).await };
-            wskit_examples::report(peer, served.await);
-        });
-    }
+    let serving = server.serve_requests(listener, move |request, _| serve(request, feed));
+    let serving = pages::with_tls(serving)?.on_error(wskit_examples::report);
+    Ok(serving.await?)
 }
 
 /// Makes a sample twenty times a second, each encoded once for all pages.
@@ -67,28 +57,17 @@ async fn measure(feed: broadcast::Sender<PreparedMessage>) {
 }
 
 async fn serve(
-    server: &Server,
-    mut feed: broadcast::Receiver<PreparedMessage>,
-    stream: Stream,
+    request: Request<ServerStream>,
+    feed: broadcast::Sender<PreparedMessage>,
 ) -> Result<(), Error> {
-    let mut ws = match server.receive(stream).await? {
+    let mut ws = match request {
         Request::WebSocket(upgrade) if upgrade.path() == "/ws" => upgrade.accept().await?,
         Request::WebSocket(upgrade) => {
             return Ok(upgrade.reject(&Rejection::not_found()).await?);
         }
-        Request::Http(request) => {
-            let found = request.request().uri().path() == "/";
-            let mut response = http::Response::new(if found { PAGE } else { "not found" });
-            if !found {
-                *response.status_mut() = http::StatusCode::NOT_FOUND;
-            }
-            let html = http::HeaderValue::from_static("text/html; charset=utf-8");
-            response
-                .headers_mut()
-                .insert(http::header::CONTENT_TYPE, html);
-            return Ok(request.respond(&response).await?);
-        }
+        Request::Http(request) => return Ok(pages::respond(request, PAGE).await?),
     };
+    let mut feed = feed.subscribe();
     ws.send(SERIES).await?;
     loop {
         tokio::select! {

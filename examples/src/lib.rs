@@ -1,11 +1,11 @@
-//! What the examples share: the chat, TLS, and the address to listen on.
+//! What the examples share: the chat, servers of pages, TLS, and the address to listen on.
 
 pub mod chat;
-pub mod tls_listener;
+pub mod pages;
 
-use std::net::SocketAddr;
+use std::fmt::Debug;
 
-use wskit::Error;
+use wskit::ServeError;
 
 /// Returns the address to listen on: the first argument, or 127.0.0.1:9001.
 #[must_use]
@@ -18,11 +18,10 @@ pub fn address() -> String {
         .unwrap_or_else(|| "127.0.0.1:9001".to_owned())
 }
 
-/// Prints how a connection ended, unless it closed or the client went away.
-pub fn report(peer: SocketAddr, result: Result<(), Error>) {
-    match result {
-        Err(error) if !error.is_disconnect() => eprintln!("{peer}: {error}"),
-        _ => {}
+/// Prints an error of a server, unless it means that the client went away.
+pub fn report<A: Debug>(error: &ServeError<A>) {
+    if !error.is_disconnect() {
+        eprintln!("{error}");
     }
 }
 

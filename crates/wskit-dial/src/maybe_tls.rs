@@ -42,6 +42,13 @@ macro_rules! rustls_streams {
         }
 
         #[cfg(feature = $feature)]
+        impl<T> From<$library::server::TlsStream<T>> for MaybeTls<T, $stack> {
+            fn from(tls: $library::server::TlsStream<T>) -> Self {
+                Self::Accepted(Box::new(tls))
+            }
+        }
+
+        #[cfg(feature = $feature)]
         impl<T> From<$library::client::TlsStream<Self>> for MaybeTls<T, $stack> {
             fn from(tls: $library::client::TlsStream<Self>) -> Self {
                 Self::Tls(Box::new(tls))
@@ -97,7 +104,8 @@ pub trait TlsStack: Sized + 'static {
     fn server<S>(tls: &Self::Server<S>) -> &S;
 }
 
-/// The stream of a client's connection: TCP, of type `T`, or TLS over it.
+/// A connection of type `T` (TCP, for clients), or TLS over it: the stream of a client, and of a server that
+/// is run by [`Server::serve`](wskit_driver::Server::serve).
 ///
 /// With `L = TokioRustls` it implements tokio's traits (feature `tokio-io`), with `L = FuturesRustls` those
 /// of futures-io (feature `futures-io`). TLS adds no buffer and no dynamic call to that of the library.
@@ -105,23 +113,26 @@ pub trait TlsStack: Sized + 'static {
 pub enum MaybeTls<T, L: TlsStack> {
     /// `ws://`.
     Tcp(T),
-    /// `wss://`. The stream below is TLS too if an `https://` proxy is in between.
+    /// `wss://`, at the client. The stream below is TLS too if an `https://` proxy is in between.
     Tls(Box<L::Client<MaybeTls<T, L>>>),
+    /// `wss://`, at the server.
+    Accepted(Box<L::Server<T>>),
 }
 
 impl<T, L: TlsStack> MaybeTls<T, L> {
-    /// Returns the TCP connection, inside TLS or not: for addresses and socket options.
+    /// Returns the connection, inside TLS or not: for addresses and socket options.
     pub fn tcp(&self) -> &T {
         match self {
             Self::Tcp(tcp) => tcp,
             Self::Tls(tls) => L::client(tls).0.tcp(),
+            Self::Accepted(tls) => L::server(tls),
         }
     }
 
-    /// Returns the protocol that the server chose in the TLS handshake (ALPN), if any.
+    /// Returns the protocol that the server chose in the TLS handshake of a client (ALPN), if any.
     pub fn alpn(&self) -> Option<&[u8]> {
         match self {
-            Self::Tcp(_) => None,
+            Self::Tcp(_) | Self::Accepted(_) => None,
             Self::Tls(tls) => L::client(tls).1,
         }
     }
@@ -166,7 +177,7 @@ impl<T: fmt::Debug, L: TlsStack> fmt::Debug for MaybeTls<T, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MaybeTls")
             .field("tcp", self.tcp())
-            .field("is_tls", &matches!(self, Self::Tls(_)))
+            .field("is_tls", &!matches!(self, Self::Tcp(_)))
             .finish()
     }
 }

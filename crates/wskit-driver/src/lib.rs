@@ -48,6 +48,7 @@ mod pending_websocket;
 mod permit;
 mod recv;
 mod runtime;
+mod serve;
 mod server;
 mod settings;
 mod shutdown;
@@ -78,6 +79,10 @@ pub use observe::{Ended, Observed, Observer};
 pub use pending_websocket::PendingWebSocket;
 pub use permit::Permit;
 pub use runtime::{Runtime, Spawn, within};
+pub use serve::{
+    BoxError, Listener, Serve, ServeError, ServeFault, ServeRuntime, ServerTls, StreamListener,
+    WhenFull,
+};
 pub use server::{PlainHttp, Request, Server, Upgrade, UpgradeViaHttp};
 pub use shutdown::{Report, Shutdown};
 pub use socket_options::SocketOptions;

@@ -13,6 +13,7 @@ mod executor;
 mod exploration;
 mod lanes;
 mod reader;
+mod room;
 mod shutdown;
 mod sink;
 mod socket;

@@ -2,9 +2,11 @@ mod via_http;
 
 pub use via_http::UpgradeViaHttp;
 
+use std::io;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wskit_handshake::{
     Accept, BuildError, CheckedRequest, HandshakeError, HeadLimits, Incoming, OriginPolicy,
@@ -19,11 +21,15 @@ use crate::handshake::{answer_and_close, read_until, write_all};
 use crate::observe::{PeerName, rejected};
 use crate::runtime::{Runtime, within};
 use crate::settings;
+use crate::shutdown::Joining;
 use crate::socket_options::SocketOptions;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
 /// Accepts connections: the settings that all of them share. Cheap to clone.
+///
+/// [`serve`](Server::serve) runs a whole server over a listener. [`accept`](Server::accept) and
+/// [`receive`](Server::receive) do the opening handshake on one stream, for a loop of your own.
 ///
 /// There is no server without a decision about origins (RFC 6455 §10.2): a browser lets any page
 /// open a WebSocket to any server, with that server's cookies.
@@ -125,16 +131,7 @@ impl<R> Server<R> {
     {
         match self.receive_here(stream).await? {
             Request::WebSocket(upgrade) => upgrade.accept().await,
-            Request::Http(http) => {
-                let error = HandshakeError::MissingUpgrade;
-                let answer = error
-                    .rejection()
-                    .map(|rejection| rejection.to_bytes())
-                    .unwrap_or_default();
-                // The error is the same whether or not the answer arrives.
-                let _ = answer_and_close(http.io, &answer, &self.settings.common.config).await;
-                Err(error.into())
-            }
+            Request::Http(http) => Err(http.refuse().await),
         }
     }
 
@@ -162,12 +159,26 @@ impl<R> Server<R> {
         R: Runtime<S>,
         S: 'static,
     {
+        let received = self.receive_joining(stream, Joining::new(None)).await?;
+        received.ok_or_else(|| io::Error::other("there is no shutdown").into())
+    }
+
+    /// Reads a request. If the shutdown is requested before it has come, answers 503 and returns `None`.
+    pub(crate) async fn receive_joining<S>(
+        &self,
+        stream: S,
+        mut joining: Joining,
+    ) -> Result<Option<Request<R::Transport>>, OpenError>
+    where
+        R: Runtime<S>,
+        S: 'static,
+    {
         let settings = &self.settings;
         R::set_options(&stream, &settings.socket);
         let mut io = R::wrap(stream);
         let timer = io.timer();
         let mut handshake = ServerHandshake::new(settings.common.limits);
-        let received = within(
+        let receiving = within(
             timer,
             settings.common.config.get_handshake_timeout(),
             read_until(&mut io, |bytes| {
@@ -178,26 +189,32 @@ impl<R> Server<R> {
                     None => Some(Err(handshake.receive_eof().into())),
                 }
             }),
-        )
-        .await?;
-        match received {
+        );
+        let Some(received) = joining.until_requested(receiving).await else {
+            let answer = Rejection::unavailable().to_bytes();
+            let _ = answer_and_close(io, &answer, &settings.common.config).await;
+            return Ok(None);
+        };
+        match received? {
             Ok(Incoming::Upgrade(request)) => match request.check(&settings.origin) {
-                Ok(request) => Ok(Request::WebSocket(Upgrade {
+                Ok(request) => Ok(Some(Request::WebSocket(Upgrade {
                     io,
                     request,
                     settings: settings.clone(),
-                })),
+                    joining,
+                }))),
                 Err(rejection) => {
                     let _ =
                         answer_and_close(io, &rejection.to_bytes(), &settings.common.config).await;
                     Err(OpenError::OriginRefused)
                 }
             },
-            Ok(Incoming::Http(request)) => Ok(Request::Http(PlainHttp {
+            Ok(Incoming::Http(request)) => Ok(Some(Request::Http(PlainHttp {
                 io,
                 request,
                 settings: settings.clone(),
-            })),
+                joining,
+            }))),
             Err(OpenError::Handshake(error)) => {
                 if let Some(rejection) = error.rejection() {
                     let _ =
@@ -207,6 +224,23 @@ impl<R> Server<R> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns how long each part of the opening of a connection may take.
+    pub(crate) fn handshake_timeout(&self) -> Duration {
+        self.settings.common.config.get_handshake_timeout()
+    }
+
+    /// Answers before a request has come, and ends the connection.
+    pub(crate) async fn answer<T: Transport>(&self, io: T, rejection: &Rejection) {
+        rejected(rejection.status());
+        // Nothing follows from an answer that does not arrive.
+        let _ = answer_and_close(io, &rejection.to_bytes(), &self.settings.common.config).await;
+    }
+
+    /// Reports a connection that was not opened.
+    pub(crate) fn refused(&self, error: &(dyn std::error::Error + 'static)) {
+        self.settings.common.telemetry.accept_failed(error);
     }
 }
 
@@ -236,6 +270,7 @@ pub struct Upgrade<T: Transport> {
     io: T,
     request: CheckedRequest,
     settings: Arc<Settings>,
+    joining: Joining,
 }
 
 impl<T: Transport> Upgrade<T> {
@@ -280,9 +315,10 @@ impl<T: Transport> Upgrade<T> {
         .await??;
         let (leftover, protocol) = (accepted.leftover, accepted.protocol);
         let (role, peer) = (Role::Server, PeerName::NONE);
-        let ws = settings
+        let mut ws = settings
             .common
             .open(role, self.io, leftover, protocol, agreed, &peer);
+        ws.engine.join(&mut self.joining);
         Ok(ws)
     }
 
@@ -320,6 +356,7 @@ pub struct PlainHttp<T: Transport> {
     io: T,
     request: PlainRequest,
     settings: Arc<Settings>,
+    joining: Joining,
 }
 
 impl<T: Transport> PlainHttp<T> {
@@ -346,7 +383,19 @@ impl<T: Transport> PlainHttp<T> {
         response: &http::Response<B>,
     ) -> Result<(), OpenError> {
         let answer = self.request.respond(response)?;
-        answer_and_close(self.io, &answer, &self.settings.common.config).await
+        let answered = answer_and_close(self.io, &answer, &self.settings.common.config).await;
+        drop(self.joining); // until now a shutdown has waited
+        answered
+    }
+
+    /// Answers 426, because only WebSockets are served. The error is the same whether or not that arrives.
+    pub(crate) async fn refuse(self) -> OpenError {
+        let error = HandshakeError::MissingUpgrade;
+        if let Some(rejection) = error.rejection() {
+            let _ = answer_and_close(self.io, &rejection.to_bytes(), &self.settings.common.config)
+                .await;
+        }
+        error.into()
     }
 
     /// Returns the transport, and the request with the bytes that followed its head, for another HTTP server.

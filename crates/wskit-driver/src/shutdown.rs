@@ -1,18 +1,18 @@
+mod joining;
 mod member;
 mod report;
 
-pub(crate) use member::{Member, Told};
+pub(crate) use joining::{Joining, until_requested};
+pub(crate) use member::{Member, Members, Told};
 pub use report::Report;
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::error::ConnectionError;
 use crate::transport::{Deadline, Timer};
-use member::Members;
 
 /// Ends many connections gracefully: no new ones, a Close with 1001 (going away, RFC 6455 §7.4.1)
 /// to each that is open, time for them to finish, and a report.
@@ -146,23 +146,21 @@ impl<C> Shutdown<C> {
     /// That of `future`.
     pub async fn until_requested<F: Future>(&self, future: F) -> Option<F::Output> {
         let mut waiting = self.members.join(false);
-        let mut future = pin!(future);
-        poll_fn(|cx: &mut Context<'_>| {
-            if waiting.poll_requested(cx).is_ready() {
-                return Poll::Ready(None);
-            }
-            future.as_mut().poll(cx).map(Some)
-        })
-        .await
+        until_requested(Some(&mut waiting), future).await
     }
 
-    /// Returns the number of tracked connections that have not ended.
+    /// Returns the number of tracked connections that have not ended. With
+    /// [`Serve::shutdown`](crate::Serve::shutdown) those in their opening handshake are among them.
     pub fn connections(&self) -> usize {
         self.members.connections()
     }
 
     pub(crate) fn member(&self) -> Member {
         self.members.join(true)
+    }
+
+    pub(crate) fn members(&self) -> Arc<Members> {
+        self.members.clone()
     }
 }
 

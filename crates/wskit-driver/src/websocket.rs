@@ -45,7 +45,7 @@ use crate::transport::{Timer, Transport};
 /// Every future may be dropped at any point. Receives lose nothing; a dropped `send` or `feed` has
 /// queued all of its message or nothing.
 pub struct WebSocket<T: Transport> {
-    engine: Engine<T::Timer>,
+    pub(crate) engine: Engine<T::Timer>,
     link: Whole<T>,
     /// Boxed, because most connections agree on nothing and stay in memory for long.
     terms: Option<Box<Terms>>,

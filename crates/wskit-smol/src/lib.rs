@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod runtime;
+mod serve;
 #[cfg(feature = "rustls")]
 pub mod tls;
 
@@ -9,8 +10,12 @@ pub mod tls;
 #[cfg(feature = "native-tls")]
 pub use async_native_tls as native_tls;
 pub use runtime::{ClientStream, Smol};
+pub use serve::ServerStream;
 pub use wskit_dial::{self as dial, DialError, Error, reconnect};
 pub use wskit_driver::{AsyncIoTimer, ConnectionError, OpenError};
+pub use wskit_driver::{
+    BoxError, Listener, Serve, ServeError, ServeFault, ServerTls, StreamListener, WhenFull,
+};
 pub use wskit_proto::Event;
 
 /// Any futures-io stream as a transport; see [`wskit_driver::Io`].

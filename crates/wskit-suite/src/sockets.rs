@@ -6,6 +6,8 @@
 mod authority;
 mod proxy;
 pub mod scenarios;
+#[cfg(unix)]
+mod unix;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -15,6 +17,8 @@ use wskit_driver::{Runtime, Spawn, Transport};
 
 pub use authority::{Authority, Identity};
 pub use proxy::{Kind, Proxies};
+#[cfg(unix)]
+pub use unix::talk_to_unix;
 
 /// What differs between runtimes, for [`socket_suite!`](crate::socket_suite!).
 pub trait Sockets: Sized {
@@ -129,6 +133,9 @@ macro_rules! socket_suite {
             error_of_a_timeout_says_the_stage
             error_of_a_proxy_names_the_server_and_the_proxys_answer
             error_of_a_broken_rule_says_what_the_peer_did
+            served_tcp_connections_talk_until_the_shutdown
+            served_tls_connections_talk_until_the_shutdown
+            served_connection_beyond_the_limit_is_refused_with_503
         );
 
         /// A connector's future can go to another thread.

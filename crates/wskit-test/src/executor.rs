@@ -2,6 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -13,14 +14,32 @@ use crate::clock::Clock;
 /// bounds the number of polls, so that a busy loop is a failure too.
 pub struct Executor {
     clock: Clock,
-    tasks: RefCell<Vec<Option<Task>>>,
-    queue: Arc<Mutex<Vec<usize>>>,
+    tasks: Tasks,
     /// State of the generator that picks the next task. `None`: in the order of waking.
     seed: Cell<Option<u64>>,
     most_polls: usize,
 }
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// The tasks, and the ids of those that can run. Clones are the same.
+#[derive(Clone, Default)]
+struct Tasks {
+    tasks: Rc<RefCell<Vec<Option<Task>>>>,
+    queue: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Tasks {
+    fn spawn(&self, task: Task) {
+        let mut tasks = self.tasks.borrow_mut();
+        tasks.push(Some(task));
+        push(&self.queue, tasks.len() - 1);
+    }
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Tasks>> = const { RefCell::new(None) };
+}
 
 /// The id in the queue of the future given to `block_on`.
 const MAIN: usize = usize::MAX;
@@ -31,8 +50,7 @@ impl Executor {
     pub fn new() -> Self {
         Self {
             clock: Clock::new(),
-            tasks: RefCell::default(),
-            queue: Arc::default(),
+            tasks: Tasks::default(),
             seed: Cell::new(None),
             most_polls: 2_000_000,
         }
@@ -63,17 +81,24 @@ impl Executor {
 
     /// Adds a task, which runs while `block_on` runs.
     pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        let mut tasks = self.tasks.borrow_mut();
-        tasks.push(Some(Box::pin(task)));
-        push(&self.queue, tasks.len() - 1);
+        self.tasks.spawn(Box::pin(task));
+    }
+
+    /// Adds a task to the executor that runs on this thread.
+    ///
+    /// # Panics
+    /// If none runs.
+    pub fn spawn_on_current(task: impl Future<Output = ()> + 'static) {
+        let current = CURRENT.with_borrow(Clone::clone);
+        current.expect("an executor").spawn(Box::pin(task));
     }
 
     /// Runs `future` to its end, and the spawned tasks meanwhile.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         let before = Clock::enter(Some(self.clock.clone()));
-        let _leave = Leave(before);
-        push(&self.queue, MAIN);
+        let _leave = Leave(before, CURRENT.replace(Some(self.tasks.clone())));
+        push(&self.tasks.queue, MAIN);
         for _ in 0..self.most_polls {
             let Some(id) = self.next() else {
                 assert!(
@@ -84,7 +109,7 @@ impl Executor {
             };
             let waker = Waker::from(Arc::new(Ready {
                 id,
-                queue: self.queue.clone(),
+                queue: self.tasks.queue.clone(),
             }));
             let mut cx = Context::from_waker(&waker);
             if id == MAIN {
@@ -94,10 +119,10 @@ impl Executor {
                 continue;
             }
             // Taken out, so that the task may spawn others.
-            let task = self.tasks.borrow_mut()[id].take();
+            let task = self.tasks.tasks.borrow_mut()[id].take();
             if let Some(mut task) = task {
                 if task.as_mut().poll(&mut cx).is_pending() {
-                    self.tasks.borrow_mut()[id] = Some(task);
+                    self.tasks.tasks.borrow_mut()[id] = Some(task);
                 }
             }
         }
@@ -105,7 +130,8 @@ impl Executor {
     }
 
     fn next(&self) -> Option<usize> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = self.tasks.queue.lock();
+        let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
         if queue.is_empty() {
             return None;
         }
@@ -135,12 +161,13 @@ impl fmt::Debug for Executor {
     }
 }
 
-/// Restores the thread's previous clock when dropped.
-struct Leave(Option<Clock>);
+/// Restores the thread's previous clock and tasks when dropped.
+struct Leave(Option<Clock>, Option<Tasks>);
 
 impl Drop for Leave {
     fn drop(&mut self) {
         Clock::enter(self.0.take());
+        CURRENT.set(self.1.take());
     }
 }
 

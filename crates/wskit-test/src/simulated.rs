@@ -2,7 +2,7 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 
-use wskit_driver::{PollRead, PollWrite, Runtime, Transport};
+use wskit_driver::{PollRead, PollWrite, Runtime, ServeRuntime, Spawn, Transport};
 
 use crate::clock::{Alarm, Clock};
 use crate::executor::Executor;
@@ -38,6 +38,17 @@ impl Runtime<PipeEnd> for Simulated {
             clock: Clock::current(),
         }
     }
+}
+
+impl Spawn for Simulated {
+    fn spawn<F: Future<Output = ()> + Send + 'static>(future: F) {
+        Executor::spawn_on_current(future);
+    }
+}
+
+impl ServeRuntime<PipeEnd> for Simulated {
+    type Stream = PipeEnd;
+    type Io = SimulatedIo;
 }
 
 /// A [`PipeEnd`] with a clock, as a [`Transport`].

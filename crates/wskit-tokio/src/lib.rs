@@ -3,17 +3,22 @@
 
 mod io;
 mod net;
+mod serve;
 mod timer;
 #[cfg(feature = "rustls")]
 pub mod tls;
 
 pub use io::{Io, IoRead, IoWrite, Tokio};
 pub use net::ClientStream;
+pub use serve::ServerStream;
 pub use timer::TokioTimer;
 /// The operating system's TLS library: give its `TlsConnector` to [`Connector::tls_layer`].
 #[cfg(feature = "native-tls")]
 pub use tokio_native_tls as native_tls;
 pub use wskit_dial::{self as dial, DialError, Error, reconnect};
+pub use wskit_driver::{
+    BoxError, Listener, Serve, ServeError, ServeFault, ServerTls, StreamListener, WhenFull,
+};
 pub use wskit_driver::{ConnectionError, OpenError};
 pub use wskit_proto::Event;
 

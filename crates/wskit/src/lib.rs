@@ -5,6 +5,9 @@ pub use wskit_dial::{
     self as dial, ConnectCause, ConnectError, DialError, Error, LookupFailure, RedirectError,
     Stage, reconnect,
 };
+pub use wskit_driver::{
+    BoxError, Listener, Serve, ServeError, ServeFault, ServerTls, StreamListener, WhenFull,
+};
 pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report, SocketOptions};
 pub use wskit_driver::{ConnectionError, OpenError};
 pub use wskit_handshake::{
@@ -23,8 +26,8 @@ pub use wskit_tokio as tokio;
 #[cfg(feature = "tokio")]
 pub use wskit_tokio::{
     ByteStream, Client, ClientStream, Connector, Lane, MessageWriter, PlainHttp, Reader, Reconnect,
-    ReconnectHandle, Request, Server, Shutdown, Upgrade, WeakWriter, WebSocket, Writer, connect,
-    from_parts,
+    ReconnectHandle, Request, Server, ServerStream, Shutdown, Upgrade, WeakWriter, WebSocket,
+    Writer, connect, from_parts,
 };
 
 /// The binding to async-std.

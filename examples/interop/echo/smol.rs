@@ -2,7 +2,7 @@
 //! `echo_server.rs` instead.
 //!
 //! ```sh
-//! cargo run --release --features smol --example interop_echo_smol -- 127.0.0.1:9001
+//! cargo run --release --features async-std --example interop_echo_smol -- 127.0.0.1:9001
 //! node examples/interop/peers/node_client.mjs ws://127.0.0.1:9001    # with `ws` installed
 //! ```
 //!
@@ -10,12 +10,8 @@
 
 mod echo;
 
-use std::time::Duration;
-
 use smol::net::TcpListener;
-use wskit::smol::Smol;
-
-use echo::Echo;
+use wskit::smol::Server;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     smol::block_on(serve())
@@ -23,18 +19,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(wskit_examples::address()).await?;
-    let echo = Echo::<Smol>::from_arguments()?;
-    echo.announce(listener.local_addr()?);
-    loop {
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Too many open files, for example: it passes when others have gone.
-                eprintln!("accept: {error}");
-                smol::Timer::after(Duration::from_millis(10)).await;
-                continue;
-            }
-        };
-        smol::spawn(echo.clone().serve(stream, peer)).detach();
+    let server: Server = echo::server()?;
+
+    let address = listener.local_addr()?;
+    let serving = server.serve(listener, |ws, _peer| echo::echo(ws));
+    let serving = serving.on_error(wskit_examples::report);
+    #[cfg(feature = "tls")]
+    if echo::wants_tls() {
+        let serving = serving.tls(acceptor()?);
+        println!("listening on wss://{address}");
+        return Ok(serving.await?);
     }
+    println!("listening on ws://{address}");
+    Ok(serving.await?)
+}
+
+#[cfg(feature = "tls")]
+fn acceptor() -> Result<wskit::smol::tls::Acceptor, Box<dyn std::error::Error>> {
+    let (chain, key) = wskit_examples::certificate()?;
+    Ok(wskit::smol::tls::Acceptor::from_pem(chain, key)?)
 }

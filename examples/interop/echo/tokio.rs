@@ -10,28 +10,29 @@
 
 mod echo;
 
-use std::time::Duration;
-
 use tokio::net::TcpListener;
-use wskit::tokio::Tokio;
-
-use echo::Echo;
+use wskit::Server;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(wskit_examples::address()).await?;
-    let echo = Echo::<Tokio>::from_arguments()?;
-    echo.announce(listener.local_addr()?);
-    loop {
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Too many open files, for example: it passes when others have gone.
-                eprintln!("accept: {error}");
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                continue;
-            }
-        };
-        tokio::spawn(echo.clone().serve(stream, peer));
+    let server: Server = echo::server()?;
+
+    let address = listener.local_addr()?;
+    let serving = server.serve(listener, |ws, _peer| echo::echo(ws));
+    let serving = serving.on_error(wskit_examples::report);
+    #[cfg(feature = "tls")]
+    if echo::wants_tls() {
+        let serving = serving.tls(acceptor()?);
+        println!("listening on wss://{address}");
+        return Ok(serving.await?);
     }
+    println!("listening on ws://{address}");
+    Ok(serving.await?)
+}
+
+#[cfg(feature = "tls")]
+fn acceptor() -> Result<wskit::tls::Acceptor, Box<dyn std::error::Error>> {
+    let (chain, key) = wskit_examples::certificate()?;
+    Ok(wskit::tls::Acceptor::from_pem(chain, key)?)
 }

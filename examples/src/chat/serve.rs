@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc::Receiver;
-use wskit::driver::{Request, Runtime, Server, Transport, WebSocket};
+use wskit::driver::{Request, Server, Transport, WebSocket};
 use wskit::handshake::OriginError;
 use wskit::{CloseCode, Config, Error, Message, OriginPolicy, PreparedMessage, Rejection, deflate};
 
 use super::{Refused, Rooms, Seat, Wish, refusal};
+use crate::pages;
 
 const PAGE: &str = include_str!("../../chat/index.html");
 
@@ -32,32 +33,13 @@ pub fn server<R>() -> Result<Server<R>, OriginError> {
 ///
 /// # Errors
 /// How it ended, if not cleanly.
-pub async fn serve<R: Runtime<S>, S: 'static>(
-    server: &Server<R>,
-    rooms: &Arc<Rooms>,
-    stream: S,
-) -> Result<(), Error> {
-    match server.receive(stream).await? {
+pub async fn serve<T: Transport>(rooms: Arc<Rooms>, request: Request<T>) -> Result<(), Error> {
+    match request {
         Request::WebSocket(upgrade) if upgrade.path() == "/ws" => {
-            chat(rooms, upgrade.accept().await?).await
+            chat(&rooms, upgrade.accept().await?).await
         }
         Request::WebSocket(upgrade) => Ok(upgrade.reject(&Rejection::not_found()).await?),
-        Request::Http(request) => {
-            let page = if request.request().uri().path() == "/" {
-                Some(PAGE)
-            } else {
-                None
-            };
-            let mut response = http::Response::new(page.unwrap_or("not found"));
-            if page.is_none() {
-                *response.status_mut() = http::StatusCode::NOT_FOUND;
-            }
-            let html = http::HeaderValue::from_static("text/html; charset=utf-8");
-            response
-                .headers_mut()
-                .insert(http::header::CONTENT_TYPE, html);
-            Ok(request.respond(&response).await?)
-        }
+        Request::Http(request) => Ok(pages::respond(request, PAGE).await?),
     }
 }
 

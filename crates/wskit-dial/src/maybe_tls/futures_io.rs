@@ -39,8 +39,12 @@ macro_rules! either {
             MaybeTls::Tcp($inner) => $call,
             #[cfg(feature = "futures-rustls")]
             MaybeTls::Tls($inner) => $call,
+            #[cfg(feature = "futures-rustls")]
+            MaybeTls::Accepted($inner) => $call,
             #[cfg(not(feature = "futures-rustls"))]
             MaybeTls::Tls(none) => match **none {},
+            #[cfg(not(feature = "futures-rustls"))]
+            MaybeTls::Accepted(none) => match **none {},
         }
     };
 }

@@ -32,8 +32,12 @@ macro_rules! either {
             MaybeTls::Tcp($inner) => $call,
             #[cfg(feature = "tokio-rustls")]
             MaybeTls::Tls($inner) => $call,
+            #[cfg(feature = "tokio-rustls")]
+            MaybeTls::Accepted($inner) => $call,
             #[cfg(not(feature = "tokio-rustls"))]
             MaybeTls::Tls(none) => match **none {},
+            #[cfg(not(feature = "tokio-rustls"))]
+            MaybeTls::Accepted(none) => match **none {},
         }
     };
 }

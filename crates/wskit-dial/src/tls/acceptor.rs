@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use wskit_driver::{Elapsed, within};
+use wskit_driver::{BoxError, Elapsed, ServeRuntime, ServerTls, within};
 use wskit_proto::Role;
 
 use super::config::server_config;
@@ -83,6 +83,18 @@ impl<R> Acceptor<R> {
             }
             Err(Elapsed::NoTimer(error)) => Err(DialError::NoTimer(error)),
         }
+    }
+}
+
+/// For [`Serve::tls`](wskit_driver::Serve::tls).
+impl<R, S> ServerTls<R, S> for Acceptor<R>
+where
+    R: Net<Tls: Tls<S>, Timer: Send> + ServeRuntime<S>,
+    <R as ServeRuntime<S>>::Stream: From<<R::Tls as Tls<S>>::Server>,
+    S: Send + 'static,
+{
+    async fn accept(&self, stream: S) -> Result<<R as ServeRuntime<S>>::Stream, BoxError> {
+        Ok(Acceptor::accept(self, stream).await?.into())
     }
 }
 

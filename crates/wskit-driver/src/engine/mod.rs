@@ -16,7 +16,7 @@ use wskit_proto::{Delivery, Inbound};
 
 use crate::link::Link;
 use crate::observe::Telemetry;
-use crate::shutdown::{Member, Shutdown};
+use crate::shutdown::{Joining, Member, Shutdown};
 use crate::transport::Timer;
 use backpressure::Backpressure;
 use ending::EndingState;
@@ -79,6 +79,11 @@ impl<C: Timer> Engine<C> {
         if !self.is_over() {
             self.member = Some(Box::new(shutdown.member()));
         }
+    }
+
+    /// Follows the shutdown that its opening handshake has joined, if any.
+    pub(crate) fn join(&mut self, joining: &mut Joining) {
+        self.member = joining.take();
     }
 
     /// Drops the wakers of the task that has polled this, which polls it no more.

@@ -10,4 +10,4 @@ pub use observer::{Ended, Observed, Observer};
 pub(crate) use peer_name::PeerName;
 #[cfg(feature = "socket2")]
 pub(crate) use telemetry::option_refused;
-pub(crate) use telemetry::{Telemetry, TelemetryConfig, rejected};
+pub(crate) use telemetry::{Telemetry, TelemetryConfig, rejected, serving_failed};

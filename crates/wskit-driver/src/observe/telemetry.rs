@@ -12,6 +12,7 @@ use wskit_proto::{Inbound, Outcome, Role};
 #[cfg(feature = "metrics")]
 use super::observer::{Ended, Observed, Observer};
 use super::peer_name::PeerName;
+#[cfg(feature = "tracing")]
 use crate::error::OpenError;
 use crate::transport::Timer;
 
@@ -49,14 +50,16 @@ impl TelemetryConfig {
 
     /// Reports that a server has opened no connection.
     #[cold]
-    pub(crate) fn accept_failed(&self, error: &OpenError) {
+    pub(crate) fn accept_failed(&self, error: &(dyn std::error::Error + 'static)) {
         #[cfg(feature = "tracing")]
         {
             use wskit_handshake::HandshakeError;
 
-            let what = match error {
-                OpenError::Handshake(HandshakeError::UnexpectedEof { .. }) => "handshake failed",
-                OpenError::Handshake(_) | OpenError::OriginRefused => "handshake refused",
+            let what = match error.downcast_ref::<OpenError>() {
+                Some(OpenError::Handshake(HandshakeError::UnexpectedEof { .. })) => {
+                    "handshake failed"
+                }
+                Some(OpenError::Handshake(_) | OpenError::OriginRefused) => "handshake refused",
                 _ => "handshake failed",
             };
             tracing::info!(target: TARGET, role = ?Role::Server, %error, "{what}");
@@ -285,6 +288,19 @@ pub(crate) fn option_refused(option: &'static str, error: &std::io::Error) {
     tracing::debug!(target: TARGET, option, %error, "socket option refused");
     #[cfg(not(feature = "tracing"))]
     let _ = (option, error);
+}
+
+/// Reports an error of the listener or of a handler.
+#[cold]
+pub(crate) fn serving_failed(error: &dyn std::fmt::Display, is_disconnect: bool) {
+    #[cfg(feature = "tracing")]
+    if is_disconnect {
+        tracing::debug!(target: TARGET, role = ?Role::Server, %error, "peer gone");
+    } else {
+        tracing::warn!(target: TARGET, role = ?Role::Server, %error, "serving failed");
+    }
+    #[cfg(not(feature = "tracing"))]
+    let _ = (error, is_disconnect);
 }
 
 /// The target of all `tracing` events.

@@ -49,7 +49,7 @@ const REQUESTED: usize = 1;
 const GIVEN_UP: usize = 2;
 
 impl Members {
-    pub(super) fn join(self: &Arc<Self>, counts: bool) -> Member {
+    pub(crate) fn join(self: &Arc<Self>, counts: bool) -> Member {
         let slot = Arc::<Slot>::default();
         let mut state = lock(&self.state);
         state.connections += usize::from(counts);
@@ -120,12 +120,12 @@ impl Members {
         }
     }
 
-    fn ended(&self, outcome: Option<&Outcome>) {
+    fn left(&self, report: impl FnOnce(&mut Report)) {
         let mut state = lock(&self.state);
         state.connections -= 1;
         let is_requested = self.is_requested();
         if is_requested {
-            state.report.count(outcome);
+            report(&mut state.report);
         }
         let is_last = is_requested && state.connections == 0;
         drop(state);
@@ -158,7 +158,7 @@ impl Member {
         })
     }
 
-    pub(super) fn poll_requested(&mut self, cx: &Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_requested(&mut self, cx: &Context<'_>) -> Poll<()> {
         self.listen(cx);
         if self.members.is_requested() {
             Poll::Ready(())
@@ -190,7 +190,14 @@ impl Member {
     /// Notes that the connection has ended.
     pub(crate) fn ended(&mut self, outcome: Option<&Outcome>) {
         if core::mem::take(&mut self.counts) {
-            self.members.ended(outcome);
+            self.members.left(|report| report.count(outcome));
+        }
+    }
+
+    /// Notes that there will be no connection: the report does not count it.
+    pub(super) fn withdraw(&mut self) {
+        if core::mem::take(&mut self.counts) {
+            self.members.left(|_| ());
         }
     }
 }

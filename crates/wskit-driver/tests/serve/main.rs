@@ -1,0 +1,9 @@
+//! `Server::serve`, on pipes and a clock in memory: what it accepts, whom it serves and what it reports.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod errors;
+mod handlers;
+mod listeners;
+mod room;
+mod scene;
+mod shutdown;
