@@ -74,6 +74,7 @@ macro_rules! split_scenarios {
             close_does_not_wait_for_a_pong
             paced_lane_reads_when_the_reader_is_gone
             paced_lane_of_a_silent_peer_stands_still
+            idle_timeout_does_not_wait_for_a_pong
             limit_by_delay_grows
         });
         $crate::scenarios!($harness, split::lane_faults: {

@@ -241,6 +241,11 @@ impl Lanes {
         self.messages == 0
     }
 
+    /// Whether a message waits that its lane's pace lets go.
+    pub(crate) fn has_ready(&self) -> bool {
+        self.ready > 0
+    }
+
     /// Has [`take_moved`](Lanes::take_moved) report when a message leaves this lane.
     pub(crate) fn await_lane(&mut self, id: LaneId) {
         if let Some(queue) = self.queue(id.0) {

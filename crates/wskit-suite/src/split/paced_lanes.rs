@@ -256,6 +256,28 @@ pub fn paced_lane_of_a_silent_peer_stands_still<H: Harness>() {
     });
 }
 
+/// Messages that wait for a pong are no activity: the idle timeout passes, and they go before its Close.
+pub fn idle_timeout_does_not_wait_for_a_pong<H: Harness>() {
+    run_timed::<H>(async {
+        let config = config().idle_timeout(Some(Duration::from_secs(60)));
+        let (ws, mut peer, _) = facing::<H>(Role::Server, config);
+        let (mut reader, writer) = ws.split();
+        let mut lane = writer.lane(latest().paced(1));
+        lane.push("1").unwrap();
+        lane.push("2").unwrap();
+        let script = async {
+            expect_marked(&mut peer, "1", 1).await;
+            peer.expect(OpCode::Text, "2").await;
+            peer.expect_close(1001).await;
+            let close = peer.frames().close(1001, "");
+            peer.send(close).await;
+            peer.finish().await;
+        };
+        let (end, ()) = join(reader.recv(), script).await;
+        assert_eq!(end.unwrap(), None);
+    });
+}
+
 /// With a limit by delay, a lane whose pongs come at once gets as many messages on their way as it has.
 pub fn limit_by_delay_grows<H: Harness>() {
     run::<H>(async {

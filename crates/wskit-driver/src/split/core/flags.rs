@@ -15,7 +15,7 @@ impl Flags {
     const CLOSING: Self = Self(4);
     /// The connection is over.
     const CLOSED: Self = Self(8);
-    /// Messages wait in lanes.
+    /// Messages wait in lanes for the socket. Those that wait only for a pong do not count.
     pub(super) const LANES: Self = Self(16);
     /// Messages of lanes could be encoded now.
     pub(super) const LANES_DUE: Self = Self(32);

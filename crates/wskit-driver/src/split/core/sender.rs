@@ -139,7 +139,7 @@ impl<W: PollWrite, C: Timer> Sender<W, C> {
         };
         if !lanes.is_empty() {
             if is_open {
-                flags.set(Flags::LANES, true);
+                flags.set(Flags::LANES, lanes.has_ready());
                 flags.set(Flags::LANES_DUE, is_due);
             } else {
                 lanes.clear(&mut self.effects.messages);
