@@ -12,4 +12,4 @@ mod exploration;
 mod reconnect;
 mod semaphore;
 
-use exploration::{join, model};
+use exploration::{join, model, spawn_with};

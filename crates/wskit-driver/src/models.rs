@@ -20,4 +20,4 @@ mod socket;
 mod tasks;
 mod writers;
 
-use exploration::{join, model};
+use exploration::{join, model, spawn_with};

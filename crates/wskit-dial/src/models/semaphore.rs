@@ -7,7 +7,7 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
 use super::executor::{block_on, poll_once};
-use super::{join, model};
+use super::{join, model, spawn_with};
 use crate::semaphore::Semaphore;
 use crate::sync::{Arc, lock};
 
@@ -72,10 +72,9 @@ fn permit_of_a_dropped_waiter_goes_to_the_next() {
             }
         });
         assert!(poll_once(first.as_mut()).is_pending());
-        let goes_on = {
-            let semaphore = semaphore.clone();
-            thread::spawn(move || drop(block_on(semaphore.acquire())))
-        };
+        let goes_on = spawn_with(&semaphore, move |semaphore| {
+            drop(block_on(semaphore.acquire()))
+        });
         let gives_up = thread::spawn(move || drop(first));
         drop(before);
         join([goes_on, gives_up]);
@@ -90,8 +89,9 @@ fn two_permits_that_come_back_at_once_go_to_two_waiters() {
         let semaphore = Semaphore::new(2);
         let before = [block_on(semaphore.acquire()), block_on(semaphore.acquire())];
         let entering = [(); 2].map(|()| {
-            let semaphore = semaphore.clone();
-            thread::spawn(move || core::mem::forget(block_on(semaphore.acquire())))
+            spawn_with(&semaphore, move |semaphore| {
+                core::mem::forget(block_on(semaphore.acquire()))
+            })
         });
         drop(before);
         join(entering);

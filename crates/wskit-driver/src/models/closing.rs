@@ -6,7 +6,7 @@ use wskit_proto::CloseCode;
 
 use super::executor::block_on;
 use super::socket::{Clock, fill, split, split_in};
-use super::{join, model};
+use super::{join, model, spawn_with};
 
 /// A writer starts to close while the reader waits or is about to: the reader is woken, arms the
 /// deadline, and reports the end, though the peer sends nothing more.
@@ -30,13 +30,10 @@ fn all_tasks_learn_of_a_close() {
     model(1, || {
         let (mut reader, writer, socket) = split(usize::MAX);
         socket.answer_close();
-        let closing = {
-            let writer = writer.clone();
-            thread::spawn(move || {
-                let outcome = block_on(writer.close(CloseCode::NORMAL, "")).unwrap();
-                assert!(outcome.is_clean(), "{outcome:?}");
-            })
-        };
+        let closing = spawn_with(&writer, move |writer| {
+            let outcome = block_on(writer.close(CloseCode::NORMAL, "")).unwrap();
+            assert!(outcome.is_clean(), "{outcome:?}");
+        });
         let sending = thread::spawn(move || {
             if let Err(error) = block_on(writer.send(&b"late"[..])) {
                 assert!(error.is_closed(), "{error:?}");
@@ -53,10 +50,9 @@ fn close_of_a_writer_wakes_another_that_waits_for_room() {
     model(3, || {
         let (reader, writer, _) = split(0);
         fill(&writer);
-        let waiting = {
-            let writer = writer.clone();
-            thread::spawn(move || block_on(writer.feed(&b"x"[..])).unwrap_err())
-        };
+        let waiting = spawn_with(&writer, move |writer| {
+            block_on(writer.feed(&b"x"[..])).unwrap_err()
+        });
         writer.start_close(CloseCode::NORMAL, "").unwrap();
         for error in join([waiting]) {
             assert!(error.is_closed(), "{error:?}");
@@ -74,14 +70,11 @@ fn close_goes_on_when_the_writer_with_the_sockets_waker_has_ended() {
         socket.answer_close();
         fill(&writer);
         drop(reader);
-        let waiting = {
-            let writer = writer.clone();
-            thread::spawn(move || {
-                if let Err(error) = block_on(writer.feed(&b"x"[..])) {
-                    assert!(error.is_closed(), "{error:?}");
-                }
-            })
-        };
+        let waiting = spawn_with(&writer, move |writer| {
+            if let Err(error) = block_on(writer.feed(&b"x"[..])) {
+                assert!(error.is_closed(), "{error:?}");
+            }
+        });
         let closing = thread::spawn(move || {
             let outcome = block_on(writer.close(CloseCode::NORMAL, "")).unwrap();
             assert!(outcome.is_clean(), "{outcome:?}");

@@ -56,6 +56,15 @@ fn explore(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
     println!("\n{:.1?}, {orders} orders", began.elapsed());
 }
 
+/// Runs `f` on a thread of the model, with a clone of `shared`.
+pub(super) fn spawn_with<S: Clone + 'static, T: 'static>(
+    shared: &S,
+    f: impl FnOnce(S) -> T + 'static,
+) -> thread::JoinHandle<T> {
+    let shared = shared.clone();
+    thread::spawn(move || f(shared))
+}
+
 pub(super) fn join<T>(threads: impl IntoIterator<Item = thread::JoinHandle<T>>) -> Vec<T> {
     let joined = threads.into_iter().map(|thread| thread.join().unwrap());
     joined.collect()

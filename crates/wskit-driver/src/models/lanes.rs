@@ -7,7 +7,7 @@ use wskit_proto::{Message, MessageKind, SendError, State};
 
 use super::executor::{block_on, poll_once};
 use super::socket::{Clock, FILL, Socket, fill, split, split_in};
-use super::{join, model};
+use super::{join, model, spawn_with};
 use crate::{LaneConfig, Overflow, Priority, Pushed};
 
 /// A lane with room for one message is full; the socket takes what was before it.
@@ -59,18 +59,12 @@ fn reader_writes_what_was_pushed_and_refused() {
     model(2, || {
         let (mut reader, writer, socket) = split(0);
         socket.answer_message();
-        let pushing = {
-            let writer = writer.clone();
-            thread::spawn(move || {
-                let mut lane = writer.lane(LaneConfig::new());
-                assert_eq!(lane.push(&b"b"[..]), Ok(Pushed::Queued));
-                assert_eq!(lane.push(&b"a"[..]), Ok(Pushed::Queued));
-            })
-        };
-        let opening = {
-            let socket = socket.clone();
-            thread::spawn(move || socket.take(usize::MAX))
-        };
+        let pushing = spawn_with(&writer, move |writer| {
+            let mut lane = writer.lane(LaneConfig::new());
+            assert_eq!(lane.push(&b"b"[..]), Ok(Pushed::Queued));
+            assert_eq!(lane.push(&b"a"[..]), Ok(Pushed::Queued));
+        });
+        let opening = spawn_with(&socket, move |socket| socket.take(usize::MAX));
         let message = block_on(reader.recv()).unwrap();
         assert_eq!(message, Some(Message::binary(&b"!"[..])));
         join([pushing, opening]);
@@ -87,18 +81,12 @@ fn reader_finishes_a_dropped_send_of_a_lane() {
     model(2, || {
         let (mut reader, writer, socket) = split(0);
         socket.answer_message();
-        let sending = {
-            let writer = writer.clone();
-            thread::spawn(move || {
-                fill(&writer);
-                let mut lane = writer.lane(LaneConfig::new());
-                let _ = poll_once(pin!(lane.send(&b"a"[..])));
-            })
-        };
-        let opening = {
-            let socket = socket.clone();
-            thread::spawn(move || socket.take(usize::MAX))
-        };
+        let sending = spawn_with(&writer, move |writer| {
+            fill(&writer);
+            let mut lane = writer.lane(LaneConfig::new());
+            let _ = poll_once(pin!(lane.send(&b"a"[..])));
+        });
+        let opening = spawn_with(&socket, move |socket| socket.take(usize::MAX));
         let message = block_on(reader.recv()).unwrap();
         assert_eq!(message, Some(Message::binary(&b"!"[..])));
         join([sending, opening]);

@@ -7,26 +7,20 @@ use wskit_proto::Message;
 
 use super::executor::{block_on, poll_once};
 use super::socket::{fill, split};
-use super::{join, model};
+use super::{join, model, spawn_with};
 
 /// Bytes that a writer queued and did not write leave with a reader that waits, or is about to.
 #[test]
 fn reader_finishes_a_dropped_send() {
     model(3, || {
         let (mut reader, writer, socket) = split(0);
-        let sending = {
-            let writer = writer.clone();
-            thread::spawn(move || {
-                let send = pin!(writer.send(&b"a"[..]));
-                let _ = poll_once(send);
-            })
-        };
+        let sending = spawn_with(&writer, move |writer| {
+            let send = pin!(writer.send(&b"a"[..]));
+            let _ = poll_once(send);
+        });
         // The peer answers once it has the whole of the message.
         socket.answer_message();
-        let opening = {
-            let socket = socket.clone();
-            thread::spawn(move || socket.take(usize::MAX))
-        };
+        let opening = spawn_with(&socket, move |socket| socket.take(usize::MAX));
         let message = block_on(reader.recv()).unwrap();
         assert_eq!(message, Some(Message::binary(&b"!"[..])));
         join([sending, opening]);
@@ -51,10 +45,9 @@ fn call_that_waits_reads_when_the_one_that_was_woken_gives_up() {
         });
         assert!(poll_once(flush.as_mut()).is_pending());
         let gives_up = thread::spawn(move || drop(flush));
-        let waiting = {
-            let writer = writer.clone();
-            thread::spawn(move || block_on(writer.feed(&b"x"[..])).unwrap_err())
-        };
+        let waiting = spawn_with(&writer, move |writer| {
+            block_on(writer.feed(&b"x"[..])).unwrap_err()
+        });
         socket.close_by_peer();
         for error in join([waiting]) {
             assert!(error.is_closed(), "{error:?}");

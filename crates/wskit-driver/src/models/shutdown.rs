@@ -9,7 +9,7 @@ use wskit_proto::MessageKind;
 
 use super::executor::block_on;
 use super::socket::{Clock, fill, split};
-use super::{join, model};
+use super::{join, model, spawn_with};
 use crate::Shutdown;
 use crate::shutdown::{Member, Told};
 
@@ -63,13 +63,10 @@ fn reader_is_told_when_a_message_in_pieces_has_ended() {
 fn connection_that_joins_late_is_told() {
     model(3, || {
         let shutdown = Shutdown::with_timer(Clock::still());
-        let joining = {
-            let shutdown = shutdown.clone();
-            thread::spawn(move || {
-                let mut member = shutdown.member();
-                wait_for(&mut member, Told::Close);
-            })
-        };
+        let joining = spawn_with(&shutdown, move |shutdown| {
+            let mut member = shutdown.member();
+            wait_for(&mut member, Told::Close);
+        });
         let first = block_on(shutdown.finish(Duration::MAX)).unwrap();
         join([joining]);
         let last = block_on(shutdown.finish(Duration::MAX)).unwrap();
@@ -88,10 +85,9 @@ fn finishes_end_when_one_gives_up() {
         let staying = thread::spawn(move || wait_for(&mut stays, Told::GiveUp));
         let goes = shutdown.member();
         let going = thread::spawn(move || drop(goes));
-        let waiting = {
-            let shutdown = shutdown.clone();
-            thread::spawn(move || block_on(shutdown.finish(Duration::MAX)).unwrap())
-        };
+        let waiting = spawn_with(&shutdown, move |shutdown| {
+            block_on(shutdown.finish(Duration::MAX)).unwrap()
+        });
         let report = block_on(shutdown.finish(Duration::ZERO)).unwrap();
         assert_eq!(join([waiting]), [report]);
         join([staying, going]);
@@ -105,14 +101,8 @@ fn finishes_end_when_one_gives_up() {
 fn request_reaches_those_who_wait_for_it() {
     model(3, || {
         let shutdown = Shutdown::with_timer(Clock::still());
-        let waiting = {
-            let shutdown = shutdown.clone();
-            thread::spawn(move || block_on(shutdown.requested()))
-        };
-        let passing = {
-            let shutdown = shutdown.clone();
-            thread::spawn(move || drop(shutdown.member()))
-        };
+        let waiting = spawn_with(&shutdown, move |shutdown| block_on(shutdown.requested()));
+        let passing = spawn_with(&shutdown, move |shutdown| drop(shutdown.member()));
         shutdown.request();
         join([waiting, passing]);
     });

@@ -13,7 +13,7 @@ use wskit_proto::Message;
 
 use super::executor::{block_on, poll_once};
 use super::socket::{Clock, LOW, Socket, connection, split};
-use super::{join, model};
+use super::{join, model, spawn_with};
 use crate::sync::{Arc, lock};
 use crate::{ConnectionError, WebSocket};
 
@@ -33,10 +33,7 @@ fn reader_finishes_the_flush_of_a_dropped_sink() {
         };
         // The peer answers once it has the whole of the message.
         socket.answer_message();
-        let opening = {
-            let socket = socket.clone();
-            thread::spawn(move || socket.take(usize::MAX))
-        };
+        let opening = spawn_with(&socket, move |socket| socket.take(usize::MAX));
         let message = block_on(reader.recv()).unwrap();
         assert_eq!(message, Some(Message::binary(&b"!"[..])));
         join([sending, opening]);

@@ -9,7 +9,7 @@ use wskit_proto::{Message, MessageKind};
 
 use super::executor::{block_on, poll_once};
 use super::socket::{Clock, FILL, connection, fill, split};
-use super::{join, model};
+use super::{join, model, spawn_with};
 
 /// Two writers send while the socket is full, with a single waker for both; then it takes everything.
 #[test]
@@ -17,8 +17,9 @@ fn two_writers_go_on_when_the_socket_does() {
     model(3, || {
         let (reader, writer, socket) = split(3);
         let writing = [b"a", b"b"].map(|text| {
-            let writer = writer.clone();
-            thread::spawn(move || block_on(writer.send(&text[..])).unwrap())
+            spawn_with(&writer, move |writer| {
+                block_on(writer.send(&text[..])).unwrap()
+            })
         });
         socket.take(usize::MAX);
         join(writing);
@@ -36,16 +37,12 @@ fn writer_enters_when_another_has_made_room() {
     model(3, || {
         let (reader, writer, socket) = split(0);
         fill(&writer);
-        let entering = {
-            let writer = writer.clone();
-            thread::spawn(move || block_on(writer.feed(&b"x"[..])).unwrap())
-        };
-        let flushing = {
-            let writer = writer.clone();
-            thread::spawn(move || {
-                let _ = poll_once(pin!(writer.flush()));
-            })
-        };
+        let entering = spawn_with(&writer, move |writer| {
+            block_on(writer.feed(&b"x"[..])).unwrap()
+        });
+        let flushing = spawn_with(&writer, move |writer| {
+            let _ = poll_once(pin!(writer.flush()));
+        });
         socket.take(60);
         join([entering, flushing]);
         assert_eq!(socket.written(), FILL[..60]);
@@ -66,10 +63,9 @@ fn writers_enter_in_the_order_in_which_they_came() {
             assert!(poll_once(feed.as_mut()).is_pending());
             thread::spawn(move || block_on(feed).unwrap())
         });
-        let last = {
-            let writer = writer.clone();
-            thread::spawn(move || block_on(writer.feed(&b"z"[..])).unwrap())
-        };
+        let last = spawn_with(&writer, move |writer| {
+            block_on(writer.feed(&b"z"[..])).unwrap()
+        });
         socket.take(usize::MAX);
         join(in_line);
         join([last]);
@@ -89,17 +85,13 @@ fn line_moves_on_when_its_first_gives_up() {
     model(3, || {
         let (reader, writer, socket) = split(0);
         fill(&writer);
-        let gives_up = {
-            let writer = writer.clone();
-            thread::spawn(move || {
-                let feed = pin!(writer.feed(&b"x"[..]));
-                let _ = poll_once(feed);
-            })
-        };
-        let goes_on = {
-            let writer = writer.clone();
-            thread::spawn(move || block_on(writer.feed(&b"y"[..])).unwrap())
-        };
+        let gives_up = spawn_with(&writer, move |writer| {
+            let feed = pin!(writer.feed(&b"x"[..]));
+            let _ = poll_once(feed);
+        });
+        let goes_on = spawn_with(&writer, move |writer| {
+            block_on(writer.feed(&b"y"[..])).unwrap()
+        });
         socket.take(usize::MAX);
         join([gives_up, goes_on]);
         drop((reader, writer));
@@ -120,10 +112,9 @@ fn place_that_is_dropped_is_the_next_ones_turn() {
             async move { writer.feed(&b"x"[..]).await }
         });
         assert!(poll_once(first.as_mut()).is_pending());
-        let second = {
-            let writer = writer.clone();
-            thread::spawn(move || block_on(writer.feed(&b"y"[..])).unwrap())
-        };
+        let second = spawn_with(&writer, move |writer| {
+            block_on(writer.feed(&b"y"[..])).unwrap()
+        });
         socket.take(usize::MAX);
         drop(first);
         join([second]);
@@ -137,10 +128,9 @@ fn permit_that_is_dropped_lets_the_next_one_in() {
     model(3, || {
         let (reader, writer, _) = split(usize::MAX);
         let permit = block_on(writer.reserve()).unwrap();
-        let waiting = {
-            let writer = writer.clone();
-            thread::spawn(move || block_on(writer.feed(&b"x"[..])).unwrap())
-        };
+        let waiting = spawn_with(&writer, move |writer| {
+            block_on(writer.feed(&b"x"[..])).unwrap()
+        });
         drop(permit);
         join([waiting]);
         drop((reader, writer));
@@ -178,17 +168,14 @@ fn message_lock_waits_for_permits() {
 fn message_lock_keeps_another_writer_out_and_lets_it_in() {
     model(3, || {
         let (reader, writer, socket) = split(usize::MAX);
-        let streaming = {
-            let writer = writer.clone();
-            thread::spawn(move || {
-                block_on(async {
-                    let mut message = writer.begin(MessageKind::Binary).await.unwrap();
-                    message.write(b"p").await.unwrap();
-                    message.flush().await.unwrap();
-                    message.finish().await.unwrap();
-                });
-            })
-        };
+        let streaming = spawn_with(&writer, move |writer| {
+            block_on(async {
+                let mut message = writer.begin(MessageKind::Binary).await.unwrap();
+                message.write(b"p").await.unwrap();
+                message.flush().await.unwrap();
+                message.finish().await.unwrap();
+            });
+        });
         block_on(writer.send(&b"w"[..])).unwrap();
         join([streaming]);
         let (pieces, whole) = ([2, 1, b'p', 0x80, 0], [0x82, 1, b'w']);
