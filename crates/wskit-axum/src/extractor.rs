@@ -7,13 +7,14 @@ use axum_core::body::Body;
 use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
-use wskit_handshake::{Accept, BuildError, OriginPolicy, UpgradeRequest};
+use wskit_handshake::BuildError;
 #[cfg(feature = "http2")]
 use wskit_hyper::ReadAhead;
-use wskit_hyper::{Attempt, OpenError, Server, WebSocket};
-use wskit_proto::Config;
 #[cfg(feature = "deflate")]
-use wskit_proto::deflate;
+use wskit_hyper::deflate;
+use wskit_hyper::{
+    Accept, Attempt, Config, OpenError, OriginPolicy, Server, UpgradeRequest, WebSocket,
+};
 
 use crate::rejection::WebSocketUpgradeRejection;
 
