@@ -4,12 +4,12 @@
 mod extractor;
 mod rejection;
 #[cfg(feature = "serve")]
-mod serve;
+pub mod serve;
 
 pub use extractor::WebSocketUpgrade;
 pub use rejection::WebSocketUpgradeRejection;
 #[cfg(feature = "serve")]
-pub use serve::{App, ForAll, ForEach, Serve, serve};
+pub use serve::serve;
 
 /// The connection, its halves and lanes, and what goes with them; the names are those of `wskit`.
 pub use wskit_hyper::{

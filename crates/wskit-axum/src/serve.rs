@@ -1,4 +1,4 @@
-//! Serving an app over HTTP/1.1 and HTTP/2.
+//! Serving an app over HTTP/1.1 and HTTP/2: the function [`serve`](serve()), and its types.
 
 use std::convert::Infallible;
 use std::fmt;

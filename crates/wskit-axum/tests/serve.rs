@@ -259,7 +259,7 @@ fn too_many_open_files_are_survived() {
     let status = std::process::Command::new("sh")
         .args([
             "-c",
-            "ulimit -n 40 && exec \"$0\" --exact server_runs_out_of_files",
+            "ulimit -n 64 && exec \"$0\" --exact server_runs_out_of_files",
         ])
         .arg(std::env::current_exe().unwrap())
         .env("WSKIT_FEW_FILES", "1")
