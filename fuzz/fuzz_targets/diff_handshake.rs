@@ -364,7 +364,7 @@ fn read_request_ours(wire: &[u8], cuts: Cuts) -> Verdict<Option<HandshakeError>>
                 return Verdict::Accepted(Box::new(Agreed {
                     path: request.path().to_owned(),
                     query: request.query().map(str::to_owned),
-                    protocols: request.protocols().map(str::to_owned).collect(),
+                    protocols: request.offered_protocols().map(str::to_owned).collect(),
                     headers: request.to_http().headers().clone(),
                     taken,
                 }));

@@ -123,10 +123,10 @@ fn describe(incoming: &Incoming) -> String {
             request.path(),
             request.query(),
             request.host(),
-            request.origin(),
-            request.protocols().collect::<Vec<_>>(),
+            request.request_origin(),
+            request.offered_protocols().collect::<Vec<_>>(),
             request
-                .extensions()
+                .offered_extensions()
                 .map(|extension| extension.to_string())
                 .collect::<Vec<_>>(),
             request.headers().collect::<Vec<_>>(),
@@ -197,9 +197,9 @@ fn accept(request: UpgradeRequest, read: &HeadReading) {
 
     let http = request.to_http();
     assert_eq!(http.headers().len(), read.headers.len());
-    let protocols: Vec<String> = request.protocols().map(str::to_owned).collect();
+    let protocols: Vec<String> = request.offered_protocols().map(str::to_owned).collect();
     let extension = request
-        .extensions()
+        .offered_extensions()
         .next()
         .map(|extension| extension.name().to_owned());
     let leftover = request.leftover().to_vec();

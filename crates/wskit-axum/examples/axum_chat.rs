@@ -2,60 +2,77 @@
 //!
 //! Run it, and open <http://127.0.0.1:3000> in two windows.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, atomic};
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::response::{Html, IntoResponse as _, Response};
-use axum::{Router, routing::get};
-use tokio::sync::broadcast;
-use wskit_axum::{CloseCode, Message, WebSocket, WebSocketUpgrade, WebSocketUpgradeRejection};
+use axum::{Router, routing::any};
+use wskit_axum::{
+    Lane, LaneConfig, Overflow, PreparedMessage, Shutdown, WebSocket, WebSocketUpgrade,
+    WebSocketUpgradeRejection,
+};
 
-type Room = broadcast::Sender<Message>;
+#[derive(Clone, Default)]
+struct Chat {
+    members: Arc<Mutex<HashMap<u64, Lane>>>,
+    shutdown: Shutdown,
+}
 
 #[tokio::main]
-async fn main() -> std::io::Result<()> {
-    let (room, _) = broadcast::channel(64);
-    let app = Router::new().route("/", get(visit)).with_state(room);
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let chat = Chat::default();
+    let app = Router::new()
+        .route("/", any(visit))
+        .with_state(chat.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("http://{}", listener.local_addr()?);
-    axum::serve(listener, app).await
+    let requested = chat.shutdown.clone();
+    let serving = axum::serve(listener, app)
+        .with_graceful_shutdown(async move { requested.requested().await });
+    let stopping = async {
+        tokio::signal::ctrl_c().await?;
+        let report = chat.shutdown.finish(Duration::from_secs(10)).await?;
+        println!("{report}");
+        Ok::<_, Box<dyn std::error::Error>>(())
+    };
+    let (served, stopped) = tokio::join!(serving.into_future(), stopping);
+    served?;
+    stopped
 }
 
 /// The page, or the WebSocket that the page opens.
 async fn visit(
     ws: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-    State(room): State<Room>,
+    State(chat): State<Chat>,
 ) -> Response {
     match ws {
         // Pages of the same host only: that is the default.
-        Ok(ws) => ws.on_upgrade(|ws| join(ws, room)),
+        Ok(ws) => ws.on_upgrade(|ws| join(ws, chat)),
         Err(rejection) if rejection.is_plain_http() => Html(PAGE).into_response(),
         Err(rejection) => rejection.into_response(),
     }
 }
 
-async fn join(ws: WebSocket, room: Room) {
-    let mut heard = room.subscribe();
+async fn join(mut ws: WebSocket, chat: Chat) {
+    static NEXT: atomic::AtomicU64 = atomic::AtomicU64::new(0);
+    let id = NEXT.fetch_add(1, atomic::Ordering::Relaxed);
+    ws.track(&chat.shutdown);
     let (mut reader, writer) = ws.split();
-    let talk = tokio::spawn(async move {
-        loop {
-            match heard.recv().await {
-                Ok(message) => {
-                    if writer.send(message).await.is_err() {
-                        return;
-                    }
-                }
-                // It reads too slowly to keep up; others must not wait for it.
-                Err(_) => {
-                    let _ = writer.close(CloseCode::TRY_AGAIN_LATER, "too slow").await;
-                    return;
-                }
-            }
-        }
-    });
+    // A member who reads too slowly is sent away; others must not wait for it.
+    let config = LaneConfig::new()
+        .overflow(Overflow::Disconnect)
+        .max_messages(64);
+    let lane = writer.lane(config);
+    chat.members.lock().unwrap().insert(id, lane);
     while let Ok(Some(message)) = reader.recv().await {
-        // There is at least this listener.
-        let _ = room.send(message);
+        let message = PreparedMessage::new(&message);
+        for member in chat.members.lock().unwrap().values_mut() {
+            let _ = member.push(&message); // fails if the member is leaving
+        }
     }
-    talk.abort();
+    chat.members.lock().unwrap().remove(&id);
 }
 
 const PAGE: &str = r#"<!doctype html>

@@ -7,19 +7,20 @@ use axum_core::body::Body;
 use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
-use wskit_handshake::{Accept, BuildError, OriginPolicy, UpgradeRequest};
+use wskit_handshake::BuildError;
 #[cfg(feature = "http2")]
 use wskit_hyper::ReadAhead;
-use wskit_hyper::{Attempt, OpenError, Server, WebSocket};
-use wskit_proto::Config;
 #[cfg(feature = "deflate")]
-use wskit_proto::deflate;
+use wskit_hyper::deflate;
+use wskit_hyper::{
+    Accept, Attempt, Config, OpenError, OriginPolicy, Server, UpgradeRequest, WebSocket,
+};
 
 use crate::rejection::WebSocketUpgradeRejection;
 
 /// Extracts a request for a WebSocket.
 ///
-/// It dereferences to the [`UpgradeRequest`]: path, host, origin, subprotocols, headers. Configure
+/// It dereferences to the [`UpgradeRequest`]: path, host, origin, offered subprotocols, headers. Configure
 /// the connection with the methods, and create the response with [`on_upgrade`](Self::on_upgrade).
 /// If it is dropped instead, the connection stays with HTTP, and any other response can be
 /// returned.
@@ -158,11 +159,15 @@ impl WebSocketUpgrade {
     /// Accepts the request. Returns the response to send, and runs `callback` with the connection
     /// in a task of its own once the response has been written.
     ///
-    /// If the origin is not allowed, returns the 403 response and drops the callback.
+    /// If the origin is not allowed, returns the 403 response and drops the callback. If the request has no
+    /// connection, as in a test by `Router::oneshot`, returns 426.
     ///
     /// Return this response and no other: see [`wskit_hyper::PendingWebSocket::open`].
     ///
-    /// When the server shuts down, axum does not wait for these tasks. Track them yourself.
+    /// When the server shuts down, axum does not end this task and does not wait for it. Call
+    /// [`WebSocket::track`](wskit_hyper::driver::WebSocket::track) with a [`Shutdown`](crate::Shutdown), and
+    /// run `finish` beside axum's graceful shutdown, as in the
+    /// [guide](crate::guide#shutting-down).
     ///
     /// # Panics
     /// Panics outside a tokio runtime, where axum never calls a handler.

@@ -4,8 +4,8 @@ use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use wskit_hyper::Refused;
 
-/// Why a request does not become a WebSocket: 400, 403, 405, 426 (with `Sec-WebSocket-Version: 13`)
-/// or 505 by the client's fault, 500 by the server's.
+/// Why a request does not become a WebSocket: 400, 403, 405, 426 or 505, and 500 if
+/// [`accept_with`](crate::WebSocketUpgrade::accept_with) asked for what must not be sent.
 ///
 /// It converts to a response with a line of text, which axum sends if the
 /// [`WebSocketUpgrade`](crate::WebSocketUpgrade) cannot be extracted. Extract a

@@ -12,7 +12,6 @@ use axum::{Router, middleware};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tower::ServiceExt as _;
 use wskit_axum::handshake::ClientRequest;
 use wskit_axum::{
     CloseCode, Config, Ended, Observed, Observer, OpenError, OriginPolicy, Role, Server, WebSocket,
@@ -351,20 +350,4 @@ async fn halves_of_one_connection_work_in_two_tasks() {
         ws.close(CloseCode::NORMAL, "").await.unwrap();
     })
     .await;
-}
-
-/// Called as a `tower` service without a server: there is no connection to hand over.
-#[tokio::test]
-async fn router_is_a_service_without_a_server() {
-    let handler = |ws: WebSocketUpgrade| async { ws.on_upgrade(echo) };
-    let app: Router = Router::new().route("/ws", get(handler));
-    let request = http::Request::get("/ws")
-        .header("host", "a")
-        .header("upgrade", "websocket")
-        .header("connection", "upgrade")
-        .header("sec-websocket-version", "13")
-        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
-    let request = request.body(axum::body::Body::empty()).unwrap();
-    let response = app.oneshot(request).await.unwrap();
-    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }

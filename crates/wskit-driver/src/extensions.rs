@@ -64,7 +64,7 @@ impl Extensions {
         let Some(config) = &self.deflate else {
             return Ok((accept, Agreed::default()));
         };
-        let offers = accept.request().extensions();
+        let offers = accept.request().offered_extensions();
         let offers = offers.map(|element| (element.name(), element.params()));
         let Some(answer) = config.accept(offers) else {
             return Ok((accept, Agreed::default()));

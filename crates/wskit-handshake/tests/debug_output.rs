@@ -67,7 +67,9 @@ fn checked_request_is_read_like_a_request() {
     let request = upgrade(with_more(REQUEST, "Origin: https://server.example.com"));
     let checked = request.check(&OriginPolicy::SameOrigin).unwrap();
     assert_eq!(checked.path(), "/chat");
-    assert!(matches!(checked.origin(), RequestOrigin::Site(site) if site.scheme() == "https"));
+    assert!(
+        matches!(checked.request_origin(), RequestOrigin::Site(site) if site.scheme() == "https")
+    );
     assert_eq!(checked.accept().request().path(), "/chat");
 }
 

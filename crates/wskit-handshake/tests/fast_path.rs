@@ -63,9 +63,9 @@ fn serve(limits: HeadLimits, pieces: &[&[u8]]) -> String {
             request.path(),
             request.query(),
             request.host(),
-            request.origin(),
-            request.protocols().collect::<Vec<_>>(),
-            request.extensions().collect::<Vec<_>>(),
+            request.request_origin(),
+            request.offered_protocols().collect::<Vec<_>>(),
+            request.offered_extensions().collect::<Vec<_>>(),
             request.headers().collect::<Vec<_>>(),
             request.to_http(),
         );

@@ -100,12 +100,15 @@ fn server_same_origin_compares_with_host() {
 /// Proves: R6455-4.2.1-h
 #[test]
 fn server_tells_absent_null_and_present_apart() {
-    assert_eq!(upgrade(REQUEST).origin(), RequestOrigin::Absent);
-    assert_eq!(from("null").origin(), RequestOrigin::Null);
-    assert_matches!(from("NULL").origin(), RequestOrigin::Invalid(b"NULL"));
-    assert_matches!(from("").origin(), RequestOrigin::Invalid(b""));
+    assert_eq!(upgrade(REQUEST).request_origin(), RequestOrigin::Absent);
+    assert_eq!(from("null").request_origin(), RequestOrigin::Null);
+    assert_matches!(
+        from("NULL").request_origin(),
+        RequestOrigin::Invalid(b"NULL")
+    );
+    assert_matches!(from("").request_origin(), RequestOrigin::Invalid(b""));
     let request = from("https://h.example:8443");
-    let RequestOrigin::Site(site) = request.origin() else {
+    let RequestOrigin::Site(site) = request.request_origin() else {
         panic!()
     };
     assert_eq!(
@@ -170,7 +173,7 @@ fn server_list_may_name_file() {
     let other = OriginPolicy::list(["https://good.example", "null"]).unwrap();
     assert!(!passes(&other, from("file://")));
     let request = from("file://");
-    let RequestOrigin::Site(site) = request.origin() else {
+    let RequestOrigin::Site(site) = request.request_origin() else {
         panic!()
     };
     assert_eq!(
@@ -186,7 +189,7 @@ fn server_list_may_name_file() {
 /// Proves: R6455-4.2.2-c
 #[test]
 fn server_asks_a_predicate() {
-    let policy = OriginPolicy::predicate(|request| match request.origin() {
+    let policy = OriginPolicy::predicate(|request| match request.request_origin() {
         RequestOrigin::Site(site) => site.host().ends_with(".good.example"),
         RequestOrigin::Absent => request.header("x-robot").is_some(),
         _ => false,
@@ -275,7 +278,7 @@ proptest! {
     #[test]
     fn server_survives_any_origin(origin in "[ -~]{0,30}") {
         let request = from(&origin);
-        let _ = request.origin();
+        let _ = request.request_origin();
         let list = OriginPolicy::list(["https://good.example"]).unwrap();
         let good = origin.trim_matches(' ').eq_ignore_ascii_case("https://good.example");
         prop_assert!(!passes(&list, request) || good);

@@ -16,13 +16,13 @@ fn server_reads_a_good_request() {
         ("/chat/room", Some("a=b&c"))
     );
     assert_eq!(request.host(), "server.example.com");
-    assert_eq!(request.origin(), RequestOrigin::Absent);
+    assert_eq!(request.request_origin(), RequestOrigin::Absent);
     assert_eq!(
-        request.protocols().collect::<Vec<_>>(),
+        request.offered_protocols().collect::<Vec<_>>(),
         ["chat", "superchat"]
     );
     let names: Vec<_> = request
-        .extensions()
+        .offered_extensions()
         .map(|extension| extension.to_string())
         .collect();
     assert_eq!(
@@ -359,7 +359,7 @@ fn server_joins_protocol_lists() {
         ("", vec![]),
     ] {
         assert_eq!(
-            upgrade(list(lines)).protocols().collect::<Vec<_>>(),
+            upgrade(list(lines)).offered_protocols().collect::<Vec<_>>(),
             names,
             "{lines}"
         );
@@ -378,8 +378,8 @@ fn server_joins_extension_lists() {
     let three = upgrade(list(
         "Sec-WebSocket-Extensions: a;x=1\r\nsec-websocket-extensions: b\r\nSec-WebSocket-Extensions: a; y",
     ));
-    assert!(one.extensions().eq(three.extensions()));
-    assert_eq!(one.extensions().count(), 3);
+    assert!(one.offered_extensions().eq(three.offered_extensions()));
+    assert_eq!(one.offered_extensions().count(), 3);
     for bad in [
         "",
         ";",

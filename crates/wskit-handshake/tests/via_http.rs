@@ -64,7 +64,7 @@ fn verdict_of_http(request: &Request<()>, policy: &OriginPolicy) -> Verdict {
 
 /// Responds with everything that a response can contain.
 fn accept(accept: wskit_handshake::Accept) -> wskit_handshake::Accept {
-    let offered = accept.request().extensions().next();
+    let offered = accept.request().offered_extensions().next();
     let name = offered.map(|offer| offer.name().to_owned());
     let accept = accept.protocol_from(&["chat"]).cookie("id=1").unwrap();
     match name {

@@ -19,6 +19,22 @@ use crate::{Client, WebSocket};
 /// The connection must be running, with upgrades: `tokio::spawn(connection.with_upgrades())`. It
 /// must lead to the host of the request; this function does not connect.
 ///
+/// ```no_run
+/// use bytes::Bytes;
+/// use http_body_util::Empty;
+/// use hyper::client::conn::http1;
+/// use hyper_util::rt::TokioIo;
+/// use wskit_hyper::{Client, handshake};
+///
+/// # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
+/// let tcp = tokio::net::TcpStream::connect("example.com:80").await?;
+/// let (mut sender, connection) = http1::handshake::<_, Empty<Bytes>>(TokioIo::new(tcp)).await?;
+/// tokio::spawn(connection.with_upgrades());
+/// let (mut ws, _response) = handshake(&Client::new(), &mut sender, "ws://example.com/chat").await?;
+/// ws.send("hello").await?;
+/// # Ok(()) }
+/// ```
+///
 /// # Errors
 /// [`OpenError::Request`]; [`OpenError::Handshake`] if the server refuses (with the beginning of the body)
 /// or violates the rules; [`OpenError::Io`] if the connection fails or hyper does not hand it over;

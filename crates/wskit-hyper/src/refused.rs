@@ -1,6 +1,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use http::header::UPGRADE;
 use http::{Response, StatusCode};
 use wskit_handshake::{BuildError, HandshakeError, Rejection};
 
@@ -13,26 +14,30 @@ pub enum Refused {
     Handshake(HandshakeError),
     /// The server does not allow the page's origin. Contains the 403 response.
     Origin(Rejection),
-    /// The server's fault: the request does not have the extension by which hyper hands its
-    /// connection over. It was created by hand, as in tests, or a layer removed the extension.
+    /// The request does not have the extension by which hyper hands its connection over: it was created
+    /// by hand, as in a test without a connection, or a layer removed the extension.
     NotUpgradable,
     /// The server's fault: the requested response must not be sent.
     Response(BuildError),
 }
 
 impl Refused {
-    /// Returns the response: 400, 403, 405, 426 (with the supported version) or 505, and 500 for
-    /// the server's own faults, with a line of explanation. It asks hyper to close the connection,
-    /// because the client may have sent frames after its request.
+    /// Returns the response: 400, 403, 405, 426 (with the supported version) or 505, and 500 if the response
+    /// that the server asked for must not be sent, with a line of explanation. It asks hyper to close the
+    /// connection, because the client may have sent frames after its request.
     #[must_use]
     pub fn into_response(self) -> Response<Bytes> {
-        let own = Rejection::new(StatusCode::INTERNAL_SERVER_ERROR);
         let rejection = match self {
             Self::Handshake(error) => error.rejection(),
             Self::Origin(rejection) => Some(rejection),
-            Self::NotUpgradable | Self::Response(_) => {
-                own.ok().map(|own| own.body("cannot upgrade\n"))
-            }
+            // RFC 9110 §15.5.22: a 426 has Upgrade.
+            Self::NotUpgradable => Rejection::new(StatusCode::UPGRADE_REQUIRED)
+                .and_then(|rejection| rejection.header(UPGRADE, "websocket"))
+                .map(|rejection| rejection.body(format!("{self}: a test without a connection?\n")))
+                .ok(),
+            Self::Response(_) => Rejection::new(StatusCode::INTERNAL_SERVER_ERROR)
+                .map(|rejection| rejection.body("cannot upgrade\n"))
+                .ok(),
         };
         rejection.unwrap_or_else(Rejection::bad_request).into_http()
     }

@@ -30,17 +30,18 @@ pub fn upgrade<B>(
 #[derive(Debug)]
 pub struct Attempt {
     request: UpgradeRequest,
-    handover: Handover,
+    handover: Option<Handover>,
 }
 
 impl Attempt {
-    /// Takes the upgrade out of a hyper request.
+    /// Takes the upgrade out of a hyper request. One that has none, as in a test without a connection, is
+    /// refused by [`Upgrade::accept`], after all checks.
     ///
     /// # Errors
-    /// [`Refused::Handshake`], [`Refused::NotUpgradable`].
+    /// [`Refused::Handshake`].
     pub fn from_request<B>(request: &mut Request<B>) -> Result<Self, Refused> {
         let read = read(&*request, request.extensions())?;
-        Self::new(read, request.extensions_mut())
+        Ok(Self::new(read, request.extensions_mut()))
     }
 
     /// Takes the upgrade out of the head of a hyper request.
@@ -49,23 +50,21 @@ impl Attempt {
     /// Those of [`from_request`](Self::from_request).
     pub fn from_parts(parts: &mut request::Parts) -> Result<Self, Refused> {
         let read = read(&*parts, &parts.extensions)?;
-        Self::new(read, &mut parts.extensions)
+        Ok(Self::new(read, &mut parts.extensions))
     }
 
-    fn new(request: UpgradeRequest, extensions: &mut Extensions) -> Result<Self, Refused> {
-        let on_upgrade = extensions
-            .remove::<OnUpgrade>()
-            .ok_or(Refused::NotUpgradable)?;
-        Ok(Self {
+    fn new(request: UpgradeRequest, extensions: &mut Extensions) -> Self {
+        let on_upgrade = extensions.remove::<OnUpgrade>();
+        Self {
             request,
             #[cfg(not(feature = "http2"))]
-            handover: Handover::http1(on_upgrade),
+            handover: on_upgrade.map(Handover::http1),
             #[cfg(feature = "http2")]
-            handover: Handover {
+            handover: on_upgrade.map(|on_upgrade| Handover {
                 on_upgrade,
                 read_ahead: protocol(extensions).map(|_| ReadAhead::default()),
-            },
-        })
+            }),
+        }
     }
 
     /// Checks the origin against the policy of `server`, which also has the other settings.
@@ -85,14 +84,14 @@ impl Attempt {
 #[derive(Debug)]
 pub struct Upgrade {
     upgrade: UpgradeViaHttp,
-    handover: Handover,
+    handover: Option<Handover>,
 }
 
 impl Upgrade {
     /// Accepts the request, with the first of the client's subprotocols that the server supports.
     ///
     /// # Errors
-    /// Those of [`accept_with`](Self::accept_with). The settings of a server cause none.
+    /// [`Refused::NotUpgradable`].
     pub fn accept(self) -> Result<(Response<()>, PendingWebSocket), Refused> {
         self.accept_with(Ok)
     }
@@ -101,14 +100,14 @@ impl Upgrade {
     /// the caller.
     ///
     /// # Errors
-    /// [`Refused::Response`] if `with` requests something that must not be
-    /// sent.
+    /// [`Refused::NotUpgradable`] if hyper has no connection for the request, and [`Refused::Response`] if
+    /// `with` requests something that must not be sent.
     pub fn accept_with(
         self,
         with: impl FnOnce(Accept) -> Result<Accept, BuildError>,
     ) -> Result<(Response<()>, PendingWebSocket), Refused> {
+        let handover = self.handover.ok_or(Refused::NotUpgradable)?;
         let (response, opening) = self.upgrade.accept_with(with)?;
-        let handover = self.handover;
         Ok((response, PendingWebSocket { handover, opening }))
     }
 }

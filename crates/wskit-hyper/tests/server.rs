@@ -313,7 +313,7 @@ async fn server_does_not_wait_for_ever_for_the_response() {
 }
 
 #[test]
-fn request_without_a_connection_is_the_servers_fault() {
+fn request_without_a_connection_is_refused_last() {
     let request = |key: &str| {
         Request::get("/")
             .header("host", "a")
@@ -327,12 +327,17 @@ fn request_without_a_connection_is_the_servers_fault() {
     // Faults of the client come first.
     let refused = upgrade(&mut request("short"), &any()).unwrap_err();
     assert!(matches!(refused, Refused::Handshake(_)), "{refused}");
-    let refused = upgrade(&mut request("dGhlIHNhbXBsZSBub25jZQ=="), &any()).unwrap_err();
+    let good = "dGhlIHNhbXBsZSBub25jZQ==";
+    let mut foreign = request(good);
+    let origin = "https://evil.example".parse().unwrap();
+    foreign.headers_mut().insert("origin", origin);
+    let refused = upgrade(&mut foreign, &Server::new(OriginPolicy::SameOrigin)).unwrap_err();
+    assert!(matches!(refused, Refused::Origin(_)), "{refused}");
+    let refused = upgrade(&mut request(good), &any()).unwrap_err();
     assert!(matches!(refused, Refused::NotUpgradable), "{refused}");
-    assert_eq!(
-        refused.into_response().status(),
-        StatusCode::INTERNAL_SERVER_ERROR
-    );
+    let response = refused.into_response();
+    assert_eq!(response.status(), StatusCode::UPGRADE_REQUIRED);
+    assert_eq!(response.headers()["upgrade"], "websocket");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ pub fn is_token(text: &[u8]) -> bool {
 }
 
 /// Iterator over the subprotocols that a client offers, in order of preference.
-/// Created by [`UpgradeRequest::protocols`](crate::UpgradeRequest::protocols).
+/// Created by [`UpgradeRequest::offered_protocols`](crate::UpgradeRequest::offered_protocols).
 #[derive(Debug, Clone)]
 pub struct Protocols<'a> {
     /// A list that [`is_token_list`] has accepted.

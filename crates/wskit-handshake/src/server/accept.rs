@@ -89,7 +89,11 @@ impl Accept {
     /// Selects a subprotocol, which the client must have offered (§4.2.2 item
     /// 5.5). The last call wins.
     pub fn protocol(mut self, name: &str) -> Result<Self, BuildError> {
-        if !self.request.protocols().any(|offered| offered == name) {
+        if !self
+            .request
+            .offered_protocols()
+            .any(|offered| offered == name)
+        {
             return Err(BuildError::ProtocolNotOffered);
         }
         self.protocol = Some(name.to_owned());
@@ -100,7 +104,11 @@ impl Accept {
     /// is in `supported`, or none if there is no match.
     pub fn protocol_from<S: AsRef<str>>(mut self, supported: &[S]) -> Self {
         let known = |offered: &&str| supported.iter().any(|name| name.as_ref() == *offered);
-        self.protocol = self.request.protocols().find(known).map(str::to_owned);
+        self.protocol = self
+            .request
+            .offered_protocols()
+            .find(known)
+            .map(str::to_owned);
         self
     }
 
@@ -112,7 +120,7 @@ impl Accept {
         name: &str,
         params: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
     ) -> Result<Self, BuildError> {
-        let mut offers = self.request.extensions();
+        let mut offers = self.request.offered_extensions();
         if !offers.any(|offer| offer.name() == name) {
             return Err(BuildError::ExtensionNotOffered);
         }

@@ -49,7 +49,7 @@ pub enum OriginPolicy {
 }
 
 /// The function of [`OriginPolicy::Predicate`], which returns whether the
-/// request is allowed. Most look at [`UpgradeRequest::origin`].
+/// request is allowed. Most look at [`UpgradeRequest::request_origin`].
 pub type OriginPredicate = Arc<dyn Fn(&UpgradeRequest) -> bool + Send + Sync>;
 
 impl OriginPolicy {
@@ -97,7 +97,7 @@ impl OriginPolicy {
             Self::Predicate(allows) => return allows(request),
             _ => {}
         }
-        match (self, request.origin()) {
+        match (self, request.request_origin()) {
             (Self::SameOrigin | Self::List(_), RequestOrigin::Absent) => true,
             (Self::Required(_), RequestOrigin::Absent) => false,
             (Self::Required(policy), _) => policy.allows(request),

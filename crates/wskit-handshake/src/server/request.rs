@@ -98,7 +98,7 @@ impl UpgradeRequest {
 
     /// Returns the origin of the page that opens the WebSocket, as sent by
     /// browsers.
-    pub fn origin(&self) -> RequestOrigin<'_> {
+    pub fn request_origin(&self) -> RequestOrigin<'_> {
         match self.parts.origin {
             None => RequestOrigin::Absent,
             Some(span) => RequestOrigin::parse(span.get(&self.head)),
@@ -106,13 +106,13 @@ impl UpgradeRequest {
     }
 
     /// Returns the subprotocols that the client offers, in order of preference.
-    pub fn protocols(&self) -> Protocols<'_> {
+    pub fn offered_protocols(&self) -> Protocols<'_> {
         Protocols::new(self.parts.protocols.get(&self.head))
     }
 
     /// Returns the extensions that the client offers, in order of preference.
     /// An extension may appear several times with different parameters.
-    pub fn extensions(&self) -> Extensions<'_> {
+    pub fn offered_extensions(&self) -> Extensions<'_> {
         let text = self.parts.extensions.get(&self.head);
         Extensions::new(str::from_utf8(text).unwrap_or_default())
     }

@@ -45,6 +45,8 @@ impl Socket {
             .method(Method::CONNECT)
             .uri(format!("http://example.com{path}"))
             .extension(Protocol::from_static("websocket"))
+            // As browsers do.
+            .header("accept-encoding", "gzip, deflate, br")
             .header("sec-websocket-version", "13")
             .body(())
             .unwrap();

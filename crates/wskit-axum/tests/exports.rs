@@ -1,0 +1,107 @@
+//! What a server needs is exported, so that a program depends on one crate of wskit.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use axum::response::Response;
+use axum::{Router, routing::get};
+use wskit_axum::{Lane, LaneConfig, Overflow, PreparedMessage, Shutdown, WebSocketUpgrade};
+
+/// Names of the facade's root that a server inside of hyper or axum has no use for: clients, servers that
+/// listen by themselves, and the runtimes.
+const NOT_HERE: [&str; 22] = [
+    "Client",
+    "ClientRequest",
+    "ClientStream",
+    "Connector",
+    "DialError",
+    "PlainHttp",
+    "Reconnect",
+    "RedirectError",
+    "Request",
+    "Upgrade",
+    "async_std",
+    "connect",
+    "dial",
+    "from_parts",
+    "guide",
+    "handshake",
+    "pair",
+    "reconnect",
+    "serve",
+    "smol",
+    "tls",
+    "tokio",
+];
+
+/// The names in a crate root's `pub use` items and `pub type` aliases.
+fn names(root: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for item in root.split("\npub ").skip(1) {
+        let mut words = item
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .filter(|word| !word.is_empty());
+        if item.starts_with("type ") {
+            names.extend(words.nth(1).map(str::to_owned));
+        } else if let Some(item) = item.strip_prefix("use ") {
+            let item = &item[..item.find(';').expect("an end")];
+            for each in item.split(['{', '}', ',']) {
+                let name = each.rsplit([' ', ':']).next().unwrap_or_default();
+                names.insert(name.trim().to_owned());
+            }
+        }
+    }
+    names.remove("");
+    names.remove("self");
+    names
+}
+
+/// A name that the facade gets has to be exported here, or to be listed above.
+#[test]
+fn servers_find_the_names_of_the_facade() {
+    let facade = names(include_str!("../../wskit/src/lib.rs"));
+    assert!(facade.contains("PreparedMessage") && facade.contains("Lane"));
+    for (name, root) in [
+        ("wskit-axum", include_str!("../src/lib.rs")),
+        ("wskit-hyper", include_str!("../../wskit-hyper/src/lib.rs")),
+    ] {
+        let has = names(root);
+        let missing: Vec<_> = facade
+            .iter()
+            .filter(|name| !has.contains(*name) && !NOT_HERE.contains(&name.as_str()))
+            .collect();
+        assert!(missing.is_empty(), "{name} does not export {missing:?}");
+    }
+}
+
+/// The getters of the request are reached through the extractor: none has the name of a setting.
+#[test]
+fn extractor_shows_the_request_without_a_dereference() {
+    async fn handler(ws: WebSocketUpgrade) -> Response {
+        let token = ws
+            .offered_protocols()
+            .find_map(|protocol| protocol.strip_prefix("bearer."))
+            .map(str::to_owned);
+        let _ = (
+            ws.request_origin(),
+            ws.offered_extensions(),
+            ws.header_str("cookie"),
+        );
+        ws.protocols(["chat"]).on_upgrade(|ws| async move {
+            drop((ws, token));
+        })
+    }
+    let _: Router = Router::new().route("/", get(handler));
+}
+
+/// `Shutdown::new()` needs no type, and a room can be named.
+#[tokio::test]
+async fn shutdown_and_rooms_need_no_other_crate() {
+    struct Room(Vec<Lane>, PreparedMessage);
+    let room = Room(Vec::new(), PreparedMessage::text("hello"));
+    let config = LaneConfig::new().overflow(Overflow::LatestOnly);
+    let shutdown = Shutdown::new();
+    let report = shutdown.finish(Duration::from_secs(1)).await.unwrap();
+    assert_eq!(report.clean, 0);
+    drop((room.0, room.1, config));
+}
