@@ -53,7 +53,7 @@ impl<R> Client<R> {
     /// Offers permessage-deflate (RFC 7692). The server may decline; then nothing is compressed.
     #[cfg(feature = "deflate")]
     pub fn deflate(mut self, config: deflate::Config) -> Self {
-        self.settings.extensions.deflate = Some(config);
+        self.settings.extensions.set_deflate(config);
         self
     }
 

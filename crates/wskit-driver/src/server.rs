@@ -71,7 +71,8 @@ impl<R> Server<R> {
     /// Agrees to permessage-deflate with clients that offer it (RFC 7692).
     #[cfg(feature = "deflate")]
     pub fn deflate(mut self, config: deflate::Config) -> Self {
-        Arc::make_mut(&mut self.settings).common.extensions.deflate = Some(config);
+        let settings = Arc::make_mut(&mut self.settings);
+        settings.common.extensions.set_deflate(config);
         self
     }
 

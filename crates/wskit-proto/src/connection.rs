@@ -81,8 +81,10 @@ impl Connection {
         config: &wskit_deflate::Config,
     ) -> Self {
         let (compressor, decompressor) = agreed.codec(config);
-        self.inbound.set_decoder(Decoder::Deflate(decompressor));
-        self.outbound.set_encoder(Encoder::Deflate(compressor));
+        self.inbound
+            .set_decoder(Decoder::Deflate(Box::new(decompressor)));
+        self.outbound
+            .set_encoder(Encoder::Deflate(Box::new(compressor)));
         self
     }
 

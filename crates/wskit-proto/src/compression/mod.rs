@@ -1,10 +1,12 @@
 //! The seam that message compression plugs into (RFC 7692 §6).
 //!
-//! There is one transformation per direction, as an enum so that the fast path never makes an indirect call;
-//! without the feature `deflate` it has no variant. Streaming and limits need this contract: **the caller
+//! There is one transformation per direction, as an enum so that without the feature `deflate` it has no
+//! variant, and none of the code behind it is compiled. Streaming and limits need this contract: **the caller
 //! owns the output slice**, so no output exceeds the room given, and both directions work on pieces of
 //! any size.
 
+#[cfg(feature = "deflate")]
+mod deflate;
 #[cfg(test)]
 pub(crate) mod spike;
 #[cfg(test)]
@@ -27,7 +29,7 @@ pub(crate) struct Progress {
 #[derive(Debug)]
 pub(crate) enum Decoder {
     #[cfg(feature = "deflate")]
-    Deflate(wskit_deflate::Decompressor),
+    Deflate(Box<dyn deflate::Inflate>),
     #[cfg(test)]
     Spike(spike::Expand),
 }
@@ -77,7 +79,7 @@ impl Decoder {
 #[derive(Debug)]
 pub(crate) enum Encoder {
     #[cfg(feature = "deflate")]
-    Deflate(wskit_deflate::Compressor),
+    Deflate(Box<dyn deflate::Deflate>),
     #[cfg(test)]
     Spike(spike::Shrink),
 }

@@ -83,18 +83,16 @@ impl Outbox {
         self.push_large(true, (opcode, false), mask, payload);
     }
 
-    /// Queues the compressed form of a prepared message, which is made once for all connections with
-    /// such a window. The history of this connection takes the uncompressed text, as the peer's does.
+    /// Queues the compressed form of a prepared message. Returns whether it has one for this connection.
     #[cfg(feature = "deflate")]
     fn push_deflated(&mut self, mut begun: Begun, prepared: &PreparedMessage) -> bool {
         let Some(crate::compression::Encoder::Deflate(compressor)) = self.encoder.as_deref_mut()
         else {
             return false;
         };
-        let Some(deflated) = prepared.deflated(compressor.window_bits(), compressor.level()) else {
+        let Some(deflated) = compressor.prepared(prepared) else {
             return false;
         };
-        compressor.note_prepared(prepared.as_bytes());
         let payload = deflated.as_bytes();
         self.counters.deflated(prepared.len(), payload.len());
         if self.is_to_be_cut(payload.len()) {
