@@ -9,17 +9,32 @@ use wskit_axum::{Lane, LaneConfig, Overflow, PreparedMessage, Shutdown, WebSocke
 
 /// Names of the facade's root that a server inside of hyper or axum has no use for: clients, servers that
 /// listen by themselves, and the runtimes.
-const NOT_HERE: [&str; 22] = [
+const NOT_HERE: [&str; 37] = [
+    "BoxError",
     "Client",
     "ClientRequest",
     "ClientStream",
+    "ConnectCause",
+    "ConnectError",
     "Connector",
     "DialError",
+    "Listener",
+    "LookupFailure",
     "PlainHttp",
     "Reconnect",
+    "ReconnectHandle",
     "RedirectError",
     "Request",
+    "Serve",
+    "ServeError",
+    "ServeFault",
+    "ServerStream",
+    "ServerTls",
+    "SocketOptions",
+    "Stage",
+    "StreamListener",
     "Upgrade",
+    "WhenFull",
     "async_std",
     "connect",
     "dial",
