@@ -394,7 +394,6 @@ impl<T: Transport> WebSocket<T> {
     }
 
     /// Returns the settings of the connection.
-    #[must_use]
     pub fn config(&self) -> &Config {
         self.link.outbox.config()
     }

@@ -152,7 +152,7 @@ where
             let connector = Connector::<S::Net>::new().tls(authority.connector());
             let url = format!("wss://localhost:{port}/");
             let (ws, _) = connector.connect(url.clone()).await.expect("served");
-            let error = connector.connect(url).await.err().expect("refused");
+            let error = connector.connect(url).await.map(drop).expect_err("refused");
             let refusal = error.refusal().expect("an answer");
             assert_eq!(refusal.status, 503);
             assert_eq!(refusal.headers["retry-after"], "7");
