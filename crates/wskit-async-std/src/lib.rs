@@ -10,7 +10,9 @@ pub use runtime::{AsyncStd, ClientStream};
 #[cfg(feature = "native-tls")]
 pub use wskit_dial::native_tls::async_native_tls as native_tls;
 pub use wskit_dial::{self as dial, DialError, Error, reconnect};
-pub use wskit_driver::{AsyncIoTimer, ConnectionError, Event, OpenError};
+pub use wskit_driver::{AsyncIoTimer, ConnectionError, DuplexStream, Event, OpenError};
+
+use wskit_driver::duplex;
 
 /// Any futures-io stream as a transport; see [`wskit_driver::Io`].
 pub type Io<S> = wskit_driver::Io<S, AsyncStd>;

@@ -7,6 +7,7 @@ mod config;
 mod connector;
 mod error;
 mod given;
+mod session;
 
 pub use acceptor::Acceptor;
 pub use config::{client_config_trusting, server_config};
@@ -17,5 +18,6 @@ pub use error::{BadCertificate, TlsConfigError, TlsError};
 #[cfg(feature = "futures-rustls")]
 pub use futures_rustls;
 pub use rustls;
+pub(crate) use session::session;
 #[cfg(feature = "tokio-rustls")]
 pub use tokio_rustls;

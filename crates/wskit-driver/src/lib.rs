@@ -18,6 +18,8 @@ mod engine;
 mod error;
 mod extensions;
 #[cfg(feature = "futures-io")]
+mod futures_duplex;
+#[cfg(feature = "futures-io")]
 mod futures_io;
 #[cfg(feature = "futures-io")]
 mod futures_runtime;
@@ -28,6 +30,7 @@ mod message_writer;
 #[cfg(all(test, loom))]
 mod models;
 mod observe;
+mod parts;
 mod pending_websocket;
 mod permit;
 mod recv;
@@ -49,12 +52,15 @@ pub use byte_stream::ByteStream;
 pub use client::{Client, RequestViaHttp};
 pub use error::{ConnectionError, Elapsed, OpenError, is_disconnect};
 #[cfg(feature = "futures-io")]
+pub use futures_duplex::{DuplexStream, duplex};
+#[cfg(feature = "futures-io")]
 pub use futures_runtime::{FuturesRuntime, Io, IoRead, IoWrite};
 pub use handshake::{read, write_all};
 pub use keys::secure_keys;
 pub use message_writer::MessageWriter;
 #[cfg(feature = "metrics")]
 pub use observe::{Ended, Observed, Observer};
+pub use parts::{IntoPartsError, Parts};
 pub use pending_websocket::PendingWebSocket;
 pub use permit::Permit;
 pub use recv::{RecvPiece, RecvRef};
@@ -62,12 +68,14 @@ pub use runtime::{Runtime, within};
 pub use server::{PlainHttp, Request, Server, Upgrade, UpgradeViaHttp};
 pub use shutdown::{Report, Shutdown};
 pub use split::{
-    Buffered, Lane, LaneConfig, Overflow, Priority, Pushed, Reader, WeakWriter, Writer,
+    AnyLane, AnyWeakWriter, AnyWriter, Buffered, Lane, LaneConfig, Overflow, Priority, Pushed,
+    Reader, ReuniteError, WeakWriter, Writer,
 };
 #[cfg(target_os = "linux")]
 pub use transport::unacknowledged;
 pub use transport::{
-    Alarm, LazyTimer, PollRead, PollWrite, SharedHalf, SplitHalf, Timer, Transport, cast,
+    Alarm, LazyTimer, PollRead, PollWrite, SendTransport, SharedHalf, SplitHalf, Timer, TlsSession,
+    Transport, cast,
 };
 pub use websocket::WebSocket;
 pub use wskit_proto::Event;

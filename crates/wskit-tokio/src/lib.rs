@@ -16,5 +16,7 @@ pub use wskit_dial::native_tls::tokio_native_tls as native_tls;
 pub use wskit_dial::{self as dial, DialError, Error, reconnect};
 pub use wskit_driver::{ConnectionError, Event, OpenError};
 
+use ::tokio::io::{DuplexStream, duplex};
+
 wskit_driver::aliases!(Tokio, Io, TokioTimer);
 wskit_dial::aliases!(Tokio, TokioTimer);

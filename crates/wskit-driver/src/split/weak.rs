@@ -3,10 +3,11 @@ use std::sync::Weak;
 
 use wskit_proto::State;
 
+use super::any_writer::AnyWeakWriter;
 use super::core::Shared;
 use super::writer::Writer;
 use crate::sync::Arc;
-use crate::transport::Transport;
+use crate::transport::{SendTransport, Transport};
 
 /// A handle to a connection that does not keep it open, from [`Writer::downgrade`].
 ///
@@ -28,6 +29,15 @@ impl<T: Transport> WeakWriter<T> {
         let shared = self.shared.upgrade()?;
         let is_open = shared.state() != State::Closed && shared.try_add_owner();
         is_open.then(|| Writer::counted(shared))
+    }
+
+    /// Returns a handle that does not name the transport; see [`Writer::erase`].
+    #[must_use]
+    pub fn erase(self) -> AnyWeakWriter
+    where
+        T: SendTransport,
+    {
+        AnyWeakWriter::new(self.shared)
     }
 }
 
