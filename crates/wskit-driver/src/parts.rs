@@ -25,7 +25,6 @@ pub(crate) struct Terms {
 }
 
 /// What remains of a connection that was taken apart by [`WebSocket::into_parts`].
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Parts<T> {
     /// The transport. Those of the bindings return their stream by `into_inner`.
@@ -37,6 +36,16 @@ pub struct Parts<T> {
     /// Bytes that were queued and not written. They may begin inside a frame, so write them before
     /// anything else.
     pub write_buf: Bytes,
+}
+
+impl<T> fmt::Debug for Parts<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts")
+            .field("role", &self.role)
+            .field("read_buf", &self.read_buf)
+            .field("write_buf", &self.write_buf)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The error of [`WebSocket::into_parts`]: the connection is in the middle of a message. It has the

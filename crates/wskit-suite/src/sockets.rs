@@ -64,6 +64,8 @@ macro_rules! socket_suite {
             certificate_of_an_authority_is_refused_as_a_servers_with_a_reason
             server_that_chooses_http2_is_told_as_such
             server_that_dies_inside_tls_is_a_disconnect
+            addresses_of_tcp_are_known_until_the_end
+            tls_session_is_known_until_the_end
         );
     };
 }

@@ -1,8 +1,10 @@
 //! The scenarios on real sockets, each generic over its harness.
 
+mod addresses;
 mod tls;
 mod tls_layer;
 
+pub use addresses::*;
 pub use tls::*;
 pub use tls_layer::*;
 
