@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 pub use wskit_dial::{self as dial, DialError, Error, RedirectError, reconnect};
+pub use wskit_driver::{AnyLane, AnyWeakWriter, AnyWriter, Parts, TlsSession};
 pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report};
 pub use wskit_driver::{ConnectionError, Event, OpenError};
+pub use wskit_driver::{SendTransport, Transport};
 pub use wskit_handshake::{
     Accept, ClientRequest, HandshakeError, HeadLimits, OriginPolicy, Rejection, UpgradeRequest,
 };
@@ -20,7 +22,7 @@ pub use wskit_tokio as tokio;
 #[cfg(feature = "tokio")]
 pub use wskit_tokio::{
     ByteStream, Client, ClientStream, Connector, Lane, MessageWriter, PlainHttp, Reader, Reconnect,
-    Request, Server, Shutdown, Upgrade, WeakWriter, WebSocket, Writer, connect, from_parts,
+    Request, Server, Shutdown, Upgrade, WeakWriter, WebSocket, Writer, connect, from_parts, pair,
 };
 
 /// The binding to async-std.
@@ -46,6 +48,9 @@ pub use wskit_driver::{Counters, Ended, Metrics, Observed, Observer, Traffic};
 ))]
 pub use wskit_tokio::tls;
 
+/// The crates of which types are in this API.
+pub use {bytes, http};
+
 /// The layers below.
 pub use {wskit_driver as driver, wskit_handshake as handshake, wskit_proto as proto};
 
@@ -70,6 +75,6 @@ mod guide {
     mod readme {}
     pages!(
         runtime authenticate connect errors migrate observe reconnect scale send serve shutdown
-        streaming test tune tunnel
+        streaming test tune tunnel types
     );
 }

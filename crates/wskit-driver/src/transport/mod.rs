@@ -142,6 +142,12 @@ pub trait Transport: PollRead + PollWrite {
 ///
 /// This is the one bound of generic code that spawns tasks, and what
 /// [`Writer::erase`](crate::Writer::erase) asks for. It is implemented for every transport that fits.
-pub trait SendTransport: Transport<Read: Send, Write: Send, Timer: Send> + Send + 'static {}
+pub trait SendTransport:
+    Transport<Read: Send, Write: Send, Timer: Send + Sync> + Send + 'static
+{
+}
 
-impl<T: Transport<Read: Send, Write: Send, Timer: Send> + Send + 'static> SendTransport for T {}
+impl<T: Transport<Read: Send, Write: Send, Timer: Send + Sync> + Send + 'static> SendTransport
+    for T
+{
+}
