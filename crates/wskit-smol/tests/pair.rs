@@ -3,9 +3,10 @@
 
 use std::future::Future;
 
-use wskit_proto::{Config, Message};
+use wskit_proto::Config;
 use wskit_smol::pair;
 use wskit_suite::pair::{pair_ends_with_one_of_them, pair_talks_and_closes};
+use wskit_test::join;
 
 fn run(test: impl Future<Output = ()>) {
     smol::block_on(test);

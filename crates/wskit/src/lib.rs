@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub use wskit_dial::{self as dial, DialError, Error, RedirectError, reconnect};
-pub use wskit_driver::{AnyLane, AnyWeakWriter, AnyWriter, Parts, TlsSession};
+pub use wskit_driver::{AnyLane, AnyWeakWriter, AnyWriter, TlsSession};
+pub use wskit_driver::{IntoPartsError, Parts, ReuniteError};
 pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report};
 pub use wskit_driver::{ConnectionError, Event, OpenError};
 pub use wskit_driver::{SendTransport, Transport};

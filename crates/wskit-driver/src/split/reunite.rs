@@ -88,7 +88,7 @@ fn join<T: Transport + 'static>(
     let (write, outbox, dirty, terms) = match shared.into_parts() {
         Ok(parts) => parts,
         // It has ended meanwhile.
-        Err(shared) => return Err(halves(engine, read, Arc::new(shared))),
+        Err(shared) => return Err(halves(engine, read, Arc::from(shared))),
     };
     match T::reunite(read, write) {
         Ok(io) => {

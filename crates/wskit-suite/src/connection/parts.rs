@@ -83,7 +83,7 @@ pub fn parts_have_what_was_not_written<H: Harness>() {
         let mut all = vec![0x82, 20];
         all.extend([5; 20]);
         all.extend([0x81, 4, b'n', b'e', b'x', b't', 0x82, 126, 0x4E, 0x20]);
-        all.extend([6; 20_000]);
+        all.extend(vec![6; 20_000]);
         assert_eq!(probe.written(), all[..10]);
         assert_eq!(parts.write_buf, all[10..]);
         peer.forget();

@@ -67,10 +67,12 @@ impl<T: Transport> Shared<T> {
     /// # Errors
     /// The shared part with one more owner, if the connection is over.
     #[allow(clippy::type_complexity, reason = "it is taken apart at once")]
-    pub(crate) fn into_parts(self) -> Result<(T::Write, Outbound, bool, Option<Box<Terms>>), Self> {
+    pub(crate) fn into_parts(
+        self,
+    ) -> Result<(T::Write, Outbound, bool, Option<Box<Terms>>), Box<Self>> {
         let Some(io) = lock(&self.sender).output.take_io() else {
             self.add_owner();
-            return Err(self);
+            return Err(Box::new(self));
         };
         let sender = self.sender.into_inner();
         let mut sender = sender.unwrap_or_else(PoisonError::into_inner);
