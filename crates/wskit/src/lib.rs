@@ -3,9 +3,9 @@
 
 pub use wskit_dial::{self as dial, DialError, Error, RedirectError, reconnect};
 pub use wskit_driver::{AnyLane, AnyWeakWriter, AnyWriter, TlsSession};
-pub use wskit_driver::{IntoPartsError, Parts, ReuniteError};
 pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report};
 pub use wskit_driver::{ConnectionError, Event, OpenError};
+pub use wskit_driver::{IntoPartsError, Parts, ReuniteError};
 pub use wskit_driver::{SendTransport, Transport};
 pub use wskit_handshake::{
     Accept, ClientRequest, HandshakeError, HeadLimits, OriginPolicy, Rejection, UpgradeRequest,
