@@ -230,7 +230,7 @@ fn title(text: &str, most: usize) -> Option<String> {
 }
 
 fn prepare(message: &Value) -> PreparedMessage {
-    PreparedMessage::text(&message.to_string())
+    PreparedMessage::text(message.to_string())
 }
 
 fn now() -> u64 {

@@ -77,7 +77,6 @@ impl<R: Net> Connector<R> {
     }
 
     /// Sets how much the operating system buffers for the connections.
-    #[must_use]
     pub fn socket_options(mut self, options: SocketOptions) -> Self {
         self.dialer = self.dialer.socket_options(options);
         self

@@ -66,7 +66,6 @@ impl<R> Dialer<R> {
     }
 
     /// Sets how much the operating system buffers for the connections.
-    #[must_use]
     pub fn socket_options(mut self, options: SocketOptions) -> Self {
         self.socket = options;
         self

@@ -78,7 +78,6 @@ impl<R> Server<R> {
 
     /// Sets how much the operating system buffers for the connections, TCP with or without TLS.
     /// Connections that an HTTP library has accepted keep their options.
-    #[must_use]
     pub fn socket_options(mut self, options: SocketOptions) -> Self {
         Arc::make_mut(&mut self.settings).socket = options;
         self

@@ -10,8 +10,10 @@ pub mod tls;
 pub use async_native_tls as native_tls;
 pub use runtime::{ClientStream, Smol};
 pub use wskit_dial::{self as dial, DialError, Error, reconnect};
-pub use wskit_driver::{AsyncIoTimer, ConnectionError, OpenError};
+pub use wskit_driver::{AsyncIoTimer, ConnectionError, DuplexStream, OpenError};
 pub use wskit_proto::Event;
+
+use wskit_driver::duplex;
 
 /// Any futures-io stream as a transport; see [`wskit_driver::Io`].
 pub type Io<S> = wskit_driver::Io<S, Smol>;

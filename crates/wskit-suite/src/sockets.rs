@@ -129,6 +129,8 @@ macro_rules! socket_suite {
             error_of_a_timeout_says_the_stage
             error_of_a_proxy_names_the_server_and_the_proxys_answer
             error_of_a_broken_rule_says_what_the_peer_did
+            addresses_of_tcp_are_known_until_the_end
+            tls_session_is_known_until_the_end
         );
 
         /// A connector's future can go to another thread.

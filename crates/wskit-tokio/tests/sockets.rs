@@ -15,7 +15,7 @@ wskit_suite::sockets!(OnSockets {
     tls: TlsStream,
     run: |test| {
         let runtime = Builder::new_current_thread().enable_all().build();
-        runtime.unwrap().block_on(test)
+        runtime.unwrap().block_on(test);
     },
 });
 
