@@ -12,11 +12,13 @@ pub use async_native_tls as native_tls;
 pub use runtime::{AsyncStd, ClientStream};
 pub use serve::ServerStream;
 pub use wskit_dial::{self as dial, DialError, Error, reconnect};
-pub use wskit_driver::{AsyncIoTimer, ConnectionError, OpenError};
+pub use wskit_driver::{AsyncIoTimer, ConnectionError, DuplexStream, OpenError};
 pub use wskit_driver::{
     BoxError, Listener, Serve, ServeError, ServeFault, ServerTls, StreamListener, WhenFull,
 };
 pub use wskit_proto::Event;
+
+use wskit_driver::duplex;
 
 /// Any futures-io stream as a transport; see [`wskit_driver::Io`].
 pub type Io<S> = wskit_driver::Io<S, AsyncStd>;

@@ -1,4 +1,3 @@
-#[cfg(unix)]
 use std::any::Any;
 use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr};
@@ -7,7 +6,7 @@ use async_std::net::{TcpStream, ToSocketAddrs};
 #[cfg(unix)]
 use async_std::os::unix::net::UnixStream;
 use wskit_dial::{FuturesRustls, MaybeTls, Net, connect_with};
-use wskit_driver::{AsyncIoTimer, FuturesRuntime, SocketOptions, Spawn};
+use wskit_driver::{AsyncIoTimer, FuturesRuntime, SocketOptions, Spawn, TlsSession};
 
 use crate::Io;
 
@@ -22,12 +21,16 @@ impl FuturesRuntime for AsyncStd {
     type Tcp = TcpStream;
     type Timer = AsyncIoTimer;
 
-    fn tcp<S: 'static>(stream: &S) -> Option<&TcpStream> {
+    fn tcp(stream: &dyn Any) -> Option<&TcpStream> {
         ClientStream::tcp_of(stream)
     }
 
     fn into_tcp<S: 'static>(stream: S) -> Result<TcpStream, S> {
         ClientStream::into_tcp(stream)
+    }
+
+    fn from_tcp<S: 'static>(tcp: TcpStream) -> Result<S, TcpStream> {
+        ClientStream::from_tcp(tcp)
     }
 
     fn set_nodelay(tcp: &TcpStream) -> io::Result<()> {
@@ -39,9 +42,9 @@ impl FuturesRuntime for AsyncStd {
     }
 
     // async-std's sockets only flush when they are closed.
-    fn shutdown<S: 'static>(stream: &S) -> io::Result<()> {
+    fn shutdown(stream: &dyn Any) -> io::Result<()> {
         #[cfg(unix)]
-        if let Some(unix) = <dyn Any>::downcast_ref::<UnixStream>(stream) {
+        if let Some(unix) = stream.downcast_ref::<UnixStream>() {
             return unix.shutdown(Shutdown::Write);
         }
         Self::tcp(stream).map_or(Ok(()), |tcp| tcp.shutdown(Shutdown::Write))
@@ -49,6 +52,18 @@ impl FuturesRuntime for AsyncStd {
 
     fn unacknowledged(tcp: &TcpStream) -> Option<usize> {
         wskit_driver::unacknowledged(tcp)
+    }
+
+    fn peer_addr(tcp: &TcpStream) -> Option<SocketAddr> {
+        tcp.peer_addr().ok()
+    }
+
+    fn local_addr(tcp: &TcpStream) -> Option<SocketAddr> {
+        tcp.local_addr().ok()
+    }
+
+    fn tls_session(stream: &dyn Any) -> Option<TlsSession> {
+        ClientStream::tls_session_of(stream)
     }
 }
 

@@ -15,6 +15,17 @@ macro_rules! rustls_streams {
             fn server<S>(tls: &Self::Server<S>) -> &S {
                 tls.get_ref().0
             }
+
+            fn client_session<S>(tls: &Self::Client<S>) -> TlsSession {
+                crate::tls::session(tls.get_ref().1)
+            }
+
+            fn server_session<S>(tls: &Self::Server<S>) -> TlsSession {
+                let connection = tls.get_ref().1;
+                let mut session = crate::tls::session(connection);
+                session.server_name = connection.server_name().map(str::to_owned);
+                session
+            }
         }
 
         #[cfg(feature = $feature)]
@@ -67,6 +78,14 @@ macro_rules! rustls_streams {
             fn server<S>(tls: &Self::Server<S>) -> &S {
                 match *tls {}
             }
+
+            fn client_session<S>(tls: &Self::Client<S>) -> TlsSession {
+                match *tls {}
+            }
+
+            fn server_session<S>(tls: &Self::Server<S>) -> TlsSession {
+                match *tls {}
+            }
         }
 
         #[cfg(not(feature = $feature))]
@@ -85,6 +104,8 @@ mod tokio_io;
 use std::any::Any;
 use std::fmt;
 
+use wskit_driver::TlsSession;
+
 #[cfg(feature = "futures-io")]
 pub use futures_io::FuturesRustls;
 #[cfg(feature = "tokio-io")]
@@ -102,6 +123,12 @@ pub trait TlsStack: Sized + 'static {
 
     /// Returns the stream below TLS.
     fn server<S>(tls: &Self::Server<S>) -> &S;
+
+    /// Returns what is known of a client's session.
+    fn client_session<S>(tls: &Self::Client<S>) -> TlsSession;
+
+    /// Returns what is known of a server's session.
+    fn server_session<S>(tls: &Self::Server<S>) -> TlsSession;
 }
 
 /// A connection of type `T` (TCP, for clients), or TLS over it: the stream of a client, and of a server that
@@ -140,17 +167,31 @@ impl<T, L: TlsStack> MaybeTls<T, L> {
 
 impl<T: 'static, L: TlsStack> MaybeTls<T, L> {
     /// Returns the TCP connection that `stream` is, or runs over: for bindings.
-    pub fn tcp_of<S: 'static>(stream: &S) -> Option<&T> {
-        let any: &dyn Any = stream;
-        if let Some(server) = any.downcast_ref::<L::Server<T>>() {
+    pub fn tcp_of(stream: &dyn Any) -> Option<&T> {
+        if let Some(server) = stream.downcast_ref::<L::Server<T>>() {
             return Some(L::server(server));
         }
-        if let Some(client) = any.downcast_ref::<L::Client<T>>() {
+        if let Some(client) = stream.downcast_ref::<L::Client<T>>() {
             return Some(L::client(client).0);
         }
-        match any.downcast_ref::<Self>() {
+        match stream.downcast_ref::<Self>() {
             Some(client) => Some(client.tcp()),
-            None => any.downcast_ref(),
+            None => stream.downcast_ref(),
+        }
+    }
+
+    /// Returns the TLS session of `stream`, if it is TLS over a TCP connection: for bindings.
+    pub fn tls_session_of(stream: &dyn Any) -> Option<TlsSession> {
+        if let Some(server) = stream.downcast_ref::<L::Server<T>>() {
+            return Some(L::server_session(server));
+        }
+        if let Some(client) = stream.downcast_ref::<L::Client<T>>() {
+            return Some(L::client_session(client));
+        }
+        match stream.downcast_ref()? {
+            Self::Tls(client) => Some(L::client_session(client)),
+            Self::Accepted(server) => Some(L::server_session(server)),
+            Self::Tcp(_) => None,
         }
     }
 
@@ -164,6 +205,20 @@ impl<T: 'static, L: TlsStack> MaybeTls<T, L> {
             tls => Err(tls),
         };
         cast(stream, tcp).or_else(|stream| cast(stream, Ok::<T, T>))
+    }
+
+    /// Returns a TCP connection as the type that [`into_tcp`](MaybeTls::into_tcp) has found it in: for
+    /// bindings.
+    ///
+    /// # Errors
+    /// The connection, if `S` is neither `T` nor this type.
+    pub fn from_tcp<S: 'static>(tcp: T) -> Result<S, T> {
+        cast(tcp, Ok::<S, S>).or_else(|tcp| {
+            cast(Self::Tcp(tcp), Ok::<S, S>).map_err(|client| match client {
+                Self::Tcp(tcp) => tcp,
+                Self::Tls(_) | Self::Accepted(_) => unreachable!("it was made of a TCP connection"),
+            })
+        })
     }
 }
 

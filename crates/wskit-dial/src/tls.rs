@@ -7,6 +7,7 @@ mod config;
 mod connector;
 mod error;
 mod given;
+mod session;
 
 pub use acceptor::Acceptor;
 pub use connector::Connector;
@@ -14,3 +15,4 @@ pub use connector::Connector;
 pub(crate) use error::handshake_error;
 pub use error::{BadCertificate, TlsConfigError, TlsError};
 pub use rustls;
+pub(crate) use session::session;

@@ -1,8 +1,9 @@
 /// Names the types of this crate for one runtime: what a binding exports.
 ///
 /// Takes the runtime's type, then its transport (generic over the stream) and its timer, all in scope where
-/// the macro is called. Defines `WebSocket<S>`, its halves and handles, `Server`, `Client`, what they
-/// receive, and `from_parts`.
+/// the macro is called. Also expects in scope what pairs in memory run over: the type `DuplexStream`, and
+/// the function `duplex`, which takes a capacity. Defines `WebSocket<S>`, its halves and handles, `Server`,
+/// `Client`, what they receive, `from_parts` and `pair`.
 ///
 /// ```text
 /// wskit_driver::aliases!(Tokio, Io, TokioTimer);
@@ -51,6 +52,35 @@ macro_rules! aliases {
             $io<S>: $crate::Transport + From<S>,
         {
             WebSocket::from_parts($io::from(stream), role, leftover, config)
+        }
+
+        /// Returns two open connections that face each other in memory, the client's and the server's,
+        /// for tests.
+        ///
+        /// There was no opening handshake: no sub-protocol and no compression is agreed on. `config` is
+        /// for both ends; with [`from_parts`] each can have its own. The pipe between them holds 64 KiB
+        /// each way, so a send of more waits until the other end receives.
+        ///
+        /// ```no_run
+        #[doc = concat!("use ", env!("CARGO_CRATE_NAME"), "::{ConnectionError, pair};")]
+        ///
+        /// # async fn doc() -> Result<(), ConnectionError> {
+        /// let (mut client, mut server) = pair(wskit_proto::Config::new());
+        /// client.send("hello").await?;
+        /// assert_eq!(server.recv().await?.unwrap().as_text(), Some("hello"));
+        /// # Ok(()) }
+        /// ```
+        pub fn pair(
+            config: impl Into<std::sync::Arc<$crate::wskit_proto::Config>>,
+        ) -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
+            use $crate::{bytes::Bytes, wskit_proto::Role};
+
+            let config = config.into();
+            let (near, far) = duplex(64 << 10);
+            (
+                from_parts(near, Role::Client, Bytes::new(), config.clone()),
+                from_parts(far, Role::Server, Bytes::new(), config),
+            )
         }
     };
 }

@@ -20,7 +20,7 @@ use std::io;
 pub use connection::ConnectionError;
 pub use open::OpenError;
 
-/// A time limit that passed, or could not be kept; from [`Timer::within`](crate::Timer::within).
+/// A time limit that passed, or could not be kept; from [`within`](crate::within).
 #[derive(Debug)]
 pub enum Elapsed {
     /// The limit has passed.

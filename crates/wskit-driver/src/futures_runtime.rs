@@ -1,5 +1,8 @@
+use std::any::Any;
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::marker::PhantomData;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -8,7 +11,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use crate::runtime::Runtime;
 use crate::socket_options::SocketOptions;
 use crate::transport::{PollRead, PollWrite, Timer, Transport};
-use crate::transport::{SharedHalf, SplitHalf};
+use crate::transport::{SharedHalf, SplitHalf, TlsSession};
 
 /// A runtime whose streams implement the traits of futures-io.
 ///
@@ -22,13 +25,21 @@ pub trait FuturesRuntime: Sized + 'static {
 
     /// Returns the TCP connection that `stream` is, or runs over. It is written to with vectored writes,
     /// which must work through what is in between.
-    fn tcp<S: 'static>(stream: &S) -> Option<&Self::Tcp>;
+    fn tcp(stream: &dyn Any) -> Option<&Self::Tcp>;
 
     /// Returns the TCP connection that `stream` is, so that it can be split without a lock.
     ///
     /// # Errors
     /// The stream, if it is not a TCP connection or something is in between.
     fn into_tcp<S: 'static>(stream: S) -> Result<Self::Tcp, S>;
+
+    /// Returns the TCP connection as an `S`, the reverse of [`into_tcp`](FuturesRuntime::into_tcp).
+    ///
+    /// # Errors
+    /// The connection, if it cannot be an `S`. That is the default.
+    fn from_tcp<S: 'static>(tcp: Self::Tcp) -> Result<S, Self::Tcp> {
+        Err(tcp)
+    }
 
     /// Sets `TCP_NODELAY`.
     ///
@@ -47,7 +58,7 @@ pub trait FuturesRuntime: Sized + 'static {
     ///
     /// # Errors
     /// The error of the operating system.
-    fn shutdown<S: 'static>(stream: &S) -> io::Result<()> {
+    fn shutdown(stream: &dyn Any) -> io::Result<()> {
         let _ = stream;
         Ok(())
     }
@@ -57,6 +68,24 @@ pub trait FuturesRuntime: Sized + 'static {
         let _ = tcp;
         None
     }
+
+    /// Returns the address of the peer.
+    fn peer_addr(tcp: &Self::Tcp) -> Option<SocketAddr> {
+        let _ = tcp;
+        None
+    }
+
+    /// Returns the address of this end.
+    fn local_addr(tcp: &Self::Tcp) -> Option<SocketAddr> {
+        let _ = tcp;
+        None
+    }
+
+    /// Returns what is known of the TLS session of `stream`, if it is a stream inside TLS.
+    fn tls_session(stream: &dyn Any) -> Option<TlsSession> {
+        let _ = stream;
+        None
+    }
 }
 
 /// Any futures-io stream as a transport.
@@ -64,9 +93,9 @@ pub trait FuturesRuntime: Sized + 'static {
 /// `WebSocket<S>` in a binding is short for a connection over this.
 pub struct Io<S, R: FuturesRuntime> {
     stream: S,
-    // Both are chosen where `S` is `'static`. Elsewhere it need not be: a stream may be a trait object.
-    tcp: fn(&S) -> Option<&R::Tcp>,
-    shutdown: fn(&S) -> io::Result<()>,
+    // Chosen where `S` is `'static`. Elsewhere it need not be: a stream may be a trait object.
+    any: fn(&S) -> &dyn Any,
+    runtime: PhantomData<fn() -> R>,
 }
 
 /// Either half of a split connection's stream.
@@ -101,8 +130,8 @@ impl<S: 'static, R: FuturesRuntime> From<S> for Io<S, R> {
     fn from(stream: S) -> Self {
         Self {
             stream,
-            tcp: R::tcp,
-            shutdown: R::shutdown,
+            any: |stream| stream,
+            runtime: PhantomData,
         }
     }
 }
@@ -116,6 +145,11 @@ impl<S, R: FuturesRuntime> Io<S, R> {
     /// Returns a reference to the stream.
     pub fn get_ref(&self) -> &S {
         &self.stream
+    }
+
+    /// Returns the stream, to be recognised by its type.
+    fn as_any(&self) -> &dyn Any {
+        (self.any)(&self.stream)
     }
 }
 
@@ -152,6 +186,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: FuturesRuntime> Transport for Io<S, R
             }
         }
     }
+
+    fn reunite(
+        read: IoHalf<S, R>,
+        write: IoHalf<S, R>,
+    ) -> Result<Self, (IoHalf<S, R>, IoHalf<S, R>)>
+    where
+        S: 'static,
+    {
+        match (read, write) {
+            (SplitHalf::Owned(read), SplitHalf::Owned(write)) => {
+                match R::from_tcp::<S>(write.stream) {
+                    Ok(stream) => Ok(Io::from(stream)),
+                    Err(tcp) => Err((SplitHalf::Owned(read), SplitHalf::Owned(tcp.into()))),
+                }
+            }
+            (SplitHalf::Shared(read), SplitHalf::Shared(write)) => {
+                let back = |(read, write)| (SplitHalf::Shared(read), SplitHalf::Shared(write));
+                read.reunite(write).map_err(back)
+            }
+            halves => Err(halves),
+        }
+    }
 }
 
 impl<S: AsyncRead + Unpin, R: FuturesRuntime> PollRead for Io<S, R> {
@@ -169,7 +225,7 @@ impl<S: AsyncWrite + Unpin, R: FuturesRuntime> PollWrite for Io<S, R> {
         chunks: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         // futures-io does not tell whether a stream writes several buffers in one call. TCP does.
-        let vectored = chunks.len() > 1 && (self.tcp)(&self.stream).is_some();
+        let vectored = chunks.len() > 1 && R::tcp(self.as_any()).is_some();
         let stream = Pin::new(&mut self.stream);
         match chunks {
             [_, ..] if vectored => stream.poll_write_vectored(cx, chunks),
@@ -184,12 +240,24 @@ impl<S: AsyncWrite + Unpin, R: FuturesRuntime> PollWrite for Io<S, R> {
     }
 
     fn unacknowledged(&self) -> Option<usize> {
-        (self.tcp)(&self.stream).and_then(R::unacknowledged)
+        R::tcp(self.as_any()).and_then(R::unacknowledged)
+    }
+
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        R::tcp(self.as_any()).and_then(R::peer_addr)
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        R::tcp(self.as_any()).and_then(R::local_addr)
+    }
+
+    fn tls_session(&self) -> Option<TlsSession> {
+        R::tls_session(self.as_any())
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let closed = ready!(Pin::new(&mut self.stream).poll_close(cx));
-        match closed.and_then(|()| (self.shutdown)(&self.stream)) {
+        match closed.and_then(|()| R::shutdown(self.as_any())) {
             // The peer is gone: the connection is shut down already.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
             closed => Poll::Ready(closed),

@@ -32,6 +32,8 @@ mod engine;
 mod error;
 mod extensions;
 #[cfg(feature = "futures-io")]
+mod futures_duplex;
+#[cfg(feature = "futures-io")]
 mod futures_io;
 #[cfg(feature = "futures-io")]
 mod futures_runtime;
@@ -44,6 +46,7 @@ mod message_writer;
 #[cfg(all(test, loom))]
 mod models;
 mod observe;
+mod parts;
 mod pending_websocket;
 mod permit;
 mod recv;
@@ -71,11 +74,14 @@ pub use byte_stream::ByteStream;
 pub use client::{Client, RequestViaHttp};
 pub use error::{ConnectionError, Elapsed, OpenError};
 #[cfg(feature = "futures-io")]
+pub use futures_duplex::{DuplexStream, duplex};
+#[cfg(feature = "futures-io")]
 pub use futures_runtime::{FuturesRuntime, Io};
 pub use keys::secure_keys;
 pub use message_writer::MessageWriter;
 #[cfg(feature = "metrics")]
 pub use observe::{Ended, Observed, Observer};
+pub use parts::{IntoPartsError, Parts};
 pub use pending_websocket::PendingWebSocket;
 pub use permit::Permit;
 pub use runtime::{Runtime, Spawn, within};
@@ -87,12 +93,14 @@ pub use server::{PlainHttp, Request, Server, Upgrade, UpgradeViaHttp};
 pub use shutdown::{Report, Shutdown};
 pub use socket_options::SocketOptions;
 pub use split::{
-    Buffered, Lane, LaneConfig, Overflow, Priority, Pushed, Reader, WeakWriter, Writer,
+    AnyLane, AnyWeakWriter, AnyWriter, Buffered, Lane, LaneConfig, Overflow, Priority, Pushed,
+    Reader, ReuniteError, WeakWriter, Writer,
 };
 #[cfg(target_os = "linux")]
 pub use transport::unacknowledged;
 pub use transport::{
-    Alarm, LazyTimer, PollRead, PollWrite, SharedHalf, SplitHalf, Timer, Transport,
+    Alarm, LazyTimer, PollRead, PollWrite, SendTransport, SharedHalf, SplitHalf, Timer, TlsSession,
+    Transport,
 };
 pub use websocket::WebSocket;
 

@@ -1,27 +1,28 @@
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+#[cfg(feature = "metrics")]
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 #[cfg(feature = "deflate")]
 use wskit_proto::deflate;
 use wskit_proto::{
-    CloseCode, CloseFrame, Config, Connection, Event, Message, Outbox, Outcome, Outgoing, Piece,
-    Role, SendError, Span, State, Utf8Bytes,
+    CloseCode, CloseFrame, Config, Event, Message, Outbox, Outcome, Outgoing, Piece, SendError,
+    Span, State, Utf8Bytes,
 };
 
 use crate::engine::Engine;
 use crate::error::ConnectionError;
-use crate::extensions::Agreed;
-use crate::keys::secure_keys;
 use crate::link::Whole;
+#[cfg(feature = "metrics")]
 use crate::observe::{PeerName, TelemetryConfig};
+use crate::parts::Terms;
 use crate::permit::Permit;
 use crate::recv::{RecvPiece, RecvRef};
 use crate::shutdown::Shutdown;
 use crate::tasks::Tasks;
-use crate::transport::{Timer, Transport};
+use crate::transport::{TlsSession, Transport};
 
 /// A WebSocket connection over a transport, for one task.
 ///
@@ -46,97 +47,14 @@ use crate::transport::{Timer, Transport};
 /// queued all of its message or nothing.
 pub struct WebSocket<T: Transport> {
     pub(crate) engine: Engine<T::Timer>,
-    link: Whole<T>,
+    pub(crate) link: Whole<T>,
     /// Boxed, because most connections agree on nothing and stay in memory for long.
-    terms: Option<Box<Terms>>,
+    pub(crate) terms: Option<Box<Terms>>,
     /// The tasks that use it as a `Stream` and as a `Sink`.
     pub(crate) tasks: Tasks,
 }
 
-/// What was agreed on in the opening handshake.
-struct Terms {
-    protocol: Option<Box<str>>,
-    agreed: Agreed,
-}
-
 impl<T: Transport> WebSocket<T> {
-    /// Creates a connection over a transport whose opening handshake is done.
-    ///
-    /// `leftover` is what was read behind the handshake: the start of the frames.
-    pub fn from_parts(io: T, role: Role, leftover: Bytes, config: impl Into<Arc<Config>>) -> Self {
-        Self::build(io, role, leftover, config.into(), |connection| connection)
-    }
-
-    /// Creates a connection like [`from_parts`](WebSocket::from_parts), with the compression that was
-    /// agreed on in the handshake (RFC 7692).
-    #[cfg(feature = "deflate")]
-    pub fn from_parts_with_deflate(
-        io: T,
-        role: Role,
-        leftover: Bytes,
-        config: impl Into<Arc<Config>>,
-        agreed: deflate::Params,
-        deflate: &deflate::Config,
-    ) -> Self {
-        let with = |connection: Connection| connection.with_deflate(agreed, deflate);
-        let ws = Self::build(io, role, leftover, config.into(), with);
-        let agreed = Agreed {
-            deflate: Some(agreed),
-        };
-        ws.opened(None, agreed, &TelemetryConfig::default(), &PeerName::NONE)
-    }
-
-    pub(crate) fn build(
-        io: T,
-        role: Role,
-        leftover: Bytes,
-        config: Arc<Config>,
-        with: impl FnOnce(Connection) -> Connection,
-    ) -> Self {
-        let auto_pong = config.get_auto_pong();
-        let timer = io.timer();
-        let now = timer.now();
-        let connection = match role {
-            Role::Client => Connection::client(config, secure_keys(), now),
-            Role::Server => Connection::server(config, now),
-        };
-        let (inbound, outbox) = with(connection).split();
-        Self {
-            engine: Engine::new(inbound, timer, leftover, auto_pong),
-            link: Whole::new(io, outbox),
-            terms: None,
-            tasks: Tasks::default(),
-        }
-    }
-
-    /// Notes what was agreed on, and tells observers that the connection is open.
-    pub(crate) fn opened(
-        mut self,
-        protocol: Option<String>,
-        agreed: Agreed,
-        telemetry: &TelemetryConfig,
-        peer: &PeerName,
-    ) -> Self {
-        if protocol.is_some() || agreed.is_compressed() {
-            let protocol = protocol.map(String::into_boxed_str);
-            self.terms = Some(Box::new(Terms { protocol, agreed }));
-        }
-        self.watched(telemetry, peer);
-        self
-    }
-
-    fn watched(&mut self, telemetry: &TelemetryConfig, peer: &PeerName) {
-        let terms = self.terms.as_deref();
-        self.engine.telemetry.opened(
-            telemetry,
-            peer,
-            self.link.outbox.role(),
-            terms.and_then(|terms| terms.protocol.as_deref()),
-            terms.is_some_and(|terms| terms.agreed.is_compressed()),
-            &self.engine.timer,
-        );
-    }
-
     /// Sets the observer of this connection, which is told at once that the connection is open. For
     /// connections over a transport whose handshake is done.
     #[cfg(feature = "metrics")]
@@ -184,7 +102,8 @@ impl<T: Transport> WebSocket<T> {
     }
 
     /// Receives a message without allocating: lends it together with the [`Outbox`] to answer into,
-    /// until the next call.
+    /// until the next call. After a split there is no outbox to lend, and
+    /// [`Reader::recv_ref`](crate::Reader::recv_ref) returns the message alone.
     ///
     /// ```no_run
     /// # async fn echo<T: wskit_driver::Transport>(mut ws: wskit_driver::WebSocket<T>) -> Result<(), wskit_driver::ConnectionError> {
@@ -418,6 +337,23 @@ impl<T: Transport> WebSocket<T> {
         &self.link.io
     }
 
+    /// Returns the address of the peer, if the transport is a connection over IP: TCP, or TLS over TCP.
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.link.io.peer_addr()
+    }
+
+    /// Returns the address of this end, as [`peer_addr`](WebSocket::peer_addr) does that of the peer.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.link.io.local_addr()
+    }
+
+    /// Returns what is known of the TLS session, if the transport is TLS by rustls over TCP. Each call
+    /// copies the certificates. For everything else about a session there is
+    /// [`get_ref`](WebSocket::get_ref).
+    pub fn tls_session(&self) -> Option<TlsSession> {
+        self.link.io.tls_session()
+    }
+
     /// Returns the transport. Reading from it or writing to it breaks the connection.
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.link.io
@@ -431,13 +367,13 @@ impl<T: Transport> WebSocket<T> {
 
     /// Splits the connection into a [`Reader`](crate::Reader) for one task and a
     /// [`Writer`](crate::Writer) for many. Queued and received bytes are kept.
+    /// [`Reader::reunite`](crate::Reader::reunite) is the reverse.
     #[must_use]
     pub fn split(self) -> (crate::Reader<T>, crate::Writer<T>)
     where
         T: 'static,
     {
-        let protocol = self.terms.and_then(|terms| terms.protocol);
-        crate::split::split(self.engine, self.link, protocol)
+        crate::split::split(self.engine, self.link, self.terms)
     }
 
     /// Returns what one of two tasks may change that the other waits for.

@@ -1,13 +1,18 @@
 //! What is reported to `tracing`: how connections open and end, and no secrets.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod addressed;
 mod collector;
 
-use wskit_driver::{Client, Server};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use wskit_driver::{Client, Ended, Observed, Observer, Server, WebSocket};
 use wskit_handshake::{OriginPolicy, Rejection};
 use wskit_proto::{Config, Role};
-use wskit_test::{Script, Simulated, join, pipe};
+use wskit_test::{Script, Simulated, join, pipe, wrap};
 
+use addressed::Addressed;
 use collector::{assert_lines, heard};
 
 fn config() -> Config {
@@ -145,6 +150,27 @@ fn connections_have_numbers_and_clients_name_the_server() {
         ids.push(id);
     }
     assert_ne!(ids[0], ids[1]);
+}
+
+/// A peer without a name is told by its address, if the transport knows it.
+#[test]
+fn peers_without_a_name_are_told_by_their_address() {
+    struct Nothing;
+    impl Observer for Nothing {
+        fn ended(&self, _: &Observed<'_>, _: &Ended<'_>) {}
+    }
+    let lines = heard(async {
+        let (near, _far) = pipe(1 << 20);
+        let io = Addressed(wrap::<Simulated>(near));
+        let ws = WebSocket::from_parts(io, Role::Server, Bytes::new(), config());
+        drop(ws.observer(Arc::new(Nothing)));
+    });
+    let opened = lines.iter().find(|line| line.contains("opened"));
+    let opened = opened.unwrap();
+    assert!(
+        opened.contains("peer=\"127.0.0.1:4321\" role=Server"),
+        "{opened}"
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -6,7 +7,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
-use wskit_driver::{PollRead, PollWrite, Runtime, SplitHalf, Transport};
+use wskit_driver::{PollRead, PollWrite, Runtime, SplitHalf, TlsSession, Transport};
 use wskit_proto::Spare;
 use wskit_tokio::{Tokio, TokioTimer};
 
@@ -96,6 +97,24 @@ impl Transport for Io {
             }
         }
     }
+
+    fn reunite(read: IoRead, write: IoWrite) -> Result<Self, (IoRead, IoWrite)> {
+        match (read, write) {
+            (SplitHalf::Owned(read), SplitHalf::Owned(write)) => {
+                match wskit_tokio::Io::reunite(read, write) {
+                    Ok(tcp) => Ok(Self(SplitHalf::Owned(tcp))),
+                    Err((read, write)) => Err((SplitHalf::Owned(read), SplitHalf::Owned(write))),
+                }
+            }
+            (SplitHalf::Shared(read), SplitHalf::Shared(write)) => {
+                match wskit_tokio::Io::reunite(read, write) {
+                    Ok(boxed) => Ok(Self(SplitHalf::Shared(boxed))),
+                    Err((read, write)) => Err((SplitHalf::Shared(read), SplitHalf::Shared(write))),
+                }
+            }
+            halves => Err(halves),
+        }
+    }
 }
 
 impl PollRead for Io {
@@ -126,6 +145,22 @@ impl PollWrite for Io {
     #[inline]
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.poll_flush(cx)
+    }
+
+    fn unacknowledged(&self) -> Option<usize> {
+        self.0.unacknowledged()
+    }
+
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        self.0.peer_addr()
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    fn tls_session(&self) -> Option<TlsSession> {
+        self.0.tls_session()
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

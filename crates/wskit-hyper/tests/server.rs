@@ -7,6 +7,7 @@ use http::{Request, Response, StatusCode};
 use net::{Serve, bounded, exchange, hyper_server, raw, read_to_end, request};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
+use wskit_driver::PollWrite as _;
 use wskit_handshake::{ClientRequest, HandshakeError, OriginPolicy};
 use wskit_hyper::{Attempt, OpenError, Refused, Server, upgrade};
 use wskit_proto::{CloseCode, Config, Message, deflate};
@@ -89,10 +90,21 @@ async fn server_takes_the_socket_out_of_its_box() {
             match serve {
                 Serve::Http1 | Serve::Auto => {
                     assert!(ws.get_ref().tcp().unwrap().nodelay().unwrap());
+                    assert!(ws.peer_addr().is_some());
+                    assert_eq!(ws.peer_addr(), client.local_addr());
+                    assert_eq!(ws.local_addr(), client.peer_addr());
+                    let is_known = ws.get_ref().unacknowledged().is_some();
+                    assert_eq!(is_known, cfg!(target_os = "linux"));
                 }
-                _ => assert!(ws.get_ref().tcp().is_none()),
+                _ => {
+                    assert!(ws.get_ref().tcp().is_none());
+                    assert_eq!(ws.peer_addr(), None);
+                }
             }
-            let (mut reader, writer) = ws.split();
+            let known = ws.peer_addr();
+            let (reader, writer) = ws.split();
+            assert_eq!(writer.peer_addr(), known);
+            let (mut reader, writer) = reader.reunite(writer).unwrap().split();
             let sent = tokio::spawn(async move { writer.send("from a half").await });
             let received = client.recv().await.unwrap().unwrap();
             assert_eq!(received.as_text(), Some("from a half"));

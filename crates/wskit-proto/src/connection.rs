@@ -210,16 +210,7 @@ impl Connection {
 
     /// Takes all queued bytes as one buffer, for tests and for transports without vectored writes.
     pub fn take_output(&mut self) -> Vec<u8> {
-        let mut output = Vec::with_capacity(self.outbound.queued());
-        loop {
-            let chunk = self.outbound.chunk();
-            if chunk.is_empty() {
-                return output;
-            }
-            output.extend_from_slice(chunk);
-            let n = chunk.len();
-            self.outbound.advance(n);
-        }
+        self.outbound.take_output()
     }
 
     /// Returns what is left to do to the transport.

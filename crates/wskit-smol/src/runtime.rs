@@ -1,9 +1,10 @@
+use std::any::Any;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use smol::net::{TcpStream, resolve};
 use wskit_dial::{FuturesRustls, MaybeTls, Net, connect_with};
-use wskit_driver::{AsyncIoTimer, FuturesRuntime, SocketOptions, Spawn};
+use wskit_driver::{AsyncIoTimer, FuturesRuntime, SocketOptions, Spawn, TlsSession};
 
 use crate::Io;
 
@@ -18,12 +19,16 @@ impl FuturesRuntime for Smol {
     type Tcp = TcpStream;
     type Timer = AsyncIoTimer;
 
-    fn tcp<S: 'static>(stream: &S) -> Option<&TcpStream> {
+    fn tcp(stream: &dyn Any) -> Option<&TcpStream> {
         ClientStream::tcp_of(stream)
     }
 
     fn into_tcp<S: 'static>(stream: S) -> Result<TcpStream, S> {
         ClientStream::into_tcp(stream)
+    }
+
+    fn from_tcp<S: 'static>(tcp: TcpStream) -> Result<S, TcpStream> {
+        ClientStream::from_tcp(tcp)
     }
 
     fn set_nodelay(tcp: &TcpStream) -> io::Result<()> {
@@ -36,6 +41,18 @@ impl FuturesRuntime for Smol {
 
     fn unacknowledged(tcp: &TcpStream) -> Option<usize> {
         wskit_driver::unacknowledged(tcp)
+    }
+
+    fn peer_addr(tcp: &TcpStream) -> Option<SocketAddr> {
+        tcp.peer_addr().ok()
+    }
+
+    fn local_addr(tcp: &TcpStream) -> Option<SocketAddr> {
+        tcp.local_addr().ok()
+    }
+
+    fn tls_session(stream: &dyn Any) -> Option<TlsSession> {
+        ClientStream::tls_session_of(stream)
     }
 }
 

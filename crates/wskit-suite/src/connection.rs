@@ -12,6 +12,7 @@ mod flood_scene;
 pub mod floods;
 pub mod keepalive;
 pub mod last_words;
+pub mod parts;
 pub mod pressure;
 pub mod shutdown;
 
@@ -53,6 +54,13 @@ macro_rules! connection_scenarios {
             fed_message_survives_a_split
             send_has_written_when_it_returns
             large_and_small_messages_leave_in_order
+        });
+        $crate::scenarios!($harness, connection::parts: {
+            parts_have_what_was_read_and_not_used
+            parts_have_the_start_of_a_header
+            parts_have_the_leftover_of_the_handshake
+            parts_have_what_was_not_written
+            connection_inside_a_message_is_given_back
         });
         $crate::scenarios!($harness, connection::pressure: {
             send_waits_while_the_peer_does_not_read

@@ -8,6 +8,7 @@
 pub mod connection;
 pub mod dial;
 pub mod opening;
+pub mod pair;
 mod scene;
 #[cfg(feature = "sockets")]
 pub mod sockets;

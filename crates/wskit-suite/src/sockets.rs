@@ -136,6 +136,8 @@ macro_rules! socket_suite {
             served_tcp_connections_talk_until_the_shutdown
             served_tls_connections_talk_until_the_shutdown
             served_connection_beyond_the_limit_is_refused_with_503
+            addresses_of_tcp_are_known_until_the_end
+            tls_session_is_known_until_the_end
         );
 
         /// A connector's future can go to another thread.

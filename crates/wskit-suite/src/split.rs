@@ -1,11 +1,13 @@
 //! A connection in halves: readers, writers and lanes.
 
+pub mod any;
 pub mod halves;
 pub mod handles;
 pub mod lane_company;
 pub mod lane_faults;
 pub mod lanes;
 pub mod paced_lanes;
+pub mod reunite;
 
 /// The scenarios of the folder `split`.
 #[doc(hidden)]
@@ -29,6 +31,24 @@ macro_rules! split_scenarios {
             transport_is_dropped_with_the_last_half
             message_kept_before_the_split_reaches_the_reader
             both_halves_learn_of_a_reset
+        });
+        $crate::scenarios!($harness, split::any: {
+            any_writer_sends_in_every_way
+            list_has_writers_over_several_transports
+            any_writers_wait_for_room_in_turn
+            any_lane_does_what_a_lane_does
+            any_lane_is_paced_as_a_lane_is
+            any_writer_keeps_a_connection_as_a_writer_does
+            any_writer_closes_when_the_reader_is_gone
+        });
+        $crate::scenarios!($harness, split::reunite: {
+            reunited_connection_loses_nothing
+            messages_of_a_paced_lane_are_queued_at_once
+            halves_of_two_connections_are_given_back
+            halves_are_given_back_while_other_handles_live
+            ended_connection_stays_in_halves
+            message_that_a_sink_holds_back_is_queued
+            reunited_connection_goes_on_with_what_was_begun
         });
         $crate::scenarios!($harness, split::handles: {
             transport_goes_with_a_clean_close_although_writers_live

@@ -1,12 +1,14 @@
 //! Pipes for bindings to futures-io runtimes.
 
+use std::any::Any;
 use std::io::{self, IoSlice};
 use std::marker::PhantomData;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use wskit_driver::{FuturesRuntime, SocketOptions};
+use wskit_driver::{FuturesRuntime, SocketOptions, TlsSession};
 
 use crate::clock::Alarm;
 use crate::pipe::PipeEnd;
@@ -19,12 +21,16 @@ impl<R: FuturesRuntime> FuturesRuntime for Paused<R> {
     type Tcp = R::Tcp;
     type Timer = Alarm;
 
-    fn tcp<S: 'static>(stream: &S) -> Option<&R::Tcp> {
+    fn tcp(stream: &dyn Any) -> Option<&R::Tcp> {
         R::tcp(stream)
     }
 
     fn into_tcp<S: 'static>(stream: S) -> Result<R::Tcp, S> {
         R::into_tcp(stream)
+    }
+
+    fn from_tcp<S: 'static>(tcp: R::Tcp) -> Result<S, R::Tcp> {
+        R::from_tcp(tcp)
     }
 
     fn set_nodelay(tcp: &R::Tcp) -> io::Result<()> {
@@ -35,12 +41,24 @@ impl<R: FuturesRuntime> FuturesRuntime for Paused<R> {
         <R as FuturesRuntime>::set_options(tcp, options);
     }
 
-    fn shutdown<S: 'static>(stream: &S) -> io::Result<()> {
+    fn shutdown(stream: &dyn Any) -> io::Result<()> {
         R::shutdown(stream)
     }
 
     fn unacknowledged(tcp: &R::Tcp) -> Option<usize> {
         R::unacknowledged(tcp)
+    }
+
+    fn peer_addr(tcp: &R::Tcp) -> Option<SocketAddr> {
+        R::peer_addr(tcp)
+    }
+
+    fn local_addr(tcp: &R::Tcp) -> Option<SocketAddr> {
+        R::local_addr(tcp)
+    }
+
+    fn tls_session(stream: &dyn Any) -> Option<TlsSession> {
+        R::tls_session(stream)
     }
 }
 

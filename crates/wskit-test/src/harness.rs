@@ -1,7 +1,7 @@
 use std::future::{Future, poll_fn};
 use std::time::{Duration, Instant};
 
-use wskit_driver::{Runtime, Timer, Transport, within};
+use wskit_driver::{Runtime, SendTransport, Timer, Transport, within};
 
 use crate::clock::Clock;
 use crate::pipe::{PipeEnd, pipe};
@@ -15,7 +15,7 @@ pub trait Harness: 'static {
     /// The binding under test.
     type Runtime: Runtime<Self::Stream, Transport = Self::Transport>;
     /// The transport that the binding makes of the stream. `Stream` and `Sink` need it to be `Unpin`.
-    type Transport: Transport<Read: Send, Write: Send, Timer: Send + Unpin> + Send + Unpin + 'static;
+    type Transport: SendTransport<Timer: Unpin> + Unpin;
 
     /// Whether the transport, over a pipe, reports the bytes that the peer has not acknowledged.
     const TELLS_UNACKNOWLEDGED: bool = false;

@@ -54,6 +54,18 @@ impl PipeEnd {
         (self.read, self.write)
     }
 
+    /// Puts the halves of one end together again.
+    ///
+    /// # Errors
+    /// The halves, if they are of two ends.
+    pub fn reunite(read: PipeRead, write: PipeWrite) -> Result<Self, (PipeRead, PipeWrite)> {
+        if Arc::ptr_eq(&read.hold, &write.hold) {
+            Ok(Self { read, write })
+        } else {
+            Err((read, write))
+        }
+    }
+
     /// Returns a probe, which observes this end and sets its faults while other code holds it.
     #[must_use]
     pub fn probe(&self) -> Probe {

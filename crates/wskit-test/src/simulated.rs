@@ -106,6 +106,11 @@ impl Transport for SimulatedIo {
     fn into_split(self) -> (PipeRead, PipeWrite) {
         self.end.split()
     }
+
+    /// The transport is on the [clock of the running test](Clock::current) then.
+    fn reunite(read: PipeRead, write: PipeWrite) -> Result<Self, (PipeRead, PipeWrite)> {
+        PipeEnd::reunite(read, write).map(|end| Self::new(end, Clock::current()))
+    }
 }
 
 impl PollRead for PipeRead {

@@ -1,13 +1,16 @@
+use std::any::Any;
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use wskit_driver::{
-    PollRead, PollWrite, Runtime, SharedHalf, SocketOptions, Spawn, SplitHalf, Transport,
-    unacknowledged,
+    PollRead, PollWrite, Runtime, SharedHalf, SocketOptions, Spawn, SplitHalf, TlsSession,
+    Transport, unacknowledged,
 };
 use wskit_proto::Spare;
 
@@ -17,7 +20,7 @@ use crate::{ClientStream, TokioTimer};
 pub struct Io<S> {
     stream: S,
     // Chosen where `S` is `'static`. Elsewhere it need not be: a stream may be a trait object.
-    unacknowledged: fn(&S) -> Option<usize>,
+    any: fn(&S) -> &dyn Any,
 }
 
 /// The reading half of a split connection's stream.
@@ -63,7 +66,7 @@ impl<S: 'static> From<S> for Io<S> {
     fn from(stream: S) -> Self {
         Self {
             stream,
-            unacknowledged: |stream| ClientStream::tcp_of(stream).and_then(unacknowledged),
+            any: |stream| stream,
         }
     }
 }
@@ -84,6 +87,15 @@ impl<S> Io<S> {
     pub fn get_ref(&self) -> &S {
         &self.stream
     }
+
+    /// Returns the TCP connection below.
+    fn tcp(&self) -> Option<&TcpStream> {
+        let stream = (self.any)(&self.stream);
+        match stream.downcast_ref::<OwnedWriteHalf>() {
+            Some(half) => Some(half.as_ref()),
+            None => ClientStream::tcp_of(stream),
+        }
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Io<S> {
@@ -102,16 +114,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Io<S> {
         match ClientStream::into_tcp(self.stream) {
             Ok(tcp) => {
                 let (read, write) = tcp.into_split();
-                let write = Io {
-                    stream: write,
-                    unacknowledged: |half: &OwnedWriteHalf| unacknowledged(half.as_ref()),
-                };
-                (SplitHalf::Owned(Io::from(read)), SplitHalf::Owned(write))
+                (
+                    SplitHalf::Owned(Io::from(read)),
+                    SplitHalf::Owned(Io::from(write)),
+                )
             }
             Err(stream) => {
                 let both = SharedHalf::new(Io::from(stream));
                 (SplitHalf::Shared(both.clone()), SplitHalf::Shared(both))
             }
+        }
+    }
+
+    fn reunite(read: IoRead<S>, write: IoWrite<S>) -> Result<Self, (IoRead<S>, IoWrite<S>)>
+    where
+        S: 'static,
+    {
+        match (read, write) {
+            (SplitHalf::Owned(read), SplitHalf::Owned(write)) => {
+                let back = |read, write| {
+                    let halves = (Io::from(read), Io::from(write));
+                    (SplitHalf::Owned(halves.0), SplitHalf::Owned(halves.1))
+                };
+                let tcp = read.stream.reunite(write.stream);
+                match ClientStream::from_tcp::<S>(tcp.map_err(|error| back(error.0, error.1))?) {
+                    Ok(stream) => Ok(Io::from(stream)),
+                    Err(tcp) => {
+                        let (read, write) = TcpStream::into_split(tcp);
+                        Err(back(read, write))
+                    }
+                }
+            }
+            (SplitHalf::Shared(read), SplitHalf::Shared(write)) => {
+                let back = |(read, write)| (SplitHalf::Shared(read), SplitHalf::Shared(write));
+                read.reunite(write).map_err(back)
+            }
+            halves => Err(halves),
         }
     }
 }
@@ -157,7 +195,19 @@ impl<S: AsyncWrite + Unpin> PollWrite for Io<S> {
     }
 
     fn unacknowledged(&self) -> Option<usize> {
-        (self.unacknowledged)(&self.stream)
+        self.tcp().and_then(unacknowledged)
+    }
+
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        self.tcp()?.peer_addr().ok()
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.tcp()?.local_addr().ok()
+    }
+
+    fn tls_session(&self) -> Option<TlsSession> {
+        ClientStream::tls_session_of((self.any)(&self.stream))
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -22,5 +22,7 @@ pub use wskit_driver::{
 pub use wskit_driver::{ConnectionError, OpenError};
 pub use wskit_proto::Event;
 
+use ::tokio::io::{DuplexStream, duplex};
+
 wskit_driver::aliases!(Tokio, Io, TokioTimer);
 wskit_dial::aliases!(Tokio, Io);

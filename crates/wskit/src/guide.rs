@@ -15,5 +15,5 @@ macro_rules! pages {
 
 pages!(
     authenticate connect errors json migrate observe reconnect runtime scale send serve shutdown
-    streaming test tune tunnel
+    streaming test tune tunnel types
 );

@@ -5,11 +5,14 @@ pub use wskit_dial::{
     self as dial, ConnectCause, ConnectError, DialError, Error, LookupFailure, RedirectError,
     Stage, reconnect,
 };
+pub use wskit_driver::{AnyLane, AnyWeakWriter, AnyWriter, TlsSession};
 pub use wskit_driver::{
     BoxError, Listener, Serve, ServeError, ServeFault, ServerTls, StreamListener, WhenFull,
 };
 pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report, SocketOptions};
 pub use wskit_driver::{ConnectionError, OpenError};
+pub use wskit_driver::{IntoPartsError, Parts, ReuniteError};
+pub use wskit_driver::{SendTransport, Transport};
 pub use wskit_handshake::{
     Accept, ClientRequest, HandshakeError, HeadLimits, OriginPolicy, Rejection, UpgradeRequest,
 };
@@ -27,7 +30,7 @@ pub use wskit_tokio as tokio;
 pub use wskit_tokio::{
     ByteStream, Client, ClientStream, Connector, Lane, MessageWriter, PlainHttp, Reader, Reconnect,
     ReconnectHandle, Request, Server, ServerStream, Shutdown, Upgrade, WeakWriter, WebSocket,
-    Writer, connect, from_parts,
+    Writer, connect, from_parts, pair,
 };
 
 /// The binding to async-std.
@@ -59,6 +62,9 @@ pub use {
     any(feature = "rustls-ring", feature = "rustls-aws-lc")
 ))]
 pub use wskit_tokio::tls;
+
+/// The crates of which types are in this API.
+pub use {bytes, http};
 
 /// The layers below.
 pub use {wskit_driver as driver, wskit_handshake as handshake, wskit_proto as proto};

@@ -19,3 +19,14 @@ fn other_runtimes_are_modules() {
     #[cfg(feature = "smol")]
     drop(wskit::smol::Server::new(OriginPolicy::Any));
 }
+
+/// Programs need not add `bytes` and `http` in matching versions.
+#[test]
+fn crates_of_the_api_are_at_the_root() {
+    use wskit::{Config, Role, bytes::Bytes, from_parts, http::Request};
+
+    let (near, _far) = tokio::io::duplex(1);
+    drop(from_parts(near, Role::Client, Bytes::new(), Config::new()));
+    let request = Request::get("ws://localhost/").body(()).expect("a request");
+    drop(wskit::connect(request));
+}

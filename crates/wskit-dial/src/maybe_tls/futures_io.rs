@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use wskit_driver::{FuturesRuntime, Io};
+use wskit_driver::{FuturesRuntime, Io, TlsSession};
 
 use super::{MaybeTls, TlsStack};
 use crate::tls_streams::Tls;

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use wskit_driver::TlsSession;
 
 use super::{MaybeTls, TlsStack};
 use crate::tls_streams::Tls;

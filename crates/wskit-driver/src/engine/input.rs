@@ -115,6 +115,19 @@ impl<C: Timer> Engine<C> {
         }
     }
 
+    /// Takes the bytes that were read and not used. `None` if part of a message was used, or if a message
+    /// waits to be received.
+    pub(crate) fn take_unread(&mut self) -> Option<Bytes> {
+        if self.has_message() {
+            return None;
+        }
+        let mut unread = self.inbound.take_unparsed()?;
+        if let Some(leftover) = self.input.leftover.take() {
+            unread.extend_from_slice(&leftover);
+        }
+        Some(unread.into())
+    }
+
     #[cold]
     fn fill_leftover(&mut self) -> bool {
         let Some(leftover) = self.input.leftover.as_mut() else {

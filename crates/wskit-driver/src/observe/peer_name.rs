@@ -1,3 +1,6 @@
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
 use wskit_handshake::ClientRequest;
 
 /// How the peer is called in the event of an opened connection. Empty without the feature `tracing`.
@@ -9,7 +12,7 @@ pub(crate) struct PeerName {
 }
 
 impl PeerName {
-    /// A peer that has no name, such as a client.
+    /// A peer that has no name, such as a client: it is called by its address.
     pub(crate) const NONE: Self = Self {
         #[cfg(feature = "tracing")]
         server: None,
@@ -35,8 +38,17 @@ impl PeerName {
         }
     }
 
-    #[cfg(feature = "tracing")]
-    pub(super) fn get(&self) -> Option<&str> {
-        self.server.as_deref()
+    /// Returns the name of the server or, if there is none, the address.
+    pub(crate) fn or_address(
+        &self,
+        address: impl FnOnce() -> Option<SocketAddr>,
+    ) -> Option<Cow<'_, str>> {
+        #[cfg(feature = "tracing")]
+        if let Some(server) = &self.server {
+            return Some(Cow::Borrowed(server));
+        }
+        #[cfg(not(feature = "tracing"))]
+        let _ = self;
+        address().map(|address| Cow::Owned(address.to_string()))
     }
 }

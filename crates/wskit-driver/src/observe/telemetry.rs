@@ -1,5 +1,6 @@
 //! What observers and `tracing` are told. Compiles to nothing without these features.
 
+use std::borrow::Cow;
 #[cfg(feature = "metrics")]
 use std::sync::Arc;
 #[cfg(any(feature = "metrics", feature = "tracing"))]
@@ -11,7 +12,6 @@ use wskit_proto::{Inbound, Outcome, Role};
 
 #[cfg(feature = "metrics")]
 use super::observer::{Ended, Observed, Observer};
-use super::peer_name::PeerName;
 #[cfg(feature = "tracing")]
 use crate::error::OpenError;
 use crate::transport::Timer;
@@ -128,10 +128,10 @@ impl<C: Timer> Telemetry<C> {
     }
 
     /// Reports that the connection is open.
-    pub(crate) fn opened(
+    pub(crate) fn opened<'a>(
         &mut self,
         telemetry: &TelemetryConfig,
-        peer: &PeerName,
+        peer: impl Fn() -> Option<Cow<'a, str>>,
         role: Role,
         protocol: Option<&str>,
         compressed: bool,
@@ -148,7 +148,7 @@ impl<C: Timer> Telemetry<C> {
         tracing::debug!(
             target: TARGET,
             id = self.id,
-            peer = peer.get(),
+            peer = peer().as_deref(),
             ?role,
             protocol,
             compressed,

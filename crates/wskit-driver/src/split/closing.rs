@@ -1,9 +1,10 @@
+use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use wskit_proto::{Outcome, TimeoutKind};
 
-use super::core::{Shared, Ticket, WaitFor};
+use super::core::{Shared, Ticket, WaitFor, WaitGuard};
 use crate::error::ConnectionError;
 use crate::transport::{Timer, Transport};
 
@@ -22,6 +23,7 @@ impl<C: Timer> Closing<C> {
         Self { timer, deadline }
     }
 
+    /// Ready at the end, or when the time limit has passed.
     pub(super) fn poll<T: Transport<Timer = C>>(
         &mut self,
         cx: &mut Context<'_>,
@@ -44,4 +46,14 @@ impl<C: Timer> Closing<C> {
             }
         }
     }
+}
+
+/// Waits for the end of a connection whose Close is queued, for at most `Config::close_timeout`.
+pub(super) async fn wait_for_end<T: Transport>(
+    shared: &Shared<T>,
+) -> Result<Outcome, ConnectionError> {
+    let mut closing = Closing::new(shared);
+    let mut guard = WaitGuard::new(shared);
+    // The guard is borrowed, so that dropping the future drops it.
+    poll_fn(|cx| closing.poll(cx, shared, &mut guard.ticket, WaitFor::End)).await
 }

@@ -17,5 +17,5 @@ pub(super) use read_side::ReadSide;
 pub(super) use reader_slot::Parked;
 pub(super) use sender::Attempt;
 pub(super) use shared::Shared;
-pub(super) use wait_guard::WaitGuard;
+pub(super) use wait_guard::{Cancel, WaitGuard};
 pub(super) use wait_queue::{Ticket, WaitFor};

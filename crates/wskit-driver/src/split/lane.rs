@@ -1,10 +1,11 @@
 use std::fmt;
 use std::future::poll_fn;
 
-use wskit_proto::{Outgoing, QueuedMessage, SendError, State};
+use wskit_proto::{Outgoing, QueuedMessage, SendError};
 
-use super::core::{FlushTarget, Shared, WaitFor, WaitGuard};
-use super::lanes::{Buffered, LaneConfig, LaneId, Overflow, Pushed};
+use super::core::{Shared, WaitGuard};
+use super::handle::Handle;
+use super::lanes::{Buffered, LaneConfig, LaneId, Pushed};
 use crate::error::ConnectionError;
 use crate::sync::Arc;
 use crate::transport::Transport;
@@ -52,7 +53,7 @@ pub struct Lane<T: Transport> {
 
 impl<T: Transport> Lane<T> {
     pub(super) fn new(shared: Arc<Shared<T>>, config: LaneConfig) -> Self {
-        let id = shared.with_sender(|sender| sender.lanes().open(config));
+        let id = shared.open_lane(config);
         Self { shared, id }
     }
 
@@ -64,16 +65,8 @@ impl<T: Transport> Lane<T> {
     /// rule is [`Overflow::Disconnect`](crate::Overflow::Disconnect) the connection closes with 1013
     /// now. [`SendError::Closed`] when the connection is closing or over.
     pub fn push<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<Pushed, SendError> {
-        let mut message = Some(QueuedMessage::from(message.into()));
-        // A failed write is reported by the end of the connection. Its error is dropped after unlocking.
-        let (_, pushed, _) = self.shared.with_sender(|sender| {
-            let written = sender.make_room(self.id, message.as_ref());
-            let pushed = sender.push(self.id, &mut message);
-            (written, pushed, sender.write_out())
-        });
-        // Observers are not told here, because the caller may hold a lock.
-        self.shared.drive_parked_quietly();
-        pushed
+        let message = QueuedMessage::from(message.into());
+        self.shared.push(self.id, &mut Some(message))
     }
 
     /// Queues a message; waits for room if the lane's rule is
@@ -92,23 +85,10 @@ impl<T: Transport> Lane<T> {
         message: impl Into<Outgoing<'m>>,
     ) -> Result<(), ConnectionError> {
         let mut message = Some(QueuedMessage::from(message.into()));
-        let mut guard = WaitGuard::new(&self.shared);
+        let mut guard = WaitGuard::new(&*self.shared);
         poll_fn(|cx| {
-            guard.poll(cx, |sender, _| {
-                if let Err(error) = sender.make_room(self.id, message.as_ref()) {
-                    return Ok(Err(error.into()));
-                }
-                match sender.push(self.id, &mut message) {
-                    Ok(_) => Ok(Ok(())),
-                    Err(SendError::QueueFull)
-                        if message.is_some()
-                            && sender.lanes().policy(self.id) == Overflow::Wait =>
-                    {
-                        Err(WaitFor::Lane(self.id))
-                    }
-                    Err(error) => Ok(Err(error.into())),
-                }
-            })
+            let shared = guard.shared;
+            shared.poll_lane_feed(cx, &mut guard.ticket, self.id, &mut message)
         })
         .await
     }
@@ -137,27 +117,11 @@ impl<T: Transport> Lane<T> {
     /// # Cancel safety
     /// Safe.
     pub async fn flush(&mut self) -> Result<(), ConnectionError> {
-        let mut guard = WaitGuard::new(&self.shared);
-        // First this number of messages has to leave the lane, then the target has to be written.
-        let entered = self
-            .shared
-            .with_sender(|sender| sender.lanes().entered(self.id));
-        let mut target: Option<FlushTarget> = None;
+        let mut guard = WaitGuard::new(&*self.shared);
+        let (entered, mut target) = (self.shared.entered_lane(self.id), None);
         poll_fn(|cx| {
-            guard.poll_flushing(cx, |sender, _| {
-                if target.is_none() && !sender.lanes().have_gone(self.id, entered) {
-                    if let Err(error) = sender.write_out() {
-                        return Ok(Err(error.into()));
-                    }
-                    if !sender.lanes().have_gone(self.id, entered) {
-                        return match sender.output.outbox.state() {
-                            State::Open => Err(WaitFor::Lane(self.id)),
-                            _ => Ok(Err(SendError::Closed.into())),
-                        };
-                    }
-                }
-                sender.try_flush(&mut target, WaitFor::Flush)
-            })
+            let shared = guard.shared;
+            shared.poll_lane_flush(cx, &mut guard.ticket, self.id, entered, &mut target)
         })
         .await
     }
@@ -165,23 +129,20 @@ impl<T: Transport> Lane<T> {
     /// Returns what waits in this lane.
     #[must_use]
     pub fn buffered(&self) -> Buffered {
-        self.shared
-            .with_sender(|sender| sender.lanes().buffered_in(self.id))
+        self.shared.buffered_in(self.id)
     }
 
     /// Returns how many messages of this lane were dropped: displaced by newer ones, or still waiting
     /// when the connection ended.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.shared
-            .with_sender(|sender| sender.lanes().dropped(self.id))
+        self.shared.dropped_in(self.id)
     }
 }
 
 impl<T: Transport> Drop for Lane<T> {
     fn drop(&mut self) {
-        self.shared
-            .with_sender(|sender| sender.lanes().release(self.id));
+        self.shared.release_lane(self.id);
     }
 }
 

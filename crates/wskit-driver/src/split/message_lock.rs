@@ -11,7 +11,7 @@ use crate::transport::Transport;
 /// two messages must not mix (RFC 6455 §5.4). Released when it is dropped.
 pub(crate) struct MessageLock<'a, T: Transport> {
     shared: &'a Shared<T>,
-    guard: WaitGuard<'a, T>,
+    guard: WaitGuard<'a, Shared<T>>,
     /// What a flush in progress waits for.
     target: Option<FlushTarget>,
     held: bool,

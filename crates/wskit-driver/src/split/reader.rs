@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use wskit_proto::{Message, MessageRef, Outcome, Piece, Span, State};
 
 use super::core::Parked;
 use super::core::{ReadSide, Shared};
+use super::reunite::{ReuniteError, reunite};
 use super::writer::Writer;
 use crate::engine::{Engine, Way};
 use crate::error::ConnectionError;
@@ -16,7 +18,8 @@ use crate::link::Link;
 use crate::recv::{Receive, RecvPiece, RecvRef};
 use crate::shutdown::Shutdown;
 use crate::sync::Arc;
-use crate::transport::Transport;
+use crate::transport::{PollWrite, TlsSession, Transport};
+use crate::websocket::WebSocket;
 use wskit_proto::Event;
 
 /// The receiving half of a split connection.
@@ -31,9 +34,9 @@ use wskit_proto::Event;
 /// last writer are dropped the connection ends, without a Close unless a [`Lane`](crate::Lane) is left.
 pub struct Reader<T: Transport> {
     /// Both are set until the reader is dropped, `read` only until the connection is over.
-    engine: Option<Engine<T::Timer>>,
-    read: Option<T::Read>,
-    shared: Arc<Shared<T>>,
+    pub(super) engine: Option<Engine<T::Timer>>,
+    pub(super) read: Option<T::Read>,
+    pub(super) shared: Arc<Shared<T>>,
 }
 
 impl<T: Transport> Reader<T> {
@@ -68,6 +71,9 @@ impl<T: Transport> Reader<T> {
     }
 
     /// Receives a message without allocating. The message is lent until the next call.
+    ///
+    /// This is the message alone: answers go through a [`Writer`].
+    /// [`WebSocket::recv_ref`](crate::WebSocket::recv_ref) lends the outbox with it.
     ///
     /// # Errors
     /// Those of [`recv`](Reader::recv).
@@ -116,6 +122,30 @@ impl<T: Transport> Reader<T> {
         Writer::new(self.shared.clone())
     }
 
+    /// Puts a connection together again that [`WebSocket::split`](crate::WebSocket::split) has split.
+    ///
+    /// What waits to be sent and to be received is kept, and so is a shutdown that is followed. Weak
+    /// writers find nothing any more. Messages that a [paced](crate::LaneConfig::paced) lane has left are
+    /// queued at once, and pongs that it has awaited are [events](WebSocket::recv_event).
+    ///
+    /// ```
+    /// # use wskit_driver::{Transport, WebSocket};
+    /// # fn doc<T: Transport + 'static>(ws: WebSocket<T>) {
+    /// let (reader, writer) = ws.split();
+    /// let ws = reader.reunite(writer).unwrap();
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The writer is of another connection, other writers or lanes are left, the connection is over, or
+    /// the transport cannot be joined ([`Transport::reunite`]). The error has both halves.
+    pub fn reunite(self, writer: Writer<T>) -> Result<WebSocket<T>, ReuniteError<T>>
+    where
+        T: 'static,
+    {
+        reunite(self, writer)
+    }
+
     /// Returns whether the connection is open, closing or closed.
     #[must_use]
     pub fn state(&self) -> State {
@@ -140,6 +170,26 @@ impl<T: Transport> Reader<T> {
         self.engine
             .as_ref()
             .and_then(|engine| engine.inbound.round_trip())
+    }
+
+    /// Returns the address of the peer, if the transport is a connection over IP and the connection is
+    /// not over. Ask at the beginning what is to be logged at the end.
+    #[must_use]
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.shared.with_io(PollWrite::peer_addr)
+    }
+
+    /// Returns the address of this end; see [`peer_addr`](Reader::peer_addr).
+    #[must_use]
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.shared.with_io(PollWrite::local_addr)
+    }
+
+    /// Returns what is known of the TLS session, if there is one and the connection is not over. Each
+    /// call copies the certificates.
+    #[must_use]
+    pub fn tls_session(&self) -> Option<TlsSession> {
+        self.shared.with_io(PollWrite::tls_session)
     }
 
     /// Polls the engine. If it has to wait, this task is also woken by a writer that starts the end.

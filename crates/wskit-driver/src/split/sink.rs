@@ -116,7 +116,7 @@ impl<C: Timer> SinkState<C> {
     }
 
     /// Queues the message that was held back, if no message is open.
-    fn feed_held<W: PollWrite>(&mut self, output: &mut Output<W>) -> Attempt<()> {
+    pub(super) fn feed_held<W: PollWrite>(&mut self, output: &mut Output<W>) -> Attempt<()> {
         if self.held.is_none() {
             return Ok(Ok(()));
         }

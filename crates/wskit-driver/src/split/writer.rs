@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Weak;
 use std::task::{Context, Poll};
@@ -8,8 +9,10 @@ use std::time::Duration;
 use futures_sink::Sink;
 use wskit_proto::{CloseCode, CloseFrame, Message, Outcome, Outgoing, SendError, State, Utf8Bytes};
 
-use super::closing::Closing;
-use super::core::{Output, Shared, WaitFor, WaitGuard};
+use super::any_writer::{AnyWeakWriter, AnyWriter};
+use super::closing::wait_for_end;
+use super::core::{Shared, WaitGuard};
+use super::handle::Handle;
 use super::lane::Lane;
 use super::lanes::{Buffered, LaneConfig};
 use super::message_lock::MessageLock;
@@ -17,7 +20,7 @@ use super::sink::SinkState;
 use crate::error::ConnectionError;
 use crate::permit::{Permit, Reserved};
 use crate::sync::Arc;
-use crate::transport::Transport;
+use crate::transport::{SendTransport, TlsSession, Transport};
 
 /// A sending half of a split connection. Clone it for every task that sends.
 ///
@@ -75,20 +78,12 @@ impl<T: Transport> Writer<T> {
     /// connection in one arm of a `select!` while `&mut send` waits in another. For the same reason do
     /// not leak (`mem::forget`) these futures.
     pub async fn send<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), ConnectionError> {
-        let mut message = Some(message.into());
-        let mut guard = WaitGuard::new(&self.shared);
-        let mut target = None;
+        let (mut message, mut target) = (Some(message.into()), None);
+        let mut guard = WaitGuard::new(&*self.shared);
         // The guard is borrowed, so that dropping the future drops it.
         poll_fn(|cx| {
-            guard.poll_flushing(cx, |sender, ticket| {
-                if target.is_none() {
-                    let queued = sender.try_enter(ticket, |output| output.feed(&mut message))?;
-                    if queued.is_err() {
-                        return Ok(queued);
-                    }
-                }
-                sender.try_flush(&mut target, WaitFor::Flush)
-            })
+            let shared = guard.shared;
+            shared.poll_send(cx, &mut guard.ticket, &mut message, &mut target)
         })
         .await
     }
@@ -102,11 +97,10 @@ impl<T: Transport> Writer<T> {
     /// A `feed` that is dropped has queued nothing, and has lost its turn.
     pub async fn feed<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), ConnectionError> {
         let mut message = Some(message.into());
-        let mut guard = WaitGuard::new(&self.shared);
+        let mut guard = WaitGuard::new(&*self.shared);
         poll_fn(|cx| {
-            guard.poll(cx, |sender, ticket| {
-                sender.try_enter(ticket, |output| output.feed(&mut message))
-            })
+            let shared = guard.shared;
+            shared.poll_feed(cx, &mut guard.ticket, &mut message)
         })
         .await
     }
@@ -118,9 +112,7 @@ impl<T: Transport> Writer<T> {
     /// [`SendError::MessageOpen`] while another writer sends a message in pieces, and the other
     /// [`SendError`]s of [`send`](Writer::send).
     pub fn try_feed<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
-        let mut message = Some(message.into());
-        self.shared
-            .with_sender(|sender| sender.try_feed(&mut message))
+        self.shared.try_feed(&mut Some(message.into()))
     }
 
     /// Waits until a message can be queued, and returns a permit that queues it without waiting. An
@@ -132,13 +124,8 @@ impl<T: Transport> Writer<T> {
     /// # Cancel safety
     /// Safe: nothing is queued before [`Permit::send`].
     pub async fn reserve(&self) -> Result<Permit<&Self>, ConnectionError> {
-        let mut guard = WaitGuard::new(&self.shared);
-        poll_fn(|cx| {
-            guard.poll(cx, |sender, ticket| {
-                sender.try_enter(ticket, Output::take_permit)
-            })
-        })
-        .await?;
+        let mut guard = WaitGuard::new(&*self.shared);
+        poll_fn(|cx| guard.shared.poll_permit(cx, &mut guard.ticket)).await?;
         Ok(Permit::new(self))
     }
 
@@ -150,14 +137,9 @@ impl<T: Transport> Writer<T> {
     /// # Cancel safety
     /// Safe.
     pub async fn flush(&self) -> Result<(), ConnectionError> {
-        let mut guard = WaitGuard::new(&self.shared);
+        let mut guard = WaitGuard::new(&*self.shared);
         let mut target = None;
-        poll_fn(|cx| {
-            guard.poll_flushing(cx, |sender, _| {
-                sender.try_flush(&mut target, WaitFor::Flush)
-            })
-        })
-        .await
+        poll_fn(|cx| guard.shared.poll_flush(cx, &mut guard.ticket, &mut target)).await
     }
 
     /// Sends a ping with up to 125 bytes of the application.
@@ -168,8 +150,7 @@ impl<T: Transport> Writer<T> {
     /// # Cancel safety
     /// The ping is queued by the first poll, and leaves with the next call if this one is dropped.
     pub async fn ping(&self, payload: &[u8]) -> Result<(), ConnectionError> {
-        self.shared
-            .with_sender(|sender| sender.output.control(|outbox| outbox.ping(payload)))?;
+        self.shared.queue_ping(payload)?;
         self.flush().await
     }
 
@@ -189,11 +170,8 @@ impl<T: Transport> Writer<T> {
         code: CloseCode,
         reason: impl Into<Utf8Bytes>,
     ) -> Result<Outcome, ConnectionError> {
-        let close = CloseFrame::new(code, reason);
-        self.shared.with_sender(|sender| sender.close(&close))?;
-        let mut closing = Closing::new(&self.shared);
-        let mut guard = WaitGuard::new(&self.shared);
-        poll_fn(|cx| closing.poll(cx, &self.shared, &mut guard.ticket, WaitFor::End)).await
+        self.start_close(code, reason)?;
+        wait_for_end(&self.shared).await
     }
 
     /// Queues a Close and returns; the reader completes the closing handshake.
@@ -206,7 +184,7 @@ impl<T: Transport> Writer<T> {
         reason: impl Into<Utf8Bytes>,
     ) -> Result<(), ConnectionError> {
         let close = CloseFrame::new(code, reason);
-        Ok(self.shared.with_sender(|sender| sender.close(&close))?)
+        Ok(self.shared.start_close(&close)?)
     }
 
     /// Opens a queue beside the one that calls of writers share. Any number of lanes may be open.
@@ -219,7 +197,7 @@ impl<T: Transport> Writer<T> {
     /// call `bufferedAmount`.
     #[must_use]
     pub fn buffered(&self) -> Buffered {
-        self.shared.with_sender(|sender| sender.buffered())
+        self.shared.buffered()
     }
 
     /// Waits for the right to be the only one that queues data.
@@ -237,8 +215,7 @@ impl<T: Transport> Writer<T> {
     /// what waits in lanes.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.shared
-            .with_sender(|sender| sender.output.outbox.queued())
+        self.shared.queued()
     }
 
     /// Returns whether the connection is open, closing or closed.
@@ -257,6 +234,45 @@ impl<T: Transport> Writer<T> {
     #[must_use]
     pub fn protocol(&self) -> Option<&str> {
         self.shared.protocol()
+    }
+
+    /// Returns the address of the peer, if the transport is a connection over IP and the connection is
+    /// not over. Ask at the beginning what is to be logged at the end.
+    #[must_use]
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.shared.peer_addr()
+    }
+
+    /// Returns the address of this end; see [`peer_addr`](Writer::peer_addr).
+    #[must_use]
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.shared.local_addr()
+    }
+
+    /// Returns what is known of the TLS session, if there is one and the connection is not over. Each
+    /// call copies the certificates.
+    #[must_use]
+    pub fn tls_session(&self) -> Option<TlsSession> {
+        self.shared.tls_session()
+    }
+
+    /// Returns a handle that does not name the transport, for lists of connections of several kinds.
+    /// What the `Sink` of this writer remembers is not taken along.
+    #[must_use]
+    pub fn erase(self) -> AnyWriter
+    where
+        T: SendTransport,
+    {
+        AnyWriter::new(self.shared.clone())
+    }
+
+    /// Queues the message that the sink has held back. Returns false if it cannot be queued.
+    pub(super) fn feed_held(&mut self) -> bool {
+        let Some(sink) = &mut self.sink else {
+            return true;
+        };
+        self.shared
+            .with_sender(|sender| matches!(sink.feed_held(&mut sender.output), Ok(Ok(()))))
     }
 
     fn sink(&mut self) -> (&Shared<T>, &mut SinkState<T::Timer>) {
@@ -332,16 +348,11 @@ impl<T: Transport> Unpin for Writer<T> {}
 
 impl<T: Transport> Reserved for &Writer<T> {
     fn feed(&mut self, message: Outgoing<'_>) {
-        let mut message = Some(message);
-        // Only `Closed` is possible.
-        let _ = self
-            .shared
-            .with_sender(|sender| sender.output.feed_reserved(&mut message));
+        self.shared.feed_reserved(&mut Some(message));
     }
 
     fn release(&mut self) {
-        self.shared
-            .with_sender(|sender| sender.output.return_permit());
+        self.shared.return_permit();
     }
 }
 
@@ -359,6 +370,15 @@ impl<T: Transport> WeakWriter<T> {
         let shared = self.shared.upgrade()?;
         let is_open = shared.state() != State::Closed && shared.try_add_owner();
         is_open.then(|| Writer::counted(shared))
+    }
+
+    /// Returns a handle that does not name the transport; see [`Writer::erase`].
+    #[must_use]
+    pub fn erase(self) -> AnyWeakWriter
+    where
+        T: SendTransport,
+    {
+        AnyWeakWriter::new(self.shared)
     }
 }
 

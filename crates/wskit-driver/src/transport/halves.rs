@@ -1,10 +1,11 @@
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use wskit_proto::Spare;
 
-use super::{PollRead, PollWrite};
+use super::{PollRead, PollWrite, TlsSession};
 
 /// One of two kinds of half, for a [`Transport::into_split`](crate::Transport::into_split) that splits
 /// some streams in one way and the rest in another.
@@ -26,6 +27,22 @@ impl<T> SharedHalf<T> {
     /// Puts a transport behind a lock.
     pub fn new(io: T) -> Self {
         Self(Arc::new(Mutex::new(io)))
+    }
+
+    /// Returns the transport, once the two halves are all that is left of it.
+    ///
+    /// # Errors
+    /// The halves, if they are not of the same transport or there is a third one.
+    pub fn reunite(self, other: Self) -> Result<T, (Self, Self)> {
+        if !Arc::ptr_eq(&self.0, &other.0) || Arc::strong_count(&self.0) != 2 {
+            return Err((self, other));
+        }
+        drop(other);
+        match Arc::try_unwrap(self.0) {
+            Ok(io) => Ok(io.into_inner().unwrap_or_else(PoisonError::into_inner)),
+            // Cloned by another thread meanwhile.
+            Err(shared) => Err((Self(shared.clone()), Self(shared))),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, T> {
@@ -89,6 +106,27 @@ impl<A: PollWrite, B: PollWrite> PollWrite for SplitHalf<A, B> {
         }
     }
 
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Owned(half) => half.peer_addr(),
+            Self::Shared(half) => half.peer_addr(),
+        }
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Owned(half) => half.local_addr(),
+            Self::Shared(half) => half.local_addr(),
+        }
+    }
+
+    fn tls_session(&self) -> Option<TlsSession> {
+        match self {
+            Self::Owned(half) => half.tls_session(),
+            Self::Shared(half) => half.tls_session(),
+        }
+    }
+
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Owned(half) => half.poll_shutdown(cx),
@@ -126,6 +164,18 @@ impl<T: PollWrite> PollWrite for SharedHalf<T> {
 
     fn unacknowledged(&self) -> Option<usize> {
         self.lock().unacknowledged()
+    }
+
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        self.lock().peer_addr()
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.lock().local_addr()
+    }
+
+    fn tls_session(&self) -> Option<TlsSession> {
+        self.lock().tls_session()
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,17 +1,20 @@
 mod deadline;
 mod halves;
 mod lazy_timer;
+mod tls_session;
 #[cfg(target_os = "linux")]
 mod unacknowledged;
 
 pub(crate) use deadline::Deadline;
 pub use halves::{SharedHalf, SplitHalf};
 pub use lazy_timer::{Alarm, LazyTimer};
+pub use tls_session::TlsSession;
 #[cfg(target_os = "linux")]
 pub use unacknowledged::unacknowledged;
 
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -86,6 +89,23 @@ pub trait PollWrite {
         None
     }
 
+    /// Returns the address of the peer, if the transport is a connection over IP.
+    ///
+    /// After a split this is called under the connection's lock, as writes are.
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// Returns the address of this end, as [`peer_addr`](PollWrite::peer_addr) does that of the peer.
+    fn local_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// Returns what is known of the TLS session, if the transport runs inside TLS and can tell.
+    fn tls_session(&self) -> Option<TlsSession> {
+        None
+    }
+
     /// Shuts the write side down, after a flush: the peer sees the end of the stream.
     ///
     /// # Errors
@@ -138,4 +158,29 @@ pub trait Transport: PollRead + PollWrite {
     fn into_split(self) -> (Self::Read, Self::Write)
     where
         Self: 'static;
+
+    /// Puts the two halves of one transport together again. By default it cannot be done.
+    ///
+    /// # Errors
+    /// The halves, if they are not of the same transport or cannot be joined.
+    fn reunite(read: Self::Read, write: Self::Write) -> Result<Self, (Self::Read, Self::Write)>
+    where
+        Self: Sized + 'static,
+    {
+        Err((read, write))
+    }
+}
+
+/// A [`Transport`] that can be used from any thread, with its halves and its timer.
+///
+/// This is the one bound of generic code that spawns tasks, and what
+/// [`Writer::erase`](crate::Writer::erase) asks for. It is implemented for every transport that fits.
+pub trait SendTransport:
+    Transport<Read: Send, Write: Send, Timer: Send + Sync> + Send + 'static
+{
+}
+
+impl<T: Transport<Read: Send, Write: Send, Timer: Send + Sync> + Send + 'static> SendTransport
+    for T
+{
 }

@@ -212,6 +212,20 @@ impl Inbound {
         }
     }
 
+    /// Takes the bytes that have come and belong to no event yet, to go on with the stream in another way.
+    /// `None` inside a message or a frame of one, part of which has been parsed.
+    pub fn take_unparsed(&mut self) -> Option<Vec<u8>> {
+        if self.frame.is_some() || self.message.is_some() || self.error.is_some() {
+            return None;
+        }
+        let mut bytes = core::mem::take(&mut self.partial);
+        let rest = self.start as usize..self.end as usize;
+        bytes.extend_from_slice(self.memory.slab().get(rest).unwrap_or_default());
+        self.start = 0;
+        self.end = 0;
+        Some(bytes)
+    }
+
     fn reads_large(&self) -> bool {
         (self.assembly.len >= LARGE || (self.assembly.expected > 0 && self.assembly.len > 0))
             && self.start == self.end

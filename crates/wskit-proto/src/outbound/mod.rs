@@ -184,6 +184,21 @@ impl Outbound {
         }
     }
 
+    /// Takes all queued bytes as one buffer, as if they had been written.
+    #[must_use]
+    pub fn take_output(&mut self) -> Vec<u8> {
+        let mut output = Vec::with_capacity(self.queued());
+        loop {
+            let chunk = self.chunk();
+            if chunk.is_empty() {
+                return output;
+            }
+            output.extend_from_slice(chunk);
+            let n = chunk.len();
+            self.advance(n);
+        }
+    }
+
     /// Reports whether the transport refused the last write. While it does, only the latest ping is
     /// answered, and queued bytes move to a buffer of their size.
     pub fn set_blocked(&mut self, blocked: bool) {
@@ -219,6 +234,11 @@ impl Outbound {
     /// reference to a payload may run code of its owner.
     pub fn keep_spent(&mut self) {
         self.0.queue.keep_spent();
+    }
+
+    /// Drops payloads that have been sent, as it does without [`keep_spent`](Outbound::keep_spent).
+    pub fn drop_spent(&mut self) {
+        self.0.queue.drop_spent();
     }
 
     /// Returns whether [`take_spent`](Outbound::take_spent) has payloads to return.

@@ -151,6 +151,11 @@ impl Queue {
         self.spent.get_or_insert_default();
     }
 
+    /// Drops shared payloads that have been sent.
+    pub(super) fn drop_spent(&mut self) {
+        self.spent = None;
+    }
+
     /// Returns whether payloads are kept.
     #[inline]
     pub(super) fn has_spent(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The scenarios on real sockets, each generic over its harness.
 
+mod addresses;
 mod buffers;
 mod error_texts;
 mod peer_error_texts;
@@ -9,6 +10,7 @@ mod tls;
 mod tls_layer;
 mod transport;
 
+pub use addresses::*;
 pub use buffers::*;
 pub use error_texts::*;
 pub use peer_error_texts::*;

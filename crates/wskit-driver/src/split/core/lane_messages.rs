@@ -82,6 +82,15 @@ impl<W: PollWrite, C: Timer> Sender<W, C> {
         }
     }
 
+    /// Encodes all messages of the lanes, whatever their pace. No message may be open.
+    pub(super) fn empty_lanes(&mut self) {
+        let Some(lanes) = &mut self.lanes else { return };
+        lanes.stop_pacing();
+        while let Some(mut message) = lanes.next(false) {
+            let _ = self.output.outbox.feed_reserved(message.outgoing());
+        }
+    }
+
     /// Lets the paced lanes go on whose messages a pong answers, and writes. Returns false if the pong
     /// answers none of their pings.
     pub(super) fn take_pong(&mut self, number: u32, now: impl FnOnce() -> Instant) -> bool {

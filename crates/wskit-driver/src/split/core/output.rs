@@ -262,6 +262,22 @@ impl<W: PollWrite> Output<W> {
         self.io.as_ref()?.unacknowledged()
     }
 
+    /// Returns the queue, and whether the transport is to be flushed.
+    pub(super) fn into_queue(mut self) -> (Outbound, bool) {
+        self.outbox.drop_spent();
+        (self.outbox, self.dirty)
+    }
+
+    /// Takes the transport, unless the connection is over.
+    pub(super) fn take_io(&mut self) -> Option<W> {
+        self.io.take()
+    }
+
+    /// Returns the transport, unless the connection is over.
+    pub(super) fn io(&self) -> Option<&W> {
+        self.io.as_ref()
+    }
+
     /// Takes the transport out, once the connection is over.
     pub(super) fn take_io_if_closed(&mut self) -> Option<W> {
         if self.outbox.state() != State::Closed {

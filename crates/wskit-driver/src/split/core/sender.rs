@@ -414,11 +414,8 @@ impl<W: PollWrite, C: Timer> Sender<W, C> {
     /// ones do. The caller keeps `close`: dropping its reason may run code of its owner.
     pub(crate) fn close(&mut self, close: &CloseFrame) -> Result<(), SendError> {
         wskit_proto::Outbox::check_close(close)?;
-        if self.lanes.is_some() && !self.output.is_message_open() {
-            self.lanes().stop_pacing();
-            while let Some(mut message) = self.lanes.as_mut().and_then(|lanes| lanes.next(false)) {
-                let _ = self.output.outbox.feed_reserved(message.outgoing());
-            }
+        if !self.output.is_message_open() {
+            self.empty_lanes();
         }
         self.output.outbox.close(Some(close.clone()))
     }

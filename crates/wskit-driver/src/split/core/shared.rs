@@ -1,4 +1,5 @@
 use std::io;
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::sender::{Attempt, Sender};
 use super::socket_waker::SocketWaker;
 use super::wait_queue::{Ticket, WaitFor, Waiter};
 use crate::error::ConnectionError;
+use crate::parts::Terms;
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering, lock};
 use crate::transport::Transport;
 
@@ -26,7 +28,7 @@ pub(crate) struct Shared<T: Transport> {
     slot: ReaderSlot<T>,
     /// The number of readers and writers. Lanes and weak writers do not keep a connection.
     owners: AtomicUsize,
-    protocol: Option<Box<str>>,
+    terms: Option<Box<Terms>>,
     close_timeout: Duration,
     /// The latest round trip of a keepalive ping, in microseconds; 0 before the first.
     round_trip: AtomicUsize,
@@ -39,7 +41,7 @@ impl<T: Transport> Shared<T> {
         io: T::Write,
         dirty: bool,
         timer: T::Timer,
-        protocol: Option<Box<str>>,
+        terms: Option<Box<Terms>>,
     ) -> Self {
         let socket = Arc::new(SocketWaker::new());
         let close_timeout = outbox.close_timeout();
@@ -53,10 +55,31 @@ impl<T: Transport> Shared<T> {
             socket,
             slot: ReaderSlot::new(),
             owners: AtomicUsize::new(2),
-            protocol,
+            terms,
             close_timeout,
             round_trip: AtomicUsize::new(0),
         }
+    }
+
+    /// Takes the shared part apart: the transport's writing half, the queue, whether the transport is to
+    /// be flushed, and the terms. What waits in lanes is queued.
+    ///
+    /// # Errors
+    /// The shared part with one more owner, if the connection is over.
+    #[allow(clippy::type_complexity, reason = "it is taken apart at once")]
+    pub(crate) fn into_parts(
+        self,
+    ) -> Result<(T::Write, Outbound, bool, Option<Box<Terms>>), Box<Self>> {
+        let Some(io) = lock(&self.sender).output.take_io() else {
+            self.add_owner();
+            return Err(Box::new(self));
+        };
+        let sender = self.sender.into_inner();
+        let mut sender = sender.unwrap_or_else(PoisonError::into_inner);
+        // No message is open, and lanes are bounded.
+        sender.empty_lanes();
+        let (outbox, dirty) = sender.output.into_queue();
+        Ok((io, outbox, dirty, self.terms))
     }
 
     // The sending half.
@@ -212,7 +235,12 @@ impl<T: Transport> Shared<T> {
     }
 
     pub(crate) fn protocol(&self) -> Option<&str> {
-        self.protocol.as_deref()
+        self.terms.as_ref()?.protocol.as_deref()
+    }
+
+    /// Asks the transport, if the connection is not over.
+    pub(crate) fn with_io<R>(&self, f: impl FnOnce(&T::Write) -> Option<R>) -> Option<R> {
+        lock(&self.sender).output.io().and_then(f)
     }
 
     pub(crate) fn timer(&self) -> T::Timer {

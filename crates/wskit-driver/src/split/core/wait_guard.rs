@@ -6,20 +6,34 @@ use super::wait_queue::Ticket;
 use crate::error::ConnectionError;
 use crate::transport::Transport;
 
+/// What has a wait queue.
+pub(crate) trait Cancel {
+    /// Removes a waiter whose future is dropped.
+    fn cancel(&self, ticket: &mut Option<Ticket>);
+}
+
+impl<T: Transport> Cancel for Shared<T> {
+    fn cancel(&self, ticket: &mut Option<Ticket>) {
+        Self::cancel(self, ticket);
+    }
+}
+
 /// The waiter of a future in the wait queue. It is removed when this is dropped.
-pub(crate) struct WaitGuard<'a, T: Transport> {
-    shared: &'a Shared<T>,
+pub(crate) struct WaitGuard<'a, S: Cancel + ?Sized> {
+    pub(crate) shared: &'a S,
     pub(crate) ticket: Option<Ticket>,
 }
 
-impl<'a, T: Transport> WaitGuard<'a, T> {
-    pub(crate) fn new(shared: &'a Shared<T>) -> Self {
+impl<'a, S: Cancel + ?Sized> WaitGuard<'a, S> {
+    pub(crate) fn new(shared: &'a S) -> Self {
         Self {
             shared,
             ticket: None,
         }
     }
+}
 
+impl<T: Transport> WaitGuard<'_, Shared<T>> {
     /// Calls [`Shared::poll_sender`].
     pub(crate) fn poll(
         &mut self,
@@ -39,7 +53,7 @@ impl<'a, T: Transport> WaitGuard<'a, T> {
     }
 }
 
-impl<T: Transport> Drop for WaitGuard<'_, T> {
+impl<S: Cancel + ?Sized> Drop for WaitGuard<'_, S> {
     fn drop(&mut self) {
         self.shared.cancel(&mut self.ticket);
     }

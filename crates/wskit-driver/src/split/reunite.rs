@@ -1,0 +1,119 @@
+use std::error::Error;
+use std::fmt;
+
+use wskit_proto::State;
+
+use super::core::Shared;
+use super::reader::Reader;
+use super::writer::Writer;
+use crate::engine::Engine;
+use crate::link::Whole;
+use crate::sync::Arc;
+use crate::tasks::Tasks;
+use crate::transport::Transport;
+use crate::websocket::WebSocket;
+
+/// The error of [`Reader::reunite`]: the two halves are not all of one open connection. It has the halves.
+pub struct ReuniteError<T: Transport>(Box<(Reader<T>, Writer<T>)>);
+
+impl<T: Transport> ReuniteError<T> {
+    fn new(reader: Reader<T>, writer: Writer<T>) -> Self {
+        Self(Box::new((reader, writer)))
+    }
+
+    /// Returns the halves.
+    #[must_use]
+    pub fn into_halves(self) -> (Reader<T>, Writer<T>) {
+        *self.0
+    }
+}
+
+impl<T: Transport> fmt::Display for ReuniteError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the halves are of two connections, other writers or lanes are left, or the connection is over",
+        )
+    }
+}
+
+impl<T: Transport> fmt::Debug for ReuniteError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReuniteError")
+            .field("reader", &self.0.0)
+            .field("writer", &self.0.1)
+            .finish()
+    }
+}
+
+impl<T: Transport> Error for ReuniteError<T> {}
+
+pub(super) fn reunite<T: Transport + 'static>(
+    mut reader: Reader<T>,
+    mut writer: Writer<T>,
+) -> Result<WebSocket<T>, ReuniteError<T>> {
+    // Writers and lanes that are left hold a reference each.
+    let are_all = Arc::ptr_eq(&reader.shared, &writer.shared)
+        && Arc::strong_count(&reader.shared) == 2
+        && reader.state() != State::Closed;
+    if !are_all || !writer.feed_held() {
+        return Err(ReuniteError::new(reader, writer));
+    }
+    let (engine, read) = match (reader.engine.take(), reader.read.take()) {
+        (Some(engine), Some(read)) => (engine, read),
+        (engine, read) => {
+            (reader.engine, reader.read) = (engine, read);
+            return Err(ReuniteError::new(reader, writer));
+        }
+    };
+    // This call owns the connection while the halves are dropped.
+    let shared = reader.shared.clone();
+    shared.add_owner();
+    drop(reader);
+    drop(writer);
+    match Arc::try_unwrap(shared) {
+        Ok(shared) => join(engine, read, shared),
+        // A weak writer was upgraded meanwhile.
+        Err(shared) => {
+            shared.add_owner();
+            Err(halves(engine, read, shared))
+        }
+    }
+}
+
+fn join<T: Transport + 'static>(
+    engine: Engine<T::Timer>,
+    read: T::Read,
+    shared: Shared<T>,
+) -> Result<WebSocket<T>, ReuniteError<T>> {
+    let (write, outbox, dirty, terms) = match shared.into_parts() {
+        Ok(parts) => parts,
+        // It has ended meanwhile.
+        Err(shared) => return Err(halves(engine, read, Arc::from(shared))),
+    };
+    match T::reunite(read, write) {
+        Ok(io) => {
+            let mut link = Whole::new(io, outbox);
+            link.dirty = dirty;
+            Ok(WebSocket {
+                engine,
+                link,
+                terms,
+                tasks: Tasks::default(),
+            })
+        }
+        Err((read, write)) => {
+            let shared = Shared::new(outbox, write, dirty, engine.timer.clone(), terms);
+            Err(halves(engine, read, Arc::new(shared)))
+        }
+    }
+}
+
+/// Returns the halves, which are counted as the two owners.
+fn halves<T: Transport>(
+    engine: Engine<T::Timer>,
+    read: T::Read,
+    shared: Arc<Shared<T>>,
+) -> ReuniteError<T> {
+    let reader = Reader::new(engine, read, shared.clone());
+    ReuniteError::new(reader, Writer::counted(shared))
+}
