@@ -106,7 +106,12 @@ where
         let (listener, port) = S::listen().await;
         let (shutdown, (on_error, told)) = (shutdown::<S>(), errors());
         let serving = server::<S>()
-            .serve(listener, |ws, _| echo(ws))
+            .serve(listener, |ws, peer| {
+                assert_eq!(ws.peer_addr(), Some(peer));
+                let session = ws.tls_session().expect("it is TLS");
+                assert_eq!(session.server_name.as_deref(), Some("localhost"));
+                echo(ws)
+            })
             .tls(authority.acceptor("localhost", |_| ()))
             .shutdown(&shutdown)
             .on_error(on_error);
