@@ -2,13 +2,14 @@
 /// [`wskit_driver::aliases!`].
 ///
 /// Takes the runtime's type and its transport (generic over the stream). Expects the binding's `ClientStream` and `WebSocket` in scope.
+/// With `types` first it defines what [`wskit_driver::aliases!`] would: the types alone, but for `Dialer`.
 ///
 /// ```text
 /// wskit_dial::aliases!(Tokio, Io);
 /// ```
 #[macro_export]
 macro_rules! aliases {
-    ($runtime:ident, $io:ident) => {
+    (types $runtime:ident, $io:ident) => {
         /// Connects to URLs: the settings of a client, for one connection or many. Cheap to clone.
         ///
         /// ```no_run
@@ -34,7 +35,7 @@ macro_rules! aliases {
             "max_concurrent", "new", "observer", "proxy", "reconnect", "redirects",
             "socket_options", "tls", "tls_layer",
         ))]
-        pub type Connector<D = Dialer> = $crate::Connector<$runtime, D>;
+        pub type Connector<D = $crate::Dialer<$runtime>> = $crate::Connector<$runtime, D>;
         /// A client that connects again whenever its connection is lost. From
         /// [`Connector::reconnect`](wskit_dial::Connector::reconnect), or made with a way of your own to open
         /// connections.
@@ -83,6 +84,10 @@ macro_rules! aliases {
         /// All methods: [`wskit_dial::reconnect::Handle`].
         #[doc(alias("close", "is_connected", "round_trip", "send", "wait_connected", "writer"))]
         pub type ReconnectHandle<S = ClientStream> = $crate::reconnect::Handle<$io<S>>;
+    };
+    ($runtime:ident, $io:ident) => {
+        $crate::aliases!(types $runtime, $io);
+
         /// How a [`Connector`] opens streams by default; see [`wskit_dial::Dialer`].
         #[doc(alias("local_address", "new", "proxy", "socket_options", "tcp", "tls"))]
         pub type Dialer = $crate::Dialer<$runtime>;

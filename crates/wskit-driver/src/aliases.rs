@@ -5,12 +5,15 @@
 /// the function `duplex`, which takes a capacity. Defines `WebSocket<S>`, its halves and handles, `Server`,
 /// `Client`, what they receive, `from_parts` and `pair`.
 ///
+/// With `types` first it defines the types alone, for a facade of the binding, because search
+/// in a crate's documentation finds nothing by the `doc(alias)` of types that it exports again.
+///
 /// ```text
 /// wskit_driver::aliases!(Tokio, Io, TokioTimer);
 /// ```
 #[macro_export]
 macro_rules! aliases {
-    ($runtime:ident, $io:ident, $timer:ident) => {
+    (types $runtime:ident, $io:ident, $timer:ident) => {
         /// A WebSocket connection, for one task: it receives, sends and closes.
         /// [`split`](wskit_driver::WebSocket::split) makes a [`Reader`] and a [`Writer`] of it, for more.
         ///
@@ -171,11 +174,10 @@ macro_rules! aliases {
         /// Accepts connections: the settings that all of them share. Cheap to clone.
         ///
         /// ```no_run
-        #[doc = concat!("# use ", env!("CARGO_CRATE_NAME"), "::{ConnectionError, Server};")]
-        /// # use wskit_driver::{Listener, ServeRuntime, wskit_proto::CloseCode};
+        #[doc = concat!("# use ", env!("CARGO_CRATE_NAME"), "::ConnectionError;")]
+        /// # use wskit_driver::{Listener, ServeRuntime, Server};
         /// # use wskit_handshake::OriginPolicy;
-        #[doc = concat!("# async fn doc<L: Listener<", env!("CARGO_CRATE_NAME"), "::", stringify!($runtime), ">>(listener: L) -> std::io::Result<()>")]
-        #[doc = concat!("# where ", env!("CARGO_CRATE_NAME"), "::", stringify!($runtime), ": ServeRuntime<L::Stream> {")]
+        /// # async fn doc<R: ServeRuntime<L::Stream>, L: Listener<R>>(listener: L) -> std::io::Result<()> {
         /// let server = Server::new(OriginPolicy::SameOrigin); // whose pages may connect
         /// server
         ///     .serve(listener, |mut ws, _peer| async move {
@@ -223,6 +225,9 @@ macro_rules! aliases {
         /// methods: [`wskit_driver::PlainHttp`].
         #[doc(alias("into_parts", "request", "respond"))]
         pub type PlainHttp<S> = $crate::PlainHttp<$io<S>>;
+    };
+    ($runtime:ident, $io:ident, $timer:ident) => {
+        $crate::aliases!(types $runtime, $io, $timer);
 
         /// Returns a connection over a stream that is upgraded already.
         ///

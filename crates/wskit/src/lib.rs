@@ -36,11 +36,15 @@ pub use wskit_tokio as tokio;
 
 #[cfg(feature = "tokio")]
 #[doc(inline)]
-pub use wskit_tokio::{
-    ByteStream, Client, ClientStream, Connector, Lane, MessageWriter, PlainHttp, Reader, Reconnect,
-    ReconnectHandle, Request, Server, ServerStream, Shutdown, Upgrade, WeakWriter, WebSocket,
-    Writer, connect, from_parts, pair,
-};
+pub use wskit_tokio::{ClientStream, ServerStream, connect, from_parts, pair};
+
+// The types of the binding by the same macros, and so the same types, with their documentation in this crate.
+#[cfg(feature = "tokio")]
+use wskit_tokio::{Io, Tokio, TokioTimer};
+#[cfg(feature = "tokio")]
+wskit_driver::aliases!(types Tokio, Io, TokioTimer);
+#[cfg(feature = "tokio")]
+wskit_dial::aliases!(types Tokio, Io);
 
 /// The binding to async-std.
 #[cfg(feature = "async-std")]
