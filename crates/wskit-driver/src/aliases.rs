@@ -39,10 +39,11 @@ macro_rules! aliases {
         /// All methods, and when pings are answered: [`wskit_driver::WebSocket`].
         #[doc(alias(
             "begin", "buffer_bytes", "close", "config", "counters", "deflate", "feed", "flush",
-            "from_parts", "from_parts_with_deflate", "get_mut", "get_ref", "observer", "outbox",
-            "outcome", "ping", "poll_flush", "poll_recv", "protocol", "recv", "recv_event",
-            "recv_json", "recv_piece", "recv_ref", "reserve", "round_trip", "send", "send_json",
-            "split", "start_close", "state", "track",
+            "from_parts", "from_parts_with_deflate", "get_mut", "get_ref", "into_parts",
+            "local_addr", "observer", "outbox", "outcome", "peer_addr", "ping", "poll_flush",
+            "poll_recv", "protocol", "recv", "recv_event", "recv_json", "recv_piece", "recv_ref",
+            "reserve", "round_trip", "send", "send_json", "split", "start_close", "state",
+            "tls_session", "track",
         ))]
         pub type WebSocket<S> = $crate::WebSocket<$io<S>>;
         /// The receiving half of a split connection. It also answers pings and the peer's Close, so keep it
@@ -53,8 +54,9 @@ macro_rules! aliases {
         ///
         /// All methods: [`wskit_driver::Reader`].
         #[doc(alias(
-            "outcome", "poll_recv", "protocol", "recv", "recv_event", "recv_json", "recv_piece",
-            "recv_ref", "round_trip", "state", "track", "writer",
+            "local_addr", "outcome", "peer_addr", "poll_recv", "protocol", "recv", "recv_event",
+            "recv_json", "recv_piece", "recv_ref", "reunite", "round_trip", "state", "tls_session",
+            "track", "writer",
         ))]
         pub type Reader<S> = $crate::Reader<$io<S>>;
         /// A sending half of a split connection. Clone it for every task that sends; messages leave whole and
@@ -83,14 +85,14 @@ macro_rules! aliases {
         ///
         /// All methods: [`wskit_driver::Writer`].
         #[doc(alias(
-            "begin", "buffered", "close", "downgrade", "feed", "flush", "lane", "outcome", "ping",
-            "protocol", "queued", "reserve", "round_trip", "send", "send_json", "start_close",
-            "state", "try_feed",
+            "begin", "buffered", "close", "downgrade", "erase", "feed", "flush", "lane",
+            "local_addr", "outcome", "peer_addr", "ping", "protocol", "queued", "reserve",
+            "round_trip", "send", "send_json", "start_close", "state", "tls_session", "try_feed",
         ))]
         pub type Writer<S> = $crate::Writer<$io<S>>;
         /// A handle to a connection that does not keep it open, for lists of connections. From
         /// [`Writer::downgrade`](wskit_driver::Writer::downgrade); see [`wskit_driver::WeakWriter`].
-        #[doc(alias("upgrade"))]
+        #[doc(alias("erase", "upgrade"))]
         pub type WeakWriter<S> = $crate::WeakWriter<$io<S>>;
         /// A queue for one sender, with a priority, a bound, and a rule for messages that do not fit. From
         /// [`Writer::lane`](wskit_driver::Writer::lane).
