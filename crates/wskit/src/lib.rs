@@ -1,21 +1,29 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+#[doc(inline)]
 pub use wskit_dial::{
-    self as dial, ConnectCause, ConnectError, DialError, Error, LookupFailure, RedirectError,
-    Stage, reconnect,
+    ConnectCause, ConnectError, DialError, Error, LookupFailure, RedirectError, Stage, reconnect,
 };
+#[doc(inline)]
 pub use wskit_driver::{AnyLane, AnyWeakWriter, AnyWriter, TlsSession};
+#[doc(inline)]
 pub use wskit_driver::{
     BoxError, Listener, Serve, ServeError, ServeFault, ServerTls, StreamListener, WhenFull,
 };
+#[doc(inline)]
 pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report, SocketOptions};
+#[doc(inline)]
 pub use wskit_driver::{ConnectionError, OpenError};
+#[doc(inline)]
 pub use wskit_driver::{IntoPartsError, Parts, ReuniteError};
+#[doc(inline)]
 pub use wskit_driver::{SendTransport, Transport};
+#[doc(inline)]
 pub use wskit_handshake::{
     Accept, ClientRequest, HandshakeError, HeadLimits, OriginPolicy, Rejection, UpgradeRequest,
 };
+#[doc(inline)]
 pub use wskit_proto::{
     Cause, CloseCode, CloseFrame, Config, Ending, Event, Initiator, Keepalive, Limits, Message,
     MessageKind, MessageRef, Outbox, Outcome, Outgoing, Piece, PreparedMessage, ProtocolError,
@@ -27,11 +35,16 @@ pub use wskit_proto::{
 pub use wskit_tokio as tokio;
 
 #[cfg(feature = "tokio")]
-pub use wskit_tokio::{
-    ByteStream, Client, ClientStream, Connector, Lane, MessageWriter, PlainHttp, Reader, Reconnect,
-    ReconnectHandle, Request, Server, ServerStream, Shutdown, Upgrade, WeakWriter, WebSocket,
-    Writer, connect, from_parts, pair,
-};
+#[doc(inline)]
+pub use wskit_tokio::{ClientStream, ServerStream, connect, from_parts, pair};
+
+// The types of the binding by the same macros, and so the same types, with their documentation in this crate.
+#[cfg(feature = "tokio")]
+use wskit_tokio::{Io, Tokio, TokioTimer};
+#[cfg(feature = "tokio")]
+wskit_driver::aliases!(types Tokio, Io, TokioTimer);
+#[cfg(feature = "tokio")]
+wskit_dial::aliases!(types Tokio, Io);
 
 /// The binding to async-std.
 #[cfg(feature = "async-std")]
@@ -47,10 +60,12 @@ pub use wskit_proto::deflate;
 
 /// The error of messages as JSON.
 #[cfg(feature = "json")]
+#[doc(inline)]
 pub use wskit_proto::JsonError;
 
 /// Counters of connections, and their observer.
 #[cfg(feature = "metrics")]
+#[doc(inline)]
 pub use {
     wskit_driver::{Ended, Observed, Observer},
     wskit_proto::{Counters, Metrics, Traffic},
@@ -67,7 +82,9 @@ pub use wskit_tokio::tls;
 pub use {bytes, http};
 
 /// The layers below.
-pub use {wskit_driver as driver, wskit_handshake as handshake, wskit_proto as proto};
+pub use {
+    wskit_dial as dial, wskit_driver as driver, wskit_handshake as handshake, wskit_proto as proto,
+};
 
 /// The root is tokio's or empty: no other binding's feature gives it types.
 ///
