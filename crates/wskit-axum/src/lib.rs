@@ -17,12 +17,12 @@ pub use serve::serve;
 
 /// The connection, its halves and lanes, and what goes with them; the names are those of `wskit`.
 pub use wskit_hyper::{
-    Accept, Buffered, ByteStream, Cause, CloseCode, CloseFrame, Config, ConnectionError, Ending,
-    Error, Event, HandshakeError, HeadLimits, Initiator, Io, Keepalive, Lane, LaneConfig, Limits,
-    Message, MessageKind, MessageRef, MessageWriter, OpenError, OriginPolicy, Outbox, Outcome,
-    Outgoing, Overflow, Piece, PreparedMessage, Priority, ProtocolError, Pushed, Reader, Rejection,
-    Report, Role, SendError, Server, Shutdown, State, TimeoutKind, UpgradeRequest, Utf8Bytes,
-    WeakWriter, WebSocket, Writer,
+    Accept, AnyLane, AnyWeakWriter, AnyWriter, Buffered, ByteStream, Cause, CloseCode, CloseFrame,
+    Config, ConnectionError, Ending, Error, Event, HandshakeError, HeadLimits, Initiator, Io,
+    Keepalive, Lane, LaneConfig, Limits, Message, MessageKind, MessageRef, MessageWriter,
+    OpenError, OriginPolicy, Outbox, Outcome, Outgoing, Overflow, Piece, PreparedMessage, Priority,
+    ProtocolError, Pushed, Reader, Rejection, Report, Role, SendError, Server, Shutdown, State,
+    TimeoutKind, UpgradeRequest, Utf8Bytes, WeakWriter, WebSocket, Writer,
 };
 #[cfg(feature = "http2")]
 pub use wskit_hyper::{

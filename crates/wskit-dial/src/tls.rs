@@ -7,6 +7,7 @@ mod config;
 mod connector;
 mod error;
 mod given;
+#[cfg(any(feature = "futures-rustls", feature = "tokio-rustls"))]
 mod session;
 
 pub use acceptor::Acceptor;
@@ -15,4 +16,5 @@ pub use connector::Connector;
 pub(crate) use error::handshake_error;
 pub use error::{BadCertificate, TlsConfigError, TlsError};
 pub use rustls;
+#[cfg(any(feature = "futures-rustls", feature = "tokio-rustls"))]
 pub(crate) use session::session;

@@ -48,7 +48,7 @@ pub trait Sockets: Sized {
     fn accept(listener: &Self::Listener) -> impl Future<Output = (Self::Tcp, SocketAddr)>;
 }
 
-/// Implements [`Sockets`](sockets::Sockets) for a new type, from what is called the same in each binding.
+/// Implements [`Sockets`](crate::sockets::Sockets) for a new type, from what is called the same in each binding.
 ///
 /// ```ignore
 /// wskit_suite::sockets!(OnSockets {
