@@ -418,6 +418,9 @@ impl<T: Transport> WebSocket<T> {
     }
 }
 
+/// Nothing in a connection is pinned.
+impl<T: Transport> Unpin for WebSocket<T> {}
+
 debug! {
     [T: Transport] WebSocket<T>, this =>
     role: this.link.outbox.role(), state: this.state(), protocol: this.protocol()

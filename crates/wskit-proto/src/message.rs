@@ -58,6 +58,11 @@ impl Message {
         matches!(self, Self::Text(_))
     }
 
+    /// Returns whether this is binary.
+    pub const fn is_binary(&self) -> bool {
+        matches!(self, Self::Binary(_))
+    }
+
     /// Returns the text, if it is text.
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -151,6 +156,11 @@ impl<'a> MessageRef<'a> {
     /// Returns whether this is text.
     pub const fn is_text(&self) -> bool {
         matches!(self.kind, MessageKind::Text)
+    }
+
+    /// Returns whether this is binary.
+    pub const fn is_binary(&self) -> bool {
+        matches!(self.kind, MessageKind::Binary)
     }
 
     /// Returns the payload of either kind.

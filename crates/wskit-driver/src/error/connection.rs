@@ -38,10 +38,12 @@ pub enum ConnectionError {
 
 impl ConnectionError {
     /// Returns whether the peer or the network went away: an error that a server need not log.
-    /// A host or network that can no longer be reached counts too.
+    /// A host or network that can no longer be reached counts too, and so does a peer that does not answer a
+    /// Close in time.
     pub fn is_disconnect(&self) -> bool {
         match self {
-            Self::Disconnected { .. } | Self::Timeout(TimeoutKind::Keepalive) => true,
+            Self::Disconnected { .. }
+            | Self::Timeout(TimeoutKind::Keepalive | TimeoutKind::Close) => true,
             Self::Io(error) => is_disconnect(error),
             _ => false,
         }

@@ -93,7 +93,8 @@ impl fmt::Display for ServeFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accept(error) => write!(f, "a connection could not be accepted: {error}"),
-            Self::Tls(error) => write!(f, "the TLS handshake failed: {error}"),
+            // Most libraries, and our acceptor, say in their text what failed.
+            Self::Tls(error) => write!(f, "TLS: {error}"),
             Self::Open(error) => error.fmt(f),
             Self::Handler(error) => error.fmt(f),
             Self::Panic(text) => write!(f, "the handler panicked: {text}"),

@@ -103,6 +103,7 @@ fn lent_message_is_what_it_is_kept_as() {
         let text = (kind == MessageKind::Text).then_some(payload);
         assert_eq!((message.kind(), message.as_text()), (kind, text));
         assert_eq!(message.is_text(), text.is_some());
+        assert_eq!(message.is_binary(), text.is_none());
         assert_eq!(message.len(), payload.len());
         assert_eq!(message.is_empty(), payload.is_empty());
         let shown = (format!("{message}"), format!("{message:?}"));
