@@ -7,7 +7,7 @@ use http::StatusCode;
 use http::header::{HeaderMap, RETRY_AFTER};
 use wskit_driver::{ConnectionError, OpenError};
 use wskit_handshake::HandshakeError;
-use wskit_proto::{Cause, CloseCode, Outcome, ProtocolError, SendError};
+use wskit_proto::{Cause, CloseCode, Initiator, Outcome, ProtocolError, SendError};
 
 use super::loss::Loss;
 use super::on_open::OnOpenError;
@@ -35,9 +35,10 @@ impl Verdict {
     ///
     /// | what happened | verdict |
     /// |---|---|
-    /// | closed with 1000 | done |
-    /// | closed with 1001, 1011, 1012, 1013, 1014, without a code, or with a code that says nothing to us | retry |
-    /// | closed with 1002, 1003, 1007, 1008, 1009, 1010, 3000, 3003 | give up |
+    /// | closed by this end (too slow, idle, by a call on the connection), whatever the peer answers | retry |
+    /// | closed by the peer with 1000 | done |
+    /// | closed by the peer with 1001, 1011, 1012, 1013, 1014, without a code, or with a code that says nothing to us | retry |
+    /// | closed by the peer with 1002, 1003, 1007, 1008, 1009, 1010, 3000, 3003 | give up |
     /// | what came was no WebSocket frame, not UTF-8, or did not decompress | retry |
     /// | a message was larger than `Config` allows, or had more fragments | give up |
     /// | gone without a Close (1006), silent, the transport failed | retry |
@@ -86,8 +87,10 @@ fn of_loss(loss: &Loss, now: SystemTime) -> Verdict {
 
 fn of_outcome(outcome: &Outcome) -> Verdict {
     match &outcome.cause {
-        Cause::Closed => of_code(outcome.code()),
         Cause::Protocol(error) => of_broken_rule(error),
+        // The peer has only answered to our Close.
+        _ if outcome.initiator == Some(Initiator::Local) => Verdict::Retry,
+        Cause::Closed => of_code(outcome.code()),
         _ if says_why(outcome) => of_code(outcome.code()),
         _ => Verdict::Retry,
     }
@@ -242,7 +245,7 @@ mod tests {
     use proptest::prelude::*;
     use wskit_driver::Elapsed;
     use wskit_frame::FrameError;
-    use wskit_proto::TimeoutKind;
+    use wskit_proto::{CloseFrame, TimeoutKind};
 
     use super::*;
     use crate::stage::Stage;
@@ -276,6 +279,25 @@ mod tests {
         assert_eq!(outcome.cause, Cause::Transport(io::ErrorKind::BrokenPipe));
         assert!(says_why(&outcome));
         assert_eq!(of_outcome(&outcome), Verdict::GiveUp);
+    }
+
+    /// The peer repeats our code, or chooses one of its own. That is no word on the next connection.
+    #[test]
+    fn answer_to_a_close_of_ours_is_no_verdict() {
+        for code in [1000, 1002, 1008, 1013, 4000] {
+            let received = Some(Some(CloseFrame::new(code.into(), "")));
+            for cause in [Cause::Closed, Cause::Transport(io::ErrorKind::BrokenPipe)] {
+                let outcome = |initiator| Outcome {
+                    cause: cause.clone(),
+                    initiator: Some(initiator),
+                    received: received.clone(),
+                    sent: Some(Some(CloseCode::TRY_AGAIN_LATER)),
+                    mid_message: false,
+                };
+                assert_eq!(of_outcome(&outcome(Initiator::Local)), Verdict::Retry);
+                assert_eq!(of_outcome(&outcome(Initiator::Peer)), of_code(code.into()));
+            }
+        }
     }
 
     #[test]
