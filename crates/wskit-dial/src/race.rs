@@ -76,6 +76,7 @@ where
                 self.running
                     .push((address, Box::pin((self.start)(address))));
             }
+            let running = self.running.len();
             if let Some(stream) = self.poll_running(cx) {
                 return Poll::Ready(Ok(stream));
             }
@@ -87,7 +88,8 @@ where
                 };
                 return Poll::Ready(Err(self.last.take().unwrap_or_else(none).into()));
             }
-            if begun.is_some() || self.running.is_empty() {
+            // A failure is followed by the next address at once.
+            if begun.is_some() || self.running.len() < running {
                 continue;
             }
             match self.schedule.next() {

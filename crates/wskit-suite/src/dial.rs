@@ -19,6 +19,7 @@ macro_rules! dial_scenarios {
             first_address_that_answers_wins
             slow_address_may_still_win
             refusal_is_followed_by_the_next_address_at_once
+            refusal_beside_another_attempt_is_followed_at_once
             no_address_that_answers_is_one_error
             addresses_and_local_addresses_are_used_as_given
             one_deadline_covers_every_step

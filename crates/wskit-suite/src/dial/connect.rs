@@ -107,6 +107,28 @@ pub fn refusal_is_followed_by_the_next_address_at_once<H: Harness>() {
     });
 }
 
+/// Also while another attempt goes on: the third is dialled when the first is refused, not 250 ms after the
+/// second.
+pub fn refusal_beside_another_attempt_is_followed_at_once<H: Harness>() {
+    run_timed::<H>(async {
+        let network = Network::new()
+            .name("example.com", &["192.0.2.1", "192.0.2.2", "192.0.2.3"])
+            .at("192.0.2.1:80", Answer::Refuse(millis(260)))
+            .at("192.0.2.3:80", Answer::Accept(AT_ONCE));
+        let begun = now::<H>();
+        let connector = connector::<H>();
+        let (connected, ()) = join(connector.connect("ws://example.com/"), async {
+            let mut script = server(&network).await;
+            assert_eq!(now::<H>() - begun, millis(260));
+            welcome(&mut script).await;
+        })
+        .await;
+        assert!(connected.is_ok());
+        assert_eq!(network.dialled().len(), 3);
+        assert_eq!(network.under_way(), 0);
+    });
+}
+
 /// Proves: R6455-4.1-e
 pub fn no_address_that_answers_is_one_error<H: Harness>() {
     run_timed::<H>(async {
