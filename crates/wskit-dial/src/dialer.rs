@@ -149,6 +149,11 @@ impl<R: Net> Dialer<R> {
                 ConnectCause::Tls(error) => ProxyError::Tls(error).into(),
                 cause => ConnectError::new(Stage::Proxy, cause).into(),
             },
+            DialError::TlsUnavailable => ProxyError::TlsUnavailable.into(),
+            #[cfg(feature = "rustls")]
+            DialError::TlsConfig(error) => ProxyError::TlsConfig(error).into(),
+            // The name of the proxy cannot be the name of a certificate.
+            DialError::Request(error) => ProxyError::Host(error).into(),
             other => other,
         })?;
         step("asking the proxy", request.host(), request.port());

@@ -315,6 +315,9 @@ mod tests {
                 ConnectCause::Tls(error) => ProxyError::Tls(error),
                 _ => ProxyError::Closed,
             },
+            ProxyError::TlsUnavailable => ProxyError::TlsUnavailable,
+            #[cfg(feature = "rustls")]
+            ProxyError::TlsConfig(_) => ProxyError::TlsConfig(crate::tls::TlsConfigError::Pem("no key".to_owned())),
             ProxyError::Io(_) => ProxyError::Io(refused()),
             ProxyError::Closed => ProxyError::Closed,
             ProxyError::Malformed(_) => ProxyError::Malformed("a blank"),

@@ -38,6 +38,7 @@ macro_rules! dial_scenarios {
             proxy_that_goes_away_is_told_at_every_byte
             proxy_that_hangs_is_blamed_for_the_deadline
             proxy_that_cannot_be_reached_is_told_as_such
+            tls_that_the_proxy_needs_is_told_as_such
             environment_chooses_the_proxy
             every_operation_on_the_way_through_a_proxy_may_fail
         });

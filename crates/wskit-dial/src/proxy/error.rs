@@ -18,6 +18,11 @@ pub enum ProxyError {
     /// The TLS handshake with the proxy failed, most often over its certificate.
     #[cfg(feature = "rustls")]
     Tls(crate::tls::TlsError),
+    /// An `https://` proxy needs TLS, and the binding was built without it. Nothing was dialled.
+    TlsUnavailable,
+    /// The TLS settings for an `https://` proxy cannot be used. Nothing was dialled.
+    #[cfg(feature = "rustls")]
+    TlsConfig(crate::tls::TlsConfigError),
     /// The connection to the proxy failed before it answered.
     Io(io::Error),
     /// The proxy closed the connection before it answered.
@@ -108,6 +113,14 @@ impl fmt::Display for ProxyError {
             }
             #[cfg(feature = "rustls")]
             Self::Tls(error) => write!(f, "the TLS handshake with the proxy failed: {error}"),
+            Self::TlsUnavailable => f.write_str(
+                "an https:// proxy needs TLS: enable the features rustls-ring and webpki-roots, or use \
+                 http://",
+            ),
+            #[cfg(feature = "rustls")]
+            Self::TlsConfig(error) => {
+                write!(f, "the TLS settings for the proxy cannot be used: {error}")
+            }
             Self::Io(error) => write!(f, "the connection to the proxy failed: {error}"),
             Self::Closed => f.write_str("the proxy closed the connection without an answer"),
             Self::Malformed(what) => {
@@ -161,6 +174,8 @@ impl Error for ProxyError {
             Self::Unreachable(error) | Self::Io(error) => error.source(),
             #[cfg(feature = "rustls")]
             Self::Tls(error) => error.source(),
+            #[cfg(feature = "rustls")]
+            Self::TlsConfig(error) => error.source(),
             _ => None,
         }
     }

@@ -341,6 +341,23 @@ pub fn proxy_that_cannot_be_reached_is_told_as_such<H: Harness>() {
     });
 }
 
+/// The URL of the server is `ws://` and in order: the proxy cannot be used.
+pub fn tls_that_the_proxy_needs_is_told_as_such<H: Harness>() {
+    run::<H>(async {
+        let network = network();
+        let connector = connector::<H>().proxy(Proxy::new("https://proxy.example:3128").unwrap());
+        let error = connector.connect("ws://example.com/").await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot connect to example.com:80: an https:// proxy needs TLS: enable the \
+             features rustls-ring and webpki-roots, or use http://"
+        );
+        let error = proxy_error(error);
+        assert!(matches!(error, ProxyError::TlsUnavailable), "{error:?}");
+        assert!(network.dialled().is_empty());
+    });
+}
+
 /// The variables of the environment and their order. Excepted hosts are reached directly.
 pub fn environment_chooses_the_proxy<H: Harness>() {
     run::<H>(async {
