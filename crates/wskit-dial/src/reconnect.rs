@@ -393,8 +393,10 @@ impl<R: Net + Runtime<S>, S> Reconnect<R, S> {
             ws.start_close(code, reason)?;
             self.closing = true;
             self.outcome = Some(ws.close(code, "").await?);
+            self.stop();
+        } else {
+            self.stop_unconnected();
         }
-        self.stop();
         Ok(self.outcome.clone())
     }
 
@@ -409,7 +411,8 @@ impl<R: Net + Runtime<S>, S> Reconnect<R, S> {
         }
     }
 
-    /// Returns how the last connection ended, if it ended by the closing handshake.
+    /// Returns how the last connection ended, if it ended by the closing handshake or was being closed by
+    /// [`close`](Reconnect::close). `None` after a `close` without a connection.
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()

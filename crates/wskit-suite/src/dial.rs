@@ -80,6 +80,8 @@ macro_rules! dial_scenarios {
             close_behind_the_answer_of_the_server_is_read
             close_that_is_not_finished_is_waited_for
             connection_that_breaks_during_a_hook_decides
+            break_without_a_close_leaves_the_error_of_the_hook
+            close_by_a_hook_leaves_its_error
             message_before_the_end_is_returned_after_a_hook
             hook_that_keeps_its_connection_has_failed
             errors_of_the_application_come_back
@@ -90,6 +92,7 @@ macro_rules! dial_scenarios {
             handle_closes_in_every_state
             close_that_cannot_be_sent_changes_nothing
             end_of_the_client_ends_every_call
+            send_in_progress_ends_with_the_task
             dropped_events_close_the_connection
             dropped_handles_change_nothing
         });

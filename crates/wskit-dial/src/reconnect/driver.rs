@@ -60,6 +60,9 @@ where
 /// Also when the task is dropped before its end, or panics.
 impl<R: Net + Runtime<S>, S> Drop for Driver<R, S> {
     fn drop(&mut self) {
+        // Sends in progress hold the connection: without its reader they would wait for ever.
+        self.feed
+            .start_close(&CloseFrame::new(CloseCode::GOING_AWAY, ""));
         self.shared.end(Ok(()), None);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use wskit_driver::{
     ConnectionError, Reader, Runtime, Timer, Transport, WebSocket, Writer, secure_keys,
 };
-use wskit_proto::{CloseCode, CloseFrame, Message, Outcome, State as Phase};
+use wskit_proto::{Cause, CloseCode, CloseFrame, Initiator, Message, Outcome, State as Phase};
 
 use super::on_open::{Failed, Preparation};
 use super::policy::Next;
@@ -177,7 +177,14 @@ impl<R: Net + Runtime<S>, S> Reconnect<R, S> {
                             self.state = State::Opening;
                             continue;
                         }
-                        Err(error) => Loss::NotOpened(ConnectionError::NoTimer(error).into()),
+                        // Without a timer there is no delay before the next attempt, so there is none.
+                        Err(error) => {
+                            self.state = State::Over;
+                            return Poll::Ready(Err(GaveUp {
+                                loss: Loss::NotOpened(ConnectionError::NoTimer(error).into()),
+                                exhausted: false,
+                            }));
+                        }
                     }
                 }
                 State::Over => return Poll::Ready(Ok(None)),
@@ -188,12 +195,16 @@ impl<R: Net + Runtime<S>, S> Reconnect<R, S> {
 
     fn lose(&mut self, loss: Loss) -> Result<Option<Event>, GaveUp> {
         let now = self.timer.now();
-        let lasted = match mem::replace(&mut self.state, State::Over) {
-            State::Open { since, .. } => Some(now.saturating_duration_since(since)),
-            _ => None,
+        let (lasted, outcome) = match mem::replace(&mut self.state, State::Over) {
+            State::Open { since, link, .. } => {
+                (Some(now.saturating_duration_since(since)), link.outcome())
+            }
+            _ => (None, None),
         };
         self.learned = None;
         self.outcome = match &loss {
+            // However it ended, the connection that was to be closed has ended.
+            _ if self.closing => outcome,
             Loss::Closed(outcome) => Some(outcome.clone()),
             _ => None,
         };
@@ -209,6 +220,14 @@ impl<R: Net + Runtime<S>, S> Reconnect<R, S> {
             Next::GiveUp { exhausted } => Err(GaveUp { loss, exhausted }),
             Next::Done => Ok(None),
         }
+    }
+
+    /// Ends without a connection to close, unless it has ended already.
+    pub(super) fn stop_unconnected(&mut self) {
+        if !matches!(self.state, State::Over) {
+            self.outcome = None;
+        }
+        self.stop();
     }
 
     /// Drops what is open, or is being opened, and opens nothing more.
@@ -263,7 +282,7 @@ impl<R: Net + Runtime<S>, S> Reconnect<R, S> {
         self.closing = true;
         match &self.state {
             State::Open { .. } => self.start_close(close),
-            _ => self.stop(),
+            _ => self.stop_unconnected(),
         }
     }
 }
@@ -278,24 +297,40 @@ fn ended_by(outcome: Option<Outcome>, error: Option<ConnectionError>) -> Loss {
     }
 }
 
-/// Returns why a connection could not be prepared, on which a hook has returned `error`. What the peer
-/// says in its Close counts more, unless it says nothing.
+/// Returns why a connection could not be prepared, on which a hook has returned `error`. A Close of the
+/// peer's own with something to say counts more, and so does a broken rule. A connection that only broke
+/// leaves the hook's error, whether it broke before or after the hook had returned.
 fn not_prepared(outcome: Option<Outcome>, broken: Option<ConnectionError>, error: Error) -> Loss {
     let says_nothing = [CloseCode::NORMAL, CloseCode::NO_STATUS];
     match (outcome, broken) {
         (Some(outcome), _) if outcome.is_clean() || says_why(&outcome) => {
-            if says_nothing.contains(&outcome.code()) {
+            let is_ours = outcome.initiator == Some(Initiator::Local);
+            if is_ours || says_nothing.contains(&outcome.code()) {
                 Loss::NotOpened(error)
             } else {
                 Loss::Closed(outcome)
             }
         }
-        (_, Some(broken)) => Loss::NotOpened(broken.into()),
-        // The hook has passed on what it was told.
-        (Some(_), None) if matches!(error, Error::Connection(_)) => Loss::NotOpened(error),
-        (Some(outcome), None) => Loss::Closed(outcome),
-        (None, None) => Loss::NotOpened(error),
+        (_, Some(broken)) if !is_break(&broken) || error.is_closed() => {
+            Loss::NotOpened(broken.into())
+        }
+        // What the hook has swallowed. It may have passed it on as well.
+        (Some(outcome), None)
+            if matches!(outcome.cause, Cause::Protocol(_))
+                && !matches!(error, Error::Connection(_)) =>
+        {
+            Loss::Closed(outcome)
+        }
+        _ => Loss::NotOpened(error),
     }
+}
+
+/// Returns whether a connection ended without a word of the peer about why.
+fn is_break(error: &ConnectionError) -> bool {
+    matches!(
+        error,
+        ConnectionError::Disconnected { .. } | ConnectionError::Timeout(_) | ConnectionError::Io(_)
+    )
 }
 
 /// Returns 64 random bits, for delays.

@@ -212,6 +212,32 @@ pub fn close_ends_it_in_every_state<H: Harness>() {
             assert!(matches!(client.next().await, Ok(None)));
             assert!(matches!(client.send("x").await, Err(Error::NotConnected)));
         }
+        // The outcome of the connection before is not that of the close.
+        let attempts = Attempts::default();
+        let mut server = attempts.succeed();
+        let mut client = attempts.client::<H>();
+        assert!(is_opened(client.next().await));
+        let close = server.frames().close(1001, "");
+        server.send(close).await;
+        server.finish().await;
+        lost(client.next().await);
+        for _ in 0..2 {
+            let closed = client.close(CloseCode::NORMAL, "bye").await;
+            assert!(matches!(closed, Ok(None)), "{closed:?}");
+            assert!(client.outcome().is_none());
+        }
+        // An open connection that breaks instead has an outcome all the same, for each call.
+        let attempts = Attempts::default();
+        let mut server = attempts.succeed();
+        let mut client = attempts.client::<H>();
+        assert!(is_opened(client.next().await));
+        assert!(once(client.close(CloseCode::NORMAL, "")).await.is_none());
+        server.hang_up();
+        assert!(matches!(client.next().await, Ok(None)));
+        for _ in 0..2 {
+            let outcome = client.close(CloseCode::NORMAL, "").await.unwrap();
+            assert!(!outcome.expect("an outcome").is_clean());
+        }
         // The attempt in progress is dropped.
         let attempts = Attempts::default();
         let mut server = attempts.succeed();

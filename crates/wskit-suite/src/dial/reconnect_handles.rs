@@ -8,6 +8,7 @@ use wskit_proto::{CloseCode, SendError};
 use wskit_test::{Harness, join, once, pause, run_timed, sleep, timer};
 
 use super::reconnect_scene::{Attempts, is_opened, lost, message, secs};
+use crate::scene::config;
 
 /// A message leaves on the connection of the moment, and is kept for no other.
 pub fn handles_send_on_the_connection_that_is_open<H: Harness>() {
@@ -110,6 +111,25 @@ pub fn handle_closes_in_every_state<H: Harness>() {
             assert!(attempts.made() <= 1);
         });
     }
+    // While it waits: the outcome of the connection before is not that of the close.
+    run_timed::<H>(async {
+        let attempts = Attempts::default();
+        let mut server = attempts.succeed();
+        let (mut events, handle, run) = attempts.client::<H>().into_parts(8, Overflow::Wait);
+        let using = async {
+            assert!(is_opened(events.next().await));
+            let close = server.frames().close(1001, "");
+            server.send(close).await;
+            server.finish().await;
+            lost(events.next().await);
+            for _ in 0..2 {
+                let closed = handle.close(CloseCode::NORMAL, "bye").await;
+                assert!(matches!(closed, Ok(None)), "{closed:?}");
+                assert!(matches!(events.next().await, Ok(None)));
+            }
+        };
+        join(using, run).await;
+    });
     // Also with a consumer that takes nothing, and if the call is dropped.
     for cut in [false, true] {
         run_timed::<H>(async {
@@ -146,13 +166,48 @@ pub fn handle_closes_in_every_state<H: Harness>() {
                 assert_eq!(message(events.next().await), "1");
                 assert!(matches!(events.next().await, Ok(None)));
                 assert_eq!(events.dropped(), 2, "it reads on while it closes");
+                // Also of a connection that broke instead of being closed.
                 let again = handle.close(CloseCode::NORMAL, "").await.unwrap();
-                assert_eq!(again.is_some(), !cut);
+                let outcome = again.expect("an outcome");
+                assert_eq!(outcome.is_clean(), !cut, "{outcome}");
             };
             join(using, run).await;
             assert_eq!(attempts.made(), 1);
         });
     }
+}
+
+/// The task is dropped while a message waits for room.
+pub fn send_in_progress_ends_with_the_task<H: Harness>() {
+    run_timed::<H>(async {
+        let attempts = Attempts::default();
+        let mut server = attempts.succeed();
+        let client = attempts.client_with::<H>(config().write_high_water(1000));
+        let (mut events, handle, run) = client.into_parts(8, Overflow::Wait);
+        let mut run = Some(Box::pin(run));
+        let end = async {
+            if let Some(run) = &mut run {
+                let _ = within(timer::<H>(), secs(2), run).await;
+            }
+            drop(run.take());
+        };
+        let sending = async {
+            assert!(is_opened(events.next().await));
+            let waiting = async {
+                // More than the pipe and the queue hold.
+                let big = "x".repeat(200_000);
+                let (first, second) = join(handle.send(&big), handle.send("no room")).await;
+                assert!(matches!(first, Err(Error::NotConnected)), "{first:?}");
+                assert!(matches!(second, Err(Error::NotConnected)), "{second:?}");
+            };
+            let ended = within(timer::<H>(), secs(100), waiting).await;
+            assert!(ended.is_ok(), "a send goes on without the task");
+            assert!(matches!(events.next().await, Ok(None)));
+        };
+        join(end, sending).await;
+        // The connection is gone with it.
+        server.rest().await;
+    });
 }
 
 /// A code that no endpoint may send.

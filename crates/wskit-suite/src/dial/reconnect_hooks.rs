@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::mem;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use wskit_dial::Error;
 use wskit_dial::reconnect::{Event, Loss, OnOpenError, Verdict};
@@ -202,7 +203,56 @@ pub fn close_that_is_not_finished_is_waited_for<H: Harness>() {
     });
 }
 
-/// Without a Close, the way in which the connection broke decides.
+/// `denied`, and then the end of the stream without a Close: at once, or later, when nothing is read any
+/// more. The hook has said why.
+pub fn break_without_a_close_leaves_the_error_of_the_hook<H: Harness>() {
+    for later in [false, true] {
+        run_timed::<H>(async {
+            let attempts = Attempts::default();
+            let mut server = attempts.succeed();
+            let mut client = attempts.client::<H>().on_open(|mut ws| async move {
+                match ws.recv().await? {
+                    Some(answer) if answer.as_text() == Some("denied") => Err(LoginRefused.into()),
+                    _ => Ok(()),
+                }
+            });
+            let serving = async {
+                let denied = server.frames().text("denied");
+                server.send(denied).await;
+                if later {
+                    sleep::<H>(Duration::from_millis(100)).await;
+                }
+                server.hang_up();
+            };
+            let (event, ()) = join(client.next(), serving).await;
+            let (loss, _) = lost(event);
+            assert_eq!(loss.other(), Some(&LoginRefused), "{later}: {loss:?}");
+        });
+    }
+}
+
+/// A hook that closes the connection and returns an error: what the server echoes says nothing.
+pub fn close_by_a_hook_leaves_its_error<H: Harness>() {
+    run_timed::<H>(async {
+        let attempts = Attempts::default();
+        let mut server = attempts.succeed();
+        let mut client = attempts.client::<H>().on_open(|mut ws| async move {
+            ws.close(4000.into(), "wrong server").await?;
+            Err(LoginRefused.into())
+        });
+        let serving = async {
+            server.expect_close(4000).await;
+            let close = server.frames().close(4000, "");
+            server.send(close).await;
+            server.finish().await;
+        };
+        let (event, ()) = join(client.next(), serving).await;
+        let (loss, _) = lost(event);
+        assert_eq!(loss.other(), Some(&LoginRefused), "{loss:?}");
+    });
+}
+
+/// A broken rule decides, whatever the hook makes of it; of any other break it says itself what it knows.
 pub fn connection_that_breaks_during_a_hook_decides<H: Harness>() {
     // A message above our limit would come again.
     let too_big = b"\x82\x7f\0\0\x7f\0\0\0\0\0".as_slice();
@@ -227,8 +277,9 @@ pub fn connection_that_breaks_during_a_hook_decides<H: Harness>() {
                     event.unwrap_err().loss
                 };
                 match (swallows, may_pass, &loss) {
+                    (true, true, loss) => assert_eq!(loss.other(), Some(&LoginRefused)),
                     // What the hook has swallowed is in the outcome.
-                    (true, _, Loss::Closed(outcome)) => assert!(!outcome.is_clean()),
+                    (true, false, Loss::Closed(outcome)) => assert!(!outcome.is_clean()),
                     (
                         false,
                         true,
