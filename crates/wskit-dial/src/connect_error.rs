@@ -167,9 +167,10 @@ impl ConnectError {
         self
     }
 
-    /// Adds what the connector knows: the server, and the time that the whole attempt was given.
+    /// Adds what the connector knows: the server, and the time that the whole attempt was given, unless the
+    /// error says which time was up.
     pub(crate) fn set_attempt(&mut self, request: &ClientRequest, limit: Duration) {
-        self.limit = Some(limit);
+        self.limit.get_or_insert(limit);
         self.server = Some(Server {
             host: request.host().to_owned(),
             port: request.port(),
@@ -332,6 +333,16 @@ mod tests {
         }
         error.set_attempt(&url.try_into().unwrap(), Duration::from_millis(1500));
         error.to_string()
+    }
+
+    /// A dialler of one's own with a limit of its own, which was up before that of the whole attempt.
+    #[test]
+    fn limit_that_was_set_is_kept() {
+        let own = ConnectError::new(Stage::Dial, ConnectCause::Timeout);
+        let mut error = own.within(Duration::from_millis(250));
+        error.set_attempt(&"ws://h/".try_into().unwrap(), Duration::from_secs(10));
+        let told = "cannot connect to h:80: timed out after 250ms";
+        assert_eq!(error.to_string(), told);
     }
 
     #[test]
