@@ -120,18 +120,40 @@ impl From<Error> for io::Error {
     }
 }
 
-/// One `From` for each error that `?` meets, by way of the error of its verb.
+/// One `From` for each error that `?` meets, by way of the error of its verb, and one for all of them in a
+/// box.
 macro_rules! from {
-    ($($variant:ident: $($(#[$cfg:meta])? $error:ty),*;)*) => {$($(
-        $(#[$cfg])?
-        impl From<$error> for Error {
-            #[cold]
-            #[inline(never)]
-            fn from(error: $error) -> Self {
-                Self::$variant(error.into())
+    ($($variant:ident: $($(#[$cfg:meta])? $error:ty),*;)*) => {
+        $($(
+            $(#[$cfg])?
+            impl From<$error> for Error {
+                #[cold]
+                #[inline(never)]
+                fn from(error: $error) -> Self {
+                    Self::$variant(error.into())
+                }
+            }
+        )*)*
+
+        /// Takes a boxed error as the variant that `?` would have made of it unboxed; any other is
+        /// [`Error::Other`].
+        impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
+            fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+                let error = match error.downcast::<Self>() {
+                    Ok(error) => return *error,
+                    Err(error) => error,
+                };
+                $($(
+                    $(#[$cfg])?
+                    let error = match error.downcast::<$error>() {
+                        Ok(error) => return (*error).into(),
+                        Err(error) => error,
+                    };
+                )*)*
+                Self::Other(error)
             }
         }
-    )*)*};
+    };
 }
 
 from! {
@@ -141,28 +163,6 @@ from! {
     Dial: DialError, ConnectError, RequestError, ProxyError, ProxyUrlError,
         #[cfg(feature = "rustls")] crate::tls::TlsError,
         #[cfg(feature = "rustls")] crate::tls::TlsConfigError;
-}
-
-/// Takes a boxed error as the variant that `?` would have made of it unboxed; any other is
-/// [`Error::Other`].
-impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
-    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
-        macro_rules! unbox {
-            ($error:ident: $($ty:ty),*) => {{
-                let error = $error;
-                $(let error = match error.downcast::<$ty>() {
-                    Ok(error) => return (*error).into(),
-                    Err(error) => error,
-                };)*
-                error
-            }};
-        }
-        let error = unbox!(error: Self, ConnectionError, ProtocolError, SendError, io::Error, OpenError,
-            HandshakeError, BuildError, Elapsed, DialError, ConnectError, RequestError, ProxyError, ProxyUrlError);
-        #[cfg(feature = "rustls")]
-        let error = unbox!(error: crate::tls::TlsError, crate::tls::TlsConfigError);
-        Self::Other(error)
-    }
 }
 
 #[cfg(test)]
@@ -265,6 +265,46 @@ mod tests {
             Error::other(io),
             Error::Connection(ConnectionError::Io(_))
         ));
+    }
+
+    /// In a box or not.
+    #[test]
+    fn every_error_that_converts_is_unboxed() {
+        fn same<E: std::error::Error + Send + Sync + 'static>(make: impl Fn() -> E)
+        where
+            Error: From<E>,
+        {
+            let boxed: Box<dyn std::error::Error + Send + Sync> = make().into();
+            let plain: Error = make().into();
+            let unboxed = Error::other(boxed);
+            assert_eq!(format!("{unboxed:?}"), format!("{plain:?}"));
+        }
+        same(|| Error::NotConnected);
+        same(|| ConnectionError::Timeout(TimeoutKind::Keepalive));
+        same(|| ProtocolError::InvalidUtf8);
+        same(|| SendError::Closed);
+        same(refused);
+        #[cfg(feature = "json")]
+        same(|| {
+            let json = wskit_proto::Message::text("x").json::<u8>();
+            json.expect_err("no number")
+        });
+        same(|| OpenError::Timeout);
+        same(|| HandshakeError::InvalidAccept);
+        same(|| BuildError::ProtocolNotOffered);
+        same(|| Elapsed::Timeout);
+        same(|| DialError::TlsUnavailable);
+        same(|| ConnectError::new(Stage::Tcp, ConnectCause::Timeout));
+        same(|| RequestError::Scheme);
+        same(|| ProxyError::Closed);
+        same(|| crate::Proxy::new("ftp://h").expect_err("no proxy"));
+        #[cfg(feature = "rustls")]
+        same(|| crate::tls::TlsConfigError::NoRoots);
+        #[cfg(feature = "rustls")]
+        same(|| match not_tls() {
+            ConnectCause::Tls(error) => error,
+            cause => panic!("{cause:?}"),
+        });
     }
 
     #[test]
