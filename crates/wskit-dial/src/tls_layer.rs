@@ -22,6 +22,9 @@ pub trait TlsLayer<S>: Send + Sync {
     ///
     /// # Errors
     /// Any that fits. `?` converts an `io::Error`, which can hold any other (`io::Error::other`).
+    ///
+    /// A [`Reconnect`](crate::Reconnect) gives up after an `io::Error` of the kind `Other` or `InvalidData`,
+    /// unless it holds one of the network: it is taken for a refused certificate.
     fn secure(
         &self,
         host: &str,

@@ -15,6 +15,7 @@ use crate::connect_error::{ConnectCause, ConnectError};
 use crate::dial_error::DialError;
 use crate::error::Error;
 use crate::proxy::{ProxyError, SocksFailure};
+use crate::stage::Stage;
 
 /// What to do about a [`Loss`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,9 @@ impl Verdict {
     /// | the proxy refuses for any other reason | give up |
     /// | a certificate is not yet valid (or the clock of this machine is not yet set) | retry |
     /// | the TLS peer reports an internal error | retry |
+    /// | the network failed during the TLS handshake | retry |
     /// | the TLS handshake failed for any other reason, most often over a certificate | give up |
+    /// | an answer to a hook is not the expected JSON | retry |
     /// | an error of the application, or its hook took too long | retry |
     /// | the request, the TLS settings, the redirect cannot be used; no timer | give up |
     #[must_use]
@@ -147,6 +150,9 @@ fn of_connection(error: &ConnectionError) -> Verdict {
         | ConnectionError::Timeout(_)
         // The connection ended while something was being sent on it.
         | ConnectionError::Send(SendError::Closed) => Verdict::Retry,
+        // What a hook was answered, which another server may answer as expected.
+        #[cfg(feature = "json")]
+        ConnectionError::Json(_) => Verdict::Retry,
         ConnectionError::Io(error) => of_io(error),
         ConnectionError::Protocol(error) => of_broken_rule(error),
         _ => Verdict::GiveUp,
@@ -172,6 +178,9 @@ fn of_open(error: &OpenError, now: SystemTime) -> Verdict {
 fn of_connect(error: &ConnectError, now: SystemTime) -> Verdict {
     match error.cause() {
         ConnectCause::Timeout => Verdict::Retry,
+        ConnectCause::Io(failed) if error.stage() == Stage::Tls && !is_of_network(failed) => {
+            Verdict::GiveUp
+        }
         ConnectCause::Io(error) => of_io(error),
         ConnectCause::Open(error) => of_open(error, now),
         ConnectCause::Proxy(error) => of_proxy(error),
@@ -180,6 +189,28 @@ fn of_connect(error: &ConnectError, now: SystemTime) -> Verdict {
         #[cfg(feature = "rustls")]
         ConnectCause::Tls(_) => Verdict::GiveUp,
     }
+}
+
+/// Returns whether an I/O error of a TLS library of the caller's is one of the network, or holds one. If not,
+/// it is the library's own, and that is most often about a certificate.
+fn is_of_network(error: &io::Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        let io = error.downcast_ref::<io::Error>();
+        let is_own = |io: &io::Error| {
+            io.raw_os_error().is_none()
+                && matches!(io.kind(), io::ErrorKind::Other | io::ErrorKind::InvalidData)
+        };
+        if io.is_some_and(|io| !is_own(io)) {
+            return true;
+        }
+        // What is inside of an `io::Error` is not its source, but in the place of it.
+        next = match io.and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    false
 }
 
 fn of_proxy(error: &ProxyError) -> Verdict {
@@ -240,228 +271,4 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 const MOST: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
-mod tests {
-    use http::HeaderValue;
-    use proptest::prelude::*;
-    use wskit_driver::Elapsed;
-    use wskit_frame::FrameError;
-    use wskit_proto::{CloseFrame, TimeoutKind};
-
-    use super::*;
-    use crate::stage::Stage;
-
-    /// Proves: R6455-7.2.3-a
-    #[test]
-    fn codes_are_told_apart() {
-        assert_eq!(of_code(CloseCode::NORMAL), Verdict::Done);
-        // 1005, an empty Close, is what proxies and servers that restart send.
-        for code in [1001, 1005, 1006, 1011, 1012, 1013, 1014, 3008, 4000, 4999] {
-            assert_eq!(of_code(code.into()), Verdict::Retry, "{code}");
-        }
-        for code in [1002, 1003, 1007, 1008, 1009, 1010, 3000, 3003] {
-            assert_eq!(of_code(code.into()), Verdict::GiveUp, "{code}");
-        }
-    }
-
-    /// A server that closes with 1008 while something is being sent to it has said so.
-    #[test]
-    fn close_behind_a_failed_write_decides() {
-        let mut end = wskit_proto::Connection::server(
-            std::sync::Arc::new(wskit_proto::Config::new()),
-            std::time::Instant::now(),
-        );
-        assert_eq!(end.receive(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xf0]), 8);
-        end.feed("lost").unwrap();
-        assert!(end.outbound().write_failed(io::ErrorKind::BrokenPipe));
-        let event = end.poll_event(std::time::Instant::now()).unwrap();
-        assert!(event.is_some());
-        let outcome = end.outcome().unwrap();
-        assert_eq!(outcome.cause, Cause::Transport(io::ErrorKind::BrokenPipe));
-        assert!(says_why(&outcome));
-        assert_eq!(of_outcome(&outcome), Verdict::GiveUp);
-    }
-
-    /// The peer repeats our code, or chooses one of its own. That is no word on the next connection.
-    #[test]
-    fn answer_to_a_close_of_ours_is_no_verdict() {
-        for code in [1000, 1002, 1008, 1013, 4000] {
-            let received = Some(Some(CloseFrame::new(code.into(), "")));
-            for cause in [Cause::Closed, Cause::Transport(io::ErrorKind::BrokenPipe)] {
-                let outcome = |initiator| Outcome {
-                    cause: cause.clone(),
-                    initiator: Some(initiator),
-                    received: received.clone(),
-                    sent: Some(Some(CloseCode::TRY_AGAIN_LATER)),
-                    mid_message: false,
-                };
-                assert_eq!(of_outcome(&outcome(Initiator::Local)), Verdict::Retry);
-                assert_eq!(of_outcome(&outcome(Initiator::Peer)), of_code(code.into()));
-            }
-        }
-    }
-
-    #[test]
-    fn statuses_are_told_apart() {
-        let status = |status: u16| of_status(StatusCode::from_u16(status).unwrap());
-        for may_pass in [408, 425, 429, 500, 502, 503, 504, 520] {
-            assert_eq!(status(may_pass), Verdict::Retry, "{may_pass}");
-        }
-        for will_not in [200, 301, 307, 400, 401, 403, 404, 407, 410, 418, 426, 501] {
-            assert_eq!(status(will_not), Verdict::GiveUp, "{will_not}");
-        }
-    }
-
-    /// In seconds, on 28 November 2026 at 02:18:05 GMT.
-    fn after(value: &str) -> Option<u64> {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_832_285);
-        let mut headers = HeaderMap::new();
-        headers.insert(RETRY_AFTER, value.parse().unwrap());
-        retry_after(&headers, now).map(|time| time.as_secs())
-    }
-
-    #[test]
-    fn retry_after_is_obeyed_for_an_hour_at_most() {
-        assert_eq!(after("120"), Some(120));
-        assert_eq!(after("0"), Some(0));
-        assert_eq!(after("99999999999999999999999"), Some(3600));
-        assert_eq!(after("315360000"), Some(3600));
-        for other in ["-1", "+5", "1.5", "", "soon", "Sat, 28 Nov 2026"] {
-            assert_eq!(after(other), None, "{other}");
-        }
-    }
-
-    /// RFC 9110 section 5.6.7: three forms, of which two are history.
-    #[test]
-    fn retry_after_may_be_a_date() {
-        assert_eq!(after("Sat, 28 Nov 2026 02:28:05 GMT"), Some(600));
-        assert_eq!(after("Saturday, 28-Nov-26 02:28:05 GMT"), Some(600));
-        assert_eq!(after("Sat Nov 28 02:28:05 2026"), Some(600));
-        assert_eq!(after("Sat, 28 Nov 2026 02:18:04 GMT"), Some(0));
-        assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(0));
-        assert_eq!(after("Fri, 31 Dec 9999 23:59:59 GMT"), Some(3600));
-    }
-
-    proptest! {
-        /// It is the server's: anything may come.
-        #[test]
-        fn retry_after_is_never_more_than_an_hour(value in "\\PC{0,40}") {
-            if HeaderValue::from_str(&value).is_ok() {
-                prop_assert!(after(&value).is_none_or(|secs| secs <= 3600));
-            }
-        }
-    }
-
-    /// `HTTP/1.1 502 ...` in the middle of the stream says nothing about the next connection. What is
-    /// over a limit of ours would come again.
-    #[test]
-    fn broken_rule_on_a_connection_that_was_open_may_pass() {
-        let verdict = |error: ProtocolError| Verdict::of(&Loss::Broken(error.into()));
-        let reserved_bit = ProtocolError::Frame(FrameError::ReservedBits);
-        assert_eq!(verdict(reserved_bit), Verdict::Retry);
-        assert_eq!(
-            verdict(ProtocolError::UnexpectedContinuation),
-            Verdict::Retry
-        );
-        assert_eq!(verdict(ProtocolError::InvalidUtf8), Verdict::Retry);
-        let too_big = ProtocolError::MessageTooBig { limit: 1 << 20 };
-        assert_eq!(verdict(too_big), Verdict::GiveUp);
-    }
-
-    fn failed_at(stage: Stage, kind: io::ErrorKind) -> Error {
-        ConnectError::new(stage, ConnectCause::Io(kind.into())).into()
-    }
-
-    fn timed_out_at(stage: Stage) -> Error {
-        ConnectError::new(stage, ConnectCause::Timeout).into()
-    }
-
-    #[test]
-    fn errors_are_told_apart() {
-        let may_pass: [Error; 18] = [
-            Error::other("no ticket"),
-            Error::other(OnOpenError::Timeout(MOST)),
-            ConnectionError::Disconnected { mid_message: true }.into(),
-            ConnectionError::Timeout(TimeoutKind::Keepalive).into(),
-            OpenError::Timeout.into(),
-            Error::Dial(Elapsed::Timeout.into()),
-            Error::Dial(OpenError::Timeout.into()),
-            failed_at(Stage::Dns, io::ErrorKind::NotFound),
-            failed_at(Stage::Tcp, io::ErrorKind::ConnectionRefused),
-            OpenError::Io(io::ErrorKind::ConnectionReset.into()).into(),
-            ConnectionError::Io(io::ErrorKind::ConnectionReset.into()).into(),
-            // A firewall, or a VPN that is just being switched.
-            failed_at(Stage::Tcp, io::ErrorKind::PermissionDenied),
-            HandshakeError::UnexpectedEof { received: 0 }.into(),
-            timed_out_at(Stage::Dns),
-            timed_out_at(Stage::Proxy),
-            timed_out_at(Stage::Http),
-            ProxyError::Status(StatusCode::BAD_GATEWAY).into(),
-            ProxyError::Socks(SocksFailure::HostUnreachable).into(),
-        ];
-        for error in may_pass {
-            let text = format!("{error:?}");
-            assert_eq!(
-                Verdict::of(&Loss::NotOpened(error)),
-                Verdict::Retry,
-                "{text}"
-            );
-        }
-        let will_not: [Error; 11] = [
-            Error::other(OnOpenError::ConnectionKept),
-            failed_at(Stage::Dial, io::ErrorKind::InvalidInput),
-            Error::Dial(DialError::from(OpenError::from(
-                HandshakeError::InvalidAccept,
-            ))),
-            DialError::TlsUnavailable.into(),
-            DialError::NoTimer(io::ErrorKind::Other.into()).into(),
-            OpenError::NoTimer(io::ErrorKind::Other.into()).into(),
-            ConnectionError::NoTimer(io::ErrorKind::Other.into()).into(),
-            ProxyError::CredentialsRefused.into(),
-            ProxyError::Status(StatusCode::FORBIDDEN).into(),
-            ProxyError::Socks(SocksFailure::NotAllowed).into(),
-            SendError::QueueFull.into(),
-        ];
-        for error in will_not {
-            let text = format!("{error:?}");
-            assert_eq!(
-                Verdict::of(&Loss::NotOpened(error)),
-                Verdict::GiveUp,
-                "{text}"
-            );
-        }
-    }
-
-    #[cfg(feature = "rustls")]
-    #[test]
-    fn tls_failures_are_told_apart() {
-        use rustls::{AlertDescription, CertificateError, Error as Tls};
-        for (error, verdict) in [
-            (CertificateError::Expired.into(), Verdict::GiveUp),
-            (CertificateError::UnknownIssuer.into(), Verdict::GiveUp),
-            // A device without a clock of its own has not yet asked for the time.
-            (CertificateError::NotValidYet.into(), Verdict::Retry),
-            // RFC 8446 section 6.2: an internal error has nothing to do with the peer.
-            (
-                Tls::AlertReceived(AlertDescription::InternalError),
-                Verdict::Retry,
-            ),
-            (
-                Tls::AlertReceived(AlertDescription::HandshakeFailure),
-                Verdict::GiveUp,
-            ),
-            (
-                Tls::InvalidMessage(rustls::InvalidMessage::InvalidContentType),
-                Verdict::GiveUp,
-            ),
-        ] {
-            let told = format!("{error:?}");
-            let failed = |error: Tls| io::Error::new(io::ErrorKind::InvalidData, error);
-            let server = crate::tls::handshake_error(wskit_proto::Role::Client, failed(error));
-            assert_eq!(
-                Verdict::of(&Loss::NotOpened(server.into())),
-                verdict,
-                "{told}"
-            );
-        }
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! `wss://` by another TLS library. `trusting` makes its connector, which trusts the authority of this PEM text.
 
+use wskit_dial::reconnect::{Loss, Verdict};
 use wskit_dial::{Connector, DialError, Stage, TlsLayer, tls};
 use wskit_driver::{ConnectionError, Runtime, Server, WebSocket};
 use wskit_handshake::OriginPolicy;
@@ -20,7 +21,8 @@ async fn accept<S: Sockets>(
     Ok(server.accept(tls).await?)
 }
 
-/// Certificates of another authority, and for another name, are refused.
+/// Certificates of another authority, and for another name, are refused, and would be again. A server that
+/// goes away during the handshake may come back.
 pub fn client_trusts_whom_the_library_trusts<S, L>(trusting: fn(&str) -> L)
 where
     S: Sockets<Net: Runtime<L::Stream>>,
@@ -50,8 +52,17 @@ where
                 Err(error) => {
                     assert!(!is_good, "{error:?}");
                     assert_eq!(error.stage(), Some(Stage::Tls));
+                    let told = format!("{error:?}");
+                    let verdict = Verdict::of(&Loss::NotOpened(error.into()));
+                    assert_eq!(verdict, Verdict::GiveUp, "{told}");
                 }
             }
+            let client = connector.connect(format!("wss://{host}:{port}/"));
+            let (gone, ()) = join(client, async { drop(S::accept(&listener).await) }).await;
+            let gone = gone.map(|_| ()).unwrap_err();
+            let told = format!("{gone:?}");
+            let verdict = Verdict::of(&Loss::NotOpened(gone.into()));
+            assert_eq!(verdict, Verdict::Retry, "{told}");
             let without = connector.connect(format!("ws://{host}:{port}/")).await;
             assert!(without.is_err());
         }
