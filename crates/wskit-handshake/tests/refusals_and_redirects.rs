@@ -95,3 +95,18 @@ fn credentials_of_a_redirect_go_where_it_leads() {
         RequestError::InvalidCredentials
     );
 }
+
+/// A page instead of a WebSocket: the status alone reads like success.
+#[test]
+fn success_that_is_no_upgrade_does_not_read_like_success() {
+    let page = refused(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>");
+    assert_eq!(
+        HandshakeError::Refused(Box::new(page)).to_string(),
+        "the server responded with 200 OK, not with 101: there is no WebSocket at this path"
+    );
+    let moved = refused(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(
+        HandshakeError::Refused(Box::new(moved)).to_string(),
+        "the server responded with 302 Found"
+    );
+}

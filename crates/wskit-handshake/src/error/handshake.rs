@@ -138,7 +138,11 @@ impl fmt::Display for HandshakeError {
             Self::RequestBody => "an upgrade request must not have a body",
             Self::NotHttp(answer) => return write!(f, "the server does not speak HTTP: {answer}"),
             Self::Refused(refusal) => {
-                return write!(f, "the server responded with {}", refusal.status);
+                write!(f, "the server responded with {}", refusal.status)?;
+                if refusal.status.is_success() {
+                    f.write_str(", not with 101: there is no WebSocket at this path")?;
+                }
+                return Ok(());
             }
             Self::TooManyInterimResponses { limit } => {
                 return write!(f, "more than {limit} interim responses");
