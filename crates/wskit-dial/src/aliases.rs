@@ -69,7 +69,7 @@ macro_rules! aliases {
         #[doc(alias(
             "backoff", "classify", "close", "connection", "healthy_after", "into_parts", "new",
             "next", "on_open", "on_open_timeout", "outcome", "over", "poll_next", "retries",
-            "send", "spawn",
+            "send", "send_json", "spawn",
         ))]
         pub type Reconnect<S = ClientStream> = $crate::Reconnect<$runtime, S>;
         /// Sends on the connection of a [`Reconnect`] that was [spawned](wskit_dial::Reconnect::spawn). Clone
@@ -82,7 +82,9 @@ macro_rules! aliases {
         /// Nothing: the client goes on until its events are dropped.
         ///
         /// All methods: [`wskit_dial::reconnect::Handle`].
-        #[doc(alias("close", "is_connected", "round_trip", "send", "wait_connected", "writer"))]
+        #[doc(alias(
+            "close", "is_connected", "round_trip", "send", "send_json", "wait_connected", "writer",
+        ))]
         pub type ReconnectHandle<S = ClientStream> = $crate::reconnect::Handle<$io<S>>;
     };
     ($runtime:ident, $io:ident) => {

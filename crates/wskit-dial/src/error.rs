@@ -8,6 +8,7 @@ use wskit_proto::{ProtocolError, SendError};
 use crate::connect_error::ConnectError;
 use crate::dial_error::DialError;
 use crate::proxy::{ProxyError, ProxyUrlError};
+use crate::reconnect::Ended;
 
 /// Any error of a WebSocket program: `?` converts the errors of every call into it.
 ///
@@ -24,6 +25,9 @@ pub enum Error {
     Dial(DialError),
     /// A [`Reconnect`](crate::Reconnect) has no connection at the moment. The message is not kept.
     NotConnected,
+    /// A [`Reconnect`](crate::Reconnect) has ended, and opens no further connection: it has given up, or
+    /// was closed, or its events or its task were dropped. The message is not kept.
+    Ended,
     /// An error of the application, from the closure that opens connections for a
     /// [`Reconnect`](crate::Reconnect), or from a hook on them. [`Error::other`] makes one.
     Other(Box<dyn std::error::Error + Send + Sync>),
@@ -59,7 +63,7 @@ impl Error {
             Self::Connection(error) => error.is_disconnect(),
             Self::Open(error) => error.is_disconnect(),
             Self::Dial(error) => error.is_disconnect(),
-            Self::NotConnected | Self::Other(_) => false,
+            Self::NotConnected | Self::Ended | Self::Other(_) => false,
         }
     }
 
@@ -70,7 +74,7 @@ impl Error {
         match self {
             Self::Open(error) => error.refusal(),
             Self::Dial(error) => error.refusal(),
-            Self::Connection(_) | Self::NotConnected | Self::Other(_) => None,
+            Self::Connection(_) | Self::NotConnected | Self::Ended | Self::Other(_) => None,
         }
     }
 
@@ -88,6 +92,7 @@ impl fmt::Display for Error {
             Self::Open(error) => error.fmt(f),
             Self::Dial(error) => error.fmt(f),
             Self::NotConnected => f.write_str("there is no connection at the moment"),
+            Self::Ended => Ended.fmt(f),
             Self::Other(error) => error.fmt(f),
         }
     }
@@ -100,7 +105,7 @@ impl std::error::Error for Error {
             Self::Connection(error) => error.source(),
             Self::Open(error) => error.source(),
             Self::Dial(error) => error.source(),
-            Self::NotConnected => None,
+            Self::NotConnected | Self::Ended => None,
             Self::Other(error) => error.source(),
         }
     }
@@ -114,7 +119,7 @@ impl From<Error> for io::Error {
             Error::Connection(error) => error.into(),
             Error::Open(error) => error.into(),
             Error::Dial(error) => error.into(),
-            Error::NotConnected => Self::new(io::ErrorKind::NotConnected, error),
+            Error::NotConnected | Error::Ended => Self::new(io::ErrorKind::NotConnected, error),
             Error::Other(error) => Self::other(error),
         }
     }
@@ -213,8 +218,12 @@ mod tests {
         for error in [Error::from(Elapsed::Timeout), OpenError::Timeout.into()] {
             assert_eq!(io::Error::from(error).kind(), io::ErrorKind::TimedOut);
         }
-        let error = io::Error::from(Error::NotConnected);
-        assert_eq!(error.kind(), io::ErrorKind::NotConnected);
+        for error in [Error::NotConnected, Error::Ended] {
+            assert_eq!(
+                io::Error::from(error).kind(),
+                io::ErrorKind::NotConnected
+            );
+        }
     }
 
     #[test]
@@ -224,6 +233,7 @@ mod tests {
             Error::Open(_) => OpenError::Io(refused()).into(),
             Error::Dial(_) => ProxyError::Io(refused()).into(),
             Error::NotConnected => Error::NotConnected,
+            Error::Ended => Error::Ended,
             Error::Other(_) => Error::other(GaveUp {
                 loss: Loss::NotOpened(refused().into()),
                 exhausted: true,

@@ -350,8 +350,8 @@ impl<R: Net + Runtime<S>, S> Reconnect<R, S> {
     ///
     /// # Errors
     /// [`Error::NotConnected`] while no connection is open, and if it ends before the message is written
-    /// (which may have arrived or not); [`next`](Reconnect::next) returns why. [`Error::Connection`] with what
-    /// [`WebSocket::send`] returns.
+    /// (which may have arrived or not); [`next`](Reconnect::next) returns why. [`Error::Ended`] instead if
+    /// there will be no other connection. [`Error::Connection`] with what [`WebSocket::send`] returns.
     ///
     /// # Cancel safety
     /// That of [`WebSocket::send`].
@@ -361,15 +361,42 @@ impl<R: Net + Runtime<S>, S> Reconnect<R, S> {
             ..
         } = &mut self.state
         else {
-            return Err(Error::NotConnected);
+            return Err(self.unconnected());
         };
         match ws.send(message).await {
             Err(error) if ws.state() != wskit_proto::State::Open && !error.is_closed() => {
                 self.learned = Some(error);
-                Err(Error::NotConnected)
+                Err(self.unconnected())
             }
-            Err(error) if error.is_closed() => Err(Error::NotConnected),
+            Err(error) if error.is_closed() => Err(self.unconnected()),
             sent => Ok(sent?),
+        }
+    }
+
+    /// Sends a value as JSON, in a text message, as [`send`](Reconnect::send) does.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Json`], in [`Error::Connection`], if the value has no JSON form, whether or not a
+    /// connection is open. All others are those of [`send`](Reconnect::send).
+    ///
+    /// # Cancel safety
+    /// That of [`WebSocket::send`].
+    #[cfg(feature = "json")]
+    pub async fn send_json<V: serde::Serialize + ?Sized>(
+        &mut self,
+        value: &V,
+    ) -> Result<(), Error> {
+        // Not inside the call: the value need not be `Sync` for the future to be `Send`.
+        let message = Outgoing::json(value)?;
+        self.send(message).await
+    }
+
+    /// Returns why nothing can be sent.
+    fn unconnected(&self) -> Error {
+        if self.closing || matches!(self.state, State::Over) {
+            Error::Ended
+        } else {
+            Error::NotConnected
         }
     }
 

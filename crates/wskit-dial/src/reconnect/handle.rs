@@ -33,7 +33,7 @@ impl std::error::Error for Ended {}
 
 impl From<Ended> for Error {
     fn from(_: Ended) -> Self {
-        Self::NotConnected
+        Self::Ended
     }
 }
 
@@ -49,18 +49,43 @@ impl<T: Transport> Handle<T> {
     ///
     /// # Errors
     /// [`Error::NotConnected`] while no connection is open, and if it ends before the message is written
-    /// (which may have arrived or not); the events say why. [`Error::Connection`] with what
+    /// (which may have arrived or not); the events say why. [`Error::Ended`] instead if there will be no
+    /// other connection: the client has ended, or is being closed. [`Error::Connection`] with what
     /// [`Writer::send`] returns about the message.
     ///
     /// # Cancel safety
     /// That of [`Writer::send`].
     pub async fn send<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
-        let writer = self.shared.writer().ok_or(Error::NotConnected)?;
+        let writer = self.shared.writer().ok_or_else(|| self.unconnected())?;
         match writer.send(message).await {
             Err(error) if error.is_closed() || writer.state() != State::Open => {
-                Err(Error::NotConnected)
+                Err(self.unconnected())
             }
             sent => Ok(sent?),
+        }
+    }
+
+    /// Sends a value as JSON, in a text message, as [`send`](Handle::send) does.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Json`](wskit_driver::ConnectionError::Json), in [`Error::Connection`], if the
+    /// value has no JSON form, whether or not a connection is open. All others are those of
+    /// [`send`](Handle::send).
+    ///
+    /// # Cancel safety
+    /// That of [`Writer::send`].
+    #[cfg(feature = "json")]
+    pub async fn send_json<V: serde::Serialize + ?Sized>(&self, value: &V) -> Result<(), Error> {
+        let message = Outgoing::json(value)?;
+        self.send(message).await
+    }
+
+    /// Returns why nothing can be sent.
+    fn unconnected(&self) -> Error {
+        if self.shared.is_ending() {
+            Error::Ended
+        } else {
+            Error::NotConnected
         }
     }
 

@@ -296,6 +296,12 @@ impl<W> Shared<W> {
         }
     }
 
+    /// Returns whether no further connection will be opened.
+    pub(crate) fn is_ending(&self) -> bool {
+        let inner = lock(&self.inner);
+        inner.closing || inner.close.is_some() || matches!(inner.link, Link::Over(_))
+    }
+
     /// Waits until a connection is open. Returns `false` if the client has ended.
     pub(crate) async fn wait_connected(&self) -> bool
     where

@@ -134,7 +134,7 @@ fn of_error(error: &Error, now: SystemTime) -> Verdict {
         Error::Open(error) => of_open(error, now),
         Error::Dial(DialError::Connect(error)) => of_connect(error, now),
         Error::Dial(_) => Verdict::GiveUp,
-        Error::NotConnected => Verdict::Retry,
+        Error::NotConnected | Error::Ended => Verdict::Retry,
         // A hook that keeps the connection will keep the next one too. About errors of the application
         // nothing is known.
         Error::Other(error) => match error.downcast_ref() {

@@ -210,7 +210,7 @@ pub fn close_ends_it_in_every_state<H: Harness>() {
             let closed = client.close(CloseCode::NORMAL, "bye").await;
             assert!(matches!(closed, Ok(None)), "{polls}: {closed:?}");
             assert!(matches!(client.next().await, Ok(None)));
-            assert!(matches!(client.send("x").await, Err(Error::NotConnected)));
+            assert!(matches!(client.send("x").await, Err(Error::Ended)));
         }
         // The outcome of the connection before is not that of the close.
         let attempts = Attempts::default();

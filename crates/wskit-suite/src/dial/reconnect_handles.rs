@@ -100,6 +100,8 @@ pub fn handle_closes_in_every_state<H: Harness>() {
                 }
                 let closed = handle.close(CloseCode::NORMAL, "bye").await;
                 assert!(matches!(closed, Ok(None)), "{turns}: {closed:?}");
+                // At once, also before the task has seen the order.
+                assert!(matches!(handle.send("x").await, Err(Error::Ended)));
                 while events.next().await.unwrap().is_some() {}
                 assert!(handle.wait_connected().await.is_err());
                 assert!(matches!(
@@ -155,7 +157,7 @@ pub fn handle_closes_in_every_state<H: Harness>() {
                     let (closed, ()) = join(closing, serving).await;
                     assert!(closed.unwrap().expect("an outcome").is_clean());
                 }
-                assert!(matches!(handle.send("x").await, Err(Error::NotConnected)));
+                assert!(matches!(handle.send("x").await, Err(Error::Ended)));
                 if cut {
                     server.expect_close(1001).await;
                     server.finish().await;
@@ -282,8 +284,10 @@ pub fn end_of_the_client_ends_every_call<H: Harness>() {
                 }
             };
             let calls = async {
-                assert!(waiting.wait_connected().await.is_err(), "{how}");
-                assert!(matches!(waiting.send("x").await, Err(Error::NotConnected)));
+                let ended = waiting.wait_connected().await.unwrap_err();
+                assert!(matches!(ended.into(), Error::Ended), "{how}");
+                let sent = waiting.send("x").await;
+                assert!(matches!(sent, Err(Error::Ended)), "{how}: {sent:?}");
                 assert!(!waiting.is_connected());
                 assert!(matches!(
                     waiting.close(CloseCode::NORMAL, "").await,
