@@ -13,13 +13,15 @@ use crate::stage::Stage;
 
 /// An attempt to connect that failed on the way to an open connection: where, in which stage, and why.
 ///
-/// Its text names the server, never the path or the credentials:
+/// Its text names the server, and the proxy if that is where it failed; never the path or credentials:
 /// `cannot connect to feed.example:443 (TCP, 3 addresses): Connection refused (os error 111)`.
 #[derive(Debug)]
 pub struct ConnectError {
     stage: Stage,
     cause: ConnectCause,
     server: Option<Server>,
+    /// The host and the port of the proxy, if one was asked.
+    pub(crate) proxy: Option<(String, u16)>,
     /// The time that the whole attempt was given.
     limit: Option<Duration>,
     pub(crate) tried: Vec<Tried>,
@@ -62,6 +64,7 @@ impl ConnectError {
             stage,
             cause,
             server: None,
+            proxy: None,
             limit: None,
             tried: Vec::new(),
         }
@@ -275,10 +278,11 @@ impl Display for ConnectError {
         let is_tls = self.stage == Stage::Tls && !self.is_timeout() && !self.is_end_in_tls();
         match &self.server {
             Some(Server { host, port, .. }) => {
-                if host.contains(':') {
-                    write!(f, "cannot connect to [{host}]:{port}")?;
-                } else {
-                    write!(f, "cannot connect to {host}:{port}")?;
+                f.write_str("cannot connect to ")?;
+                fmt_authority(host, *port, f)?;
+                if let (Stage::Proxy, Some((host, port))) = (self.stage, &self.proxy) {
+                    f.write_str(" by the proxy ")?;
+                    fmt_authority(host, *port, f)?;
                 }
                 if self.stage == Stage::Tcp && !self.is_timeout() {
                     f.write_str(" (")?;
@@ -293,6 +297,15 @@ impl Display for ConnectError {
             None => {}
         }
         self.fmt_cause(f)
+    }
+}
+
+/// Writes a host and a port as in a URL.
+fn fmt_authority(host: &str, port: u16, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if host.contains(':') {
+        write!(f, "[{host}]:{port}")
+    } else {
+        write!(f, "{host}:{port}")
     }
 }
 

@@ -101,7 +101,7 @@ impl<R: Net> Dialer<R> {
             return race::connect::<R>(host, port, self.from, self.socket, progress).await;
         };
         step("dialling the proxy", &server.host, server.port);
-        progress.enter(Stage::Proxy);
+        progress.enter_proxy(&server.host, server.port);
         self.through(server, request, progress).await
     }
 

@@ -219,10 +219,7 @@ mod tests {
             assert_eq!(io::Error::from(error).kind(), io::ErrorKind::TimedOut);
         }
         for error in [Error::NotConnected, Error::Ended] {
-            assert_eq!(
-                io::Error::from(error).kind(),
-                io::ErrorKind::NotConnected
-            );
+            assert_eq!(io::Error::from(error).kind(), io::ErrorKind::NotConnected);
         }
     }
 

@@ -18,6 +18,8 @@ pub(crate) struct Progress(Mutex<Reached>);
 #[derive(Debug)]
 struct Reached {
     stage: Stage,
+    /// The host and the port of the proxy, if there is one.
+    proxy: Option<(String, u16)>,
     tried: Vec<Tried>,
 }
 
@@ -32,6 +34,7 @@ impl Progress {
     pub(crate) fn new() -> Self {
         Self(Mutex::new(Reached {
             stage: Stage::Dial,
+            proxy: None,
             tried: Vec::new(),
         }))
     }
@@ -46,6 +49,13 @@ impl Progress {
         if reached.stage != Stage::Proxy || !matches!(stage, Stage::Dns | Stage::Tcp) {
             reached.stage = stage;
         }
+    }
+
+    /// Records that a proxy is being asked.
+    pub(crate) fn enter_proxy(&self, host: &str, port: u16) {
+        let mut reached = self.reached();
+        reached.stage = Stage::Proxy;
+        reached.proxy = Some((host.to_owned(), port));
     }
 
     /// Records that an address is being tried.
@@ -89,6 +99,7 @@ impl Progress {
         if let DialError::Connect(error) = &mut error {
             let mut reached = self.reached();
             error.set_stage(reached.stage);
+            error.proxy = reached.proxy.take();
             error.tried = mem::take(&mut reached.tried);
         }
         error

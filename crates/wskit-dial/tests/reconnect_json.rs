@@ -20,7 +20,12 @@ fn client() -> (Reconnect<OnNetwork<Simulated>>, Script) {
         async move {
             let io = wrap::<Simulated>(near);
             let config = Config::new().keepalive(None);
-            Ok(WebSocket::from_parts(io, Role::Client, Bytes::new(), config))
+            Ok(WebSocket::from_parts(
+                io,
+                Role::Client,
+                Bytes::new(),
+                config,
+            ))
         }
     });
     (client, Script::new(far, Role::Server))

@@ -330,10 +330,25 @@ pub fn proxy_that_hangs_is_blamed_for_the_deadline<H: Harness>() {
 /// Proves: R6455-4.1-e
 pub fn proxy_that_cannot_be_reached_is_told_as_such<H: Harness>() {
     run::<H>(async {
-        let network = Network::new().at("192.0.2.9:80", Answer::Refuse(AT_ONCE));
-        for url in ["http://192.0.2.9", "http://nobody.example"] {
+        let network = Network::new()
+            .at("192.0.2.9:80", Answer::Refuse(AT_ONCE))
+            .at("[2001:db8::9]:1080", Answer::Refuse(AT_ONCE));
+        for (url, named) in [
+            ("http://192.0.2.9", "192.0.2.9:80"),
+            (
+                "http://user:secret@absent.example:3128/",
+                "absent.example:3128",
+            ),
+            ("socks5://[2001:db8::9]", "[2001:db8::9]:1080"),
+        ] {
             let connector = connector::<H>().proxy(Proxy::new(url).unwrap());
             let error = connector.connect("ws://example.com/").await.unwrap_err();
+            let text = format!(
+                "cannot connect to example.com:80 by the proxy {named}: the proxy cannot be reached: "
+            );
+            assert!(error.to_string().starts_with(&text), "{error}");
+            let all = format!("{error:?}");
+            assert!(!all.contains("secret"), "{all}");
             let error = proxy_error(error);
             assert!(matches!(error, ProxyError::Unreachable(_)), "{error:?}");
         }

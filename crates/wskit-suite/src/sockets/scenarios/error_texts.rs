@@ -288,8 +288,10 @@ pub fn error_of_a_timeout_says_the_stage<S: Sockets>() {
             let connector = connector.clone().proxy(proxy);
             let client = connector.connect("ws://feed.example/");
             let (connected, ()) = join(client, say::<S>(&listener, b"", false)).await;
-            let text =
-                "cannot connect to feed.example:80: timed out after 2s waiting for the proxy";
+            let text = &format!(
+                "cannot connect to feed.example:80 by the proxy 127.0.0.1:{port}: timed out after 2s \
+                 waiting for the proxy"
+            );
             let error = connected.unwrap_err().into();
             check(error, port, &told(text, false, RETRY));
         };
@@ -320,26 +322,26 @@ pub fn error_of_a_timeout_says_the_stage<S: Sockets>() {
     });
 }
 
-/// The proxy refuses, goes away, or is none.
+/// The proxy refuses, or goes away. An error names the server, the proxy and what it answered.
 pub fn error_of_a_proxy_names_the_server_and_the_proxys_answer<S: Sockets>() {
     run::<S>(async {
         for (says, closes, text, verdict) in [
             (
                 "HTTP/1.1 502 Bad Gateway\r\n\r\n",
                 false,
-                "cannot connect to feed.example:80: the proxy answered CONNECT with 502 Bad Gateway",
+                "the proxy answered CONNECT with 502 Bad Gateway",
                 RETRY,
             ),
             (
                 "HTTP/1.1 407 x\r\n\r\n",
                 false,
-                "cannot connect to feed.example:80: the proxy requires a user name and a password",
+                "the proxy requires a user name and a password",
                 GIVE_UP,
             ),
             (
                 "",
                 true,
-                "cannot connect to feed.example:80: the proxy closed the connection without an answer",
+                "the proxy closed the connection without an answer",
                 RETRY,
             ),
         ] {
@@ -349,10 +351,12 @@ pub fn error_of_a_proxy_names_the_server_and_the_proxys_answer<S: Sockets>() {
             let client = connector.connect("ws://feed.example/");
             let server = say::<S>(&listener, says.as_bytes(), closes);
             let (connected, ()) = join(client, server).await;
+            let text =
+                format!("cannot connect to feed.example:80 by the proxy 127.0.0.1:{port}: {text}");
             check(
                 connected.unwrap_err().into(),
                 port,
-                &told(text, false, verdict),
+                &told(&text, false, verdict),
             );
         }
         let error = Proxy::from_vars(|name| (name == "HTTPS_PROXY").then_some("ftp://h"));

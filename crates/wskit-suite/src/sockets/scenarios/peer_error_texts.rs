@@ -58,7 +58,7 @@ pub fn error_of_an_answer_says_what_the_server_is<S: Sockets>() {
         (
             "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"
                 .to_owned(),
-            refused("200 OK"),
+            refused("200 OK, not with 101: there is no WebSocket at this path"),
             GIVE_UP,
         ),
         (
