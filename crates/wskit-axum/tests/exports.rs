@@ -9,7 +9,7 @@ use wskit_axum::{Lane, LaneConfig, Overflow, PreparedMessage, Shutdown, WebSocke
 
 /// Names of the facade's root that a server inside of hyper or axum has no use for: clients, servers that
 /// listen by themselves, and the runtimes.
-const NOT_HERE: [&str; 45] = [
+const NOT_HERE: [&str; 48] = [
     "BoxError",
     "Client",
     "ClientRequest",
@@ -23,6 +23,8 @@ const NOT_HERE: [&str; 45] = [
     "LookupFailure",
     "Parts",
     "PlainHttp",
+    "ProxyError",
+    "ProxyUrlError",
     "Reconnect",
     "ReconnectHandle",
     "RedirectError",
@@ -35,6 +37,7 @@ const NOT_HERE: [&str; 45] = [
     "ServerStream",
     "ServerTls",
     "SocketOptions",
+    "SocksFailure",
     "Stage",
     "StreamListener",
     "TlsSession",

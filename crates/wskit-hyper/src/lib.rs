@@ -31,12 +31,13 @@ pub use wskit_driver::{AnyLane, AnyWeakWriter, AnyWriter};
 pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report};
 pub use wskit_driver::{ConnectionError, OpenError};
 pub use wskit_handshake::{
-    Accept, ClientRequest, HandshakeError, HeadLimits, OriginPolicy, Rejection, UpgradeRequest,
+    Accept, BuildError, ClientRequest, ExtensionError, HandshakeError, HeadFault, HeadLimits,
+    HeaderError, NotHttp, OriginPolicy, Refusal, Rejection, RequestError, UpgradeRequest,
 };
 pub use wskit_proto::{
-    Cause, CloseCode, CloseFrame, Config, Ending, Event, Initiator, Keepalive, Limits, Message,
-    MessageKind, MessageRef, Outbox, Outcome, Outgoing, Piece, PreparedMessage, ProtocolError,
-    Role, SendError, State, TimeoutKind, Utf8Bytes,
+    Cause, CloseCode, CloseFrame, Config, Ending, Event, FrameError, Initiator, Keepalive, Limits,
+    Message, MessageKind, MessageRef, Outbox, Outcome, Outgoing, Piece, PreparedMessage,
+    ProtocolError, Role, SendError, State, TimeoutKind, Utf8Bytes,
 };
 pub use wskit_tokio::{Client, Error, Server, Shutdown};
 

@@ -3,7 +3,8 @@
 
 #[doc(inline)]
 pub use wskit_dial::{
-    ConnectCause, ConnectError, DialError, Error, LookupFailure, RedirectError, Stage, reconnect,
+    ConnectCause, ConnectError, DialError, Error, LookupFailure, ProxyError, ProxyUrlError,
+    RedirectError, SocksFailure, Stage, reconnect,
 };
 #[doc(inline)]
 pub use wskit_driver::{AnyLane, AnyWeakWriter, AnyWriter, TlsSession};
@@ -21,13 +22,14 @@ pub use wskit_driver::{IntoPartsError, Parts, ReuniteError};
 pub use wskit_driver::{SendTransport, Transport};
 #[doc(inline)]
 pub use wskit_handshake::{
-    Accept, ClientRequest, HandshakeError, HeadLimits, OriginPolicy, Rejection, UpgradeRequest,
+    Accept, BuildError, ClientRequest, ExtensionError, HandshakeError, HeadFault, HeadLimits,
+    HeaderError, NotHttp, OriginPolicy, Refusal, Rejection, RequestError, UpgradeRequest,
 };
 #[doc(inline)]
 pub use wskit_proto::{
-    Cause, CloseCode, CloseFrame, Config, Ending, Event, Initiator, Keepalive, Limits, Message,
-    MessageKind, MessageRef, Outbox, Outcome, Outgoing, Piece, PreparedMessage, ProtocolError,
-    Role, SendError, State, TimeoutKind, Utf8Bytes,
+    Cause, CloseCode, CloseFrame, Config, Ending, Event, FrameError, Initiator, Keepalive, Limits,
+    Message, MessageKind, MessageRef, Outbox, Outcome, Outgoing, Piece, PreparedMessage,
+    ProtocolError, Role, SendError, State, TimeoutKind, Utf8Bytes,
 };
 
 /// The binding to tokio. Its types are at the root of this crate too.
