@@ -100,6 +100,7 @@ macro_rules! dial_scenarios {
             slow_consumer_is_not_thrown_out
             slow_consumer_that_nothing_may_be_dropped_for_stops_the_reading
             oldest_messages_are_dropped
+            messages_of_the_lost_connection_are_dropped_first
             latest_message_replaces_all
             consumer_that_is_too_slow_gets_a_new_connection
             losses_that_are_not_taken_are_bounded

@@ -56,7 +56,8 @@ pub struct TlsError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    Certificate(BadCertificate),
+    /// What is wrong with the peer's certificate, and our role.
+    Certificate(BadCertificate, Role),
     Http2,
     /// What came is not TLS. Contains our role.
     NotTls(Role),
@@ -69,7 +70,7 @@ impl TlsError {
     /// Returns what is wrong with the certificate, if that was the cause.
     pub fn bad_certificate(&self) -> Option<BadCertificate> {
         match self.fault {
-            Fault::Certificate(bad) => Some(bad),
+            Fault::Certificate(bad, _) => Some(bad),
             _ => None,
         }
     }
@@ -91,7 +92,7 @@ impl TlsError {
     pub(crate) fn may_pass(&self) -> bool {
         matches!(
             self.fault,
-            Fault::Passing | Fault::Certificate(BadCertificate::NotYetValid)
+            Fault::Passing | Fault::Certificate(BadCertificate::NotYetValid, _)
         )
     }
 
@@ -118,9 +119,16 @@ impl fmt::Display for TlsError {
                 f.write_str("the server does not speak TLS on this port; is it ws://?")
             }
             Fault::NotTls(Role::Server) => f.write_str("the client does not speak TLS"),
-            Fault::Certificate(BadCertificate::OfAnAuthority) => f.write_str(
+            Fault::Certificate(BadCertificate::OfAnAuthority, _) => f.write_str(
                 "the certificate is one of an authority (CA:TRUE) and not trusted as a server's: \
                  give it to tls::Connector::trusting, or make it with basicConstraints=CA:FALSE",
+            ),
+            // A server trusts the issuers of client certificates by its rustls configuration.
+            Fault::Certificate(BadCertificate::UnknownIssuer, Role::Client) => write!(
+                f,
+                "{} (its issuer is not trusted: give the issuer's certificate to \
+                 tls::Connector::trusting)",
+                self.error
             ),
             _ => self.error.fmt(f),
         }
@@ -131,7 +139,7 @@ impl std::error::Error for TlsError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self.fault {
             // The text above is not the inner error's.
-            Fault::Certificate(BadCertificate::OfAnAuthority) | Fault::NotTls(_) => {
+            Fault::Certificate(BadCertificate::OfAnAuthority, _) | Fault::NotTls(_) => {
                 Some(&self.error)
             }
             _ => self.error.source(),
@@ -166,7 +174,7 @@ pub(crate) fn handshake_error(role: Role, error: io::Error) -> DialError {
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let fault = match inner {
         Some(rustls::Error::InvalidCertificate(certificate)) => {
-            Fault::Certificate(BadCertificate::of(certificate))
+            Fault::Certificate(BadCertificate::of(certificate), role)
         }
         // RFC 8446 §6.2: an error that has nothing to do with the peer or with the protocol.
         Some(rustls::Error::AlertReceived(AlertDescription::InternalError)) => Fault::Passing,

@@ -153,6 +153,49 @@ fn overflowing<H: Harness>(overflow: Overflow, left: &[&str]) {
     });
 }
 
+/// What waits from a connection that was lost is dropped before anything of the next one. The loss itself
+/// waits behind it; the handle knows at once.
+pub fn messages_of_the_lost_connection_are_dropped_first<H: Harness>() {
+    run_timed::<H>(async {
+        let attempts = Attempts::default();
+        let (mut first, mut second) = (attempts.succeed(), attempts.succeed());
+        let client = attempts
+            .client::<H>()
+            .classify(|_| Verdict::RetryAfter(secs(9)));
+        let (mut events, handle, run) = client.into_parts(3, Overflow::DropOldest);
+        let using = async {
+            handle.wait_connected().await.unwrap();
+            let frames = first.frames();
+            first
+                .send(
+                    ["old 1", "old 2", "old 3"]
+                        .map(|text| frames.text(text))
+                        .concat(),
+                )
+                .await;
+            first.hang_up();
+            sleep::<H>(secs(1)).await;
+            assert!(!handle.is_connected());
+            handle.wait_connected().await.unwrap();
+            let frames = second.frames();
+            second
+                .send(["snapshot", "new"].map(|text| frames.text(text)).concat())
+                .await;
+            sleep::<H>(secs(1)).await;
+            assert_eq!(events.dropped(), 2);
+            assert!(is_opened(events.next().await));
+            assert_eq!(message(events.next().await), "old 3");
+            lost(events.next().await);
+            assert!(is_opened(events.next().await));
+            assert_eq!(message(events.next().await), "snapshot");
+            assert_eq!(message(events.next().await), "new");
+            second.hang_up();
+            drop(events);
+        };
+        join(using, run).await;
+    });
+}
+
 /// A feed that begins with a snapshot had better begin again. What the server answers to our Close, and
 /// whether it does, is no verdict of it.
 pub fn consumer_that_is_too_slow_gets_a_new_connection<H: Harness>() {

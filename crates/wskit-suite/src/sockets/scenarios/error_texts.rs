@@ -246,7 +246,8 @@ pub fn error_of_a_certificate_says_what_is_wrong_with_it<S: Sockets>() {
             (
                 other,
                 "localhost",
-                "cannot connect to localhost:{port} (TLS): invalid peer certificate: UnknownIssuer",
+                "cannot connect to localhost:{port} (TLS): invalid peer certificate: UnknownIssuer (its \
+                 issuer is not trusted: give the issuer's certificate to tls::Connector::trusting)",
             ),
         ] {
             let (listener, port) = S::listen().await;
