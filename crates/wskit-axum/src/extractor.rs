@@ -13,7 +13,7 @@ use wskit_hyper::ReadAhead;
 #[cfg(feature = "deflate")]
 use wskit_hyper::deflate;
 use wskit_hyper::{
-    Accept, Attempt, Config, OpenError, OriginPolicy, Server, UpgradeRequest, WebSocket,
+    Accept, Attempt, Config, OpenError, OriginPolicy, Server, Shutdown, UpgradeRequest, WebSocket,
 };
 
 use crate::rejection::WebSocketUpgradeRejection;
@@ -123,6 +123,30 @@ impl WebSocketUpgrade {
         self
     }
 
+    /// Makes the connection follow a shutdown. [`Shutdown::finish`] waits from now on until the callback's
+    /// connection has ended, or this is dropped. So call it first in a handler that awaits something else.
+    ///
+    /// With [`WebSocket::track`](wskit_hyper::driver::WebSocket::track) in the callback alone, a connection
+    /// whose response has not been written yet is not waited for.
+    ///
+    /// ```
+    /// use axum::{extract::State, response::Response};
+    /// use wskit_axum::{Shutdown, WebSocketUpgrade};
+    ///
+    /// async fn echo(ws: WebSocketUpgrade, State(shutdown): State<Shutdown>) -> Response {
+    ///     ws.shutdown(&shutdown).on_upgrade(|mut ws| async move {
+    ///         // `None` comes also after a shutdown.
+    ///         while let Ok(Some((message, out))) = ws.recv_ref().await {
+    ///             let _ = out.feed(message);
+    ///         }
+    ///     })
+    /// }
+    /// ```
+    pub fn shutdown(mut self, shutdown: &Shutdown) -> Self {
+        self.attempt = self.attempt.shutdown(shutdown);
+        self
+    }
+
     /// Adds headers or cookies to the response, or selects the subprotocol. Anything that must not
     /// be sent turns the response into a 500.
     ///
@@ -165,8 +189,7 @@ impl WebSocketUpgrade {
     /// Return this response and no other: see [`wskit_hyper::PendingWebSocket::open`].
     ///
     /// When the server shuts down, axum does not end this task and does not wait for it. Call
-    /// [`WebSocket::track`](wskit_hyper::driver::WebSocket::track) with a [`Shutdown`](crate::Shutdown), and
-    /// run `finish` beside axum's graceful shutdown, as in the
+    /// [`shutdown`](Self::shutdown) first, and run `finish` beside axum's graceful shutdown, as in the
     /// [guide](crate::guide#shutting-down).
     ///
     /// # Panics

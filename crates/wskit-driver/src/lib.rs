@@ -90,7 +90,7 @@ pub use serve::{
     WhenFull,
 };
 pub use server::{PlainHttp, Request, Server, Upgrade, UpgradeViaHttp};
-pub use shutdown::{Report, Shutdown};
+pub use shutdown::{Joining, Report, Shutdown};
 pub use socket_options::SocketOptions;
 pub use split::{
     AnyLane, AnyWeakWriter, AnyWriter, Buffered, Lane, LaneConfig, Overflow, Priority, Pushed,

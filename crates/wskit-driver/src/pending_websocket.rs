@@ -6,6 +6,7 @@ use wskit_proto::{Config, Role};
 use crate::extensions::Agreed;
 use crate::observe::PeerName;
 use crate::settings::Settings;
+use crate::shutdown::Joining;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -22,16 +23,28 @@ pub struct PendingWebSocket {
     pub(crate) agreed: Agreed,
     pub(crate) protocol: Option<String>,
     pub(crate) peer: PeerName,
+    pub(crate) joining: Joining,
 }
 
 impl PendingWebSocket {
     /// Opens the connection over its transport. `leftover` holds the bytes that the library has read after
     /// the head: the start of the peer's frames.
     #[must_use]
-    pub fn open<T: Transport>(self, io: T, leftover: Bytes) -> WebSocket<T> {
+    pub fn open<T: Transport>(mut self, io: T, leftover: Bytes) -> WebSocket<T> {
         let (protocol, agreed) = (self.protocol, self.agreed);
-        self.settings
-            .open(self.role, io, leftover, protocol, agreed, &self.peer)
+        let mut ws = self
+            .settings
+            .open(self.role, io, leftover, protocol, agreed, &self.peer);
+        ws.engine.join(&mut self.joining);
+        ws
+    }
+
+    /// Makes the connection follow a shutdown, which waits for it from
+    /// [`Shutdown::joining`](crate::Shutdown::joining) on. If this is dropped before it is opened, the
+    /// shutdown waits no longer.
+    pub fn join(mut self, joining: Joining) -> Self {
+        self.joining = joining;
+        self
     }
 
     /// Returns the sub-protocol that was agreed on.

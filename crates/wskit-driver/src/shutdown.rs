@@ -2,7 +2,8 @@ mod joining;
 mod member;
 mod report;
 
-pub(crate) use joining::{Joining, until_requested};
+pub use joining::Joining;
+pub(crate) use joining::until_requested;
 pub(crate) use member::{Member, Members, Told};
 pub use report::Report;
 
@@ -149,8 +150,17 @@ impl<C> Shutdown<C> {
         until_requested(Some(&mut waiting), future).await
     }
 
-    /// Returns the number of tracked connections that have not ended. With
-    /// [`Serve::shutdown`](crate::Serve::shutdown) those in their opening handshake are among them.
+    /// Makes this shutdown wait for a connection whose opening handshake an HTTP library carries. Give the
+    /// result to [`PendingWebSocket::join`](crate::PendingWebSocket::join).
+    ///
+    /// Without it, [`finish`](Shutdown::finish) does not know of the connection until
+    /// [`WebSocket::track`](crate::WebSocket::track) is called, and may return before.
+    pub fn joining(&self) -> Joining {
+        Joining::new(Some(self.member()))
+    }
+
+    /// Returns the number of tracked connections that have not ended. Those in their opening handshake are
+    /// among them, with [`Serve::shutdown`](crate::Serve::shutdown) and [`joining`](Shutdown::joining).
     pub fn connections(&self) -> usize {
         self.members.connections()
     }

@@ -4,10 +4,10 @@ use hyper::upgrade::OnUpgrade;
 use wskit_driver::{OpenError, within};
 use wskit_tokio::TokioTimer;
 
-use crate::WebSocket;
 #[cfg(feature = "http2")]
 use crate::http2::ReadAhead;
 use crate::io::Io;
+use crate::{Shutdown, WebSocket};
 
 /// An accepted connection that hyper hands over once the response has been written.
 ///
@@ -80,6 +80,15 @@ impl PendingWebSocket {
         if let Some(set) = &mut self.handover.read_ahead {
             *set = read_ahead;
         }
+        self
+    }
+
+    /// Makes the connection follow a shutdown. [`Shutdown::finish`] waits from now on until the connection
+    /// has ended, or this is dropped. Call it before the response is returned: with
+    /// [`WebSocket::track`](wskit_driver::WebSocket::track) alone, a connection that has not been handed
+    /// over yet is not waited for.
+    pub fn shutdown(mut self, shutdown: &Shutdown) -> Self {
+        self.opening = self.opening.join(shutdown.joining());
         self
     }
 

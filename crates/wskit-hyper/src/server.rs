@@ -2,14 +2,14 @@ use std::ops::Deref;
 
 use http::{Extensions, Request, Response, request};
 use hyper::upgrade::OnUpgrade;
-use wskit_driver::UpgradeViaHttp;
+use wskit_driver::{Joining, UpgradeViaHttp};
 use wskit_handshake::{Accept, BuildError, RequestHead, UpgradeRequest};
 
-use crate::Server;
 #[cfg(feature = "http2")]
 use crate::http2::ReadAhead;
 use crate::pending_websocket::{Handover, PendingWebSocket};
 use crate::refused::Refused;
+use crate::{Server, Shutdown};
 
 /// Accepts a request for a WebSocket with the settings of `server`. Returns the response to send,
 /// and the connection to [open](PendingWebSocket::open) in another task.
@@ -31,6 +31,7 @@ pub fn upgrade<B>(
 pub struct Attempt {
     request: UpgradeRequest,
     handover: Option<Handover>,
+    joining: Option<Joining>,
 }
 
 impl Attempt {
@@ -57,6 +58,7 @@ impl Attempt {
         let on_upgrade = extensions.remove::<OnUpgrade>();
         Self {
             request,
+            joining: None,
             #[cfg(not(feature = "http2"))]
             handover: on_upgrade.map(Handover::http1),
             #[cfg(feature = "http2")]
@@ -67,6 +69,15 @@ impl Attempt {
         }
     }
 
+    /// Makes the connection follow a shutdown. [`Shutdown::finish`] waits from now on until the connection
+    /// has ended, or the request is refused or dropped. So a request that is looked at for some time is not
+    /// forgotten, and its connection is told to go away as soon as it opens.
+    #[must_use]
+    pub fn shutdown(mut self, shutdown: &Shutdown) -> Self {
+        self.joining = Some(shutdown.joining());
+        self
+    }
+
     /// Checks the origin against the policy of `server`, which also has the other settings.
     ///
     /// # Errors
@@ -75,6 +86,7 @@ impl Attempt {
         Ok(Upgrade {
             upgrade: server.upgrade(self.request).map_err(Refused::Origin)?,
             handover: self.handover,
+            joining: self.joining,
         })
     }
 }
@@ -85,6 +97,7 @@ impl Attempt {
 pub struct Upgrade {
     upgrade: UpgradeViaHttp,
     handover: Option<Handover>,
+    joining: Option<Joining>,
 }
 
 impl Upgrade {
@@ -107,7 +120,10 @@ impl Upgrade {
         with: impl FnOnce(Accept) -> Result<Accept, BuildError>,
     ) -> Result<(Response<()>, PendingWebSocket), Refused> {
         let handover = self.handover.ok_or(Refused::NotUpgradable)?;
-        let (response, opening) = self.upgrade.accept_with(with)?;
+        let (response, mut opening) = self.upgrade.accept_with(with)?;
+        if let Some(joining) = self.joining {
+            opening = opening.join(joining);
+        }
         Ok((response, PendingWebSocket { handover, opening }))
     }
 }

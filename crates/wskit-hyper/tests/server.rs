@@ -2,6 +2,8 @@
 
 mod net;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use net::{Serve, bounded, exchange, hyper_server, raw, read_to_end, request};
@@ -9,7 +11,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use wskit_driver::PollWrite as _;
 use wskit_handshake::{ClientRequest, HandshakeError, OriginPolicy};
-use wskit_hyper::{Attempt, OpenError, Refused, Server, upgrade};
+use wskit_hyper::{Attempt, OpenError, Refused, Server, Shutdown, upgrade};
 use wskit_proto::{CloseCode, Config, Message, deflate};
 
 fn any() -> Server {
@@ -367,6 +369,67 @@ async fn many_clients_are_served() {
             let echo = ws.recv().await.unwrap().unwrap();
             assert_eq!(echo.as_text(), Some(&*at.to_string()));
         }
+    })
+    .await;
+}
+
+/// The connections that a shutdown waits for are those of requests that can still become one.
+#[test]
+fn request_counts_until_it_is_refused_or_dropped() {
+    let shutdown = Shutdown::new();
+    let attempt = |origin: &str| {
+        let mut request = Request::get("/chat")
+            .header("host", "example.com")
+            .header("upgrade", "websocket")
+            .header("connection", "upgrade")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .header("origin", origin)
+            .body(())
+            .unwrap();
+        let attempt = Attempt::from_request(&mut request).unwrap();
+        attempt.shutdown(&shutdown)
+    };
+    let server = Server::new(OriginPolicy::SameOrigin);
+
+    let dropped = attempt("https://example.com");
+    assert_eq!(shutdown.connections(), 1);
+    drop(dropped);
+    assert_eq!(shutdown.connections(), 0);
+
+    attempt("https://evil.example").check(&server).unwrap_err();
+    assert_eq!(shutdown.connections(), 0);
+
+    let checked = attempt("https://example.com").check(&server).unwrap();
+    assert_eq!(shutdown.connections(), 1);
+    // There is no connection to upgrade.
+    checked.accept().unwrap_err();
+    assert_eq!(shutdown.connections(), 0);
+}
+
+/// The shutdown is requested before the response is returned, and told to the connection when it opens.
+#[tokio::test]
+async fn accepted_connection_follows_a_shutdown_from_its_response_on() {
+    bounded(async {
+        let shutdown = Shutdown::new();
+        let followed = shutdown.clone();
+        let url = hyper_server(Serve::Http1, move |mut request| {
+            let (response, opening) = upgrade(&mut request, &any()).unwrap();
+            let opening = opening.shutdown(&followed);
+            assert_eq!(followed.connections(), 1);
+            followed.request();
+            tokio::spawn(async move {
+                let mut ws = opening.open().await.unwrap();
+                assert!(ws.recv().await.unwrap().is_none());
+            });
+            Some(response.map(|()| "".into()))
+        })
+        .await;
+        let mut ws = wskit_tokio::connect(url).await.unwrap();
+        assert!(ws.recv().await.unwrap().is_none());
+        assert_eq!(ws.outcome().unwrap().code(), CloseCode::GOING_AWAY);
+        let report = shutdown.finish(Duration::from_secs(10)).await.unwrap();
+        assert_eq!((report.clean, report.total()), (1, 1), "{report}");
     })
     .await;
 }

@@ -10,6 +10,7 @@ use crate::keys::nonce;
 use crate::observe::PeerName;
 use crate::pending_websocket::PendingWebSocket;
 use crate::settings::Settings;
+use crate::shutdown::Joining;
 
 impl<R> Client<R> {
     /// Makes a request for an HTTP library to send, with the path as its URI and the host in `Host`.
@@ -66,6 +67,7 @@ impl RequestViaHttp {
             agreed,
             protocol: accepted.protocol,
             peer: self.peer,
+            joining: Joining::new(None),
         })
     }
 }

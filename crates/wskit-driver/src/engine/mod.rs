@@ -77,7 +77,11 @@ impl<C: Timer> Engine<C> {
     /// Follows a shutdown, unless the connection has ended.
     pub(crate) fn track<S>(&mut self, shutdown: &Shutdown<S>) {
         if !self.is_over() {
-            self.member = Some(Box::new(shutdown.member()));
+            let before = self.member.replace(Box::new(shutdown.member()));
+            // It has not ended: it follows another shutdown, or joins the same one again.
+            if let Some(mut before) = before {
+                before.withdraw();
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use super::{Server, Settings};
 use crate::error::OpenError;
 use crate::observe::PeerName;
 use crate::pending_websocket::PendingWebSocket;
+use crate::shutdown::Joining;
 
 impl<R> Server<R> {
     /// Sets the origins whose pages are accepted.
@@ -78,6 +79,7 @@ impl UpgradeViaHttp {
             agreed,
             protocol: accepted.protocol,
             peer: PeerName::NONE,
+            joining: Joining::new(None),
         };
         Ok((accepted.response, opening))
     }

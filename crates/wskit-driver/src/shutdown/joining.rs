@@ -1,12 +1,17 @@
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll};
 
 use super::member::Member;
 
-/// A connection in its opening handshake, for which a shutdown waits. Unless it is taken it leaves when it is
-/// dropped, and the report does not count it.
-pub(crate) struct Joining(Option<Box<Member>>);
+/// A connection in its opening handshake that a shutdown waits for; from
+/// [`Shutdown::joining`](crate::Shutdown::joining).
+///
+/// Give it to [`PendingWebSocket::join`](crate::PendingWebSocket::join), and the connection follows the
+/// shutdown. If it is dropped before, the shutdown does not wait any longer, and the report does not count it.
+#[must_use = "a shutdown waits for it until it is dropped"]
+pub struct Joining(Option<Box<Member>>);
 
 impl Joining {
     pub(crate) fn new(member: Option<Member>) -> Self {
@@ -21,6 +26,13 @@ impl Joining {
     /// Returns the membership, for the connection that is open now.
     pub(crate) fn take(&mut self) -> Option<Box<Member>> {
         self.0.take()
+    }
+}
+
+impl fmt::Debug for Joining {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let joined = self.0.is_some();
+        f.debug_struct("Joining").field("joined", &joined).finish()
     }
 }
 

@@ -195,7 +195,7 @@ impl Member {
     }
 
     /// Notes that there will be no connection: the report does not count it.
-    pub(super) fn withdraw(&mut self) {
+    pub(crate) fn withdraw(&mut self) {
         if core::mem::take(&mut self.counts) {
             self.members.left(|_| ());
         }
