@@ -33,13 +33,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with_graceful_shutdown(async move { requested.requested().await });
     let stopping = async {
         tokio::signal::ctrl_c().await?;
-        let report = chat.shutdown.finish(Duration::from_secs(10)).await?;
-        println!("{report}");
+        chat.shutdown.finish(Duration::from_secs(10)).await?;
         Ok::<_, Box<dyn std::error::Error>>(())
     };
     let (served, stopped) = tokio::join!(serving.into_future(), stopping);
     served?;
-    stopped
+    stopped?;
+    // Those whose request was being answered are told too.
+    let report = chat.shutdown.finish(Duration::from_secs(1)).await?;
+    println!("{report}");
+    Ok(())
 }
 
 /// The page, or the WebSocket that the page opens.
@@ -49,16 +52,15 @@ async fn visit(
 ) -> Response {
     match ws {
         // Pages of the same host only: that is the default.
-        Ok(ws) => ws.on_upgrade(|ws| join(ws, chat)),
+        Ok(ws) => ws.shutdown(&chat.shutdown).on_upgrade(|ws| join(ws, chat)),
         Err(rejection) if rejection.is_plain_http() => Html(PAGE).into_response(),
         Err(rejection) => rejection.into_response(),
     }
 }
 
-async fn join(mut ws: WebSocket, chat: Chat) {
+async fn join(ws: WebSocket, chat: Chat) {
     static NEXT: atomic::AtomicU64 = atomic::AtomicU64::new(0);
     let id = NEXT.fetch_add(1, atomic::Ordering::Relaxed);
-    ws.track(&chat.shutdown);
     let (mut reader, writer) = ws.split();
     // A member who reads too slowly is sent away; others must not wait for it.
     let config = LaneConfig::new()

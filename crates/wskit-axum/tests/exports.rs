@@ -131,3 +131,19 @@ async fn shutdown_and_rooms_need_no_other_crate() {
     assert_eq!(report.clean, 0);
     drop((room.0, room.1, config));
 }
+
+/// What the extractor lends of the request may be kept while a handler awaits.
+#[test]
+fn handler_awaits_with_a_part_of_the_request() {
+    async fn user_of(session: &str) -> Option<String> {
+        (session == "42").then(|| "Ada".to_owned())
+    }
+    async fn handler(ws: WebSocketUpgrade) -> Response {
+        let user = match ws.cookie("session") {
+            Some(session) => user_of(session).await,
+            None => None,
+        };
+        ws.on_upgrade(|_ws| async move { drop(user) })
+    }
+    let _: Router = Router::new().route("/", get(handler));
+}

@@ -32,12 +32,13 @@ async fn bounded<F: Future>(future: F) -> F::Output {
 fn app(shutdown: &Shutdown) -> Router {
     async fn echo(ws: WebSocketUpgrade, State(shutdown): State<Shutdown>) -> Response {
         let config = Config::new().close_timeout(Duration::from_secs(60));
-        ws.config(config).on_upgrade(move |mut ws| async move {
-            ws.track(&shutdown);
-            while let Ok(Some((message, out))) = ws.recv_ref().await {
-                let _ = out.feed(message);
-            }
-        })
+        ws.config(config)
+            .shutdown(&shutdown)
+            .on_upgrade(|mut ws| async move {
+                while let Ok(Some((message, out))) = ws.recv_ref().await {
+                    let _ = out.feed(message);
+                }
+            })
     }
     async fn panicking() {
         panic!("a handler of this test");

@@ -486,3 +486,14 @@ fn client_keys_differ_with_the_nonce() {
         .collect();
     assert_eq!(keys.len(), 1000);
 }
+
+#[test]
+fn client_takes_a_url_in_any_type_of_text() {
+    let url = String::from("ws://example.com/chat");
+    let borrowed = ClientRequest::new(&url).unwrap();
+    let cow = ClientRequest::new(std::borrow::Cow::Borrowed(&*url)).unwrap();
+    let owned = ClientRequest::new(url).unwrap();
+    for request in [borrowed, cow, owned] {
+        assert_eq!(request.host(), "example.com");
+    }
+}

@@ -59,9 +59,10 @@ pub struct ClientRequest {
 }
 
 impl ClientRequest {
-    /// Creates a request from a URL.
-    pub fn new(url: &str) -> Result<Self, RequestError> {
-        Ok(Self::to(Target::parse(url)?))
+    /// Creates a request from a URL: a `&str`, a `String`, or a `Url` of the
+    /// crate `url`.
+    pub fn new(url: impl AsRef<str>) -> Result<Self, RequestError> {
+        Ok(Self::to(Target::parse(url.as_ref())?))
     }
 
     fn to(mut target: Target) -> Self {
@@ -87,7 +88,7 @@ impl ClientRequest {
     /// Creates a request from a parsed URL, under the same rules. `http::Uri`
     /// drops a fragment without an error.
     pub fn from_uri(uri: &Uri) -> Result<Self, RequestError> {
-        Self::new(&uri.to_string())
+        Self::new(uri.to_string())
     }
 
     /// Creates a request with the URL and the headers of an `http::Request`.

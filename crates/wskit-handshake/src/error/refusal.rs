@@ -9,6 +9,25 @@ use http::{Response, StatusCode};
 /// It is only reported: redirects are not followed (see
 /// [`ClientRequest::redirected_to`](crate::ClientRequest::redirected_to)) and
 /// no password is requested.
+///
+/// ```
+/// use wskit_handshake::{HandshakeError, Refusal};
+///
+/// fn explain(error: &HandshakeError) -> String {
+///     let HandshakeError::Refused(refusal) = error else {
+///         return error.to_string();
+///     };
+///     // `status` is an `http::StatusCode`, which compares with numbers.
+///     if refusal.status == 401 {
+///         return "log in again".to_owned();
+///     }
+///     let text = String::from_utf8_lossy(&refusal.body);
+///     format!("the server answered {}: {text}", refusal.status)
+/// }
+/// ```
+///
+/// With a connection, `OpenError::refusal` and the errors of `connect` return it:
+/// `error.refusal().is_some_and(|refusal| refusal.status == 401)`.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Refusal {

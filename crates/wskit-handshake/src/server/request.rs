@@ -131,6 +131,43 @@ impl UpgradeRequest {
         str::from_utf8(self.header(name)?).ok()
     }
 
+    /// Returns the value of the first cookie with this name (RFC 6265 §4.2.1),
+    /// from one or several `Cookie` lines. The name is compared with its case.
+    /// The value is as sent: quotes are part of it, and nothing is decoded.
+    /// `None` also if it is not UTF-8.
+    ///
+    /// Browsers send cookies along for pages of other sites too, so a request
+    /// that is let in by a cookie needs the check of its origin.
+    ///
+    /// ```
+    /// # use wskit_handshake::UpgradeRequest;
+    /// # let request = http::Request::get("/chat")
+    /// #     .header("host", "example.com")
+    /// #     .header("upgrade", "websocket")
+    /// #     .header("connection", "upgrade")
+    /// #     .header("sec-websocket-version", "13")
+    /// #     .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+    /// #     .header("cookie", "theme=dark; session=42")
+    /// #     .body(())
+    /// #     .unwrap();
+    /// # let request = UpgradeRequest::from_http(&request).unwrap();
+    /// // Cookie: theme=dark; session=42
+    /// assert_eq!(request.cookie("session"), Some("42"));
+    /// ```
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let (_, value) = self
+            .headers()
+            .filter(|(header, _)| header.eq_ignore_ascii_case("cookie"))
+            .flat_map(|(_, line)| line.split(|&byte| byte == b';'))
+            .filter_map(|pair| {
+                let equals = pair.iter().position(|&byte| byte == b'=')?;
+                let (name, value) = pair.split_at_checked(equals)?;
+                Some((name.trim_ascii(), value.get(1..)?.trim_ascii()))
+            })
+            .find(|(found, _)| *found == name.as_bytes())?;
+        str::from_utf8(value).ok()
+    }
+
     /// Returns all headers in order, one for each line.
     pub fn headers(&self) -> Headers<'_> {
         Headers::of_head(&self.head)
