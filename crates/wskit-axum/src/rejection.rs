@@ -42,7 +42,7 @@ impl fmt::Display for WebSocketUpgradeRejection {
     }
 }
 
-/// `Display` is that of [`Refused`], so the source is that error's own.
+// `Display` is that of `Refused`, so the source is that error's own.
 impl std::error::Error for WebSocketUpgradeRejection {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source()

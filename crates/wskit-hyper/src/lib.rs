@@ -26,7 +26,7 @@ pub use pending_websocket::PendingWebSocket;
 pub use refused::Refused;
 pub use server::{Attempt, Upgrade, upgrade};
 
-/// What a program needs beside a connection: the same names as at the root of `wskit`.
+// What a program needs beside a connection: the same names as at the root of `wskit`.
 pub use wskit_driver::{AnyLane, AnyWeakWriter, AnyWriter};
 pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report};
 pub use wskit_driver::{ConnectionError, OpenError};
@@ -41,22 +41,22 @@ pub use wskit_proto::{
 };
 pub use wskit_tokio::{Client, Error, Server, Shutdown};
 
-/// Compression: its settings, and the parameters that both ends agree on.
+// Compression: its settings, and the parameters that both ends agree on.
 #[cfg(feature = "deflate")]
 pub use wskit_proto::deflate;
 
-/// The error of messages as JSON.
+// The error of messages as JSON.
 #[cfg(feature = "json")]
 pub use wskit_proto::JsonError;
 
-/// Counters of connections, and their observer.
+// Counters of connections, and their observer.
 #[cfg(feature = "metrics")]
 pub use {
     wskit_driver::{Ended, Observed, Observer},
     wskit_proto::{Counters, Metrics, Traffic},
 };
 
-/// The layers below.
+// The layers below.
 pub use {wskit_driver as driver, wskit_handshake as handshake, wskit_proto as proto};
 
 /// A WebSocket connection handed over by hyper; see [`wskit_driver::WebSocket`].

@@ -16,7 +16,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use wskit_frame::is_utf8;
 
-/// Immutable UTF-8 text, cheap to clone: a [`Bytes`] that is known to be a `str`.
+/// Immutable UTF-8 text, cheap to clone: a
+/// [`Bytes`](https://docs.rs/bytes/latest/bytes/struct.Bytes.html) that is known to be a `str`.
 ///
 /// ```
 /// use wskit_proto::Utf8Bytes;
