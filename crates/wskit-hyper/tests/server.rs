@@ -407,6 +407,28 @@ fn request_counts_until_it_is_refused_or_dropped() {
     assert_eq!(shutdown.connections(), 0);
 }
 
+/// A request that its handler still has when time is up.
+#[tokio::test]
+async fn request_that_is_never_answered_counts_as_timed_out() {
+    let shutdown = Shutdown::new();
+    let mut request = Request::get("/chat")
+        .header("host", "example.com")
+        .header("upgrade", "websocket")
+        .header("connection", "upgrade")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+        .body(())
+        .unwrap();
+    let attempt = Attempt::from_request(&mut request).unwrap();
+    let attempt = attempt.shutdown(&shutdown);
+    let report = shutdown.finish(Duration::ZERO).await.unwrap();
+    assert_eq!((report.timed_out, report.total()), (1, 1), "{report}");
+    drop(attempt);
+    // The report that was given does not change.
+    let later = shutdown.finish(Duration::ZERO).await.unwrap();
+    assert_eq!(later, report);
+}
+
 /// The shutdown is requested before the response is returned, and told to the connection when it opens.
 #[tokio::test]
 async fn accepted_connection_follows_a_shutdown_from_its_response_on() {
