@@ -22,8 +22,8 @@ pub use wskit_hyper::{
     HandshakeError, HeadFault, HeadLimits, HeaderError, Initiator, Io, Keepalive, Lane, LaneConfig,
     Limits, Message, MessageKind, MessageRef, MessageWriter, NotHttp, OpenError, OriginPolicy,
     Outbox, Outcome, Outgoing, Overflow, Piece, PreparedMessage, Priority, ProtocolError, Pushed,
-    Reader, Refusal, Refused, Rejection, Report, RequestError, Role, SendError, Server, Shutdown, State,
-    TimeoutKind, UpgradeRequest, Utf8Bytes, WeakWriter, WebSocket, Writer,
+    Reader, Refusal, Refused, Rejection, Report, RequestError, Role, SendError, Server, Shutdown,
+    State, TimeoutKind, UpgradeRequest, Utf8Bytes, WeakWriter, WebSocket, Writer,
 };
 #[cfg(feature = "http2")]
 pub use wskit_hyper::{

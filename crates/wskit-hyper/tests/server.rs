@@ -307,7 +307,7 @@ async fn server_learns_that_hyper_serves_without_upgrades() {
 #[tokio::test]
 async fn server_does_not_wait_for_ever_for_the_response() {
     bounded(async {
-        let limit = std::time::Duration::from_millis(10);
+        let limit = Duration::from_millis(10);
         let server = any().config(Config::new().handshake_timeout(limit));
         let (errors, mut told) = mpsc::unbounded_channel();
         // hyper keeps the connection for HTTP after another response.

@@ -187,10 +187,7 @@ fn tls_that_fails_or_takes_too_long_is_reported() {
         silent.expect_end().await;
         let passed = wskit_driver::Timer::now(&Alarm::default()) - start;
         assert_eq!(passed, Duration::from_secs(10));
-        assert_eq!(
-            notes.take(),
-            ["\"ann\": TLS: the time limit has passed"]
-        );
+        assert_eq!(notes.take(), ["\"ann\": TLS: the time limit has passed"]);
         assert_eq!(faults.take(), ["false", "true"]);
         let mut client = clients.connect("ann");
         client.send("T").await;

@@ -127,7 +127,10 @@ where
         let told: Vec<_> = told.try_iter().collect();
         assert_eq!(told.len(), 1, "{told:?}");
         for error in told {
-            assert!(error.contains(": TLS: the TLS handshake failed: "), "{error}");
+            assert!(
+                error.contains(": TLS: the TLS handshake failed: "),
+                "{error}"
+            );
             assert!(
                 error.starts_with("127.0.0.1:") || error.starts_with("[::1]:"),
                 "{error}"
