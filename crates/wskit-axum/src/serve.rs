@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -15,16 +16,29 @@ use axum_core::body::Body;
 use axum_core::response::Response;
 use http::Request;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tower_service::Service;
 
 /// How long a client may take for the handshake of TLS.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a client may take, after TLS, until its first request has arrived.
+const FIRST_REQUEST: Duration = Duration::from_secs(30);
+
+/// How long an HTTP/1.1 client may take for the head of a further request. hyper counts it from the end of
+/// the response before, so it bounds idle connections too: common proxies keep theirs for 60 s.
+const NEXT_REQUEST: Duration = Duration::from_secs(75);
+
+/// How often an HTTP/2 client is asked for a sign of life, and how long it may take for the answer.
+const PING: Duration = Duration::from_secs(20);
+
+/// The default of [`Serve::shutdown_timeout`].
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Serves an app on a TCP port, over HTTP/1.1 and HTTP/2, with windows for WebSockets.
 ///
@@ -34,6 +48,10 @@ const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 ///   messages in one read end an HTTP/2 connection with all its WebSockets.
 /// - It sets `TCP_NODELAY` on each connection.
 /// - TLS can be put on each connection, in the connection's own task: [`tls`](Serve::tls).
+/// - It bounds what a client can hold. The first request has to arrive within 30 s. Over HTTP/1.1 the head of
+///   each further request has to arrive within 75 s of the response before, so a proxy in front should keep
+///   idle connections for less. Over HTTP/2 a client has to answer a PING within 20 s, every 20 s.
+/// - A graceful shutdown has a limit: [`shutdown_timeout`](Serve::shutdown_timeout).
 ///
 /// `app` is a `Router`, a `MethodRouter`, or any other service that is like them. To extract
 /// `ConnectInfo<SocketAddr>`, pass `app.into_make_service_with_connect_info::<SocketAddr>()`.
@@ -71,6 +89,7 @@ pub fn serve<A: App<K>, K>(listener: TcpListener, app: A) -> Serve<A, K> {
         app,
         tls: |tcp| ready(Ok(tcp)),
         signal: Box::pin(pending()),
+        shutdown_timeout: SHUTDOWN_TIMEOUT,
         on_error: Arc::new(|_| {}),
         kind: PhantomData,
     }
@@ -83,17 +102,18 @@ pub struct Serve<A, K, T = fn(TcpStream) -> Ready<io::Result<TcpStream>>> {
     app: A,
     tls: T,
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
+    shutdown_timeout: Duration,
     on_error: Arc<dyn Fn(io::Error) + Send + Sync>,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<A, K, T> Serve<A, K, T> {
     /// Stops accepting when `signal` completes, lets the requests end that are being answered, and then
-    /// ends.
+    /// ends: at the latest after the [`shutdown_timeout`](Self::shutdown_timeout).
     ///
     /// A WebSocket over HTTP/1.1 is not waited for. One over HTTP/2 is, because it is a request on its
     /// connection. So end the WebSockets *while* this waits, with a [`Shutdown`](crate::Shutdown) whose
-    /// deadline bounds the wait:
+    /// deadline is below that timeout:
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -132,6 +152,17 @@ impl<A, K, T> Serve<A, K, T> {
         self
     }
 
+    /// Sets how long a graceful shutdown waits, from the signal on: 20 s by default. Then the connections that
+    /// are left are dropped, with their requests and their WebSockets over HTTP/2.
+    ///
+    /// A client can make it wait that long, for example by not reading its response. Let it be some seconds
+    /// longer than the limit of `Shutdown::finish`: the connection of a WebSocket over HTTP/2 that was given up
+    /// then has the time to end.
+    pub fn shutdown_timeout(mut self, limit: Duration) -> Self {
+        self.shutdown_timeout = limit;
+        self
+    }
+
     /// Puts TLS, or anything else, on each connection, within 10 s and in the connection's own task.
     ///
     /// For HTTP/2 the acceptor has to offer `h2` by ALPN, before `http/1.1`.
@@ -153,6 +184,7 @@ impl<A, K, T> Serve<A, K, T> {
             app: self.app,
             tls: handshake,
             signal: self.signal,
+            shutdown_timeout: self.shutdown_timeout,
             on_error: self.on_error,
             kind: PhantomData,
         }
@@ -187,44 +219,143 @@ where
             mut app,
             tls,
             mut signal,
+            shutdown_timeout,
             on_error,
             ..
         } = self;
-        let mut builder = auto::Builder::new(TokioExecutor::new());
-        crate::http2_settings(&mut builder);
-        let builder = Arc::new(builder);
-        let connections = GracefulShutdown::new();
+        let builder = Arc::new(builder());
+        let (stage, _) = watch::channel(Stage::Serving);
         loop {
-            let mut accepting = pin!(accept(&listener, &*on_error));
-            let accepted = poll_fn(|cx| match signal.as_mut().poll(cx) {
-                Poll::Ready(()) => Poll::Ready(None),
-                Poll::Pending => accepting.as_mut().poll(cx).map(Some),
-            });
-            let Some((tcp, peer)) = accepted.await else {
+            let accepting = async {
+                let (tcp, peer) = accept(&listener, &*on_error).await;
+                (tcp, app.service(peer).await)
+            };
+            let Some((tcp, service)) = before(&mut signal, accepting).await else {
                 break;
             };
             // It fails for a client that has gone already.
             let _ = tcp.set_nodelay(true);
-            let service = TowerToHyperService::new(Bodies(app.service(peer).await));
-            let (tls, builder, on_error) = (tls.clone(), builder.clone(), on_error.clone());
-            let watcher = connections.watcher();
+            let secured = tls.clone()(tcp);
+            let connection = connection(
+                secured,
+                service,
+                builder.clone(),
+                on_error.clone(),
+                stage.subscribe(),
+            );
+            let mut over = stage.subscribe();
             tokio::spawn(async move {
-                match tokio::time::timeout(TLS_TIMEOUT, tls(tcp)).await {
-                    Ok(Ok(io)) => {
-                        let io = TokioIo::new(io);
-                        let connection = builder.serve_connection_with_upgrades(io, service);
-                        // What fails here is the client's connection, as with `axum::serve`.
-                        let _ = watcher.watch(connection).await;
-                    }
-                    Ok(Err(error)) => on_error(error),
-                    Err(elapsed) => on_error(elapsed.into()),
-                }
+                before(reached(&mut over, Stage::Over), connection).await;
             });
         }
         // Clients are refused from here on.
         drop(listener);
-        connections.shutdown().await;
+        let _ = stage.send(Stage::Stopping);
+        if tokio::time::timeout(shutdown_timeout, stage.closed())
+            .await
+            .is_err()
+        {
+            let _ = stage.send(Stage::Over);
+            stage.closed().await;
+        }
     }
+}
+
+/// What a server asks of its connections.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Stage {
+    Serving,
+    /// End when the requests have been answered.
+    Stopping,
+    /// End now.
+    Over,
+}
+
+/// Waits until the server has come to `wanted`. Dropping the server stops its connections gracefully.
+async fn reached(stage: &mut watch::Receiver<Stage>, wanted: Stage) {
+    let result = stage.wait_for(|now| *now >= wanted).await.map(drop);
+    if result.is_err() && wanted > Stage::Stopping {
+        pending().await
+    }
+}
+
+/// Waits for `future` until `end` completes; then drops it and returns `None`.
+async fn before<F: Future>(end: impl Future<Output = ()>, future: F) -> Option<F::Output> {
+    let (mut end, mut future) = (pin!(end), pin!(future));
+    poll_fn(|cx| match end.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(None),
+        Poll::Pending => future.as_mut().poll(cx).map(Some),
+    })
+    .await
+}
+
+/// Returns hyper's settings for all connections.
+fn builder() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    crate::http2_settings(&mut builder);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(NEXT_REQUEST);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING);
+    builder
+}
+
+/// Serves one connection to its end.
+async fn connection<S, I>(
+    secured: impl Future<Output = io::Result<I>>,
+    service: S,
+    builder: Arc<auto::Builder<TokioExecutor>>,
+    on_error: Arc<dyn Fn(io::Error) + Send + Sync>,
+    mut stage: watch::Receiver<Stage>,
+) where
+    S: Service<Request<Body>, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let securing = tokio::time::timeout(TLS_TIMEOUT, secured);
+    let io = match before(reached(&mut stage, Stage::Stopping), securing).await {
+        None => return,
+        Some(Ok(Ok(io))) => TokioIo::new(io),
+        Some(Ok(Err(error))) => return on_error(error),
+        Some(Err(elapsed)) => return on_error(elapsed.into()),
+    };
+    let asked = Arc::<AtomicBool>::default();
+    let service = TowerToHyperService::new(Bodies {
+        service,
+        asked: asked.clone(),
+    });
+    let mut connection = pin!(builder.serve_connection_with_upgrades(io, service));
+    let mut first_request = pin!(Some(tokio::time::sleep(FIRST_REQUEST)));
+    let mut stopping = pin!(Some(reached(&mut stage, Stage::Stopping)));
+    poll_fn(|cx| {
+        if let Some(stop) = stopping.as_mut().as_pin_mut() {
+            if stop.poll(cx).is_ready() {
+                stopping.set(None);
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+        // What fails here is the client's connection, as with `axum::serve`.
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        // hyper waits without a limit until it knows the version of HTTP.
+        if let Some(late) = first_request.as_mut().as_pin_mut() {
+            if asked.load(Ordering::Relaxed) {
+                first_request.set(None);
+            } else {
+                return late.poll(cx);
+            }
+        }
+        Poll::Pending
+    })
+    .await;
 }
 
 impl<A, K, T, F, I> IntoFuture for Serve<A, K, T>
@@ -332,9 +463,12 @@ where
     }
 }
 
-/// Gives the service axum's bodies in place of hyper's.
+/// Gives the service axum's bodies in place of hyper's, and notes that there was a request.
 #[derive(Clone)]
-struct Bodies<S>(S);
+struct Bodies<S> {
+    service: S,
+    asked: Arc<AtomicBool>,
+}
 
 impl<S: Service<Request<Body>>> Service<Request<Incoming>> for Bodies<S> {
     type Response = S::Response;
@@ -342,10 +476,11 @@ impl<S: Service<Request<Body>>> Service<Request<Incoming>> for Bodies<S> {
     type Future = S::Future;
 
     fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
+        self.service.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<Incoming>) -> S::Future {
-        self.0.call(request.map(Body::new))
+        self.asked.store(true, Ordering::Relaxed);
+        self.service.call(request.map(Body::new))
     }
 }
