@@ -33,6 +33,9 @@ const TURN: usize = 4096;
 /// data that crosses a reset and never returns it, at the expense of the whole connection.
 const SILENCE: Duration = Duration::from_secs(5);
 
+/// How long the stream of an abandoned WebSocket lasts if its peer is never silent.
+const DRAIN: Duration = Duration::from_secs(30);
+
 /// The application's side of a stream that a task reads ahead from.
 #[derive(Debug)]
 pub(crate) struct Ahead(Arc<Shared>);
@@ -238,14 +241,17 @@ async fn run(shared: Arc<Shared>) {
         // The stream has ended. Its remaining data is dropped with the application's side.
         return;
     }
-    let mut shut = false;
-    loop {
-        let more = poll_fn(|cx| shared.poll_discard(cx, &mut shut));
-        match within(TokioTimer::default(), SILENCE, more).await {
-            Ok(true) => tokio::task::yield_now().await,
-            Ok(false) | Err(_) => break,
+    let draining = async {
+        let mut shut = false;
+        loop {
+            let more = poll_fn(|cx| shared.poll_discard(cx, &mut shut));
+            match within(TokioTimer::default(), SILENCE, more).await {
+                Ok(true) => tokio::task::yield_now().await,
+                Ok(false) | Err(_) => break,
+            }
         }
-    }
+    };
+    let _ = within(TokioTimer::default(), DRAIN, draining).await;
     // Outside the lock: this resets the stream if it has not ended.
     let io = shared.lock().io.take();
     drop(io);

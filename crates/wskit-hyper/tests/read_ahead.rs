@@ -7,6 +7,7 @@ mod net;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use flood::{CLOSE, Socket, message, number};
@@ -304,6 +305,25 @@ async fn dropped_websocket_is_reset_when_its_peer_is_silent() {
         assert_eq!(reset.unwrap(), h2::Reason::NO_ERROR);
     })
     .await;
+}
+
+/// A message each second is no silence; the stream must end all the same.
+#[tokio::test(start_paused = true)]
+async fn dropped_websocket_is_reset_when_its_peer_goes_on_sending() {
+    let (client, server) = tokio::io::duplex(64 << 10);
+    let mut site = site_on(client, server, own_windows(), ReadAhead::default()).await;
+    let mut gone = Socket::open(&site.client, "/gone").await;
+    gone.round_trip(0).await;
+    site.release.notify_one();
+    site.told.recv().await.unwrap().1.unwrap();
+    let mut seconds = 0;
+    while gone.data(message(1)).await {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        seconds += 1;
+        assert!(seconds < 35);
+    }
+    // It had its time to end.
+    assert!(seconds > 25, "{seconds}");
 }
 
 /// The peer's Close is answered, then comes END_STREAM; no reset overtakes or follows it.
