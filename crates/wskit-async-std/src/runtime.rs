@@ -44,7 +44,7 @@ impl FuturesRuntime for AsyncStd {
     // async-std's sockets only flush when they are closed.
     fn shutdown(stream: &dyn Any) -> io::Result<()> {
         #[cfg(unix)]
-        if let Some(unix) = stream.downcast_ref::<UnixStream>() {
+        if let Some(unix) = MaybeTls::<UnixStream, FuturesRustls>::tcp_of(stream) {
             return unix.shutdown(Shutdown::Write);
         }
         Self::tcp(stream).map_or(Ok(()), |tcp| tcp.shutdown(Shutdown::Write))

@@ -167,6 +167,8 @@ impl<T, L: TlsStack> MaybeTls<T, L> {
 
 impl<T: 'static, L: TlsStack> MaybeTls<T, L> {
     /// Returns the TCP connection that `stream` is, or runs over: for bindings.
+    ///
+    /// The TLS stream of a listener that does TLS itself is found too, bare and in this type.
     pub fn tcp_of(stream: &dyn Any) -> Option<&T> {
         if let Some(server) = stream.downcast_ref::<L::Server<T>>() {
             return Some(L::server(server));
@@ -176,7 +178,10 @@ impl<T: 'static, L: TlsStack> MaybeTls<T, L> {
         }
         match stream.downcast_ref::<Self>() {
             Some(client) => Some(client.tcp()),
-            None => stream.downcast_ref(),
+            None => {
+                let bare = || Self::tcp_of(within_served::<T, L>(stream)?);
+                stream.downcast_ref().or_else(bare)
+            }
         }
     }
 
@@ -188,10 +193,11 @@ impl<T: 'static, L: TlsStack> MaybeTls<T, L> {
         if let Some(client) = stream.downcast_ref::<L::Client<T>>() {
             return Some(L::client_session(client));
         }
-        match stream.downcast_ref()? {
-            Self::Tls(client) => Some(L::client_session(client)),
-            Self::Accepted(server) => Some(L::server_session(server)),
-            Self::Tcp(_) => None,
+        match stream.downcast_ref() {
+            Some(Self::Tls(client)) => Some(L::client_session(client)),
+            Some(Self::Accepted(server)) => Some(L::server_session(server)),
+            Some(Self::Tcp(_)) => None,
+            None => Self::tls_session_of(within_served::<T, L>(stream)?),
         }
     }
 
@@ -220,6 +226,19 @@ impl<T: 'static, L: TlsStack> MaybeTls<T, L> {
             })
         })
     }
+}
+
+/// Returns what a listener yielded that is no bare TCP connection, and was served without TLS of the server.
+fn within_served<T: 'static, L: TlsStack>(stream: &dyn Any) -> Option<&dyn Any> {
+    fn inner<S: 'static, L: TlsStack>(stream: &dyn Any) -> Option<&dyn Any> {
+        match stream.downcast_ref()? {
+            MaybeTls::<S, L>::Tcp(inner) => Some(inner),
+            MaybeTls::Tls(_) | MaybeTls::Accepted(_) => None,
+        }
+    }
+    inner::<L::Server<T>, L>(stream)
+        .or_else(|| inner::<L::Client<T>, L>(stream))
+        .or_else(|| inner::<MaybeTls<T, L>, L>(stream))
 }
 
 impl<T, L: TlsStack> From<T> for MaybeTls<T, L> {
