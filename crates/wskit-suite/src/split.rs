@@ -88,6 +88,7 @@ macro_rules! split_scenarios {
         $crate::scenarios!($harness, split::paced_lanes: {
             newest_message_follows_the_pong
             later_pong_answers_earlier_pings
+            pong_of_another_ping_replaces_those_of_lanes
             lanes_written_together_share_a_ping
             other_pongs_are_events
             flush_of_a_paced_lane_waits_for_the_pong

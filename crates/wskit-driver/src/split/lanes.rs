@@ -164,6 +164,12 @@ impl Lanes {
         self.marks.as_mut()?.next(now)
     }
 
+    /// Has [`next_mark`](Lanes::next_mark) return another mark if a message is unanswered. Returns whether
+    /// one is.
+    pub(crate) fn repeat_mark(&mut self) -> bool {
+        self.marks.as_mut().is_some_and(|marks| marks.repeat())
+    }
+
     /// Notes that the peer has answered a mark. Returns false if it was not awaited.
     pub(crate) fn answered(&mut self, number: u32, now: impl FnOnce() -> Instant) -> bool {
         let Some(mut marks) = self.marks.take_if(|marks| marks.awaits(number)) else {

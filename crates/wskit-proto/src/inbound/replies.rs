@@ -31,6 +31,10 @@ pub trait WithOutbound {
         let _ = (payload, clock);
         false
     }
+
+    /// Notes that a pong has answered a keepalive ping. The peer may have left pings of the driver's own
+    /// unanswered for it (RFC 6455 §5.5.3). The default does nothing.
+    fn keepalive_answered(&mut self) {}
 }
 
 impl WithOutbound for Outbound {
@@ -59,6 +63,7 @@ impl Inbound {
                 Some(Event::Pong(payload)) if self.timers.pong(payload, &clock) => {
                     #[cfg(feature = "metrics")]
                     self.counters.round_trip(self.timers.round_trip());
+                    outbound.keepalive_answered();
                     continue;
                 }
                 Some(Event::Pong(payload)) if outbound.take_pong(payload, &clock) => continue,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wskit_driver::{Buffered, ConnectionError, LaneConfig, Overflow, Priority, Pushed};
 use wskit_frame::{CloseCode, OpCode};
 use wskit_proto::{Config, Event, Keepalive, Message, MessageKind, Role, TimeoutKind};
-use wskit_test::{Harness, Script, join, once, run, run_timed};
+use wskit_test::{Harness, Script, join, once, run, run_timed, sleep};
 
 use crate::scene::{ROLES, config, facing};
 
@@ -26,6 +26,58 @@ async fn answer(peer: &mut Script, number: u32) {
 
 fn latest() -> LaneConfig {
     LaneConfig::new().overflow(Overflow::LatestOnly)
+}
+
+/// A peer that answers only the last of the pings that it has read, which is one of the application or of
+/// the keepalive: the lanes go on.
+///
+/// Proves: R6455-5.5.3-b
+pub fn pong_of_another_ping_replaces_those_of_lanes<H: Harness>() {
+    run_timed::<H>(async {
+        let every = Duration::from_secs(10);
+        let keepalive = Keepalive {
+            every,
+            answer_within: every * 2,
+        };
+        let config = Config::new().keepalive(Some(keepalive));
+        let (ws, mut peer, _) = facing::<H>(Role::Server, config);
+        let (mut reader, writer) = ws.split();
+        let mut lane = writer.lane(LaneConfig::new().paced(1));
+        let script = async {
+            let mut messages = 0;
+            for _ in 0..150 {
+                // Reads what has come since, and answers the last ping.
+                sleep::<H>(Duration::from_secs(1 + messages % 3 * 3)).await;
+                let mut last = None;
+                while let Some(frame) = once(peer.frame()).await {
+                    match frame.opcode {
+                        OpCode::Ping => last = Some(frame.payload),
+                        OpCode::Text => messages += 1,
+                        other => panic!("{other:?}"),
+                    }
+                }
+                if let Some(payload) = last {
+                    let pong = peer.frames().pong(&payload);
+                    peer.send(pong).await;
+                }
+            }
+            assert_eq!(messages, 20);
+            let end = peer.frames().text("end");
+            peer.send(end).await;
+        };
+        let sending = async {
+            for number in 0..20 {
+                lane.feed("x").await.unwrap();
+                if number % 2 == 0 {
+                    sleep::<H>(Duration::from_millis(100)).await;
+                    writer.ping(b"ours").await.unwrap();
+                }
+            }
+            lane.flush().await.unwrap();
+        };
+        let receiving = async { while reader.recv().await.unwrap() != Some(Message::text("end")) {} };
+        join(script, join(sending, receiving)).await;
+    });
 }
 
 /// A message and its ping leave in one write. Messages that come before the pong displace one another,

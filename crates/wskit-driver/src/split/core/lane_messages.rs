@@ -79,6 +79,7 @@ impl<W: PollWrite, C: Timer> Sender<W, C> {
             .and_then(|lanes| lanes.next_mark(|| timer.now()));
         if let Some(payload) = mark {
             self.output.outbox.ping_in_order(&payload);
+            self.marked = self.output.flush_target();
         }
     }
 
@@ -91,15 +92,36 @@ impl<W: PollWrite, C: Timer> Sender<W, C> {
         }
     }
 
-    /// Lets the paced lanes go on whose messages a pong answers, and writes. Returns false if the pong
-    /// answers none of their pings.
-    pub(super) fn take_pong(&mut self, number: u32, now: impl FnOnce() -> Instant) -> bool {
-        let answers = |lanes: &mut Box<Lanes>| lanes.answered(number, now);
-        let is_awaited = self.lanes.as_mut().is_some_and(answers);
-        if self.are_lanes_due() {
-            // A failed write is reported by the end of the connection.
-            let _ = self.write_out();
+    /// Lets the paced lanes go on whose messages a pong answers, and writes. `number` is that of the mark
+    /// which the pong has the payload of. Returns false if the pong answers no mark.
+    pub(super) fn take_pong(&mut self, number: Option<u32>, now: impl FnOnce() -> Instant) -> bool {
+        let is_awaited = match (&mut self.lanes, number) {
+            (Some(lanes), Some(number)) => lanes.answered(number, now),
+            _ => false,
+        };
+        if !is_awaited {
+            self.repeat_mark();
+        } else if self.are_lanes_due() {
+            self.write_quietly();
         }
         is_awaited
+    }
+
+    /// Sends another mark if one is unanswered: the peer may have answered a later ping in its place.
+    ///
+    /// The pong in hand cannot count as the answer, because its ping may have overtaken the mark. A mark
+    /// that has not been written is not repeated: the peer cannot have left it out.
+    pub(super) fn repeat_mark(&mut self) {
+        if let Some(lanes) = &mut self.lanes {
+            if self.output.written() >= self.marked && lanes.repeat_mark() {
+                self.write_quietly();
+            }
+        }
+    }
+
+    /// Writes. A failed write is reported by the end of the connection, its error dropped after unlocking.
+    fn write_quietly(&mut self) {
+        let written = self.write_out();
+        self.effects.errors.extend(written.err());
     }
 }

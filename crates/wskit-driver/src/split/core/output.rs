@@ -40,7 +40,7 @@ pub(crate) struct Output<W> {
 const PERMIT: usize = 4 << 10;
 
 /// What a flush waits for: a number of bytes of messages and Closes written since the split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FlushTarget(i64);
 
 /// Converts a number of bytes that are or were in memory.

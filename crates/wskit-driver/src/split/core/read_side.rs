@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use wskit_proto::{CloseFrame, Ending, Outbound, SendError, Spare, State, WithOutbound};
 
+use super::sender::Sender;
 use super::shared::Shared;
 use crate::link::Link;
 use crate::split::lanes::mark_number;
@@ -26,10 +27,13 @@ impl<T: Transport> WithOutbound for ReadSide<'_, T> {
     }
 
     fn take_pong(&mut self, payload: &[u8], clock: impl Fn() -> Instant) -> bool {
-        mark_number(payload).is_some_and(|number| {
-            self.shared
-                .with_sender(|sender| sender.take_pong(number, clock))
-        })
+        let number = mark_number(payload);
+        self.shared
+            .with_sender(|sender| sender.take_pong(number, clock))
+    }
+
+    fn keepalive_answered(&mut self) {
+        self.shared.with_sender(Sender::repeat_mark);
     }
 
     fn waits_to_send(&mut self) -> bool {

@@ -25,6 +25,8 @@ pub(crate) struct Sender<W, C> {
     pub(super) queue: WaitQueue,
     /// `None` until a lane is opened.
     pub(super) lanes: Option<Box<Lanes>>,
+    /// Where the latest mark of the lanes ends.
+    pub(super) marked: FlushTarget,
     /// The reader was dropped: the tasks that wait read in its place.
     pub(super) parked: bool,
     pub(super) effects: Effects,
@@ -43,6 +45,7 @@ impl<W: PollWrite, C: Timer> Sender<W, C> {
             socket,
             queue: WaitQueue::default(),
             lanes: None,
+            marked: FlushTarget::default(),
             parked: false,
             effects: Effects::default(),
             last_flags: Flags::default(),

@@ -91,7 +91,7 @@ impl Pacer {
 pub(super) struct Marks {
     /// The number of the latest mark. Numbers wrap around.
     latest: u32,
-    /// Messages have left since.
+    /// Messages have left since, or the peer may have answered another ping in its place.
     is_owed: bool,
     /// Messages that are not answered, the oldest first.
     sent: VecDeque<Sent>,
@@ -142,7 +142,15 @@ impl Marks {
         });
     }
 
-    /// Returns the mark for the messages that have left since the last one, if there are any.
+    /// Asks for one more mark, whose pong answers all messages that have left, if there are any. Returns
+    /// whether there are.
+    pub(super) fn repeat(&mut self) -> bool {
+        let is_awaited = self.sent.iter().any(|sent| sent.lane.is_some());
+        self.is_owed |= is_awaited;
+        is_awaited
+    }
+
+    /// Returns the mark for the messages that have left since the last one, if one is owed.
     pub(super) fn next(&mut self, now: impl FnOnce() -> Instant) -> Option<MarkPayload> {
         if !core::mem::take(&mut self.is_owed) {
             return None;
