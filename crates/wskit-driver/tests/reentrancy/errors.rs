@@ -8,7 +8,7 @@ use wskit_test::{Fault, Faults};
 
 use super::hook::{Hook, from_everywhere};
 use super::methods::{METHODS, Method, once};
-use super::scene::{Io, NARROW, Scene, WIDE};
+use super::scene::{Io, NARROW, Scene, WIDE, pong_to};
 
 fn arm(hook: &Hook, scene: &mut Scene, method: Method) {
     let mut handles = scene.handles(true);
@@ -30,6 +30,25 @@ fn error_that_a_push_finds() {
         arm(hook, &mut scene, method);
         scene.peer.probe().reset();
         let _ = lane.push("y");
+    });
+}
+
+/// The pong lets the second message of a lane go.
+#[test]
+fn error_that_the_pong_of_a_lane_finds() {
+    from_everywhere(METHODS, |hook, method| {
+        for at in 0..4 {
+            let mut scene = Scene::with_foreign_errors(Role::Server, WIDE, hook);
+            let mut lane = scene.writer.lane(LaneConfig::new().paced(1));
+            lane.push("1").unwrap();
+            lane.push("2").unwrap();
+            scene.receive(pong_to(Role::Server, b"lane\0\0\0\x01"));
+            let mut reader = scene.reader.take().unwrap();
+            arm(hook, &mut scene, method);
+            scene.probe.set_faults(Faults::at(Fault::Reset, at));
+            let _ = once(reader.recv());
+            hook.disarm();
+        }
     });
 }
 
