@@ -112,7 +112,8 @@ macro_rules! aliases {
         /// leaves while the [`Reader`] waits, and with every call of a writer or lane that writes.
         ///
         /// # What does dropping do?
-        /// Messages of a lane that is dropped are still sent, in their turn. A lane does not keep the
+        /// Messages of a lane that is dropped are still sent, in their turn. Those of a paced lane wait for
+        /// no pong then. A lane does not keep the
         /// connection open.
         ///
         /// All methods: [`wskit_driver::Lane`].

@@ -42,8 +42,8 @@ use crate::transport::Transport;
 /// fails, messages in the lanes are dropped, and counted by [`dropped`](Lane::dropped).
 ///
 /// # Dropping
-/// Messages of a lane that is dropped are still sent, in their turn. A lane does not keep the
-/// connection: it ends when the [`Reader`](crate::Reader) and all [`Writer`](crate::Writer)s are gone,
+/// Messages of a lane that is dropped are still sent, in their turn. Those of a paced lane wait for no
+/// pong then. A lane does not keep the connection: it ends when the [`Reader`](crate::Reader) and all [`Writer`](crate::Writer)s are gone,
 /// with a Close of code 1001 if the transport takes it at once. A push then fails with
 /// [`SendError::Closed`].
 pub struct Lane<T: Transport> {

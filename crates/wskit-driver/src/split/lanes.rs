@@ -83,10 +83,16 @@ impl Lanes {
         }
     }
 
-    /// Notes that the lane's owner was dropped. Its messages are still sent.
+    /// Notes that the lane's owner was dropped. Its messages are still sent, and wait for no pong: a peer
+    /// that answers none would have them pile up here.
     pub(crate) fn release(&mut self, id: LaneId) {
         if let Some(queue) = self.queue(id.0) {
             queue.orphan = true;
+            queue.pacer = None;
+            self.take_turn(id.0);
+            if let Some(marks) = &mut self.marks {
+                marks.forget(id.0);
+            }
             self.remove_orphan(id.0);
         }
     }
@@ -344,9 +350,6 @@ impl Lanes {
             {
                 *slot = None;
                 self.free.push(at);
-                if let Some(marks) = &mut self.marks {
-                    marks.forget(at);
-                }
             }
         }
     }

@@ -104,7 +104,7 @@ pub(super) struct Sent {
     mark: u32,
     /// When that left.
     at: Option<Instant>,
-    /// `None` if the lane is gone.
+    /// `None` if the lane is gone, of the oldest message only.
     pub(super) lane: Option<usize>,
     /// Messages of its lane that were unanswered when it left.
     pub(super) ahead: usize,
@@ -189,12 +189,19 @@ impl Marks {
         }
     }
 
-    /// Forgets a lane, whose number may be given to another one.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.sent.len()
+    }
+
+    /// Forgets a lane, whose number may be given to another one. The oldest message is kept: it tells which
+    /// pongs may still come.
     pub(super) fn forget(&mut self, lane: usize) {
-        for sent in &mut self.sent {
-            if sent.lane == Some(lane) {
-                sent.lane = None;
-            }
+        let oldest = self.sent.pop_front();
+        self.sent.retain(|sent| sent.lane != Some(lane));
+        if let Some(mut oldest) = oldest {
+            oldest.lane = oldest.lane.filter(|other| *other != lane);
+            self.sent.push_front(oldest);
         }
     }
 }

@@ -326,3 +326,35 @@ proptest! {
         prop_assert_eq!(lanes.queues.len(), 1);
     }
 }
+
+/// Nothing is kept of paced lanes that were dropped, but for the pongs that may still come.
+#[test]
+fn dropped_lanes_of_a_peer_that_answers_no_mark_take_no_memory() {
+    let mut lanes = Lanes::default();
+    let message = || Some(QueuedMessage::from(Outgoing::from("x")));
+    let kept = lanes.open(LaneConfig::new().paced(1));
+    for round in 0..100_000_u32 {
+        if round == 1000 {
+            let pushed = lanes.push(kept, &mut message(), &mut Vec::new());
+            assert_eq!(pushed, Ok(Pushed::Queued));
+        }
+        let id = lanes.open(LaneConfig::new().paced(1));
+        for _ in 0..2 {
+            let pushed = lanes.push(id, &mut message(), &mut Vec::new());
+            assert_eq!(pushed, Ok(Pushed::Queued));
+        }
+        while lanes.next(false).is_some() {}
+        assert!(lanes.next_mark(Instant::now).is_some());
+        lanes.release(id);
+        while lanes.next(false).is_some() {}
+        assert!(lanes.next_mark(Instant::now).is_none());
+        assert!(lanes.is_empty());
+        assert!(lanes.queues.len() <= 2);
+        assert!(lanes.marks.as_ref().is_some_and(|marks| marks.len() <= 2));
+    }
+    // A pong of a lane that is gone is no event.
+    assert!(lanes.answered(1, Instant::now));
+    assert!(lanes.answered(100_000, Instant::now));
+    assert!(!lanes.answered(1, Instant::now));
+    assert!(!lanes.repeat_mark());
+}
