@@ -84,6 +84,7 @@ macro_rules! split_scenarios {
             refused_close_moves_no_lane
             idle_timeout_waits_for_the_lanes
             unfinished_message_lets_no_lane_go_before_its_close
+            message_begun_before_the_split_drops_what_waits_in_lanes
         });
         $crate::scenarios!($harness, split::paced_lanes: {
             newest_message_follows_the_pong
@@ -94,6 +95,7 @@ macro_rules! split_scenarios {
             flush_of_a_paced_lane_waits_for_the_pong
             close_does_not_wait_for_a_pong
             paced_lane_reads_when_the_reader_is_gone
+            full_paced_lane_reads_before_it_decides
             paced_lane_of_a_silent_peer_stands_still
             idle_timeout_does_not_wait_for_a_pong
             limit_by_delay_grows

@@ -15,7 +15,7 @@ mod wait_queue;
 pub(super) use output::{FlushTarget, Output};
 pub(super) use read_side::ReadSide;
 pub(super) use reader_slot::Parked;
-pub(super) use sender::Attempt;
+pub(super) use sender::{Attempt, Sender};
 pub(super) use shared::Shared;
 pub(super) use wait_guard::{Cancel, WaitGuard};
 pub(super) use wait_queue::{Ticket, WaitFor};

@@ -241,6 +241,7 @@ impl<T: Transport> Handle for Shared<T> {
     }
 
     fn push(&self, lane: LaneId, message: &mut Option<QueuedMessage>) -> Result<Pushed, SendError> {
+        self.read_for_room(lane, message.as_ref());
         // A failed write is reported by the end of the connection. Its error is dropped after unlocking.
         let (_, pushed, _) = self.with_sender(|sender| {
             let written = sender.make_room(lane, message.as_ref());
@@ -259,6 +260,7 @@ impl<T: Transport> Handle for Shared<T> {
         lane: LaneId,
         message: &mut Option<QueuedMessage>,
     ) -> Sent {
+        self.read_for_room(lane, message.as_ref());
         self.poll_sender(cx, ticket, |sender, _| {
             if let Err(error) = sender.make_room(lane, message.as_ref()) {
                 return Ok(Err(error.into()));

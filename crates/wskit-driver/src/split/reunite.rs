@@ -3,7 +3,7 @@ use std::fmt;
 
 use wskit_proto::State;
 
-use super::core::Shared;
+use super::core::{Sender, Shared};
 use super::reader::Reader;
 use super::writer::Writer;
 use crate::engine::Engine;
@@ -31,7 +31,7 @@ impl<T: Transport> ReuniteError<T> {
 impl<T: Transport> fmt::Display for ReuniteError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the halves are of two connections, other writers or lanes are left, or the connection is over",
+            "the halves are of two connections, other writers, lanes or an unfinished message are left, or the connection is over",
         )
     }
 }
@@ -55,7 +55,8 @@ pub(super) fn reunite<T: Transport + 'static>(
     let are_all = Arc::ptr_eq(&reader.shared, &writer.shared)
         && Arc::strong_count(&reader.shared) == 2
         && reader.state() != State::Closed;
-    if !are_all || !writer.feed_held() {
+    // Messages of lanes that were dropped may wait for the end of a message begun before the split.
+    if !are_all || !writer.feed_held() || !writer.shared.with_sender(Sender::empty_lanes) {
         return Err(ReuniteError::new(reader, writer));
     }
     let (engine, read) = match (reader.engine.take(), reader.read.take()) {

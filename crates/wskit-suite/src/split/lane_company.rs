@@ -8,7 +8,7 @@ use wskit_proto::{Message, MessageKind, Role, SendError, State};
 use wskit_test::{Frame, Harness, join, now, once, pause, run, run_timed, sleep};
 
 use super::lanes::{PIPE, fill, halves, narrow, numbered, order};
-use crate::scene::{ROLES, config, facing_through};
+use crate::scene::{ROLES, config, facing, facing_through};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -304,6 +304,35 @@ pub fn unfinished_message_lets_no_lane_go_before_its_close<H: Harness>() {
             drop(writer.begin(MessageKind::Text).await.unwrap());
             fill::<H>(&mut lane, b'l', 1);
             peer.expect(OpCode::Binary, numbered(b'l', 0)).await;
+        });
+    }
+}
+
+/// A message that was begun before the split stays open: what waits in the lanes cannot go before the Close,
+/// and is counted as dropped. The halves cannot meet while it waits.
+pub fn message_begun_before_the_split_drops_what_waits_in_lanes<H: Harness>() {
+    for role in ROLES {
+        run::<H>(async {
+            let (mut ws, mut peer, _) = facing::<H>(role, config());
+            peer.send(peer.frames().text("in")).await;
+            let (_, out) = ws.recv_ref().await.unwrap().unwrap();
+            out.begin(MessageKind::Text).unwrap();
+            let (reader, writer) = ws.split();
+            fill::<H>(&mut writer.lane(LaneConfig::new()), b'd', 1);
+            let (mut reader, writer) = reader.reunite(writer).unwrap_err().into_halves();
+            let mut lane = writer.lane(LaneConfig::new());
+            fill::<H>(&mut lane, b'l', 3);
+            assert_eq!(writer.buffered().messages, 4);
+            writer.start_close(CloseCode::NORMAL, "").unwrap();
+            assert_eq!(writer.buffered().messages, 0);
+            assert_eq!(lane.dropped(), 3);
+            let script = async {
+                peer.expect_close(1000).await;
+                peer.send(peer.frames().close(1000, "")).await;
+                peer.finish().await;
+            };
+            let (end, ()) = join(reader.recv(), script).await;
+            assert_eq!(end.unwrap(), None);
         });
     }
 }

@@ -283,6 +283,38 @@ pub fn paced_lane_reads_when_the_reader_is_gone<H: Harness>() {
     });
 }
 
+/// When the reader was dropped, a full lane reads the pong before it drops or refuses a message.
+pub fn full_paced_lane_reads_before_it_decides<H: Harness>() {
+    let rules = [
+        Overflow::Wait,
+        Overflow::DropOldest,
+        Overflow::LatestOnly,
+        Overflow::Disconnect,
+    ];
+    for rule in rules {
+        for feeds in [false, true] {
+            run::<H>(async {
+                let (ws, mut peer, _) = facing::<H>(Role::Server, config());
+                let (reader, writer) = ws.split();
+                drop(reader);
+                let rule = LaneConfig::new().overflow(rule).max_messages(1);
+                let mut lane = writer.lane(rule.paced(1));
+                lane.push("1").unwrap();
+                lane.push("2").unwrap();
+                expect_marked(&mut peer, "1", 1).await;
+                answer(&mut peer, 1).await;
+                if feeds {
+                    once(lane.feed("3")).await.expect("there is room").unwrap();
+                } else {
+                    assert_eq!(lane.push("3"), Ok(Pushed::Queued));
+                }
+                expect_marked(&mut peer, "2", 2).await;
+                assert_eq!(lane.dropped(), 0);
+            });
+        }
+    }
+}
+
 /// A peer that answers no ping stops its lane only, and the keepalive ends the connection.
 pub fn paced_lane_of_a_silent_peer_stands_still<H: Harness>() {
     run_timed::<H>(async {

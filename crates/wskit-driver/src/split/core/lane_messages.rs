@@ -83,13 +83,22 @@ impl<W: PollWrite, C: Timer> Sender<W, C> {
         }
     }
 
-    /// Encodes all messages of the lanes, whatever their pace. No message may be open.
-    pub(super) fn empty_lanes(&mut self) {
-        let Some(lanes) = &mut self.lanes else { return };
+    /// Encodes all messages of the lanes, whatever their pace. Returns false if they have to stay, because
+    /// a message is open or the connection is closing.
+    pub(crate) fn empty_lanes(&mut self) -> bool {
+        let Some(lanes) = &mut self.lanes else {
+            return true;
+        };
+        let outbox = &mut self.output.outbox;
+        if outbox.is_message_open() || outbox.state() != State::Open {
+            return lanes.is_empty();
+        }
         lanes.stop_pacing();
         while let Some(mut message) = lanes.next(false) {
-            let _ = self.output.outbox.feed_reserved(message.outgoing());
+            // There is no bound, and no message is open.
+            let _ = outbox.feed_reserved(message.outgoing());
         }
+        true
     }
 
     /// Lets the paced lanes go on whose messages a pong answers, and writes. `number` is that of the mark

@@ -135,8 +135,9 @@ impl<W: PollWrite> Output<W> {
         flags.set_state(self.outbox.state());
     }
 
+    /// Whether a message is being sent in pieces, or was begun before the split.
     pub(super) fn is_message_open(&self) -> bool {
-        self.message_open
+        self.message_open || self.outbox.is_message_open()
     }
 
     /// Whether something is queued, or written and not flushed.

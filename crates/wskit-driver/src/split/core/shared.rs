@@ -3,7 +3,7 @@ use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use wskit_proto::{CloseCode, CloseFrame, Delivery, Outbound, Outcome, State};
+use wskit_proto::{CloseCode, CloseFrame, Delivery, Outbound, Outcome, QueuedMessage, State};
 
 use super::flags::{AtomicFlags, Flags};
 use super::output::Output;
@@ -14,6 +14,7 @@ use super::socket_waker::SocketWaker;
 use super::wait_queue::{Ticket, WaitFor, Waiter};
 use crate::error::ConnectionError;
 use crate::parts::Terms;
+use crate::split::lanes::LaneId;
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering, lock};
 use crate::transport::Transport;
 
@@ -76,7 +77,7 @@ impl<T: Transport> Shared<T> {
         };
         let sender = self.sender.into_inner();
         let mut sender = sender.unwrap_or_else(PoisonError::into_inner);
-        // No message is open, and lanes are bounded.
+        // A weak writer may have filled a lane meanwhile.
         sender.empty_lanes();
         let (outbox, dirty) = sender.output.into_queue();
         Ok((io, outbox, dirty, self.terms))
@@ -362,6 +363,17 @@ impl<T: Transport> Shared<T> {
     /// Reads for a reader that was dropped, without telling observers. The next awaited call does.
     pub(crate) fn drive_parked_quietly(&self) {
         self.drive_parked_as(true);
+    }
+
+    /// Reads for a reader that was dropped if a lane has no room for a message: a pong may make room.
+    pub(crate) fn read_for_room(&self, lane: LaneId, message: Option<&QueuedMessage>) {
+        let len = message.map_or(0, QueuedMessage::len);
+        if self.flags.load().is_parked()
+            && !self.with_sender(|sender| sender.lanes().has_room(lane, len))
+        {
+            // Observers are not told, because the caller may hold a lock.
+            self.drive_parked_quietly();
+        }
     }
 
     fn drive_parked_as(&self, quiet: bool) {
