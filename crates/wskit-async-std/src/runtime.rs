@@ -96,4 +96,8 @@ impl Net for AsyncStd {
         tcp.set_nodelay(true)?;
         Ok(tcp.into())
     }
+
+    fn tunnel(to_proxy: ClientStream) -> ClientStream {
+        to_proxy.into_tunnel()
+    }
 }

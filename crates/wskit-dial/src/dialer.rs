@@ -165,7 +165,7 @@ impl<R: Net> Dialer<R> {
                 .map_err(ProxyError::Io)?;
             let wanted = handshake.wanted().min(buf.len());
             if wanted == 0 {
-                return Ok(io.into());
+                return Ok(R::tunnel(io.into()));
             }
             let (room, _) = buf.split_at_mut(wanted);
             let n = io.read(room).await.map_err(ProxyError::Io)?;

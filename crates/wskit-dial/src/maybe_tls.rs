@@ -142,6 +142,8 @@ pub enum MaybeTls<T, L: TlsStack> {
     Tcp(T),
     /// `wss://`, at the client. The stream below is TLS too if an `https://` proxy is in between.
     Tls(Box<L::Client<MaybeTls<T, L>>>),
+    /// `ws://`, at the client, through an `https://` proxy. The TLS is that with the proxy.
+    Tunnel(Box<L::Client<MaybeTls<T, L>>>),
     /// `wss://`, at the server.
     Accepted(Box<L::Server<T>>),
 }
@@ -151,7 +153,7 @@ impl<T, L: TlsStack> MaybeTls<T, L> {
     pub fn tcp(&self) -> &T {
         match self {
             Self::Tcp(tcp) => tcp,
-            Self::Tls(tls) => L::client(tls).0.tcp(),
+            Self::Tls(tls) | Self::Tunnel(tls) => L::client(tls).0.tcp(),
             Self::Accepted(tls) => L::server(tls),
         }
     }
@@ -159,8 +161,17 @@ impl<T, L: TlsStack> MaybeTls<T, L> {
     /// Returns the protocol that the server chose in the TLS handshake of a client (ALPN), if any.
     pub fn alpn(&self) -> Option<&[u8]> {
         match self {
-            Self::Tcp(_) | Self::Accepted(_) => None,
+            Self::Tcp(_) | Self::Tunnel(_) | Self::Accepted(_) => None,
             Self::Tls(tls) => L::client(tls).1,
+        }
+    }
+
+    /// Returns the stream of a connection that goes on through a proxy, whose TLS is not the server's.
+    #[must_use]
+    pub fn into_tunnel(self) -> Self {
+        match self {
+            Self::Tls(tls) => Self::Tunnel(tls),
+            other => other,
         }
     }
 }
@@ -196,7 +207,7 @@ impl<T: 'static, L: TlsStack> MaybeTls<T, L> {
         match stream.downcast_ref() {
             Some(Self::Tls(client)) => Some(L::client_session(client)),
             Some(Self::Accepted(server)) => Some(L::server_session(server)),
-            Some(Self::Tcp(_)) => None,
+            Some(Self::Tcp(_) | Self::Tunnel(_)) => None,
             None => Self::tls_session_of(within_served::<T, L>(stream)?),
         }
     }
@@ -222,7 +233,9 @@ impl<T: 'static, L: TlsStack> MaybeTls<T, L> {
         cast(tcp, Ok::<S, S>).or_else(|tcp| {
             cast(Self::Tcp(tcp), Ok::<S, S>).map_err(|client| match client {
                 Self::Tcp(tcp) => tcp,
-                Self::Tls(_) | Self::Accepted(_) => unreachable!("it was made of a TCP connection"),
+                Self::Tls(_) | Self::Tunnel(_) | Self::Accepted(_) => {
+                    unreachable!("it was made of a TCP connection")
+                }
             })
         })
     }
@@ -251,7 +264,7 @@ impl<T: fmt::Debug, L: TlsStack> fmt::Debug for MaybeTls<T, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MaybeTls")
             .field("tcp", self.tcp())
-            .field("is_tls", &!matches!(self, Self::Tcp(_)))
+            .field("is_tls", &!matches!(self, Self::Tcp(_) | Self::Tunnel(_)))
             .finish()
     }
 }

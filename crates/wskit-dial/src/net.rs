@@ -40,4 +40,11 @@ pub trait Net: Runtime<<Self as Net>::Stream, Transport = <Self as Net>::Io> + '
         from: Option<IpAddr>,
         options: SocketOptions,
     ) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Returns the stream to a proxy as one to the server behind it: TLS with the proxy is not TLS with the
+    /// server. The default returns it unchanged.
+    #[must_use]
+    fn tunnel(to_proxy: Self::Stream) -> Self::Stream {
+        to_proxy
+    }
 }

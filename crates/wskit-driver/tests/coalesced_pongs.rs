@@ -69,7 +69,8 @@ fn lane_goes_on_when_the_keepalive_replaces_its_pong() {
                 });
 
                 let config = Config::new().keepalive(None);
-                let peer = WebSocket::from_parts(wrap::<Simulated>(far), other, Bytes::new(), config);
+                let peer =
+                    WebSocket::from_parts(wrap::<Simulated>(far), other, Bytes::new(), config);
                 let (mut reader, writer) = peer.split();
                 executor.spawn(async move {
                     while writer.send(vec![0; 3000]).await.is_ok() {

@@ -86,4 +86,8 @@ impl Net for Smol {
         tcp.set_nodelay(true)?;
         Ok(tcp.into())
     }
+
+    fn tunnel(to_proxy: ClientStream) -> ClientStream {
+        to_proxy.into_tunnel()
+    }
 }

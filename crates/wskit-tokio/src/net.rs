@@ -36,6 +36,10 @@ impl Net for Tokio {
         options.apply(&socket);
         Ok(socket.connect(to).await?.into())
     }
+
+    fn tunnel(to_proxy: ClientStream) -> ClientStream {
+        to_proxy.into_tunnel()
+    }
 }
 
 impl From<Io<ClientStream>> for ClientStream {

@@ -38,11 +38,11 @@ macro_rules! either {
         match $stream {
             MaybeTls::Tcp($inner) => $call,
             #[cfg(feature = "futures-rustls")]
-            MaybeTls::Tls($inner) => $call,
+            MaybeTls::Tls($inner) | MaybeTls::Tunnel($inner) => $call,
             #[cfg(feature = "futures-rustls")]
             MaybeTls::Accepted($inner) => $call,
             #[cfg(not(feature = "futures-rustls"))]
-            MaybeTls::Tls(none) => match **none {},
+            MaybeTls::Tls(none) | MaybeTls::Tunnel(none) => match **none {},
             #[cfg(not(feature = "futures-rustls"))]
             MaybeTls::Accepted(none) => match **none {},
         }

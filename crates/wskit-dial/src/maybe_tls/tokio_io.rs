@@ -32,11 +32,11 @@ macro_rules! either {
         match $stream {
             MaybeTls::Tcp($inner) => $call,
             #[cfg(feature = "tokio-rustls")]
-            MaybeTls::Tls($inner) => $call,
+            MaybeTls::Tls($inner) | MaybeTls::Tunnel($inner) => $call,
             #[cfg(feature = "tokio-rustls")]
             MaybeTls::Accepted($inner) => $call,
             #[cfg(not(feature = "tokio-rustls"))]
-            MaybeTls::Tls(none) => match **none {},
+            MaybeTls::Tls(none) | MaybeTls::Tunnel(none) => match **none {},
             #[cfg(not(feature = "tokio-rustls"))]
             MaybeTls::Accepted(none) => match **none {},
         }

@@ -111,6 +111,16 @@ fn through<S: Sockets>(
         let client = async {
             let url = format!("{scheme}://{NAME}:{port}/");
             let (ws, _) = connector.connect(url).await.unwrap();
+            // That of the server, never that of the proxy.
+            let session = ws.tls_session();
+            assert_eq!(session.is_some(), scheme == "wss");
+            for certificate in session
+                .iter()
+                .flat_map(|session| &session.peer_certificates)
+            {
+                let mut names = certificate.windows(NAME.len());
+                assert!(names.any(|name| name == NAME.as_bytes()));
+            }
             talk(ws).await;
         };
         let servers = join(proxies.serve(1), serve::<S>(&listener, acceptor.as_ref()));

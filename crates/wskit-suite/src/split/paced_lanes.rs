@@ -75,7 +75,8 @@ pub fn pong_of_another_ping_replaces_those_of_lanes<H: Harness>() {
             }
             lane.flush().await.unwrap();
         };
-        let receiving = async { while reader.recv().await.unwrap() != Some(Message::text("end")) {} };
+        let receiving =
+            async { while reader.recv().await.unwrap() != Some(Message::text("end")) {} };
         join(script, join(sending, receiving)).await;
     });
 }
