@@ -27,14 +27,15 @@ pub(crate) struct Terms {
 /// What remains of a connection that was taken apart by [`WebSocket::into_parts`].
 #[non_exhaustive]
 pub struct Parts<T> {
-    /// The transport. Those of the bindings return their stream by `into_inner`.
+    /// The transport. Those of the bindings return their stream by `into_inner`. A stream that buffers, as
+    /// TLS does, may hold bytes that were written before: flush it, even if `write_buf` is empty.
     pub io: T,
     /// This end's role.
     pub role: Role,
     /// Bytes that were read and not used: what the peer has sent after the last message received.
     pub read_buf: Bytes,
     /// Bytes that were queued and not written. They may begin inside a frame, so write them before
-    /// anything else.
+    /// anything else, and flush.
     pub write_buf: Bytes,
 }
 

@@ -55,9 +55,11 @@ impl SocketOptions {
     /// Sets how many bytes that are not sent yet the send buffer takes at most (`TCP_NOTSENT_LOWAT`).
     /// Unlike [`send_buffer`](SocketOptions::send_buffer) it does not limit how much is on its way, so it
     /// costs no throughput on long paths. Linux and Android only; it does nothing elsewhere.
+    ///
+    /// 0 counts as 1, because these systems take 0 as no limit.
     #[must_use]
     pub const fn unsent(mut self, bytes: u32) -> Self {
-        self.unsent = Some(bytes);
+        self.unsent = Some(if bytes == 0 { 1 } else { bytes });
         self
     }
 
