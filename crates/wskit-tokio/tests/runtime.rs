@@ -1,16 +1,21 @@
 //! What the runtime lends, and what happens when it does not.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use wskit_handshake::OriginPolicy;
 use wskit_proto::{CloseCode, Config, Message, Role, TimeoutKind};
 use wskit_tokio::dial::Stage;
-use wskit_tokio::{ConnectionError, Connector, DialError, Server, connect, from_parts};
+use wskit_tokio::reconnect::{Event, Loss, Verdict};
+use wskit_tokio::{
+    ConnectionError, Connector, DialError, Error, Reconnect, Server, connect, from_parts,
+};
 
 #[test]
 fn a_runtime_without_a_timer_is_a_typed_error() {
@@ -100,6 +105,30 @@ fn connecting_without_a_timer_is_a_typed_error() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}", listener.local_addr().unwrap());
         assert!(matches!(connect(url).await, Err(DialError::NoTimer(_))));
+    });
+}
+
+/// There is no delay without a timer, so `classify` cannot ask for another attempt.
+#[test]
+fn reconnecting_without_a_timer_ends() {
+    let runtime = Builder::new_current_thread().enable_io().build().unwrap();
+    runtime.block_on(async {
+        let attempts = Arc::new(AtomicUsize::new(0));
+        let made = attempts.clone();
+        let mut client = Reconnect::<DuplexStream>::new(move || {
+            made.fetch_add(1, Ordering::Relaxed);
+            async { Err(Error::other("no ticket")) }
+        })
+        .classify(|_| Verdict::Retry);
+        assert!(matches!(client.next().await, Ok(Some(Event::Lost { .. }))));
+        let gave_up = client.next().await.unwrap_err();
+        assert!(!gave_up.exhausted);
+        assert!(matches!(
+            gave_up.loss,
+            Loss::NotOpened(Error::Connection(ConnectionError::NoTimer(_)))
+        ));
+        assert!(matches!(client.next().await, Ok(None)));
+        assert_eq!(attempts.load(Ordering::Relaxed), 1);
     });
 }
 
