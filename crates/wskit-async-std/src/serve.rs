@@ -22,6 +22,10 @@ impl<S: Read + Write + Send + Unpin + 'static> ServeRuntime<S> for AsyncStd {
     fn is_disconnect(error: &(dyn Error + 'static)) -> Option<bool> {
         wskit_dial::is_disconnect(error)
     }
+
+    fn redacted(error: &(dyn Error + 'static)) -> Option<String> {
+        wskit_dial::redacted(error)
+    }
 }
 
 impl Listener<AsyncStd> for TcpListener {

@@ -63,7 +63,7 @@ pub use net::Net;
 pub use proxy::{Proxy, ProxyError, ProxyHandshake, ProxyUrlError, SocksFailure};
 pub use reconnect::Reconnect;
 pub use redirect::RedirectError;
-pub use serve::is_disconnect;
+pub use serve::{is_disconnect, redacted};
 pub use stage::Stage;
 pub use tls_layer::{TlsDialer, TlsLayer};
 pub use tls_streams::Tls;

@@ -127,3 +127,38 @@ fn reconnecting_is_told() {
         "{lines:#?}"
     );
 }
+
+/// The answer to a login, which is not of the expected shape, and where it was expected holds a token.
+#[test]
+fn lost_connection_is_told_without_the_text_of_an_answer() {
+    let lines = heard(async {
+        let (near, far) = pipe(1 << 20);
+        let mut ends = vec![near];
+        let mut peer = Script::new(far, Role::Server);
+        let mut client = Reconnect::<OnNetwork<Simulated>>::new(move || {
+            let end = ends.pop().unwrap();
+            let io = wrap::<Simulated>(end);
+            let ws = WebSocket::from_parts(io, Role::Client, bytes::Bytes::new(), config());
+            async move { Ok(ws) }
+        })
+        .on_open(|mut ws| async move {
+            ws.recv_json::<std::collections::HashMap<String, u8>>()
+                .await?;
+            Ok(())
+        });
+        let answer = peer.frames().text("{\"hunter2\": \"hunter2\"}");
+        peer.send(answer).await;
+        client.next().await.unwrap();
+    });
+    assert_lines(
+        &lines,
+        &[
+            "INFO connection lost, will try again error=JSON of another shape than expected, at \
+             line 1 column 21 retry_in=",
+        ],
+    );
+    assert!(
+        lines.iter().all(|line| !line.contains("hunter2")),
+        "{lines:#?}"
+    );
+}

@@ -1,6 +1,6 @@
 //! Messages as JSON (RFC 8259): values of the application in and out, by serde.
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 use serde::Serialize;
 use serde::de::{Deserialize, DeserializeOwned};
@@ -51,7 +51,7 @@ impl JsonError {
     }
 
     /// Returns the place in the value at which a received message went wrong, such as `users[3].name`;
-    /// `.` is the value as a whole. `None` for a value that could not be written.
+    /// `.` is the value as a whole. It is returned whole, and not escaped: keys of maps are the peer's text. `None` for a value that could not be written.
     #[must_use]
     pub fn path(&self) -> Option<&str> {
         self.0.path.as_deref()
@@ -69,6 +69,17 @@ impl JsonError {
         self.0.error.column()
     }
 
+    /// Returns a text for logs that holds nothing of a received message: whether it is JSON at all, and at
+    /// which line and column it went wrong.
+    pub fn redacted(&self) -> impl fmt::Display {
+        let what = match (self.path(), self.is_syntax()) {
+            (None, _) => "the value cannot be written as JSON",
+            (_, true) => "invalid JSON",
+            (_, false) => "JSON of another shape than expected",
+        };
+        format!("{what}, at line {} column {}", self.line(), self.column())
+    }
+
     /// Returns whether the message is no JSON at all, or is cut short. Otherwise it is JSON of another
     /// shape than the type.
     #[must_use]
@@ -77,23 +88,64 @@ impl JsonError {
     }
 }
 
+/// The path and the values that it names are cut after 128 and 256 bytes, and what would break a line or
+/// change its direction is escaped: in a received message the peer wrote them.
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let error = &self.0.error;
         match self.path() {
-            Some(".") => write!(f, "invalid JSON: {error}"),
-            Some(path) => write!(f, "invalid JSON at {path}: {error}"),
-            None => write!(f, "the value cannot be written as JSON: {error}"),
+            Some(".") => f.write_str("invalid JSON: ")?,
+            Some(path) => write!(f, "invalid JSON at {}: ", Told(path, PATH_TOLD))?,
+            None => f.write_str("the value cannot be written as JSON: ")?,
         }
+        fmt_cause(&self.0.error, f)
     }
 }
 
 impl fmt::Debug for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JsonError")
-            .field("path", &self.0.path)
-            .field("error", &self.0.error)
-            .finish()
+        write!(f, "JsonError({self})")
+    }
+}
+
+/// How much of a path, and of an error, is told, in bytes.
+const PATH_TOLD: usize = 128;
+const TEXT_TOLD: usize = 256;
+
+/// Writes an error of `serde_json`, with the place that it ends with.
+fn fmt_cause(error: &serde_json::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    match text.strip_suffix(&place) {
+        Some(text) => write!(f, "{}{place}", Told(text, TEXT_TOLD)),
+        None => write!(f, "{}", Told(&text, TEXT_TOLD)),
+    }
+}
+
+/// A text of the peer's, and after how many bytes it is cut.
+struct Told<'a>(&'a str, usize);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(text, mut left) = *self;
+        for char in text.chars() {
+            // What is not escaped can be read as it is.
+            let is_plain = matches!(char, '"' | '\'' | '\\');
+            let len = if is_plain {
+                1
+            } else {
+                char.escape_debug().map(char::len_utf8).sum()
+            };
+            if len > left {
+                return f.write_str("...");
+            }
+            left -= len;
+            if is_plain {
+                f.write_char(char)?;
+            } else {
+                write!(f, "{}", char.escape_debug())?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -340,7 +340,8 @@ fn random() -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
-/// Records a loss. The reason in a Close is left out: it is the peer's text and may hold anything.
+/// Records a loss. The reason in a Close is left out, and so is what an answer holds that is not the expected
+/// JSON: it is the peer's text and may hold anything.
 #[allow(unused_variables, reason = "unused without the feature `tracing`")]
 fn trace_loss(loss: &Loss, retry_in: Duration, attempt: u32) {
     #[cfg(feature = "tracing")]
@@ -348,6 +349,12 @@ fn trace_loss(loss: &Loss, retry_in: Duration, attempt: u32) {
         Loss::Closed(outcome) => {
             let code = outcome.code().get();
             tracing::info!(target: TARGET, code, ?retry_in, attempt, "connection lost, will try again");
+        }
+        #[cfg(feature = "json")]
+        Loss::NotOpened(Error::Connection(ConnectionError::Json(error)))
+        | Loss::Broken(Error::Connection(ConnectionError::Json(error))) => {
+            let error = error.redacted();
+            tracing::info!(target: TARGET, %error, ?retry_in, attempt, "connection lost, will try again");
         }
         Loss::NotOpened(error) | Loss::Broken(error) => {
             tracing::info!(target: TARGET, %error, ?retry_in, attempt, "connection lost, will try again");

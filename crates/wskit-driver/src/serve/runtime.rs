@@ -2,6 +2,9 @@ use std::error::Error;
 use std::future::Future;
 use std::io;
 
+#[cfg(feature = "json")]
+use wskit_proto::JsonError;
+
 use super::error::BoxError;
 use crate::error::{ConnectionError, OpenError};
 use crate::runtime::{Runtime, Spawn};
@@ -24,6 +27,13 @@ pub trait ServeRuntime<S>:
     /// Returns whether an error means that the peer or the network went away, if it is of a type of the
     /// binding's own. Those of this crate are known.
     fn is_disconnect(error: &(dyn Error + 'static)) -> Option<bool> {
+        let _ = error;
+        None
+    }
+
+    /// Returns the text to log instead of that of an error which holds what the peer wrote, if the error is of
+    /// a type of the binding's own. Those of this crate are known.
+    fn redacted(error: &(dyn Error + 'static)) -> Option<String> {
         let _ = error;
         None
     }
@@ -73,6 +83,18 @@ pub(super) fn is_disconnect<R: ServeRuntime<S>, S>(error: &(dyn Error + 'static)
         };
     }
     false
+}
+
+/// Returns the text to log instead of that of an error of a handler, if that holds what the peer wrote. The text
+/// of an error does not include that of its source, so only the error itself counts.
+#[cfg(feature = "json")]
+pub(super) fn redacted<R: ServeRuntime<S>, S>(error: &(dyn Error + 'static)) -> Option<String> {
+    let json = match error.downcast_ref() {
+        Some(ConnectionError::Json(error)) => Some(error),
+        _ => error.downcast_ref::<JsonError>(),
+    };
+    json.map(|error| error.redacted().to_string())
+        .or_else(|| R::redacted(error))
 }
 
 fn verdict(error: &(dyn Error + 'static)) -> Option<bool> {

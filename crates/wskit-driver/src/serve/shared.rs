@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::error::{BoxError, ServeError, ServeFault};
 use super::room::Room;
+#[cfg(feature = "json")]
+use super::runtime::redacted;
 use super::runtime::{ServeRuntime, is_disconnect};
 use crate::observe::serving_failed;
 use crate::server::{PlainHttp, Server};
@@ -36,6 +38,12 @@ impl<R: ServeRuntime<S>, S, A: std::fmt::Debug> Shared<R, S, A> {
         match error.fault() {
             ServeFault::Tls(error) => self.server.refused(&**error),
             ServeFault::Open(error) => self.server.refused(error),
+            #[cfg(feature = "json")]
+            ServeFault::Handler(inner) => match (redacted::<R, S>(&**inner), error.peer()) {
+                (Some(text), Some(peer)) => serving_failed(&format!("{peer:?}: {text}"), false),
+                (Some(text), None) => serving_failed(&text, false),
+                (None, _) => serving_failed(&error, error.is_disconnect()),
+            },
             _ => serving_failed(&error, error.is_disconnect()),
         }
         if let Some(on_error) = &self.on_error {

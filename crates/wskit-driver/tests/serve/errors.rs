@@ -1,13 +1,16 @@
 //! What is reported, of whom, and whether it is to be logged.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
 use wskit_driver::{BoxError, ConnectionError, Elapsed, ServeFault};
+use wskit_proto::{JsonError, Message};
 use wskit_test::{Alarm, Script};
 
+use crate::collector::{assert_lines, heard};
 use crate::scene::{Clients, Notes, REQUEST, Ws, echo, run, server, settle, spawn};
 
 /// What was reported when `client` did its part.
@@ -79,6 +82,34 @@ fn request_that_breaks_the_rules_is_reported_and_was_answered() {
         "{said}"
     );
     assert!(!said.ends_with(" (gone)"), "{said}");
+}
+
+/// A message that is not the expected JSON: `on_error` is told all, and a log what the client has not written.
+#[test]
+fn text_of_a_client_is_not_logged() {
+    fn json() -> JsonError {
+        let message = Message::text("{\"hunter2\": \"hunter2\"}");
+        message.json::<HashMap<String, u8>>().unwrap_err()
+    }
+    let handlers: [fn() -> Result<(), BoxError>; 2] = [
+        || Err(json().into()),
+        || Err(ConnectionError::from(json()).into()),
+    ];
+    for handler in handlers {
+        let mut told = String::new();
+        let lines = heard(async { told = reported(closed, handler) });
+        assert!(told.contains("hunter2"), "{told}");
+        assert!(
+            lines.iter().all(|line| !line.contains("hunter2")),
+            "{lines:#?}"
+        );
+        let failed: Vec<_> = lines
+            .into_iter()
+            .filter(|line| line.contains("failed"))
+            .collect();
+        let text = "\"ann\": JSON of another shape than expected, at line 1 column 21";
+        assert_lines(&failed, &[text]);
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use crate::wire::*;
+use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use wskit_proto::{Config, Event, JsonError, Message, Outgoing, PreparedMessage, Role};
 
@@ -149,4 +150,57 @@ fn deep_nesting_is_an_error() {
         error.to_string().contains("recursion limit exceeded"),
         "{error}"
     );
+}
+
+#[derive(Debug, Deserialize)]
+enum Side {
+    #[allow(dead_code, reason = "only to be unknown")]
+    Buy,
+}
+
+/// Checks what is logged of an error: one line, and not much more than the peer's first words.
+fn check_told(error: &JsonError) {
+    for told in [error.to_string(), format!("{error:?}")] {
+        assert!(!told.contains(char::is_control), "{told:?}");
+        assert!(told.len() <= 512, "{} bytes", told.len());
+    }
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    assert!(error.to_string().ends_with(&place), "{error}");
+}
+
+/// Map keys are in the path; names of variants and fields, and values, in the text.
+#[test]
+fn text_of_the_peer_is_escaped_and_cut() {
+    type Map = HashMap<String, Side>;
+    let wide = "\u{1F980}".repeat(1000);
+    let error =
+        |json: serde_json::Value| Message::text(json.to_string()).json::<Map>().unwrap_err();
+    let key = error(serde_json::json!({ "a\r\n\u{1b}[31m\u{202e}": 1 }));
+    assert_eq!(key.path(), Some("a\r\n\u{1b}[31m\u{202e}"));
+    assert_eq!(
+        key.to_string(),
+        "invalid JSON at a\\r\\n\\u{1b}[31m\\u{202e}: expected value at line 1 column 23"
+    );
+    check_told(&key);
+    let variant = error(serde_json::json!({ "a": "\n2026 INFO paid" }));
+    assert_eq!(
+        variant.to_string(),
+        "invalid JSON at a: unknown variant `\\n2026 INFO paid`, expected `Buy` at line 1 column 23"
+    );
+    check_told(&variant);
+    for long in [
+        error(serde_json::json!({ &wide: 1 })),
+        error(serde_json::json!({ "a": wide })),
+    ] {
+        assert!(long.to_string().contains("\u{1F980}..."), "{long}");
+        check_told(&long);
+    }
+}
+
+proptest! {
+    #[test]
+    fn text_of_the_peer_is_told_on_one_line(key in "(?s).{0,300}", value in "(?s).{0,300}") {
+        let json = serde_json::json!({ key: value }).to_string();
+        check_told(&Message::text(json).json::<HashMap<String, Side>>().unwrap_err());
+    }
 }
