@@ -6,7 +6,6 @@ use std::time::Duration;
 use wskit_driver::{PollRead, PollWrite, SocketOptions, Timer};
 use wskit_handshake::ClientRequest;
 
-use crate::connect_error::{ConnectCause, ConnectError};
 use crate::dial::Dial;
 use crate::dial_error::DialError;
 use crate::net::Net;
@@ -142,20 +141,7 @@ impl<R: Net> Dialer<R> {
     ) -> Result<R::Stream, DialError> {
         let mut handshake = server.handshake(request.host(), request.port())?;
         let reached = self.reach(server, progress).await;
-        let stream = reached.map_err(|error| match error {
-            DialError::Connect(error) => match error.into_cause() {
-                ConnectCause::Io(error) => ProxyError::Unreachable(error).into(),
-                #[cfg(feature = "rustls")]
-                ConnectCause::Tls(error) => ProxyError::Tls(error).into(),
-                cause => ConnectError::new(Stage::Proxy, cause).into(),
-            },
-            DialError::TlsUnavailable => ProxyError::TlsUnavailable.into(),
-            #[cfg(feature = "rustls")]
-            DialError::TlsConfig(error) => ProxyError::TlsConfig(error).into(),
-            // The name of the proxy cannot be the name of a certificate.
-            DialError::Request(error) => ProxyError::Host(error).into(),
-            other => other,
-        })?;
+        let stream = reached.map_err(ProxyError::of_reaching)?;
         step("asking the proxy", request.host(), request.port());
         let mut io = R::wrap(stream);
         let mut buf = [0; 32];

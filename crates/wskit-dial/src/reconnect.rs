@@ -153,9 +153,10 @@ impl<R: Net + Runtime<S>, S> Reconnect<R, S> {
     ///
     /// If the hook returns an error, or takes longer than [`on_open_timeout`](Reconnect::on_open_timeout),
     /// the attempt counts as failed: the connection is dropped, and the loss is [`Loss::NotOpened`] with
-    /// that error. If the connection has ended meanwhile, the way in which it ended counts, whatever the
-    /// hook returned: a server that closes with 1008 (policy violation) in answer to a login is not asked
-    /// again.
+    /// that error. If the server has closed the connection meanwhile, or broken a rule, that counts, whatever
+    /// the hook returned: a server that closes with 1008 (policy violation) in answer to a login is not asked
+    /// again. A Close with 1000 or without a code says nothing, and neither does a connection that only broke:
+    /// the error of the hook counts.
     ///
     /// Several hooks run in the order in which they were set.
     ///
@@ -255,7 +256,7 @@ impl<R: Net + Runtime<S>, S> Reconnect<R, S> {
     /// | [`Wait`](Overflow::Wait) | the client stops reading until one is taken. **Meanwhile it answers no ping and notices no loss**, and a server with a keepalive ends the connection if that takes too long. No message is dropped |
     /// | [`DropOldest`](Overflow::DropOldest) | the oldest message is dropped |
     /// | [`LatestOnly`](Overflow::LatestOnly) | a message replaces all that wait, even if there is room |
-    /// | [`Disconnect`](Overflow::Disconnect) | all that wait are dropped, the connection is closed with 1013, and another one is opened after the next delay: for feeds that begin with a snapshot |
+    /// | [`Disconnect`](Overflow::Disconnect) | all that wait are dropped, the connection is closed with 1013, and another one is opened after the next delay, whatever the server answers: for feeds that begin with a snapshot |
     ///
     /// [`Events::dropped`] counts what was dropped. Only messages ever are: each `Opened`, each `Lost` and
     /// the end are always reported. To bound them too, no further attempt is made while 64 of them wait.
@@ -400,7 +401,8 @@ impl<R: Net + Runtime<S>, S> Reconnect<R, S> {
         }
     }
 
-    /// Closes the connection as [`WebSocket::close`] does, if there is one, and opens no other.
+    /// Closes the connection as [`WebSocket::close`] does, if there is one, and opens no other. Returns how that
+    /// connection ended; `None` if none was open.
     ///
     /// # Errors
     /// Those of [`WebSocket::close`]. The connection stays open.

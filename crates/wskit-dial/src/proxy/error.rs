@@ -5,13 +5,18 @@ use std::io;
 use http::StatusCode;
 use wskit_handshake::RequestError;
 
+use crate::connect_error::{ConnectCause, ConnectError};
+use crate::dial_error::DialError;
+use crate::stage::Stage;
+
 /// Why the proxy did not connect to the server. Nothing has been sent to the server.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ProxyError {
     /// The proxy's URL, from the caller or the environment, is not valid.
     Url(ProxyUrlError),
-    /// The proxy cannot be asked for this host: the caller's fault.
+    /// The proxy cannot be asked for this host, or the name of an `https://` proxy cannot be that of a
+    /// certificate: the caller's fault.
     Host(RequestError),
     /// The proxy cannot be reached. Check that it runs, and its address.
     Unreachable(io::Error),
@@ -97,6 +102,25 @@ impl SocksFailure {
             7 => Self::CommandNotSupported,
             8 => Self::AddressNotSupported,
             other => Self::Other(other),
+        }
+    }
+}
+
+impl ProxyError {
+    /// Returns what an error of the connection to the proxy itself is, seen from the server that was asked for.
+    pub(crate) fn of_reaching(error: DialError) -> DialError {
+        match error {
+            DialError::Connect(error) => match error.into_cause() {
+                ConnectCause::Io(error) => Self::Unreachable(error).into(),
+                #[cfg(feature = "rustls")]
+                ConnectCause::Tls(error) => Self::Tls(error).into(),
+                cause => ConnectError::new(Stage::Proxy, cause).into(),
+            },
+            DialError::TlsUnavailable => Self::TlsUnavailable.into(),
+            #[cfg(feature = "rustls")]
+            DialError::TlsConfig(error) => Self::TlsConfig(error).into(),
+            DialError::Request(error) => Self::Host(error).into(),
+            other => other,
         }
     }
 }
@@ -187,5 +211,33 @@ impl Error for SocksFailure {}
 impl From<ProxyUrlError> for ProxyError {
     fn from(error: ProxyUrlError) -> Self {
         Self::Url(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The URL of the server is in order.
+    #[test]
+    fn what_is_wrong_with_the_proxy_names_the_proxy() {
+        let told = |error| ProxyError::of_reaching(error).to_string();
+        for error in [
+            DialError::TlsUnavailable,
+            RequestError::InvalidHost.into(),
+            io::Error::from(io::ErrorKind::ConnectionRefused).into(),
+            #[cfg(feature = "rustls")]
+            crate::tls::TlsConfigError::NoRoots.into(),
+        ] {
+            let text = told(error);
+            assert!(text.contains("proxy"), "{text}");
+        }
+        let timeout = ConnectError::new(Stage::Dial, ConnectCause::Timeout);
+        assert_eq!(told(timeout.into()), "timed out waiting for the proxy");
+        let no_timer = DialError::NoTimer(io::ErrorKind::Other.into());
+        assert!(matches!(
+            ProxyError::of_reaching(no_timer),
+            DialError::NoTimer(_)
+        ));
     }
 }

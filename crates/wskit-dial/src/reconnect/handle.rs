@@ -93,7 +93,7 @@ impl<T: Transport> Handle<T> {
     /// Ends the client: no further connection is opened, and the events end without an error.
     ///
     /// Messages that the peer still sends are in the events, as far as there is room for them. Returns how
-    /// the connection ended; `None` if there was none.
+    /// that connection ended, also when it is called again; `None` if none was open.
     ///
     /// # Errors
     /// [`SendError::InvalidCloseCode`](wskit_proto::SendError::InvalidCloseCode) or

@@ -2,6 +2,7 @@ use http::HeaderValue;
 use proptest::prelude::*;
 use wskit_driver::Elapsed;
 use wskit_frame::FrameError;
+use wskit_handshake::RequestError;
 use wskit_proto::{CloseFrame, TimeoutKind};
 
 use super::*;
@@ -164,7 +165,7 @@ fn errors_are_told_apart() {
             "{text}"
         );
     }
-    let will_not: [Error; 11] = [
+    let will_not: [Error; 13] = [
         Error::other(OnOpenError::ConnectionKept),
         failed_at(Stage::Dial, io::ErrorKind::InvalidInput),
         Error::Dial(DialError::from(OpenError::from(
@@ -174,6 +175,8 @@ fn errors_are_told_apart() {
         DialError::NoTimer(io::ErrorKind::Other.into()).into(),
         OpenError::NoTimer(io::ErrorKind::Other.into()).into(),
         ConnectionError::NoTimer(io::ErrorKind::Other.into()).into(),
+        ProxyError::TlsUnavailable.into(),
+        ProxyError::Host(RequestError::InvalidHost).into(),
         ProxyError::CredentialsRefused.into(),
         ProxyError::Status(StatusCode::FORBIDDEN).into(),
         ProxyError::Socks(SocksFailure::NotAllowed).into(),
