@@ -275,7 +275,7 @@ enum Stage {
 async fn reached(stage: &mut watch::Receiver<Stage>, wanted: Stage) {
     let result = stage.wait_for(|now| *now >= wanted).await.map(drop);
     if result.is_err() && wanted > Stage::Stopping {
-        pending().await;
+        pending::<()>().await;
     }
 }
 

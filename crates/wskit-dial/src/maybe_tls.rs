@@ -246,7 +246,7 @@ fn within_served<T: 'static, L: TlsStack>(stream: &dyn Any) -> Option<&dyn Any> 
     fn inner<S: 'static, L: TlsStack>(stream: &dyn Any) -> Option<&dyn Any> {
         match stream.downcast_ref()? {
             MaybeTls::<S, L>::Tcp(inner) => Some(inner),
-            MaybeTls::Tls(_) | MaybeTls::Accepted(_) => None,
+            MaybeTls::Tls(_) | MaybeTls::Tunnel(_) | MaybeTls::Accepted(_) => None,
         }
     }
     inner::<L::Server<T>, L>(stream)

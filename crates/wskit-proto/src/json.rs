@@ -135,10 +135,10 @@ impl fmt::Display for Told<'_> {
             } else {
                 char.escape_debug().map(char::len_utf8).sum()
             };
-            if len > left {
+            let Some(after) = left.checked_sub(len) else {
                 return f.write_str("...");
-            }
-            left -= len;
+            };
+            left = after;
             if is_plain {
                 f.write_char(char)?;
             } else {
