@@ -136,6 +136,7 @@ async fn shutdown_and_rooms_need_no_other_crate() {
 #[test]
 fn handler_awaits_with_a_part_of_the_request() {
     async fn user_of(session: &str) -> Option<String> {
+        tokio::task::yield_now().await;
         (session == "42").then(|| "Ada".to_owned())
     }
     async fn handler(ws: WebSocketUpgrade) -> Response {

@@ -65,7 +65,7 @@ async fn open(
     path: &str,
     origin: &str,
 ) -> Result<(wskit_tokio::WebSocket<DuplexStream>, http::Response<()>), OpenError> {
-    let request = ClientRequest::new(&format!("ws://test{path}"))
+    let request = ClientRequest::new(format!("ws://test{path}"))
         .and_then(|request| request.origin(origin))
         .and_then(|request| request.header("accept-encoding", "gzip"));
     let client = wskit_tokio::Client::new();

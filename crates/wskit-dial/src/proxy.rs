@@ -243,12 +243,11 @@ impl ProxyServer {
             None => (None, authority),
         };
         // Hosts and ports follow the rules of every URL.
-        let checked =
-            ClientRequest::new(&format!("ws://{place}")).map_err(|error| match error {
-                RequestError::InvalidPort => "its port is not a number from 1 to 65535",
-                RequestError::EmptyHost => "it has no host",
-                _ => "its host is none",
-            })?;
+        let checked = ClientRequest::new(format!("ws://{place}")).map_err(|error| match error {
+            RequestError::InvalidPort => "its port is not a number from 1 to 65535",
+            RequestError::EmptyHost => "it has no host",
+            _ => "its host is none",
+        })?;
         let after_host = place.rsplit(']').next().unwrap_or(place);
         let has_port = after_host
             .split_once(':')

@@ -449,7 +449,7 @@ proptest! {
         query in "(\\?[a-z=&?/]{0,9})?",
         nonce: [u8; 16],
     ) {
-        let Ok(request) = ClientRequest::new(&format!("ws://host.example:81{path}{query}")) else {
+        let Ok(request) = ClientRequest::new(format!("ws://host.example:81{path}{query}")) else {
             return Ok(()); // blanks and broken percent signs
         };
         let resource = request.resource().to_owned();

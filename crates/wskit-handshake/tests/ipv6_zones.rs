@@ -50,7 +50,7 @@ fn client_dials_with_a_zone_and_does_not_send_it() {
         "[fe80::1%25a/b]",
         "[%25lo]",
     ] {
-        let refused = ClientRequest::new(&format!("ws://{host}/"));
+        let refused = ClientRequest::new(format!("ws://{host}/"));
         assert_eq!(refused.unwrap_err(), RequestError::InvalidHost, "{host}");
     }
     // Only IPv6 addresses have zones.

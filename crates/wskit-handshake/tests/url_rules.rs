@@ -170,7 +170,7 @@ proptest! {
         let authority = if number == default { name } else { format!("{name}:{number}") };
 
         // The URL written for a proxy's script leads to the same place.
-        let again = ClientRequest::new(&request.url()).expect("it was written here");
+        let again = ClientRequest::new(request.url()).expect("it was written here");
         prop_assert_eq!(again.url(), request.url());
         prop_assert!(again.headers().is_empty(), "credentials stay behind");
         prop_assert_eq!((again.host(), again.port()), (request.host(), request.port()));
@@ -193,7 +193,7 @@ fn client_knows_two_of_all_short_schemes() {
     let mut taken = Vec::new();
     for _ in 0..=3 {
         for scheme in &schemes {
-            match ClientRequest::new(&format!("{scheme}://h")) {
+            match ClientRequest::new(format!("{scheme}://h")) {
                 Ok(request) => taken.push((scheme.clone(), request.is_secure())),
                 Err(error) => assert_eq!(error, RequestError::Scheme, "{scheme}"),
             }

@@ -84,7 +84,7 @@ impl Attempt {
     /// [`Refused::Origin`].
     pub fn check(self, server: &Server) -> Result<Upgrade, Refused> {
         Ok(Upgrade {
-            upgrade: server.upgrade(self.request).map_err(Refused::Origin)?,
+            request: server.upgrade(self.request).map_err(Refused::Origin)?,
             handover: self.handover,
             joining: self.joining,
         })
@@ -95,7 +95,7 @@ impl Attempt {
 /// other response. It dereferences to the [`UpgradeRequest`].
 #[derive(Debug)]
 pub struct Upgrade {
-    upgrade: UpgradeViaHttp,
+    request: UpgradeViaHttp,
     handover: Option<Handover>,
     joining: Option<Joining>,
 }
@@ -120,7 +120,7 @@ impl Upgrade {
         with: impl FnOnce(Accept) -> Result<Accept, BuildError>,
     ) -> Result<(Response<()>, PendingWebSocket), Refused> {
         let handover = self.handover.ok_or(Refused::NotUpgradable)?;
-        let (response, mut opening) = self.upgrade.accept_with(with)?;
+        let (response, mut opening) = self.request.accept_with(with)?;
         if let Some(joining) = self.joining {
             opening = opening.join(joining);
         }
@@ -161,6 +161,6 @@ impl Deref for Attempt {
 impl Deref for Upgrade {
     type Target = UpgradeRequest;
     fn deref(&self) -> &UpgradeRequest {
-        &self.upgrade
+        &self.request
     }
 }

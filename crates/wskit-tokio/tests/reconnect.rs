@@ -14,7 +14,7 @@ use wskit_tokio::{Connector, DialError, Error, Server};
 async fn server_that_dies_and_comes_back_is_found_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let request = ClientRequest::new(&format!("ws://{address}/feed")).unwrap();
+    let request = ClientRequest::new(format!("ws://{address}/feed")).unwrap();
     let soon = Backoff::new()
         .first(Duration::from_millis(20))
         .most(Duration::from_millis(100));

@@ -39,7 +39,7 @@ impl Connect {
             Err(_) => format!("{host}:{port}"),
         };
         // A host that no URL allows could end the request line.
-        let mut checked = ClientRequest::new(&format!("ws://{place}"))?;
+        let mut checked = ClientRequest::new(format!("ws://{place}"))?;
         if !checked.host().eq_ignore_ascii_case(host) {
             return Err(RequestError::InvalidHost);
         }

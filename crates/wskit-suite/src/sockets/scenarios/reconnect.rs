@@ -15,7 +15,7 @@ use crate::sockets::Sockets;
 pub fn client_that_was_spawned_comes_back<S: Sockets>() {
     run::<S>(async {
         let (listener, port) = S::listen().await;
-        let request = ClientRequest::new(&format!("ws://127.0.0.1:{port}/")).expect("a URL");
+        let request = ClientRequest::new(format!("ws://127.0.0.1:{port}/")).expect("a URL");
         let soon = Backoff::new()
             .first(Duration::from_millis(20))
             .most(Duration::from_millis(100));
