@@ -6,6 +6,7 @@ use std::future::{Future, IntoFuture, Ready, pending, poll_fn, ready};
 use std::io;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -193,7 +194,10 @@ impl<A, K, T> Serve<A, K, T> {
     /// Sets a callback for connections that cannot be accepted, for example because too many files are open
     /// or the handshake of TLS fails. By default these errors are dropped.
     pub fn on_error(mut self, callback: impl Fn(io::Error) + Send + Sync + 'static) -> Self {
-        self.on_error = Arc::new(callback);
+        // A callback that panics does not end the loop that accepts.
+        self.on_error = Arc::new(move |error| {
+            let _ = catch_unwind(AssertUnwindSafe(|| callback(error)));
+        });
         self
     }
 
@@ -228,14 +232,19 @@ where
         loop {
             let accepting = async {
                 let (tcp, peer) = accept(&listener, &*on_error).await;
-                (tcp, app.service(peer).await)
+                (tcp, caught(app.service(peer)).await)
             };
-            let Some((tcp, service)) = before(&mut signal, accepting).await else {
+            let Some((tcp, made)) = before(&mut signal, accepting).await else {
                 break;
+            };
+            let tls = catch_unwind(AssertUnwindSafe(|| tls.clone())).ok();
+            let (Some(service), Some(tls)) = (made, tls) else {
+                on_error(io::Error::other("the app panicked"));
+                continue;
             };
             // It fails for a client that has gone already.
             let _ = tcp.set_nodelay(true);
-            let secured = tls.clone()(tcp);
+            let secured = async move { tls(tcp).await };
             let connection = connection(
                 secured,
                 service,
@@ -285,6 +294,17 @@ async fn before<F: Future>(end: impl Future<Output = ()>, future: F) -> Option<F
     poll_fn(|cx| match end.as_mut().poll(cx) {
         Poll::Ready(()) => Poll::Ready(None),
         Poll::Pending => future.as_mut().poll(cx).map(Some),
+    })
+    .await
+}
+
+/// Runs a future. `None` if it panics.
+async fn caught<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        // After a panic it is not polled again, only dropped.
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
     })
     .await
 }

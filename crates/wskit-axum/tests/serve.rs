@@ -136,6 +136,31 @@ async fn panic_of_a_handler_ends_its_connection_only() {
     .await;
 }
 
+/// The first connection is dropped, and the loop that accepts goes on.
+#[tokio::test]
+async fn panic_of_what_makes_the_services_ends_one_connection_only() {
+    bounded(async {
+        let (listener, address) = listen().await;
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let (app, mut made) = (app(&Shutdown::new()), 0);
+        let make = tower::service_fn(move |_: SocketAddr| {
+            made += 1;
+            assert!(made > 1, "a maker of this test");
+            std::future::ready(Ok::<_, std::convert::Infallible>(app.clone()))
+        });
+        let serving = serve(listener, make).on_error(move |error| {
+            tell.send(error.to_string()).unwrap();
+            panic!("a callback of this test");
+        });
+        tokio::spawn(serving.into_future());
+        let url = format!("ws://{address}/echo");
+        wskit_tokio::connect(&*url).await.unwrap_err();
+        assert_eq!(told.recv().await.unwrap(), "the app panicked");
+        wskit_tokio::connect(&*url).await.unwrap();
+    })
+    .await;
+}
+
 /// Stops the server while two WebSockets are open, one of each version of HTTP. `answers` says whether
 /// their clients answer the Close.
 async fn stop(answers: bool, within: Duration) -> wskit_axum::Report {
