@@ -3,8 +3,8 @@ mod member;
 mod report;
 
 pub use joining::Joining;
-pub(crate) use joining::until_requested;
-pub(crate) use member::{Member, Members, Told};
+pub(crate) use joining::{accept_until_requested, until_requested};
+pub(crate) use member::{Member, Members, Role, Told};
 pub use report::Report;
 
 use std::future::{Future, poll_fn};
@@ -105,7 +105,7 @@ impl<C: Timer> Shutdown<C> {
     pub async fn finish(&self, within: Duration) -> Result<Report, ConnectionError> {
         self.request();
         let mut deadline = Deadline::new(self.timer.clone(), within);
-        let waiting = self.members.join(false);
+        let waiting = self.members.join(Role::Waits);
         poll_fn(move |cx| {
             waiting.listen(cx);
             if let Some(report) = self.members.report_if_over() {
@@ -136,7 +136,7 @@ impl<C> Shutdown<C> {
     /// # Cancel safety
     /// Safe.
     pub async fn requested(&self) {
-        let mut waiting = self.members.join(false);
+        let mut waiting = self.members.join(Role::Waits);
         poll_fn(|cx| waiting.poll_requested(cx)).await;
     }
 
@@ -146,7 +146,7 @@ impl<C> Shutdown<C> {
     /// # Cancel safety
     /// That of `future`.
     pub async fn until_requested<F: Future>(&self, future: F) -> Option<F::Output> {
-        let mut waiting = self.members.join(false);
+        let mut waiting = self.members.join(Role::Waits);
         until_requested(Some(&mut waiting), future).await
     }
 
@@ -166,7 +166,12 @@ impl<C> Shutdown<C> {
     }
 
     pub(crate) fn member(&self) -> Member {
-        self.members.join(true)
+        self.members.join(Role::Open)
+    }
+
+    /// Returns whether a member is one of this shutdown.
+    pub(crate) fn has(&self, member: &Member) -> bool {
+        member.is_of(&self.members)
     }
 
     pub(crate) fn members(&self) -> Arc<Members> {

@@ -76,12 +76,18 @@ impl<C: Timer> Engine<C> {
 
     /// Follows a shutdown, unless the connection has ended.
     pub(crate) fn track<S>(&mut self, shutdown: &Shutdown<S>) {
-        if !self.is_over() {
-            let before = self.member.replace(Box::new(shutdown.member()));
-            // It has not ended: it follows another shutdown, or joins the same one again.
-            if let Some(mut before) = before {
-                before.withdraw();
-            }
+        if self.is_over()
+            || self
+                .member
+                .as_ref()
+                .is_some_and(|member| shutdown.has(member))
+        {
+            return;
+        }
+        // It joins before it leaves the other: a connection that changes over is always one of either.
+        let before = self.member.replace(Box::new(shutdown.member()));
+        if let Some(mut before) = before {
+            before.withdraw();
         }
     }
 

@@ -11,7 +11,8 @@ use super::executor::block_on;
 use super::socket::{Clock, fill, split};
 use super::{join, model, spawn_with};
 use crate::Shutdown;
-use crate::shutdown::{Member, Told};
+use crate::shutdown::{Joining, Member, Role, Told, accept_until_requested};
+use crate::sync::{Arc, AtomicUsize, Ordering};
 
 /// Two connections are dropped while the shutdown is requested and waits without a deadline. A
 /// connection that was dropped before the request does not count.
@@ -138,6 +139,32 @@ fn shutdown_reaches_a_writer_without_a_reader() {
         for error in join([waiting]) {
             assert!(error.is_closed(), "{error:?}");
         }
+    });
+}
+
+/// A step of the loop that accepts connections: a client is there when the shutdown is requested. It joins
+/// before `finish` ends, or is not accepted.
+#[test]
+fn no_connection_is_accepted_after_finish() {
+    model(3, || {
+        let shutdown = Shutdown::with_timer(Clock::still());
+        let finished = Arc::new(AtomicUsize::new(0));
+        let has_finished = finished.clone();
+        let accepting = spawn_with(&shutdown, move |shutdown| {
+            let members = shutdown.members();
+            let mut stopping = members.join(Role::Waits);
+            let client = std::future::ready(());
+            let accepting = accept_until_requested(Some(&members), Some(&mut stopping), client);
+            if let Some(((), step)) = block_on(accepting) {
+                let joining = Joining::new(Some(members.join(Role::Opening)));
+                drop(step);
+                assert_eq!(has_finished.load(Ordering::SeqCst), 0);
+                drop(joining);
+            }
+        });
+        block_on(shutdown.finish(Duration::MAX)).unwrap();
+        finished.store(1, Ordering::SeqCst);
+        join([accepting]);
     });
 }
 

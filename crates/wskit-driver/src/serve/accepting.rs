@@ -12,7 +12,7 @@ use super::runtime::ServeRuntime;
 use super::shared::{Place, RefusalPlace, Shared};
 use super::{ServeFault, task};
 use crate::error::ConnectionError;
-use crate::shutdown::{Joining, Members, until_requested};
+use crate::shutdown::{Joining, Members, Role, accept_until_requested, until_requested};
 use crate::transport::{Deadline, Transport};
 
 /// Connections that are accepted before the task lets others of its executor run.
@@ -30,7 +30,7 @@ where
     R: ServeRuntime<L::Stream>,
     H: Handler<R::Io, L::Addr>,
 {
-    let mut stopping = members.as_ref().map(|members| members.join(false));
+    let mut stopping = members.as_ref().map(|members| members.join(Role::Waits));
     let mut pauses = Pauses::default();
     let mut accepted = 0;
     loop {
@@ -45,14 +45,14 @@ where
             };
             (place, listener.accept().await)
         };
-        let next = until_requested(stopping.as_mut(), accepting).await;
-        let Some((place, Some(next))) = next else {
+        let stoppable = accept_until_requested(members.as_deref(), stopping.as_mut(), accepting);
+        let Some(((place, Some(next)), step)) = stoppable.await else {
             return Ok(());
         };
         let (stream, peer) = match next {
             Ok(connection) => connection,
             Err(error) => {
-                drop(place);
+                drop((place, step));
                 let pause = pauses.after(&error);
                 shared.report(None, ServeFault::Accept(error));
                 if let Some(pause) = pause {
@@ -66,7 +66,8 @@ where
             }
         };
         pauses = Pauses::default();
-        let joining = Joining::new(members.as_ref().map(|members| members.join(true)));
+        let joining = Joining::new(members.as_ref().map(|members| members.join(Role::Opening)));
+        drop(step);
         let place = place.or_else(|| {
             let room = shared.room.as_ref()?;
             room.try_take().then(|| Place(shared.clone()))

@@ -3,7 +3,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll};
 
-use super::member::Member;
+use super::member::{Member, Members, Step};
 
 /// A connection in its opening handshake that a shutdown waits for; from
 /// [`Shutdown::joining`](crate::Shutdown::joining).
@@ -25,7 +25,9 @@ impl Joining {
 
     /// Returns the membership, for the connection that is open now.
     pub(crate) fn take(&mut self) -> Option<Box<Member>> {
-        self.0.take()
+        let mut member = self.0.take()?;
+        member.opened();
+        Some(member)
     }
 }
 
@@ -58,6 +60,28 @@ pub(crate) async fn until_requested<F: Future>(
             }
         }
         future.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+/// Waits like [`until_requested`] for a future that accepts a connection. The shutdown waits until the step that
+/// is returned is dropped, so the connection can join before. Between the polls it does not wait.
+pub(crate) async fn accept_until_requested<'a, F: Future>(
+    members: Option<&'a Members>,
+    mut member: Option<&mut Member>,
+    accepting: F,
+) -> Option<(F::Output, Option<Step<'a>>)> {
+    let mut accepting = pin!(accepting);
+    poll_fn(move |cx: &mut Context<'_>| {
+        // It is counted first: either this sees the request, or the shutdown sees this step.
+        let step = members.map(Members::step);
+        if let Some(member) = &mut member {
+            if member.poll_requested(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+        }
+        let polled = accepting.as_mut().poll(cx);
+        polled.map(|output| Some((output, step)))
     })
     .await
 }

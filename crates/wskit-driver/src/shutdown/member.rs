@@ -16,7 +16,11 @@ pub(crate) struct Members {
 struct State {
     wakers: Vec<Option<Arc<Slot>>>,
     free: Vec<usize>,
+    /// Those in their opening handshake too.
     connections: usize,
+    opening: usize,
+    /// The polls in which a connection may be accepted.
+    accepting: usize,
     report: Report,
     /// The report that was returned when time was up.
     given: Option<Report>,
@@ -31,10 +35,25 @@ pub(crate) struct Member {
     members: Arc<Members>,
     slot: Arc<Slot>,
     index: usize,
-    /// Counted among the connections until its end is known.
-    counts: bool,
+    role: Role,
     heard: usize,
 }
+
+/// What a member is. It is counted among the connections until its end is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It only waits for the request.
+    #[default]
+    Waits,
+    /// A connection in its opening handshake.
+    Opening,
+    /// An open connection.
+    Open,
+}
+
+/// A poll that may accept a connection. The shutdown waits until it is dropped: by then the connection has
+/// joined.
+pub(crate) struct Step<'a>(&'a Members);
 
 /// What a shutdown asks of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +68,11 @@ const REQUESTED: usize = 1;
 const GIVEN_UP: usize = 2;
 
 impl Members {
-    pub(crate) fn join(self: &Arc<Self>, counts: bool) -> Member {
+    pub(crate) fn join(self: &Arc<Self>, role: Role) -> Member {
         let slot = Arc::<Slot>::default();
         let mut state = lock(&self.state);
-        state.connections += usize::from(counts);
+        state.connections += usize::from(role != Role::Waits);
+        state.opening += usize::from(role == Role::Opening);
         let entry = Some(slot.clone());
         let index = match state.free.pop() {
             Some(index) => {
@@ -71,9 +91,14 @@ impl Members {
             members: self.clone(),
             slot,
             index,
-            counts,
+            role,
             heard: 0,
         }
+    }
+
+    pub(crate) fn step(&self) -> Step<'_> {
+        lock(&self.state).accepting += 1;
+        Step(self)
     }
 
     pub(super) fn request(&self) {
@@ -92,16 +117,14 @@ impl Members {
 
     pub(super) fn report_if_over(&self) -> Option<Report> {
         let state = lock(&self.state);
-        state
-            .given
-            .or((state.connections == 0).then_some(state.report))
+        state.given.or(state.is_empty().then_some(state.report))
     }
 
     /// Gives up the connections that are left, because time is up.
     pub(super) fn give_up(&self) -> Report {
         let mut state = lock(&self.state);
         let mut report = state.report;
-        report.timed_out += state.connections;
+        report.timed_out += state.connections - state.opening;
         let report = *state.given.get_or_insert(report);
         drop(state);
         if self.stage.swap(GIVEN_UP, Ordering::AcqRel) < GIVEN_UP {
@@ -120,18 +143,31 @@ impl Members {
         }
     }
 
-    fn left(&self, report: impl FnOnce(&mut Report)) {
+    fn left(&self, leave: impl FnOnce(&mut State), report: impl FnOnce(&mut Report)) {
         let mut state = lock(&self.state);
-        state.connections -= 1;
+        leave(&mut state);
         let is_requested = self.is_requested();
         if is_requested {
             report(&mut state.report);
         }
-        let is_last = is_requested && state.connections == 0;
+        let is_last = is_requested && state.is_empty();
         drop(state);
         if is_last {
             self.wake_all();
         }
+    }
+}
+
+impl State {
+    /// Returns whether there is nothing to wait for.
+    fn is_empty(&self) -> bool {
+        self.connections == 0 && self.accepting == 0
+    }
+}
+
+impl Drop for Step<'_> {
+    fn drop(&mut self) {
+        self.0.left(|state| state.accepting -= 1, |_| ());
     }
 }
 
@@ -189,15 +225,35 @@ impl Member {
 
     /// Notes that the connection has ended.
     pub(crate) fn ended(&mut self, outcome: Option<&Outcome>) {
-        if core::mem::take(&mut self.counts) {
-            self.members.left(|report| report.count(outcome));
+        self.leave(|report| report.count(outcome));
+    }
+
+    /// Notes that the connection is no longer, or will never be, one of this shutdown's: the report does not
+    /// count it.
+    pub(crate) fn withdraw(&mut self) {
+        self.leave(|_| ());
+    }
+
+    /// Notes that the opening handshake has succeeded.
+    pub(super) fn opened(&mut self) {
+        if core::mem::replace(&mut self.role, Role::Open) == Role::Opening {
+            lock(&self.members.state).opening -= 1;
         }
     }
 
-    /// Notes that there will be no connection: the report does not count it.
-    pub(crate) fn withdraw(&mut self) {
-        if core::mem::take(&mut self.counts) {
-            self.members.left(|_| ());
+    /// Returns whether this is a member of the same shutdown.
+    pub(super) fn is_of(&self, members: &Arc<Members>) -> bool {
+        Arc::ptr_eq(&self.members, members)
+    }
+
+    fn leave(&mut self, report: impl FnOnce(&mut Report)) {
+        let role = core::mem::take(&mut self.role);
+        let leave = |state: &mut State| {
+            state.connections -= 1;
+            state.opening -= usize::from(role == Role::Opening);
+        };
+        if role != Role::Waits {
+            self.members.left(leave, report);
         }
     }
 }

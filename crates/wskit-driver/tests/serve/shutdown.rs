@@ -239,7 +239,7 @@ fn wait_after_a_failed_accept_and_the_wait_for_a_place_end_with_the_shutdown() {
     });
 }
 
-/// Whatever is given up after the time is up was still there.
+/// It was no connection yet, so the report does not count it.
 #[test]
 fn client_that_keeps_its_503_open_is_given_up_in_time() {
     run(async {
@@ -251,7 +251,44 @@ fn client_that_keeps_its_503_open_is_given_up_in_time() {
         let finishing = shutdown.finish(Duration::from_secs(1));
         let (report, answer) = join(finishing, client.rest()).await;
         assert_eq!(String::from_utf8(answer).unwrap(), UNAVAILABLE);
-        assert_eq!(counts(report.unwrap()), [0, 0, 1, 0]);
+        assert_eq!(counts(report.unwrap()), [0, 0, 0, 0]);
+    });
+}
+
+/// The handler tracks what the server tracks already, or moves it to another shutdown.
+#[test]
+fn handler_that_tracks_its_connection_counts_it_once() {
+    run(async {
+        for moves in [false, true] {
+            let clients = Clients::default();
+            let (served, other, go) = (shutdown(), shutdown(), shutdown());
+            let (tracked, decide) = (if moves { other } else { served.clone() }, go.clone());
+            let last = tracked.clone();
+            let handler = move |mut ws: crate::scene::Ws, peer| async move {
+                decide.requested().await;
+                ws.track(&tracked);
+                echo(ws, peer).await
+            };
+            spawn(
+                server()
+                    .serve(clients.listener(), handler)
+                    .shutdown(&served),
+            );
+            let mut ann = clients.open("ann").await;
+            settle().await;
+            let ending = async {
+                settle().await;
+                go.request();
+                settle().await;
+                last.request();
+                close(&mut ann).await;
+            };
+            let (report, ()) = join(served.finish(PATIENCE), ending).await;
+            let expected = if moves { [0; 4] } else { [1, 0, 0, 0] };
+            assert_eq!(counts(report.unwrap()), expected, "moves: {moves}");
+            let report = last.finish(PATIENCE).await.unwrap();
+            assert_eq!(counts(report), [1, 0, 0, 0], "moves: {moves}");
+        }
     });
 }
 
