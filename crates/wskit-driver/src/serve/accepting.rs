@@ -73,11 +73,14 @@ where
             room.try_take().then(|| Place(shared.clone()))
         });
         match place {
-            Some(place) => {
-                let shared = shared.clone();
-                let opening = task::open(shared, stream, peer.clone(), handler.clone(), joining);
-                R::spawn(task::serve(Box::pin(opening), place, peer));
-            }
+            Some(place) => match task::guarded(|| (peer.clone(), handler.clone())) {
+                Ok((of_handler, handler)) => {
+                    let shared = shared.clone();
+                    let opening = task::open(shared, stream, of_handler, handler, joining);
+                    R::spawn(task::serve(Box::pin(opening), place, peer));
+                }
+                Err(fault) => shared.report(Some(peer), fault),
+            },
             // Beyond the most refusals at once the connection is closed without an answer.
             None => {
                 let room = shared.refusing.as_ref().map(|(room, _)| room);

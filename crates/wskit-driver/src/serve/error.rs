@@ -28,7 +28,8 @@ pub enum ServeFault {
     Open(OpenError),
     /// The handler returned this error.
     Handler(BoxError),
-    /// The handler panicked with this text. Its connection was dropped.
+    /// The handler panicked with this text, or its `Clone` or that of the client's address. Its connection was
+    /// dropped.
     Panic(String),
 }
 

@@ -7,6 +7,7 @@ use super::room::Room;
 #[cfg(feature = "json")]
 use super::runtime::redacted;
 use super::runtime::{ServeRuntime, is_disconnect};
+use super::task::guarded;
 use crate::observe::serving_failed;
 use crate::server::{PlainHttp, Server};
 
@@ -32,8 +33,14 @@ pub(super) struct Shared<R: ServeRuntime<S>, S, A> {
 }
 
 impl<R: ServeRuntime<S>, S, A: std::fmt::Debug> Shared<R, S, A> {
+    /// Reports what went wrong. A callback that panics has been told all the same: it ends neither the loop that
+    /// accepts nor another task.
     #[cold]
     pub(super) fn report(&self, peer: Option<A>, fault: ServeFault) {
+        let _ = guarded(|| self.tell(peer, fault));
+    }
+
+    fn tell(&self, peer: Option<A>, fault: ServeFault) {
         let error = ServeError::new(peer, fault, is_disconnect::<R, S>);
         match error.fault() {
             ServeFault::Tls(error) => self.server.refused(&**error),

@@ -140,12 +140,16 @@ where
 fn caught<F: Future + Unpin>(mut future: F) -> impl Future<Output = Result<F::Output, ServeFault>> {
     poll_fn(move |cx| {
         // After a panic it is not polled again, only dropped.
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut future).poll(cx)));
-        match polled {
+        match guarded(|| Pin::new(&mut future).poll(cx)) {
             Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(ServeFault::Panic(text_of(&*panic)))),
+            Err(fault) => Poll::Ready(Err(fault)),
         }
     })
+}
+
+/// Runs code of the program. Its panic is an error here. What it has used is not used again.
+pub(super) fn guarded<T>(code: impl FnOnce() -> T) -> Result<T, ServeFault> {
+    catch_unwind(AssertUnwindSafe(code)).map_err(|panic| ServeFault::Panic(text_of(&*panic)))
 }
 
 fn text_of(panic: &(dyn Any + Send)) -> String {

@@ -11,7 +11,7 @@ use wskit_proto::{JsonError, Message};
 use wskit_test::{Alarm, Script};
 
 use crate::collector::{assert_lines, heard};
-use crate::scene::{Clients, Notes, REQUEST, Ws, echo, run, server, settle, spawn};
+use crate::scene::{Clients, Notes, REQUEST, Ws, echo, leave, run, server, settle, spawn};
 
 /// What was reported when `client` did its part.
 fn reported<F>(client: impl FnOnce(Script) -> F, handler: fn() -> Result<(), BoxError>) -> String
@@ -49,6 +49,54 @@ async fn closed(client: Script) -> Script {
     client.expect_close(1000).await;
     client.expect_end().await;
     client
+}
+
+/// As `eprintln` does when its pipe is closed.
+#[test]
+fn callback_that_panics_leaves_the_server_alone() {
+    run(async {
+        let clients = Clients::default();
+        let server = server().serve(clients.listener(), echo);
+        let ended = spawn(server.on_error(|_| panic!("a callback of this test")));
+        clients.fail(io::ErrorKind::ConnectionAborted.into());
+        clients.connect("bob").hang_up();
+        settle().await;
+        leave(clients.open("ann").await).await;
+        assert!(ended.take().is_empty());
+    });
+}
+
+/// Clones are made for each connection, by code of the program.
+#[test]
+fn handler_whose_clone_panics_leaves_the_server_alone() {
+    struct Once(std::sync::Arc<std::sync::atomic::AtomicBool>);
+    impl Clone for Once {
+        fn clone(&self) -> Self {
+            let before = self.0.swap(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(before, "a clone of this test");
+            Self(self.0.clone())
+        }
+    }
+    run(async {
+        let (clients, notes, once) = (
+            Clients::default(),
+            Notes::default(),
+            Once(Default::default()),
+        );
+        let handler = move |ws: Ws, peer| {
+            let _once = &once;
+            echo(ws, peer)
+        };
+        let server = server().serve(clients.listener(), handler);
+        spawn(server.on_error(notes.on_error()));
+        let mut bob = clients.connect("bob");
+        bob.expect_end().await;
+        assert_eq!(
+            notes.take(),
+            ["\"bob\": the handler panicked: a clone of this test"]
+        );
+        leave(clients.open("ann").await).await;
+    });
 }
 
 #[test]
