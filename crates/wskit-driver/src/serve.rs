@@ -146,6 +146,9 @@ pub enum WhenFull {
     ///
     /// The answer is sent after TLS, and before the request is read. At most 256 connections are being
     /// refused at once; those beyond are closed without an answer.
+    ///
+    /// Refusals are no errors of the server or the client: neither [`Serve::on_error`] nor an observer is told of
+    /// them, nor of a TLS handshake that fails before one.
     Refuse {
         /// When the client may come again (`Retry-After`). It is rounded up to seconds.
         retry_after: Duration,

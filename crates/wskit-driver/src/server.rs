@@ -399,6 +399,9 @@ impl<T: Transport> PlainHttp<T> {
     }
 
     /// Returns the transport, and the request with the bytes that followed its head, for another HTTP server.
+    ///
+    /// The connection leaves the shutdown of [`Serve::shutdown`](crate::Serve::shutdown): `finish` does not wait
+    /// for what the other server does with it, and does not give it up.
     #[must_use]
     pub fn into_parts(self) -> (T, PlainRequest) {
         (self.io, self.request)
