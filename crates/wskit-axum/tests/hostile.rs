@@ -40,7 +40,7 @@ async fn within<F: Future>(seconds: u64, future: F) -> F::Output {
 fn app() -> Router {
     Router::new()
         .route("/page", get(|| async { "a page" }))
-        .route("/never", get(|| pending::<()>()))
+        .route("/never", get(pending::<()>))
 }
 
 fn acceptor() -> TlsAcceptor {
