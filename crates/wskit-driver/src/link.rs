@@ -28,6 +28,8 @@ pub(crate) struct Whole<T> {
     pub(crate) outbox: Outbound,
     /// Whether bytes were written since the transport was last flushed.
     pub(crate) dirty: bool,
+    /// The number of the latest ping that lanes have sent. It goes on after the next split.
+    pub(crate) last_mark: u32,
 }
 
 impl<T> Whole<T> {
@@ -36,6 +38,7 @@ impl<T> Whole<T> {
             io,
             outbox,
             dirty: false,
+            last_mark: 0,
         }
     }
 }

@@ -45,6 +45,7 @@ pub(crate) fn split<T: Transport + 'static>(
         link.outbox,
         write,
         link.dirty,
+        link.last_mark,
         engine.timer.clone(),
         terms,
     ));

@@ -95,6 +95,7 @@ macro_rules! split_scenarios {
             flush_of_a_paced_lane_waits_for_the_pong
             close_does_not_wait_for_a_pong
             paced_lane_reads_when_the_reader_is_gone
+            late_pong_from_before_a_reunion_answers_nothing
             full_paced_lane_reads_before_it_decides
             paced_lane_of_a_silent_peer_stands_still
             idle_timeout_does_not_wait_for_a_pong

@@ -41,6 +41,8 @@ pub(crate) struct Lanes {
     moved: Vec<LaneId>,
     /// `None` until a message of a paced lane has left.
     marks: Option<Box<Marks>>,
+    /// The number of the latest mark before these lanes.
+    last_mark: u32,
 }
 
 /// The number of a lane while it is in use.
@@ -67,6 +69,20 @@ const PRIORITIES: usize = 3;
 const MARK: usize = 32 << 10;
 
 impl Lanes {
+    /// Creates lanes whose first mark has the number after `last_mark`.
+    pub(crate) fn after(last_mark: u32) -> Self {
+        Self {
+            last_mark,
+            ..Self::default()
+        }
+    }
+
+    /// Returns the number of the latest mark.
+    pub(crate) fn last_mark(&self) -> u32 {
+        let marks = self.marks.as_ref();
+        marks.map_or(self.last_mark, |marks| marks.latest())
+    }
+
     pub(crate) fn open(&mut self, config: LaneConfig) -> LaneId {
         let queue = Some(Queue::new(config));
         match self.free.pop() {
@@ -153,7 +169,9 @@ impl Lanes {
                 self.moved.push(LaneId(at));
             }
             if let Some(ahead) = ahead {
-                self.marks.get_or_insert_default().left(at, ahead);
+                let last = self.last_mark;
+                let marks = self.marks.get_or_insert_with(|| Marks::after(last).into());
+                marks.left(at, ahead);
             }
             if is_empty {
                 self.remove_orphan(at);

@@ -86,7 +86,7 @@ fn join<T: Transport + 'static>(
     read: T::Read,
     shared: Shared<T>,
 ) -> Result<WebSocket<T>, ReuniteError<T>> {
-    let (write, outbox, dirty, terms) = match shared.into_parts() {
+    let (write, outbox, dirty, last_mark, terms) = match shared.into_parts() {
         Ok(parts) => parts,
         // It has ended meanwhile.
         Err(shared) => return Err(halves(engine, read, Arc::from(shared))),
@@ -95,6 +95,7 @@ fn join<T: Transport + 'static>(
         Ok(io) => {
             let mut link = Whole::new(io, outbox);
             link.dirty = dirty;
+            link.last_mark = last_mark;
             Ok(WebSocket {
                 engine,
                 link,
@@ -103,7 +104,7 @@ fn join<T: Transport + 'static>(
             })
         }
         Err((read, write)) => {
-            let shared = Shared::new(outbox, write, dirty, engine.timer.clone(), terms);
+            let shared = Shared::new(outbox, write, dirty, last_mark, engine.timer.clone(), terms);
             Err(halves(engine, read, Arc::new(shared)))
         }
     }

@@ -391,3 +391,28 @@ pub fn limit_by_delay_grows<H: Harness>() {
         assert!(at_once >= 10, "{at_once}");
     });
 }
+
+/// The numbers of the pings go on after the halves have met: a late pong answers no message sent since.
+pub fn late_pong_from_before_a_reunion_answers_nothing<H: Harness>() {
+    run::<H>(async {
+        let (ws, mut peer, _) = facing::<H>(Role::Server, config());
+        let (reader, writer) = ws.split();
+        writer.lane(LaneConfig::new().paced(1)).push("1").unwrap();
+        expect_marked(&mut peer, "1", 1).await;
+        // One that uses no lane in between.
+        let ws = reader.reunite(writer).unwrap();
+        let (reader, writer) = ws.split();
+        let ws = reader.reunite(writer).unwrap();
+        let (mut reader, writer) = ws.split();
+        let mut lane = writer.lane(LaneConfig::new().paced(1));
+        lane.push("2").unwrap();
+        lane.push("3").unwrap();
+        expect_marked(&mut peer, "2", 2).await;
+        answer(&mut peer, 1).await;
+        assert!(once(reader.recv()).await.is_none());
+        assert_eq!(lane.buffered().messages, 1);
+        answer(&mut peer, 2).await;
+        assert!(once(reader.recv()).await.is_none());
+        assert_eq!(lane.buffered().messages, 0);
+    });
+}

@@ -12,7 +12,14 @@ use crate::transport::{PollWrite, Timer};
 impl<W: PollWrite, C: Timer> Sender<W, C> {
     /// Returns the lanes, which exist from the first call on.
     pub(crate) fn lanes(&mut self) -> &mut Lanes {
-        self.lanes.get_or_insert_default()
+        let last = self.last_mark;
+        self.lanes.get_or_insert_with(|| Lanes::after(last).into())
+    }
+
+    /// Returns the number of the latest mark of the connection, which its lanes may not have outlived.
+    pub(super) fn last_mark(&self) -> u32 {
+        let lanes = self.lanes.as_ref();
+        lanes.map_or(self.last_mark, |lanes| lanes.last_mark())
     }
 
     /// Writes if a lane has no room for a message, so that no message is displaced or refused that the

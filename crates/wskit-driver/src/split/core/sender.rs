@@ -25,6 +25,8 @@ pub(crate) struct Sender<W, C> {
     pub(super) queue: WaitQueue,
     /// `None` until a lane is opened.
     pub(super) lanes: Option<Box<Lanes>>,
+    /// The number of the latest mark before the split.
+    pub(super) last_mark: u32,
     /// Where the latest mark of the lanes ends.
     pub(super) marked: FlushTarget,
     /// The reader was dropped: the tasks that wait read in its place.
@@ -38,13 +40,19 @@ pub(crate) struct Sender<W, C> {
 pub(crate) type Attempt<R> = Result<Result<R, ConnectionError>, WaitFor>;
 
 impl<W: PollWrite, C: Timer> Sender<W, C> {
-    pub(super) fn new(output: Output<W>, timer: C, socket: Arc<SocketWaker>) -> Self {
+    pub(super) fn new(
+        output: Output<W>,
+        timer: C,
+        socket: Arc<SocketWaker>,
+        last_mark: u32,
+    ) -> Self {
         Self {
             output,
             timer,
             socket,
             queue: WaitQueue::default(),
             lanes: None,
+            last_mark,
             marked: FlushTarget::default(),
             parked: false,
             effects: Effects::default(),

@@ -41,13 +41,14 @@ impl<T: Transport> Shared<T> {
         outbox: Outbound,
         io: T::Write,
         dirty: bool,
+        last_mark: u32,
         timer: T::Timer,
         terms: Option<Box<Terms>>,
     ) -> Self {
         let socket = Arc::new(SocketWaker::new());
         let close_timeout = outbox.close_timeout();
         let output = Output::new(outbox, io, dirty, socket.clone());
-        let mut sender = Sender::new(output, timer, socket.clone());
+        let mut sender = Sender::new(output, timer, socket.clone(), last_mark);
         let flags = AtomicFlags::new(sender.settle());
         Self {
             sender: Mutex::new(sender),
@@ -63,14 +64,14 @@ impl<T: Transport> Shared<T> {
     }
 
     /// Takes the shared part apart: the transport's writing half, the queue, whether the transport is to
-    /// be flushed, and the terms. What waits in lanes is queued.
+    /// be flushed, the number of the latest mark, and the terms. What waits in lanes is queued.
     ///
     /// # Errors
     /// The shared part with one more owner, if the connection is over.
     #[allow(clippy::type_complexity, reason = "it is taken apart at once")]
     pub(crate) fn into_parts(
         self,
-    ) -> Result<(T::Write, Outbound, bool, Option<Box<Terms>>), Box<Self>> {
+    ) -> Result<(T::Write, Outbound, bool, u32, Option<Box<Terms>>), Box<Self>> {
         let Some(io) = lock(&self.sender).output.take_io() else {
             self.add_owner();
             return Err(Box::new(self));
@@ -79,8 +80,9 @@ impl<T: Transport> Shared<T> {
         let mut sender = sender.unwrap_or_else(PoisonError::into_inner);
         // A weak writer may have filled a lane meanwhile.
         sender.empty_lanes();
+        let last_mark = sender.last_mark();
         let (outbox, dirty) = sender.output.into_queue();
-        Ok((io, outbox, dirty, self.terms))
+        Ok((io, outbox, dirty, last_mark, self.terms))
     }
 
     // The sending half.

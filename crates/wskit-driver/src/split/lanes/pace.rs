@@ -131,6 +131,19 @@ pub(crate) fn mark_number(payload: &[u8]) -> Option<u32> {
 }
 
 impl Marks {
+    /// Creates marks whose first has the number after `latest`.
+    pub(super) fn after(latest: u32) -> Self {
+        Self {
+            latest,
+            ..Self::default()
+        }
+    }
+
+    /// Returns the number of the latest mark.
+    pub(super) fn latest(&self) -> u32 {
+        self.latest
+    }
+
     /// Notes that a message leaves.
     pub(super) fn left(&mut self, lane: usize, ahead: usize) {
         self.is_owed = true;
