@@ -1,5 +1,7 @@
 //! Serving an app over HTTP/1.1 and HTTP/2: the function [`serve`](serve()), and its types.
 
+mod stage;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, IntoFuture, Ready, pending, poll_fn, ready};
@@ -24,6 +26,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower_service::Service;
+
+use stage::{Stage, before, caught, reached};
 
 /// How long a client may take for the handshake of TLS.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -268,45 +272,6 @@ where
             stage.closed().await;
         }
     }
-}
-
-/// What a server asks of its connections.
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
-enum Stage {
-    Serving,
-    /// End when the requests have been answered.
-    Stopping,
-    /// End now.
-    Over,
-}
-
-/// Waits until the server has come to `wanted`. Dropping the server stops its connections gracefully.
-async fn reached(stage: &mut watch::Receiver<Stage>, wanted: Stage) {
-    let result = stage.wait_for(|now| *now >= wanted).await.map(drop);
-    if result.is_err() && wanted > Stage::Stopping {
-        pending::<()>().await;
-    }
-}
-
-/// Waits for `future` until `end` completes; then drops it and returns `None`.
-async fn before<F: Future>(end: impl Future<Output = ()>, future: F) -> Option<F::Output> {
-    let (mut end, mut future) = (pin!(end), pin!(future));
-    poll_fn(|cx| match end.as_mut().poll(cx) {
-        Poll::Ready(()) => Poll::Ready(None),
-        Poll::Pending => future.as_mut().poll(cx).map(Some),
-    })
-    .await
-}
-
-/// Runs a future. `None` if it panics.
-async fn caught<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        // After a panic it is not polled again, only dropped.
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
-    })
-    .await
 }
 
 /// Returns hyper's settings for all connections.

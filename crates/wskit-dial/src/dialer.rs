@@ -12,6 +12,7 @@ use crate::net::Net;
 use crate::progress::Progress;
 use crate::proxy::{Proxy, ProxyError, ProxyServer};
 use crate::race;
+#[cfg(feature = "rustls")]
 use crate::stage::Stage;
 use crate::telemetry::step;
 #[cfg(feature = "rustls")]

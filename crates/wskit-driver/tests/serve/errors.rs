@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use wskit_driver::{BoxError, ConnectionError, Elapsed, ServeFault};
@@ -69,7 +70,7 @@ fn callback_that_panics_leaves_the_server_alone() {
 /// Clones are made for each connection, by code of the program.
 #[test]
 fn handler_whose_clone_panics_leaves_the_server_alone() {
-    struct Once(std::sync::Arc<std::sync::atomic::AtomicBool>);
+    struct Once(Arc<std::sync::atomic::AtomicBool>);
     impl Clone for Once {
         fn clone(&self) -> Self {
             let before = self.0.swap(true, std::sync::atomic::Ordering::Relaxed);
@@ -78,13 +79,9 @@ fn handler_whose_clone_panics_leaves_the_server_alone() {
         }
     }
     run(async {
-        let (clients, notes, once) = (
-            Clients::default(),
-            Notes::default(),
-            Once(Default::default()),
-        );
+        let (clients, notes, once) = (Clients::default(), Notes::default(), Once(Arc::default()));
         let handler = move |ws: Ws, peer| {
-            let _once = &once;
+            let Once(_) = &once; // moves it into the closure
             echo(ws, peer)
         };
         let server = server().serve(clients.listener(), handler);
@@ -208,7 +205,7 @@ fn disconnect_is_recognised_inside_other_errors() {
             let notes = Notes::default();
             run(async {
                 let clients = Clients::default();
-                let next = std::sync::Arc::new(next);
+                let next = Arc::new(next);
                 let handler = move |_: Ws, _| async move {
                     let error = next.lock().unwrap().take();
                     error.map_or(Ok(()), Err)
