@@ -126,8 +126,7 @@ impl<A, K, T> Serve<A, K, T> {
     /// use wskit_axum::{Shutdown, WebSocketUpgrade};
     ///
     /// async fn echo(ws: WebSocketUpgrade, State(shutdown): State<Shutdown>) -> Response {
-    ///     ws.on_upgrade(|mut ws| async move {
-    ///         ws.track(&shutdown);
+    ///     ws.shutdown(&shutdown).on_upgrade(|mut ws| async move {
     ///         while let Ok(Some((message, out))) = ws.recv_ref().await {
     ///             let _ = out.feed(message); // fails if it comes too late
     ///         }
@@ -146,7 +145,9 @@ impl<A, K, T> Serve<A, K, T> {
     /// };
     /// let (served, report) = tokio::join!(serving.into_future(), stopping);
     /// served?;
-    /// println!("{}", report?);
+    /// report?;
+    /// // One that had not reached its handler before has been told too, and this waits for it.
+    /// println!("{}", shutdown.finish(Duration::from_secs(1)).await?);
     /// # Ok(()) }
     /// ```
     pub fn with_graceful_shutdown(

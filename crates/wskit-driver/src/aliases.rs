@@ -143,7 +143,7 @@ macro_rules! aliases {
         ///
         /// All methods: [`wskit_driver::Shutdown`].
         #[doc(alias(
-            "connections", "finish", "is_requested", "new", "request", "requested",
+            "connections", "finish", "is_requested", "joining", "new", "request", "requested",
             "until_requested", "with_timer",
         ))]
         pub type Shutdown = $crate::Shutdown<$timer>;
