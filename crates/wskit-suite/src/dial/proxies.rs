@@ -364,7 +364,7 @@ pub fn tls_that_the_proxy_needs_is_told_as_such<H: Harness>() {
         let error = connector.connect("ws://example.com/").await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot connect to example.com:80: an https:// proxy needs TLS: enable the \
+            "cannot connect to example.com:80 by the proxy proxy.example:3128: an https:// proxy needs TLS: enable the \
              features rustls-ring and webpki-roots, or use http://"
         );
         let error = proxy_error(error);

@@ -199,8 +199,8 @@ pub fn send_in_progress_ends_with_the_task<H: Harness>() {
                 // More than the pipe and the queue hold.
                 let big = "x".repeat(200_000);
                 let (first, second) = join(handle.send(&big), handle.send("no room")).await;
-                assert!(matches!(first, Err(Error::NotConnected)), "{first:?}");
-                assert!(matches!(second, Err(Error::NotConnected)), "{second:?}");
+                assert!(matches!(first, Err(Error::Ended)), "{first:?}");
+                assert!(matches!(second, Err(Error::Ended)), "{second:?}");
             };
             let ended = within(timer::<H>(), secs(100), waiting).await;
             assert!(ended.is_ok(), "a send goes on without the task");

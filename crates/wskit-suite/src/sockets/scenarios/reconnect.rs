@@ -57,7 +57,7 @@ pub fn client_that_was_spawned_comes_back<S: Sockets>() {
             }
             assert_eq!(messages, ["first", "last"]);
             let sent = handle.send("late").await;
-            assert!(matches!(sent, Err(Error::NotConnected)));
+            assert!(matches!(sent, Err(Error::Ended)));
         };
         join(serving, using).await;
     });
