@@ -17,10 +17,10 @@ use wskit_examples::pages;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let listener = pages::listen().await?;
+    let (listener, address) = pages::listen().await?;
     let server: Server = chat::server()?;
     let rooms = Arc::new(Rooms::default());
     let serving = server.serve_requests(listener, move |request, _| chat::serve(rooms, request));
-    let serving = pages::with_tls(serving)?.on_error(wskit_examples::report);
+    let serving = pages::with_tls(serving, address)?.on_error(wskit_examples::report);
     Ok(serving.await?)
 }

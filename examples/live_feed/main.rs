@@ -22,13 +22,13 @@ const SERIES: &str = r#"{"series":["tide","wind","noise"]}"#;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let listener = pages::listen().await?;
+    let (listener, address) = pages::listen().await?;
     // Pages of any origin may watch: the feed holds no secrets.
     let server = Server::new(OriginPolicy::Any).deflate(deflate::Config::server());
     let (feed, _) = broadcast::channel(64);
     tokio::spawn(measure(feed.clone()));
     let serving = server.serve_requests(listener, move |request, _| serve(request, feed));
-    let serving = pages::with_tls(serving)?.on_error(wskit_examples::report);
+    let serving = pages::with_tls(serving, address)?.on_error(wskit_examples::report);
     Ok(serving.await?)
 }
 

@@ -1,6 +1,7 @@
 //! What the servers of pages share: where they listen, with TLS if `--tls` is among the arguments, and pages.
 
 use std::error::Error;
+use std::net::SocketAddr;
 
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
@@ -15,32 +16,37 @@ pub fn wants_tls() -> bool {
     std::env::args().any(|argument| argument == "--tls")
 }
 
-/// Listens at the address of the arguments and prints where the server is.
+/// Listens at the address of the arguments. Returns the address too.
 ///
 /// # Errors
 /// The address is not free.
-pub async fn listen() -> std::io::Result<TcpListener> {
+pub async fn listen() -> std::io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(crate::address()).await?;
-    let (s, address) = (if wants_tls() { "s" } else { "" }, listener.local_addr()?);
-    println!("listening on ws{s}://{address}");
-    println!("open http{s}://{address} in two tabs");
-    Ok(listener)
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }
 
-/// Puts a server inside TLS, with a certificate made on the spot, if `--tls` is among the arguments.
+/// Puts a server inside TLS, with a certificate made on the spot, if `--tls` is among the arguments. Then
+/// prints where the server is.
 ///
 /// # Errors
 /// No certificate can be made, or TLS was not compiled in.
 pub fn with_tls<H>(
     serving: Serve<Tokio, TcpListener, H>,
+    address: SocketAddr,
 ) -> Result<Serve<Tokio, TcpListener, H>, Box<dyn Error>> {
     if !wants_tls() {
+        println!("listening on ws://{address}");
+        println!("open http://{address} in two tabs");
         return Ok(serving);
     }
     #[cfg(feature = "tls")]
     {
         let (chain, key) = crate::certificate()?;
-        Ok(serving.tls(wskit::tls::Acceptor::from_pem(chain, key)?))
+        let acceptor = wskit::tls::Acceptor::from_pem(chain, key)?;
+        println!("listening on wss://{address}");
+        println!("open https://{address} in two tabs");
+        Ok(serving.tls(acceptor))
     }
     #[cfg(not(feature = "tls"))]
     Err("--tls needs the feature tls".into())
