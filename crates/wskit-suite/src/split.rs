@@ -91,6 +91,7 @@ macro_rules! split_scenarios {
             later_pong_answers_earlier_pings
             pong_of_another_ping_replaces_those_of_lanes
             lanes_written_together_share_a_ping
+            message_of_a_dropped_paced_lane_leaves_at_once
             other_pongs_are_events
             flush_of_a_paced_lane_waits_for_the_pong
             close_does_not_wait_for_a_pong

@@ -237,7 +237,7 @@ impl<T: Transport> Handle for Shared<T> {
     }
 
     fn release_lane(&self, lane: LaneId) {
-        self.with_sender(|sender| sender.lanes().release(lane));
+        self.with_sender(|sender| sender.release_lane(lane));
     }
 
     fn push(&self, lane: LaneId, message: &mut Option<QueuedMessage>) -> Result<Pushed, SendError> {

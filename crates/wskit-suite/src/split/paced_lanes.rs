@@ -164,6 +164,30 @@ pub fn lanes_written_together_share_a_ping<H: Harness>() {
     });
 }
 
+/// What waits in a paced lane that is dropped leaves with the drop: nothing else need happen on the connection.
+///
+/// Proves: X-io-3
+pub fn message_of_a_dropped_paced_lane_leaves_at_once<H: Harness>() {
+    for erased in [false, true] {
+        run::<H>(async {
+            let (ws, mut peer, _) = facing::<H>(Role::Server, config());
+            let (_reader, writer) = ws.split();
+            let config = LaneConfig::new().paced(1);
+            if erased {
+                let mut lane = writer.erase().lane(config);
+                lane.push("1").unwrap();
+                lane.push("2").unwrap();
+            } else {
+                let mut lane = writer.lane(config);
+                lane.push("1").unwrap();
+                lane.push("2").unwrap();
+            }
+            expect_marked(&mut peer, "1", 1).await;
+            peer.expect(OpCode::Text, "2").await;
+        });
+    }
+}
+
 /// The pongs of the lanes' pings are no events. All others are, with whatever payload.
 ///
 /// Proves: R6455-5.5.3-c

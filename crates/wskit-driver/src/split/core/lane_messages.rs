@@ -57,6 +57,15 @@ impl<W: PollWrite, C: Timer> Sender<W, C> {
         pushed
     }
 
+    /// Notes that a lane's owner was dropped, and writes what no longer waits for a pong: there may be no other
+    /// call for long.
+    pub(crate) fn release_lane(&mut self, lane: LaneId) {
+        self.lanes().release(lane);
+        if self.are_lanes_due() {
+            self.write_quietly();
+        }
+    }
+
     /// Whether messages of the lanes may be encoded now.
     pub(super) fn are_lanes_due(&self) -> bool {
         self.lanes.as_ref().is_some_and(|lanes| {
