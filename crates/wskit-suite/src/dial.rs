@@ -2,6 +2,7 @@
 
 pub mod connect;
 pub mod proxies;
+pub mod proxy_choice;
 pub mod reconnect;
 pub mod reconnect_calls;
 pub mod reconnect_handles;
@@ -39,8 +40,10 @@ macro_rules! dial_scenarios {
             proxy_that_hangs_is_blamed_for_the_deadline
             proxy_that_cannot_be_reached_is_told_as_such
             tls_that_the_proxy_needs_is_told_as_such
-            environment_chooses_the_proxy
             every_operation_on_the_way_through_a_proxy_may_fail
+        });
+        $crate::scenarios!($harness, dial::proxy_choice: {
+            environment_chooses_the_proxy
         });
         $crate::scenarios!($harness, dial::redirects: {
             redirect_is_a_refusal_unless_asked_for
