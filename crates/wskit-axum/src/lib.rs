@@ -17,13 +17,14 @@ pub use serve::serve;
 
 // The connection, its halves and lanes, and what goes with them; the names are those of `wskit`.
 pub use wskit_hyper::{
-    Accept, AnyLane, AnyWeakWriter, AnyWriter, Buffered, BuildError, ByteStream, Cause, CloseCode,
-    CloseFrame, Config, ConnectionError, Ending, Error, Event, ExtensionError, FrameError,
-    HandshakeError, HeadFault, HeadLimits, HeaderError, Initiator, Io, Keepalive, Lane, LaneConfig,
-    Limits, Message, MessageKind, MessageRef, MessageWriter, NotHttp, OpenError, OriginPolicy,
-    Outbox, Outcome, Outgoing, Overflow, Piece, PreparedMessage, Priority, ProtocolError, Pushed,
-    Reader, Refusal, Refused, Rejection, Report, RequestError, Role, SendError, Server, Shutdown,
-    State, TimeoutKind, UpgradeRequest, Utf8Bytes, WeakWriter, WebSocket, Writer,
+    Accept, AnyLane, AnyWeakWriter, AnyWriter, Batched, Buffered, BuildError, ByteStream, Cause,
+    CloseCode, CloseFrame, Config, ConnectionError, Ending, Error, Event, ExtensionError,
+    FrameError, HandshakeError, HeadFault, HeadLimits, HeaderError, Initiator, Io, Keepalive, Lane,
+    LaneConfig, Limits, Message, MessageKind, MessageRef, MessageWriter, NotHttp, OpenError,
+    OriginPolicy, Outbox, Outcome, Outgoing, Overflow, Piece, PreparedMessage, Priority,
+    ProtocolError, Pushed, Reader, Refusal, Refused, Rejection, Report, RequestError, Role,
+    SendError, Server, Shutdown, State, TimeoutKind, UpgradeRequest, Utf8Bytes, WeakWriter,
+    WebSocket, Writer,
 };
 #[cfg(feature = "http2")]
 pub use wskit_hyper::{

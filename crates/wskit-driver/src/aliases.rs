@@ -85,14 +85,15 @@ macro_rules! aliases {
         ///
         /// All methods: [`wskit_driver::Writer`].
         #[doc(alias(
-            "begin", "buffered", "close", "downgrade", "erase", "feed", "flush", "lane",
+            "batch", "begin", "buffered", "close", "downgrade", "erase", "feed", "flush", "lane",
             "local_addr", "outcome", "peer_addr", "ping", "protocol", "queued", "reserve",
             "round_trip", "send", "send_json", "start_close", "state", "tls_session", "try_feed",
+            "wake_when_closed", "wake_when_room",
         ))]
         pub type Writer<S> = $crate::Writer<$io<S>>;
         /// A handle to a connection that does not keep it open, for lists of connections. From
         /// [`Writer::downgrade`](wskit_driver::Writer::downgrade); see [`wskit_driver::WeakWriter`].
-        #[doc(alias("erase", "upgrade"))]
+        #[doc(alias("batch", "erase", "upgrade", "wake_when_closed", "wake_when_room"))]
         pub type WeakWriter<S> = $crate::WeakWriter<$io<S>>;
         /// A queue for one sender, with a priority, a bound, and a rule for messages that do not fit. From
         /// [`Writer::lane`](wskit_driver::Writer::lane).

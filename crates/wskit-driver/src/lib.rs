@@ -93,8 +93,8 @@ pub use server::{PlainHttp, Request, Server, Upgrade, UpgradeViaHttp};
 pub use shutdown::{Joining, Report, Shutdown};
 pub use socket_options::SocketOptions;
 pub use split::{
-    AnyLane, AnyWeakWriter, AnyWriter, Buffered, Lane, LaneConfig, Overflow, Priority, Pushed,
-    Reader, ReuniteError, WeakWriter, Writer,
+    AnyLane, AnyWeakWriter, AnyWriter, Batched, Buffered, Lane, LaneConfig, Overflow, Priority,
+    Pushed, Reader, ReuniteError, WeakWriter, Writer,
 };
 #[cfg(target_os = "linux")]
 pub use transport::unacknowledged;

@@ -17,6 +17,7 @@ mod sink;
 mod tests;
 mod writer;
 
+pub use self::core::Batched;
 pub use any_lane::AnyLane;
 pub use any_writer::{AnyWeakWriter, AnyWriter};
 pub use lane::Lane;

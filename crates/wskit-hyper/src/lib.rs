@@ -28,7 +28,7 @@ pub use server::{Attempt, Upgrade, upgrade};
 
 // What a program needs beside a connection: the same names as at the root of `wskit`.
 pub use wskit_driver::{AnyLane, AnyWeakWriter, AnyWriter};
-pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report};
+pub use wskit_driver::{Batched, Buffered, LaneConfig, Overflow, Priority, Pushed, Report};
 pub use wskit_driver::{ConnectionError, OpenError};
 pub use wskit_handshake::{
     Accept, BuildError, ClientRequest, ExtensionError, HandshakeError, HeadFault, HeadLimits,

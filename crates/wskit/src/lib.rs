@@ -10,10 +10,12 @@ pub use wskit_dial::{
 pub use wskit_driver::{AnyLane, AnyWeakWriter, AnyWriter, TlsSession};
 #[doc(inline)]
 pub use wskit_driver::{
-    BoxError, Listener, Serve, ServeError, ServeFault, ServerTls, StreamListener, WhenFull,
+    Batched, Buffered, LaneConfig, Overflow, Priority, Pushed, Report, SocketOptions,
 };
 #[doc(inline)]
-pub use wskit_driver::{Buffered, LaneConfig, Overflow, Priority, Pushed, Report, SocketOptions};
+pub use wskit_driver::{
+    BoxError, Listener, Serve, ServeError, ServeFault, ServerTls, StreamListener, WhenFull,
+};
 #[doc(inline)]
 pub use wskit_driver::{ConnectionError, OpenError};
 #[doc(inline)]

@@ -2,12 +2,15 @@ use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Weak;
+use std::task::Waker;
 use std::time::Duration;
 
-use wskit_proto::{CloseCode, CloseFrame, Outcome, Outgoing, SendError, State, Utf8Bytes};
+use wskit_proto::{
+    CloseCode, CloseFrame, Outcome, Outgoing, PreparedMessage, SendError, State, Utf8Bytes,
+};
 
 use super::any_lane::AnyLane;
-use super::core::WaitGuard;
+use super::core::{Batched, WaitGuard};
 use super::handle::SharedHandle;
 use super::lanes::{Buffered, LaneConfig};
 use super::writer::{WeakWriter, Writer};
@@ -90,6 +93,26 @@ impl AnyWriter {
     /// Those of [`Writer::try_feed`].
     pub fn try_feed<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
         self.shared.try_feed(&mut Some(message.into()))
+    }
+
+    /// Queues as many of the messages as there is room for, and tries once to write. Never waits; see
+    /// [`Writer::batch`].
+    ///
+    /// # Errors
+    /// Those of [`Writer::batch`].
+    pub fn batch(&self, messages: &[&PreparedMessage]) -> Result<Batched, SendError> {
+        self.shared.batch(messages)
+    }
+
+    /// Wakes `waker` once there is room for a message, or once the connection closes; see
+    /// [`Writer::wake_when_room`].
+    pub fn wake_when_room(&self, waker: &Waker) {
+        self.shared.wake_when_room(waker);
+    }
+
+    /// Wakes `waker` once the connection is over; see [`Writer::wake_when_closed`].
+    pub fn wake_when_closed(&self, waker: &Waker) {
+        self.shared.wake_when_closed(waker);
     }
 
     /// Waits until a message can be queued, and returns a permit that queues it without waiting; see
@@ -280,6 +303,65 @@ impl AnyWeakWriter {
         let shared = self.shared.upgrade()?;
         let is_open = shared.state() != State::Closed && shared.try_add_owner();
         is_open.then(|| AnyWriter { shared })
+    }
+
+    /// Queues as many of the messages as there is room for, and tries once to write. Never waits; see
+    /// [`Writer::batch`]. The connection is not kept meanwhile.
+    ///
+    /// ```
+    /// use std::task::Waker;
+    /// use wskit_driver::AnyWeakWriter;
+    /// # use wskit_driver::wskit_proto as wskit;
+    /// use wskit::PreparedMessage;
+    ///
+    /// struct Room {
+    ///     members: Vec<AnyWeakWriter>,
+    ///     /// Wakes the task that calls `publish` again for the members that are behind.
+    ///     waker: Waker,
+    /// }
+    ///
+    /// impl Room {
+    ///     /// Sends the news to all, forgets those that have gone, and counts those that missed it.
+    ///     fn publish(&mut self, news: &PreparedMessage) -> usize {
+    ///         let mut behind = 0;
+    ///         self.members.retain(|member| {
+    ///             let Ok(batched) = member.batch(&[news]) else {
+    ///                 return false;
+    ///             };
+    ///             if batched.accepted == 0 {
+    ///                 behind += 1;
+    ///                 member.wake_when_room(&self.waker);
+    ///             }
+    ///             true
+    ///         });
+    ///         behind
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Writer::batch`]; [`SendError::Closed`] also where
+    /// [`upgrade`](AnyWeakWriter::upgrade) returns `None`.
+    pub fn batch(&self, messages: &[&PreparedMessage]) -> Result<Batched, SendError> {
+        let shared = self.shared.upgrade().ok_or(SendError::Closed)?;
+        shared.batch(messages)
+    }
+
+    /// Wakes `waker` once there is room for a message, or once the connection closes or is gone; see
+    /// [`Writer::wake_when_room`].
+    pub fn wake_when_room(&self, waker: &Waker) {
+        match self.shared.upgrade() {
+            Some(shared) => shared.wake_when_room(waker),
+            None => waker.wake_by_ref(),
+        }
+    }
+
+    /// Wakes `waker` once the connection is over or gone; see [`Writer::wake_when_closed`].
+    pub fn wake_when_closed(&self, waker: &Waker) {
+        match self.shared.upgrade() {
+            Some(shared) => shared.wake_when_closed(waker),
+            None => waker.wake_by_ref(),
+        }
     }
 }
 

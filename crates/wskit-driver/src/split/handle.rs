@@ -3,13 +3,15 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use wskit_proto::{CloseFrame, Outcome, Outgoing, QueuedMessage, SendError, State};
+use wskit_proto::{
+    CloseFrame, Outcome, Outgoing, PreparedMessage, QueuedMessage, SendError, State,
+};
 
 use super::closing::wait_for_end;
-use super::core::{Cancel, FlushTarget, Output, Shared, Ticket, WaitFor};
+use super::core::{Batched, Cancel, FlushTarget, Output, Shared, Ticket, WaitFor, Waiter};
 use super::lanes::{Buffered, LaneConfig, LaneId, Overflow, Pushed};
 use crate::error::ConnectionError;
 use crate::sync::Arc;
@@ -65,6 +67,11 @@ pub(crate) trait Handle: Cancel {
     ) -> Sent;
     fn queue_ping(&self, payload: &[u8]) -> Result<(), SendError>;
     fn start_close(&self, close: &CloseFrame) -> Result<(), SendError>;
+
+    // Calls that never wait, also of weak writers.
+    fn batch(&self, messages: &[&PreparedMessage]) -> Result<Batched, SendError>;
+    fn wake_when_room(&self, waker: &Waker);
+    fn wake_when_closed(&self, waker: &Waker);
 
     // Permits.
     fn poll_permit(&self, cx: &mut Context<'_>, ticket: &mut Option<Ticket>) -> Sent;
@@ -215,6 +222,28 @@ impl<T: Transport> Handle for Shared<T> {
 
     fn start_close(&self, close: &CloseFrame) -> Result<(), SendError> {
         self.with_sender(|sender| sender.close(close))
+    }
+
+    fn batch(&self, messages: &[&PreparedMessage]) -> Result<Batched, SendError> {
+        if !self.has_owner() {
+            return Err(SendError::Closed);
+        }
+        let batched = self.with_sender(|sender| sender.batch(messages));
+        // Observers are not told here, because the caller may hold a lock.
+        self.drive_parked_quietly();
+        batched
+    }
+
+    fn wake_when_room(&self, waker: &Waker) {
+        let waiter = Waiter::new(waker);
+        let woken = self.with_sender(|sender| sender.watch_room(waiter, self.has_owner()));
+        woken.into_iter().for_each(Waiter::wake);
+    }
+
+    fn wake_when_closed(&self, waker: &Waker) {
+        let waker = waker.clone();
+        let woken = self.with_sender(|sender| sender.watch_end(waker, self.has_owner()));
+        woken.into_iter().for_each(Waker::wake);
     }
 
     fn poll_permit(&self, cx: &mut Context<'_>, ticket: &mut Option<Ticket>) -> Sent {

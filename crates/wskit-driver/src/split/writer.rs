@@ -3,15 +3,17 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Weak;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_sink::Sink;
-use wskit_proto::{CloseCode, CloseFrame, Message, Outcome, Outgoing, SendError, State, Utf8Bytes};
+use wskit_proto::{
+    CloseCode, CloseFrame, Message, Outcome, Outgoing, PreparedMessage, SendError, State, Utf8Bytes,
+};
 
 use super::any_writer::{AnyWeakWriter, AnyWriter};
 use super::closing::wait_for_end;
-use super::core::{Shared, WaitGuard};
+use super::core::{Batched, Shared, WaitGuard};
 use super::handle::Handle;
 use super::lane::Lane;
 use super::lanes::{Buffered, LaneConfig};
@@ -113,6 +115,55 @@ impl<T: Transport> Writer<T> {
     /// [`SendError`]s of [`send`](Writer::send).
     pub fn try_feed<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
         self.shared.try_feed(&mut Some(message.into()))
+    }
+
+    /// Queues as many of the messages as there is room for, in order, and tries once to write. Never
+    /// waits.
+    ///
+    /// For code that sends the same messages to many connections from one place. The lock of the sending
+    /// half is taken once, whatever the number of messages, and all of them leave with one write if the
+    /// transport takes them. If it does not, no task is woken for that: the rest leaves as what was
+    /// [fed](Writer::try_feed) does, with the next call or while the [`Reader`](crate::Reader) waits.
+    ///
+    /// A message is accepted where [`try_feed`](Writer::try_feed) would queue it: not while another writer
+    /// waits, a message is sent in pieces, the queue is over its high-water mark, or lanes have messages
+    /// that go first. The first message that is not accepted ends the batch, so `accepted` may be 0. What
+    /// is queued is written in any case, also if there are no messages. If that makes room for the rest,
+    /// the rest is still left to the next call; see [`wake_when_room`](Writer::wake_when_room).
+    ///
+    /// The caller may hold a lock of its own: observers are not called. Tasks that wait on this connection
+    /// may be woken, and sent payloads of other calls dropped, before this returns.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] if the connection closes or is over, or if the write failed. Nothing is
+    /// accepted then, or what was is lost.
+    pub fn batch(&self, messages: &[&PreparedMessage]) -> Result<Batched, SendError> {
+        self.shared.batch(messages)
+    }
+
+    /// Wakes `waker` once there is room for a message, as [`batch`](Writer::batch) and
+    /// [`try_feed`](Writer::try_feed) ask for it, or once the connection closes. At once if that is so
+    /// already.
+    ///
+    /// The waker is kept until then, without a task or a future. It is woken once for each call, and may
+    /// be woken early: when the transport takes bytes again, so that its owner can write them if no other
+    /// task does. So call `batch` when it is woken, even without messages, and then this again if there is
+    /// still no room. A waker that [wakes the same task](Waker::will_wake) as one that is kept replaces it.
+    ///
+    /// `waker` may be woken, cloned and dropped within this call and within others of this connection,
+    /// and may call all of them.
+    pub fn wake_when_room(&self, waker: &Waker) {
+        self.shared.wake_when_room(waker);
+    }
+
+    /// Wakes `waker` once the connection is over: its state is `Closed` and its transport dropped, or its
+    /// reader and all writers were dropped. At once if that is so already.
+    ///
+    /// The waker is kept until then, without a task or a future; one that
+    /// [wakes the same task](Waker::will_wake) as another is kept once. The end is noticed by the
+    /// [`Reader`](crate::Reader) while it receives, or, if it was dropped, by the calls of writers.
+    pub fn wake_when_closed(&self, waker: &Waker) {
+        self.shared.wake_when_closed(waker);
     }
 
     /// Waits until a message can be queued, and returns a permit that queues it without waiting. An
@@ -370,6 +421,34 @@ impl<T: Transport> WeakWriter<T> {
         let shared = self.shared.upgrade()?;
         let is_open = shared.state() != State::Closed && shared.try_add_owner();
         is_open.then(|| Writer::counted(shared))
+    }
+
+    /// Queues as many of the messages as there is room for, and tries once to write; see
+    /// [`Writer::batch`]. The connection is not kept meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`Writer::batch`]; [`SendError::Closed`] also where
+    /// [`upgrade`](WeakWriter::upgrade) returns `None`.
+    pub fn batch(&self, messages: &[&PreparedMessage]) -> Result<Batched, SendError> {
+        let shared = self.shared.upgrade().ok_or(SendError::Closed)?;
+        shared.batch(messages)
+    }
+
+    /// Wakes `waker` once there is room for a message, or once the connection closes or is gone; see
+    /// [`Writer::wake_when_room`].
+    pub fn wake_when_room(&self, waker: &Waker) {
+        match self.shared.upgrade() {
+            Some(shared) => shared.wake_when_room(waker),
+            None => waker.wake_by_ref(),
+        }
+    }
+
+    /// Wakes `waker` once the connection is over or gone; see [`Writer::wake_when_closed`].
+    pub fn wake_when_closed(&self, waker: &Waker) {
+        match self.shared.upgrade() {
+            Some(shared) => shared.wake_when_closed(waker),
+            None => waker.wake_by_ref(),
+        }
     }
 
     /// Returns a handle that does not name the transport; see [`Writer::erase`].

@@ -89,18 +89,14 @@ impl<W: PollWrite, C: Timer> Sender<W, C> {
             for waiter in self.queue.take_all() {
                 self.wake(Some(waiter));
             }
+            if flags.is_closed() {
+                self.wake_watchers();
+            }
         } else if before.is_message_open() && !flags.is_message_open() {
             // A shutdown waits for it.
             self.effects.wake_reader = true;
         }
-        if !self.queue.is_empty() {
-            self.settle_waiters();
-        }
-        // Waiters cannot go on before something is written, and no task may be about to write it.
-        let is_stuck = flags.is_unflushed()
-            && !self.output.is_blocked()
-            && !self.queue.is_empty()
-            && !self.effects.wakes_writers();
+        let is_stuck = !self.queue.is_empty() && self.settle_waiters(flags);
         if is_stuck || (flags.are_lanes_due() && !before.are_lanes_due()) {
             self.request_write();
         }
@@ -112,8 +108,9 @@ impl<W: PollWrite, C: Timer> Sender<W, C> {
         flags
     }
 
-    /// Wakes the waiters that can go on.
-    fn settle_waiters(&mut self) {
+    /// Wakes the waiters that can go on. Returns whether others cannot go on before something is written,
+    /// and no task may be about to write it.
+    fn settle_waiters(&mut self, flags: Flags) -> bool {
         if let Some(ticket) = self.queue.first_direct() {
             if self.may_enter(Some(ticket)) {
                 let first = self.queue.take_first_direct();
@@ -138,6 +135,19 @@ impl<W: PollWrite, C: Timer> Sender<W, C> {
                 }
             }
         }
+        let mut rooms = Vec::new();
+        if self.queue.watches_room() && self.admits() {
+            rooms = self.queue.take_rooms();
+        }
+        let is_stuck = flags.is_unflushed()
+            && !self.output.is_blocked()
+            && !self.queue.is_empty()
+            && !self.effects.wakes_writers();
+        // They may not write, so they do not count above.
+        for waiter in rooms {
+            self.wake(Some(waiter));
+        }
+        is_stuck
     }
 
     /// Adds what the flags say of the lanes, and wakes the senders whose messages have left.
@@ -239,7 +249,7 @@ impl<W: PollWrite, C: Timer> Sender<W, C> {
     }
 
     /// Wakes a waiter that can go on. It need not write, so the socket's waker must not rely on it.
-    fn wake(&mut self, waiter: Option<Waiter>) {
+    pub(super) fn wake(&mut self, waiter: Option<Waiter>) {
         if let Some(waiter) = waiter.as_ref().filter(|waiter| !waiter.is_whole()) {
             self.remove_from_socket(waiter.number());
         }
@@ -247,7 +257,7 @@ impl<W: PollWrite, C: Timer> Sender<W, C> {
     }
 
     /// Takes the waker of a waiter that is gone out of the socket's waker.
-    fn remove_from_socket(&mut self, number: u64) {
+    pub(super) fn remove_from_socket(&mut self, number: u64) {
         if self.socket.has_writers() {
             let waker = self.socket.remove_writer(number);
             self.effects.wakers.extend(waker);
@@ -256,7 +266,7 @@ impl<W: PollWrite, C: Timer> Sender<W, C> {
 
     // Room and turns.
 
-    fn may_enter(&self, ticket: Option<Ticket>) -> bool {
+    pub(super) fn may_enter(&self, ticket: Option<Ticket>) -> bool {
         self.queue.is_first(ticket)
             && self.output.has_room()
             && self.lanes.as_ref().is_none_or(|lanes| {

@@ -81,6 +81,9 @@ impl<T: Transport> Shared<T> {
         // A weak writer may have filled a lane meanwhile.
         sender.empty_lanes();
         let last_mark = sender.last_mark();
+        // For weak writers it has ended.
+        sender.wake_watchers();
+        core::mem::take(&mut sender.effects).run(&self.socket);
         let (outbox, dirty) = sender.output.into_queue();
         Ok((io, outbox, dirty, last_mark, self.terms))
     }
@@ -318,13 +321,24 @@ impl<T: Transport> Shared<T> {
         false
     }
 
+    /// Whether a reader or a writer is left.
+    pub(crate) fn has_owner(&self) -> bool {
+        self.owners.load(Ordering::Acquire) > 0
+    }
+
     /// Removes a reader or a writer. Returns whether it was the last one: the connection then ends, even
     /// if lanes are left, because nothing reads from it any more.
     pub(crate) fn remove_owner(&self) -> bool {
         let is_last = self.owners.fetch_sub(1, Ordering::AcqRel) == 1;
         if is_last {
             let close = CloseFrame::new(CloseCode::GOING_AWAY, "");
-            self.with_sender(|sender| sender.abandon(&close));
+            // A call of a weak writer must not be the one that drops the transport.
+            let io = self.with_sender(|sender| {
+                sender.abandon(&close);
+                sender.wake_watchers();
+                sender.output.take_io()
+            });
+            drop(io);
             self.clear_slot();
         }
         is_last

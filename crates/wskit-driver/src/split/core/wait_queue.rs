@@ -3,6 +3,7 @@ use std::task::Waker;
 
 use super::output::FlushTarget;
 use super::socket_waker::SocketWriter;
+use super::watchers::Watchers;
 use crate::split::lanes::LaneId;
 
 /// The calls that wait for something of the sending half, sorted by what they wait for.
@@ -26,6 +27,8 @@ pub(super) struct WaitQueue {
     lanes: BTreeMap<usize, Waiter>,
     /// The holder of the message lock, which waits for room and for outstanding permits.
     in_message: Option<Waiter>,
+    /// `None` until a waker is to be woken without a call that waits.
+    pub(super) watchers: Option<Box<Watchers>>,
 }
 
 /// What a call waits for.
@@ -63,7 +66,7 @@ impl Ticket {
 }
 
 /// A waker, and a clone of it for the socket's waker: wakers are not cloned under a lock.
-pub(super) struct Waiter {
+pub(crate) struct Waiter {
     number: u64,
     waker: Waker,
     for_socket: Option<Waker>,
@@ -72,7 +75,7 @@ pub(super) struct Waiter {
 }
 
 impl Waiter {
-    pub(super) fn new(waker: &Waker) -> Self {
+    pub(crate) fn new(waker: &Waker) -> Self {
         Self {
             number: 0,
             waker: waker.clone(),
@@ -81,8 +84,23 @@ impl Waiter {
         }
     }
 
+    /// Creates a waiter that is woken at once and never waits.
+    pub(super) const fn to_wake(waker: Waker) -> Self {
+        Self {
+            number: 0,
+            waker,
+            for_socket: None,
+            reliable: false,
+        }
+    }
+
     pub(super) const fn number(&self) -> u64 {
         self.number
+    }
+
+    /// Whether it wakes the same task as `other`.
+    pub(super) fn wakes_as(&self, other: &Self) -> bool {
+        self.waker.will_wake(&other.waker)
     }
 
     /// Whether the socket's waker does not have its waker.
@@ -90,7 +108,7 @@ impl Waiter {
         self.for_socket.is_some()
     }
 
-    pub(super) fn wake(self) {
+    pub(crate) fn wake(self) {
         self.waker.wake();
     }
 }
@@ -103,6 +121,7 @@ impl WaitQueue {
             && self.ends.is_empty()
             && self.lanes.is_empty()
             && self.in_message.is_none()
+            && !self.watches_room()
     }
 
     /// Whether a call waits for its turn.
@@ -221,6 +240,28 @@ impl WaitQueue {
         self.lanes.remove(&lane.index())
     }
 
+    /// Adds a waiter for room that is of no call, and that none may rely on to write.
+    pub(super) fn add_room(&mut self, mut waiter: Waiter) {
+        waiter.number = self.next;
+        waiter.reliable = false;
+        self.next += 1;
+        let rooms = &mut self.watchers.get_or_insert_default().rooms;
+        rooms.reserve_exact(1);
+        rooms.push(waiter);
+    }
+
+    /// Whether a waker is to be woken when there is room.
+    pub(super) fn watches_room(&self) -> bool {
+        let watchers = self.watchers.as_ref();
+        watchers.is_some_and(|watchers| !watchers.rooms.is_empty())
+    }
+
+    /// Takes the wakers that are to be woken when there is room.
+    pub(super) fn take_rooms(&mut self) -> Vec<Waiter> {
+        let watchers = self.watchers.as_mut();
+        watchers.map_or_else(Vec::new, |watchers| core::mem::take(&mut watchers.rooms))
+    }
+
     /// Takes all waiters. Calls that wait for their turn keep it.
     pub(super) fn take_all(&mut self) -> Vec<Waiter> {
         let mut all: Vec<_> = self.direct.values_mut().filter_map(Option::take).collect();
@@ -230,6 +271,7 @@ impl WaitQueue {
         }
         all.extend(core::mem::take(&mut self.lanes).into_values());
         all.extend(self.in_message.take());
+        all.extend(self.take_rooms());
         all
     }
 
@@ -259,5 +301,10 @@ impl WaitQueue {
             .chain(self.direct.values_mut().filter_map(Option::as_mut))
             .chain(self.ends.values_mut())
             .chain(self.sinks.values_mut())
+            .chain(
+                self.watchers
+                    .iter_mut()
+                    .flat_map(|all| all.rooms.iter_mut()),
+            )
     }
 }
