@@ -78,6 +78,6 @@ mod tests {
                 }
             }
         }
-        assert!(scenarios >= 326, "{scenarios} scenarios");
+        assert!(scenarios >= 338, "{scenarios} scenarios");
     }
 }

@@ -1,6 +1,7 @@
 //! A connection in halves: readers, writers and lanes.
 
 pub mod any;
+pub mod batch;
 pub mod halves;
 pub mod handles;
 pub mod lane_company;
@@ -8,6 +9,7 @@ pub mod lane_faults;
 pub mod lanes;
 pub mod paced_lanes;
 pub mod reunite;
+pub mod wake_ups;
 
 /// The scenarios of the folder `split`.
 #[doc(hidden)]
@@ -40,6 +42,22 @@ macro_rules! split_scenarios {
             any_lane_is_paced_as_a_lane_is
             any_writer_keeps_a_connection_as_a_writer_does
             any_writer_closes_when_the_reader_is_gone
+        });
+        $crate::scenarios!($harness, split::batch: {
+            batch_leaves_in_order_with_one_write
+            batch_ends_where_the_queue_is_full
+            batch_does_not_overtake_writers
+            batch_writes_what_lanes_have
+            reader_writes_what_a_batch_leaves
+            batch_reads_when_the_reader_is_gone
+            batch_of_an_ended_connection_is_an_error
+            batch_is_compressed_where_that_was_agreed
+        });
+        $crate::scenarios!($harness, split::wake_ups: {
+            room_waker_is_woken_when_the_peer_reads
+            task_sends_all_with_room_wakers
+            room_waker_is_woken_when_others_are_done
+            wakers_are_woken_by_the_end
         });
         $crate::scenarios!($harness, split::reunite: {
             reunited_connection_loses_nothing

@@ -145,10 +145,10 @@ impl<T: Transport> Writer<T> {
     /// [`try_feed`](Writer::try_feed) ask for it, or once the connection closes. At once if that is so
     /// already.
     ///
-    /// The waker is kept until then, without a task or a future. It is woken once for each call, and may
-    /// be woken early: when the transport takes bytes again, so that its owner can write them if no other
-    /// task does. So call `batch` when it is woken, even without messages, and then this again if there is
-    /// still no room. A waker that [wakes the same task](Waker::will_wake) as one that is kept replaces it.
+    /// The waker is kept until then, without a task or a future; one that
+    /// [wakes the same task](Waker::will_wake) as another is kept once. It may also be woken before: when
+    /// the transport takes bytes again and no other task may be about to write them. So call `batch`
+    /// whenever it is woken, even without messages, and then this again if there is still no room.
     ///
     /// `waker` may be woken, cloned and dropped within this call and within others of this connection,
     /// and may call all of them.
