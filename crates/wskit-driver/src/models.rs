@@ -7,6 +7,7 @@
 //! raises the number of switches.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod batch;
 mod byte_stream;
 mod closing;
 mod executor;
