@@ -58,6 +58,10 @@ pub use wskit_async_std as async_std;
 #[cfg(feature = "smol")]
 pub use wskit_smol as smol;
 
+/// Topics, presence and history: one connection to many.
+#[cfg(feature = "hub")]
+pub use wskit_hub as hub;
+
 /// Compression: its settings, and the parameters that both ends agree on.
 #[cfg(feature = "deflate")]
 pub use wskit_proto::deflate;

@@ -376,3 +376,15 @@ impl fmt::Debug for AnyWeakWriter {
         f.write_str("AnyWeakWriter")
     }
 }
+
+impl<T: SendTransport> From<&Writer<T>> for AnyWeakWriter {
+    fn from(writer: &Writer<T>) -> Self {
+        writer.downgrade().erase()
+    }
+}
+
+impl From<&AnyWriter> for AnyWeakWriter {
+    fn from(writer: &AnyWriter) -> Self {
+        writer.downgrade()
+    }
+}

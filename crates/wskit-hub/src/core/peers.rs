@@ -1,0 +1,254 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use wskit_proto::PreparedMessage;
+
+use super::Host;
+use crate::entry::Entry;
+use crate::wire::{Encoded, WireId};
+
+/// A peer in its delivery shard.
+pub(super) struct Peer<H: Host> {
+    pub(super) connection: H::Connection,
+    pub(super) subs: Vec<Sub>,
+    /// The first subscription with something to send, or [`END`].
+    first: u32,
+    pub(super) wire: WireId,
+    /// It is in the queue of those to write to.
+    pub(super) is_marked: bool,
+    /// Its connection has no room: nothing is sent until it has.
+    pub(super) is_behind: bool,
+    /// Its connection is over or closing: nothing is sent any more.
+    pub(super) is_gone: bool,
+}
+
+/// A subscription of a peer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sub {
+    /// The topic's place in the shard.
+    pub(super) topic: u32,
+    /// The place in the topic's list of subscribers, and the flags.
+    place: u32,
+    /// The index of the next entry to send.
+    pub(super) cursor: u64,
+    /// The next subscription with something to send, [`END`], or [`CLEAN`] if this one has nothing.
+    next: u32,
+    /// What goes before the entries, or [`END`].
+    pub(super) replay: u32,
+}
+
+const END: u32 = u32::MAX;
+const CLEAN: u32 = u32::MAX - 1;
+
+/// It is counted among those for which its topic keeps entries.
+const LAGGING: u32 = 1 << 31;
+/// It waits for a message of its own to be encoded.
+const PAUSED: u32 = 1 << 30;
+/// It ends when its last message is sent.
+const ENDING: u32 = 1 << 29;
+const PLACE: u32 = ENDING - 1;
+
+impl Sub {
+    pub(super) fn new(topic: u32, place: u32, cursor: u64) -> Self {
+        Self {
+            topic,
+            place,
+            cursor,
+            next: CLEAN,
+            replay: END,
+        }
+    }
+
+    pub(super) fn place(&self) -> usize {
+        (self.place & PLACE) as usize
+    }
+
+    pub(super) fn set_place(&mut self, place: u32) {
+        self.place = self.place & !PLACE | place;
+    }
+
+    fn flag(&mut self, flag: u32, value: bool) -> bool {
+        let old = self.place & flag != 0;
+        self.place = self.place & !flag | if value { flag } else { 0 };
+        old
+    }
+
+    #[inline]
+    pub(super) fn is_lagging(&self) -> bool {
+        self.place & LAGGING != 0
+    }
+
+    /// Returns whether it was lagging.
+    pub(super) fn set_lagging(&mut self, is_lagging: bool) -> bool {
+        self.flag(LAGGING, is_lagging)
+    }
+
+    #[inline]
+    pub(super) fn is_paused(&self) -> bool {
+        self.place & PAUSED != 0
+    }
+
+    pub(super) fn set_paused(&mut self, is_paused: bool) {
+        self.flag(PAUSED, is_paused);
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        self.place & ENDING != 0
+    }
+
+    pub(super) fn set_ending(&mut self) {
+        self.flag(ENDING, true);
+    }
+
+    /// Returns the next subscription of the peer with something to send.
+    #[inline]
+    pub(super) fn next(&self) -> Option<u32> {
+        (self.next != END).then_some(self.next)
+    }
+
+    #[inline]
+    pub(super) fn has_replay(&self) -> bool {
+        self.replay != END
+    }
+}
+
+impl<H: Host> Peer<H> {
+    pub(super) fn new(connection: H::Connection, wire: WireId) -> Self {
+        Self {
+            connection,
+            subs: Vec::new(),
+            first: END,
+            wire,
+            is_marked: false,
+            is_behind: false,
+            is_gone: false,
+        }
+    }
+
+    /// Adds a subscription to those with something to send.
+    #[inline]
+    pub(super) fn link(&mut self, i: u32) {
+        if let Some(sub) = self.subs.get_mut(i as usize) {
+            if sub.next == CLEAN {
+                sub.next = self.first;
+                self.first = i;
+            }
+        }
+    }
+
+    /// Returns the first subscription with something to send.
+    #[inline]
+    pub(super) fn first(&self) -> Option<u32> {
+        (self.first != END).then_some(self.first)
+    }
+
+    /// Removes the first subscription with something to send, and returns its place.
+    #[inline]
+    pub(super) fn unlink_first(&mut self) -> Option<u32> {
+        let i = self.first()?;
+        let sub = self.subs.get_mut(i as usize)?;
+        self.first = std::mem::replace(&mut sub.next, CLEAN);
+        Some(i)
+    }
+
+    /// Removes a subscription, and returns it. The last one moves to its place.
+    pub(super) fn remove(&mut self, i: u32) -> Option<Sub> {
+        let mut linked = Vec::new();
+        while let Some(j) = self.unlink_first() {
+            linked.push(j);
+        }
+        if self.subs.len() <= i as usize {
+            return None;
+        }
+        let sub = self.subs.swap_remove(i as usize);
+        let moved = self.subs.len() as u32;
+        for j in linked.into_iter().rev().filter(|j| *j != i) {
+            self.link(if j == moved { i } else { j });
+        }
+        if self.subs.is_empty() {
+            self.subs = Vec::new();
+        }
+        Some(sub)
+    }
+}
+
+/// What is sent to one subscriber before the entries that follow.
+#[derive(Debug)]
+pub(super) enum Replay {
+    Own(PreparedMessage),
+    Past(Arc<Entry>),
+}
+
+impl Replay {
+    pub(super) fn encoded(&self, wire: WireId) -> Result<Option<&PreparedMessage>, Panicked> {
+        match self {
+            Self::Own(message) => Ok(Some(message)),
+            Self::Past(entry) => message(entry.encoded(wire, true)),
+        }
+    }
+}
+
+/// The application's function panicked: the peer cannot be told what it should be told.
+#[derive(Debug)]
+pub(super) struct Panicked;
+
+#[inline]
+pub(super) fn message(encoded: &Encoded) -> Result<Option<&PreparedMessage>, Panicked> {
+    match encoded {
+        Encoded::Message(message) => Ok(Some(message)),
+        Encoded::Nothing => Ok(None),
+        Encoded::Panicked => Err(Panicked),
+    }
+}
+
+/// The replays of a shard's subscriptions.
+#[derive(Debug, Default)]
+pub(super) struct Replays {
+    queues: Vec<VecDeque<Replay>>,
+    free: Vec<u32>,
+    items: usize,
+}
+
+impl Replays {
+    pub(super) fn insert(&mut self, queue: VecDeque<Replay>) -> u32 {
+        if queue.is_empty() {
+            return END;
+        }
+        self.items += queue.len();
+        if let Some(i) = self.free.pop() {
+            if let Some(place) = self.queues.get_mut(i as usize) {
+                *place = queue;
+            }
+            return i;
+        }
+        self.queues.push(queue);
+        self.queues.len() as u32 - 1
+    }
+
+    pub(super) fn get(&self, i: u32) -> impl Iterator<Item = &Replay> {
+        self.queues.get(i as usize).into_iter().flatten()
+    }
+
+    pub(super) fn front(&self, i: u32) -> Option<&Replay> {
+        self.queues.get(i as usize)?.front()
+    }
+
+    pub(super) fn pop(&mut self, i: u32) {
+        if let Some(queue) = self.queues.get_mut(i as usize) {
+            self.items -= usize::from(queue.pop_front().is_some());
+        }
+    }
+
+    pub(super) fn remove(&mut self, sub: &mut Sub) {
+        let i = std::mem::replace(&mut sub.replay, END);
+        if let Some(queue) = self.queues.get_mut(i as usize) {
+            self.items -= queue.len();
+            *queue = VecDeque::new();
+            self.free.push(i);
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.queues.capacity() * size_of::<VecDeque<Replay>>() + self.items * size_of::<Replay>()
+    }
+}

@@ -1,0 +1,910 @@
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+use wskit_proto::{CloseCode, PreparedMessage};
+
+use super::peers::{Panicked, Peer, Replay, Replays, Sub, message};
+use super::window::Window;
+use super::{Answer, Connection, Gone, Host, Input, Notice, Slot, Start, TopicId};
+use crate::entry::Entry;
+use crate::error::Error;
+use crate::position::Subscribed;
+use crate::rules::Slow;
+use crate::stats::Stats;
+use crate::wire::{Encoded, Event, WireId};
+
+/// Some of the connections of a hub, and what they are subscribed to.
+///
+/// A turn takes in what has happened, then writes once to each connection that has something to get: all
+/// that lies between the cursors of its subscriptions and the ends of their topics. A connection without
+/// room is left alone until it has some. What it misses meanwhile is kept once for its topic, and only so
+/// many entries of it.
+pub(crate) struct Shard<H: Host> {
+    peers: Vec<Option<Peer<H>>>,
+    topics: Vec<Option<Local>>,
+    free: Vec<u32>,
+    places: HashMap<TopicId, u32, BuildHasherDefault<Multiply>>,
+    replays: Replays,
+    /// The peers to write to.
+    marked: VecDeque<u32>,
+    /// The topics whose windows are not empty.
+    active: Vec<u32>,
+    /// How many entries the windows have together.
+    entries: usize,
+    /// How many of them came since all marked peers were last written to.
+    fresh: usize,
+    stats: Stats,
+}
+
+/// A topic with subscribers in this shard.
+struct Local {
+    id: TopicId,
+    name: Arc<str>,
+    slow: Slow,
+    /// How many entries are kept for subscribers that lag.
+    keep: usize,
+    window: Window,
+    /// The wires that subscribers have or had, a bit for each.
+    wires: u8,
+    /// The subscribers: the peer, and the place in its list.
+    subscribers: Vec<(u32, u32)>,
+    /// How many subscribers lag.
+    lagging: u32,
+    /// No lagging subscriber's cursor is below.
+    oldest: u64,
+    is_active: bool,
+}
+
+/// What a turn leaves to its host.
+pub(crate) struct Turn<H: Host> {
+    /// Calls to answer.
+    pub(crate) answers: Vec<(H::Call, Answer)>,
+    /// Subscriptions that have ended, and whose, if that peer is still there.
+    pub(crate) released: Vec<(Option<H::Connection>, TopicId)>,
+    /// Messages to encode and to send back as [`Input::Notice`].
+    pub(crate) notices: Vec<Wanted>,
+    /// Peers whose connections are over.
+    pub(crate) gone: Vec<H::Connection>,
+    /// Peers that are dropped: their slots are free, and their connections to be dropped without a lock.
+    pub(crate) detached: Vec<(Slot, H::Connection)>,
+}
+
+/// A message that a subscriber has to be told.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) slot: Slot,
+    pub(crate) wire: WireId,
+    pub(crate) topic: TopicId,
+    pub(crate) name: Arc<str>,
+    pub(crate) notice: Notice,
+}
+
+impl Wanted {
+    pub(crate) fn event(&self) -> Event<'_> {
+        let topic = &self.name;
+        match self.notice {
+            Notice::Skipped(count) => Event::Skipped { topic, count },
+            Notice::Unsubscribed => Event::Unsubscribed { topic },
+        }
+    }
+}
+
+impl<H: Host> Default for Turn<H> {
+    fn default() -> Self {
+        Self {
+            answers: Vec::new(),
+            released: Vec::new(),
+            notices: Vec::new(),
+            gone: Vec::new(),
+            detached: Vec::new(),
+        }
+    }
+}
+
+/// Entries that are taken in before all peers are written to.
+const FULL: usize = 4096;
+
+/// Messages that are handed to a connection at once.
+const BATCH: usize = 512;
+
+impl<H: Host> Shard<H> {
+    pub(crate) fn new() -> Self {
+        Self {
+            peers: Vec::new(),
+            topics: Vec::new(),
+            free: Vec::new(),
+            places: HashMap::default(),
+            replays: Replays::default(),
+            marked: VecDeque::new(),
+            active: Vec::new(),
+            entries: 0,
+            fresh: 0,
+            stats: Stats::default(),
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// Returns about how many bytes it takes, the connections apart.
+    pub(crate) fn bytes(&self) -> usize {
+        let subscriptions = usize::try_from(self.stats.subscriptions).unwrap_or(usize::MAX);
+        // A place in the topic's list and one in the peer's, as they grow by doubling.
+        let subscriptions = subscriptions.saturating_mul(3 * size_of::<Sub>() / 2 + 12);
+        self.peers.capacity() * size_of::<Option<Peer<H>>>()
+            + self.topics.capacity() * size_of::<Option<Local>>()
+            + self.places.capacity() * 9
+            + self.marked.capacity() * 4
+            + self.entries * size_of::<Arc<Entry>>()
+            + self.replays.bytes()
+            + subscriptions
+    }
+
+    /// Whether peers have to be written to before more is taken in.
+    pub(crate) fn is_full(&self) -> bool {
+        self.fresh >= FULL && !self.marked.is_empty()
+    }
+
+    /// Returns the wires of a topic's subscribers, a bit for each.
+    pub(crate) fn wires(&self, topic: TopicId) -> u8 {
+        let place = self.places.get(&topic).map(|place| *place as usize);
+        let local = place.and_then(|place| self.topics.get(place)?.as_ref());
+        local.map_or(0, |local| local.wires)
+    }
+
+    /// Takes in what has happened.
+    pub(crate) fn handle(&mut self, input: Input<H>, turn: &mut Turn<H>) {
+        match input {
+            Input::Attach {
+                slot,
+                wire,
+                connection,
+            } => self.attach(slot, wire, connection),
+            Input::Entry { topic, entry } => self.entry(topic, entry),
+            Input::Start(start) => self.start(*start, turn),
+            Input::Stop { slot, topic } => {
+                if let Some(i) = self.find(slot, topic) {
+                    self.remove(slot.0, i, turn);
+                }
+            }
+            Input::Notice {
+                slot,
+                topic,
+                notice,
+                message,
+            } => self.notice(slot, topic, notice, message, turn),
+            Input::Room { slot } => self.room(slot, turn),
+            Input::Close { slot, code, reason } => {
+                if self.peer(slot.0).is_some_and(|peer| !peer.is_gone) {
+                    self.end(slot.0, Some((code, reason)), turn);
+                }
+            }
+            Input::Detach { slot } => {
+                self.end(slot.0, None, turn);
+                if let Some(peer) = self.peers.get_mut(slot.0 as usize).and_then(Option::take) {
+                    self.stats.peers -= 1;
+                    self.stats.behind -= u64::from(peer.is_behind);
+                    turn.detached.push((slot, peer.connection));
+                }
+            }
+        }
+    }
+
+    fn peer(&mut self, slot: u32) -> Option<&mut Peer<H>> {
+        self.peers.get_mut(slot as usize)?.as_mut()
+    }
+
+    fn local(&mut self, place: u32) -> Option<&mut Local> {
+        self.topics.get_mut(place as usize)?.as_mut()
+    }
+
+    fn attach(&mut self, slot: Slot, wire: WireId, connection: H::Connection) {
+        let i = slot.0 as usize;
+        if self.peers.len() <= i {
+            self.peers.resize_with(i + 1, || None);
+        }
+        if let Some(place) = self.peers.get_mut(i) {
+            debug_assert!(place.is_none(), "a slot that is free");
+            *place = Some(Peer::new(connection, wire));
+            self.stats.peers += 1;
+        }
+    }
+
+    /// Something has happened in a topic: marks those that are to get it.
+    fn entry(&mut self, topic: TopicId, entry: Arc<Entry>) {
+        // All subscribers may have gone.
+        let Some(place) = self.places.get(&topic).copied() else {
+            return;
+        };
+        let Self {
+            peers,
+            topics,
+            marked,
+            active,
+            entries,
+            fresh,
+            ..
+        } = self;
+        let Some(local) = topics.get_mut(place as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        local.window.push(entry);
+        *entries += 1;
+        *fresh += 1;
+        if !local.is_active {
+            local.is_active = true;
+            active.push(place);
+        }
+        for &(slot, i) in &local.subscribers {
+            let Some(peer) = peers.get_mut(slot as usize).and_then(Option::as_mut) else {
+                continue;
+            };
+            let Some(sub) = peer.subs.get_mut(i as usize) else {
+                continue;
+            };
+            if peer.is_behind || sub.is_paused() {
+                if !sub.set_lagging(true) {
+                    local.oldest = if local.lagging == 0 {
+                        sub.cursor
+                    } else {
+                        local.oldest.min(sub.cursor)
+                    };
+                    local.lagging += 1;
+                }
+                continue;
+            }
+            peer.link(i);
+            if !peer.is_marked {
+                peer.is_marked = true;
+                marked.push_back(slot);
+            }
+        }
+    }
+
+    fn find(&mut self, slot: Slot, topic: TopicId) -> Option<u32> {
+        let place = *self.places.get(&topic)?;
+        let peer = self.peer(slot.0)?;
+        let i = peer.subs.iter().position(|sub| sub.topic == place)?;
+        Some(i as u32)
+    }
+
+    /// A peer is subscribed.
+    fn start(&mut self, start: Start<H>, turn: &mut Turn<H>) {
+        let (slot, topic) = (start.slot, start.topic);
+        let error = if self.peer(slot.0).is_none_or(|peer| peer.is_gone) {
+            Some(Error::Closed)
+        } else if self.find(slot, topic).is_some() {
+            Some(Error::AlreadySubscribed)
+        } else {
+            None
+        };
+        if let Some(error) = error {
+            turn.answers
+                .push((start.call, Answer::Subscribed(Err(error))));
+            turn.released.push((None, topic));
+            return;
+        }
+        turn.answers
+            .push((start.call, Answer::Subscribed(Ok(start.subscribed))));
+        self.stats.subscribed += 1;
+        match start.subscribed {
+            Subscribed::All { .. } => self.stats.recovered += 1,
+            Subscribed::Gap { .. } => self.stats.gaps += 1,
+            Subscribed::Fresh { .. } => {}
+        }
+        let own = [start.hello, start.members].map(|encoded| match encoded {
+            Encoded::Message(message) => Ok(Some(Replay::Own(message))),
+            Encoded::Nothing => Ok(None),
+            Encoded::Panicked => Err(Panicked),
+        });
+        let [Ok(hello), Ok(members)] = own else {
+            let connection = self.peer(slot.0).map(|peer| peer.connection.clone());
+            turn.released.push((connection, topic));
+            self.stats.panicked += 1;
+            self.end(slot.0, Some(PANICKED), turn);
+            return;
+        };
+        let past = start.past.into_iter().map(Replay::Past);
+        let replay = self
+            .replays
+            .insert(hello.into_iter().chain(past).chain(members).collect());
+        let place = match self.places.get(&topic) {
+            Some(place) => *place,
+            None => {
+                let local = Local {
+                    id: topic,
+                    name: start.name,
+                    slow: start.slow,
+                    keep: start.window,
+                    window: Window::new(start.next),
+                    wires: 0,
+                    subscribers: Vec::new(),
+                    lagging: 0,
+                    oldest: 0,
+                    is_active: false,
+                };
+                let place = self.free.pop().unwrap_or_else(|| {
+                    self.topics.push(None);
+                    self.topics.len() as u32 - 1
+                });
+                if let Some(free) = self.topics.get_mut(place as usize) {
+                    *free = Some(local);
+                }
+                self.places.insert(topic, place);
+                place
+            }
+        };
+        let Self { peers, topics, .. } = self;
+        let local = topics.get_mut(place as usize).and_then(Option::as_mut);
+        let peer = peers.get_mut(slot.0 as usize).and_then(Option::as_mut);
+        let (Some(local), Some(peer)) = (local, peer) else {
+            return;
+        };
+        debug_assert_eq!(local.window.end(), start.next, "inputs come in order");
+        local.wires |= 1 << peer.wire.0;
+        let mut sub = Sub::new(place, local.subscribers.len() as u32, start.next);
+        sub.replay = replay;
+        let i = peer.subs.len() as u32;
+        local.subscribers.push((slot.0, i));
+        peer.subs.push(sub);
+        self.stats.subscriptions += 1;
+        if sub.has_replay() {
+            self.mark(slot.0, i);
+        }
+    }
+
+    /// Has a subscription sent what it has, unless its peer is behind.
+    fn mark(&mut self, slot: u32, i: u32) {
+        let Self { peers, marked, .. } = self;
+        let Some(peer) = peers.get_mut(slot as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        if peer.is_behind || peer.subs.get(i as usize).is_some_and(Sub::is_paused) {
+            return;
+        }
+        peer.link(i);
+        if !peer.is_marked {
+            peer.is_marked = true;
+            marked.push_back(slot);
+        }
+    }
+
+    /// Ends a subscription.
+    fn remove(&mut self, slot: u32, i: u32, turn: &mut Turn<H>) {
+        let Some(mut sub) = self.peer(slot).and_then(|peer| peer.remove(i)) else {
+            return;
+        };
+        self.replays.remove(&mut sub);
+        self.stats.subscriptions -= 1;
+        // The peer's last subscription has moved to this place.
+        let moved = self
+            .peer(slot)
+            .and_then(|peer| peer.subs.get(i as usize).copied());
+        if let Some(moved) = moved {
+            if let Some(local) = self.local(moved.topic) {
+                if let Some(subscriber) = local.subscribers.get_mut(moved.place()) {
+                    subscriber.1 = i;
+                }
+            }
+        }
+        let Some(local) = self.local(sub.topic) else {
+            return;
+        };
+        let id = local.id;
+        local.lagging -= u32::from(sub.is_lagging());
+        local.subscribers.swap_remove(sub.place());
+        let moved = local.subscribers.get(sub.place()).copied();
+        let is_empty = local.subscribers.is_empty();
+        if let Some((slot, j)) = moved {
+            if let Some(moved) = self
+                .peer(slot)
+                .and_then(|peer| peer.subs.get_mut(j as usize))
+            {
+                moved.set_place(sub.place() as u32);
+            }
+        }
+        let connection = self.peer(slot).map(|peer| peer.connection.clone());
+        turn.released.push((connection, id));
+        if is_empty {
+            self.forget(sub.topic);
+        }
+    }
+
+    /// Removes a topic without subscribers.
+    fn forget(&mut self, place: u32) {
+        if let Some(local) = self.topics.get_mut(place as usize).and_then(Option::take) {
+            self.entries -= local.window.len();
+            self.places.remove(&local.id);
+            if local.is_active {
+                self.active.retain(|other| *other != place);
+            }
+            self.free.push(place);
+        }
+    }
+
+    /// Ends all subscriptions of a peer, and closes its connection, if there is a reason.
+    fn end(&mut self, slot: u32, close: Option<(CloseCode, &'static str)>, turn: &mut Turn<H>) {
+        let Some(peer) = self.peer(slot) else {
+            return;
+        };
+        if let Some((code, reason)) = close {
+            peer.connection.close(code, reason);
+        }
+        let news = (!std::mem::replace(&mut peer.is_gone, true)).then(|| peer.connection.clone());
+        while let Some(last) = self
+            .peer(slot)
+            .and_then(|peer| peer.subs.len().checked_sub(1))
+        {
+            self.remove(slot, last as u32, turn);
+        }
+        turn.gone.extend(news);
+    }
+
+    /// A message of a subscriber's own is encoded.
+    fn notice(
+        &mut self,
+        slot: Slot,
+        topic: TopicId,
+        notice: Notice,
+        encoded: Encoded,
+        turn: &mut Turn<H>,
+    ) {
+        let Some(i) = self.find(slot, topic) else {
+            return;
+        };
+        let message = match (encoded, notice) {
+            (Encoded::Message(message), _) => Some(message),
+            (Encoded::Nothing, Notice::Skipped(_)) => None,
+            (Encoded::Nothing, Notice::Unsubscribed) => {
+                self.stats.disconnected += 1;
+                return self.end(slot.0, Some(TOO_SLOW), turn);
+            }
+            (Encoded::Panicked, _) => {
+                self.stats.panicked += 1;
+                return self.end(slot.0, Some(PANICKED), turn);
+            }
+        };
+        let replay = self
+            .replays
+            .insert(message.into_iter().map(Replay::Own).collect());
+        if let Some(sub) = self
+            .peer(slot.0)
+            .and_then(|peer| peer.subs.get_mut(i as usize))
+        {
+            sub.set_paused(false);
+            sub.replay = replay;
+            if notice == Notice::Unsubscribed {
+                sub.set_ending();
+            }
+        }
+        self.mark(slot.0, i);
+    }
+
+    /// The connection may have room again, or is over.
+    fn room(&mut self, slot: Slot, turn: &mut Turn<H>) {
+        let Some(peer) = self.peer(slot.0) else {
+            return;
+        };
+        if peer.is_gone {
+            return;
+        }
+        if peer.connection.write(&[]) == Err(Gone) {
+            return self.end(slot.0, None, turn);
+        }
+        if std::mem::take(&mut peer.is_behind) {
+            self.stats.behind -= 1;
+            let subs = self.peer(slot.0).map_or(0, |peer| peer.subs.len() as u32);
+            for i in 0..subs {
+                let sub = self
+                    .peer(slot.0)
+                    .and_then(|peer| peer.subs.get(i as usize).copied());
+                if sub.is_some_and(|sub| sub.is_lagging() || sub.has_replay()) {
+                    self.mark(slot.0, i);
+                }
+            }
+        }
+    }
+
+    /// Writes to at most so many of the marked peers. Returns whether others are left.
+    pub(crate) fn deliver(&mut self, most: usize, turn: &mut Turn<H>) -> bool {
+        let mut slow = Vec::new();
+        self.write_marked(most, &mut slow);
+        for (slot, outcome) in slow {
+            self.write_slowly(slot, outcome, turn);
+        }
+        if self.marked.is_empty() {
+            self.trim(turn);
+        }
+        !self.marked.is_empty()
+    }
+
+    /// Writes to peers that need nothing but entries. The others are left to
+    /// [`write_slowly`](Shard::write_slowly).
+    fn write_marked(&mut self, most: usize, slow: &mut Vec<(u32, Attempt)>) {
+        let Self {
+            peers,
+            topics,
+            marked,
+            stats,
+            ..
+        } = self;
+        let topics = topics.as_slice();
+        let mut messages: Vec<&PreparedMessage> = Vec::new();
+        for _ in 0..most {
+            let Some(slot) = marked.pop_front() else {
+                return;
+            };
+            let Some(peer) = peers.get_mut(slot as usize).and_then(Option::as_mut) else {
+                continue;
+            };
+            peer.is_marked = false;
+            messages.clear();
+            if !gather(peer, topics, &mut messages) {
+                slow.push((slot, Attempt::Again));
+                continue;
+            }
+            let taken = if messages.is_empty() {
+                Ok(0)
+            } else {
+                stats.writes += 1;
+                peer.connection.write(&messages)
+            };
+            if taken == Ok(messages.len()) {
+                stats.delivered += messages.len() as u64;
+                while let Some(i) = peer.unlink_first() {
+                    if let Some(sub) = peer.subs.get_mut(i as usize) {
+                        let local = topics.get(sub.topic as usize).and_then(Option::as_ref);
+                        sub.cursor = local.map_or(sub.cursor, |local| local.window.end());
+                    }
+                }
+            } else {
+                slow.push((slot, Attempt::Taken(taken)));
+            }
+        }
+    }
+
+    /// Goes on with a peer that was not written to, or took not all.
+    fn write_slowly(&mut self, slot: u32, attempt: Attempt, turn: &mut Turn<H>) {
+        let taken = match attempt {
+            Attempt::Taken(taken) => taken,
+            Attempt::Again => {
+                if !self.overtaken(slot, turn) {
+                    return;
+                }
+                self.write_all(slot)
+            }
+        };
+        match taken {
+            Ok(taken) => {
+                self.stats.delivered += taken as u64;
+                self.advance(slot, taken, turn);
+            }
+            Err(Gone) => self.end(slot, None, turn),
+        }
+    }
+
+    /// Applies the rules to those subscriptions that entries are gone for. Returns whether something is left
+    /// to send.
+    fn overtaken(&mut self, slot: u32, turn: &mut Turn<H>) -> bool {
+        let Self {
+            peers,
+            topics,
+            replays,
+            stats,
+            ..
+        } = self;
+        let Some(peer) = peers.get_mut(slot as usize).and_then(Option::as_mut) else {
+            return false;
+        };
+        let mut linked = Vec::new();
+        let mut is_ended = false;
+        while let Some(i) = peer.unlink_first() {
+            let Some(sub) = peer.subs.get_mut(i as usize) else {
+                continue;
+            };
+            let Some(local) = topics.get(sub.topic as usize).and_then(Option::as_ref) else {
+                continue;
+            };
+            let base = local.window.base();
+            if sub.cursor >= base || sub.is_ending() {
+                linked.push(i);
+                continue;
+            }
+            let notice = match local.slow {
+                Slow::Disconnect => {
+                    is_ended = true;
+                    break;
+                }
+                Slow::Resume => Notice::Unsubscribed,
+                Slow::DropOldest(_) | Slow::Latest => {
+                    let to = match local.slow {
+                        Slow::Latest => base.max(local.window.end().saturating_sub(1)),
+                        _ => base,
+                    };
+                    let count = to - std::mem::replace(&mut sub.cursor, to);
+                    stats.skipped += count;
+                    Notice::Skipped(count)
+                }
+            };
+            if notice == Notice::Unsubscribed {
+                stats.unsubscribed += 1;
+            }
+            // What was to come before is overtaken too.
+            replays.remove(sub);
+            sub.set_paused(true);
+            turn.notices.push(Wanted {
+                slot: Slot(slot),
+                wire: peer.wire,
+                topic: local.id,
+                name: local.name.clone(),
+                notice,
+            });
+        }
+        for i in linked.into_iter().rev() {
+            peer.link(i);
+        }
+        let is_left = peer.first().is_some();
+        if is_ended {
+            self.stats.disconnected += 1;
+            self.end(slot, Some(TOO_SLOW), turn);
+            return false;
+        }
+        is_left
+    }
+
+    /// Writes what a peer has to get, replays first.
+    fn write_all(&mut self, slot: u32) -> Result<usize, Gone> {
+        let Self {
+            peers,
+            topics,
+            replays,
+            stats,
+            ..
+        } = self;
+        let Some(peer) = peers.get(slot as usize).and_then(Option::as_ref) else {
+            return Ok(0);
+        };
+        let mut messages: Vec<&PreparedMessage> = Vec::new();
+        let mut next = peer.first();
+        while let Some(sub) = next.and_then(|i| peer.subs.get(i as usize)) {
+            next = sub.next();
+            let local = topics.get(sub.topic as usize).and_then(Option::as_ref);
+            let entries = local
+                .filter(|_| !sub.is_ending())
+                .map(|local| local.window.from(sub.cursor));
+            let entries = entries.into_iter().flatten();
+            let wire = peer.wire;
+            let all = replays
+                .get(sub.replay)
+                .map(|replay| replay.encoded(wire))
+                .chain(entries.map(|entry| message(entry.encoded(wire, false))));
+            for encoded in all {
+                match encoded {
+                    Ok(message) => messages.extend(message),
+                    Err(Panicked) => break,
+                }
+                if messages.len() >= BATCH {
+                    next = None;
+                    break;
+                }
+            }
+        }
+        stats.writes += 1;
+        peer.connection.write(&messages)
+    }
+
+    /// Moves the cursors of a peer past the messages that its connection has taken.
+    fn advance(&mut self, slot: u32, mut taken: usize, turn: &mut Turn<H>) {
+        let Self {
+            peers,
+            topics,
+            replays,
+            ..
+        } = self;
+        let Some(peer) = peers.get_mut(slot as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let wire = peer.wire;
+        // How many of a batch could be taken: if all were, the connection may have room for more.
+        let is_whole_batch = taken == BATCH;
+        let mut left = Vec::new();
+        let mut ended = Vec::new();
+        let mut is_panicked = false;
+        while let Some(i) = peer.unlink_first() {
+            let Some(sub) = peer.subs.get_mut(i as usize) else {
+                continue;
+            };
+            let Some(local) = topics.get_mut(sub.topic as usize).and_then(Option::as_mut) else {
+                continue;
+            };
+            // Takes a message, or notes that it is still to be sent.
+            let mut passes = |encoded: Result<Option<&PreparedMessage>, Panicked>| match encoded {
+                Ok(None) => true,
+                Ok(Some(_)) => match taken.checked_sub(1) {
+                    Some(rest) => {
+                        taken = rest;
+                        true
+                    }
+                    None => false,
+                },
+                Err(Panicked) => {
+                    is_panicked = true;
+                    false
+                }
+            };
+            while replays
+                .front(sub.replay)
+                .is_some_and(|replay| passes(replay.encoded(wire)))
+            {
+                replays.pop(sub.replay);
+            }
+            if replays.front(sub.replay).is_some() {
+                left.push(i);
+            } else {
+                replays.remove(sub);
+                if sub.is_ending() {
+                    ended.push(i);
+                    continue;
+                }
+                for entry in local.window.from(sub.cursor) {
+                    if !passes(message(entry.encoded(wire, false))) {
+                        break;
+                    }
+                    sub.cursor += 1;
+                }
+                if sub.cursor < local.window.end() {
+                    left.push(i);
+                }
+            }
+            let is_lagging = sub.cursor < local.window.end();
+            let was_lagging = sub.set_lagging(is_lagging);
+            match (was_lagging, is_lagging) {
+                (false, true) => {
+                    local.oldest = if local.lagging == 0 {
+                        sub.cursor
+                    } else {
+                        local.oldest.min(sub.cursor)
+                    };
+                    local.lagging += 1;
+                }
+                (true, false) => local.lagging -= 1,
+                _ => {}
+            }
+        }
+        if is_panicked {
+            self.stats.panicked += 1;
+            return self.end(slot, Some(PANICKED), turn);
+        }
+        if !left.is_empty() {
+            if is_whole_batch {
+                for i in left {
+                    self.mark(slot, i);
+                }
+            } else {
+                peer.is_behind = true;
+                self.stats.behind += 1;
+                peer.connection.wait_for_room();
+            }
+        }
+        // From the last on, so that the others stay where they are.
+        ended.sort_unstable();
+        for i in ended.into_iter().rev() {
+            self.remove(slot, i, turn);
+        }
+    }
+
+    /// Forgets what all have got, and what is too much for those that lag.
+    fn trim(&mut self, turn: &mut Turn<H>) {
+        let mut too_slow = Vec::new();
+        self.fresh = 0;
+        let Self {
+            peers,
+            topics,
+            active,
+            entries,
+            ..
+        } = self;
+        active.retain(|place| {
+            let Some(local) = topics.get_mut(*place as usize).and_then(Option::as_mut) else {
+                return false;
+            };
+            *entries -= local.window.len();
+            local
+                .window
+                .trim(if local.lagging == 0 { 0 } else { local.keep });
+            *entries += local.window.len();
+            local.is_active = local.window.len() > 0;
+            if local.lagging > 0 && local.oldest < local.window.base() {
+                local.find_oldest(peers, &mut too_slow);
+            }
+            local.is_active
+        });
+        for slot in too_slow {
+            if self.peer(slot).is_some_and(|peer| !peer.is_gone) {
+                self.stats.disconnected += 1;
+                self.end(slot, Some(TOO_SLOW), turn);
+            }
+        }
+    }
+}
+
+impl Local {
+    /// Finds the oldest cursor of those that lag, and those that are to be disconnected.
+    fn find_oldest<H: Host>(&mut self, peers: &[Option<Peer<H>>], too_slow: &mut Vec<u32>) {
+        let base = self.window.base();
+        self.oldest = u64::MAX;
+        for &(slot, i) in &self.subscribers {
+            let peer = peers.get(slot as usize).and_then(Option::as_ref);
+            let sub = peer.and_then(|peer| peer.subs.get(i as usize));
+            if let Some(sub) = sub.filter(|sub| sub.is_lagging()) {
+                if sub.cursor < base && self.slow == Slow::Disconnect {
+                    too_slow.push(slot);
+                }
+                // Those that are overtaken already need no further look.
+                self.oldest = self.oldest.min(sub.cursor.max(base));
+            }
+        }
+    }
+}
+
+/// What was tried with a peer.
+enum Attempt {
+    /// Nothing yet: it needs more than entries.
+    Again,
+    /// A write, of which so many messages were taken.
+    Taken(Result<usize, Gone>),
+}
+
+const TOO_SLOW: (CloseCode, &str) = (CloseCode::TRY_AGAIN_LATER, "too slow");
+const PANICKED: (CloseCode, &str) = (CloseCode::INTERNAL_ERROR, "internal error");
+
+/// Collects what a peer has to get. Returns false if that is more than entries, or more than a batch.
+#[inline]
+fn gather<'a, H: Host>(
+    peer: &Peer<H>,
+    topics: &'a [Option<Local>],
+    messages: &mut Vec<&'a PreparedMessage>,
+) -> bool {
+    let mut next = peer.first();
+    while let Some(sub) = next.and_then(|i| peer.subs.get(i as usize)) {
+        next = sub.next();
+        let Some(local) = topics.get(sub.topic as usize).and_then(Option::as_ref) else {
+            continue;
+        };
+        if sub.has_replay() || sub.is_lagging() || sub.is_ending() {
+            return false;
+        }
+        for entry in local.window.from(sub.cursor) {
+            match message(entry.encoded(peer.wire, false)) {
+                Ok(message) => messages.extend(message),
+                Err(Panicked) => return false,
+            }
+        }
+        if messages.len() > BATCH {
+            return false;
+        }
+    }
+    true
+}
+
+/// A hash for numbers that are given out in sequence.
+#[derive(Default)]
+struct Multiply(u64);
+
+impl Hasher for Multiply {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}

@@ -1,0 +1,322 @@
+//! The locks and the wakers: what brings the parts of the core together for many threads.
+
+mod call;
+mod drive;
+mod inner;
+mod schedule;
+mod seat;
+mod seated;
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use wskit_driver::AnyWeakWriter;
+
+use self::call::Call;
+use self::inner::{Inner, check_name};
+use self::seat::Seat;
+pub(crate) use self::seated::Seated;
+use crate::core::{Answer, Input};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::member::Present;
+use crate::peer::Peer;
+use crate::position::{Position, Since};
+use crate::publication::{Publication, Published};
+use crate::rules::Rules;
+use crate::stats::Stats;
+use crate::wire::Wire;
+
+/// Topics, and the connections that are subscribed to them. Cloning it is cheap: all clones are one hub.
+///
+/// A hub starts no thread or task. What is published is handed to the connections by the futures of
+/// [`drive`](Hub::drive); without one, by the thread that publishes. When the last clone and the last
+/// [`Peer`] are dropped, the hub is gone and its drivers end.
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+/// The settings of a [`Hub`].
+#[must_use]
+pub struct HubBuilder {
+    rules: Box<inner::RulesFn>,
+    limits: Limits,
+    engine: Option<Arc<dyn Engine>>,
+    shards: Option<u16>,
+}
+
+impl HubBuilder {
+    /// Sets the limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Has the hub share its topics with other hubs, by an engine. At least one future of
+    /// [`Hub::drive`] must run then.
+    pub fn engine(mut self, engine: impl Engine) -> Self {
+        self.engine = Some(Arc::new(engine));
+        self
+    }
+
+    /// Sets into how many parts the connections are divided; each part is served by one thread at a time. The
+    /// default is the number of the machine's threads.
+    pub fn shards(mut self, shards: u16) -> Self {
+        self.shards = Some(shards);
+        self
+    }
+
+    /// Builds the hub.
+    #[must_use]
+    pub fn build(self) -> Hub {
+        let threads = || available_parallelism().map_or(1, |threads| threads.get().min(256) as u16);
+        let shards = self.shards.unwrap_or_else(threads);
+        Hub {
+            inner: Arc::new(Inner::new(self.rules, self.limits, self.engine, shards)),
+        }
+    }
+}
+
+impl fmt::Debug for HubBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubBuilder")
+            .field("limits", &self.limits)
+            .field("shards", &self.shards)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a hub holds now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Held {
+    /// Topics.
+    pub topics: usize,
+    /// Peers.
+    pub peers: u64,
+    /// Subscriptions.
+    pub subscriptions: u64,
+    /// About how many bytes topics take, with their histories and presence.
+    pub topic_bytes: usize,
+    /// About how many bytes peers and subscriptions take, without their connections.
+    pub peer_bytes: usize,
+}
+
+impl Hub {
+    /// Begins to build a hub whose topics have the rules that `rules` returns for their names.
+    ///
+    /// It is asked when a topic is first used, also by peers that only try names. If it panics, the use of the
+    /// topic fails with [`Error::CallbackPanicked`].
+    pub fn builder(rules: impl Fn(&str) -> Rules + Send + Sync + 'static) -> HubBuilder {
+        HubBuilder {
+            rules: Box::new(rules),
+            limits: Limits::new(),
+            engine: None,
+            shards: None,
+        }
+    }
+
+    /// Adds a connection, to which `wire` tells what happens.
+    ///
+    /// The hub holds the connection weakly: it does not keep it open, and forgets it as soon as it is over.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if the connection is over or the hub is closed, [`Error::TooManyWires`].
+    pub fn attach(&self, writer: impl Into<AnyWeakWriter>, wire: &Wire) -> Result<Peer, Error> {
+        if self.inner.is_closed.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
+        let wire = self.inner.wire(wire)?;
+        let (shard, slot) = self.inner.seat().ok_or(Error::OutOfMemory)?;
+        let hub = Arc::downgrade(&self.inner);
+        let seat = Seat::new(hub, shard, slot, wire, writer.into());
+        let connection = seat.clone();
+        let attach = Input::Attach {
+            slot,
+            wire,
+            connection,
+        };
+        self.inner.send(shard, attach);
+        // If it is over already, this tells.
+        seat.watch_end();
+        Ok(Peer::new(Seated::new(self.clone(), seat)))
+    }
+
+    /// Publishes a message to all subscribers of a topic, and returns its position.
+    ///
+    /// When it returns, the message has its place in the topic: it is in the history, and every subscriber
+    /// gets it or is told that it has missed something. It waits while
+    /// [`Limits::undelivered`] messages wait to be handed to connections.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTopic`], [`Error::UnknownTopic`], [`Error::TooLarge`], [`Error::TooFast`],
+    /// [`Error::OutOfMemory`], [`Error::Engine`], [`Error::CallbackPanicked`].
+    ///
+    /// # Cancel safety
+    /// With an engine, the message may be published even if the future is dropped before it is ready.
+    pub async fn publish(&self, topic: &str, publication: Publication) -> Result<Position, Error> {
+        let (len, limit) = (publication.payload().len(), self.inner.limits.payload);
+        if len > limit {
+            return Err(Error::TooLarge { len, limit });
+        }
+        let id = publication.get_id().map_or(0, str::len);
+        if id > 255 {
+            return Err(Error::TooLarge {
+                len: id,
+                limit: 255,
+            });
+        }
+        poll_fn(|cx| {
+            if self.inner.is_crowded(cx.waker()) {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
+        self.inner.make_room(len + id + 256)?;
+        let mut call = None;
+        let published = self.inner.with_topic(topic, |directory, topic, now, out| {
+            let call = || call.insert(Call::new()).clone();
+            directory.publish(topic, publication, call, now, out)
+        })?;
+        match (published, call) {
+            (Some(position), _) => Ok(position),
+            (None, Some(call)) => match call.wait().await {
+                Answer::Published(position) => position,
+                _ => Err(Error::Closed),
+            },
+            (None, None) => Err(Error::Closed),
+        }
+    }
+
+    /// Reads at most `limit` messages of a topic's history, oldest first, and the position of the newest
+    /// message.
+    ///
+    /// If messages after the position that is given are gone, it begins with the oldest that is left.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTopic`], [`Error::UnknownTopic`], [`Error::Engine`], [`Error::CallbackPanicked`].
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn history(
+        &self,
+        topic: &str,
+        since: impl Into<Since>,
+        limit: usize,
+    ) -> Result<(Vec<Published>, Position), Error> {
+        let (since, mut call) = (since.into(), None);
+        let page = self.inner.with_topic(topic, |directory, topic, now, out| {
+            let call = || call.insert(Call::new()).clone();
+            directory.history(topic, since, limit, call, now, out)
+        })?;
+        match (page, call) {
+            (Some(page), _) => Ok(page),
+            (None, Some(call)) => match call.wait().await {
+                Answer::History(page) => page,
+                _ => Err(Error::Closed),
+            },
+            (None, None) => Err(Error::Closed),
+        }
+    }
+
+    /// Returns who is present in a topic.
+    ///
+    /// # Errors
+    /// [`Error::NoPresence`], and those of [`history`](Hub::history).
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn present(&self, topic: &str) -> Result<Present, Error> {
+        let mut call = None;
+        let present = self.inner.with_topic(topic, |directory, topic, _, out| {
+            let call = || call.insert(Call::new()).clone();
+            directory.present(topic, call, out)
+        })?;
+        match (present, call) {
+            (Some(present), _) => Ok(present),
+            (None, Some(call)) => match call.wait().await {
+                Answer::Present(present) => present,
+                _ => Err(Error::Closed),
+            },
+            (None, None) => Err(Error::Closed),
+        }
+    }
+
+    /// Hands messages to connections, until the hub is gone. Spawn one such future for each thread of the
+    /// runtime.
+    ///
+    /// The first of them also keeps the time, for which it uses `sleep`, such as `tokio::time::sleep`, and
+    /// follows the engine. Each runs for about a millisecond, then lets other tasks run.
+    ///
+    /// Without any, messages are handed over by the thread that publishes, and what depends on time (the leave
+    /// of members, the end of old history) is done with the next call that concerns the topic.
+    ///
+    /// # Cancel safety
+    /// Safe: the others take over what it has not done. If it was the last, its drop does that.
+    pub fn drive<F: Future<Output = ()>>(
+        &self,
+        sleep: impl Fn(Duration) -> F,
+    ) -> impl Future<Output = ()> {
+        drive::drive(self.inner.clone(), sleep)
+    }
+
+    /// Returns what the hub has done since it was built.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.inner.stats()
+    }
+
+    /// Returns what the hub holds now.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        let stats = self.inner.stats();
+        let (topic_bytes, peer_bytes) = self.inner.bytes();
+        Held {
+            topics: self.inner.topics(),
+            peers: stats.peers,
+            subscriptions: stats.subscriptions,
+            topic_bytes,
+            peer_bytes,
+        }
+    }
+
+    /// Checks the name of a topic: 1 to 255 bytes without control characters.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTopic`].
+    pub fn check_topic(name: &str) -> Result<(), Error> {
+        check_name(name)
+    }
+}
+
+impl Clone for Hub {
+    fn clone(&self) -> Self {
+        self.inner.handles.fetch_add(1, Ordering::Relaxed);
+        Self {
+            inner: self.inner.clone(),
+        }
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        if self.inner.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.inner.is_closed.store(true, Ordering::Release);
+            self.inner.schedule.wake_all();
+        }
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").field("held", &self.held()).finish()
+    }
+}

@@ -1,0 +1,213 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use wskit_proto::CloseCode;
+
+use super::Hub;
+use super::call::Call;
+use super::inner::check_name;
+use super::seat::Seat;
+use crate::core::{Answer, Input, Subscribe};
+use crate::error::Error;
+use crate::member::Member;
+use crate::peer::Grant;
+use crate::position::{Since, Subscribed};
+use crate::rules::{Access, Rules};
+use crate::sync::lock;
+
+/// The handle of a peer: its seat, and the hub that it keeps.
+pub(crate) struct Seated {
+    hub: Hub,
+    seat: Arc<Seat>,
+}
+
+/// The longest identity, in bytes.
+const MAX_IDENTITY: usize = 255;
+/// The most that is told of a member, in bytes.
+const MAX_INFO: usize = 4 << 10;
+
+impl Seated {
+    pub(super) fn new(hub: Hub, seat: Arc<Seat>) -> Self {
+        Self { hub, seat }
+    }
+
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Counts a command of the peer.
+    fn count(&self) -> Result<(), Error> {
+        let per_sec = self.hub.inner.limits.commands_per_sec;
+        let mut state = lock(&self.seat.state);
+        if state.is_gone {
+            return Err(Error::Closed);
+        }
+        state
+            .commands
+            .take(per_sec, Instant::now())
+            .map_err(|retry_after| Error::TooFast { retry_after })
+    }
+
+    fn granted(&self, topic: &str) -> Grant {
+        let state = lock(&self.seat.state);
+        let grant = state.grants.iter().find(|(name, _)| **name == *topic);
+        grant.map_or(Grant::new(), |(_, grant)| *grant)
+    }
+
+    /// Checks what the peer may do, unless it has a grant, by the rules of the topic.
+    fn check(
+        &self,
+        topic: &str,
+        is_granted: impl Fn(Grant) -> bool,
+        access: impl Fn(&Rules) -> Access,
+    ) -> Result<(), Error> {
+        self.count()?;
+        check_name(topic)?;
+        if is_granted(self.granted(topic)) {
+            return Ok(());
+        }
+        match self.hub.inner.with_topic(topic, |directory, topic, _, _| {
+            directory
+                .rules(topic)
+                .map(access)
+                .ok_or(Error::UnknownTopic)
+        })? {
+            Access::Everyone => Ok(()),
+            Access::Granted => Err(Error::NotGranted),
+        }
+    }
+
+    pub(crate) fn check_subscribe(&self, topic: &str) -> Result<(), Error> {
+        self.check(topic, |grant| grant.subscribe, |rules| rules.subscribe)
+    }
+
+    pub(crate) fn check_publish(&self, topic: &str) -> Result<(), Error> {
+        self.check(topic, |grant| grant.publish, |rules| rules.publish)
+    }
+
+    pub(crate) fn grant(&self, topic: &str, grant: Grant) {
+        {
+            let mut state = lock(&self.seat.state);
+            state.grants.retain(|(name, _)| **name != *topic);
+            if grant != Grant::new() {
+                state.grants.push((topic.into(), grant));
+            }
+        }
+        if !grant.subscribe {
+            let open = self.hub.inner.with_known(topic, |directory, topic, _, _| {
+                directory.rules(topic).map(|rules| rules.subscribe)
+            });
+            if open.flatten() != Some(Access::Everyone) {
+                self.unsubscribe(topic);
+                self.leave(topic);
+            }
+        }
+    }
+
+    pub(crate) async fn subscribe(&self, topic: &str, since: Since) -> Result<Subscribed, Error> {
+        self.check_subscribe(topic)?;
+        let (inner, seat) = (&self.hub.inner, &self.seat);
+        inner.make_room(128)?;
+        if seat.topics.fetch_add(1, Ordering::Relaxed) >= inner.limits.topics_per_peer {
+            seat.release_topic();
+            return Err(Error::TooManyTopics);
+        }
+        let call = Call::of(seat.clone());
+        let subscribe = Subscribe {
+            shard: seat.shard,
+            slot: seat.slot,
+            wire: seat.wire,
+            since,
+            call: call.clone(),
+        };
+        let sent = inner.with_topic(topic, |directory, topic, now, out| {
+            directory.subscribe(topic, subscribe, now, out);
+            Ok(())
+        });
+        if let Err(error) = sent {
+            seat.release_topic();
+            return Err(error);
+        }
+        match call.wait().await {
+            Answer::Subscribed(subscribed) => subscribed,
+            _ => Err(Error::Closed),
+        }
+    }
+
+    pub(crate) fn unsubscribe(&self, topic: &str) {
+        let (shard, slot) = (self.seat.shard, self.seat.slot);
+        // Sent under the directory's lock, so that it comes after a subscription that was asked for before.
+        self.hub
+            .inner
+            .with_known(topic, |directory, topic, _, out| {
+                directory.unsubscribe(topic, shard, slot, out);
+            });
+    }
+
+    pub(crate) fn enter(&self, topic: &str, member: Member) -> Result<(), Error> {
+        for (len, limit) in [
+            (member.identity().len(), MAX_IDENTITY),
+            (member.get_info().len(), MAX_INFO),
+        ] {
+            if len > limit {
+                return Err(Error::TooLarge { len, limit });
+            }
+        }
+        self.check_subscribe(topic)?;
+        let inner = &self.hub.inner;
+        inner.make_room(256 + member.get_info().len())?;
+        let identity: Arc<str> = member.identity().into();
+        inner.with_topic(topic, |directory, topic, now, out| {
+            directory.enter(topic, member, now, out)
+        })?;
+        // What it was there before, it is no more.
+        let (before, is_gone) = {
+            let mut state = lock(&self.seat.state);
+            let place = state.entered.iter().position(|(name, _)| **name == *topic);
+            let before = place.map(|place| state.entered.swap_remove(place).1);
+            if !state.is_gone {
+                state.entered.push((topic.into(), identity.clone()));
+            }
+            (before, state.is_gone)
+        };
+        for identity in before.into_iter().chain(is_gone.then_some(identity)) {
+            self.leave_as(topic, &identity);
+        }
+        if is_gone { Err(Error::Closed) } else { Ok(()) }
+    }
+
+    pub(crate) fn leave(&self, topic: &str) {
+        let identity = {
+            let mut state = lock(&self.seat.state);
+            let place = state.entered.iter().position(|(name, _)| **name == *topic);
+            place.map(|place| state.entered.swap_remove(place).1)
+        };
+        if let Some(identity) = identity {
+            self.leave_as(topic, &identity);
+        }
+    }
+
+    fn leave_as(&self, topic: &str, identity: &str) {
+        self.hub
+            .inner
+            .with_known(topic, |directory, topic, now, out| {
+                directory.leave(topic, identity, now, out);
+            });
+    }
+
+    pub(crate) fn close(&self, code: CloseCode, reason: &'static str) {
+        let slot = self.seat.slot;
+        self.hub
+            .inner
+            .send(self.seat.shard, Input::Close { slot, code, reason });
+    }
+}
+
+impl Drop for Seated {
+    fn drop(&mut self) {
+        self.hub.inner.leave_all(&self.seat);
+        let slot = self.seat.slot;
+        self.hub.inner.send(self.seat.shard, Input::Detach { slot });
+    }
+}

@@ -1,0 +1,3 @@
+//! A hub and its peers, over connections in memory.
+
+mod subscribing;
