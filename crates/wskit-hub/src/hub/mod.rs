@@ -261,10 +261,11 @@ impl Hub {
     ///
     /// # Cancel safety
     /// Safe: the others take over what it has not done. If it was the last, its drop does that.
-    pub fn drive<F: Future<Output = ()>>(
-        &self,
-        sleep: impl Fn(Duration) -> F,
-    ) -> impl Future<Output = ()> {
+    pub fn drive<S, F>(&self, sleep: S) -> impl Future<Output = ()> + use<S, F>
+    where
+        S: Fn(Duration) -> F,
+        F: Future<Output = ()>,
+    {
         drive::drive(self.inner.clone(), sleep)
     }
 
