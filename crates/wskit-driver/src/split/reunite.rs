@@ -6,7 +6,6 @@ use wskit_proto::State;
 use super::core::{Sender, Shared};
 use super::reader::Reader;
 use super::writer::Writer;
-use crate::engine::Engine;
 use crate::link::Whole;
 use crate::sync::Arc;
 use crate::tasks::Tasks;
@@ -67,55 +66,46 @@ pub(super) fn reunite<T: Transport + 'static>(
         }
     };
     // This call owns the connection while the halves are dropped.
-    let shared = reader.shared.clone();
+    let (shared, sink) = (reader.shared.clone(), writer.sink.take());
     shared.add_owner();
     drop(reader);
     drop(writer);
-    match Arc::try_unwrap(shared) {
-        Ok(shared) => join(engine, read, shared),
-        // A weak writer was upgraded meanwhile.
-        Err(shared) => {
-            shared.add_owner();
-            Err(halves(engine, read, shared))
-        }
-    }
-}
-
-fn join<T: Transport + 'static>(
-    engine: Engine<T::Timer>,
-    read: T::Read,
-    shared: Shared<T>,
-) -> Result<WebSocket<T>, ReuniteError<T>> {
-    let (write, outbox, dirty, last_mark, terms) = match shared.into_parts() {
-        Ok(parts) => parts,
-        // It has ended meanwhile.
-        Err(shared) => return Err(halves(engine, read, Arc::from(shared))),
+    // If it fails, the connection is as before, and its weak writers live on.
+    let halves = |engine, read, shared: Arc<Shared<T>>| {
+        shared.add_owner();
+        let reader = Reader::new(engine, read, shared.clone());
+        let mut writer = Writer::counted(shared);
+        writer.sink = sink;
+        ReuniteError::new(reader, writer)
     };
-    match T::reunite(read, write) {
-        Ok(io) => {
-            let mut link = Whole::new(io, outbox);
-            link.dirty = dirty;
-            link.last_mark = last_mark;
-            Ok(WebSocket {
-                engine,
-                link,
-                terms,
-                tasks: Tasks::default(),
-            })
-        }
+    let Some(write) = shared.take_io() else {
+        // A weak writer was upgraded meanwhile, or the connection has ended.
+        return Err(halves(engine, read, shared));
+    };
+    let io = match T::reunite(read, write) {
+        Ok(io) => io,
         Err((read, write)) => {
-            let shared = Shared::new(outbox, write, dirty, last_mark, engine.timer.clone(), terms);
-            Err(halves(engine, read, Arc::new(shared)))
+            shared.put_io_back(write);
+            return Err(halves(engine, read, shared));
         }
-    }
-}
-
-/// Returns the halves, which are counted as the two owners.
-fn halves<T: Transport>(
-    engine: Engine<T::Timer>,
-    read: T::Read,
-    shared: Arc<Shared<T>>,
-) -> ReuniteError<T> {
-    let reader = Reader::new(engine, read, shared.clone());
-    ReuniteError::new(reader, Writer::counted(shared))
+    };
+    let shared = match Arc::try_unwrap(shared) {
+        Ok(shared) => shared,
+        // A weak writer was upgraded meanwhile, and has opened a lane.
+        Err(shared) => {
+            let (read, write) = io.into_split();
+            shared.put_io_back(write);
+            return Err(halves(engine, read, shared));
+        }
+    };
+    let (outbox, dirty, last_mark, terms) = shared.into_parts();
+    let mut link = Whole::new(io, outbox);
+    link.dirty = dirty;
+    link.last_mark = last_mark;
+    Ok(WebSocket {
+        engine,
+        link,
+        terms,
+        tasks: Tasks::default(),
+    })
 }

@@ -274,6 +274,11 @@ impl<W: PollWrite> Output<W> {
         self.io.take()
     }
 
+    /// Puts back what [`take_io`](Output::take_io) has taken.
+    pub(super) fn put_io_back(&mut self, io: W) {
+        self.io = Some(io);
+    }
+
     /// Returns the transport, unless the connection is over.
     pub(super) fn io(&self) -> Option<&W> {
         self.io.as_ref()

@@ -63,19 +63,9 @@ impl<T: Transport> Shared<T> {
         }
     }
 
-    /// Takes the shared part apart: the transport's writing half, the queue, whether the transport is to
-    /// be flushed, the number of the latest mark, and the terms. What waits in lanes is queued.
-    ///
-    /// # Errors
-    /// The shared part with one more owner, if the connection is over.
-    #[allow(clippy::type_complexity, reason = "it is taken apart at once")]
-    pub(crate) fn into_parts(
-        self,
-    ) -> Result<(T::Write, Outbound, bool, u32, Option<Box<Terms>>), Box<Self>> {
-        let Some(io) = lock(&self.sender).output.take_io() else {
-            self.add_owner();
-            return Err(Box::new(self));
-        };
+    /// Takes the shared part apart: the queue, whether the transport is to be flushed, the number of the
+    /// latest mark, and the terms. What waits in lanes is queued.
+    pub(crate) fn into_parts(self) -> (Outbound, bool, u32, Option<Box<Terms>>) {
         let sender = self.sender.into_inner();
         let mut sender = sender.unwrap_or_else(PoisonError::into_inner);
         // A weak writer may have filled a lane meanwhile.
@@ -85,7 +75,26 @@ impl<T: Transport> Shared<T> {
         sender.wake_watchers();
         core::mem::take(&mut sender.effects).run(&self.socket);
         let (outbox, dirty) = sender.output.into_queue();
-        Ok((io, outbox, dirty, last_mark, self.terms))
+        (outbox, dirty, last_mark, self.terms)
+    }
+
+    /// Takes the transport's writing half from the only owner, and lets no weak writer become one. Returns
+    /// `None` if there is another owner or the connection is over.
+    pub(crate) fn take_io(&self) -> Option<T::Write> {
+        self.owners
+            .compare_exchange(1, 0, Ordering::AcqRel, Ordering::Acquire)
+            .ok()?;
+        let io = lock(&self.sender).output.take_io();
+        if io.is_none() {
+            self.owners.store(1, Ordering::Release);
+        }
+        io
+    }
+
+    /// Reverses [`take_io`](Shared::take_io).
+    pub(crate) fn put_io_back(&self, io: T::Write) {
+        self.with_sender(|sender| sender.output.put_io_back(io));
+        self.owners.store(1, Ordering::Release);
     }
 
     // The sending half.
