@@ -108,6 +108,7 @@ macro_rules! split_scenarios {
             newest_message_follows_the_pong
             later_pong_answers_earlier_pings
             pong_of_another_ping_replaces_those_of_lanes
+            pongs_of_the_keepalive_alone_move_lanes
             lanes_written_together_share_a_ping
             message_of_a_dropped_paced_lane_leaves_at_once
             other_pongs_are_events

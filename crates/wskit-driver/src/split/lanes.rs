@@ -196,17 +196,32 @@ impl Lanes {
 
     /// Notes that the peer has answered a mark. Returns false if it was not awaited.
     pub(crate) fn answered(&mut self, number: u32, now: impl FnOnce() -> Instant) -> bool {
+        self.take_answers(number, || Some(now()))
+    }
+
+    /// Notes that the peer has answered a keepalive ping; `is_written`: the latest mark has been written.
+    /// Returns whether a mark counts as answered by that.
+    pub(crate) fn keepalive_answered(&mut self, is_written: bool) -> bool {
+        let marks = self.marks.as_mut();
+        // When the peer has read the mark is not known.
+        marks
+            .and_then(|marks| marks.keepalive_answered(is_written))
+            .is_some_and(|number| self.take_answers(number, || None))
+    }
+
+    fn take_answers(&mut self, number: u32, at: impl FnOnce() -> Option<Instant>) -> bool {
         let Some(mut marks) = self.marks.take_if(|marks| marks.awaits(number)) else {
             return false;
         };
-        let now = now();
+        let at = at();
         while let Some(sent) = marks.take_answered(number) {
-            let Some(at) = sent.lane else { continue };
-            let pacer = self.queue(at).and_then(|queue| queue.pacer.as_mut());
+            let Some(lane) = sent.lane else { continue };
+            let pacer = self.queue(lane).and_then(|queue| queue.pacer.as_mut());
             if let Some(pacer) = pacer {
-                pacer.answered(sent.round_trip(number, now), sent.ahead);
+                let round_trip = at.and_then(|at| sent.round_trip(number, at));
+                pacer.answered(round_trip, sent.ahead);
             }
-            self.take_turn(at);
+            self.take_turn(lane);
         }
         self.marks = Some(marks);
         true

@@ -81,6 +81,54 @@ pub fn pong_of_another_ping_replaces_those_of_lanes<H: Harness>() {
     });
 }
 
+/// A peer that reads more rarely than keepalive pings are sent, and answers only the last ping of what it
+/// has read, which is always a keepalive ping: the lanes go on.
+///
+/// Proves: R6455-5.5.3-b
+pub fn pongs_of_the_keepalive_alone_move_lanes<H: Harness>() {
+    run_timed::<H>(async {
+        let every = Duration::from_secs(10);
+        let keepalive = Keepalive {
+            every,
+            answer_within: every * 6,
+        };
+        let config = Config::new().keepalive(Some(keepalive));
+        let (ws, mut peer, _) = facing::<H>(Role::Server, config);
+        let (mut reader, writer) = ws.split();
+        let mut lane = writer.lane(LaneConfig::new().paced(1));
+        let script = async {
+            let mut texts = Vec::new();
+            for _ in 0..20 {
+                sleep::<H>(every * 2).await;
+                let mut last = None;
+                while let Some(frame) = once(peer.frame()).await {
+                    match frame.opcode {
+                        OpCode::Ping => last = Some(frame.payload),
+                        OpCode::Text => texts.push(frame.payload),
+                        other => panic!("{other:?}"),
+                    }
+                }
+                let last = last.unwrap();
+                assert_eq!(last.len(), 4, "a keepalive ping");
+                let pong = peer.frames().pong(&last);
+                peer.send(pong).await;
+            }
+            assert_eq!(texts, [b"1", b"2", b"3", b"4"]);
+            let end = peer.frames().text("end");
+            peer.send(end).await;
+        };
+        let sending = async {
+            for text in ["1", "2", "3", "4"] {
+                lane.feed(text).await.unwrap();
+            }
+            lane.flush().await.unwrap();
+        };
+        let receiving =
+            async { while reader.recv().await.unwrap() != Some(Message::text("end")) {} };
+        join(script, join(sending, receiving)).await;
+    });
+}
+
 /// A message and its ping leave in one write. Messages that come before the pong displace one another,
 /// and the newest leaves when the pong is received.
 pub fn newest_message_follows_the_pong<H: Harness>() {

@@ -132,11 +132,23 @@ impl<W: PollWrite, C: Timer> Sender<W, C> {
         is_awaited
     }
 
+    /// Lets the paced lanes go on whose messages were written before the keepalive ping that was answered.
+    /// Has a mark repeated if one is left.
+    pub(super) fn keepalive_answered(&mut self) {
+        if let Some(lanes) = &mut self.lanes {
+            let is_written = self.output.written() >= self.marked;
+            if lanes.keepalive_answered(is_written) && self.are_lanes_due() {
+                self.write_quietly();
+            }
+            self.repeat_mark();
+        }
+    }
+
     /// Sends another mark if one is unanswered: the peer may have answered a later ping in its place.
     ///
     /// The pong in hand cannot count as the answer, because its ping may have overtaken the mark. A mark
     /// that has not been written is not repeated: the peer cannot have left it out.
-    pub(super) fn repeat_mark(&mut self) {
+    fn repeat_mark(&mut self) {
         if let Some(lanes) = &mut self.lanes {
             if self.output.written() >= self.marked && lanes.repeat_mark() {
                 self.write_quietly();

@@ -33,7 +33,7 @@ impl<T: Transport> WithOutbound for ReadSide<'_, T> {
     }
 
     fn keepalive_answered(&mut self) {
-        self.shared.with_sender(Sender::repeat_mark);
+        self.shared.with_sender(Sender::keepalive_answered);
     }
 
     fn waits_to_send(&mut self) -> bool {

@@ -93,6 +93,8 @@ pub(super) struct Marks {
     latest: u32,
     /// Messages have left since, or the peer may have answered another ping in its place.
     is_owed: bool,
+    /// The latest mark, if it had been written when a keepalive ping was answered last.
+    before_ping: Option<u32>,
     /// Messages that are not answered, the oldest first.
     sent: VecDeque<Sent>,
 }
@@ -161,6 +163,15 @@ impl Marks {
         let is_awaited = self.sent.iter().any(|sent| sent.lane.is_some());
         self.is_owed |= is_awaited;
         is_awaited
+    }
+
+    /// Notes that a keepalive ping was answered; `is_written`: the latest mark has been written. Returns
+    /// the mark that the pong answers too: the one that had been written when the keepalive ping before was
+    /// answered, because this one was only sent after that.
+    pub(super) fn keepalive_answered(&mut self, is_written: bool) -> Option<u32> {
+        let answered = self.before_ping.take();
+        self.before_ping = is_written.then_some(self.latest);
+        answered
     }
 
     /// Returns the mark for the messages that have left since the last one, if one is owed.

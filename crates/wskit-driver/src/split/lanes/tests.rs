@@ -358,3 +358,31 @@ fn dropped_lanes_of_a_peer_that_answers_no_mark_take_no_memory() {
     assert!(!lanes.answered(1, Instant::now));
     assert!(!lanes.repeat_mark());
 }
+
+/// A keepalive ping overtakes what is queued, so that its pong answers only what had been written before the
+/// keepalive ping was sent.
+#[test]
+fn keepalive_pong_answers_what_was_written_at_the_one_before() {
+    let mut lanes = Lanes::default();
+    let id = lanes.open(LaneConfig::new().paced(1));
+    for _ in 0..3 {
+        let mut message = Some(QueuedMessage::from(Outgoing::from("x")));
+        let pushed = lanes.push(id, &mut message, &mut Vec::new());
+        assert_eq!(pushed, Ok(Pushed::Queued));
+    }
+    assert!(!lanes.keepalive_answered(true), "no message has left");
+    // The mark waits in the queue, then has been written, then was read.
+    assert!(lanes.next(false).is_some());
+    assert!(lanes.next_mark(Instant::now).is_some());
+    assert!(!lanes.keepalive_answered(false));
+    assert!(!lanes.keepalive_answered(true));
+    assert!(!lanes.has_ready());
+    assert!(lanes.keepalive_answered(true));
+    // What leaves now is answered by the next but one.
+    assert!(lanes.next(false).is_some());
+    assert!(lanes.next_mark(Instant::now).is_some());
+    assert!(!lanes.keepalive_answered(true));
+    assert!(lanes.keepalive_answered(true));
+    assert!(lanes.has_ready());
+    assert!(!lanes.keepalive_answered(true));
+}
