@@ -150,10 +150,11 @@ impl Proxy {
     /// is reserved: `Host`, `Content-Length` and `Transfer-Encoding`.
     pub fn header<N, V>(mut self, name: N, value: V) -> Result<Self, RequestError>
     where
-        N: TryInto<HeaderName>,
+        N: AsRef<[u8]>,
         V: TryInto<HeaderValue>,
     {
-        let name = name.try_into().map_err(|_| HeaderError::InvalidName)?;
+        let name = name.as_ref();
+        let name = HeaderName::from_bytes(name).map_err(|_| HeaderError::invalid_name(name))?;
         let mut value = value.try_into().map_err(|_| HeaderError::InvalidValue)?;
         check_header(&name)?;
         value.set_sensitive(true);

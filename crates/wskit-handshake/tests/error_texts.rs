@@ -20,6 +20,11 @@ fn handshake_error_says_what_the_peer_did() {
             "malformed HTTP head: line feed without carriage return",
         ),
         (
+            HandshakeError::Malformed(HeadFault::Tls),
+            "this looks like a TLS handshake, and no TLS is spoken here: the client may have written \
+             wss:// for ws://",
+        ),
+        (
             HandshakeError::DuplicateHeader("Host"),
             "more than one Host header",
         ),
@@ -194,7 +199,6 @@ fn request_error_says_what_the_caller_asked_for() {
         ),
         (RequestError::Method, "the method must be GET"),
         (RequestError::Version, "the version must be HTTP/1.1"),
-        (HeaderError::InvalidName.into(), "invalid header name"),
         (
             RequestError::InvalidProtocol,
             "a subprotocol must be a token",
@@ -215,6 +219,48 @@ fn request_error_says_what_the_caller_asked_for() {
         let error: Box<dyn Error> = error.into();
         assert_eq!(error.to_string(), words);
     }
+}
+
+/// What cannot be printed is escaped, and a long name is cut.
+#[test]
+fn header_name_that_is_no_token_is_told_with_its_first_wrong_byte() {
+    let long = format!("{} ", "a".repeat(200));
+    let cut = format!(
+        "invalid header name \"{}...\": byte 200 is not allowed in a name",
+        "a".repeat(64)
+    );
+    for (name, words) in [
+        ("", "the header name is empty"),
+        (
+            "X Token",
+            "invalid header name \"X Token\": byte 1 is not allowed in a name",
+        ),
+        (
+            "Authorization:",
+            "invalid header name \"Authorization:\": byte 13 is not allowed in a name",
+        ),
+        (
+            "x\r\nevil",
+            "invalid header name \"x\\r\\nevil\": byte 1 is not allowed in a name",
+        ),
+        (
+            "größe",
+            "invalid header name \"gr\\xc3\\xb6\\xc3\\x9fe\": byte 2 is not allowed in a name",
+        ),
+        (&long, &cut),
+    ] {
+        let new = ClientRequest::new("ws://h/").unwrap();
+        let error = new.header(name, "x").unwrap_err();
+        assert_eq!(error.to_string(), words);
+        let error = Rejection::forbidden().header(name, "x").unwrap_err();
+        assert_eq!(error.to_string(), words);
+    }
+    let longest = "a".repeat(65_536);
+    let error = Rejection::forbidden().header(longest, "x").unwrap_err();
+    assert!(
+        error.to_string().ends_with("aaa...\": it is too long"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -66,8 +66,11 @@ fn client_refuses_to_write_lines_of_others() {
         assert!(new().redirected_to(&format!("/{evil}")).is_err());
     }
     for name in BAD_NAMES {
-        let error = RequestError::Header(HeaderError::InvalidName);
-        assert_eq!(new().header(name, "x").unwrap_err(), error, "{name:?}");
+        let error = new().header(name, "x").unwrap_err();
+        assert!(
+            matches!(error, RequestError::Header(HeaderError::InvalidName { .. })),
+            "{name:?}"
+        );
     }
 }
 
@@ -88,9 +91,15 @@ fn server_refuses_to_write_lines_of_others() {
         assert_eq!(Rejection::unauthorized(evil).unwrap_err(), value);
     }
     for name in BAD_NAMES {
-        let error = BuildError::Header(HeaderError::InvalidName);
-        assert_eq!(accept().header(name, "x").map(drop).unwrap_err(), error);
-        assert_eq!(Rejection::forbidden().header(name, "x").unwrap_err(), error);
+        for error in [
+            accept().header(name, "x").map(drop).unwrap_err(),
+            Rejection::forbidden().header(name, "x").unwrap_err(),
+        ] {
+            assert!(matches!(
+                error,
+                BuildError::Header(HeaderError::InvalidName { .. })
+            ));
+        }
     }
 }
 

@@ -24,7 +24,7 @@ fn refusal_becomes_a_response_with_all_that_came() {
     );
     assert_eq!(
         HandshakeError::Refused(Box::new(refusal.clone())).to_string(),
-        "the server responded with 401 Unauthorized"
+        "the server responded with 401 Unauthorized (WWW-Authenticate: Basic realm=\"x\")"
     );
     let (parts, body) = refusal.into_http().into_parts();
     assert_eq!(parts.status, 401);
@@ -40,6 +40,44 @@ fn refusal_becomes_a_response_with_all_that_came() {
         b"HTTP/1.1 503 x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;a=b\r\nllo\r\n0\r\n\r\n",
     );
     assert_eq!(chunked.into_http().into_body(), Bytes::from("hello"));
+}
+
+/// All challenges are in the text, without what a terminal would obey, and only the beginning of long ones.
+#[test]
+fn challenge_of_the_server_is_told() {
+    let long = "x".repeat(1000);
+    for (status, headers, words) in [
+        (
+            401,
+            "WWW-Authenticate: \r\n".to_owned(),
+            "401 Unauthorized".to_owned(),
+        ),
+        (
+            401,
+            "WWW-Authenticate: Bearer\r\nWWW-Authenticate: Basic realm=\"\u{9b}\t\"\r\n".into(),
+            "401 Unauthorized (WWW-Authenticate: Bearer, Basic realm=\"\\xc2\\x9b\\t\")".into(),
+        ),
+        (
+            401,
+            format!("WWW-Authenticate: Negotiate {long}\r\nWWW-Authenticate: Basic\r\n"),
+            format!(
+                "401 Unauthorized (WWW-Authenticate: Negotiate {}...)",
+                &long[..118]
+            ),
+        ),
+        (
+            403,
+            "WWW-Authenticate: Basic\r\n".into(),
+            "403 Forbidden".into(),
+        ),
+    ] {
+        let response = format!("HTTP/1.1 {status} x\r\n{headers}Content-Length: 0\r\n\r\n");
+        let error = HandshakeError::Refused(Box::new(refused(response.as_bytes())));
+        assert_eq!(
+            error.to_string(),
+            format!("the server responded with {words}")
+        );
+    }
 }
 
 /// Malformed chunks end the body, whatever follows.

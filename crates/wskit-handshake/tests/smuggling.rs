@@ -113,7 +113,11 @@ fn server_refuses_leading_lines_and_blanks() {
             (HandshakeError::Malformed(HeadFault::LeadingBlankLine), 400)
         );
     }
-    for lead in [" ", "\t", "\0", "\u{feff}", "(", "\u{16}\u{3}\u{1}"] {
+    assert_matches!(
+        refused("\u{16}\u{3}\u{1}\0\u{5}\u{1}"),
+        (HandshakeError::Malformed(HeadFault::Tls), 400)
+    );
+    for lead in [" ", "\t", "\0", "\u{feff}", "("] {
         let request = format!("{lead}{REQUEST}");
         assert_matches!(
             refused(request),

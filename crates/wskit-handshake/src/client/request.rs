@@ -157,7 +157,7 @@ impl ClientRequest {
     /// `Sec-WebSocket-*`, and those that frame a body.
     pub fn header<N, V>(mut self, name: N, value: V) -> Result<Self, RequestError>
     where
-        N: TryInto<HeaderName>,
+        N: AsRef<[u8]>,
         V: TryInto<HeaderValue>,
     {
         let (name, mut value) = header_parts(name, value)?;
@@ -182,7 +182,7 @@ impl ClientRequest {
         } else {
             self.headers
                 .try_append(name, value)
-                .map_err(|_| HeaderError::InvalidName)?;
+                .map_err(|_| HeaderError::TooMany)?;
         }
         Ok(self)
     }

@@ -7,13 +7,22 @@ use std::fmt;
 use http::header::HeaderName;
 
 use crate::error::ExtensionError;
+use crate::http::token::is_token_byte;
 
 /// Why a header of the caller cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeaderError {
-    /// The name is not a token.
-    InvalidName,
+    /// The name is not a token, or is longer than 65534 bytes.
+    InvalidName {
+        /// The beginning of the name, with what is not printable ASCII escaped.
+        name: String,
+        /// The first byte that is not allowed, from 0. `None` if the name is
+        /// empty or too long.
+        position: Option<usize>,
+    },
+    /// There are more headers than an `http::HeaderMap` can hold.
+    TooMany,
     /// The value contains CR, LF, NUL or another control character, or the
     /// value of `Host` is not a host with an optional port.
     InvalidValue,
@@ -22,10 +31,36 @@ pub enum HeaderError {
     Reserved(HeaderName),
 }
 
+impl HeaderError {
+    /// Returns the error for a header name that is not a token, or too long.
+    #[must_use]
+    pub fn invalid_name(name: &[u8]) -> Self {
+        let start = name.get(..NAME_SHOWN).unwrap_or(name);
+        let cut = if name.len() > NAME_SHOWN { "..." } else { "" };
+        Self::InvalidName {
+            name: format!("{}{cut}", start.escape_ascii()),
+            position: name.iter().position(|byte| !is_token_byte(*byte)),
+        }
+    }
+}
+
+/// How many bytes of a header name are in the text of an error.
+const NAME_SHOWN: usize = 64;
+
 impl fmt::Display for HeaderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidName => f.write_str("invalid header name"),
+            Self::InvalidName { name, .. } if name.is_empty() => {
+                f.write_str("the header name is empty")
+            }
+            Self::InvalidName { name, position } => {
+                write!(f, "invalid header name \"{name}\": ")?;
+                match position {
+                    Some(at) => write!(f, "byte {at} is not allowed in a name"),
+                    None => f.write_str("it is too long"),
+                }
+            }
+            Self::TooMany => f.write_str("too many headers"),
             Self::InvalidValue => f.write_str("invalid header value"),
             Self::Reserved(name) => write!(f, "the header {name} is set by the handshake"),
         }

@@ -110,6 +110,7 @@ impl fmt::Display for HandshakeError {
         f.write_str(match self {
             Self::HeadTooLong { limit } => return write!(f, "head longer than {limit} bytes"),
             Self::TooManyHeaders { limit } => return write!(f, "more than {limit} header lines"),
+            Self::Malformed(fault @ HeadFault::Tls) => return fault.fmt(f),
             Self::Malformed(fault) => return write!(f, "malformed HTTP head: {fault}"),
             Self::HttpVersion => "an upgrade requires HTTP/1.1",
             Self::DuplicateHeader(name) => return write!(f, "more than one {name} header"),
@@ -139,6 +140,10 @@ impl fmt::Display for HandshakeError {
             Self::NotHttp(answer) => return write!(f, "the server does not speak HTTP: {answer}"),
             Self::Refused(refusal) => {
                 write!(f, "the server responded with {}", refusal.status)?;
+                let challenge = refusal.challenge();
+                if !challenge.is_empty() {
+                    write!(f, " (WWW-Authenticate: {challenge})")?;
+                }
                 if refusal.status.is_success() {
                     f.write_str(", not with 101: there is no WebSocket at this path")?;
                 }
@@ -165,9 +170,12 @@ impl Error for HandshakeError {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeadFault {
-    /// Server: the first byte cannot begin a request. 0x16 is the TLS handshake
-    /// of a client that connected to the port without TLS.
+    /// Server: the first byte cannot begin a request.
     NotHttp,
+    /// Server: the first byte is that of a TLS handshake. The client has
+    /// connected to the port without TLS, and may have written `wss` instead of
+    /// `ws`.
+    Tls,
     /// There is a blank line before the first line.
     LeadingBlankLine,
     /// A line ends in LF without CR.
@@ -186,6 +194,10 @@ impl fmt::Display for HeadFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotHttp => "not HTTP",
+            Self::Tls => {
+                "this looks like a TLS handshake, and no TLS is spoken here: the client may have \
+                 written wss:// for ws://"
+            }
             Self::LeadingBlankLine => "blank line at the start",
             Self::BareLf => "line feed without carriage return",
             Self::StartLine => "invalid first line",

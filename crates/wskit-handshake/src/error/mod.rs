@@ -68,7 +68,8 @@ mod tests {
     #[test]
     fn every_error_of_the_caller_says_everything_once() {
         every_variant! { HeaderError:
-            HeaderError::InvalidName => HeaderError::InvalidName,
+            HeaderError::InvalidName { .. } => HeaderError::invalid_name(b"a b"),
+            HeaderError::TooMany => HeaderError::TooMany,
             HeaderError::InvalidValue => HeaderError::InvalidValue,
             HeaderError::Reserved(_) => HeaderError::Reserved(UPGRADE),
         }
@@ -84,14 +85,14 @@ mod tests {
             RequestError::InvalidCredentials => RequestError::InvalidCredentials,
             RequestError::Method => RequestError::Method,
             RequestError::Version => RequestError::Version,
-            RequestError::Header(_) => HeaderError::InvalidName.into(),
+            RequestError::Header(_) => HeaderError::TooMany.into(),
             RequestError::InvalidProtocol => RequestError::InvalidProtocol,
             RequestError::RepeatedProtocol => RequestError::RepeatedProtocol,
             RequestError::Extension(_) => ExtensionError::Name.into(),
             RequestError::InsecureRedirect => RequestError::InsecureRedirect,
         }
         every_variant! { BuildError:
-            BuildError::Header(_) => HeaderError::InvalidName.into(),
+            BuildError::Header(_) => HeaderError::TooMany.into(),
             BuildError::ProtocolNotOffered => BuildError::ProtocolNotOffered,
             BuildError::ExtensionNotOffered => BuildError::ExtensionNotOffered,
             BuildError::ExtensionRepeated => BuildError::ExtensionRepeated,

@@ -1,8 +1,11 @@
 //! A refusing response, received by a client.
 
 use bytes::Bytes;
-use http::header::{HeaderMap, LOCATION, SEC_WEBSOCKET_VERSION};
+use http::header::{HeaderMap, LOCATION, SEC_WEBSOCKET_VERSION, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
+
+/// How many characters of the challenges are in the text of an error.
+const CHALLENGE_SHOWN: usize = 128;
 
 /// A final response other than 101 (RFC 6455 §4.1: handle it as HTTP says).
 ///
@@ -62,6 +65,29 @@ impl Refusal {
             .flat_map(|line| line.split(','))
             .filter_map(|version| version.trim().parse().ok())
             .collect()
+    }
+
+    /// Returns the beginning of the challenges of a 401 in printable characters;
+    /// empty if there are none.
+    pub(crate) fn challenge(&self) -> String {
+        let mut text = String::new();
+        if self.status != StatusCode::UNAUTHORIZED {
+            return text;
+        }
+        for line in self.headers.get_all(WWW_AUTHENTICATE) {
+            let comma = if text.is_empty() { "" } else { ", " };
+            for byte in comma.bytes().chain(line.as_bytes().iter().copied()) {
+                if text.len() >= CHALLENGE_SHOWN {
+                    text.push_str("...");
+                    return text;
+                }
+                match byte {
+                    b' '..=b'~' => text.push(byte.into()),
+                    _ => text.extend(byte.escape_ascii().map(char::from)),
+                }
+            }
+        }
+        text
     }
 
     /// Returns the target of a redirect.

@@ -177,6 +177,10 @@ impl HeadBuffer {
             match first {
                 b'\r' => return Err(HandshakeError::Malformed(HeadFault::LeadingBlankLine)),
                 b'\n' => return Err(HandshakeError::Malformed(HeadFault::BareLf)),
+                // The type of a TLS record (RFC 8446 §5.1).
+                0x16 if self.kind == Kind::Request => {
+                    return Err(HandshakeError::Malformed(HeadFault::Tls));
+                }
                 _ if self.kind == Kind::Request && !is_token_byte(first) => {
                     return Err(HandshakeError::Malformed(HeadFault::NotHttp));
                 }

@@ -47,7 +47,7 @@ pub(crate) fn checked_header<N, V>(
     value: V,
 ) -> Result<(HeaderName, HeaderValue), HeaderError>
 where
-    N: TryInto<HeaderName>,
+    N: AsRef<[u8]>,
     V: TryInto<HeaderValue>,
 {
     let (name, value) = header_parts(name, value)?;
@@ -60,10 +60,11 @@ pub(crate) fn header_parts<N, V>(
     value: V,
 ) -> Result<(HeaderName, HeaderValue), HeaderError>
 where
-    N: TryInto<HeaderName>,
+    N: AsRef<[u8]>,
     V: TryInto<HeaderValue>,
 {
-    let name = name.try_into().map_err(|_| HeaderError::InvalidName)?;
+    let name = name.as_ref();
+    let name = HeaderName::from_bytes(name).map_err(|_| HeaderError::invalid_name(name))?;
     let value = value.try_into().map_err(|_| HeaderError::InvalidValue)?;
     Ok((name, value))
 }

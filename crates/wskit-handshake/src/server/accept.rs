@@ -7,7 +7,7 @@
 use std::ops::Deref;
 
 use bytes::Bytes;
-use http::header::{HeaderName, HeaderValue, SET_COOKIE};
+use http::header::{HeaderValue, SET_COOKIE};
 
 use crate::accept_key::accept_key;
 use crate::error::BuildError;
@@ -137,7 +137,7 @@ impl Accept {
     /// writes itself.
     pub fn header<N, V>(mut self, name: N, value: V) -> Result<Self, BuildError>
     where
-        N: TryInto<HeaderName>,
+        N: AsRef<[u8]>,
         V: TryInto<HeaderValue>,
     {
         let (name, value) = checked_header(name, value)?;

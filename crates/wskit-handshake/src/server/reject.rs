@@ -73,7 +73,7 @@ impl Rejection {
     /// frame the body, and for those that only a 101 has.
     pub fn header<N, V>(mut self, name: N, value: V) -> Result<Self, BuildError>
     where
-        N: TryInto<HeaderName>,
+        N: AsRef<[u8]>,
         V: TryInto<HeaderValue>,
     {
         let (name, value) = header_parts(name, value)?;

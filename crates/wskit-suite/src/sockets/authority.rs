@@ -92,6 +92,12 @@ impl Identity {
         self.pem.clone()
     }
 
+    /// Returns its private key as PEM text.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.key.clone()
+    }
+
     /// Returns the settings of a server with this certificate that offers these protocols by ALPN.
     ///
     /// # Panics
