@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ServerConfig};
 
@@ -79,11 +79,14 @@ pub(super) fn client_config_trusting(pem: &[u8]) -> Result<ClientConfig, TlsConf
 /// Makes the settings of a server with this certificate chain and private key (PEM text).
 ///
 /// # Errors
-/// [`TlsConfigError::NoProvider`], [`TlsConfigError::Pem`], and what rustls rejects.
+/// [`TlsConfigError::NoProvider`], [`TlsConfigError::Pem`], [`TlsConfigError::KeyMismatch`], and what
+/// rustls rejects.
 pub(super) fn server_config(chain: &[u8], key: &[u8]) -> Result<ServerConfig, TlsConfigError> {
     let chain = certificates(chain)?;
-    let key = PrivateKeyDer::from_pem_slice(key)
-        .map_err(|error| TlsConfigError::Pem(error.to_string()))?;
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| match error {
+        pem::Error::NoItemsFound => TlsConfigError::Pem("no private key in it".into()),
+        error => TlsConfigError::Pem(error.to_string()),
+    })?;
     let builder =
         ServerConfig::builder_with_provider(provider()?).with_safe_default_protocol_versions()?;
     let mut config = builder.with_no_client_auth().with_single_cert(chain, key)?;
@@ -97,8 +100,8 @@ fn http1(mut config: ClientConfig) -> ClientConfig {
     config
 }
 
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     match certificates {
         Ok(certificates) if certificates.is_empty() => {
             Err(TlsConfigError::Pem("no certificate in it".into()))

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io;
 
-use rustls::{AlertDescription, CertificateError, InvalidMessage};
+use rustls::{AlertDescription, CertificateError, InconsistentKeys, InvalidMessage};
 use wskit_proto::Role;
 
 use super::given::is_of_an_authority;
@@ -21,6 +21,9 @@ pub enum TlsConfigError {
     NoRoots,
     /// The PEM text holds no certificate or no private key.
     Pem(String),
+    /// The private key does not belong to the first certificate of the chain: the files are of two
+    /// certificates, or the server's own certificate is not the first in its file.
+    KeyMismatch,
     /// rustls refuses the settings.
     Rustls(rustls::Error),
 }
@@ -154,6 +157,10 @@ impl fmt::Display for TlsConfigError {
             Self::NoRoots => "no roots to trust: enable the feature webpki-roots or platform-verifier, or pass a \
                  tls::Connector",
             Self::Pem(what) => return write!(f, "the PEM text cannot be used: {what}"),
+            Self::KeyMismatch => {
+                "the private key does not belong to the first certificate of the chain, which must be \
+                 the server's own"
+            }
             Self::Rustls(error) => return error.fmt(f),
         })
     }
@@ -163,7 +170,10 @@ impl std::error::Error for TlsConfigError {}
 
 impl From<rustls::Error> for TlsConfigError {
     fn from(error: rustls::Error) -> Self {
-        Self::Rustls(error)
+        match error {
+            rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => Self::KeyMismatch,
+            error => Self::Rustls(error),
+        }
     }
 }
 

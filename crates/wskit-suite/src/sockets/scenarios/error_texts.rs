@@ -266,6 +266,21 @@ pub fn error_of_a_certificate_says_what_is_wrong_with_it<S: Sockets>() {
             "the TLS settings cannot be used: the PEM text cannot be used: no certificate in it";
         let error = tls::Connector::<S::Net>::trusting("nothing").unwrap_err();
         check(error.into(), 0, &told(text, false, GIVE_UP));
+        let [one, two] = ["one.test", "two.test"].map(|name| authority.identity(name, |_| ()));
+        for (key, text) in [
+            (
+                two.key(),
+                "the TLS settings cannot be used: the private key does not belong to the first \
+                 certificate of the chain, which must be the server's own",
+            ),
+            (
+                one.pem(),
+                "the TLS settings cannot be used: the PEM text cannot be used: no private key in it",
+            ),
+        ] {
+            let error = tls::Acceptor::<S::Net>::from_pem(one.pem(), key).unwrap_err();
+            check(error.into(), 0, &told(text, false, GIVE_UP));
+        }
     });
 }
 
