@@ -1,5 +1,7 @@
-/// How much the operating system buffers for a TCP connection. The default leaves it to the system,
-/// which grows its buffers to some megabytes: the best for throughput.
+use std::time::Duration;
+
+/// How much the operating system buffers for a TCP connection, and whether it probes the peer. The default
+/// leaves it to the system, which grows its buffers to some megabytes: the best for throughput.
 ///
 /// Set on a `Server` or a `Connector`, and to be [applied](SocketOptions::apply) to sockets of your own.
 /// Smaller buffers hold less that is out of date when the peer reads slowly, and less memory of the
@@ -18,6 +20,7 @@ pub struct SocketOptions {
     send_buffer: Option<usize>,
     receive_buffer: Option<usize>,
     unsent: Option<u32>,
+    tcp_keepalive: Option<Duration>,
 }
 
 impl SocketOptions {
@@ -28,6 +31,7 @@ impl SocketOptions {
             send_buffer: None,
             receive_buffer: None,
             unsent: None,
+            tcp_keepalive: None,
         }
     }
 
@@ -63,10 +67,27 @@ impl SocketOptions {
         self
     }
 
+    /// Has the system probe a peer of which nothing has come for this long (`SO_KEEPALIVE`,
+    /// `TCP_KEEPIDLE`). It is rounded up to seconds, at least one. A peer whose system answers no probe is
+    /// lost: the connection ends with an I/O error. How many probes go unanswered before that, and how
+    /// often they are sent, is the system's setting; on Linux 9, one each 75 seconds.
+    ///
+    /// `Config::keepalive` does more, and is enabled by default: its pings are answered by the peer's
+    /// program, they pass through proxies, and keep those from ending an idle connection. This is for
+    /// connections without it, and for the time before and after the WebSocket.
+    #[must_use]
+    pub const fn tcp_keepalive(mut self, idle: Duration) -> Self {
+        self.tcp_keepalive = Some(idle);
+        self
+    }
+
     /// Returns whether these options change nothing.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.send_buffer.is_none() && self.receive_buffer.is_none() && self.unsent.is_none()
+        self.send_buffer.is_none()
+            && self.receive_buffer.is_none()
+            && self.unsent.is_none()
+            && self.tcp_keepalive.is_none()
     }
 
     /// Sets the options of a socket, connected or not.
@@ -93,6 +114,37 @@ impl SocketOptions {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if let Some(bytes) = self.unsent {
             set("TCP_NOTSENT_LOWAT", socket.set_tcp_notsent_lowat(bytes));
+        }
+        if let Some(idle) = self.tcp_keepalive {
+            // Parts of a second would be cut off, and 0 is refused.
+            let seconds = idle
+                .as_secs()
+                .saturating_add(u64::from(idle.subsec_nanos() > 0));
+            let keepalive =
+                socket2::TcpKeepalive::new().with_time(Duration::from_secs(seconds.max(1)));
+            set("SO_KEEPALIVE", socket.set_tcp_keepalive(&keepalive));
+        }
+    }
+}
+
+#[cfg(all(test, unix, feature = "socket2"))]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn tcp_keepalive_is_set_in_whole_seconds() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let socket = socket2::SockRef::from(&listener);
+        SocketOptions::new().apply(&listener);
+        assert!(!socket.keepalive().expect("an option"));
+        for (millis, seconds) in [(0, 1), (1, 1), (60_000, 60), (60_001, 61)] {
+            let idle = Duration::from_millis(millis);
+            SocketOptions::new().tcp_keepalive(idle).apply(&listener);
+            assert!(socket.keepalive().expect("an option"));
+            let set = socket.tcp_keepalive_time().expect("an option");
+            assert_eq!(set, Duration::from_secs(seconds), "{idle:?}");
         }
     }
 }
