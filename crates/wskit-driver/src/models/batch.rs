@@ -135,24 +135,23 @@ fn room_waker_is_woken_when_another_call_has_made_room() {
     });
 }
 
-/// A writer that waits goes first, whichever task the transport wakes, and the batch follows.
+/// The transport wakes a writer that waits in its place. That one goes first, and writes everything.
 #[test]
 fn room_waker_is_woken_behind_a_writer() {
     model(2, || {
         let (reader, writer, socket) = split(0);
         fill(&writer);
-        let mut feed = Box::pin({
+        let mut send = Box::pin({
             let writer = writer.clone();
-            async move { writer.feed(&b"x"[..]).await }
+            async move { writer.send(&b"x"[..]).await }
         });
-        assert!(poll_once(feed.as_mut()).is_pending());
-        let feeding = thread::spawn(move || block_on(feed).unwrap());
+        assert!(poll_once(send.as_mut()).is_pending());
+        let sending = thread::spawn(move || block_on(send).unwrap());
         let batching = spawn_with(&writer.downgrade(), |writer| {
             block_on(batch(&writer)).unwrap();
         });
         socket.take(usize::MAX);
-        join([feeding, batching]);
-        block_on(writer.flush()).unwrap();
+        join([sending, batching]);
         let messages: [&[u8]; 3] = [FILL, &[0x82, 1, b'x'], &MESSAGE];
         assert_eq!(socket.written(), messages.concat());
         drop((reader, writer));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wskit_driver::{Lane, LaneConfig};
-use wskit_proto::{CloseCode, Role};
+use wskit_proto::{CloseCode, Role, SendError};
 use wskit_test::{Fault, Faults};
 
 use super::hook::{Hook, from_everywhere};
@@ -30,6 +30,16 @@ fn error_that_a_push_finds() {
         arm(hook, &mut scene, method);
         scene.peer.probe().reset();
         let _ = lane.push("y");
+    });
+}
+
+#[test]
+fn error_that_a_batch_finds() {
+    from_everywhere(METHODS, |hook, method| {
+        let mut scene = full(hook);
+        arm(hook, &mut scene, method);
+        scene.peer.probe().reset();
+        assert_eq!(scene.writer.batch(&[]), Err(SendError::Closed));
     });
 }
 

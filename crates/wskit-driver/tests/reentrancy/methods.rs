@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_sink::Sink;
 use wskit_driver::{Lane, LaneConfig, Overflow, Reader, Shutdown, WeakWriter, Writer};
-use wskit_proto::{CloseCode, Message, MessageKind};
+use wskit_proto::{CloseCode, Message, MessageKind, PreparedMessage};
 use wskit_test::Alarm;
 
 use super::scene::Io;
@@ -79,6 +79,24 @@ pub(crate) const METHODS: &[(&str, Method)] = &[
     ("WeakWriter::clone", |h| drop(h.weak.clone())),
     ("WeakWriter::upgrade", |h| drop(h.weak.upgrade())),
     ("WeakWriter::fmt", |h| _ = format!("{:?}", h.weak)),
+    ("Writer::batch", |h| {
+        _ = h.writer.batch(&[&PreparedMessage::text("x")]);
+    }),
+    ("Writer::wake_when_room", |h| {
+        h.writer.wake_when_room(Waker::noop());
+    }),
+    ("Writer::wake_when_closed", |h| {
+        h.writer.wake_when_closed(Waker::noop());
+    }),
+    ("WeakWriter::batch", |h| {
+        _ = h.weak.batch(&[&PreparedMessage::binary(vec![1; 20_000])]);
+    }),
+    ("WeakWriter::wake_when_room", |h| {
+        h.weak.wake_when_room(Waker::noop());
+    }),
+    ("WeakWriter::wake_when_closed", |h| {
+        h.weak.wake_when_closed(Waker::noop());
+    }),
     ("Writer::start_close", |h| {
         _ = h.writer.start_close(CloseCode::NORMAL, "");
     }),

@@ -68,6 +68,16 @@ fn payload_that_is_copied_into_the_queue() {
 }
 
 #[test]
+fn payload_that_a_batch_has_written() {
+    from_everywhere(METHODS, |hook, method| {
+        let mut scene = Scene::new(Role::Server, WIDE);
+        scene.writer.try_feed(payload(hook, LARGE)).unwrap();
+        arm(hook, &mut scene, true, method);
+        let _ = scene.writer.batch(&[]);
+    });
+}
+
+#[test]
 fn payload_that_a_writer_has_written() {
     from_everywhere(METHODS, |hook, method| {
         let mut scene = Scene::new(Role::Server, WIDE);

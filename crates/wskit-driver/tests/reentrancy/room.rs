@@ -1,10 +1,11 @@
-//! A room as in the guide: a list of lanes behind a lock, which is held while messages are pushed.
+//! A room as in the guide: a list of lanes, or of weak writers, behind a lock that is held while messages are
+//! pushed, or batches queued.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use wskit_driver::{Ended, Lane, LaneConfig, Observed, Observer, Overflow};
-use wskit_proto::{Config, Role};
+use wskit_driver::{Ended, Lane, LaneConfig, Observed, Observer, Overflow, WeakWriter};
+use wskit_proto::{Config, PreparedMessage, Role};
 
 use super::hook::from_everywhere;
 use super::methods::once;
@@ -12,32 +13,54 @@ use super::scene::{Io, NARROW, Scene, WIDE};
 
 #[derive(Default)]
 struct Room {
-    lanes: Mutex<Vec<Lane<Io>>>,
+    members: Mutex<Vec<Member>>,
     ended: AtomicUsize,
+}
+
+enum Member {
+    Lane(Lane<Io>),
+    Weak(WeakWriter<Io>),
 }
 
 impl Room {
     fn publish(&self) {
-        let mut lanes = self.lanes.lock().unwrap();
-        lanes.retain_mut(|lane| lane.push("news").is_ok());
+        let news = PreparedMessage::text("news");
+        let mut members = self.members.lock().unwrap();
+        members.retain_mut(|member| match member {
+            Member::Lane(lane) => lane.push(&news).is_ok(),
+            Member::Weak(writer) => writer.batch(&[&news]).is_ok(),
+        });
     }
 }
 
 /// Locks the list of the room whenever it is called.
 impl Observer for Room {
     fn ended(&self, _: &Observed<'_>, _: &Ended<'_>) {
-        let lanes = self.lanes.lock().unwrap();
-        drop(lanes);
+        let members = self.members.lock().unwrap();
+        drop(members);
         self.ended.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// What happens to the connection that messages are pushed to.
+/// What happens to the connection that messages are sent to.
 type Fate = fn(&mut Scene);
 
 /// A push calls no observer. The next awaited call does, or the drop of the last handle.
 #[test]
 fn push_with_the_list_locked_that_the_observer_locks() {
+    publish_locked(|scene| {
+        let rule = LaneConfig::new().overflow(Overflow::Disconnect);
+        Member::Lane(scene.writer.lane(rule.max_messages(3)))
+    });
+}
+
+/// A batch calls no observer either.
+#[test]
+fn batch_with_the_list_locked_that_the_observer_locks() {
+    publish_locked(|scene| Member::Weak(scene.writer.downgrade()));
+}
+
+fn publish_locked(join: fn(&Scene) -> Member) {
     let fates: &[(&'static str, Fate)] = &[
         ("goes on", |_| {}),
         ("closed by the peer", |scene| {
@@ -69,17 +92,15 @@ fn push_with_the_list_locked_that_the_observer_locks() {
             let config = Config::new().keepalive(None).write_high_water(2_000);
             let observer: Arc<dyn Observer> = room.clone();
             let mut scene = Scene::with(Role::Server, room_in_pipe, config, Some(observer));
-            let rule = LaneConfig::new().overflow(Overflow::Disconnect);
-            let lane = scene.writer.lane(rule.max_messages(3));
-            room.lanes.lock().unwrap().push(lane);
+            room.members.lock().unwrap().push(join(&scene));
             fate(&mut scene);
             for _ in 0..300 {
                 room.publish();
             }
             assert_eq!(room.ended.load(Ordering::Relaxed), 0);
             // They are dropped without the lock.
-            let lanes = std::mem::take(&mut *room.lanes.lock().unwrap());
-            drop(lanes);
+            let members = std::mem::take(&mut *room.members.lock().unwrap());
+            drop(members);
             drop(scene);
             assert_eq!(room.ended.load(Ordering::Relaxed), 1, "reported once");
             hook.arm(|| {});

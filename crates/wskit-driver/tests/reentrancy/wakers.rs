@@ -242,3 +242,81 @@ fn waker_of_a_reader_that_was_dropped() {
     drop(reader);
     assert_eq!(Arc::strong_count(&living) - 1, 0);
 }
+
+/// Wakers that are kept without a call that waits, for room and for the end.
+#[test]
+fn wakers_of_no_call() {
+    for on in [On::Wake, On::Clone, On::Drop] {
+        for (parked, peer_closes) in [(false, false), (false, true), (true, false), (true, true)] {
+            from_everywhere(METHODS, move |hook, method| {
+                let mut scene = Scene::new(Role::Server, NARROW);
+                scene.fill();
+                if parked {
+                    scene.reader = None;
+                }
+                let weak = scene.writer.downgrade();
+                let mut handles = scene.handles(!parked && !peer_closes);
+                hook.arm(move || method(&mut handles));
+                let wakers = [calling(hook, on), calling(hook, on)];
+                for waker in wakers.iter().chain(&wakers) {
+                    weak.wake_when_room(waker);
+                    weak.wake_when_closed(waker);
+                }
+                scene.make_room();
+                // The transport has woken them, and they are kept again.
+                for waker in &wakers {
+                    scene.writer.wake_when_room(waker);
+                }
+                let _ = scene.writer.batch(&[]);
+                if peer_closes {
+                    scene.receive_close();
+                    if scene.reader.is_some() {
+                        scene.poll_reader();
+                    }
+                }
+                let _ = once(scene.writer.close(CloseCode::NORMAL, ""));
+                for waker in &wakers {
+                    weak.wake_when_room(waker);
+                    weak.wake_when_closed(waker);
+                }
+                drop(scene);
+                for waker in &wakers {
+                    weak.wake_when_room(waker);
+                    weak.wake_when_closed(waker);
+                }
+            });
+        }
+    }
+}
+
+/// Connections that have ended in each way keep no waker.
+#[test]
+fn wakers_of_no_call_go_with_the_connection() {
+    for peer_closes in [true, false] {
+        let living = Arc::new(());
+        let mut scene = Scene::new(Role::Server, NARROW);
+        scene.fill();
+        for _ in 0..10 {
+            let waker = Waker::from(Arc::new(Counted(living.clone())));
+            scene.writer.wake_when_room(&waker);
+            scene.writer.wake_when_closed(&waker);
+        }
+        assert!(Arc::strong_count(&living) > 10);
+        let lane = scene.writer.lane(LaneConfig::new());
+        if peer_closes {
+            scene.make_room();
+            scene.receive_close();
+            // Each takes what the pipe has room for, and the peer reads it.
+            let is_over = (0..100).any(|_| {
+                scene.make_room();
+                scene.poll_reader()
+            });
+            assert!(is_over);
+            assert_eq!(Arc::strong_count(&living), 1, "it is over");
+        }
+        scene.reader = None;
+        drop(scene);
+        assert_eq!(Arc::strong_count(&living), 1);
+        drop(lane);
+    }
+}

@@ -19,6 +19,8 @@ pub(super) struct State {
     /// What a flush returns.
     pub(super) flush: fn() -> Poll<io::Result<()>>,
     pub(super) unread: Vec<u8>,
+    /// How often it was asked to write.
+    pub(super) writes: usize,
     writer: Option<Waker>,
 }
 
@@ -31,6 +33,7 @@ pub(super) fn split(
         room,
         flush,
         unread: Vec::new(),
+        writes: 0,
         writer: None,
     })));
     let config = Config::new().keepalive(None);
@@ -74,6 +77,7 @@ impl PollWrite for TestTransport {
         chunks: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let mut state = self.state();
+        state.writes += 1;
         if state.room == 0 {
             state.writer = Some(cx.waker().clone());
             return Poll::Pending;
