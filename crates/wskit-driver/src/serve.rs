@@ -46,7 +46,8 @@ impl<R> Server<R> {
     /// An accept that fails ends nothing: it is reported, and tried again, after 10 ms to 1 s if something
     /// is lacking, such as open files. TLS and the opening handshake are done in the connection's task,
     /// each within `Config::handshake_timeout`. A request that is not for a WebSocket is answered with 426, or
-    /// by [`Serve::http`]. A handler that panics loses its own connection, and the panic is reported.
+    /// by [`Serve::http`]. A handler that panics loses its own connection, and the panic is reported. A listener
+    /// of your own that panics ends the serving ([`Listener::accept`]).
     ///
     /// ```no_run
     /// # use wskit_driver::{ConnectionError, Listener, ServeRuntime, Server};

@@ -22,6 +22,11 @@ pub trait Listener<R>: Send + 'static {
     ///
     /// # Cancel safety
     /// A dropped accept should lose no connection. It is dropped when serving stops.
+    ///
+    /// # Panics
+    /// A panic is not caught, because a listener that has panicked may be broken: it ends the serving and goes on
+    /// in the task that awaits it. The connections that were accepted go on. A listener of your own should
+    /// return what goes wrong as an error.
     fn accept(
         &mut self,
     ) -> impl Future<Output = Option<io::Result<(Self::Stream, Self::Addr)>>> + Send;

@@ -2,9 +2,11 @@
 
 use std::future::IntoFuture;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use wskit_driver::Timer;
+use futures_util::{FutureExt, StreamExt};
+use wskit_driver::{StreamListener, Timer};
 use wskit_test::{Alarm, Executor, once};
 
 use crate::scene::{Clients, Notes, echo, leave, run, server, settle, spawn, talk};
@@ -69,6 +71,28 @@ fn dropped_future_stops_accepting_and_ends_no_connection() {
         leave(ann).await;
         assert_eq!(clients.waiting(), 1);
         assert!(once(late.read()).await.is_none());
+    });
+}
+
+/// The panic reaches the program, and takes neither the connections nor their places with it.
+#[test]
+fn listener_that_panics_ends_the_future_and_no_connection() {
+    run(async {
+        let clients = Clients::default();
+        let connections = clients.clone().map(|accepted| match accepted {
+            Ok((_, "the last")) => panic!("a listener of this test"),
+            accepted => accepted,
+        });
+        let server = server().serve(StreamListener::new(connections), echo);
+        let mut serving = AssertUnwindSafe(server.into_future()).catch_unwind();
+        let mut ann = clients.connect("ann");
+        ann.send(crate::scene::REQUEST).await;
+        assert!(once(&mut serving).await.is_none());
+        assert!(ann.head().await.starts_with("HTTP/1.1 101 "));
+        let _last = clients.connect("the last");
+        assert!(serving.await.is_err());
+        talk(&mut ann, "still here").await;
+        leave(ann).await;
     });
 }
 
