@@ -1,11 +1,13 @@
 //! The locks and the wakers: what brings the parts of the core together for many threads.
 
 mod call;
+mod deliver;
 mod drive;
 mod inner;
 mod schedule;
 mod seat;
 mod seated;
+mod upkeep;
 
 use std::fmt;
 use std::future::{Future, poll_fn};

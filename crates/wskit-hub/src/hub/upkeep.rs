@@ -1,0 +1,87 @@
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::inner::Inner;
+use crate::core::DIRECTORIES;
+use crate::error::Error;
+use crate::sync::lock;
+
+/// What the directories need from time to time: memory, and being called when something is due.
+impl Inner {
+    // Memory.
+
+    /// Returns about how many bytes the hub takes.
+    pub(super) fn bytes(&self) -> (usize, usize) {
+        let shards = self
+            .shards
+            .iter()
+            .map(|delivery| delivery.bytes.load(Ordering::Relaxed));
+        (self.topic_bytes.load(Ordering::Relaxed), shards.sum())
+    }
+
+    /// Makes room for something new.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] if there is nothing to be forgotten.
+    pub(super) fn make_room(&self, bytes: usize) -> Result<(), Error> {
+        let over = || {
+            let (topics, shards) = self.bytes();
+            (topics + shards + bytes).checked_sub(self.limits.memory)
+        };
+        let Some(too_much) = over() else {
+            return Ok(());
+        };
+        // Some more, so that it is not done for each message.
+        let mut wanted = too_much + self.limits.memory / 16;
+        for number in 0..DIRECTORIES {
+            let freed = self.with(number, |directory, _, _| directory.forget(wanted));
+            wanted = wanted.saturating_sub(freed.unwrap_or(0));
+            if wanted == 0 {
+                break;
+            }
+        }
+        over().map_or(Ok(()), |_| Err(Error::OutOfMemory))
+    }
+
+    // Time.
+
+    fn nanos(&self, time: Instant) -> u64 {
+        let since = time.saturating_duration_since(self.started);
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn note_due(&self, at: Option<Instant>) {
+        if let Some(at) = at {
+            let at = self.nanos(at);
+            if self.due.fetch_min(at, Ordering::Relaxed) > at {
+                // Its alarm is set for later.
+                self.schedule.nudge_first();
+            }
+        }
+    }
+
+    /// Returns how long it is until [`handle_timeout`](Inner::handle_timeout) has something to do.
+    pub(super) fn next_timeout(&self) -> Option<Duration> {
+        let due = self.due.load(Ordering::Relaxed);
+        let left = due.saturating_sub(self.nanos(Instant::now()));
+        (due != u64::MAX).then(|| Duration::from_nanos(left))
+    }
+
+    /// Does what is due.
+    pub(super) fn handle_timeout(&self) {
+        if self.next_timeout() == Some(Duration::ZERO) {
+            self.due.store(u64::MAX, Ordering::Relaxed);
+            for number in 0..DIRECTORIES {
+                // This handles its timeout, and notes the next.
+                self.with(number, |_, _, _| ());
+            }
+        }
+    }
+
+    pub(super) fn topics(&self) -> usize {
+        self.directories
+            .iter()
+            .map(|directory| lock(directory).len())
+            .sum()
+    }
+}
