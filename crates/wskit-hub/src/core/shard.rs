@@ -265,7 +265,15 @@ impl<H: Host> Shard<H> {
 
     fn find(&mut self, slot: Slot, topic: TopicId) -> Option<u32> {
         let place = *self.places.get(&topic)?;
-        let peer = self.peer(slot.0)?;
+        let peer = self.peers.get(slot.0 as usize)?.as_ref()?;
+        let local = self.topics.get(place as usize)?.as_ref()?;
+        // The shorter list of the two, so that a peer of very many topics costs no more than others.
+        if local.subscribers.len() < peer.subs.len() {
+            let mut subscribers = local.subscribers.iter();
+            return subscribers
+                .find(|(other, _)| *other == slot.0)
+                .map(|(_, i)| *i);
+        }
         let i = peer.subs.iter().position(|sub| sub.topic == place)?;
         Some(i as u32)
     }
@@ -454,6 +462,11 @@ impl<H: Host> Shard<H> {
         let Some(i) = self.find(slot, topic) else {
             return;
         };
+        // It is of a subscription that has ended, if the one that is there now does not wait for it.
+        let sub = self.peer(slot.0).and_then(|peer| peer.subs.get(i as usize));
+        if !sub.is_some_and(Sub::is_paused) {
+            return;
+        }
         let message = match (encoded, notice) {
             (Encoded::Message(message), _) => Some(message),
             (Encoded::Nothing, Notice::Skipped(_)) => None,

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use super::seat::Seat;
+use super::wake::wake;
 use crate::core::Answer;
 use crate::sync::{Mutex, lock};
 
@@ -44,7 +45,7 @@ impl Call {
             state.waker.take()
         };
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
     }
 

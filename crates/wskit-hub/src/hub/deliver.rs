@@ -1,58 +1,42 @@
 use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Waker;
+use std::future::poll_fn;
+use std::task::{Poll, Waker};
 
+use super::crowd::{Crowd, Place};
+use super::inbox::Inbox;
 use super::inner::{Inner, Live, OnDrop};
+use super::running::Running;
 use super::seat::Seat;
 use crate::core::{Directory, Input, Shard, ShardId, Slot, Turn};
 use crate::error::Error;
 use crate::stats::Stats;
-use crate::sync::{Mutex, lock};
+use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
 use crate::wire::{Event, Wire, WireId};
 
 /// A delivery shard with its inbox.
 pub(super) struct DeliveryShard {
-    inbox: Mutex<Inbox>,
+    inbox: Inbox<Input<Live>>,
+    slots: Mutex<Slots>,
     state: Mutex<Shard<Live>>,
     stats: Mutex<Stats>,
     pub(super) bytes: AtomicUsize,
 }
 
-struct Inbox {
-    inputs: Vec<Input<Live>>,
-    state: Running,
-    is_crowded: bool,
+/// The places of a shard's peers.
+#[derive(Debug, Default)]
+struct Slots {
     free: Vec<u32>,
     next: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Running {
-    Idle,
-    /// It is in the schedule.
-    Scheduled,
-    /// Its turn runs.
-    Now,
 }
 
 /// Peers that are written to in one turn.
 const PEERS_A_TURN: usize = 512;
 
-thread_local! {
-    /// This thread runs shards: what becomes ready meanwhile is run after that.
-    static RUNS: Cell<bool> = const { Cell::new(false) };
-}
-
 impl DeliveryShard {
     pub(super) fn new() -> Self {
         Self {
-            inbox: Mutex::new(Inbox {
-                inputs: Vec::new(),
-                state: Running::Idle,
-                is_crowded: false,
-                free: Vec::new(),
-                next: 0,
-            }),
+            inbox: Inbox::new(),
+            slots: Mutex::default(),
             state: Mutex::new(Shard::new()),
             stats: Mutex::default(),
             bytes: AtomicUsize::new(0),
@@ -76,30 +60,33 @@ impl Inner {
     /// Gives out a place in a shard.
     pub(super) fn seat(&self) -> Option<(ShardId, Slot)> {
         let next = self.next_shard.fetch_add(1, Ordering::Relaxed) % self.shards.len();
-        let mut inbox = lock(&self.shards.get(next)?.inbox);
-        let slot = inbox.free.pop().unwrap_or_else(|| {
-            inbox.next += 1;
-            inbox.next - 1
+        let mut slots = lock(&self.shards.get(next)?.slots);
+        let slot = slots.free.pop().unwrap_or_else(|| {
+            slots.next += 1;
+            slots.next - 1
         });
         Some((ShardId(u16::try_from(next).ok()?), Slot(slot)))
     }
 
+    /// Returns for each shard the number above all places given out.
+    pub(super) fn ends(&self) -> impl Iterator<Item = u32> {
+        self.shards
+            .iter()
+            .map(|delivery| lock(&delivery.slots).next)
+    }
+
+    /// Takes a place back that nothing refers to any more.
+    pub(super) fn free(&self, shard: ShardId, slot: Slot) {
+        if let Some(delivery) = self.shards.get(usize::from(shard.0)) {
+            lock(&delivery.slots).free.push(slot.0);
+        }
+    }
+
     /// Adds an input. Returns whether the shard is to be scheduled.
     pub(super) fn push(&self, shard: ShardId, input: Input<Live>) -> bool {
-        let Some(delivery) = self.shards.get(usize::from(shard.0)) else {
-            return false;
-        };
-        let mut inbox = lock(&delivery.inbox);
-        inbox.inputs.push(input);
-        if !inbox.is_crowded && inbox.inputs.len() >= self.limits.undelivered {
-            inbox.is_crowded = true;
-            self.crowded.fetch_add(1, Ordering::Relaxed);
-        }
-        let is_idle = inbox.state == Running::Idle;
-        if is_idle {
-            inbox.state = Running::Scheduled;
-        }
-        is_idle
+        let delivery = self.shards.get(usize::from(shard.0));
+        let (limit, crowd) = (self.limits.undelivered, &self.crowd);
+        delivery.is_some_and(|delivery| delivery.inbox.push(input, limit, crowd))
     }
 
     /// Sends an input to a shard.
@@ -118,10 +105,10 @@ impl Inner {
 
     /// Runs all shards that have something to do.
     pub(super) fn run_ready(&self) {
-        if RUNS.replace(true) {
+        if Running::is_here(self) {
             return;
         }
-        let _reset = OnDrop(|| RUNS.set(false));
+        let _running = Running::begin(self);
         while let Some(shard) = self.schedule.next() {
             self.turn(shard);
         }
@@ -129,8 +116,7 @@ impl Inner {
 
     /// Runs a shard, as a driver.
     pub(super) fn run_one(&self, shard: u16) {
-        let was_running = RUNS.replace(true);
-        let _reset = OnDrop(|| RUNS.set(was_running));
+        let _running = Running::begin(self);
         self.turn(shard);
     }
 
@@ -139,20 +125,10 @@ impl Inner {
         let Some(delivery) = self.shards.get(usize::from(number)) else {
             return;
         };
-        lock(&delivery.inbox).state = Running::Now;
+        delivery.inbox.begin();
         let has_more = Cell::new(true);
         let _again = OnDrop(|| {
-            let is_again = {
-                let mut inbox = lock(&delivery.inbox);
-                let is_again = has_more.get() || !inbox.inputs.is_empty();
-                inbox.state = if is_again {
-                    Running::Scheduled
-                } else {
-                    Running::Idle
-                };
-                is_again
-            };
-            if is_again {
+            if delivery.inbox.end(has_more.get()) {
                 self.run([number]);
             }
         });
@@ -164,7 +140,7 @@ impl Inner {
         let inputs = if lock(&delivery.state).is_full() {
             Vec::new()
         } else {
-            self.take_inputs(delivery)
+            delivery.inbox.take(&self.crowd)
         };
         let inputs = self.encode(inputs, delivery);
         let mut turn = Turn::default();
@@ -178,22 +154,8 @@ impl Inner {
             *lock(&delivery.stats) = shard.stats();
             has_more
         };
-        self.finish(id, delivery, turn);
+        self.finish(id, turn);
         has_more
-    }
-
-    fn take_inputs(&self, delivery: &DeliveryShard) -> Vec<Input<Live>> {
-        let (inputs, was_crowded) = {
-            let mut inbox = lock(&delivery.inbox);
-            let inputs = std::mem::take(&mut inbox.inputs);
-            (inputs, std::mem::take(&mut inbox.is_crowded))
-        };
-        if was_crowded {
-            self.crowded.fetch_sub(1, Ordering::Relaxed);
-            let waiting = std::mem::take(&mut *lock(&self.waiting));
-            waiting.into_iter().for_each(Waker::wake);
-        }
-        inputs
     }
 
     /// Encodes what the inputs bring for the wires that need it. This runs the application's code, without a
@@ -249,7 +211,7 @@ impl Inner {
     }
 
     /// Does what a turn has left.
-    fn finish(&self, id: ShardId, delivery: &DeliveryShard, turn: Turn<Live>) {
+    fn finish(&self, id: ShardId, turn: Turn<Live>) {
         for (call, answer) in turn.answers {
             call.answer(answer);
         }
@@ -277,12 +239,6 @@ impl Inner {
         for seat in turn.gone {
             self.leave_all(&seat);
         }
-        if !turn.detached.is_empty() {
-            let mut inbox = lock(&delivery.inbox);
-            inbox
-                .free
-                .extend(turn.detached.iter().map(|(slot, _)| slot.0));
-        }
         // The connections are dropped here.
     }
 
@@ -303,18 +259,41 @@ impl Inner {
     // Publishers that are too fast.
 
     /// Whether a publisher has to wait; then `waker` is woken when it may go on.
-    pub(super) fn is_crowded(&self, waker: &Waker) -> bool {
-        if self.crowded.load(Ordering::Relaxed) == 0 {
+    #[inline]
+    pub(super) fn is_crowded(&self, place: &mut Place, waker: &Waker) -> bool {
+        self.crowd.is_here() && self.has_to_wait(place, waker)
+    }
+
+    /// Waits until no inbox is crowded.
+    pub(super) async fn until_not_crowded(&self) {
+        struct Wait<'a>(&'a Crowd, Place);
+        impl Drop for Wait<'_> {
+            fn drop(&mut self) {
+                self.0.leave(&mut self.1);
+            }
+        }
+        let mut wait = Wait(&self.crowd, Place::default());
+        poll_fn(|cx| {
+            if self.is_crowded(&mut wait.1, cx.waker()) {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
+    }
+
+    #[cold]
+    fn has_to_wait(&self, place: &mut Place, waker: &Waker) -> bool {
+        if Running::is_here(self) {
+            // It is called within a turn, which cannot wait for itself.
             return false;
         }
         if !self.schedule.has_drivers() {
-            // It does the work itself. Within a turn it cannot wait for that.
+            // It does the work itself, but for what other threads do.
             self.run_ready();
-            return false;
         }
-        let waker = waker.clone();
-        lock(&self.waiting).push(waker);
-        self.crowded.load(Ordering::Relaxed) > 0
+        self.crowd.is_here() && self.crowd.wait(place, waker)
     }
 
     /// Returns what the shards have done.

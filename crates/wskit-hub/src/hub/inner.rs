@@ -1,12 +1,11 @@
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::Waker;
 use std::time::Instant;
 
 use super::call::Call;
+use super::crowd::Crowd;
 use super::deliver::DeliveryShard;
 use super::schedule::Schedule;
 use super::seat::Seat;
@@ -14,8 +13,8 @@ use crate::core::{Answer, DIRECTORIES, Directory, Host, Input, Outputs, ShardId,
 use crate::engine::{Command, Engine, EngineEvent, RequestId};
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::rules::Rules;
-use crate::sync::{Mutex, lock};
+use crate::rules::{Kind, Rules};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, lock};
 use crate::wire::{WIRES, Wire};
 
 /// The connections and calls of a hub.
@@ -27,6 +26,7 @@ impl Host for Live {
 }
 
 pub(crate) type RulesFn = dyn Fn(&str) -> Rules + Send + Sync;
+pub(crate) type Clock = dyn Fn() -> Instant + Send + Sync;
 
 /// What the handles of a hub share.
 ///
@@ -45,13 +45,16 @@ pub(crate) struct Inner {
     pub(super) next_shard: AtomicUsize,
     /// What the directories take.
     pub(super) topic_bytes: AtomicUsize,
-    /// Shards whose inboxes are over the limit, and publishers that wait for them.
-    pub(super) crowded: AtomicUsize,
-    pub(super) waiting: Mutex<Vec<Waker>>,
+    /// Publishers wait for it.
+    pub(super) crowd: Crowd,
+    clock: Option<Box<Clock>>,
     pub(super) started: Instant,
     /// When a directory has something to do, in nanoseconds after `started`.
     pub(super) due: AtomicU64,
     pub(super) handles: AtomicUsize,
+    /// No more connections are taken.
+    pub(super) is_closing: AtomicBool,
+    /// Everything is refused.
     pub(super) is_closed: AtomicBool,
 }
 
@@ -63,13 +66,18 @@ struct Commands {
     is_sending: bool,
 }
 
+/// About how many bytes a new topic takes, its name apart.
+const TOPIC: usize = 512;
+
 impl Inner {
     pub(super) fn new(
         rules: Box<RulesFn>,
         limits: Limits,
         engine: Option<Arc<dyn Engine>>,
+        clock: Option<Box<Clock>>,
         shards: u16,
     ) -> Self {
+        let started = clock.as_ref().map_or_else(Instant::now, |now| now());
         let hasher = RandomState::new();
         let directories = (0u8..)
             .take(DIRECTORIES)
@@ -90,11 +98,12 @@ impl Inner {
             commands: Mutex::default(),
             next_shard: AtomicUsize::new(0),
             topic_bytes: AtomicUsize::new(0),
-            crowded: AtomicUsize::new(0),
-            waiting: Mutex::default(),
-            started: Instant::now(),
+            crowd: Crowd::default(),
+            clock,
+            started,
             due: AtomicU64::new(u64::MAX),
             handles: AtomicUsize::new(1),
+            is_closing: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
         }
     }
@@ -107,7 +116,7 @@ impl Inner {
         number: usize,
         f: impl FnOnce(&mut Directory<Live>, Instant, &mut Out<'_>) -> R,
     ) -> Option<R> {
-        let now = Instant::now();
+        let now = self.now();
         let mut out = Out {
             inner: self,
             ready: Vec::new(),
@@ -134,6 +143,14 @@ impl Inner {
         Some(result)
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.clock.as_ref().map_or_else(Instant::now, |now| now())
+    }
+
     fn number_of(&self, topic: &str) -> usize {
         // The bits that the directory's own table uses least.
         (self.hasher.hash_one(topic) >> 58) as usize % DIRECTORIES
@@ -149,6 +166,10 @@ impl Inner {
         let mut f = Some(f);
         let mut attempt = |rules: Option<Rules>| {
             self.with(number, |directory, now, out| {
+                // Under the lock: calls that are left when the hub closes are answered then.
+                if self.is_closed() {
+                    return Err(Error::Closed);
+                }
                 let topic = match (directory.find(name), rules) {
                     (Some(topic), _) => topic,
                     (None, Some(rules)) => directory.insert(name, rules, now)?,
@@ -164,11 +185,28 @@ impl Inner {
         if let Some(result) = attempt(None)? {
             return Ok(result);
         }
-        check_name(name)?;
-        // The application decides, without a lock.
-        let rules = catch_unwind(AssertUnwindSafe(|| (self.rules)(name)));
-        let rules = rules.map_err(|_| Error::CallbackPanicked)?;
+        let rules = self.ask(name)?;
+        self.make_room(TOPIC + 2 * name.len())?;
         attempt(Some(rules))?.ok_or(Error::UnknownTopic)
+    }
+
+    /// Asks the application for the rules of a topic, without a lock.
+    fn ask(&self, name: &str) -> Result<Rules, Error> {
+        check_name(name)?;
+        let rules = catch_unwind(AssertUnwindSafe(|| (self.rules)(name)));
+        rules.map_err(|_| Error::CallbackPanicked)
+    }
+
+    /// Returns the rules of a topic. It is not created: names that a peer only tries cost nothing.
+    pub(super) fn rules(&self, name: &str) -> Result<Rules, Error> {
+        let known = self.with_known(name, |directory, topic, _, _| {
+            directory.rules(topic).cloned()
+        });
+        let rules = known.flatten().map_or_else(|| self.ask(name), Ok)?;
+        if rules.kind == Kind::Unknown {
+            return Err(Error::UnknownTopic);
+        }
+        Ok(rules)
     }
 
     /// Calls `f` with the topic of a name if there is one.

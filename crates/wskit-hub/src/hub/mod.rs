@@ -1,21 +1,24 @@
 //! The locks and the wakers: what brings the parts of the core together for many threads.
 
 mod call;
+mod closing;
+mod crowd;
 mod deliver;
 mod drive;
+mod inbox;
 mod inner;
+mod running;
 mod schedule;
 mod seat;
 mod seated;
 mod upkeep;
+mod wake;
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::task::Poll;
 use std::thread::available_parallelism;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wskit_driver::AnyWeakWriter;
 
@@ -33,6 +36,7 @@ use crate::position::{Position, Since};
 use crate::publication::{Publication, Published};
 use crate::rules::Rules;
 use crate::stats::Stats;
+use crate::sync::Ordering;
 use crate::wire::Wire;
 
 /// Topics, and the connections that are subscribed to them. Cloning it is cheap: all clones are one hub.
@@ -50,6 +54,7 @@ pub struct HubBuilder {
     rules: Box<inner::RulesFn>,
     limits: Limits,
     engine: Option<Arc<dyn Engine>>,
+    clock: Option<Box<inner::Clock>>,
     shards: Option<u16>,
 }
 
@@ -67,6 +72,13 @@ impl HubBuilder {
         self
     }
 
+    /// Sets what tells the time, for tests with a virtual clock; by default [`Instant::now`]. It has to agree
+    /// with the `sleep` of [`Hub::drive`].
+    pub fn clock(mut self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
+        self.clock = Some(Box::new(now));
+        self
+    }
+
     /// Sets into how many parts the connections are divided; each part is served by one thread at a time. The
     /// default is the number of the machine's threads.
     pub fn shards(mut self, shards: u16) -> Self {
@@ -80,7 +92,13 @@ impl HubBuilder {
         let threads = || available_parallelism().map_or(1, |threads| threads.get().min(256) as u16);
         let shards = self.shards.unwrap_or_else(threads);
         Hub {
-            inner: Arc::new(Inner::new(self.rules, self.limits, self.engine, shards)),
+            inner: Arc::new(Inner::new(
+                self.rules,
+                self.limits,
+                self.engine,
+                self.clock,
+                shards,
+            )),
         }
     }
 }
@@ -120,6 +138,7 @@ impl Hub {
             rules: Box::new(rules),
             limits: Limits::new(),
             engine: None,
+            clock: None,
             shards: None,
         }
     }
@@ -131,13 +150,15 @@ impl Hub {
     /// # Errors
     /// [`Error::Closed`] if the connection is over or the hub is closed, [`Error::TooManyWires`].
     pub fn attach(&self, writer: impl Into<AnyWeakWriter>, wire: &Wire) -> Result<Peer, Error> {
-        if self.inner.is_closed.load(Ordering::Acquire) {
+        let writer = writer.into();
+        let is_over = writer.batch(&[]).is_err();
+        if is_over || self.inner.is_closing.load(Ordering::Acquire) {
             return Err(Error::Closed);
         }
         let wire = self.inner.wire(wire)?;
         let (shard, slot) = self.inner.seat().ok_or(Error::OutOfMemory)?;
         let hub = Arc::downgrade(&self.inner);
-        let seat = Seat::new(hub, shard, slot, wire, writer.into());
+        let seat = Seat::new(hub, shard, slot, wire, writer);
         let connection = seat.clone();
         let attach = Input::Attach {
             slot,
@@ -145,9 +166,14 @@ impl Hub {
             connection,
         };
         self.inner.send(shard, attach);
-        // If it is over already, this tells.
+        // If it is over by now, this tells.
         seat.watch_end();
-        Ok(Peer::new(Seated::new(self.clone(), seat)))
+        let peer = Peer::new(Seated::new(self.clone(), seat));
+        // One that was not among those to be closed sees this, as places are given out under a lock.
+        if self.inner.is_closing.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
+        Ok(peer)
     }
 
     /// Publishes a message to all subscribers of a topic, and returns its position.
@@ -174,14 +200,7 @@ impl Hub {
                 limit: 255,
             });
         }
-        poll_fn(|cx| {
-            if self.inner.is_crowded(cx.waker()) {
-                Poll::Pending
-            } else {
-                Poll::Ready(())
-            }
-        })
-        .await;
+        self.inner.until_not_crowded().await;
         self.inner.make_room(len + id + 256)?;
         let mut call = None;
         let published = self.inner.with_topic(topic, |directory, topic, now, out| {
@@ -312,8 +331,7 @@ impl Clone for Hub {
 impl Drop for Hub {
     fn drop(&mut self) {
         if self.inner.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.inner.is_closed.store(true, Ordering::Release);
-            self.inner.schedule.wake_all();
+            self.inner.close();
         }
     }
 }

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use super::wake::wake;
 use crate::sync::{Mutex, lock};
 
 /// Which shards have something to do, and the driver futures that may do it.
@@ -58,7 +59,7 @@ impl Schedule {
             (first.and_then(|driver| driver.waker.take()), has_drivers)
         };
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
         has_drivers
     }
@@ -73,7 +74,7 @@ impl Schedule {
                 .filter_map(|driver| driver.waker.take());
             wakers.collect()
         };
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(wake);
     }
 
     pub(super) fn has_drivers(&self) -> bool {
@@ -142,9 +143,6 @@ impl Wakers {
     }
 
     fn wake(self) {
-        self.first
-            .into_iter()
-            .chain(self.others)
-            .for_each(Waker::wake);
+        self.first.into_iter().chain(self.others).for_each(wake);
     }
 }

@@ -1,5 +1,5 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU32, Ordering};
+
 use std::sync::{Arc, Weak};
 use std::task::{Wake, Waker};
 
@@ -9,7 +9,7 @@ use wskit_proto::{CloseCode, PreparedMessage};
 use super::inner::Inner;
 use crate::core::{Bucket, Connection, Gone, Input, ShardId, Slot};
 use crate::peer::Grant;
-use crate::sync::Mutex;
+use crate::sync::{AtomicU32, Mutex, Ordering};
 use crate::wire::WireId;
 
 /// The place of a peer in its hub, which the peer's handle, its shard and its connection share.
@@ -79,12 +79,24 @@ impl Connection for Arc<Seat> {
 
     fn close(&self, code: CloseCode, reason: &'static str) {
         let _ = catch_unwind(AssertUnwindSafe(|| {
-            if let Some(writer) = self.writer.upgrade() {
-                // It may be closing already.
-                let _ = writer.start_close(code, reason);
+            let Some(writer) = self.writer.upgrade() else {
+                return;
+            };
+            if writer.start_close(code, cut(reason)).is_err() {
+                // A code that cannot be sent. If it is closing already, this does nothing either.
+                let _ = writer.start_close(CloseCode::INTERNAL_ERROR, "");
             }
         }));
     }
+}
+
+/// The longest reason of a Close, in bytes (RFC 6455 §5.5).
+const REASON: usize = 123;
+
+fn cut(reason: &'static str) -> &'static str {
+    let mut ends = (0..=REASON.min(reason.len())).rev();
+    let end = ends.find(|end| reason.is_char_boundary(*end));
+    reason.get(..end.unwrap_or(0)).unwrap_or("")
 }
 
 /// The connection has room, or is over.
@@ -96,6 +108,16 @@ impl Wake for Seat {
     fn wake_by_ref(self: &Arc<Self>) {
         if let Some(hub) = self.hub.upgrade() {
             hub.send(self.shard, Input::Room { slot: self.slot });
+        }
+    }
+}
+
+/// Its place is free when nothing can name it any more: neither a call that still waits, nor the connection
+/// that reports its end.
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Some(hub) = self.hub.upgrade() {
+            hub.free(self.shard, self.slot);
         }
     }
 }

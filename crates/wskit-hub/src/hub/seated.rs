@@ -1,6 +1,4 @@
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use wskit_proto::CloseCode;
 
@@ -14,7 +12,7 @@ use crate::member::Member;
 use crate::peer::Grant;
 use crate::position::{Since, Subscribed};
 use crate::rules::{Access, Rules};
-use crate::sync::lock;
+use crate::sync::{Ordering, lock};
 
 /// The handle of a peer: its seat, and the hub that it keeps.
 pub(crate) struct Seated {
@@ -45,7 +43,7 @@ impl Seated {
         }
         state
             .commands
-            .take(per_sec, Instant::now())
+            .take(per_sec, self.hub.inner.now())
             .map_err(|retry_after| Error::TooFast { retry_after })
     }
 
@@ -67,12 +65,7 @@ impl Seated {
         if is_granted(self.granted(topic)) {
             return Ok(());
         }
-        match self.hub.inner.with_topic(topic, |directory, topic, _, _| {
-            directory
-                .rules(topic)
-                .map(access)
-                .ok_or(Error::UnknownTopic)
-        })? {
+        match access(&self.hub.inner.rules(topic)?) {
             Access::Everyone => Ok(()),
             Access::Granted => Err(Error::NotGranted),
         }

@@ -1,10 +1,9 @@
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::inner::Inner;
 use crate::core::DIRECTORIES;
 use crate::error::Error;
-use crate::sync::lock;
+use crate::sync::{Ordering, lock};
 
 /// What the directories need from time to time: memory, and being called when something is due.
 impl Inner {
@@ -51,25 +50,30 @@ impl Inner {
     }
 
     pub(super) fn note_due(&self, at: Option<Instant>) {
-        if let Some(at) = at {
-            let at = self.nanos(at);
-            if self.due.fetch_min(at, Ordering::Relaxed) > at {
-                // Its alarm is set for later.
-                self.schedule.nudge_first();
-            }
+        let Some(at) = at.map(|at| self.nanos(at)) else {
+            return;
+        };
+        // Most calls change nothing, and only read.
+        if self.due.load(Ordering::Relaxed) > at && self.due.fetch_min(at, Ordering::Relaxed) > at {
+            // Its alarm is set for later.
+            self.schedule.nudge_first();
         }
     }
 
-    /// Returns how long it is until [`handle_timeout`](Inner::handle_timeout) has something to do.
-    pub(super) fn next_timeout(&self) -> Option<Duration> {
+    /// Returns when [`handle_timeout`](Inner::handle_timeout) has something to do.
+    pub(super) fn due(&self) -> Option<u64> {
         let due = self.due.load(Ordering::Relaxed);
-        let left = due.saturating_sub(self.nanos(Instant::now()));
-        (due != u64::MAX).then(|| Duration::from_nanos(left))
+        (due != u64::MAX).then_some(due)
+    }
+
+    /// Returns how long it is until then.
+    pub(super) fn until(&self, due: u64) -> Duration {
+        Duration::from_nanos(due.saturating_sub(self.nanos(self.now())))
     }
 
     /// Does what is due.
     pub(super) fn handle_timeout(&self) {
-        if self.next_timeout() == Some(Duration::ZERO) {
+        if self.due().is_some_and(|due| self.until(due).is_zero()) {
             self.due.store(u64::MAX, Ordering::Relaxed);
             for number in 0..DIRECTORIES {
                 // This handles its timeout, and notes the next.

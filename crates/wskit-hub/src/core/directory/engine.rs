@@ -369,6 +369,30 @@ impl<H: Host> Directory<H> {
         }
     }
 
+    /// Answers all calls that wait: the hub is closed.
+    pub(crate) fn close(&mut self, out: &mut impl Outputs<H>) {
+        for (_, request) in self.requests.drain() {
+            match request {
+                Request::Publish(call) => out.answer(call, Answer::Published(Err(Error::Closed))),
+                Request::History { call, .. } => {
+                    out.answer(call, Answer::History(Err(Error::Closed)));
+                }
+                Request::Present(call) => out.answer(call, Answer::Present(Err(Error::Closed))),
+                _ => {}
+            }
+        }
+        for link in self
+            .topics
+            .iter_mut()
+            .flatten()
+            .filter_map(|topic| topic.link.as_deref_mut())
+        {
+            for subscribe in link.waiting.drain(..) {
+                out.answer(subscribe.call, Answer::Subscribed(Err(Error::Closed)));
+            }
+        }
+    }
+
     /// Compares positions with those of the engine, and reads what is missing.
     fn tops(&mut self, slots: &[u32], tops: &[Option<Position>], out: &mut impl Outputs<H>) {
         for (slot, top) in slots.iter().zip(tops) {

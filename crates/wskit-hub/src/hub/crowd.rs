@@ -1,0 +1,80 @@
+use std::task::Waker;
+
+use super::wake::wake;
+use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
+
+/// How many inboxes are crowded, and the tasks that wait until none is.
+#[derive(Debug, Default)]
+pub(super) struct Crowd {
+    inboxes: AtomicUsize,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    wakers: Vec<(u64, Waker)>,
+    next: u64,
+}
+
+/// The place of a task that waits, which it takes once.
+#[derive(Debug, Default)]
+pub(super) struct Place(Option<u64>);
+
+impl Crowd {
+    /// Whether an inbox is crowded.
+    #[inline]
+    pub(super) fn is_here(&self) -> bool {
+        self.inboxes.load(Ordering::Relaxed) > 0
+    }
+
+    /// An inbox has become crowded.
+    pub(super) fn add(&self) {
+        self.inboxes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It is no longer crowded: wakes those that wait.
+    pub(super) fn remove(&self) {
+        self.inboxes.fetch_sub(1, Ordering::Relaxed);
+        let wakers = std::mem::take(&mut lock(&self.waiting).wakers);
+        wakers.into_iter().for_each(|(_, waker)| wake(waker));
+    }
+
+    /// Has a task wait. Returns false if it need not.
+    pub(super) fn wait(&self, place: &mut Place, waker: &Waker) -> bool {
+        let mut waker = Some(waker.clone());
+        {
+            let mut waiting = lock(&self.waiting);
+            let id = *place.0.get_or_insert(waiting.next);
+            waiting.next = waiting.next.max(id + 1);
+            let known = waiting.wakers.iter_mut().find(|(other, _)| *other == id);
+            match known {
+                Some((_, old)) => waker = waker.map(|waker| std::mem::replace(old, waker)),
+                None => waiting.wakers.extend(waker.take().map(|waker| (id, waker))),
+            }
+        }
+        drop(waker);
+        // The lock orders this after the change that came before the wakers were taken.
+        self.is_here() || {
+            self.leave(place);
+            false
+        }
+    }
+
+    /// A task no longer waits.
+    pub(super) fn leave(&self, place: &mut Place) {
+        let Some(id) = place.0.take() else {
+            return;
+        };
+        let waker = {
+            let wakers = &mut lock(&self.waiting).wakers;
+            let i = wakers.iter().position(|(other, _)| *other == id);
+            i.map(|i| wakers.swap_remove(i))
+        };
+        drop(waker);
+    }
+
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        lock(&self.waiting).wakers.len()
+    }
+}
