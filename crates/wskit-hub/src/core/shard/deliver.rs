@@ -1,0 +1,266 @@
+use wskit_proto::PreparedMessage;
+
+use super::topics::Local;
+use super::{PANICKED, Shard, Turn};
+use crate::core::peers::{Panicked, Peer, message};
+use crate::core::{Connection, Gone, Host};
+
+/// Messages that are handed to a connection at once.
+const BATCH: usize = 512;
+
+/// What was tried with a peer.
+enum Attempt {
+    /// Nothing yet: it needs more than entries.
+    Again,
+    /// A write, of which so many messages were taken.
+    Taken(Result<usize, Gone>),
+}
+
+impl<H: Host> Shard<H> {
+    /// Writes to at most so many of the marked peers. Returns whether others are left.
+    pub(crate) fn deliver(&mut self, most: usize, turn: &mut Turn<H>) -> bool {
+        let mut slow = Vec::new();
+        self.write_marked(most, &mut slow);
+        for (slot, outcome) in slow {
+            self.write_slowly(slot, outcome, turn);
+        }
+        if self.marked.is_empty() {
+            self.trim(turn);
+        }
+        !self.marked.is_empty()
+    }
+
+    /// Writes to peers that need nothing but entries. The others are left to
+    /// [`write_slowly`](Shard::write_slowly).
+    fn write_marked(&mut self, most: usize, slow: &mut Vec<(u32, Attempt)>) {
+        let Self {
+            peers,
+            topics,
+            marked,
+            stats,
+            ..
+        } = self;
+        let topics = topics.as_slice();
+        let mut messages: Vec<&PreparedMessage> = Vec::new();
+        for _ in 0..most {
+            let Some(slot) = marked.pop_front() else {
+                return;
+            };
+            let Some(peer) = peers.get_mut(slot as usize).and_then(Option::as_mut) else {
+                continue;
+            };
+            peer.is_marked = false;
+            messages.clear();
+            if !gather(peer, topics, &mut messages) {
+                slow.push((slot, Attempt::Again));
+                continue;
+            }
+            let taken = if messages.is_empty() {
+                Ok(0)
+            } else {
+                stats.writes += 1;
+                peer.connection.write(&messages)
+            };
+            if taken == Ok(messages.len()) {
+                stats.delivered += messages.len() as u64;
+                while let Some(i) = peer.unlink_first() {
+                    if let Some(sub) = peer.subs.get_mut(i as usize) {
+                        let local = topics.get(sub.topic as usize).and_then(Option::as_ref);
+                        sub.cursor = local.map_or(sub.cursor, |local| local.window.end());
+                    }
+                }
+            } else {
+                slow.push((slot, Attempt::Taken(taken)));
+            }
+        }
+    }
+
+    /// Goes on with a peer that was not written to, or took not all.
+    fn write_slowly(&mut self, slot: u32, attempt: Attempt, turn: &mut Turn<H>) {
+        let taken = match attempt {
+            Attempt::Taken(taken) => taken,
+            Attempt::Again => {
+                if !self.overtaken(slot, turn) {
+                    return;
+                }
+                self.write_all(slot)
+            }
+        };
+        match taken {
+            Ok(taken) => {
+                self.stats.delivered += taken as u64;
+                self.advance(slot, taken, turn);
+            }
+            Err(Gone) => self.end(slot, None, turn),
+        }
+    }
+    /// Writes what a peer has to get, replays first.
+    fn write_all(&mut self, slot: u32) -> Result<usize, Gone> {
+        let Self {
+            peers,
+            topics,
+            replays,
+            stats,
+            ..
+        } = self;
+        let Some(peer) = peers.get(slot as usize).and_then(Option::as_ref) else {
+            return Ok(0);
+        };
+        let mut messages: Vec<&PreparedMessage> = Vec::new();
+        let mut next = peer.first();
+        while let Some(sub) = next.and_then(|i| peer.subs.get(i as usize)) {
+            next = sub.next();
+            let local = topics.get(sub.topic as usize).and_then(Option::as_ref);
+            let entries = local
+                .filter(|_| !sub.is_ending())
+                .map(|local| local.window.from(sub.cursor));
+            let entries = entries.into_iter().flatten();
+            let wire = peer.wire;
+            let all = replays
+                .get(sub.replay)
+                .map(|replay| replay.encoded(wire))
+                .chain(entries.map(|entry| message(entry.encoded(wire, false))));
+            for encoded in all {
+                match encoded {
+                    Ok(message) => messages.extend(message),
+                    Err(Panicked) => break,
+                }
+                if messages.len() >= BATCH {
+                    next = None;
+                    break;
+                }
+            }
+        }
+        stats.writes += 1;
+        peer.connection.write(&messages)
+    }
+
+    /// Moves the cursors of a peer past the messages that its connection has taken.
+    fn advance(&mut self, slot: u32, mut taken: usize, turn: &mut Turn<H>) {
+        let Self {
+            peers,
+            topics,
+            replays,
+            ..
+        } = self;
+        let Some(peer) = peers.get_mut(slot as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let wire = peer.wire;
+        // How many of a batch could be taken: if all were, the connection may have room for more.
+        let is_whole_batch = taken == BATCH;
+        let mut left = Vec::new();
+        let mut ended = Vec::new();
+        let mut is_panicked = false;
+        while let Some(i) = peer.unlink_first() {
+            let Some(sub) = peer.subs.get_mut(i as usize) else {
+                continue;
+            };
+            let Some(local) = topics.get_mut(sub.topic as usize).and_then(Option::as_mut) else {
+                continue;
+            };
+            // Takes a message, or notes that it is still to be sent.
+            let mut passes = |encoded: Result<Option<&PreparedMessage>, Panicked>| match encoded {
+                Ok(None) => true,
+                Ok(Some(_)) => match taken.checked_sub(1) {
+                    Some(rest) => {
+                        taken = rest;
+                        true
+                    }
+                    None => false,
+                },
+                Err(Panicked) => {
+                    is_panicked = true;
+                    false
+                }
+            };
+            while replays
+                .front(sub.replay)
+                .is_some_and(|replay| passes(replay.encoded(wire)))
+            {
+                replays.pop(sub.replay);
+            }
+            if replays.front(sub.replay).is_some() {
+                left.push(i);
+            } else {
+                replays.remove(sub);
+                if sub.is_ending() {
+                    ended.push(i);
+                    continue;
+                }
+                for entry in local.window.from(sub.cursor) {
+                    if !passes(message(entry.encoded(wire, false))) {
+                        break;
+                    }
+                    sub.cursor += 1;
+                }
+                if sub.cursor < local.window.end() {
+                    left.push(i);
+                }
+            }
+            let is_lagging = sub.cursor < local.window.end();
+            let was_lagging = sub.set_lagging(is_lagging);
+            match (was_lagging, is_lagging) {
+                (false, true) => {
+                    local.oldest = if local.lagging == 0 {
+                        sub.cursor
+                    } else {
+                        local.oldest.min(sub.cursor)
+                    };
+                    local.lagging += 1;
+                }
+                (true, false) => local.lagging -= 1,
+                _ => {}
+            }
+        }
+        if is_panicked {
+            self.stats.panicked += 1;
+            return self.end(slot, Some(PANICKED), turn);
+        }
+        if !left.is_empty() {
+            if is_whole_batch {
+                for i in left {
+                    self.mark(slot, i);
+                }
+            } else {
+                peer.is_behind = true;
+                self.stats.behind += 1;
+                peer.connection.wait_for_room();
+            }
+        }
+        // From the last on, so that the others stay where they are.
+        ended.sort_unstable();
+        for i in ended.into_iter().rev() {
+            self.remove(slot, i, turn);
+        }
+    }
+}
+
+/// Collects what a peer has to get. Returns false if that is more than entries, or more than a batch.
+#[inline]
+fn gather<'a, H: Host>(
+    peer: &Peer<H>,
+    topics: &'a [Option<Local>],
+    messages: &mut Vec<&'a PreparedMessage>,
+) -> bool {
+    let mut next = peer.first();
+    while let Some(sub) = next.and_then(|i| peer.subs.get(i as usize)) {
+        next = sub.next();
+        let Some(local) = topics.get(sub.topic as usize).and_then(Option::as_ref) else {
+            continue;
+        };
+        if sub.has_replay() || sub.is_lagging() || sub.is_ending() {
+            return false;
+        }
+        for entry in local.window.from(sub.cursor) {
+            match message(entry.encoded(peer.wire, false)) {
+                Ok(message) => messages.extend(message),
+                Err(Panicked) => return false,
+            }
+        }
+        if messages.len() > BATCH {
+            return false;
+        }
+    }
+    true
+}

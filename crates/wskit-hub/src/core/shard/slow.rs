@@ -1,0 +1,129 @@
+use super::topics::Local;
+use super::{Shard, TOO_SLOW, Turn, Wanted};
+use crate::core::peers::Peer;
+use crate::core::{Host, Notice, Slot};
+use crate::rules::Slow;
+
+impl<H: Host> Shard<H> {
+    /// Applies the rules to those subscriptions that entries are gone for. Returns whether something is left
+    /// to send.
+    pub(super) fn overtaken(&mut self, slot: u32, turn: &mut Turn<H>) -> bool {
+        let Self {
+            peers,
+            topics,
+            replays,
+            stats,
+            ..
+        } = self;
+        let Some(peer) = peers.get_mut(slot as usize).and_then(Option::as_mut) else {
+            return false;
+        };
+        let mut linked = Vec::new();
+        let mut is_ended = false;
+        while let Some(i) = peer.unlink_first() {
+            let Some(sub) = peer.subs.get_mut(i as usize) else {
+                continue;
+            };
+            let Some(local) = topics.get(sub.topic as usize).and_then(Option::as_ref) else {
+                continue;
+            };
+            let base = local.window.base();
+            if sub.cursor >= base || sub.is_ending() {
+                linked.push(i);
+                continue;
+            }
+            let notice = match local.slow {
+                Slow::Disconnect => {
+                    is_ended = true;
+                    break;
+                }
+                Slow::Resume => Notice::Unsubscribed,
+                Slow::DropOldest(_) | Slow::Latest => {
+                    let to = match local.slow {
+                        Slow::Latest => base.max(local.window.end().saturating_sub(1)),
+                        _ => base,
+                    };
+                    let count = to - std::mem::replace(&mut sub.cursor, to);
+                    stats.skipped += count;
+                    Notice::Skipped(count)
+                }
+            };
+            if notice == Notice::Unsubscribed {
+                stats.unsubscribed += 1;
+            }
+            // What was to come before is overtaken too.
+            replays.remove(sub);
+            sub.set_paused(true);
+            turn.notices.push(Wanted {
+                slot: Slot(slot),
+                wire: peer.wire,
+                topic: local.id,
+                name: local.name.clone(),
+                notice,
+            });
+        }
+        for i in linked.into_iter().rev() {
+            peer.link(i);
+        }
+        let is_left = peer.first().is_some();
+        if is_ended {
+            self.stats.disconnected += 1;
+            self.end(slot, Some(TOO_SLOW), turn);
+            return false;
+        }
+        is_left
+    }
+
+    /// Forgets what all have got, and what is too much for those that lag.
+    pub(super) fn trim(&mut self, turn: &mut Turn<H>) {
+        let mut too_slow = Vec::new();
+        self.fresh = 0;
+        let Self {
+            peers,
+            topics,
+            active,
+            entries,
+            ..
+        } = self;
+        active.retain(|place| {
+            let Some(local) = topics.get_mut(*place as usize).and_then(Option::as_mut) else {
+                return false;
+            };
+            *entries -= local.window.len();
+            local
+                .window
+                .trim(if local.lagging == 0 { 0 } else { local.keep });
+            *entries += local.window.len();
+            local.is_active = local.window.len() > 0;
+            if local.lagging > 0 && local.oldest < local.window.base() {
+                local.find_oldest(peers, &mut too_slow);
+            }
+            local.is_active
+        });
+        for slot in too_slow {
+            if self.peer(slot).is_some_and(|peer| !peer.is_gone) {
+                self.stats.disconnected += 1;
+                self.end(slot, Some(TOO_SLOW), turn);
+            }
+        }
+    }
+}
+
+impl Local {
+    /// Finds the oldest cursor of those that lag, and those that are to be disconnected.
+    fn find_oldest<H: Host>(&mut self, peers: &[Option<Peer<H>>], too_slow: &mut Vec<u32>) {
+        let base = self.window.base();
+        self.oldest = u64::MAX;
+        for &(slot, i) in &self.subscribers {
+            let peer = peers.get(slot as usize).and_then(Option::as_ref);
+            let sub = peer.and_then(|peer| peer.subs.get(i as usize));
+            if let Some(sub) = sub.filter(|sub| sub.is_lagging()) {
+                if sub.cursor < base && self.slow == Slow::Disconnect {
+                    too_slow.push(slot);
+                }
+                // Those that are overtaken already need no further look.
+                self.oldest = self.oldest.min(sub.cursor.max(base));
+            }
+        }
+    }
+}

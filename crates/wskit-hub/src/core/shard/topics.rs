@@ -1,0 +1,45 @@
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use crate::core::TopicId;
+use crate::core::window::Window;
+use crate::rules::Slow;
+
+/// A topic with subscribers in this shard.
+pub(super) struct Local {
+    pub(super) id: TopicId,
+    pub(super) name: Arc<str>,
+    pub(super) slow: Slow,
+    /// How many entries are kept for subscribers that lag.
+    pub(super) keep: usize,
+    pub(super) window: Window,
+    /// The wires that subscribers have or had, a bit for each.
+    pub(super) wires: u8,
+    /// The subscribers: the peer, and the place in its list.
+    pub(super) subscribers: Vec<(u32, u32)>,
+    /// How many subscribers lag.
+    pub(super) lagging: u32,
+    /// No lagging subscriber's cursor is below.
+    pub(super) oldest: u64,
+    pub(super) is_active: bool,
+}
+
+/// A hash for numbers that are given out in sequence.
+#[derive(Default)]
+pub(super) struct Multiply(u64);
+
+impl Hasher for Multiply {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
