@@ -125,6 +125,16 @@ impl<H: Host> Peer<H> {
         }
     }
 
+    /// Adds a subscription, and returns its place.
+    pub(super) fn add(&mut self, sub: Sub) -> u32 {
+        if self.subs.len() == self.subs.capacity() {
+            // The first has no neighbours, and later ones leave less room unused than by doubling.
+            self.subs.reserve_exact((self.subs.len() / 2).max(1));
+        }
+        self.subs.push(sub);
+        self.subs.len() as u32 - 1
+    }
+
     /// Adds a subscription to those with something to send.
     #[inline]
     pub(super) fn link(&mut self, i: u32) {
@@ -165,10 +175,15 @@ impl<H: Host> Peer<H> {
         for j in linked.into_iter().rev().filter(|j| *j != i) {
             self.link(if j == moved { i } else { j });
         }
-        if self.subs.is_empty() {
-            self.subs = Vec::new();
-        }
+        shrink(&mut self.subs);
         Some(sub)
+    }
+}
+
+/// Gives back most of the room of a list that has become much shorter.
+pub(super) fn shrink<T>(list: &mut Vec<T>) {
+    if list.len() <= list.capacity() / 4 {
+        list.shrink_to(list.len() * 2);
     }
 }
 
@@ -177,12 +192,14 @@ impl<H: Host> Peer<H> {
 pub(super) enum Replay {
     Own(PreparedMessage),
     Past(Arc<Entry>),
+    /// It has missed this many entries.
+    Skipped(PreparedMessage, u64),
 }
 
 impl Replay {
     pub(super) fn encoded(&self, wire: WireId) -> Result<Option<&PreparedMessage>, Panicked> {
         match self {
-            Self::Own(message) => Ok(Some(message)),
+            Self::Own(message) | Self::Skipped(message, _) => Ok(Some(message)),
             Self::Past(entry) => message(entry.encoded(wire, true)),
         }
     }
@@ -225,6 +242,43 @@ impl Replays {
         self.queues.len() as u32 - 1
     }
 
+    /// Adds to what a subscription has to get.
+    pub(super) fn add(&mut self, sub: &mut Sub, replay: Replay) {
+        match self.queues.get_mut(sub.replay as usize) {
+            Some(queue) => {
+                queue.push_back(replay);
+                self.items += 1;
+            }
+            None => sub.replay = self.insert([replay].into()),
+        }
+    }
+
+    /// Forgets the past that a subscription was to get, and what it was to be told of that it has missed.
+    /// Returns how many entries the first are, and how many those that it has missed.
+    pub(super) fn skip(&mut self, sub: &mut Sub) -> (u64, u64) {
+        let (mut past, mut missed) = (0, 0);
+        let Some(queue) = self.queues.get_mut(sub.replay as usize) else {
+            return (past, missed);
+        };
+        self.items -= queue.len();
+        queue.retain(|replay| match replay {
+            Replay::Own(_) => true,
+            Replay::Past(_) => {
+                past += 1;
+                false
+            }
+            Replay::Skipped(_, count) => {
+                missed += count;
+                false
+            }
+        });
+        self.items += queue.len();
+        if queue.is_empty() {
+            self.remove(sub);
+        }
+        (past, missed)
+    }
+
     pub(super) fn get(&self, i: u32) -> impl Iterator<Item = &Replay> {
         self.queues.get(i as usize).into_iter().flatten()
     }
@@ -246,6 +300,11 @@ impl Replays {
             *queue = VecDeque::new();
             self.free.push(i);
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn items(&self) -> usize {
+        self.items
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -1,5 +1,7 @@
 mod deliver;
 mod slow;
+#[cfg(test)]
+mod tests;
 mod topics;
 mod turn;
 
@@ -12,7 +14,7 @@ use wskit_proto::CloseCode;
 use self::topics::{Local, Multiply};
 pub(crate) use self::turn::Turn;
 use self::turn::Wanted;
-use super::peers::{Panicked, Peer, Replay, Replays, Sub};
+use super::peers::{Panicked, Peer, Replay, Replays, Sub, shrink};
 use super::window::Window;
 use super::{Answer, Connection, Gone, Host, Input, Notice, Slot, Start, TopicId};
 use crate::entry::Entry;
@@ -124,7 +126,6 @@ impl<H: Host> Shard<H> {
                 self.end(slot.0, None, turn);
                 if let Some(peer) = self.peers.get_mut(slot.0 as usize).and_then(Option::take) {
                     self.stats.peers -= 1;
-                    self.stats.behind -= u64::from(peer.is_behind);
                     turn.detached.push((slot, peer.connection));
                 }
             }
@@ -293,9 +294,8 @@ impl<H: Host> Shard<H> {
         local.wires |= 1 << peer.wire.0;
         let mut sub = Sub::new(place, local.subscribers.len() as u32, start.next);
         sub.replay = replay;
-        let i = peer.subs.len() as u32;
+        let i = peer.add(sub);
         local.subscribers.push((slot.0, i));
-        peer.subs.push(sub);
         self.stats.subscriptions += 1;
         if sub.has_replay() {
             self.mark(slot.0, i);
@@ -342,6 +342,7 @@ impl<H: Host> Shard<H> {
         let id = local.id;
         local.lagging -= u32::from(sub.is_lagging());
         local.subscribers.swap_remove(sub.place());
+        shrink(&mut local.subscribers);
         let moved = local.subscribers.get(sub.place()).copied();
         let is_empty = local.subscribers.is_empty();
         if let Some((slot, j)) = moved {
@@ -379,7 +380,9 @@ impl<H: Host> Shard<H> {
         if let Some((code, reason)) = close {
             peer.connection.close(code, reason);
         }
+        let was_behind = std::mem::take(&mut peer.is_behind);
         let news = (!std::mem::replace(&mut peer.is_gone, true)).then(|| peer.connection.clone());
+        self.stats.behind -= u64::from(was_behind);
         while let Some(last) = self
             .peer(slot)
             .and_then(|peer| peer.subs.len().checked_sub(1))
@@ -401,9 +404,9 @@ impl<H: Host> Shard<H> {
         let Some(i) = self.find(slot, topic) else {
             return;
         };
-        // It is of a subscription that has ended, if the one that is there now does not wait for it.
         let sub = self.peer(slot.0).and_then(|peer| peer.subs.get(i as usize));
-        if !sub.is_some_and(Sub::is_paused) {
+        if sub.is_none_or(|sub| !sub.is_paused()) {
+            // It was for a subscription that has ended since.
             return;
         }
         let message = match (encoded, notice) {
@@ -418,15 +421,17 @@ impl<H: Host> Shard<H> {
                 return self.end(slot.0, Some(PANICKED), turn);
             }
         };
-        let replay = self
-            .replays
-            .insert(message.into_iter().map(Replay::Own).collect());
-        if let Some(sub) = self
-            .peer(slot.0)
-            .and_then(|peer| peer.subs.get_mut(i as usize))
-        {
+        let Self { peers, replays, .. } = self;
+        let peer = peers.get_mut(slot.0 as usize).and_then(Option::as_mut);
+        if let Some(sub) = peer.and_then(|peer| peer.subs.get_mut(i as usize)) {
             sub.set_paused(false);
-            sub.replay = replay;
+            if let Some(message) = message {
+                let replay = match notice {
+                    Notice::Skipped(count) => Replay::Skipped(message, count),
+                    Notice::Unsubscribed => Replay::Own(message),
+                };
+                replays.add(sub, replay);
+            }
             if notice == Notice::Unsubscribed {
                 sub.set_ending();
             }

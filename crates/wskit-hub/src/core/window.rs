@@ -64,6 +64,15 @@ impl Window {
         }
     }
 
+    /// Returns the index of the newest message; an entry may be something else.
+    pub(super) fn newest_message(&self) -> Option<u64> {
+        let place = self
+            .entries
+            .iter()
+            .rposition(|entry| entry.message().is_some())?;
+        Some(self.base + place as u64)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }

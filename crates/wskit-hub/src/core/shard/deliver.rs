@@ -131,6 +131,9 @@ impl<H: Host> Shard<H> {
                 }
             }
         }
+        if messages.is_empty() {
+            return Ok(0);
+        }
         stats.writes += 1;
         peer.connection.write(&messages)
     }

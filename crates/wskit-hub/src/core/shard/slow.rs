@@ -39,20 +39,21 @@ impl<H: Host> Shard<H> {
                 }
                 Slow::Resume => Notice::Unsubscribed,
                 Slow::DropOldest(_) | Slow::Latest => {
-                    let to = match local.slow {
-                        Slow::Latest => base.max(local.window.end().saturating_sub(1)),
-                        _ => base,
-                    };
-                    let count = to - std::mem::replace(&mut sub.cursor, to);
+                    let newest = local.window.newest_message();
+                    let to = newest
+                        .filter(|_| local.slow == Slow::Latest)
+                        .unwrap_or(base);
+                    // The past that was to come first is overtaken too.
+                    let (past, told) = replays.skip(sub);
+                    let count = past + to - std::mem::replace(&mut sub.cursor, to);
                     stats.skipped += count;
-                    Notice::Skipped(count)
+                    Notice::Skipped(count + told)
                 }
             };
             if notice == Notice::Unsubscribed {
                 stats.unsubscribed += 1;
+                replays.remove(sub);
             }
-            // What was to come before is overtaken too.
-            replays.remove(sub);
             sub.set_paused(true);
             turn.notices.push(Wanted {
                 slot: Slot(slot),
@@ -76,8 +77,24 @@ impl<H: Host> Shard<H> {
 
     /// Forgets what all have got, and what is too much for those that lag.
     pub(super) fn trim(&mut self, turn: &mut Turn<H>) {
-        let mut too_slow = Vec::new();
         self.fresh = 0;
+        loop {
+            let too_slow = self.trim_windows();
+            if too_slow.is_empty() {
+                return;
+            }
+            for slot in too_slow {
+                if self.peer(slot).is_some_and(|peer| !peer.is_gone) {
+                    self.stats.disconnected += 1;
+                    self.end(slot, Some(TOO_SLOW), turn);
+                }
+            }
+            // Without them there may be less to keep.
+        }
+    }
+
+    /// Returns the peers that are to be disconnected.
+    fn trim_windows(&mut self) -> Vec<u32> {
         let Self {
             peers,
             topics,
@@ -85,31 +102,46 @@ impl<H: Host> Shard<H> {
             entries,
             ..
         } = self;
+        let mut too_slow = Vec::new();
         active.retain(|place| {
             let Some(local) = topics.get_mut(*place as usize).and_then(Option::as_mut) else {
                 return false;
             };
             *entries -= local.window.len();
-            local
-                .window
-                .trim(if local.lagging == 0 { 0 } else { local.keep });
+            local.window.trim(local.to_keep());
             *entries += local.window.len();
             local.is_active = local.window.len() > 0;
-            if local.lagging > 0 && local.oldest < local.window.base() {
+            if local.slow == Slow::Disconnect
+                && local.lagging > 0
+                && local.oldest < local.window.base()
+            {
                 local.find_oldest(peers, &mut too_slow);
             }
             local.is_active
         });
-        for slot in too_slow {
-            if self.peer(slot).is_some_and(|peer| !peer.is_gone) {
-                self.stats.disconnected += 1;
-                self.end(slot, Some(TOO_SLOW), turn);
-            }
-        }
+        too_slow
     }
 }
 
+/// Entries that are kept for the sake of the newest message before them.
+const AFTER_LATEST: usize = 64;
+
 impl Local {
+    /// Returns how many entries are to be kept.
+    fn to_keep(&self) -> usize {
+        match self.slow {
+            _ if self.lagging == 0 => 0,
+            // The newest message, and who has come and gone since.
+            Slow::Latest => {
+                let newest = self.window.newest_message();
+                let newest =
+                    newest.map_or(AFTER_LATEST, |index| (self.window.end() - index) as usize);
+                newest.min(AFTER_LATEST)
+            }
+            _ => self.keep,
+        }
+    }
+
     /// Finds the oldest cursor of those that lag, and those that are to be disconnected.
     fn find_oldest<H: Host>(&mut self, peers: &[Option<Peer<H>>], too_slow: &mut Vec<u32>) {
         let base = self.window.base();
@@ -117,12 +149,10 @@ impl Local {
         for &(slot, i) in &self.subscribers {
             let peer = peers.get(slot as usize).and_then(Option::as_ref);
             let sub = peer.and_then(|peer| peer.subs.get(i as usize));
-            if let Some(sub) = sub.filter(|sub| sub.is_lagging()) {
-                if sub.cursor < base && self.slow == Slow::Disconnect {
-                    too_slow.push(slot);
-                }
-                // Those that are overtaken already need no further look.
-                self.oldest = self.oldest.min(sub.cursor.max(base));
+            match sub.filter(|sub| sub.is_lagging()) {
+                Some(sub) if sub.cursor < base => too_slow.push(slot),
+                Some(sub) => self.oldest = self.oldest.min(sub.cursor),
+                None => {}
             }
         }
     }
