@@ -229,8 +229,10 @@ impl<T: Transport> Handle for Shared<T> {
             return Err(SendError::Closed);
         }
         let batched = self.with_sender(|sender| sender.batch(messages));
-        // Observers are not told here, because the caller may hold a lock.
-        self.drive_parked_quietly();
+        if self.is_parked() {
+            // Observers are not told here, because the caller may hold a lock.
+            self.drive_parked_quietly();
+        }
         batched
     }
 

@@ -21,12 +21,15 @@ impl<W: PollWrite, C: Timer> Sender<W, C> {
             return Err(SendError::Closed);
         }
         let mut accepted = 0;
-        for message in messages {
-            // It is not refused for what it is, but only for what is open or queued.
-            if !self.may_enter(None) || self.output.outbox.feed(*message).is_err() {
-                break;
+        // Only the room changes while messages are queued.
+        if self.may_enter(None) {
+            for message in messages {
+                // It is not refused for what it is, but only for what is open or queued.
+                if !self.output.has_room() || self.output.outbox.feed(*message).is_err() {
+                    break;
+                }
+                accepted += 1;
             }
-            accepted += 1;
         }
         if let Err(error) = self.write_out() {
             self.effects.errors.push(error);

@@ -377,6 +377,11 @@ impl<T: Transport> Shared<T> {
         self.slot.clear();
     }
 
+    /// Whether the reader was dropped, and its half is left to the tasks that write.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.flags.load().is_parked()
+    }
+
     /// Reads for a reader that was dropped: answers control frames and throws messages away.
     ///
     /// A task that waits is woken when more comes. The reading half is taken out of its slot for it, so
@@ -393,16 +398,14 @@ impl<T: Transport> Shared<T> {
     /// Reads for a reader that was dropped if a lane has no room for a message: a pong may make room.
     pub(crate) fn read_for_room(&self, lane: LaneId, message: Option<&QueuedMessage>) {
         let len = message.map_or(0, QueuedMessage::len);
-        if self.flags.load().is_parked()
-            && !self.with_sender(|sender| sender.lanes().has_room(lane, len))
-        {
+        if self.is_parked() && !self.with_sender(|sender| sender.lanes().has_room(lane, len)) {
             // Observers are not told, because the caller may hold a lock.
             self.drive_parked_quietly();
         }
     }
 
     fn drive_parked_as(&self, quiet: bool) {
-        if !self.flags.load().is_parked() {
+        if !self.is_parked() {
             return;
         }
         let mut next = self.slot.take();
