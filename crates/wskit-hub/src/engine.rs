@@ -59,12 +59,12 @@ pub enum Command {
         /// The topics.
         topics: Vec<Arc<str>>,
     },
-    /// The messages of a topic after an offset. Answer: [`Reply::Read`].
+    /// The messages of a topic after a position. Answer: [`Reply::Read`].
     Read {
         /// The topic.
         topic: Arc<str>,
-        /// The offset; `None` is all that is kept.
-        after: Option<u64>,
+        /// The position. `None`, or one of an epoch that is not the topic's any more, is all that is kept.
+        after: Option<Position>,
         /// How many at most: if there are more, the newest of them.
         limit: usize,
     },

@@ -21,6 +21,11 @@ mod peer;
 mod position;
 mod publication;
 mod rules;
+#[cfg(all(test, not(feature = "simulation")))]
+mod sim;
+#[cfg(feature = "simulation")]
+#[doc(hidden)]
+pub mod sim;
 mod stats;
 mod sync;
 mod wire;

@@ -5,6 +5,7 @@
 
 mod bucket;
 mod directory;
+mod guard;
 mod link;
 mod peers;
 mod presence;
@@ -63,7 +64,7 @@ pub(crate) struct ShardId(pub(crate) u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TopicId(pub(crate) u32);
 
-/// The place of a peer in its shard.
+/// The place of a peer in its shard. The host gives it out again only when nothing names the peer any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Slot(pub(crate) u32);
 

@@ -167,7 +167,7 @@ impl<H: Host> Directory<H> {
         Command::Read {
             topic: topic.name.clone(),
             // Without subscribers, all that is kept is of use; with them, all after what they have.
-            after: topic.has_subscribers().then_some(topic.top),
+            after: topic.has_subscribers().then(|| topic.position()),
             limit: history.map_or(0, |history| history.last),
         }
     }

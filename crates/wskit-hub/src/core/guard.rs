@@ -1,0 +1,62 @@
+//! The checks that keep what is promised, each with a switch for the tests: a simulation must find what
+//! happens without it.
+
+/// A check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// A message of the engine follows the newest one.
+    Chain,
+    /// A message of the engine is of the topic's epoch.
+    Epoch,
+    /// A message of the engine that is there already is dropped.
+    Duplicate,
+    /// A position is compared with the engine's from time to time.
+    Tops,
+    /// The history has all messages after a position.
+    Floor,
+    /// The position of a client is of the topic's epoch.
+    Since,
+    /// Nothing was forgotten that a slow subscriber has not got.
+    Cursor,
+    /// What is for a peer that is gone is not for the next one in its place.
+    Slot,
+    /// Who is present is asked of the engine from time to time.
+    Members,
+}
+
+/// Whether a check holds.
+#[cfg(not(any(test, feature = "simulation")))]
+#[inline]
+pub(crate) const fn holds(_: Guard, is_so: bool) -> bool {
+    is_so
+}
+
+#[cfg(any(test, feature = "simulation"))]
+pub(crate) use switch::holds;
+#[cfg(test)]
+pub(crate) use switch::without;
+
+#[cfg(any(test, feature = "simulation"))]
+mod switch {
+    use std::cell::Cell;
+
+    use super::Guard;
+
+    thread_local! {
+        static BROKEN: Cell<Option<Guard>> = const { Cell::new(None) };
+    }
+
+    /// Whether a check holds: always, if it is taken out.
+    pub(crate) fn holds(guard: Guard, is_so: bool) -> bool {
+        is_so || BROKEN.get() == Some(guard)
+    }
+
+    /// Calls `f` without a check.
+    #[cfg(test)]
+    pub(crate) fn without<R>(guard: Guard, f: impl FnOnce() -> R) -> R {
+        BROKEN.set(Some(guard));
+        let result = f();
+        BROKEN.set(None);
+        result
+    }
+}

@@ -1,0 +1,63 @@
+//! A simulation of several hubs with an engine that has faults, in one thread and without real time.
+//!
+//! [`World`] carries out a list of operations, then ends all faults and waits. The checker looks at what
+//! clients were sent and callers were answered.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod check;
+mod engine;
+mod hub;
+mod op;
+#[cfg(test)]
+mod tests;
+mod world;
+
+use op::Op;
+use world::World;
+
+/// What a simulation is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One hub without an engine.
+    Embedded,
+    /// Three hubs with one.
+    Cluster,
+}
+
+/// Runs operations. `log` gets a line for each.
+fn run(kind: Kind, ops: &[Op], log: &mut dyn FnMut(String)) -> Result<(), String> {
+    let mut world = World::new(kind);
+    for op in ops {
+        world.operate(*op, log)?;
+    }
+    world.heal(log)?;
+    world.clear(log)
+}
+
+/// Runs the operations that `bytes` are: the first says of what kind, then four each.
+///
+/// # Panics
+/// If something is not as promised.
+#[cfg(feature = "simulation")]
+pub fn operations(bytes: &[u8]) {
+    let Some((first, ops)) = bytes.split_first() else {
+        return;
+    };
+    let kind = if first & 1 == 0 {
+        Kind::Embedded
+    } else {
+        Kind::Cluster
+    };
+    let ops = ops.chunks_exact(4).take(2000);
+    let ops: Vec<_> = ops
+        .map(|op| Op::decode([op[0], op[1], op[2], op[3]]))
+        .collect();
+    if let Err(error) = run(kind, &ops, &mut |_| ()) {
+        panic!("{error}");
+    }
+}

@@ -1,0 +1,78 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::op::{Op, Random};
+use super::{Kind, run};
+
+/// Operations of a seed.
+fn ops(seed: u64) -> (Kind, Vec<Op>) {
+    let mut random = Random(seed);
+    let kind = if seed % 4 == 0 {
+        Kind::Embedded
+    } else {
+        Kind::Cluster
+    };
+    let count = 20 + random.next() as usize % 280;
+    (kind, random.ops(count))
+}
+
+/// Runs operations; a panic is a failure too.
+fn attempt(kind: Kind, ops: &[Op], log: &mut dyn FnMut(String)) -> Result<(), String> {
+    let attempt = AssertUnwindSafe(|| run(kind, ops, log));
+    catch_unwind(attempt).unwrap_or_else(|_| Err("a panic".into()))
+}
+
+fn check(seed: u64) -> Result<(), String> {
+    let (kind, ops) = ops(seed);
+    attempt(kind, &ops, &mut |_| ())
+}
+
+/// Leaves operations out as long as it still fails.
+fn shrink(kind: Kind, mut ops: Vec<Op>) -> Vec<Op> {
+    let fails = |ops: &[Op]| attempt(kind, ops, &mut |_| ()).is_err();
+    let mut size = ops.len() / 2;
+    while size > 0 {
+        let mut is_smaller = false;
+        let mut from = 0;
+        while from < ops.len() {
+            let mut fewer = ops.clone();
+            fewer.drain(from..(from + size).min(ops.len()));
+            if fails(&fewer) {
+                ops = fewer;
+                is_smaller = true;
+            } else {
+                from += size;
+            }
+        }
+        if !is_smaller || size > 1 {
+            size /= 2;
+        }
+    }
+    ops
+}
+
+fn env(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// `WSKIT_SEEDS=1000000` runs so many, `WSKIT_SEED=42` that one alone.
+#[test]
+fn what_is_promised_is_kept_whatever_the_engine_does() {
+    let seeds = match env("WSKIT_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..env("WSKIT_SEEDS").unwrap_or(2000),
+    };
+    for seed in seeds {
+        let Err(error) = check(seed) else {
+            continue;
+        };
+        let (kind, ops) = ops(seed);
+        let ops = shrink(kind, ops);
+        let mut trace = Vec::new();
+        let shrunk = attempt(kind, &ops, &mut |line| trace.push(line));
+        panic!(
+            "seed {seed}, {kind:?}: {error}\n{}\n{}",
+            trace.join("\n"),
+            shrunk.unwrap_err()
+        );
+    }
+}
