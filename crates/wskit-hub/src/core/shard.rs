@@ -128,6 +128,12 @@ impl<H: Host> Shard<H> {
                     self.stats.peers -= 1;
                     turn.detached.push((slot, peer.connection));
                 }
+                if self.stats.peers == 0 {
+                    // Nothing is left of what there was room for.
+                    let stats = self.stats;
+                    *self = Self::new();
+                    self.stats = stats;
+                }
             }
         }
     }

@@ -26,9 +26,24 @@ fn check(seed: u64) -> Result<(), String> {
     attempt(kind, &ops, &mut |_| ())
 }
 
-/// Leaves operations out as long as it still fails.
+/// Returns what kind of failure it is.
+fn class(error: &str) -> String {
+    let words = error.chars().filter(|c| !c.is_ascii_digit());
+    words
+        .skip_while(|c| *c == 'I' || *c == ':')
+        .take(24)
+        .collect()
+}
+
+/// Leaves operations out as long as it still fails in the same way.
 fn shrink(kind: Kind, mut ops: Vec<Op>) -> Vec<Op> {
-    let fails = |ops: &[Op]| attempt(kind, ops, &mut |_| ()).is_err();
+    let failure = |ops: &[Op]| {
+        attempt(kind, ops, &mut |_| ())
+            .err()
+            .map(|error| class(&error))
+    };
+    let same = failure(&ops);
+    let fails = |ops: &[Op]| failure(ops) == same;
     let mut size = ops.len() / 2;
     while size > 0 {
         let mut is_smaller = false;
@@ -74,5 +89,27 @@ fn what_is_promised_is_kept_whatever_the_engine_does() {
             trace.join("\n"),
             shrunk.unwrap_err()
         );
+    }
+}
+
+#[test]
+fn survey() {
+    let Some(seeds) = env("WSKIT_SURVEY") else {
+        return;
+    };
+    std::panic::set_hook(Box::new(|_| ()));
+    let mut found = std::collections::BTreeMap::<String, (u64, u64)>::new();
+    for seed in 0..seeds {
+        if let Err(error) = check(seed) {
+            let class: String = error.chars().filter(|c| !c.is_ascii_digit()).collect();
+            let class: String = class.split("i,").collect();
+            let entry = found
+                .entry(class.chars().take(70).collect())
+                .or_insert((0, seed));
+            entry.0 += 1;
+        }
+    }
+    for (class, (count, seed)) in found {
+        println!("{count:6} first {seed:5} {class}");
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -43,6 +43,8 @@ pub(super) struct Client {
     is_attached: bool,
     /// The topics that it wants, and by which call.
     wants: HashMap<usize, u64>,
+    /// The calls up to this one are undone.
+    unwanted: HashMap<usize, u64>,
     /// The topics that it is present in, and as whom.
     entered: HashMap<usize, String>,
 }
@@ -145,7 +147,12 @@ impl World {
     /// Carries out an operation.
     pub(super) fn operate(&mut self, op: Op, log: &mut dyn FnMut(String)) -> Result<(), String> {
         let (a, b, c) = (usize::from(op.a), usize::from(op.b), usize::from(op.c));
-        let hub = a % self.hubs.len();
+        let is_of_client = matches!(
+            op.kind,
+            Kind::Detach | Kind::Subscribe | Kind::Unsubscribe | Kind::Enter | Kind::Leave
+        );
+        let client = self.client(op.a).filter(|_| is_of_client);
+        let hub = client.map_or(a % self.hubs.len(), |client| self.clients[client].hub);
         let t = b % self.topics.len();
         let (name, rules) = self.topics[t].clone();
         let directory = t % DIRECTORIES;
@@ -213,6 +220,7 @@ impl World {
                         hub, shard, slot, ..
                     } = self.clients[client];
                     self.clients[client].wants.remove(&t);
+                    self.clients[client].unwanted.insert(t, self.next_call);
                     self.hubs[hub].with(directory, &mut out, |directory, out| {
                         if let Some(topic) = directory.find(&name) {
                             directory.unsubscribe(topic, shard, slot, out);
@@ -389,6 +397,7 @@ impl World {
             socket,
             is_attached: true,
             wants: HashMap::new(),
+            unwanted: HashMap::new(),
             entered: HashMap::new(),
         });
     }
@@ -674,7 +683,12 @@ impl World {
             }
             (Call::Subscribe { client, topic }, Answer::Subscribed(Ok(_))) => {
                 // Unless it is gone meanwhile.
-                if self.clients[client].is_attached {
+                let Client {
+                    is_attached,
+                    unwanted,
+                    ..
+                } = &self.clients[client];
+                if *is_attached && unwanted.get(&topic).is_none_or(|call| *call < id) {
                     self.clients[client].wants.insert(topic, id);
                 }
             }
