@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_std::net::TcpListener;
 use async_std::task;
 use wskit::async_std::Server;
-use wskit_examples::chat::{self, Rooms};
+use wskit_examples::chat::{self, Chat};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     task::block_on(serve())
@@ -25,7 +25,8 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
     println!("open http://{address} in two tabs");
 
     let server: Server = chat::server()?;
-    let rooms = Arc::new(Rooms::default());
-    let serving = server.serve_requests(listener, move |request, _| chat::serve(rooms, request));
+    let chat = Arc::new(Chat::default());
+    task::spawn(chat.hub.drive(task::sleep));
+    let serving = server.serve_requests(listener, move |request, _| chat::serve(chat, request));
     Ok(serving.on_error(wskit_examples::report).await?)
 }

@@ -12,15 +12,16 @@
 use std::sync::Arc;
 
 use wskit::Server;
-use wskit_examples::chat::{self, Rooms};
+use wskit_examples::chat::{self, Chat};
 use wskit_examples::pages;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (listener, address) = pages::listen().await?;
     let server: Server = chat::server()?;
-    let rooms = Arc::new(Rooms::default());
-    let serving = server.serve_requests(listener, move |request, _| chat::serve(rooms, request));
+    let chat = Arc::new(Chat::default());
+    tokio::spawn(chat.hub.drive(tokio::time::sleep));
+    let serving = server.serve_requests(listener, move |request, _| chat::serve(chat, request));
     let serving = pages::with_tls(serving, address)?.on_error(wskit_examples::report);
     Ok(serving.await?)
 }

@@ -1,4 +1,5 @@
-//! A live feed: each sample is encoded once and pushed to all pages, which plot it.
+//! A live feed: each sample is encoded once and pushed to all pages, which plot it. A page that reads too
+//! slowly gets the newest sample next.
 //!
 //! ```sh
 //! cargo run --example live_feed    # then open http://127.0.0.1:9001 in two tabs
@@ -9,31 +10,38 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
+use wskit::hub::{Access, Event, Hub, Publication, Rules, Since, Wire};
 use wskit::{
-    CloseCode, Error, OriginPolicy, PreparedMessage, Rejection, Request, Server, ServerStream,
-    deflate,
+    BoxError, OriginPolicy, PreparedMessage, Rejection, Request, Server, ServerStream, deflate,
 };
 use wskit_examples::pages;
 
 const PAGE: &str = include_str!("index.html");
 const SERIES: &str = r#"{"series":["tide","wind","noise"]}"#;
+const FEED: &str = "feed";
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (listener, address) = pages::listen().await?;
     // Pages of any origin may watch: the feed holds no secrets.
     let server = Server::new(OriginPolicy::Any).deflate(deflate::Config::server());
-    let (feed, _) = broadcast::channel(64);
-    tokio::spawn(measure(feed.clone()));
-    let serving = server.serve_requests(listener, move |request, _| serve(request, feed));
+    let hub = Hub::builder(|_| Rules::latest().subscribe(Access::Everyone)).build();
+    let wire = Wire::new(|event| match event {
+        Event::Subscribed { .. } => Some(PreparedMessage::text(SERIES)),
+        Event::Published { message, .. } => {
+            message.publication().as_text().map(PreparedMessage::text)
+        }
+        _ => None,
+    });
+    tokio::spawn(hub.drive(tokio::time::sleep));
+    tokio::spawn(measure(hub.clone()));
+    let serving = server.serve_requests(listener, move |request, _| serve(request, hub, wire));
     let serving = pages::with_tls(serving, address)?.on_error(wskit_examples::report);
     Ok(serving.await?)
 }
 
-/// Makes a sample twenty times a second, each encoded once for all pages.
-async fn measure(feed: broadcast::Sender<PreparedMessage>) {
+/// Makes a sample twenty times a second.
+async fn measure(hub: Hub) {
     let mut ticks = tokio::time::interval(Duration::from_millis(50));
     let mut noise = 0.0;
     loop {
@@ -51,37 +59,24 @@ async fn measure(feed: broadcast::Sender<PreparedMessage>) {
             r#"{{"t":{},"v":[{tide:.2},{wind:.2},{noise:.2}]}}"#,
             now.as_millis()
         );
-        // It fails when no page is watching.
-        let _ = feed.send(PreparedMessage::text(&sample));
+        if let Err(error) = hub.publish(FEED, Publication::text(sample)).await {
+            eprintln!("{error}");
+        }
     }
 }
 
-async fn serve(
-    request: Request<ServerStream>,
-    feed: broadcast::Sender<PreparedMessage>,
-) -> Result<(), Error> {
-    let mut ws = match request {
+async fn serve(request: Request<ServerStream>, hub: Hub, wire: Wire) -> Result<(), BoxError> {
+    let ws = match request {
         Request::WebSocket(upgrade) if upgrade.path() == "/ws" => upgrade.accept().await?,
         Request::WebSocket(upgrade) => {
             return Ok(upgrade.reject(&Rejection::not_found()).await?);
         }
         Request::Http(request) => return Ok(pages::respond(request, PAGE).await?),
     };
-    let mut feed = feed.subscribe();
-    ws.send(SERIES).await?;
-    loop {
-        tokio::select! {
-            // No message is expected; this answers pings and the page's Close.
-            heard = ws.recv_ref() => if heard?.is_none() { return Ok(()) },
-            sample = feed.recv() => match sample {
-                Ok(sample) => ws.send(&sample).await?,
-                // This page was too slow and missed some; the newest samples matter.
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => {
-                    ws.close(CloseCode::GOING_AWAY, "the feed has ended").await?;
-                    return Ok(());
-                }
-            },
-        }
-    }
+    let (mut reader, writer) = ws.split();
+    let peer = hub.attach(&writer, &wire)?;
+    peer.subscribe(FEED, Since::Start).await?;
+    // No message is expected; this answers pings and the page's Close.
+    while reader.recv_ref().await?.is_some() {}
+    Ok(())
 }

@@ -1,81 +1,79 @@
-//! Chat rooms: their people, their history, and a bounded mailbox for each person.
+//! Chat rooms: topics of a hub. The hub keeps what was said and who is here, and writes to the connections.
 //!
-//! This code uses no socket and no runtime. A message to a room is encoded once and shared. A person
-//! whose mailbox is full is removed, so that one slow tab cannot delay the others.
+//! This code uses no socket and no runtime. A message is encoded once and shared. A person who reads too
+//! slowly is disconnected, so that one slow tab cannot delay the others, and comes back for the rest.
 
 mod serve;
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::Mutex;
 use wskit::PreparedMessage;
+use wskit::hub::{
+    Access, Event, History, Hub, Member, Peer, Position, Publication, Rules, Slow, Subscribed, Wire,
+};
 
 pub use serve::{serve, server};
 
-/// All rooms of a server.
-#[derive(Debug, Default)]
-pub struct Rooms(Mutex<HashMap<String, Room>>);
-
-#[derive(Debug, Default)]
-struct Room {
-    people: Vec<Person>,
-    history: VecDeque<Value>,
-}
-
+/// All rooms of a server. Spawn `chat.hub.drive(sleep)`.
 #[derive(Debug)]
-struct Person {
-    name: String,
-    mailbox: mpsc::Sender<PreparedMessage>,
+pub struct Chat {
+    /// Where each room is a topic.
+    pub hub: Hub,
+    wire: Wire,
+    /// Held while a name is looked for and taken.
+    naming: Mutex<()>,
+    guests: AtomicU64,
 }
-
-/// Messages that may wait for one person before they count as too slow.
-const MAILBOX: usize = 256;
-/// Messages that a room remembers.
-const HISTORY: usize = 50;
 
 /// Why a request was refused: the `code` and `text` of the protocol.
 #[derive(Debug)]
-pub struct Refused(pub &'static str, pub &'static str);
+pub struct Refused(pub &'static str, pub String);
 
-/// One person in one room. Dropping it leaves the room.
+/// One person in one room.
 #[derive(Debug)]
-pub struct Seat {
-    rooms: Arc<Rooms>,
+struct Seat {
     room: String,
+    /// Who it is. Others never learn it, as it gives a person who comes back the same name.
+    identity: String,
     name: String,
 }
 
 /// A request of a person.
 #[derive(Debug)]
-pub enum Wish {
-    /// To join a room: room and name.
-    Join(String, String),
-    /// To send a text to the room.
+enum Wish {
+    Join {
+        room: String,
+        name: String,
+        key: Option<String>,
+        after: Option<Position>,
+    },
     Say(String),
-    /// To change the name.
     Nick(String),
 }
 
 impl Wish {
     /// Reads a message of the chat protocol.
-    ///
-    /// # Errors
-    /// The rule of the protocol that it breaks.
-    pub fn parse(text: &str) -> Result<Self, Refused> {
-        let bad = || Refused("bad-message", "That is not a message of this chat.");
+    fn parse(text: &str) -> Result<Self, Refused> {
+        let bad = || refused("bad-message", "That is not a message of this chat.");
         let message: Value = serde_json::from_str(text).map_err(|_| bad())?;
         let field = |name: &str| {
-            message
-                .get(name)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-                .ok_or_else(bad)
+            let text = message.get(name).and_then(Value::as_str);
+            text.map(str::to_owned).ok_or_else(bad)
         };
+        let optional = |name: &str| message.get(name).map(|_| field(name)).transpose();
         match field("type")?.as_str() {
-            "join" => Ok(Self::Join(field("room")?, field("name")?)),
+            "join" => Ok(Self::Join {
+                room: field("room")?,
+                name: field("name")?,
+                key: optional("key")?,
+                after: optional("after")?
+                    .map(|after| after.parse())
+                    .transpose()
+                    .map_err(|_| bad())?,
+            }),
             "say" => Ok(Self::Say(field("text")?)),
             "nick" => Ok(Self::Nick(field("name")?)),
             _ => Err(bad()),
@@ -83,145 +81,140 @@ impl Wish {
     }
 }
 
-impl Rooms {
-    /// Adds a person, tells the room, and returns the seat with the mailbox to forward. The mailbox begins
-    /// with the welcome and the history, and ends when it was too full.
-    ///
-    /// # Errors
-    /// A room or name that is not allowed.
-    pub fn join(
-        self: &Arc<Self>,
+impl Default for Chat {
+    fn default() -> Self {
+        // Rooms of all names exist, and are open to everyone.
+        let room = Rules::stream(History::last(50))
+            .presence()
+            .slow(Slow::Disconnect)
+            .subscribe(Access::Everyone)
+            .publish(Access::Everyone);
+        Self {
+            hub: Hub::builder(move |_| room.clone()).build(),
+            wire: Wire::new(|event| encode(event).map(|message| prepare(&message))),
+            naming: Mutex::default(),
+            guests: AtomicU64::new(0),
+        }
+    }
+}
+
+/// Puts what happens in a room into the chat protocol.
+fn encode(event: Event<'_>) -> Option<Value> {
+    Some(match event {
+        Event::Published { message, past } => {
+            let mut said: Value = serde_json::from_slice(message.payload()).ok()?;
+            said["position"] = message.position().to_string().into();
+            if past {
+                said["past"] = true.into();
+            }
+            said
+        }
+        Event::Subscribed {
+            subscribed: Subscribed::Gap { .. },
+            ..
+        } => json!({"type": "gap"}),
+        Event::Present { present, .. } => {
+            let names: Vec<_> = present.members.iter().map(name_of).collect();
+            json!({"type": "here", "names": names})
+        }
+        Event::Joined { member, .. } => match &info(member)["was"] {
+            Value::Null => json!({"type": "joined", "name": name_of(member), "time": now()}),
+            old => json!({"type": "renamed", "old": old, "new": name_of(member), "time": now()}),
+        },
+        Event::Left { member, .. } => {
+            json!({"type": "left", "name": name_of(member), "time": now()})
+        }
+        _ => return None,
+    })
+}
+
+/// What others are told of a member: a `name`, and the name that it `was`.
+fn info(member: &Member) -> Value {
+    serde_json::from_slice(member.get_info()).unwrap_or_default()
+}
+
+fn name_of(member: &Member) -> String {
+    info(member)["name"].as_str().unwrap_or_default().to_owned()
+}
+
+impl Chat {
+    /// Seats a person in a room. A key that is here, or was two seconds ago, gets its place back.
+    async fn join(
+        &self,
+        peer: &Peer,
         room: &str,
         name: &str,
-    ) -> Result<(Seat, mpsc::Receiver<PreparedMessage>), Refused> {
-        let room_name =
-            title(room, 32).ok_or(Refused("bad-room", "A room has 1 to 32 characters."))?;
-        let name = title(name, 24).ok_or(BAD_NAME)?;
-        let (mailbox, mail) = mpsc::channel(MAILBOX);
-        let mut rooms = self.lock();
-        let room = rooms.entry(room_name.clone()).or_default();
-        let name = room.free_name(&name, None);
-        room.tell(&json!({"type": "joined", "name": name, "time": now()}));
-        let welcome = json!({"type": "welcome", "room": room_name, "name": name});
-        for message in std::iter::once(&welcome).chain(&room.history) {
-            // The mailbox is empty and larger than the history.
-            let _ = mailbox.try_send(prepare(message));
-        }
-        let others = room.people.iter().map(|person| person.name.as_str());
-        let names: Vec<_> = others.chain([name.as_str()]).collect();
-        let _ = mailbox.try_send(prepare(&json!({"type": "here", "names": names})));
-        room.people.push(Person {
-            name: name.clone(),
-            mailbox,
-        });
-        drop(rooms);
-        Ok((
-            Seat {
-                rooms: self.clone(),
-                room: room_name,
-                name,
-            },
-            mail,
-        ))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Room>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Seat {
-    /// Sends a text to all people in the room.
-    ///
-    /// # Errors
-    /// Text that is blank or too long.
-    pub fn say(&self, text: &str) -> Result<(), Refused> {
-        if text.trim().is_empty() || text.chars().count() > 4000 {
-            return Err(Refused("bad-text", "A message has 1 to 4000 characters."));
-        }
-        self.with_room(|room| {
-            let mut said = json!({"type": "said", "from": self.name, "text": text, "time": now()});
-            room.tell(&said);
-            said["past"] = true.into();
-            room.history.push_back(said);
-            if room.history.len() > HISTORY {
-                room.history.pop_front();
-            }
-        });
-        Ok(())
-    }
-
-    /// Takes another name, made unique.
-    ///
-    /// # Errors
-    /// A name that is not allowed.
-    pub fn rename(&mut self, name: &str) -> Result<(), Refused> {
-        let name = title(name, 24).ok_or(BAD_NAME)?;
-        let old = self.name.clone();
-        self.name = self.with_room(|room| {
-            let new = room.free_name(&name, Some(&old));
-            if new != old {
-                if let Some(person) = room.people.iter_mut().find(|person| person.name == old) {
-                    person.name.clone_from(&new);
-                }
-                room.tell(&json!({"type": "renamed", "old": old, "new": new, "time": now()}));
-            }
-            new
-        });
-        Ok(())
-    }
-
-    fn with_room<R>(&self, f: impl FnOnce(&mut Room) -> R) -> R {
-        f(self.rooms.lock().entry(self.room.clone()).or_default())
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut rooms = self.rooms.lock();
-        if let Some(room) = rooms.get_mut(&self.room) {
-            room.people.retain(|person| person.name != self.name);
-            room.tell(&json!({"type": "left", "name": self.name, "time": now()}));
-            if room.people.is_empty() && room.history.is_empty() {
-                rooms.remove(&self.room);
-            }
-        }
-    }
-}
-
-impl Room {
-    fn tell(&mut self, message: &Value) {
-        let message = prepare(message);
-        // A person that is too slow loses the mailbox; the connection notices and leaves.
-        for person in &mut self.people {
-            if person.mailbox.try_send(message.clone()).is_err() {
-                person.mailbox = mpsc::channel(1).0;
-            }
-        }
-    }
-
-    /// Returns the name, with a number behind it if it is taken.
-    fn free_name(&self, name: &str, mine: Option<&str>) -> String {
-        let taken = |name: &str| {
-            self.people
-                .iter()
-                .any(|person| person.name == name && mine != Some(name))
+        key: Option<String>,
+    ) -> Result<Seat, Refused> {
+        let room =
+            title(room, 32).ok_or_else(|| refused("bad-room", "A room has 1 to 32 characters."))?;
+        let identity = match key {
+            Some(key) => format!("key {key}"),
+            None => format!("guest {}", self.guests.fetch_add(1, Ordering::Relaxed)),
         };
+        let name = self.take_name(peer, &room, &identity, name).await?;
+        Ok(Seat {
+            room,
+            identity,
+            name,
+        })
+    }
+
+    /// Makes a peer present by a name, with a number behind it if it is taken.
+    async fn take_name(
+        &self,
+        peer: &Peer,
+        room: &str,
+        identity: &str,
+        name: &str,
+    ) -> Result<String, Refused> {
+        let name =
+            title(name, 24).ok_or_else(|| refused("bad-name", "A name has 1 to 24 characters."))?;
+        let _naming = self.naming.lock().await;
+        let members = self.hub.present(room).await?.members;
+        let (mine, others): (Vec<_>, Vec<_>) = members
+            .into_iter()
+            .partition(|member| member.identity() == identity);
+        let taken: Vec<_> = others.iter().map(name_of).collect();
         let numbered = (2..).map(|n| format!("{name} {n}"));
-        std::iter::once(name.to_owned())
+        let name = std::iter::once(name.clone())
             .chain(numbered)
-            .find(|name| !taken(name))
-            .unwrap_or_default()
+            .find(|name| !taken.contains(name))
+            .unwrap_or_default();
+        let member = match mine.into_iter().next() {
+            Some(same) if name_of(&same) == name => same,
+            Some(other) => member(identity, &json!({"name": name, "was": name_of(&other)})),
+            None => member(identity, &json!({"name": name})),
+        };
+        peer.enter(room, member)?;
+        Ok(name)
     }
 }
 
-/// Returns the message that reports a refusal.
-#[must_use]
-pub fn refusal(refused: &Refused) -> String {
-    json!({"type": "error", "code": refused.0, "text": refused.1}).to_string()
+/// Sends a text to all people in the room.
+async fn say(peer: &Peer, seat: &Seat, text: &str) -> Result<(), Refused> {
+    if text.trim().is_empty() || text.chars().count() > 4000 {
+        return Err(refused("bad-text", "A message has 1 to 4000 characters."));
+    }
+    let said = json!({"type": "said", "from": seat.name, "text": text, "time": now()});
+    peer.publish(&seat.room, Publication::text(said.to_string()))
+        .await?;
+    Ok(())
 }
 
-const BAD_NAME: Refused = Refused("bad-name", "A name has 1 to 24 characters.");
+fn member(identity: &str, info: &Value) -> Member {
+    Member::new(identity).info(info.to_string())
+}
+
+fn refused(code: &'static str, text: &str) -> Refused {
+    Refused(code, text.to_owned())
+}
+
+impl<E: std::error::Error> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self("refused", error.to_string())
+    }
+}
 
 fn title(text: &str, most: usize) -> Option<String> {
     let text = text.trim();

@@ -165,18 +165,25 @@ await check('unread messages are counted in the title', async () => {
   await bob.evaluate(() => { delete document.hidden; document.dispatchEvent(new Event('visibilitychange')); });
   equal((await bob.title()).startsWith('('), false, 'counter after looking');
 });
-await check('a cut connection comes back, nothing is shown twice', async () => {
+await check('a cut connection comes back, and a reload: nothing is shown twice, nobody has left', async () => {
   const proxy = await cuttableProxy(address);
   const dan = await join('Dan', 'desktop', 'light', proxy.address);
   await say(dan, 'before the cut');
   await seesSaid(ada, 'Dan', 'before the cut');
   proxy.cut();
-  await seesEvent(ada, 'left', 'Dan');
   await dan.waitForFunction(() => document.querySelectorAll('#messages [data-kind=entered]').length === 2);
   await dan.waitForSelector('#status[data-state=open]');
   await say(ada, 'after the cut');
   await seesSaid(dan, 'Ada', 'after the cut');
   equal(await dan.locator('#messages .text', { hasText: 'before the cut' }).count(), 1, 'times shown');
+  await dan.reload();
+  await dan.waitForSelector('#status[data-state=open]');
+  await say(dan, 'here again');
+  await seesSaid(ada, 'Dan', 'here again');
+  await ada.waitForTimeout(2500);
+  const told = (kind) => ada.locator(`#messages [data-kind=${kind}][data-name^=Dan]`).count();
+  equal(await told('joined'), 1, 'times joined');
+  equal(await told('left'), 0, 'times left');
   await dan.context().close();
   await seesEvent(ada, 'left', 'Dan');
 });

@@ -1,11 +1,14 @@
 use std::sync::Arc;
 
-use tokio::sync::mpsc::Receiver;
-use wskit::driver::{Request, Server, Transport, WebSocket};
+use serde_json::json;
+use wskit::driver::{Request, Server, WebSocket, Writer};
 use wskit::handshake::OriginError;
-use wskit::{CloseCode, Config, Error, Message, OriginPolicy, PreparedMessage, Rejection, deflate};
+use wskit::hub::Peer;
+use wskit::{
+    BoxError, CloseCode, Config, Message, OriginPolicy, Rejection, SendTransport, deflate,
+};
 
-use super::{Refused, Rooms, Seat, Wish, refusal};
+use super::{Chat, Refused, Seat, Wish, refused, say};
 use crate::pages;
 
 const PAGE: &str = include_str!("../../chat/index.html");
@@ -33,74 +36,70 @@ pub fn server<R>() -> Result<Server<R>, OriginError> {
 ///
 /// # Errors
 /// How it ended, if not cleanly.
-pub async fn serve<T: Transport>(rooms: Arc<Rooms>, request: Request<T>) -> Result<(), Error> {
+pub async fn serve<T: SendTransport>(chat: Arc<Chat>, request: Request<T>) -> Result<(), BoxError> {
     match request {
         Request::WebSocket(upgrade) if upgrade.path() == "/ws" => {
-            chat(&rooms, upgrade.accept().await?).await
+            talk(&chat, upgrade.accept().await?).await
         }
         Request::WebSocket(upgrade) => Ok(upgrade.reject(&Rejection::not_found()).await?),
         Request::Http(request) => Ok(pages::respond(request, PAGE).await?),
     }
 }
 
-/// Carries the messages of one person to the room, and those of the room to the person.
-async fn chat<T: Transport>(rooms: &Arc<Rooms>, mut ws: WebSocket<T>) -> Result<(), Error> {
-    let mut seated: Option<(Seat, Receiver<PreparedMessage>)> = None;
-    let mut mail = Vec::new();
-    loop {
-        let heard = tokio::select! {
-            message = ws.recv() => message?,
-            n = hear(&mut seated, &mut mail) => {
-                // All waiting messages in one write. Only flushing may wait for the peer. While it
-                // waits the mailbox fills, until the room takes it away.
-                for message in mail.drain(..) {
-                    ws.feed(&message).await?;
-                }
-                ws.flush().await?;
-                if n > 0 {
-                    continue;
-                }
-                drop(seated.take());
-                ws.close(CloseCode::POLICY_VIOLATION, "too slow for this room").await?;
-                return Ok(());
-            }
-        };
-        let Some(message) = heard else { return Ok(()) };
+/// Does what one person asks for. What happens in the room comes from the hub.
+async fn talk<T: SendTransport>(chat: &Chat, ws: WebSocket<T>) -> Result<(), BoxError> {
+    let (mut reader, writer) = ws.split();
+    let peer = chat.hub.attach(&writer, &chat.wire)?;
+    let mut seat = None;
+    while let Some(message) = reader.recv().await? {
         let Message::Text(text) = message else {
-            ws.close(CloseCode::UNSUPPORTED_DATA, "this chat is text")
-                .await?;
-            return Ok(());
+            drop(reader);
+            let code = CloseCode::UNSUPPORTED_DATA;
+            writer.close(code, "this chat is text").await?;
+            break;
         };
-        if let Err(refused) = obey(rooms, &mut seated, &text) {
-            ws.send(refusal(&refused)).await?;
+        if let Err(Refused(code, text)) = obey(chat, &peer, &writer, &mut seat, &text).await {
+            let refusal = json!({"type": "error", "code": code, "text": text});
+            writer.send(refusal.to_string()).await?;
         }
     }
+    Ok(())
 }
 
-/// Takes the messages that wait in the mailbox, 0 if it was taken away. Without a mailbox it never returns.
-async fn hear(
-    seated: &mut Option<(Seat, Receiver<PreparedMessage>)>,
-    mail: &mut Vec<PreparedMessage>,
-) -> usize {
-    match seated {
-        Some((_, mailbox)) => mailbox.recv_many(mail, 64).await,
-        None => std::future::pending().await,
-    }
-}
-
-fn obey(
-    rooms: &Arc<Rooms>,
-    seated: &mut Option<(Seat, Receiver<PreparedMessage>)>,
+async fn obey<T: SendTransport>(
+    chat: &Chat,
+    peer: &Peer,
+    writer: &Writer<T>,
+    seat: &mut Option<Seat>,
     text: &str,
 ) -> Result<(), Refused> {
-    match (Wish::parse(text)?, seated) {
-        (Wish::Join(..), Some(_)) => Err(Refused("already-joined", "You are in a room already.")),
-        (Wish::Join(room, name), seated) => {
-            *seated = Some(rooms.join(&room, &name)?);
+    match (Wish::parse(text)?, seat) {
+        (Wish::Join { .. }, Some(_)) => {
+            Err(refused("already-joined", "You are in a room already."))
+        }
+        (
+            Wish::Join {
+                room,
+                name,
+                key,
+                after,
+            },
+            empty,
+        ) => {
+            let seat = chat.join(peer, &room, &name, key).await?;
+            let welcome = json!({"type": "welcome", "room": seat.room, "name": seat.name});
+            writer.send(welcome.to_string()).await?;
+            peer.subscribe(&seat.room, after).await?;
+            *empty = Some(seat);
             Ok(())
         }
-        (_, None) => Err(Refused("join-first", "Join a room first.")),
-        (Wish::Say(text), Some((seat, _))) => seat.say(&text),
-        (Wish::Nick(name), Some((seat, _))) => seat.rename(&name),
+        (_, None) => Err(refused("join-first", "Join a room first.")),
+        (Wish::Say(text), Some(seat)) => say(peer, seat, &text).await,
+        (Wish::Nick(name), Some(seat)) => {
+            seat.name = chat
+                .take_name(peer, &seat.room, &seat.identity, &name)
+                .await?;
+            Ok(())
+        }
     }
 }
