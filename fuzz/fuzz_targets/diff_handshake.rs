@@ -335,7 +335,7 @@ fn why_we_take(error: &Error, read: &HeadReading, offers: Offers) -> Option<Diff
 fn refused_early(error: &HandshakeError, wire: &[u8]) -> Option<Difference> {
     let known = match error {
         HandshakeError::Malformed(
-            HeadFault::BareLf | HeadFault::LeadingBlankLine | HeadFault::NotHttp,
+            HeadFault::BareLf | HeadFault::LeadingBlankLine | HeadFault::NotHttp | HeadFault::Tls,
         ) => true,
         // Of a response only.
         HandshakeError::NotHttp(_) => !wire.starts_with(b"HTTP/1."),
