@@ -23,7 +23,7 @@ pub trait Engine: Send + Sync + 'static {
 }
 
 /// The number of a command, unique in its hub.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub u64);
 
 /// The number of a hub among those that share an engine.

@@ -3,7 +3,7 @@ mod presence;
 mod timers;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,8 +31,12 @@ const SWEEP: Duration = Duration::from_secs(10);
 const LINGER: Duration = Duration::from_secs(60);
 /// How often the positions of topics are compared with the engine's.
 const CHECK: Duration = Duration::from_secs(20);
+/// How many of these checks it takes until who is present is compared too.
+const MEMBERS: u8 = 3;
 /// How long it takes until a request that failed is made again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long the engine may take to answer. It should give up long before.
+const DEADLINE: Duration = Duration::from_secs(30);
 /// How many topics a request to the engine names.
 const BATCH: usize = 1000;
 
@@ -46,12 +50,15 @@ pub(crate) struct Directory<H: Host> {
     free: Vec<u32>,
     next_epoch: u64,
     next_request: u64,
-    requests: HashMap<RequestId, Request<H>>,
+    /// What the engine was asked, and until when it has to answer. They are in the order of time.
+    requests: BTreeMap<RequestId, (Instant, Request<H>)>,
     /// Topics with members that leave, and when.
     leaving: BinaryHeap<Reverse<(Instant, u32)>>,
     next_sweep: Option<Instant>,
     next_check: Option<Instant>,
     next_retry: Option<Instant>,
+    /// Checks since all was compared with the engine.
+    checks: u8,
     bytes: usize,
 }
 
@@ -63,13 +70,15 @@ enum Request<H: Host> {
         since: Since,
         limit: usize,
     },
-    Present(H::Call),
+    Present(H::Call, Arc<str>),
     Listen(Vec<u32>),
+    Unlisten,
     Read(u32),
-    Tops(Vec<u32>),
+    /// The names are those of the topics themselves: a place may get another topic meanwhile.
+    Tops(Vec<(u32, Arc<str>)>),
     Members(u32),
-    /// Its failure is made good by [`EngineEvent::Up`].
-    Other,
+    /// The engine is told of a member of this hub.
+    Member(u32, Arc<str>, Arc<str>),
 }
 
 impl<H: Host> Directory<H> {
@@ -84,7 +93,8 @@ impl<H: Host> Directory<H> {
             free: Vec::new(),
             next_epoch: seed,
             next_request: 0,
-            requests: HashMap::new(),
+            requests: BTreeMap::new(),
+            checks: 0,
             leaving: BinaryHeap::new(),
             next_sweep: None,
             next_check: None,
@@ -161,7 +171,7 @@ impl<H: Host> Directory<H> {
     }
 
     fn topic(&self, id: TopicId) -> Option<&Topic<H>> {
-        self.topics.get(Self::slot_of(id) as usize)?.as_deref()
+        self.topic_in(Self::slot_of(id))
     }
 
     /// Calls `f` with a topic, and counts the bytes that it takes afterwards.
@@ -180,7 +190,8 @@ impl<H: Host> Directory<H> {
 
     /// Returns how many bytes the topics take.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes + self.topics.capacity() * size_of::<usize>()
+        let requests = size_of::<(RequestId, Instant, Request<H>)>();
+        self.bytes + self.topics.capacity() * size_of::<usize>() + self.requests.len() * requests
     }
 
     /// Returns how many topics there are.
@@ -208,9 +219,22 @@ impl<H: Host> Directory<H> {
         before - self.bytes
     }
 
+    /// Returns the places of all topics.
+    fn slots(&self) -> Vec<u32> {
+        let topics = (0u32..).zip(&self.topics);
+        let topics = topics.filter(|(_, topic)| topic.is_some());
+        topics.map(|(slot, _)| slot).collect()
+    }
+
     // Requests of the engine.
 
-    fn request(&mut self, request: Request<H>, command: Command, out: &mut impl Outputs<H>) {
+    fn request(
+        &mut self,
+        request: Request<H>,
+        command: Command,
+        now: Instant,
+        out: &mut impl Outputs<H>,
+    ) -> RequestId {
         let id = RequestId(u64::from(self.number) << REQUEST_BITS | self.next_request);
         self.next_request += 1;
         let slots = match &request {
@@ -227,8 +251,9 @@ impl<H: Host> Directory<H> {
                 link.request = Some(id);
             }
         }
-        self.requests.insert(id, request);
+        self.requests.insert(id, (now + DEADLINE, request));
         out.command(id, command);
+        id
     }
 
     pub(super) fn retry_later(&mut self, now: Instant) {
@@ -283,7 +308,7 @@ impl<H: Host> Directory<H> {
                     publication,
                     history,
                 };
-                self.request(Request::Publish(call()), command, out);
+                self.request(Request::Publish(call()), command, now, out);
                 Ok(None)
             }
         }
@@ -324,7 +349,7 @@ impl<H: Host> Directory<H> {
                     since,
                     limit,
                 };
-                self.request(request, command, out);
+                self.request(request, command, now, out);
                 Ok(None)
             }
         }
@@ -361,7 +386,8 @@ impl<H: Host> Directory<H> {
         });
         if let Some(name) = name.flatten() {
             let topics = vec![name];
-            self.request(Request::Listen(vec![slot]), Command::Listen { topics }, out);
+            let command = Command::Listen { topics };
+            self.request(Request::Listen(vec![slot]), command, now, out);
         }
         if let Some(subscribe) = subscribe {
             let answer = Answer::Subscribed(Err(Error::UnknownTopic));
@@ -380,7 +406,7 @@ impl<H: Host> Directory<H> {
         self.with(Self::slot_of(topic), |topic| {
             if let Some(link) = topic.link.as_deref_mut() {
                 let is_of_peer = |wait: &Subscribe<H>| wait.shard == shard && wait.slot == slot;
-                if let Some(i) = link.waiting.iter().position(is_of_peer) {
+                while let Some(i) = link.waiting.iter().position(is_of_peer) {
                     let call = link.waiting.swap_remove(i).call;
                     out.answer(call, Answer::Subscribed(Err(Error::Closed)));
                 }

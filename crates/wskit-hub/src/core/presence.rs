@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::NodeId;
+use crate::engine::{NodeId, RequestId};
 use crate::member::{Member, Present};
 
 /// How long a member is still present when its last connection has gone: reloading a page is no leave.
@@ -14,8 +14,23 @@ pub(crate) struct Presence {
     members: BTreeMap<Arc<str>, Entered>,
     /// Those that leave, and when, in the order of time. One that has come back is still here.
     leaving: VecDeque<(Instant, Arc<str>)>,
+    /// The request for the members of other hubs, and who has come and left there since.
+    asked: Option<(RequestId, Vec<(NodeId, Step)>)>,
+    /// Asking for the members of other hubs has failed.
+    is_stale: bool,
+    /// Members of this hub of which the engine has to be told again.
+    unsent: Vec<Arc<str>>,
     bytes: usize,
 }
+
+#[derive(Debug)]
+enum Step {
+    Joined(Member),
+    Left(Arc<str>),
+}
+
+/// How many of them are kept. What is too much is put right when the members are asked for again.
+const STEPS: usize = 1024;
 
 #[derive(Debug)]
 struct Entered {
@@ -91,8 +106,96 @@ impl Presence {
         was_here && entered.local == 0
     }
 
+    /// The members of other hubs are asked for.
+    pub(crate) fn ask(&mut self, id: RequestId) {
+        self.asked = Some((id, Vec::new()));
+    }
+
+    fn step(&mut self, node: NodeId, step: impl FnOnce() -> Step) {
+        if let Some((_, steps)) = &mut self.asked {
+            if steps.len() < STEPS {
+                steps.push((node, step()));
+            }
+        }
+    }
+
+    /// A member has entered on another hub.
+    pub(crate) fn joined(&mut self, node: NodeId, member: Member) -> Option<Change> {
+        self.step(node, || Step::Joined(member.clone()));
+        self.enter_at(node, member)
+    }
+
+    /// A member has left on another hub.
+    pub(crate) fn left(&mut self, node: NodeId, identity: &Arc<str>, now: Instant) {
+        self.step(node, || Step::Left(identity.clone()));
+        self.leave_at(node, identity, now);
+    }
+
+    /// These are the members of other hubs, if it is what was asked for last; `None` if that is not known.
+    /// Who has come and left meanwhile may be among them or not.
+    pub(crate) fn answered(
+        &mut self,
+        id: RequestId,
+        members: Option<Vec<(NodeId, Member)>>,
+        now: Instant,
+    ) -> Vec<Change> {
+        let Some((_, steps)) = self.asked.take_if(|(asked, _)| *asked == id) else {
+            return Vec::new();
+        };
+        self.is_stale = members.is_none();
+        let Some(mut members) = members else {
+            return Vec::new();
+        };
+        for (node, step) in steps {
+            let (identity, joined) = match step {
+                Step::Joined(member) => (member.shared_identity().clone(), Some(member)),
+                Step::Left(identity) => (identity, None),
+            };
+            members.retain(|(other, member)| *other != node || member.identity() != &*identity);
+            members.extend(joined.map(|member| (node, member)));
+        }
+        self.set_remote(members, now)
+    }
+
+    /// Whether the members of other hubs have to be asked for again.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.is_stale && self.asked.is_none()
+    }
+
+    /// Whether the members of other hubs are known.
+    pub(crate) fn is_known(&self) -> bool {
+        !self.is_stale && self.asked.is_none()
+    }
+
+    /// The engine has to be told again whether this member is here.
+    pub(crate) fn keep_unsent(&mut self, identity: Arc<str>) {
+        if !self.unsent.contains(&identity) {
+            self.unsent.push(identity);
+        }
+    }
+
+    pub(crate) fn take_unsent(&mut self) -> Vec<Arc<str>> {
+        std::mem::take(&mut self.unsent)
+    }
+
+    /// Nothing is heard of other hubs any more, and there are no subscribers to be told.
+    pub(crate) fn forget_others(&mut self) {
+        (self.asked, self.is_stale) = (None, false);
+        let bytes = &mut self.bytes;
+        self.members.retain(|_, entered| {
+            entered.nodes.clear();
+            let is_kept = entered.local > 0 || entered.leaves_at.is_some();
+            *bytes -= if is_kept {
+                0
+            } else {
+                self::bytes(&entered.member)
+            };
+            is_kept
+        });
+    }
+
     /// A member enters on another hub.
-    pub(crate) fn enter_at(&mut self, node: NodeId, member: Member) -> Option<Change> {
+    fn enter_at(&mut self, node: NodeId, member: Member) -> Option<Change> {
         self.entered(member, |entered| {
             if !entered.nodes.contains(&node) {
                 entered.nodes.push(node);
@@ -101,7 +204,7 @@ impl Presence {
     }
 
     /// A member leaves on another hub.
-    pub(crate) fn leave_at(&mut self, node: NodeId, identity: &str, now: Instant) {
+    fn leave_at(&mut self, node: NodeId, identity: &str, now: Instant) {
         if let Some(entered) = self.members.get_mut(identity) {
             entered.nodes.retain(|other| *other != node);
             self.leaving.extend(entered.leave_if_gone(now));
@@ -158,6 +261,12 @@ impl Presence {
         changes
     }
 
+    /// Returns a member, if it has a connection of this hub.
+    pub(crate) fn local_member(&self, identity: &str) -> Option<&Member> {
+        let entered = self.members.get(identity)?;
+        (entered.local > 0).then_some(&entered.member)
+    }
+
     /// Returns the members with connections of this hub.
     pub(crate) fn local(&self) -> impl Iterator<Item = &Member> {
         self.members
@@ -179,11 +288,14 @@ impl Presence {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.members.is_empty() && self.unsent.is_empty()
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        let leaving = self.leaving.capacity() * size_of::<(Instant, Arc<str>)>();
+        let unsent = self.unsent.capacity() * size_of::<Arc<str>>();
+        let steps = self.asked.as_ref().map_or(0, |(_, steps)| steps.capacity());
+        self.bytes + leaving + unsent + steps * (size_of::<(NodeId, Step)>() + 64)
     }
 }
 

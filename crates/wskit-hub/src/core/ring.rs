@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::guard::{Guard, holds};
 use crate::entry::Entry;
 
 /// The newest messages of a topic, in order of their offsets.
@@ -53,7 +54,7 @@ impl Ring {
         let from = self
             .entries
             .partition_point(|entry| entry.offset() <= offset);
-        (offset >= self.floor).then(|| self.entries.range(from..))
+        holds(Guard::Floor, offset >= self.floor).then(|| self.entries.range(from..))
     }
 
     /// Returns the messages that are there.

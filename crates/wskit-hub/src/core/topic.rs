@@ -2,10 +2,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::bucket::Bucket;
-use super::link::Link;
+use super::guard::{Guard, holds};
+use super::link::{Arrived, Link, LinkState};
 use super::presence::{Change, Presence};
 use super::ring::Ring;
 use super::{Host, Input, Outputs, ShardId, Start, Subscribe, TopicId};
+use crate::engine::Page;
 use crate::entry::{Content, Entry};
 use crate::position::{Epoch, Position, Since, Subscribed};
 use crate::publication::{Publication, Published};
@@ -109,6 +111,80 @@ impl<H: Host> Topic<H> {
         }
     }
 
+    /// Takes in a message of the engine, at once or when the history is read. Returns whether something is
+    /// missing before it.
+    pub(super) fn arrived(
+        &mut self,
+        arrived: Arrived,
+        now: Instant,
+        out: &mut impl Outputs<H>,
+    ) -> bool {
+        let own = self.position();
+        let Some(link) = self.link.as_deref_mut() else {
+            return false;
+        };
+        match link.state {
+            LinkState::Live => {}
+            LinkState::Cold => return false,
+            _ => {
+                link.keep(arrived);
+                return false;
+            }
+        }
+        let position = match arrived.before {
+            Some(_) => arrived.position,
+            // The engine keeps no order: this hub does.
+            None => Position {
+                epoch: own.epoch,
+                offset: own.offset + 1,
+            },
+        };
+        let is_of_epoch = holds(Guard::Epoch, position.epoch == own.epoch);
+        if is_of_epoch && !holds(Guard::Duplicate, position.offset > own.offset) {
+            return false;
+        }
+        let is_next = arrived.before.is_none_or(|before| before == own.offset);
+        if is_of_epoch && holds(Guard::Chain, is_next) {
+            self.append(position, arrived.publication, now, out);
+            return false;
+        }
+        link.keep(arrived);
+        true
+    }
+
+    /// Takes in what was read of the history.
+    pub(super) fn take_page(&mut self, page: Page, now: Instant, out: &mut impl Outputs<H>) {
+        // If the newest is not among them, none of them can be told to be all.
+        let end = page
+            .messages
+            .last()
+            .map_or(page.after, |(offset, _)| *offset);
+        let after = if end < page.top { page.top } else { page.after };
+        // Without subscribers the history is taken as it is.
+        let is_complete = page.epoch == self.epoch && after <= self.top && self.has_subscribers();
+        if !is_complete {
+            let (epoch, offset) = (page.epoch, after);
+            self.skip_to(Position { epoch, offset }, now, out);
+        }
+        for (offset, publication) in page.messages {
+            if offset > self.top {
+                let epoch = page.epoch;
+                self.append(Position { epoch, offset }, publication, now, out);
+            }
+        }
+    }
+
+    /// Nothing is heard of the topic any more: what is known of it grows old.
+    pub(super) fn cool(&mut self) {
+        self.ring.reset(self.top);
+        if let Some(link) = self.link.as_deref_mut() {
+            link.cool();
+        }
+        if let Some(presence) = self.presence.as_deref_mut() {
+            presence.forget_others();
+        }
+    }
+
     /// Tells the subscribers who has come or left.
     pub(super) fn tell(&mut self, change: Change, now: Instant, out: &mut impl Outputs<H>) {
         let topic = self.name.clone();
@@ -143,6 +219,7 @@ impl<H: Host> Topic<H> {
             Since::After(after) => (Subscribed::Gap { position }, after),
         };
         let is_of_now = past.epoch == self.epoch && past.offset <= self.top;
+        let is_of_now = holds(Guard::Since, is_of_now);
         // Of these topics only the newest message matters.
         if is_of_now && matches!(self.rules.kind, Kind::Latest) {
             let newest = self

@@ -257,9 +257,9 @@ impl Hub {
     /// Safe.
     pub async fn present(&self, topic: &str) -> Result<Present, Error> {
         let mut call = None;
-        let present = self.inner.with_topic(topic, |directory, topic, _, out| {
+        let present = self.inner.with_topic(topic, |directory, topic, now, out| {
             let call = || call.insert(Call::new()).clone();
-            directory.present(topic, call, out)
+            directory.present(topic, call, now, out)
         })?;
         match (present, call) {
             (Some(present), _) => Ok(present),

@@ -510,7 +510,7 @@ impl World {
         let call = self.call(Call::Present { hub, topic: t });
         let present = self.hubs[hub].with(t % DIRECTORIES, out, |directory, out| {
             let topic = topic(directory, &name, &rules, now)?;
-            directory.present(topic, || call, out)
+            directory.present(topic, || call, now, out)
         });
         answer(
             out,
@@ -853,7 +853,7 @@ impl World {
                 let now = self.now;
                 let present = self.hubs[hub].with(t % DIRECTORIES, &mut out, |directory, out| {
                     let topic = topic(directory, &name, &rules, now)?;
-                    directory.present(topic, || 0, out)
+                    directory.present(topic, || 0, now, out)
                 });
                 let mut present = present.map_err(|error| format!("{error}"))?;
                 if let Some(cluster) = &mut self.cluster {

@@ -2,13 +2,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{BATCH, CHECK, Directory, Request};
+use crate::core::guard::{Guard, holds};
 use crate::core::link::{Arrived, LinkState};
-use crate::core::presence::Presence;
 use crate::core::topic::Topic;
 use crate::core::{Answer, Host, Outputs};
-use crate::engine::{Command, EngineEvent, NodeId, Page, Reply, RequestId};
+use crate::engine::{Command, EngineEvent, Page, Reply, RequestId};
 use crate::error::{EngineError, EngineErrorKind, Error};
-use crate::member::{Member, Present};
 use crate::position::{Position, Since};
 use crate::publication::Published;
 
@@ -30,83 +29,54 @@ impl<H: Host> Directory<H> {
                 before,
                 publication,
             } => {
+                let arrived = Arrived {
+                    position,
+                    before,
+                    publication,
+                };
                 if let Some(slot) = self.names.get(&topic).copied() {
-                    let arrived = Arrived {
-                        position,
-                        before,
-                        publication,
-                    };
-                    self.arrived(slot, arrived, now, out);
+                    if self.with(slot, |topic| topic.arrived(arrived, now, out)) == Some(true) {
+                        self.read(slot, now, out);
+                    }
                 }
             }
             EngineEvent::Joined {
                 topic,
                 node,
                 member,
-            } => {
-                if let Some(slot) = self.names.get(&topic).copied() {
-                    self.with(slot, |topic| {
-                        let presence = topic.presence.get_or_insert_default();
-                        if let Some(change) = presence.enter_at(node, member) {
-                            topic.tell(change, now, out);
-                        }
-                    });
-                }
-            }
+            } => self.joined(&topic, node, member, now, out),
             EngineEvent::Left {
                 topic,
                 node,
                 identity,
-            } => {
-                if let Some(slot) = self.names.get(&topic).copied() {
-                    self.with_presence(slot, |_, presence| {
-                        presence.leave_at(node, &identity, now);
-                    });
-                }
-            }
+            } => self.left(&topic, node, &identity, now),
             EngineEvent::NodeGone { node } => self.node_gone(node, now),
-            EngineEvent::Lost => self.next_check = Some(now),
+            EngineEvent::Lost => {
+                self.checks = 0;
+                self.next_check = Some(now);
+            }
             EngineEvent::Down => {}
-            EngineEvent::Up => self.up(out),
+            EngineEvent::Up => self.up(now, out),
         }
-    }
-
-    fn node_gone(&mut self, node: NodeId, now: Instant) {
-        for slot in self.slots() {
-            self.with_presence(slot, |_, presence| presence.forget(node, now));
-        }
-    }
-
-    /// Returns the places of all topics.
-    pub(super) fn slots(&self) -> Vec<u32> {
-        self.names.values().copied().collect()
     }
 
     /// The engine knows nothing of what was said before: listens again, and reads what was missed.
-    fn up(&mut self, out: &mut impl Outputs<H>) {
+    fn up(&mut self, now: Instant, out: &mut impl Outputs<H>) {
         for slot in self.slots() {
-            let members = self.with(slot, |topic| {
+            self.with(slot, |topic| {
                 if let Some(link) = topic.link.as_deref_mut() {
                     if !link.is_cold() {
                         link.state = LinkState::Failed;
                     }
                 }
-                let local = topic.presence.iter().flat_map(|presence| presence.local());
-                let members: Vec<_> = local.cloned().collect();
-                (topic.name.clone(), members)
             });
-            for (topic, member) in members
-                .into_iter()
-                .flat_map(|(topic, members)| members.into_iter().map(move |m| (topic.clone(), m)))
-            {
-                self.request(Request::Other, Command::Enter { topic, member }, out);
-            }
+            self.enter_again(slot, now, out);
         }
-        self.listen_again(out);
+        self.listen_again(now, out);
     }
 
     /// Listens to the topics of which that has failed.
-    pub(super) fn listen_again(&mut self, out: &mut impl Outputs<H>) {
+    pub(super) fn listen_again(&mut self, now: Instant, out: &mut impl Outputs<H>) {
         let mut topics = Vec::new();
         for slot in self.slots() {
             let name = self.with(slot, |topic| {
@@ -120,74 +90,28 @@ impl<H: Host> Directory<H> {
         }
         for batch in topics.chunks(BATCH) {
             let (slots, topics) = batch.iter().cloned().unzip();
-            self.request(Request::Listen(slots), Command::Listen { topics }, out);
+            let command = Command::Listen { topics };
+            self.request(Request::Listen(slots), command, now, out);
         }
     }
 
-    /// A message has come from the engine.
-    fn arrived(&mut self, slot: u32, arrived: Arrived, now: Instant, out: &mut impl Outputs<H>) {
-        let read = self.with(slot, |topic| {
-            let (epoch, top) = (topic.epoch, topic.top);
-            let link = topic.link.as_deref_mut()?;
-            match link.state {
-                LinkState::Live => {}
-                LinkState::Cold => return None,
-                _ => {
-                    link.keep(arrived);
-                    return None;
-                }
-            }
-            let Arrived {
-                position, before, ..
-            } = arrived;
-            if before.is_none() {
-                topic.append(position, arrived.publication, now, out);
-                return None;
-            }
-            if position.epoch == epoch && position.offset <= top {
-                return None;
-            }
-            if position.epoch == epoch && before == Some(top) {
-                topic.append(position, arrived.publication, now, out);
-                return None;
-            }
-            // Something is missing between, or all is new.
-            link.state = LinkState::Reading;
-            link.keep(arrived);
-            Some(Self::read(topic))
-        });
-        if let Some(command) = read.flatten() {
-            self.request(Request::Read(slot), command, out);
-        }
-    }
-
-    /// Returns the command that reads what is missing of a topic.
-    fn read(topic: &Topic<H>) -> Command {
-        let history = topic.rules.get_history();
-        Command::Read {
-            topic: topic.name.clone(),
-            // Without subscribers, all that is kept is of use; with them, all after what they have.
-            after: topic.has_subscribers().then(|| topic.position()),
-            limit: history.map_or(0, |history| history.last),
-        }
-    }
-
-    fn done(
+    pub(super) fn done(
         &mut self,
         id: RequestId,
         result: Result<Reply, EngineError>,
         now: Instant,
         out: &mut impl Outputs<H>,
     ) {
-        let nonsense = || Error::Engine(EngineError::new(EngineErrorKind::Protocol));
-        let Some(request) = self.requests.remove(&id) else {
+        // It may have taken so long that it counts as failed.
+        let Some((_, request)) = self.requests.remove(&id) else {
             return;
         };
+        let nonsense = || EngineError::new(EngineErrorKind::Protocol);
         match (request, result) {
             (Request::Publish(call), result) => {
                 let position = match result {
                     Ok(Reply::Published(position)) => Ok(position),
-                    Ok(_) => Err(nonsense()),
+                    Ok(_) => Err(Error::Engine(nonsense())),
                     Err(error) => Err(error.into()),
                 };
                 out.answer(call, Answer::Published(position));
@@ -203,15 +127,15 @@ impl<H: Host> Directory<H> {
             ) => {
                 let page = match result {
                     Ok(Reply::Read(page)) => Ok(published(page, &topic, since, limit)),
-                    Ok(_) => Err(nonsense()),
+                    Ok(_) => Err(Error::Engine(nonsense())),
                     Err(error) => Err(error.into()),
                 };
                 out.answer(call, Answer::History(page));
             }
-            (Request::Present(call), result) => {
+            (Request::Present(call, topic), result) => {
                 let present = match result {
-                    Ok(Reply::Members(members)) => Ok(self.union(members, now)),
-                    Ok(_) => Err(nonsense()),
+                    Ok(Reply::Members(others)) => Ok(self.union(&topic, others, now)),
+                    Ok(_) => Err(Error::Engine(nonsense())),
                     Err(error) => Err(error.into()),
                 };
                 out.answer(call, Answer::Present(present));
@@ -219,35 +143,38 @@ impl<H: Host> Directory<H> {
             (Request::Listen(slots), result) => {
                 for slot in slots {
                     match &result {
+                        // It was listened to again, or it is another topic.
                         _ if !self.takes(slot, id) => {}
-                        Ok(_) => self.listening(slot, now, out),
+                        Ok(_) => {
+                            self.ask_members(slot, now, out);
+                            self.read(slot, now, out);
+                        }
                         Err(error) => self.failed(slot, error, now, out),
                     }
                 }
             }
-            // The topic was listened to again meanwhile.
             (Request::Read(slot), _) if !self.takes(slot, id) => {}
-            (Request::Read(slot), Ok(Reply::Read(page))) => self.page(slot, page, now, out),
+            (Request::Read(slot), Ok(Reply::Read(page))) => {
+                self.with(slot, |topic| topic.take_page(page, now, out));
+                self.live(slot, now, out);
+            }
             (Request::Read(slot), result) => {
-                let error = result.err();
-                let error = error.unwrap_or_else(|| EngineError::new(EngineErrorKind::Protocol));
+                let error = result.err().unwrap_or_else(nonsense);
                 self.failed(slot, &error, now, out);
             }
-            (Request::Tops(slots), Ok(Reply::Tops(tops))) => self.tops(&slots, &tops, out),
-            (Request::Members(slot), Ok(Reply::Members(members))) => {
-                self.with(slot, |topic| {
-                    topic.presence.get_or_insert_default();
-                });
-                let changes =
-                    self.with_presence(slot, |_, presence| presence.set_remote(members, now));
-                self.with(slot, |topic| {
-                    for change in changes.into_iter().flatten() {
-                        topic.tell(change, now, out);
-                    }
-                });
+            (Request::Tops(topics), Ok(Reply::Tops(tops))) => self.tops(topics, tops, now, out),
+            (Request::Members(slot), result) => {
+                let members = match result {
+                    Ok(Reply::Members(members)) => Some(members),
+                    _ => None,
+                };
+                self.members(slot, id, members, now, out);
             }
-            // The next check, or event, makes it good.
-            (Request::Tops(_) | Request::Members(_) | Request::Other, _) => {}
+            (Request::Member(slot, topic, identity), Err(_)) => {
+                self.unsent(slot, &topic, identity, now);
+            }
+            // The next check, or message, makes it good.
+            (Request::Tops(_) | Request::Unlisten | Request::Member(..), _) => {}
         }
     }
 
@@ -261,111 +188,85 @@ impl<H: Host> Directory<H> {
         link.is_some_and(|link| link.request.take_if(|request| *request == id).is_some())
     }
 
-    fn union(&self, members: Vec<(NodeId, Member)>, now: Instant) -> Present {
-        let mut presence = Presence::default();
-        presence.set_remote(members, now);
-        presence.present(self.members_listed)
-    }
-
-    /// The engine listens to a topic: reads what it has.
-    fn listening(&mut self, slot: u32, now: Instant, out: &mut impl Outputs<H>) {
-        let read = self.with(slot, |topic| {
-            let link = topic.link.as_deref_mut()?;
-            link.state = LinkState::Reading;
-            let members = topic.rules.presence.then(|| topic.name.clone());
-            Some((
-                Self::read(topic),
-                topic.rules.get_history().is_some(),
-                members,
-            ))
+    /// Asks for what a topic has, or has had since the newest message.
+    fn read(&mut self, slot: u32, now: Instant, out: &mut impl Outputs<H>) {
+        let command = self.with(slot, |topic| {
+            topic.link.as_deref_mut()?.ask();
+            let history = topic.rules.get_history();
+            Some(Command::Read {
+                topic: topic.name.clone(),
+                // Without subscribers, all that is kept is of use; with them, all after what they have.
+                after: topic.has_subscribers().then(|| topic.position()),
+                limit: history.map_or(0, |history| history.last),
+            })
         });
-        let Some((command, has_history, members)) = read.flatten() else {
-            return;
-        };
-        if let Some(topic) = members {
-            self.request(Request::Members(slot), Command::Members { topic }, out);
+        if let Some(command) = command.flatten() {
+            self.request(Request::Read(slot), command, now, out);
         }
-        if has_history {
-            self.request(Request::Read(slot), command, out);
-        } else {
-            self.live(slot, now, out);
-        }
-    }
-
-    /// Takes in what was read.
-    fn page(&mut self, slot: u32, page: Page, now: Instant, out: &mut impl Outputs<H>) {
-        self.with(slot, |topic| {
-            let is_same = page.epoch == topic.epoch;
-            // Without subscribers the history is taken as it is.
-            let is_complete = is_same && page.after <= topic.top && topic.has_subscribers();
-            if !is_complete {
-                let position = Position {
-                    epoch: page.epoch,
-                    offset: page.after,
-                };
-                topic.skip_to(position, now, out);
-            }
-            for (offset, publication) in page.messages {
-                if offset > topic.top {
-                    let epoch = page.epoch;
-                    topic.append(Position { epoch, offset }, publication, now, out);
-                }
-            }
-            topic.top = topic.top.max(page.top);
-        });
-        self.live(slot, now, out);
     }
 
     /// All that was there is known: takes in what came meanwhile, and lets those in who wait.
     fn live(&mut self, slot: u32, now: Instant, out: &mut impl Outputs<H>) {
-        let arrived = self.with(slot, |topic| {
-            let link = topic.link.as_deref_mut()?;
-            link.state = LinkState::Live;
-            Some(std::mem::take(&mut link.buffer))
-        });
-        for arrived in arrived.flatten().unwrap_or_default() {
-            self.arrived(slot, arrived, now, out);
-        }
         let most = self.members_listed;
-        let read = self.with(slot, |topic| {
-            let link = topic.link.as_deref_mut()?;
-            if link.state != LinkState::Live {
-                return None;
+        let is_missing = self.with(slot, |topic| {
+            let Some(link) = topic.link.as_deref_mut() else {
+                return false;
+            };
+            link.state = LinkState::Live;
+            let (arrived, mut is_missing) = link.take();
+            for (is_older, arrived) in arrived {
+                // The history that was read would be of this epoch if it were the newer one.
+                let is_over = is_older && arrived.position.epoch != topic.epoch;
+                if arrived.before.is_some() && is_over {
+                    continue;
+                }
+                if is_missing {
+                    // The history that is read next has it, unless it is kept for good reason.
+                    if let Some(link) = topic.link.as_deref_mut() {
+                        link.keep(arrived);
+                    }
+                } else {
+                    is_missing = topic.arrived(arrived, now, out);
+                }
             }
-            if std::mem::take(&mut link.overflowed) {
-                link.state = LinkState::Reading;
-                return Some(Self::read(topic));
+            if !is_missing {
+                let link = topic.link.as_deref_mut();
+                let waiting = link.map(|link| std::mem::take(&mut link.waiting));
+                for subscribe in waiting.unwrap_or_default() {
+                    topic.admit(subscribe, most, now, out);
+                }
             }
-            for subscribe in std::mem::take(&mut link.waiting) {
-                topic.admit(subscribe, most, now, out);
-            }
-            None
+            is_missing
         });
-        if let Some(command) = read.flatten() {
-            self.request(Request::Read(slot), command, out);
+        if is_missing == Some(true) {
+            self.read(slot, now, out);
         }
         self.next_check.get_or_insert(now + CHECK);
     }
 
     /// Listening or reading has failed.
     fn failed(&mut self, slot: u32, error: &EngineError, now: Instant, out: &mut impl Outputs<H>) {
-        let is_retried = self.with(slot, |topic| {
+        let unlistened = self.with(slot, |topic| {
             let has_subscribers = topic.has_subscribers();
             let link = topic.link.as_deref_mut()?;
             for subscribe in std::mem::take(&mut link.waiting) {
                 let answer = Answer::Subscribed(Err(error.clone().into()));
                 out.answer(subscribe.call, answer);
             }
-            link.state = if has_subscribers {
-                LinkState::Failed
-            } else {
-                link.buffer = Vec::new();
-                LinkState::Cold
-            };
-            Some(has_subscribers)
+            if has_subscribers {
+                link.state = LinkState::Failed;
+                return None;
+            }
+            topic.cool();
+            Some(topic.name.clone())
         });
-        if is_retried.flatten() == Some(true) {
-            self.retry_later(now);
+        match unlistened.flatten() {
+            // The engine may listen all the same.
+            Some(topic) => {
+                let topics = vec![topic];
+                self.request(Request::Unlisten, Command::Unlisten { topics }, now, out);
+            }
+            None => self.retry_later(now),
         }
     }
 
@@ -394,22 +295,29 @@ impl<H: Host> Directory<H> {
     }
 
     /// Compares positions with those of the engine, and reads what is missing.
-    fn tops(&mut self, slots: &[u32], tops: &[Option<Position>], out: &mut impl Outputs<H>) {
-        for (slot, top) in slots.iter().zip(tops) {
-            let read = self.with(*slot, |topic| {
-                let (epoch, known) = (topic.epoch, topic.top);
-                let link = topic.link.as_deref_mut()?;
-                let is_behind = |top: &Position| top.epoch != epoch || top.offset > known;
-                if link.state != LinkState::Live || !top.as_ref().is_some_and(is_behind) {
-                    return None;
-                }
-                link.state = LinkState::Reading;
-                Some(Self::read(topic))
+    fn tops(
+        &mut self,
+        topics: Vec<(u32, Arc<str>)>,
+        tops: Vec<Option<Position>>,
+        now: Instant,
+        out: &mut impl Outputs<H>,
+    ) {
+        for ((slot, name), top) in topics.into_iter().zip(tops) {
+            let is_behind = self.topic_in(slot).is_some_and(|topic| {
+                let link = topic.link.as_deref();
+                let is_live = link.is_some_and(|link| link.state == LinkState::Live);
+                let is_level = |top: Position| top.epoch == topic.epoch && top.offset <= topic.top;
+                let is_level = holds(Guard::Tops, top.is_none_or(is_level));
+                Arc::ptr_eq(&topic.name, &name) && is_live && !is_level
             });
-            if let Some(command) = read.flatten() {
-                self.request(Request::Read(*slot), command, out);
+            if is_behind {
+                self.read(slot, now, out);
             }
         }
+    }
+
+    pub(super) fn topic_in(&self, slot: u32) -> Option<&Topic<H>> {
+        self.topics.get(slot as usize)?.as_deref()
     }
 }
 
