@@ -18,8 +18,6 @@ pub(crate) enum Guard {
     Since,
     /// Nothing was forgotten that a slow subscriber has not got.
     Cursor,
-    /// What is for a peer that is gone is not for the next one in its place.
-    Slot,
     /// Who is present is asked of the engine from time to time.
     Members,
 }

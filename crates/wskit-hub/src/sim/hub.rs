@@ -124,7 +124,6 @@ pub(super) struct Hub {
 pub(super) struct Delivery {
     pub(super) shard: Shard<Sim>,
     inputs: Vec<Input<Sim>>,
-    free: Vec<u32>,
     next: u32,
     pub(super) turns: u64,
 }
@@ -158,7 +157,6 @@ impl Hub {
         let delivery = || Delivery {
             shard: Shard::new(),
             inputs: Vec::new(),
-            free: Vec::new(),
             next: 0,
             turns: 0,
         };
@@ -202,11 +200,9 @@ impl Hub {
     /// Gives out a place in a shard.
     pub(super) fn seat(&mut self, shard: ShardId) -> Slot {
         let delivery = &mut self.shards[usize::from(shard.0)];
-        let place = delivery.free.pop().unwrap_or_else(|| {
-            delivery.next += 1;
-            delivery.next - 1
-        });
-        Slot(place)
+        // A place is free when nothing names its peer. Here that is never.
+        delivery.next += 1;
+        Slot(delivery.next - 1)
     }
 
     pub(super) fn topics(&self) -> usize {
@@ -255,9 +251,6 @@ impl Hub {
         }
         out.gone
             .extend(turn.gone.iter().map(|socket| socket.client));
-        delivery
-            .free
-            .extend(turn.detached.iter().map(|(slot, _)| slot.0));
         let has_more = has_more || !delivery.inputs.is_empty();
         for (_, topic) in turn.released {
             let directory = &mut self.directories[Directory::<Sim>::number_of(topic)];

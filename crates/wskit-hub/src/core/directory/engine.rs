@@ -272,13 +272,13 @@ impl<H: Host> Directory<H> {
 
     /// Answers all calls that wait: the hub is closed.
     pub(crate) fn close(&mut self, out: &mut impl Outputs<H>) {
-        for (_, request) in self.requests.drain() {
+        for (_, request) in std::mem::take(&mut self.requests).into_values() {
             match request {
                 Request::Publish(call) => out.answer(call, Answer::Published(Err(Error::Closed))),
                 Request::History { call, .. } => {
                     out.answer(call, Answer::History(Err(Error::Closed)));
                 }
-                Request::Present(call) => out.answer(call, Answer::Present(Err(Error::Closed))),
+                Request::Present(call, _) => out.answer(call, Answer::Present(Err(Error::Closed))),
                 _ => {}
             }
         }

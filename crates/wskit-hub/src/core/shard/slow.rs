@@ -1,5 +1,6 @@
 use super::topics::Local;
 use super::{Shard, TOO_SLOW, Turn, Wanted};
+use crate::core::guard::{Guard, holds};
 use crate::core::peers::Peer;
 use crate::core::{Host, Notice, Slot};
 use crate::rules::Slow;
@@ -28,7 +29,7 @@ impl<H: Host> Shard<H> {
                 continue;
             };
             let base = local.window.base();
-            if sub.cursor >= base || sub.is_ending() {
+            if holds(Guard::Cursor, sub.cursor >= base) || sub.is_ending() {
                 linked.push(i);
                 continue;
             }
@@ -52,7 +53,8 @@ impl<H: Host> Shard<H> {
             };
             if notice == Notice::Unsubscribed {
                 stats.unsubscribed += 1;
-                replays.remove(sub);
+                // What it was told first it still has to know: that it was subscribed.
+                replays.skip(sub);
             }
             sub.set_paused(true);
             turn.notices.push(Wanted {
