@@ -36,7 +36,7 @@ const MEMBERS: u8 = 3;
 /// How long it takes until a request that failed is made again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long the engine may take to answer. It should give up long before.
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(10);
 /// How many topics a request to the engine names.
 const BATCH: usize = 1000;
 

@@ -38,6 +38,8 @@ pub(super) struct Session {
     begins: Position,
     /// It was told that something is missing.
     is_told: bool,
+    /// How many messages it was told to have skipped, if that can be checked.
+    skipped: Option<u64>,
     /// What it has passed over without being told, from one position to the next.
     steps: Vec<(Position, u64)>,
     /// Who it has seen come and not leave, while it was told all.
@@ -49,11 +51,14 @@ pub(super) struct Session {
 /// What is known of a call to subscribe.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
+    pub(super) client: usize,
     pub(super) scope: usize,
     /// The position that was given.
     pub(super) after: Option<Position>,
     /// Of the past only the newest message is delivered.
     pub(super) is_latest: bool,
+    /// All that is skipped are messages, and their offsets have no gaps.
+    pub(super) is_exact: bool,
 }
 
 impl Checker {
@@ -123,6 +128,9 @@ impl Checker {
             let (position, call) = (words[2].parse().unwrap(), words[5].parse().unwrap());
             let count: usize = words[4].parse().unwrap();
             let asked = asked(call);
+            if asked.client != client {
+                return Err(format!("it was client {} that asked", asked.client));
+            }
             self.begun.insert(call);
             let last = match (words[3], count) {
                 ("A", _) => asked.after,
@@ -137,6 +145,7 @@ impl Checker {
                 past: count,
                 begins: position,
                 is_told: asked.is_latest && count > 0,
+                skipped: asked.is_exact.then_some(0),
                 steps: Vec::new(),
                 present: None,
                 is_over: false,
@@ -179,9 +188,11 @@ impl Checker {
                 }
             }
             "K" => {
-                if words[2] == "0" {
+                let count: u64 = words[2].parse().unwrap();
+                if count == 0 {
                     return Err("told that nothing was skipped".into());
                 }
+                session.skipped = session.skipped.map(|skipped| skipped + count);
                 session.is_told = true;
                 session.past = 0;
                 session.present = None;
@@ -270,6 +281,10 @@ impl Session {
                 if !is_told {
                     self.steps.push((last, position.offset));
                 }
+                let between = position.offset - last.offset - 1;
+                if self.skipped.is_some_and(|skipped| skipped != between) {
+                    return Err(format!("{:?} were skipped, not {between}", self.skipped));
+                }
             } else if !is_told {
                 return Err(format!(
                     "I3: not told of another epoch: {position} after {last}"
@@ -277,6 +292,7 @@ impl Session {
             }
         }
         self.last = Some(position);
+        self.skipped = self.skipped.map(|_| 0);
         if is_past {
             self.past -= 1;
             self.begin()?;

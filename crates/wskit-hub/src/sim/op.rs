@@ -31,8 +31,8 @@ kinds! {
     /// Client `a` reads `b` messages.
     Room = 10,
     Publish = 24,
-    Enter = 3,
-    Leave = 2,
+    Enter = 5,
+    Leave = 3,
     /// Shard `b` of hub `a` runs, and writes to `c` peers.
     Turn = 24,
     Advance = 6,
@@ -45,10 +45,12 @@ kinds! {
     /// Events reach hub `a`.
     Events = 24,
     // Faults of the engine.
-    Lose = 3,
+    Lose = 4,
     Repeat = 2,
     Swap = 3,
     Fail = 2,
+    /// An answer never comes.
+    Mute = 1,
     Down = 1,
     Up = 2,
     Expire = 1,

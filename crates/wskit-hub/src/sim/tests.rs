@@ -2,6 +2,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::op::{Op, Random};
 use super::{Kind, run};
+use crate::core::{Guard, without};
 
 /// Operations of a seed.
 fn ops(seed: u64) -> (Kind, Vec<Op>) {
@@ -111,5 +112,25 @@ fn survey() {
     }
     for (class, (count, seed)) in found {
         println!("{count:6} first {seed:5} {class}");
+    }
+}
+
+/// Returns the first seed with which something is not as promised, without a guard, and what.
+fn broken(guard: Guard) -> (u64, String) {
+    let found = without(guard, || {
+        (0..5000).find_map(|seed| Some((seed, check(seed).err()?)))
+    });
+    found.unwrap_or_else(|| panic!("no seed shows what {guard:?} is for"))
+}
+
+#[test]
+fn guards_survey() {
+    use Guard::*;
+    std::panic::set_hook(Box::new(|_| ()));
+    for guard in [
+        Chain, Epoch, Duplicate, Tops, Floor, Since, Cursor, Slot, Members,
+    ] {
+        let found = std::panic::catch_unwind(|| broken(guard));
+        println!("{guard:?}: {found:?}");
     }
 }

@@ -435,15 +435,15 @@ impl World {
             Since::After(position) => Some(position),
             _ => None,
         };
-        let (scope, is_latest) = (self.scope(hub), rules == Rules::latest());
-        self.asked.insert(
-            call,
-            Asked {
-                scope,
-                after,
-                is_latest,
-            },
-        );
+        let is_latest = rules == Rules::latest();
+        let asked = Asked {
+            client,
+            scope: self.scope(hub),
+            after,
+            is_latest,
+            is_exact: self.cluster.is_none() && !is_latest && !rules.presence,
+        };
+        self.asked.insert(call, asked);
         let wire = WireId((client % 2) as u8);
         let subscribe = Subscribe {
             shard,
@@ -610,6 +610,10 @@ impl World {
                 if may(events.get(i)) && may(events.get(j)) {
                     events.swap(i, j);
                 }
+            }
+            Kind::Mute => {
+                let answers = &mut cluster.links[hub].answers;
+                answers.remove(b % answers.len().max(1));
             }
             Kind::Down => cluster.cut(hub),
             Kind::Up => cluster.connect(hub),
