@@ -29,10 +29,17 @@ pub(crate) const fn holds(_: Guard, is_so: bool) -> bool {
     is_so
 }
 
-#[cfg(any(test, feature = "simulation"))]
-pub(crate) use switch::holds;
+/// Returns a limit. In some of the simulations it is the small one, so that it is reached.
+#[cfg(not(any(test, feature = "simulation")))]
+#[inline]
+pub(crate) const fn limit(real: usize, _small: usize) -> usize {
+    real
+}
+
 #[cfg(test)]
 pub(crate) use switch::without;
+#[cfg(any(test, feature = "simulation"))]
+pub(crate) use switch::{holds, limit, set_small};
 
 #[cfg(any(test, feature = "simulation"))]
 mod switch {
@@ -41,12 +48,23 @@ mod switch {
     use super::Guard;
 
     thread_local! {
+        static SMALL: Cell<bool> = const { Cell::new(false) };
         static BROKEN: Cell<Option<Guard>> = const { Cell::new(None) };
     }
 
     /// Whether a check holds: always, if it is taken out.
     pub(crate) fn holds(guard: Guard, is_so: bool) -> bool {
         is_so || BROKEN.get() == Some(guard)
+    }
+
+    /// Returns a limit. In some of the simulations it is the small one, so that it is reached.
+    pub(crate) fn limit(real: usize, small: usize) -> usize {
+        if SMALL.get() { small } else { real }
+    }
+
+    /// Has limits be small from now on, or not.
+    pub(crate) fn set_small(is_small: bool) {
+        SMALL.set(is_small);
     }
 
     /// Calls `f` without a check.

@@ -1,3 +1,4 @@
+use super::guard::limit;
 use super::{Host, Subscribe};
 use crate::engine::RequestId;
 use crate::position::Position;
@@ -65,7 +66,7 @@ impl<H: Host> Link<H> {
     /// Keeps a message until the history is read.
     pub(super) fn keep(&mut self, arrived: Arrived) {
         let len = arrived.publication.payload().len();
-        if self.buffer.len() < BUFFER && self.payloads + len <= BUFFERED_BYTES {
+        if self.buffer.len() < limit(BUFFER, 3) && self.payloads + len <= BUFFERED_BYTES {
             self.payloads += len;
             self.buffer.push(arrived);
         } else {

@@ -29,6 +29,8 @@ use crate::wire::{Encoded, WireId};
 
 pub(crate) use bucket::Bucket;
 pub(crate) use directory::{DIRECTORIES, Directory};
+#[cfg(any(test, feature = "simulation"))]
+pub(crate) use guard::set_small;
 #[cfg(test)]
 pub(crate) use guard::{Guard, without};
 pub(crate) use shard::{Shard, Turn};

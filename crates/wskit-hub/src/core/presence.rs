@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::guard::limit;
 use crate::engine::{NodeId, RequestId};
 use crate::member::{Member, Present};
 
@@ -113,7 +114,7 @@ impl Presence {
 
     fn step(&mut self, node: NodeId, step: impl FnOnce() -> Step) {
         if let Some((_, steps)) = &mut self.asked {
-            if steps.len() < STEPS {
+            if steps.len() < limit(STEPS, 1) {
                 steps.push((node, step()));
             }
         }

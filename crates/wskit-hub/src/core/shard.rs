@@ -14,6 +14,7 @@ use wskit_proto::CloseCode;
 use self::topics::{Local, Multiply};
 pub(crate) use self::turn::Turn;
 use self::turn::Wanted;
+use super::guard::limit;
 use super::peers::{Panicked, Peer, Replay, Replays, Sub, shrink};
 use super::window::Window;
 use super::{Answer, Connection, Gone, Host, Input, Notice, Slot, Start, TopicId};
@@ -85,7 +86,7 @@ impl<H: Host> Shard<H> {
 
     /// Whether peers have to be written to before more is taken in.
     pub(crate) fn is_full(&self) -> bool {
-        self.fresh >= FULL && !self.marked.is_empty()
+        self.fresh >= limit(FULL, 6) && !self.marked.is_empty()
     }
 
     /// Returns the wires of a topic's subscribers, a bit for each.

@@ -20,6 +20,8 @@ mod world;
 use op::Op;
 use world::World;
 
+use crate::core::set_small;
+
 /// What a simulation is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -30,13 +32,22 @@ pub(crate) enum Kind {
 }
 
 /// Runs operations. `log` gets a line for each.
-fn run(kind: Kind, ops: &[Op], log: &mut dyn FnMut(String)) -> Result<(), String> {
-    let mut world = World::new(kind);
+fn run(of: Of, ops: &[Op], log: &mut dyn FnMut(String)) -> Result<(), String> {
+    set_small(of.has_small_limits);
+    let mut world = World::new(of.kind);
     for op in ops {
         world.operate(*op, log)?;
     }
     world.heal(log)?;
     world.clear(log)
+}
+
+/// How a simulation is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Of {
+    kind: Kind,
+    /// Limits of the core that are not the application's are reached soon.
+    has_small_limits: bool,
 }
 
 /// Runs the operations that `bytes` are: the first says of what kind, then four each.
@@ -48,16 +59,19 @@ pub fn operations(bytes: &[u8]) {
     let Some((first, ops)) = bytes.split_first() else {
         return;
     };
-    let kind = if first & 1 == 0 {
-        Kind::Embedded
-    } else {
-        Kind::Cluster
+    let of = Of {
+        kind: if first & 1 == 0 {
+            Kind::Embedded
+        } else {
+            Kind::Cluster
+        },
+        has_small_limits: first & 2 != 0,
     };
     let ops = ops.chunks_exact(4).take(2000);
     let ops: Vec<_> = ops
         .map(|op| Op::decode([op[0], op[1], op[2], op[3]]))
         .collect();
-    if let Err(error) = run(kind, &ops, &mut |_| ()) {
+    if let Err(error) = run(of, &ops, &mut |_| ()) {
         panic!("{error}");
     }
 }

@@ -1,30 +1,33 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::op::{Op, Random};
-use super::{Kind, run};
+use super::{Kind, Of, run};
 use crate::core::{Guard, without};
 
 /// Operations of a seed.
-fn ops(seed: u64) -> (Kind, Vec<Op>) {
+fn ops(seed: u64) -> (Of, Vec<Op>) {
     let mut random = Random(seed);
-    let kind = if seed % 4 == 0 {
-        Kind::Embedded
-    } else {
-        Kind::Cluster
+    let of = Of {
+        kind: if seed % 4 == 0 {
+            Kind::Embedded
+        } else {
+            Kind::Cluster
+        },
+        has_small_limits: seed % 3 == 0,
     };
     let count = 20 + random.next() as usize % 280;
-    (kind, random.ops(count))
+    (of, random.ops(count))
 }
 
 /// Runs operations; a panic is a failure too.
-fn attempt(kind: Kind, ops: &[Op], log: &mut dyn FnMut(String)) -> Result<(), String> {
-    let attempt = AssertUnwindSafe(|| run(kind, ops, log));
+fn attempt(of: Of, ops: &[Op], log: &mut dyn FnMut(String)) -> Result<(), String> {
+    let attempt = AssertUnwindSafe(|| run(of, ops, log));
     catch_unwind(attempt).unwrap_or_else(|_| Err("a panic".into()))
 }
 
 fn check(seed: u64) -> Result<(), String> {
-    let (kind, ops) = ops(seed);
-    attempt(kind, &ops, &mut |_| ())
+    let (of, ops) = ops(seed);
+    attempt(of, &ops, &mut |_| ())
 }
 
 /// Returns what kind of failure it is.
@@ -37,9 +40,9 @@ fn class(error: &str) -> String {
 }
 
 /// Leaves operations out as long as it still fails in the same way.
-fn shrink(kind: Kind, mut ops: Vec<Op>) -> Vec<Op> {
+fn shrink(of: Of, mut ops: Vec<Op>) -> Vec<Op> {
     let failure = |ops: &[Op]| {
-        attempt(kind, ops, &mut |_| ())
+        attempt(of, ops, &mut |_| ())
             .err()
             .map(|error| class(&error))
     };
@@ -81,12 +84,12 @@ fn what_is_promised_is_kept_whatever_the_engine_does() {
         let Err(error) = check(seed) else {
             continue;
         };
-        let (kind, ops) = ops(seed);
-        let ops = shrink(kind, ops);
+        let (of, ops) = ops(seed);
+        let ops = shrink(of, ops);
         let mut trace = Vec::new();
-        let shrunk = attempt(kind, &ops, &mut |line| trace.push(line));
+        let shrunk = attempt(of, &ops, &mut |line| trace.push(line));
         panic!(
-            "seed {seed}, {kind:?}: {error}\n{}\n{}",
+            "seed {seed}, {of:?}: {error}\n{}\n{}",
             trace.join("\n"),
             shrunk.unwrap_err()
         );

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{BATCH, CHECK, Directory, Request};
-use crate::core::guard::{Guard, holds};
+use crate::core::guard::{Guard, holds, limit};
 use crate::core::link::{Arrived, LinkState};
 use crate::core::topic::Topic;
 use crate::core::{Answer, Host, Outputs};
@@ -88,7 +88,7 @@ impl<H: Host> Directory<H> {
             });
             topics.extend(name.flatten().map(|name| (slot, name)));
         }
-        for batch in topics.chunks(BATCH) {
+        for batch in topics.chunks(limit(BATCH, 2)) {
             let (slots, topics) = batch.iter().cloned().unzip();
             let command = Command::Listen { topics };
             self.request(Request::Listen(slots), command, now, out);

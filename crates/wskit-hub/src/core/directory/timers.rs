@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::{BATCH, CHECK, Directory, LINGER, MEMBERS, Request, SWEEP};
-use crate::core::guard::{Guard, holds};
+use crate::core::guard::{Guard, holds, limit};
 use crate::core::link::LinkState;
 use crate::core::topic::Topic;
 use crate::core::{Host, Outputs};
@@ -83,7 +83,7 @@ impl<H: Host> Directory<H> {
         }
         let is_idle = tops.is_empty() && members.is_empty();
         self.next_check = (!is_idle).then(|| now + CHECK);
-        for batch in tops.chunks(BATCH) {
+        for batch in tops.chunks(limit(BATCH, 2)) {
             let topics = batch.iter().map(|(_, name)| name.clone()).collect();
             let command = Command::Tops { topics };
             self.request(Request::Tops(batch.to_vec()), command, now, out);
@@ -116,7 +116,7 @@ impl<H: Host> Directory<H> {
                 self.remove(slot);
             }
         }
-        for batch in unlistened.chunks(BATCH) {
+        for batch in unlistened.chunks(limit(BATCH, 2)) {
             let topics = batch.to_vec();
             self.request(Request::Unlisten, Command::Unlisten { topics }, now, out);
         }

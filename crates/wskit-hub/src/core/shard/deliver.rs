@@ -2,6 +2,7 @@ use wskit_proto::PreparedMessage;
 
 use super::topics::Local;
 use super::{PANICKED, Shard, Turn};
+use crate::core::guard::limit;
 use crate::core::peers::{Panicked, Peer, message};
 use crate::core::{Connection, Gone, Host};
 
@@ -125,7 +126,7 @@ impl<H: Host> Shard<H> {
                     Ok(message) => messages.extend(message),
                     Err(Panicked) => break,
                 }
-                if messages.len() >= BATCH {
+                if messages.len() >= limit(BATCH, 3) {
                     next = None;
                     break;
                 }
@@ -151,7 +152,7 @@ impl<H: Host> Shard<H> {
         };
         let wire = peer.wire;
         // How many of a batch could be taken: if all were, the connection may have room for more.
-        let is_whole_batch = taken == BATCH;
+        let is_whole_batch = taken == limit(BATCH, 3);
         let mut left = Vec::new();
         let mut ended = Vec::new();
         let mut is_panicked = false;
@@ -261,7 +262,7 @@ fn gather<'a, H: Host>(
                 Err(Panicked) => return false,
             }
         }
-        if messages.len() > BATCH {
+        if messages.len() > limit(BATCH, 3) {
             return false;
         }
     }
