@@ -18,7 +18,9 @@ use wskit::Shutdown;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let argument = |start: &str| {
-        std::env::args().skip(1).find_map(|given| given.strip_prefix(start).map(str::to_owned))
+        std::env::args()
+            .skip(1)
+            .find_map(|given| given.strip_prefix(start).map(str::to_owned))
     };
     let address = argument("").filter(|first| !first.starts_with("--"));
     let address = address.unwrap_or_else(|| "127.0.0.1:9001".to_owned());

@@ -173,3 +173,34 @@ pub enum EngineEvent {
     /// hub tells it again.
     Up,
 }
+
+impl EngineEvent {
+    /// Copies the payloads; see [`Publication::into_own`].
+    pub(crate) fn into_own(mut self) -> Self {
+        let mut replace = |publication: &mut Publication| {
+            let empty = Publication::binary(Vec::new());
+            *publication = std::mem::replace(publication, empty).into_own();
+        };
+        match &mut self {
+            Self::Published { publication, .. } => replace(publication),
+            Self::Done {
+                result: Ok(Reply::Read(page)),
+                ..
+            } => page
+                .messages
+                .iter_mut()
+                .for_each(|(_, publication)| replace(publication)),
+            Self::Done {
+                result: Ok(Reply::Members(members)),
+                ..
+            } => {
+                for (_, member) in members {
+                    *member = member.clone().into_own();
+                }
+            }
+            Self::Joined { member, .. } => *member = member.clone().into_own(),
+            _ => {}
+        }
+        self
+    }
+}

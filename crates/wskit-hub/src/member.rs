@@ -39,6 +39,12 @@ impl Member {
         &self.info
     }
 
+    /// Copies what is told of it; see [`Publication::into_own`](crate::publication::Publication::into_own).
+    pub(crate) fn into_own(self) -> Self {
+        let info = Bytes::copy_from_slice(&self.info);
+        Self { info, ..self }
+    }
+
     pub(crate) fn shared_identity(&self) -> &Arc<str> {
         &self.identity
     }

@@ -70,6 +70,13 @@ impl Publication {
         }
     }
 
+    /// Copies the payload: of a part of a large buffer nothing else is kept then, and what is dropped under a
+    /// lock later has no code of the application's.
+    pub(crate) fn into_own(self) -> Self {
+        let payload = Bytes::copy_from_slice(&self.payload);
+        Self { payload, ..self }
+    }
+
     /// Returns its name.
     #[must_use]
     pub fn get_id(&self) -> Option<&str> {

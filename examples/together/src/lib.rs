@@ -68,7 +68,9 @@ async fn edit(
         return Ok(()); // it has gone already
     };
     if peer.subscribe(name, Since::Now).await.is_err() {
-        writer.close(CloseCode::TRY_AGAIN_LATER, "the server is full").await?;
+        writer
+            .close(CloseCode::TRY_AGAIN_LATER, "the server is full")
+            .await?;
         return Ok(());
     }
     for frame in place.greeting() {
@@ -105,15 +107,26 @@ async fn talk(
 /// Sends a file of the page.
 async fn page(request: PlainHttp<ServerStream>) -> Result<(), Error> {
     let (kind, body) = match request.request().uri().path() {
-        "/" => ("text/html; charset=utf-8", include_str!("../page/index.html")),
-        "/bundle.js" => ("text/javascript; charset=utf-8", include_str!("../page/bundle.js")),
-        "/bundle.js.LICENSES.txt" => ("text/plain; charset=utf-8", include_str!("../page/bundle.js.LICENSES.txt")),
+        "/" => (
+            "text/html; charset=utf-8",
+            include_str!("../page/index.html"),
+        ),
+        "/bundle.js" => (
+            "text/javascript; charset=utf-8",
+            include_str!("../page/bundle.js"),
+        ),
+        "/bundle.js.LICENSES.txt" => (
+            "text/plain; charset=utf-8",
+            include_str!("../page/bundle.js.LICENSES.txt"),
+        ),
         _ => ("text/plain", "not found"),
     };
     let mut response = Response::new(body);
     if body == "not found" {
         *response.status_mut() = StatusCode::NOT_FOUND;
     }
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     Ok(request.respond(&response).await?)
 }

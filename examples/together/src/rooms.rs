@@ -231,7 +231,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let gone = lock(&self.open.room).as_mut().and_then(|room| room.leave(self.seat));
+        let gone = lock(&self.open.room)
+            .as_mut()
+            .and_then(|room| room.leave(self.seat));
         let _all = lock(&self.rooms.open);
         self.open.seated.fetch_sub(1, Ordering::Relaxed);
         if let (Some(frame), Ok(runtime)) = (gone, Handle::try_current()) {

@@ -224,6 +224,7 @@ impl Inner {
 
     /// Handles an event of the engine.
     pub(super) fn engine_event(&self, event: EngineEvent) {
+        let event = event.into_own();
         let number = match &event {
             EngineEvent::Done { id, .. } => Some(Directory::<Live>::number_of_request(*id)),
             EngineEvent::Published { topic, .. }

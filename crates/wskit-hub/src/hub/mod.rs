@@ -202,6 +202,7 @@ impl Hub {
         }
         self.inner.until_not_crowded().await;
         self.inner.make_room(len + id + 256)?;
+        let publication = publication.into_own();
         let mut call = None;
         let published = self.inner.with_topic(topic, |directory, topic, now, out| {
             let call = || call.insert(Call::new()).clone();

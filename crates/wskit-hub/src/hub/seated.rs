@@ -150,6 +150,7 @@ impl Seated {
         self.check_subscribe(topic)?;
         let inner = &self.hub.inner;
         inner.make_room(256 + member.get_info().len())?;
+        let member = member.into_own();
         let identity: Arc<str> = member.identity().into();
         inner.with_topic(topic, |directory, topic, now, out| {
             directory.enter(topic, member, now, out)

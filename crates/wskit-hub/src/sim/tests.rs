@@ -130,9 +130,7 @@ fn broken(guard: Guard) -> (u64, String) {
 fn guards_survey() {
     use Guard::*;
     std::panic::set_hook(Box::new(|_| ()));
-    for guard in [
-        Chain, Epoch, Duplicate, Tops, Floor, Since, Cursor, Members,
-    ] {
+    for guard in [Chain, Epoch, Duplicate, Tops, Floor, Since, Cursor, Members] {
         let found = std::panic::catch_unwind(|| broken(guard));
         println!("{guard:?}: {found:?}");
     }
