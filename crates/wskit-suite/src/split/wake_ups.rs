@@ -283,15 +283,12 @@ pub fn wakers_are_woken_by_the_end<H: Harness>() {
                         reader.recv().await.unwrap_err();
                     }
                     Owners | OwnersButALane => {
-                        let lane = writer.lane(LaneConfig::new());
-                        if end == Owners {
-                            drop(lane);
-                            drop((reader, writer));
-                        } else {
-                            drop((reader, writer));
-                            assert_eq!(closed.woken(), 1);
-                            closed.waker.wake_by_ref();
-                        }
+                        let has_lane = end == OwnersButALane;
+                        let lane = has_lane.then(|| writer.lane(LaneConfig::new()));
+                        drop((reader, writer));
+                        assert_eq!(closed.woken(), 1, "{end:?}");
+                        closed.waker.wake_by_ref();
+                        drop(lane);
                     }
                     Reunion => drop(reader.reunite(writer).unwrap()),
                 }
