@@ -17,6 +17,8 @@ mod error;
 mod hub;
 mod limits;
 mod member;
+#[cfg(loom)]
+mod models;
 mod peer;
 mod position;
 mod publication;

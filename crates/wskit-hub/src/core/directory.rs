@@ -19,7 +19,10 @@ use crate::publication::{Publication, Published};
 use crate::rules::{Kind, Rules};
 
 /// How many directories a hub has. A topic belongs to one by its name.
+#[cfg(not(loom))]
 pub(crate) const DIRECTORIES: usize = 64;
+#[cfg(loom)]
+pub(crate) const DIRECTORIES: usize = 1;
 /// The bits of a [`TopicId`] that are the place in the directory.
 const SLOT_BITS: u32 = 26;
 /// The bits of a [`RequestId`] that count the requests of a directory.

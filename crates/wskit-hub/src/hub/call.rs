@@ -22,7 +22,7 @@ struct State {
 }
 
 impl Call {
-    pub(super) fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::default()
     }
 
@@ -35,7 +35,7 @@ impl Call {
     }
 
     /// Answers it. This wakes a task.
-    pub(super) fn answer(&self, answer: Answer) {
+    pub(crate) fn answer(&self, answer: Answer) {
         if let (Answer::Subscribed(Err(_)), Some(seat)) = (&answer, &self.seat) {
             seat.release_topic();
         }
@@ -50,7 +50,7 @@ impl Call {
     }
 
     /// Waits for the answer.
-    pub(super) async fn wait(&self) -> Answer {
+    pub(crate) async fn wait(&self) -> Answer {
         poll_fn(|cx| {
             // Cloned and dropped without the lock: wakers are foreign code.
             let waker = Some(cx.waker().clone());

@@ -73,7 +73,7 @@ impl Crowd {
         drop(waker);
     }
 
-    #[cfg(test)]
+    #[cfg(all(loom, test))]
     pub(super) fn waiting(&self) -> usize {
         lock(&self.waiting).wakers.len()
     }

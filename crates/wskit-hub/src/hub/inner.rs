@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -14,7 +14,7 @@ use crate::engine::{Command, Engine, EngineEvent, RequestId};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::rules::{Kind, Rules};
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, lock};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, RandomState, lock};
 use crate::wire::{WIRES, Wire};
 
 /// The connections and calls of a hub.
@@ -78,7 +78,7 @@ impl Inner {
         shards: u16,
     ) -> Self {
         let started = clock.as_ref().map_or_else(Instant::now, |now| now());
-        let hasher = RandomState::new();
+        let hasher = RandomState::default();
         let directories = (0u8..)
             .take(DIRECTORIES)
             .map(|number| {

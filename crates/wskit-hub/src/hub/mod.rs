@@ -20,8 +20,9 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use wskit_driver::AnyWeakWriter;
-
+#[cfg(all(loom, test))]
+pub(crate) use self::call::Call;
+#[cfg(not(all(loom, test)))]
 use self::call::Call;
 use self::inner::{Inner, check_name};
 use self::seat::Seat;
@@ -36,7 +37,7 @@ use crate::position::{Position, Since};
 use crate::publication::{Publication, Published};
 use crate::rules::Rules;
 use crate::stats::Stats;
-use crate::sync::Ordering;
+use crate::sync::{AnyWeakWriter, Ordering};
 use crate::wire::Wire;
 
 /// Topics, and the connections that are subscribed to them. Cloning it is cheap: all clones are one hub.
@@ -309,6 +310,12 @@ impl Hub {
             topic_bytes,
             peer_bytes,
         }
+    }
+
+    /// Returns how many publishers wait.
+    #[cfg(all(loom, test))]
+    pub(crate) fn waiting_publishers(&self) -> usize {
+        self.inner.crowd.waiting()
     }
 
     /// Checks the name of a topic: 1 to 255 bytes without control characters.

@@ -1,10 +1,11 @@
 use std::cell::Cell;
 
 use super::inner::Inner;
+use crate::sync::thread_local;
 
 thread_local! {
     /// The address of the hub whose shards this thread runs, or 0.
-    static RUNNING: Cell<usize> = const { Cell::new(0) };
+    static RUNNING: Cell<usize> = Cell::new(0);
 }
 
 /// This thread runs shards of a hub, until this is dropped: what becomes ready in the hub meanwhile is run
@@ -19,19 +20,19 @@ pub(super) struct Running {
 impl Running {
     /// Whether this thread runs shards of the hub.
     pub(super) fn is_here(hub: &Inner) -> bool {
-        RUNNING.get() == address(hub)
+        RUNNING.with(Cell::get) == address(hub)
     }
 
     pub(super) fn begin(hub: &Inner) -> Self {
         Self {
-            before: RUNNING.replace(address(hub)),
+            before: RUNNING.with(|running| running.replace(address(hub))),
         }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        RUNNING.set(self.before);
+        RUNNING.with(|running| running.set(self.before));
     }
 }
 

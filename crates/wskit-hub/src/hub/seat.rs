@@ -3,13 +3,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::task::{Wake, Waker};
 
-use wskit_driver::AnyWeakWriter;
 use wskit_proto::{CloseCode, PreparedMessage};
 
 use super::inner::Inner;
 use crate::core::{Bucket, Connection, Gone, Input, ShardId, Slot};
 use crate::peer::Grant;
-use crate::sync::{AtomicU32, Mutex, Ordering};
+use crate::sync::{AnyWeakWriter, AtomicU32, Mutex, Ordering};
 use crate::wire::WireId;
 
 /// The place of a peer in its hub, which the peer's handle, its shard and its connection share.

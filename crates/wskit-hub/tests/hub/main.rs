@@ -1,3 +1,9 @@
 //! A hub and its peers, over connections in memory.
 
+mod closing;
+mod driving;
+mod faults;
+mod kit;
+mod refusing;
+mod slow;
 mod subscribing;
