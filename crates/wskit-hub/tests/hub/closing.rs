@@ -143,7 +143,7 @@ fn a_connection_that_is_over_is_not_attached() {
 #[test]
 fn the_end_of_a_connection_ends_its_subscriptions_and_its_place_is_used_again() {
     run::<Simulated>(async {
-        let hub = hub(stream()).build();
+        let hub = hub(stream()).shards(1).build();
         let guest = Guest::new(&hub, &lines());
         guest.peer.subscribe("t", Since::Now).await.unwrap();
         let Guest { client, peer, .. } = guest;

@@ -166,9 +166,7 @@ async fn several_drivers_deliver_all_in_order() {
     for _ in 0..12 {
         let (client, server) = wskit_tokio::pair(Config::new());
         let (mut reader, writer) = server.split();
-        let peer = hub
-            .attach(&writer, &lines())
-            .unwrap_or_else(|_| unreachable!());
+        let peer = hub.attach(&writer, &lines()).unwrap();
         peer.subscribe("t", Since::Now).await.unwrap();
         tokio::spawn(async move {
             let _writer = writer;

@@ -1,6 +1,7 @@
 //! A hub in virtual time, its clients over pipes, and the check of what they receive.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use wskit_driver::{ConnectionError, WebSocket};
@@ -11,7 +12,7 @@ use wskit_proto::{CloseFrame, Config, Role};
 use wskit_test::{Clock, Executor, PipeEnd, Probe, Simulated, SimulatedIo, pipe, wrap};
 
 /// Builds a hub whose topics all have these rules. It is on the clock of the running test.
-pub fn hub(rules: Rules) -> HubBuilder {
+pub(crate) fn hub(rules: Rules) -> HubBuilder {
     let clock = Clock::current();
     Hub::builder(move |_| rules.clone())
         .clock(move || clock.now())
@@ -19,28 +20,33 @@ pub fn hub(rules: Rules) -> HubBuilder {
 }
 
 /// Opens rules to everyone.
-pub fn open(rules: Rules) -> Rules {
+pub(crate) fn open(rules: Rules) -> Rules {
     rules.subscribe(Access::Everyone).publish(Access::Everyone)
 }
 
 /// Spawns a driver of the hub.
-pub fn drive(hub: &Hub) {
+pub(crate) fn drive(hub: &Hub) {
     Executor::spawn_on_current(hub.drive(sleep));
 }
 
-pub async fn sleep(time: Duration) {
+pub(crate) async fn sleep(time: Duration) {
     wskit_test::sleep::<Simulated>(time).await;
 }
 
 /// Lets all other tasks do what they can.
-pub async fn settle() {
+pub(crate) async fn settle() {
     for _ in 0..100 {
         wskit_test::pause().await;
     }
 }
 
-/// A wire that tells everything in lines that [`Seen`] reads.
-pub fn lines() -> Wire {
+/// The wire that tells everything in lines that [`Seen`] reads.
+pub(crate) fn lines() -> Wire {
+    static LINES: OnceLock<Wire> = OnceLock::new();
+    LINES.get_or_init(new_lines).clone()
+}
+
+fn new_lines() -> Wire {
     Wire::new(|event| {
         Some(PreparedMessage::text(match event {
             Event::Published { message, .. } => {
@@ -67,21 +73,21 @@ pub fn lines() -> Wire {
 }
 
 /// A client, and what the hub has of it.
-pub struct Guest {
-    pub client: WebSocket<SimulatedIo>,
-    pub peer: Peer,
+pub(crate) struct Guest {
+    pub(crate) client: WebSocket<SimulatedIo>,
+    pub(crate) peer: Peer,
     /// Of the server's end.
-    pub probe: Probe,
-    pub seen: Seen,
+    pub(crate) probe: Probe,
+    pub(crate) seen: Seen,
 }
 
 impl Guest {
     /// Connects with a pipe of 64 KiB.
-    pub fn new(hub: &Hub, wire: &Wire) -> Self {
+    pub(crate) fn new(hub: &Hub, wire: &Wire) -> Self {
         Self::narrow(hub, wire, 64 << 10, Config::new())
     }
 
-    pub fn narrow(hub: &Hub, wire: &Wire, pipe_size: usize, config: Config) -> Self {
+    pub(crate) fn narrow(hub: &Hub, wire: &Wire, pipe_size: usize, config: Config) -> Self {
         let (near, far) = pipe(pipe_size);
         let (peer, probe) = serve(hub, wire, far, config);
         let io = wrap::<Simulated>(near);
@@ -95,7 +101,7 @@ impl Guest {
     }
 
     /// Receives until a message with this text was published, and checks all up to it.
-    pub async fn until(&mut self, payload: &str) {
+    pub(crate) async fn until(&mut self, payload: &str) {
         loop {
             let line = self.line().await.expect("a message");
             if line.starts_with('+') && line.ends_with(&format!(" {payload}")) {
@@ -105,7 +111,7 @@ impl Guest {
     }
 
     /// Receives a line, and checks it.
-    pub async fn line(&mut self) -> Option<String> {
+    pub(crate) async fn line(&mut self) -> Option<String> {
         let message = self.client.recv().await.ok()??;
         let line = message.as_text().unwrap().to_owned();
         self.seen.take(&line);
@@ -113,14 +119,14 @@ impl Guest {
     }
 
     /// Receives to the end, and returns how the server has closed.
-    pub async fn end(&mut self) -> Option<CloseFrame> {
+    pub(crate) async fn end(&mut self) -> Option<CloseFrame> {
         while self.line().await.is_some() {}
         self.client.outcome()?.received.flatten()
     }
 }
 
 /// Attaches a server's end, and reads from it.
-pub fn serve(hub: &Hub, wire: &Wire, end: PipeEnd, config: Config) -> (Peer, Probe) {
+pub(crate) fn serve(hub: &Hub, wire: &Wire, end: PipeEnd, config: Config) -> (Peer, Probe) {
     let probe = end.probe();
     let io = wrap::<Simulated>(end);
     let server = WebSocket::from_parts(io, Role::Server, bytes::Bytes::new(), config);
@@ -141,7 +147,7 @@ async fn recv(
 
 /// What a client has seen of its topics: offsets rise by one, and what is missing was reported before.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub(crate) struct Seen {
     topics: HashMap<String, Topic>,
 }
 
@@ -154,15 +160,15 @@ struct Topic {
 }
 
 impl Seen {
-    pub fn messages(&self, topic: &str) -> u64 {
+    pub(crate) fn messages(&self, topic: &str) -> u64 {
         self.topics.get(topic).map_or(0, |topic| topic.messages)
     }
 
-    pub fn skipped(&self, topic: &str) -> u64 {
+    pub(crate) fn skipped(&self, topic: &str) -> u64 {
         self.topics.get(topic).map_or(0, |topic| topic.skipped)
     }
 
-    pub fn take(&mut self, line: &str) {
+    pub(crate) fn take(&mut self, line: &str) {
         let mut words = line.split(' ');
         let kind = words.next().unwrap();
         let topic = words.next().unwrap();
@@ -199,7 +205,7 @@ impl Seen {
 }
 
 /// Publishes texts that are numbers.
-pub async fn publish(hub: &Hub, topic: &str, numbers: impl IntoIterator<Item = u32>) {
+pub(crate) async fn publish(hub: &Hub, topic: &str, numbers: impl IntoIterator<Item = u32>) {
     for number in numbers {
         let publication = Publication::text(number.to_string());
         hub.publish(topic, publication).await.unwrap();
