@@ -4,6 +4,7 @@ use std::time::Instant;
 use crate::member::Member;
 use crate::position::Position;
 use crate::publication::Published;
+use crate::sync::{Counter, Ordering};
 use crate::wire::{Encoded, Event, WIRES, Wire, WireId};
 
 /// Something that happens in a topic, as it goes to subscribers.
@@ -26,7 +27,37 @@ pub(crate) enum Content {
     Gap(Arc<str>, Position),
 }
 
-type Encodings = [OnceLock<Encoded>; WIRES];
+/// What an entry is on each wire, and how many bytes that takes: they are counted as long as it exists.
+#[derive(Debug)]
+struct Encodings {
+    wires: [OnceLock<Encoded>; WIRES],
+    bytes: Counter,
+    all: Arc<Counter>,
+}
+
+impl Encodings {
+    fn new(bytes: usize, all: &Arc<Counter>) -> Self {
+        let encodings = Self {
+            wires: Default::default(),
+            bytes: Counter::new(0),
+            all: all.clone(),
+        };
+        encodings.add(size_of::<Self>() + bytes);
+        encodings
+    }
+
+    fn add(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.all.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Encodings {
+    fn drop(&mut self) {
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        self.all.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
 
 impl Entry {
     pub(crate) fn new(index: u64, content: Content, at: Instant) -> Arc<Self> {
@@ -64,12 +95,22 @@ impl Entry {
         if past { &self.past } else { &self.live }
     }
 
-    /// Encodes it for a wire, unless that was done. This runs the application's code.
-    pub(crate) fn encode(&self, id: WireId, wire: &Wire, past: bool) {
-        let encodings = self.encodings(past).get_or_init(Box::default);
-        if let Some(encoding) = encodings.get(usize::from(id.0)) {
+    /// Encodes it for a wire, unless that was done, and counts the bytes in `all`; also its own, if no history
+    /// does that. This runs the application's code.
+    pub(crate) fn encode(
+        &self,
+        (id, wire): (WireId, &Wire),
+        past: bool,
+        is_alone: bool,
+        all: &Arc<Counter>,
+    ) {
+        let encodings = self.encodings(past).get_or_init(|| {
+            let own = if is_alone { self.bytes() } else { 0 };
+            Box::new(Encodings::new(own, all))
+        });
+        if let Some(encoding) = encodings.wires.get(usize::from(id.0)) {
             encoding.get_or_init(|| {
-                wire.encode(match &self.content {
+                let encoded = wire.encode(match &self.content {
                     Content::Message(message) => Event::Published { message, past },
                     Content::Joined(topic, member) => Event::Joined { topic, member },
                     Content::Left(topic, member) => Event::Left { topic, member },
@@ -77,7 +118,11 @@ impl Entry {
                         topic,
                         position: *position,
                     },
-                })
+                });
+                if let Encoded::Message(message) = &encoded {
+                    encodings.add(PREPARED + message.len());
+                }
+                encoded
             });
         }
     }
@@ -87,11 +132,14 @@ impl Entry {
     pub(crate) fn encoded(&self, wire: WireId, past: bool) -> &Encoded {
         self.encodings(past)
             .get()
-            .and_then(|encodings| encodings.get(usize::from(wire.0)))
+            .and_then(|encodings| encodings.wires.get(usize::from(wire.0)))
             .and_then(OnceLock::get)
             .unwrap_or(&Encoded::Panicked)
     }
 }
+
+/// About the bytes of a message that is prepared, without its payload.
+const PREPARED: usize = 400;
 
 /// The bytes of an entry without its payload, with the place that refers to it and the counters of its `Arc`.
 const ENTRY: usize = size_of::<Entry>() + 4 * size_of::<usize>();

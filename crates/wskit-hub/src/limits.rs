@@ -43,7 +43,7 @@ impl Limits {
         self
     }
 
-    /// Sets to how many topics a peer may be subscribed; by default 128.
+    /// Sets to how many topics a peer may be subscribed, and in how many it may be present; by default 128.
     #[must_use]
     pub const fn topics_per_peer(mut self, topics: u32) -> Self {
         self.topics_per_peer = topics;

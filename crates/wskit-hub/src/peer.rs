@@ -128,8 +128,8 @@ impl Peer {
     /// The others see it leave two seconds after its last connection has left, unless it comes back before.
     ///
     /// # Errors
-    /// [`Error::NotGranted`], [`Error::NoPresence`], [`Error::TooLarge`], [`Error::OutOfMemory`],
-    /// [`Error::Closed`], and those of the topic's name.
+    /// [`Error::NotGranted`], [`Error::NoPresence`], [`Error::TooLarge`], [`Error::TooManyTopics`],
+    /// [`Error::TooFast`], [`Error::OutOfMemory`], [`Error::Closed`], and those of the topic's name.
     pub fn enter(&self, topic: &str, member: Member) -> Result<(), Error> {
         self.seated.enter(topic, member)
     }

@@ -29,6 +29,9 @@ pub(crate) use std::sync::Arc;
 #[cfg(loom)]
 pub(crate) type RandomState = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
 
+/// A count that decides nothing, which the models leave out.
+pub(crate) use std::sync::atomic::AtomicUsize as Counter;
+
 /// Locks a mutex, even if it is poisoned: every change under these locks is a sequence of calls that each
 /// keep their invariants.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

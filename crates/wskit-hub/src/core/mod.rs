@@ -114,6 +114,8 @@ pub(crate) struct Start<H: Host> {
     pub(crate) slow: Slow,
     /// How many entries the shard keeps for subscribers that are behind.
     pub(crate) window: usize,
+    /// These may be more than the history has.
+    pub(crate) is_alone: bool,
     pub(crate) subscribed: Subscribed,
     /// The messages of the past that come first.
     pub(crate) past: Vec<Arc<Entry>>,

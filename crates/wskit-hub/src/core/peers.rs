@@ -127,11 +127,7 @@ impl<H: Host> Peer<H> {
 
     /// Adds a subscription, and returns its place.
     pub(super) fn add(&mut self, sub: Sub) -> u32 {
-        if self.subs.len() == self.subs.capacity() {
-            // The first has no neighbours, and later ones leave less room unused than by doubling.
-            self.subs.reserve_exact((self.subs.len() / 2).max(1));
-        }
-        self.subs.push(sub);
+        push(&mut self.subs, sub);
         self.subs.len() as u32 - 1
     }
 
@@ -180,7 +176,20 @@ impl<H: Host> Peer<H> {
     }
 }
 
-/// Gives back most of the room of a list that has become much shorter.
+/// Adds to a list, of which little is empty: it grows by half.
+pub(super) fn push<T>(list: &mut Vec<T>, item: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact((list.len() / 2).max(1));
+    }
+    list.push(item);
+}
+
+/// Returns how many bytes a list takes.
+pub(super) fn bytes<T>(list: &Vec<T>) -> usize {
+    list.capacity() * size_of::<T>()
+}
+
+/// Gives back what a list that has become short does not need.
 pub(super) fn shrink<T>(list: &mut Vec<T>) {
     if list.len() <= list.capacity() / 4 {
         list.shrink_to(list.len() * 2);

@@ -15,7 +15,7 @@ use self::topics::{Local, Multiply};
 pub(crate) use self::turn::Turn;
 use self::turn::Wanted;
 use super::guard::limit;
-use super::peers::{Panicked, Peer, Replay, Replays, Sub, shrink};
+use super::peers::{Panicked, Peer, Replay, Replays, Sub, bytes, push, shrink};
 use super::window::Window;
 use super::{Answer, Connection, Gone, Host, Input, Notice, Slot, Start, TopicId};
 use crate::entry::Entry;
@@ -44,6 +44,8 @@ pub(crate) struct Shard<H: Host> {
     entries: usize,
     /// How many of them came since all marked peers were last written to.
     fresh: usize,
+    /// The bytes of the lists of subscriptions and subscribers.
+    lists: usize,
     stats: Stats,
 }
 
@@ -62,6 +64,7 @@ impl<H: Host> Shard<H> {
             active: Vec::new(),
             entries: 0,
             fresh: 0,
+            lists: 0,
             stats: Stats::default(),
         }
     }
@@ -72,16 +75,13 @@ impl<H: Host> Shard<H> {
 
     /// Returns about how many bytes it takes, the connections apart.
     pub(crate) fn bytes(&self) -> usize {
-        let subscriptions = usize::try_from(self.stats.subscriptions).unwrap_or(usize::MAX);
-        // A place in the topic's list and one in the peer's, as they grow by doubling.
-        let subscriptions = subscriptions.saturating_mul(3 * size_of::<Sub>() / 2 + 12);
-        self.peers.capacity() * size_of::<Option<Peer<H>>>()
-            + self.topics.capacity() * size_of::<Option<Local>>()
+        bytes(&self.peers)
+            + bytes(&self.topics)
             + self.places.capacity() * 9
             + self.marked.capacity() * 4
             + self.entries * size_of::<Arc<Entry>>()
             + self.replays.bytes()
-            + subscriptions
+            + self.lists
     }
 
     /// Whether peers have to be written to before more is taken in.
@@ -89,11 +89,12 @@ impl<H: Host> Shard<H> {
         self.fresh >= limit(FULL, 6) && !self.marked.is_empty()
     }
 
-    /// Returns the wires of a topic's subscribers, a bit for each.
-    pub(crate) fn wires(&self, topic: TopicId) -> u8 {
+    /// Returns the wires of a topic's subscribers, a bit for each, and whether the topic's entries are kept
+    /// here alone.
+    pub(crate) fn wires(&self, topic: TopicId) -> (u8, bool) {
         let place = self.places.get(&topic).map(|place| *place as usize);
         let local = place.and_then(|place| self.topics.get(place)?.as_ref());
-        local.map_or(0, |local| local.wires)
+        local.map_or((0, false), |local| (local.wires, local.is_alone))
     }
 
     /// Takes in what has happened.
@@ -273,6 +274,7 @@ impl<H: Host> Shard<H> {
                     name: start.name,
                     slow: start.slow,
                     keep: start.window,
+                    is_alone: start.is_alone,
                     window: Window::new(start.next),
                     wires: 0,
                     subscribers: Vec::new(),
@@ -301,8 +303,10 @@ impl<H: Host> Shard<H> {
         local.wires |= 1 << peer.wire.0;
         let mut sub = Sub::new(place, local.subscribers.len() as u32, start.next);
         sub.replay = replay;
+        let before = bytes(&local.subscribers) + bytes(&peer.subs);
         let i = peer.add(sub);
-        local.subscribers.push((slot.0, i));
+        push(&mut local.subscribers, (slot.0, i));
+        self.lists += bytes(&local.subscribers) + bytes(&peer.subs) - before;
         self.stats.subscriptions += 1;
         if sub.has_replay() {
             self.mark(slot.0, i);
@@ -327,9 +331,15 @@ impl<H: Host> Shard<H> {
 
     /// Ends a subscription.
     fn remove(&mut self, slot: u32, i: u32, turn: &mut Turn<H>) {
-        let Some(mut sub) = self.peer(slot).and_then(|peer| peer.remove(i)) else {
+        let Some(peer) = self.peer(slot) else {
             return;
         };
+        let before = bytes(&peer.subs);
+        let Some(mut sub) = peer.remove(i) else {
+            return;
+        };
+        let given_back = before - bytes(&peer.subs);
+        self.lists -= given_back;
         self.replays.remove(&mut sub);
         self.stats.subscriptions -= 1;
         // The peer's last subscription has moved to this place.
@@ -349,9 +359,12 @@ impl<H: Host> Shard<H> {
         let id = local.id;
         local.lagging -= u32::from(sub.is_lagging());
         local.subscribers.swap_remove(sub.place());
+        let before = bytes(&local.subscribers);
         shrink(&mut local.subscribers);
+        let given_back = before - bytes(&local.subscribers);
         let moved = local.subscribers.get(sub.place()).copied();
         let is_empty = local.subscribers.is_empty();
+        self.lists -= given_back;
         if let Some((slot, j)) = moved {
             if let Some(moved) = self
                 .peer(slot)
@@ -371,6 +384,7 @@ impl<H: Host> Shard<H> {
     fn forget(&mut self, place: u32) {
         if let Some(local) = self.topics.get_mut(place as usize).and_then(Option::take) {
             self.entries -= local.window.len();
+            self.lists -= bytes(&local.subscribers);
             self.places.remove(&local.id);
             if local.is_active {
                 self.active.retain(|other| *other != place);

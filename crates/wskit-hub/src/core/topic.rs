@@ -270,6 +270,10 @@ impl<H: Host> Topic<H> {
             name: self.name.clone(),
             slow: self.rules.slow,
             window: self.rules.window(),
+            is_alone: self
+                .rules
+                .get_history()
+                .is_none_or(|history| history.last < self.rules.window()),
             subscribed,
             past,
             present: present.map(Option::unwrap_or_default),

@@ -10,7 +10,7 @@ use super::seat::Seat;
 use crate::core::{Directory, Input, Shard, ShardId, Slot, Turn};
 use crate::error::Error;
 use crate::stats::Stats;
-use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
+use crate::sync::{Counter, Mutex, Ordering, lock};
 use crate::wire::{Event, Wire, WireId};
 
 /// A delivery shard with its inbox.
@@ -19,7 +19,7 @@ pub(super) struct DeliveryShard {
     slots: Mutex<Slots>,
     state: Mutex<Shard<Live>>,
     stats: Mutex<Stats>,
-    pub(super) bytes: AtomicUsize,
+    pub(super) bytes: Counter,
 }
 
 /// The places of a shard's peers.
@@ -39,7 +39,7 @@ impl DeliveryShard {
             slots: Mutex::default(),
             state: Mutex::new(Shard::new()),
             stats: Mutex::default(),
-            bytes: AtomicUsize::new(0),
+            bytes: Counter::new(0),
         }
     }
 }
@@ -150,7 +150,9 @@ impl Inner {
                 shard.handle(input, &mut turn);
             }
             let has_more = shard.deliver(PEERS_A_TURN, &mut turn);
-            delivery.bytes.store(shard.bytes(), Ordering::Relaxed);
+            let peers = usize::try_from(shard.stats().peers).unwrap_or(usize::MAX);
+            let bytes = shard.bytes() + peers.saturating_mul(Seat::BYTES);
+            delivery.bytes.store(bytes, Ordering::Relaxed);
             *lock(&delivery.stats) = shard.stats();
             has_more
         };
@@ -165,19 +167,22 @@ impl Inner {
             Input::Start(start) => wires | 1 << start.wire.0,
             _ => wires,
         });
-        let wires: Vec<u8> = {
+        let wires: Vec<(u8, bool)> = {
             let shard = lock(&delivery.state);
             let wires = inputs.iter().map(|input| match input {
-                Input::Entry { topic, .. } => new | shard.wires(*topic),
-                _ => 0,
+                Input::Entry { topic, .. } => {
+                    let (wires, is_alone) = shard.wires(*topic);
+                    (new | wires, is_alone)
+                }
+                _ => (0, false),
             });
             wires.collect()
         };
-        for (input, wires) in inputs.iter_mut().zip(wires) {
+        for (input, (wires, is_alone)) in inputs.iter_mut().zip(wires) {
             match input {
                 Input::Entry { entry, .. } => {
-                    for (id, wire) in self.wires_in(wires) {
-                        entry.encode(id, wire, false);
+                    for wire in self.wires_in(wires) {
+                        entry.encode(wire, false, is_alone, &self.encoded_bytes);
                     }
                 }
                 Input::Start(start) => {
@@ -187,7 +192,7 @@ impl Inner {
                             subscribed: start.subscribed,
                         });
                         for entry in &start.past {
-                            entry.encode(id, wire, true);
+                            entry.encode((id, wire), true, false, &self.encoded_bytes);
                         }
                         if let Some(present) = &start.present {
                             start.members = wire.encode(Event::Present {
@@ -244,11 +249,8 @@ impl Inner {
 
     /// A peer is no longer present anywhere.
     pub(super) fn leave_all(&self, seat: &Seat) {
-        let entered = {
-            let mut state = lock(&seat.state);
-            state.is_gone = true;
-            std::mem::take(&mut state.entered)
-        };
+        lock(&seat.state).is_gone = true;
+        let entered = seat.with_rights(self, |rights, _| rights.leave_all());
         for (topic, identity) in entered {
             self.with_known(&topic, |directory, topic, now, out| {
                 directory.leave(topic, &identity, now, out);

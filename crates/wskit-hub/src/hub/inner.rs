@@ -14,7 +14,9 @@ use crate::engine::{Command, Engine, EngineEvent, RequestId};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::rules::{Kind, Rules};
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, RandomState, lock};
+use crate::sync::{
+    AtomicBool, AtomicU64, AtomicUsize, Counter, Mutex, Ordering, RandomState, lock,
+};
 use crate::wire::{WIRES, Wire};
 
 /// The connections and calls of a hub.
@@ -44,7 +46,11 @@ pub(crate) struct Inner {
     commands: Mutex<Commands>,
     pub(super) next_shard: AtomicUsize,
     /// What the directories take.
-    pub(super) topic_bytes: AtomicUsize,
+    pub(super) topic_bytes: Counter,
+    /// What encoded messages take.
+    pub(super) encoded_bytes: Arc<Counter>,
+    /// What grants and the presence of peers take.
+    pub(super) rights_bytes: Counter,
     /// Publishers wait for it.
     pub(super) crowd: Crowd,
     clock: Option<Box<Clock>>,
@@ -97,7 +103,9 @@ impl Inner {
             wires: Default::default(),
             commands: Mutex::default(),
             next_shard: AtomicUsize::new(0),
-            topic_bytes: AtomicUsize::new(0),
+            topic_bytes: Counter::new(0),
+            encoded_bytes: Arc::default(),
+            rights_bytes: Counter::new(0),
             crowd: Crowd::default(),
             clock,
             started,

@@ -7,6 +7,7 @@ mod deliver;
 mod drive;
 mod inbox;
 mod inner;
+mod rights;
 mod running;
 mod schedule;
 mod seat;

@@ -1,14 +1,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use std::sync::{Arc, Weak};
 use std::task::{Wake, Waker};
 
 use wskit_proto::{CloseCode, PreparedMessage};
 
 use super::inner::Inner;
+use super::rights::Rights;
 use crate::core::{Bucket, Connection, Gone, Input, ShardId, Slot};
 use crate::peer::Grant;
-use crate::sync::{AnyWeakWriter, AtomicU32, Mutex, Ordering};
+use crate::sync::{AnyWeakWriter, AtomicU32, Mutex, Ordering, lock};
 use crate::wire::WireId;
 
 /// The place of a peer in its hub, which the peer's handle, its shard and its connection share.
@@ -25,14 +25,16 @@ pub(crate) struct Seat {
 
 #[derive(Debug, Default)]
 pub(super) struct SeatState {
-    pub(super) grants: Vec<(Arc<str>, Grant)>,
-    /// The topics that it is present in, and as whom.
-    pub(super) entered: Vec<(Arc<str>, Arc<str>)>,
+    rights: Rights,
     pub(super) commands: Bucket,
     pub(super) is_gone: bool,
 }
 
 impl Seat {
+    /// What it takes, with the counters of its `Arc` and its place in the connection's list of those who
+    /// learn of its end.
+    pub(super) const BYTES: usize = size_of::<Self>() + 2 * size_of::<usize>() + 64;
+
     pub(super) fn new(
         hub: Weak<Inner>,
         shard: ShardId,
@@ -49,6 +51,24 @@ impl Seat {
             topics: AtomicU32::new(0),
             state: Mutex::default(),
         })
+    }
+
+    /// Calls `f` with what the peer may do, and counts the bytes that it takes.
+    pub(super) fn with_rights<R>(&self, hub: &Inner, f: impl FnOnce(&mut Rights, bool) -> R) -> R {
+        let mut state = lock(&self.state);
+        let before = state.rights.bytes();
+        let is_gone = state.is_gone;
+        let result = f(&mut state.rights, is_gone);
+        // It adds or subtracts, as the sum is below the address space.
+        let difference = state.rights.bytes().wrapping_sub(before);
+        drop(state);
+        hub.rights_bytes.fetch_add(difference, Ordering::Relaxed);
+        result
+    }
+
+    /// Returns what is granted for a topic.
+    pub(super) fn granted(&self, topic: &str) -> Grant {
+        lock(&self.state).rights.granted(topic)
     }
 
     /// Has the hub notice the end of the connection.
@@ -116,6 +136,8 @@ impl Wake for Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         if let Some(hub) = self.hub.upgrade() {
+            let bytes = lock(&self.state).rights.bytes();
+            hub.rights_bytes.fetch_sub(bytes, Ordering::Relaxed);
             hub.free(self.shard, self.slot);
         }
     }

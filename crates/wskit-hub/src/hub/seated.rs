@@ -47,12 +47,6 @@ impl Seated {
             .map_err(|retry_after| Error::TooFast { retry_after })
     }
 
-    fn granted(&self, topic: &str) -> Grant {
-        let state = lock(&self.seat.state);
-        let grant = state.grants.iter().find(|(name, _)| **name == *topic);
-        grant.map_or(Grant::new(), |(_, grant)| *grant)
-    }
-
     /// Checks what the peer may do, unless it has a grant, by the rules of the topic.
     fn check(
         &self,
@@ -62,7 +56,7 @@ impl Seated {
     ) -> Result<(), Error> {
         self.count()?;
         check_name(topic)?;
-        if is_granted(self.granted(topic)) {
+        if is_granted(self.seat.granted(topic)) {
             return Ok(());
         }
         match access(&self.hub.inner.rules(topic)?) {
@@ -80,13 +74,9 @@ impl Seated {
     }
 
     pub(crate) fn grant(&self, topic: &str, grant: Grant) {
-        {
-            let mut state = lock(&self.seat.state);
-            state.grants.retain(|(name, _)| **name != *topic);
-            if grant != Grant::new() {
-                state.grants.push((topic.into(), grant));
-            }
-        }
+        let hub = &self.hub.inner;
+        self.seat
+            .with_rights(hub, |rights, _| rights.grant(topic, grant));
         if !grant.subscribe {
             let open = self.hub.inner.with_known(topic, |directory, topic, _, _| {
                 directory.rules(topic).map(|rules| rules.subscribe)
@@ -149,6 +139,12 @@ impl Seated {
         }
         self.check_subscribe(topic)?;
         let inner = &self.hub.inner;
+        let (entered, again) = self
+            .seat
+            .with_rights(inner, |rights, _| (rights.entered(), rights.is_in(topic)));
+        if entered >= inner.limits.topics_per_peer as usize && !again {
+            return Err(Error::TooManyTopics);
+        }
         inner.make_room(256 + member.get_info().len())?;
         let member = member.into_own();
         let identity: Arc<str> = member.identity().into();
@@ -156,15 +152,13 @@ impl Seated {
             directory.enter(topic, member, now, out)
         })?;
         // What it was there before, it is no more.
-        let (before, is_gone) = {
-            let mut state = lock(&self.seat.state);
-            let place = state.entered.iter().position(|(name, _)| **name == *topic);
-            let before = place.map(|place| state.entered.swap_remove(place).1);
-            if !state.is_gone {
-                state.entered.push((topic.into(), identity.clone()));
+        let (before, is_gone) = self.seat.with_rights(inner, |rights, is_gone| {
+            if is_gone {
+                (rights.leave(topic), true)
+            } else {
+                (rights.enter(topic, identity.clone()), false)
             }
-            (before, state.is_gone)
-        };
+        });
         for identity in before.into_iter().chain(is_gone.then_some(identity)) {
             self.leave_as(topic, &identity);
         }
@@ -172,11 +166,8 @@ impl Seated {
     }
 
     pub(crate) fn leave(&self, topic: &str) {
-        let identity = {
-            let mut state = lock(&self.seat.state);
-            let place = state.entered.iter().position(|(name, _)| **name == *topic);
-            place.map(|place| state.entered.swap_remove(place).1)
-        };
+        let hub = &self.hub.inner;
+        let identity = self.seat.with_rights(hub, |rights, _| rights.leave(topic));
         if let Some(identity) = identity {
             self.leave_as(topic, &identity);
         }

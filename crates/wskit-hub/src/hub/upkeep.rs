@@ -15,7 +15,10 @@ impl Inner {
             .shards
             .iter()
             .map(|delivery| delivery.bytes.load(Ordering::Relaxed));
-        (self.topic_bytes.load(Ordering::Relaxed), shards.sum())
+        let topics =
+            self.topic_bytes.load(Ordering::Relaxed) + self.encoded_bytes.load(Ordering::Relaxed);
+        let rights = self.rights_bytes.load(Ordering::Relaxed);
+        (topics, shards.sum::<usize>() + rights)
     }
 
     /// Makes room for something new.

@@ -265,7 +265,7 @@ fn encode(wires: &[Wire], input: &mut Input<Sim>) {
     match input {
         Input::Entry { entry, .. } => {
             for (id, wire) in (0..).zip(wires) {
-                entry.encode(WireId(id), wire, false);
+                entry.encode((WireId(id), wire), false, false, &std::sync::Arc::default());
             }
         }
         Input::Start(start) => {
@@ -280,7 +280,7 @@ fn encode(wires: &[Wire], input: &mut Input<Sim>) {
                 start.hello = Encoded::Message(PreparedMessage::text(text));
             }
             for entry in &start.past {
-                entry.encode(start.wire, wire, true);
+                entry.encode((start.wire, wire), true, false, &std::sync::Arc::default());
             }
             if let Some(present) = &start.present {
                 start.members = wire.encode(Event::Present {

@@ -32,7 +32,8 @@ async fn stalled(slow: Slow) -> (Hub, Guest, Guest) {
         (quick.seen.messages("t"), quick.seen.skipped("t")),
         (100, 0)
     );
-    assert_eq!(hub.stats().behind, 1);
+    // One whose connection is closed is not waited for.
+    assert_eq!(hub.stats().behind, u64::from(slow != Slow::Disconnect));
     (hub, quick, stalled)
 }
 

@@ -12,6 +12,8 @@ pub(super) struct Local {
     pub(super) slow: Slow,
     /// How many entries are kept for subscribers that lag.
     pub(super) keep: usize,
+    /// No history keeps them too.
+    pub(super) is_alone: bool,
     pub(super) window: Window,
     /// The wires that subscribers have or had, a bit for each.
     pub(super) wires: u8,

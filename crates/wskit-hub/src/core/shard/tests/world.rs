@@ -213,7 +213,7 @@ impl World {
     ) {
         let past = past.iter().map(|text| {
             let entry = Entry::new(0, content(topic, text), Instant::now());
-            entry.encode(WIRE, &self.wire, true);
+            entry.encode((WIRE, &self.wire), true, false, &Arc::default());
             entry
         });
         let start = Start {
@@ -238,6 +238,7 @@ impl World {
             },
             past: past.collect(),
             present: None,
+            is_alone: false,
             next: self.next.get(&topic).copied().unwrap_or(0),
             call: (),
             hello: hello.map_or(Encoded::Nothing, |text| {
@@ -261,8 +262,8 @@ impl World {
         let next = self.next.entry(topic).or_default();
         let entry = Entry::new(*next, content, Instant::now());
         *next += 1;
-        if self.shard.wires(TopicId(topic)) & 1 << WIRE.0 != 0 {
-            entry.encode(WIRE, &self.wire, false);
+        if self.shard.wires(TopicId(topic)).0 & 1 << WIRE.0 != 0 {
+            entry.encode((WIRE, &self.wire), false, false, &Arc::default());
         }
         let topic = TopicId(topic);
         self.input(Input::Entry { topic, entry });
