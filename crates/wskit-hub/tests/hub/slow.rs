@@ -174,3 +174,23 @@ fn a_publisher_faster_than_everybody_waits() {
         assert_eq!(guest.seen.messages("t"), 1000);
     });
 }
+
+/// What was to be sent of the past counts too, when it is skipped.
+#[test]
+fn a_subscriber_that_is_overtaken_while_it_gets_the_past_is_told_of_all_it_misses() {
+    for slow in [Slow::DropOldest(5), Slow::Latest] {
+        run::<Simulated>(async move {
+            let rules = open(Rules::stream(History::last(50))).slow(slow);
+            let hub = hub(rules).build();
+            publish(&hub, "t", 0..50).await;
+            let mut stalled = narrow(&hub, &lines());
+            stalled.peer.subscribe("t", Since::Start).await.unwrap();
+            for number in 50..100 {
+                publish(&hub, "t", [number]).await;
+            }
+            stalled.until("99").await;
+            let (messages, skipped) = (stalled.seen.messages("t"), stalled.seen.skipped("t"));
+            assert_eq!(messages + skipped, 100);
+        });
+    }
+}
