@@ -31,8 +31,10 @@ build() {
     CARGO_ENCODED_RUSTFLAGS=$flags CARGO_TARGET_DIR=$directory \
         cargo build --quiet --locked --release -p wskit-bench-guard "$@" || { echo "guard: NOT RUN: it does not build" >&2; exit 2; }
 }
-build -Ctarget-cpu=x86-64 "$target/default" --bins
-build -Ctarget-cpu=x86-64-v3 "$target/v3" --bin subject
+# The second flag lets the guard at the inner parts of wskit-hub.
+flags() { printf -- '-Ctarget-cpu=%s\x1f--cfg=wskit_bench' "$1"; }
+build "$(flags x86-64)" "$target/default" --bins
+build "$(flags x86-64-v3)" "$target/v3" --bin subject
 
 export WSKIT_GUARD_DEFAULT=$target/default/release WSKIT_GUARD_V3=$target/v3/release WSKIT_GUARD_BOUNDS=$PWD/bounds.txt
 exec "$target/default/release/guard" "$@"

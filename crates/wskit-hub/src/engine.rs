@@ -177,7 +177,7 @@ pub enum EngineEvent {
 impl EngineEvent {
     /// Copies the payloads; see [`Publication::into_own`].
     pub(crate) fn into_own(mut self) -> Self {
-        let mut replace = |publication: &mut Publication| {
+        let replace = |publication: &mut Publication| {
             let empty = Publication::binary(Vec::new());
             *publication = std::mem::replace(publication, empty).into_own();
         };

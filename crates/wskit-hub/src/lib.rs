@@ -10,6 +10,9 @@
     )
 )]
 
+#[cfg(wskit_bench)]
+#[doc(hidden)]
+pub mod bench;
 mod core;
 mod engine;
 mod entry;

@@ -14,6 +14,12 @@ pub enum Server {
     Raw,
     /// `wskit::proto::Connection` alone, without any socket or runtime.
     Memory,
+    /// A delivery shard of a hub alone: SIZE subscribers of one topic, DEPTH messages at a time.
+    Shard,
+    /// A hub with SIZE connections, whose transport takes everything.
+    Hub,
+    /// A hub with SIZE topics that have no subscribers: a message is one that is published.
+    Publish,
 }
 
 /// One measurement, written `lent 16x16`: messages of 16 bytes, 16 of them in a burst.
@@ -34,13 +40,24 @@ impl Cell {
     /// Rounds that are counted, after as many that are not: fewer where a round moves more bytes,
     /// because tools that count are slow.
     pub fn rounds(&self) -> usize {
+        match self.server {
+            // A round is large, and does the same for each subscriber.
+            Server::Shard | Server::Hub => return 1,
+            Server::Publish => return self.size,
+            _ => {}
+        }
         let bytes = self.size * self.depth * Self::CONNECTIONS;
         ((8 << 20) / bytes).clamp(32, 256)
     }
 
     /// Messages in the rounds that are counted.
     pub fn messages(&self) -> usize {
-        self.rounds() * self.depth * Self::CONNECTIONS
+        let at_once = match self.server {
+            Server::Shard | Server::Hub => self.size,
+            Server::Publish => 1,
+            _ => Self::CONNECTIONS,
+        };
+        self.rounds() * self.depth * at_once
     }
 }
 
@@ -51,6 +68,9 @@ impl fmt::Display for Server {
             Self::Owned => "owned",
             Self::Raw => "raw",
             Self::Memory => "memory",
+            Self::Shard => "shard",
+            Self::Hub => "hub",
+            Self::Publish => "publish",
         })
     }
 }
@@ -65,7 +85,8 @@ impl FromStr for Server {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        [Self::Lent, Self::Owned, Self::Raw, Self::Memory]
+        use Server::{Hub, Lent, Memory, Owned, Publish, Raw, Shard};
+        [Lent, Owned, Raw, Memory, Shard, Hub, Publish]
             .into_iter()
             .find(|server| server.to_string() == name)
             .ok_or_else(|| format!("no such server: {name}"))

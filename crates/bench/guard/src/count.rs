@@ -10,11 +10,12 @@
     reason = "system calls by libc; function names for a tool"
 )]
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static AT_LAST_MARK: AtomicU64 = AtomicU64::new(0);
 static BETWEEN_MARKS: AtomicU64 = AtomicU64::new(0);
+static MARKS: [AtomicI64; 2] = [AtomicI64::new(0), AtomicI64::new(0)];
 static COUNTING: AtomicBool = AtomicBool::new(true);
 
 /// Notes an allocation or a reallocation; for allocators.
@@ -22,6 +23,22 @@ pub fn allocated() {
     if COUNTING.load(Ordering::Relaxed) {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// Nanoseconds that this thread has run between the last two marks.
+pub fn nanos() -> i64 {
+    let [from, to] = &MARKS;
+    to.load(Ordering::Relaxed) - from.load(Ordering::Relaxed)
+}
+
+fn thread_nanos() -> i64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: a valid pointer; the clock exists.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
 /// Allocations and reallocations between the last two marks.
@@ -39,6 +56,8 @@ pub fn mark() {
     let now = ALLOCATIONS.load(Ordering::Relaxed);
     let before = AT_LAST_MARK.swap(now, Ordering::Relaxed);
     BETWEEN_MARKS.store(now - before, Ordering::Relaxed);
+    let [from, to] = &MARKS;
+    from.store(to.swap(thread_nanos(), Ordering::Relaxed), Ordering::Relaxed);
     wskit_guard_mark();
 }
 

@@ -7,6 +7,7 @@ pub mod cell;
 pub mod client;
 pub mod count;
 pub mod frames;
+pub mod hub;
 pub mod memory;
 pub mod raw;
 pub mod server;

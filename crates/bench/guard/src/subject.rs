@@ -4,8 +4,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::cell::{Cell, Server};
 use crate::client::{Client, RECEIVE_BUFFER};
-use crate::count::{allocations, pin};
-use crate::{memory, raw, server};
+use crate::count::{allocations, nanos, pin};
+use crate::{hub, memory, raw, server};
 
 /// Runs the cell that the arguments name (`lent 16x16`), on the processor of the number that may
 /// follow. Prints the number of messages that counted.
@@ -23,11 +23,16 @@ pub fn main() {
     run(cell);
     println!("messages {}", cell.messages());
     println!("allocations {}", allocations());
+    println!("nanoseconds {:.1}", nanos() as f64 / cell.messages() as f64);
 }
 
 fn run(cell: Cell) {
-    if cell.server == Server::Memory {
-        return memory::run(cell);
+    match cell.server {
+        Server::Memory => return memory::run(cell),
+        Server::Shard => return hub::shard(cell),
+        Server::Hub => return hub::deliver(cell),
+        Server::Publish => return hub::publish(cell),
+        Server::Lent | Server::Owned | Server::Raw => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -53,7 +58,7 @@ fn serve(server: Server, stream: TcpStream) {
         Server::Lent => drop(tokio::spawn(server::lent(stream))),
         Server::Owned => drop(tokio::spawn(server::owned(stream))),
         Server::Raw => drop(tokio::spawn(raw::echo(stream))),
-        Server::Memory => unreachable!("runs without sockets"),
+        _ => unreachable!("runs without sockets"),
     }
 }
 

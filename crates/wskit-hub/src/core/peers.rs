@@ -100,16 +100,42 @@ impl Sub {
         self.flag(ENDING, true);
     }
 
+    #[inline]
+    fn link(&mut self, i: u32, first: &mut u32) {
+        if self.next == CLEAN {
+            self.next = std::mem::replace(first, i);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_linked(&self) -> bool {
+        self.next != CLEAN
+    }
+
     /// Returns the next subscription of the peer with something to send.
     #[inline]
     pub(super) fn next(&self) -> Option<u32> {
         (self.next != END).then_some(self.next)
     }
 
+    /// Whether it needs nothing but the entries after its cursor.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.replay == END && self.place & !PLACE == 0
+    }
+
     #[inline]
     pub(super) fn has_replay(&self) -> bool {
         self.replay != END
     }
+}
+
+/// What is to be done because an entry has come.
+pub(super) enum Touched<'a> {
+    /// The peer is to be written to.
+    Marked,
+    /// The subscription does not get it yet.
+    Waits(&'a mut Sub),
 }
 
 impl<H: Host> Peer<H> {
@@ -135,11 +161,31 @@ impl<H: Host> Peer<H> {
     #[inline]
     pub(super) fn link(&mut self, i: u32) {
         if let Some(sub) = self.subs.get_mut(i as usize) {
-            if sub.next == CLEAN {
-                sub.next = self.first;
-                self.first = i;
-            }
+            sub.link(i, &mut self.first);
         }
+    }
+
+    /// An entry has come for a subscription, which has something to send now: after what its connection
+    /// has no room for yet, if there is that.
+    #[inline]
+    pub(super) fn touch(&mut self, i: u32) -> Option<Touched<'_>> {
+        let sub = self.subs.get_mut(i as usize)?;
+        if self.is_behind || sub.is_paused() {
+            return Some(Touched::Waits(sub));
+        }
+        sub.link(i, &mut self.first);
+        if self.is_marked {
+            return None;
+        }
+        self.is_marked = true;
+        Some(Touched::Marked)
+    }
+
+    /// Returns the only subscription with something to send, if it needs nothing but entries.
+    #[inline]
+    pub(super) fn only(&self) -> Option<&Sub> {
+        let sub = self.subs.get(self.first as usize)?;
+        (sub.next == END && sub.is_plain()).then_some(sub)
     }
 
     /// Returns the first subscription with something to send.

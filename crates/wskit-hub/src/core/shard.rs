@@ -5,6 +5,7 @@ mod tests;
 mod topics;
 mod turn;
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use self::topics::{Local, Multiply};
 pub(crate) use self::turn::Turn;
 use self::turn::Wanted;
 use super::guard::limit;
-use super::peers::{Panicked, Peer, Replay, Replays, Sub, bytes, push, shrink};
+use super::peers::{Panicked, Peer, Replay, Replays, Sub, Touched, bytes, push, shrink};
 use super::window::Window;
 use super::{Answer, Connection, Gone, Host, Input, Notice, Slot, Start, TopicId};
 use crate::entry::Entry;
@@ -185,28 +186,22 @@ impl<H: Host> Shard<H> {
             local.is_active = true;
             active.push(place);
         }
-        for &(slot, i) in &local.subscribers {
-            let Some(peer) = peers.get_mut(slot as usize).and_then(Option::as_mut) else {
-                continue;
+        if local.is_spread.replace(true) {
+            return;
+        }
+        for n in 0..local.subscribers.len() {
+            let Some(&(slot, i)) = local.subscribers.get(n) else {
+                return;
             };
-            let Some(sub) = peer.subs.get_mut(i as usize) else {
-                continue;
-            };
-            if peer.is_behind || sub.is_paused() {
-                if !sub.set_lagging(true) {
-                    local.oldest = if local.lagging == 0 {
-                        sub.cursor
-                    } else {
-                        local.oldest.min(sub.cursor)
-                    };
-                    local.lagging += 1;
+            let peer = peers.get_mut(slot as usize).and_then(Option::as_mut);
+            match peer.and_then(|peer| peer.touch(i)) {
+                Some(Touched::Marked) => marked.push_back(slot),
+                Some(Touched::Waits(sub)) => {
+                    if !sub.set_lagging(true) {
+                        local.lag(sub.cursor);
+                    }
                 }
-                continue;
-            }
-            peer.link(i);
-            if !peer.is_marked {
-                peer.is_marked = true;
-                marked.push_back(slot);
+                None => {}
             }
         }
     }
@@ -281,6 +276,7 @@ impl<H: Host> Shard<H> {
                     lagging: 0,
                     oldest: 0,
                     is_active: false,
+                    is_spread: Cell::new(false),
                 };
                 let place = self.free.pop().unwrap_or_else(|| {
                     self.topics.push(None);
@@ -300,6 +296,7 @@ impl<H: Host> Shard<H> {
             return;
         };
         debug_assert_eq!(local.window.end(), start.next, "inputs come in order");
+        local.is_spread.set(false);
         local.wires |= 1 << peer.wire.0;
         let mut sub = Sub::new(place, local.subscribers.len() as u32, start.next);
         sub.replay = replay;

@@ -43,6 +43,8 @@ impl<H: Host> Shard<H> {
         } = self;
         let topics = topics.as_slice();
         let mut messages: Vec<&PreparedMessage> = Vec::new();
+        // What was collected, if it was for one subscription: the next peer may have the same to get.
+        let mut collected = None;
         for _ in 0..most {
             let Some(slot) = marked.pop_front() else {
                 return;
@@ -51,10 +53,15 @@ impl<H: Host> Shard<H> {
                 continue;
             };
             peer.is_marked = false;
-            messages.clear();
-            if !gather(peer, topics, &mut messages) {
-                slow.push((slot, Attempt::Again));
-                continue;
+            let only = peer.only().map(|sub| (sub.topic, sub.cursor, peer.wire));
+            if only.is_none() || only != collected {
+                collected = only;
+                messages.clear();
+                if !gather(peer, topics, &mut messages) {
+                    collected = None;
+                    slow.push((slot, Attempt::Again));
+                    continue;
+                }
             }
             let taken = if messages.is_empty() {
                 Ok(0)
@@ -62,16 +69,19 @@ impl<H: Host> Shard<H> {
                 stats.writes += 1;
                 peer.connection.write(&messages)
             };
-            if taken == Ok(messages.len()) {
-                stats.delivered += messages.len() as u64;
-                while let Some(i) = peer.unlink_first() {
-                    if let Some(sub) = peer.subs.get_mut(i as usize) {
-                        let local = topics.get(sub.topic as usize).and_then(Option::as_ref);
-                        sub.cursor = local.map_or(sub.cursor, |local| local.window.end());
-                    }
-                }
-            } else {
+            if taken != Ok(messages.len()) {
                 slow.push((slot, Attempt::Taken(taken)));
+                continue;
+            }
+            stats.delivered += messages.len() as u64;
+            while let Some(sub) = peer
+                .unlink_first()
+                .and_then(|i| peer.subs.get_mut(i as usize))
+            {
+                if let Some(local) = topics.get(sub.topic as usize).and_then(Option::as_ref) {
+                    local.is_spread.set(false);
+                    sub.cursor = local.window.end();
+                }
             }
         }
     }
@@ -202,17 +212,11 @@ impl<H: Host> Shard<H> {
                     left.push(i);
                 }
             }
+            local.is_spread.set(false);
             let is_lagging = sub.cursor < local.window.end();
             let was_lagging = sub.set_lagging(is_lagging);
             match (was_lagging, is_lagging) {
-                (false, true) => {
-                    local.oldest = if local.lagging == 0 {
-                        sub.cursor
-                    } else {
-                        local.oldest.min(sub.cursor)
-                    };
-                    local.lagging += 1;
-                }
+                (false, true) => local.lag(sub.cursor),
                 (true, false) => local.lagging -= 1,
                 _ => {}
             }

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::hash::Hasher;
 use std::sync::Arc;
 
@@ -24,6 +25,20 @@ pub(super) struct Local {
     /// No lagging subscriber's cursor is below.
     pub(super) oldest: u64,
     pub(super) is_active: bool,
+    /// All subscribers have something to send already, or lag: the next entry changes nothing for them.
+    pub(super) is_spread: Cell<bool>,
+}
+
+impl Local {
+    /// A subscriber lags from now on.
+    pub(super) fn lag(&mut self, cursor: u64) {
+        self.oldest = if self.lagging == 0 {
+            cursor
+        } else {
+            self.oldest.min(cursor)
+        };
+        self.lagging += 1;
+    }
 }
 
 /// A hash for numbers that are given out in sequence.

@@ -55,6 +55,9 @@ impl Figure {
             for shape in MEMORY {
                 add(build, Server::Memory, shape, Kind::Instructions);
             }
+            for (server, shape) in HUB {
+                add(build, server, shape, Kind::Instructions);
+            }
         }
         for kind in [Kind::Calls, Kind::Allocations] {
             for shape in TCP {
@@ -65,6 +68,9 @@ impl Figure {
         }
         for shape in MEMORY {
             add(Build::Default, Server::Memory, shape, Kind::Allocations);
+        }
+        for (server, shape) in HUB {
+            add(Build::Default, server, shape, Kind::Allocations);
         }
         all
     }
@@ -149,3 +155,12 @@ const TCP: [(usize, usize); 5] = [(16, 1), (16, 16), (1024, 16), (16_384, 16), (
 
 /// The same, for the state machine alone.
 const MEMORY: [(usize, usize); 3] = [(16, 16), (125, 16), (1024, 16)];
+
+/// Subscribers of a topic and messages at a time; topics without subscribers.
+const HUB: [(Server, (usize, usize)); 5] = [
+    (Server::Shard, (100_000, 1)),
+    (Server::Shard, (100_000, 16)),
+    (Server::Hub, (10_000, 1)),
+    (Server::Hub, (10_000, 16)),
+    (Server::Publish, (100_000, 1)),
+];

@@ -309,6 +309,7 @@ impl World {
             for (i, sub) in peer.iter().flat_map(|peer| &peer.subs).enumerate() {
                 let local = topics[sub.topic as usize].as_ref().unwrap();
                 assert_eq!(local.subscribers[sub.place()], (slot as u32, i as u32));
+                assert!(!local.is_spread.get() || sub.is_linked() || sub.is_lagging());
                 subscriptions += 1;
             }
         }
