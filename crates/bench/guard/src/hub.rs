@@ -1,13 +1,17 @@
 //! A hub: what a delivery and what a publication cost it.
 
+use std::future::pending;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use wskit::bytes::Bytes;
-use wskit::hub::{Access, Hub, Limits, Publication, Rules, Since, Wire};
+use wskit::hub::{Access, Hub, Limits, Peer, Publication, Rules, Since, Wire};
 use wskit::proto::Role;
-use wskit::{Config, from_parts};
+use wskit::{Config, Reader, Writer, from_parts};
 
 use crate::Cell;
 use crate::count::mark;
@@ -30,19 +34,10 @@ pub fn shard(_: Cell) {
 
 /// Publishes to one topic, whose subscribers' transport takes everything.
 pub fn deliver(cell: Cell) {
-    let hub = hub();
-    let wire = Wire::payloads();
-    let peers: Vec<_> = (0..cell.size)
-        .map(|_| {
-            let ws = from_parts(Discard, Role::Server, Bytes::new(), Config::new());
-            let (reader, writer) = ws.split();
-            let peer = hub.attach(&writer, &wire).expect("an open connection");
-            ready(peer.subscribe("topic", Since::Now)).expect("an open topic");
-            (reader, writer, peer)
-        })
-        .collect();
+    let hub = hub(1);
+    let peers = peers(&hub, cell.size);
     // Nothing is delivered before it is polled, so that all messages of a round go together.
-    let mut driver = pin!(hub.drive(|_| std::future::pending::<()>()));
+    let mut driver = pin!(hub.drive(|_| pending::<()>()));
     let mut cx = Context::from_waker(Waker::noop());
     let _ = driver.as_mut().poll(&mut cx);
     let mut delivered = 0;
@@ -60,9 +55,62 @@ pub fn deliver(cell: Cell) {
     drop(peers);
 }
 
+/// Publishes to one topic for so long, as fast as a number of drivers deliver, each on a thread of its own.
+/// Returns the deliveries per second.
+pub fn drivers(drivers: usize, subscribers: usize, time: Duration) -> f64 {
+    let hub = hub(drivers as u16);
+    let peers = peers(&hub, subscribers);
+    let waker = || Waker::from(Arc::new(Unpark(thread::current())));
+    for _ in 0..drivers {
+        let hub = hub.clone();
+        thread::spawn(move || wait(waker(), hub.drive(|_| pending::<()>())));
+    }
+    let start = Instant::now();
+    let before = hub.stats().delivered;
+    while start.elapsed() < time {
+        wait(waker(), hub.publish("topic", payload())).expect("a topic");
+    }
+    let delivered = hub.stats().delivered - before;
+    let per_second = delivered as f64 / start.elapsed().as_secs_f64();
+    drop(peers);
+    per_second
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn wait<T>(waker: Waker, future: impl Future<Output = T>) -> T {
+    let (mut future, mut cx) = (pin!(future), Context::from_waker(&waker));
+    loop {
+        match future.as_mut().poll(&mut cx) {
+            Poll::Ready(result) => return result,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+type Seated = (Reader<Discard>, Writer<Discard>, Peer);
+
+fn peers(hub: &Hub, count: usize) -> Vec<Seated> {
+    let wire = Wire::payloads();
+    let peer = |_| {
+        let ws = from_parts(Discard, Role::Server, Bytes::new(), Config::new());
+        let (reader, writer) = ws.split();
+        let peer = hub.attach(&writer, &wire).expect("an open connection");
+        ready(peer.subscribe("topic", Since::Now)).expect("an open topic");
+        (reader, writer, peer)
+    };
+    (0..count).map(peer).collect()
+}
+
 /// Publishes to topics without subscribers.
 pub fn publish(cell: Cell) {
-    let hub = hub();
+    let hub = hub(1);
     let topics: Vec<_> = (0..cell.size).map(|n| format!("topic:{n}")).collect();
     let mut next = topics.iter().cycle();
     let mut all = || {
@@ -89,12 +137,12 @@ fn rounds(cell: Cell, mut round: impl FnMut()) {
 
 const WARM_UP: usize = 1;
 
-fn hub() -> Hub {
+fn hub(shards: u16) -> Hub {
     let rules = Rules::live().subscribe(Access::Everyone);
     let limits = Limits::new().memory(8 << 30).commands_per_sec(0);
     Hub::builder(move |_| rules.clone())
         .limits(limits)
-        .shards(1)
+        .shards(shards)
         .build()
 }
 

@@ -1,4 +1,4 @@
-//! `wskit-bench grid|counts|client|memory|fanout|accept|machine`: runs servers and load, prints
+//! `wskit-bench grid|counts|client|memory|fanout|hub|accept|machine`: runs servers and load, prints
 //! tables. README.md says how and what it means.
 
 mod accept;
@@ -9,6 +9,7 @@ mod client;
 mod counts;
 mod fanout;
 mod grid;
+mod hub;
 mod machine;
 mod measure;
 mod memory;
@@ -27,11 +28,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("client") => client::run(&settings, &arguments),
         Some("memory") => memory::run(&settings, &arguments),
         Some("fanout") => fanout::run(&settings, &arguments),
+        Some("hub") => hub::run(&settings, &arguments),
         Some("accept") => accept::run(&settings, &arguments),
         Some("machine") => {
             settings.print(&machine::facts());
             Ok(())
         }
-        _ => Err("grid, counts, client, memory, fanout, accept or machine".into()),
+        _ => Err("grid, counts, client, memory, fanout, hub, accept or machine".into()),
     }
 }

@@ -1,8 +1,11 @@
 //! One message to all connections: a bounded queue for each connection, one publisher.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::options::Options;
 
 /// Where connections register for the messages. The publisher starts once all are there and sends
 /// as fast as the slowest connection takes it; nothing is lost.
@@ -44,6 +47,43 @@ impl<M: Clone + Send + Sync + 'static> Hub<M> {
             }));
         }
         receiver
+    }
+}
+
+/// Publishes bursts to a hub at a fixed rate, once all connections of `--fanout` are there.
+pub struct Bursts {
+    options: &'static Options,
+    members: AtomicUsize,
+}
+
+impl Bursts {
+    /// As the command line has it.
+    #[must_use]
+    pub fn new(options: &'static Options) -> Arc<Self> {
+        Arc::new(Self {
+            options,
+            members: AtomicUsize::new(0),
+        })
+    }
+
+    /// Counts a connection. With the last one, `publish` begins to be awaited for each message.
+    pub fn join<F: Future<Output = ()> + Send>(
+        &self,
+        mut publish: impl FnMut() -> F + Send + 'static,
+    ) {
+        let members = self.members.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.options.fanout != Some(members) {
+            return;
+        }
+        let (mut ticks, burst) = (tokio::time::interval(self.options.every), self.options.burst);
+        tokio::spawn(async move {
+            loop {
+                ticks.tick().await;
+                for _ in 0..burst {
+                    publish().await;
+                }
+            }
+        });
     }
 }
 

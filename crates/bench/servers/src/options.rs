@@ -22,6 +22,10 @@ pub struct Options {
     pub hyper: bool,
     /// `--fanout N`: no echo; once N connections are there, send to all of them for ever.
     pub fanout: Option<usize>,
+    /// `--burst K` and `--every MS`, of a hub: publish K messages at once, once in MS milliseconds.
+    pub burst: usize,
+    /// See there.
+    pub every: Duration,
     /// `--lifetime S`: end after `S` seconds, 120 by default.
     pub lifetime: Duration,
 }
@@ -58,6 +62,8 @@ impl Options {
             spec: None,
             hyper: false,
             fanout: None,
+            burst: 1,
+            every: Duration::from_millis(50),
             lifetime: Duration::from_secs(120),
         };
         while let Some(name) = arguments.next() {
@@ -85,6 +91,8 @@ impl Options {
                 "--spec" => options.spec = Some(value()?),
                 "--hyper" => options.hyper = true,
                 "--fanout" => options.fanout = Some(number(value()?)? as usize),
+                "--burst" => options.burst = number(value()?)? as usize,
+                "--every" => options.every = Duration::from_millis(number(value()?)?),
                 "--lifetime" => options.lifetime = Duration::from_secs(number(value()?)?),
                 _ => return Err(format!("{name}: not known")),
             }

@@ -160,7 +160,7 @@ const MEMORY: [(usize, usize); 3] = [(16, 16), (125, 16), (1024, 16)];
 const HUB: [(Server, (usize, usize)); 5] = [
     (Server::Shard, (100_000, 1)),
     (Server::Shard, (100_000, 16)),
-    (Server::Hub, (10_000, 1)),
-    (Server::Hub, (10_000, 16)),
+    (Server::Hub, (2_000, 1)),
+    (Server::Hub, (2_000, 16)),
     (Server::Publish, (100_000, 1)),
 ];
