@@ -4,6 +4,10 @@ use std::ops::AddAssign;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
+    /// Messages published on this hub.
+    pub published: u64,
+    /// The bytes of their payloads.
+    pub published_bytes: u64,
     /// Messages handed to connections.
     pub delivered: u64,
     /// Writes to connections: `delivered` divided by this is how many messages go together.
@@ -29,8 +33,53 @@ pub struct Stats {
     pub subscriptions: u64,
     /// Peers now.
     pub peers: u64,
+    /// Calls that were refused.
+    pub refused: Refused,
+    /// What was asked of the engine, and how that went.
+    pub engine: EngineStats,
 }
 
+/// Calls that a hub has refused, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refused {
+    /// [`Error::InvalidTopic`](crate::Error::InvalidTopic), [`Error::TooLarge`](crate::Error::TooLarge).
+    pub invalid: u64,
+    /// [`Error::UnknownTopic`](crate::Error::UnknownTopic), [`Error::NoPresence`](crate::Error::NoPresence).
+    pub unknown: u64,
+    /// [`Error::NotGranted`](crate::Error::NotGranted).
+    pub not_granted: u64,
+    /// [`Error::TooManyTopics`](crate::Error::TooManyTopics),
+    /// [`Error::AlreadySubscribed`](crate::Error::AlreadySubscribed).
+    pub too_many: u64,
+    /// [`Error::TooFast`](crate::Error::TooFast).
+    pub too_fast: u64,
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub out_of_memory: u64,
+    /// [`Error::CallbackPanicked`](crate::Error::CallbackPanicked).
+    pub panicked: u64,
+    /// [`Error::Engine`](crate::Error::Engine).
+    pub engine: u64,
+}
+
+/// What a hub has asked of its [`Engine`](crate::Engine).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EngineStats {
+    /// Commands.
+    pub requests: u64,
+    /// Those that read a history: at the beginning of a topic, for a page of a history that is not here, and to
+    /// repair what was lost.
+    pub reads: u64,
+    /// Commands that failed.
+    pub failures: u64,
+    /// How often the engine reported that messages may be lost.
+    pub losses: u64,
+    /// How often it became unreachable.
+    pub outages: u64,
+}
+
+/// Adds the counts of another shard.
 impl AddAssign for Stats {
     fn add_assign(&mut self, other: Self) {
         self.delivered += other.delivered;

@@ -5,6 +5,7 @@ use wskit_proto::CloseCode;
 
 use super::Hub;
 use super::inner::Inner;
+use super::telemetry;
 use crate::core::{DIRECTORIES, Input, ShardId, Slot};
 use crate::sync::Ordering;
 
@@ -62,6 +63,7 @@ impl Hub {
                 inner.send(shard, Input::Close { slot, code, reason });
             }
         }
+        telemetry::closed(count);
         inner.close();
         // Those whose `attach` had begun before.
         for (shard, slot) in inner.seats().0 {

@@ -7,6 +7,8 @@ use super::inbox::Inbox;
 use super::inner::{Inner, Live, OnDrop};
 use super::running::Running;
 use super::seat::Seat;
+#[cfg(feature = "tracing")]
+use super::telemetry;
 use crate::core::{Directory, Input, Shard, ShardId, Slot, Turn};
 use crate::error::Error;
 use crate::stats::Stats;
@@ -153,7 +155,10 @@ impl Inner {
             let peers = usize::try_from(shard.stats().peers).unwrap_or(usize::MAX);
             let bytes = shard.bytes() + peers.saturating_mul(Seat::BYTES);
             delivery.bytes.store(bytes, Ordering::Relaxed);
-            *lock(&delivery.stats) = shard.stats();
+            let stats = shard.stats();
+            #[cfg(feature = "tracing")]
+            telemetry::turned(&lock(&delivery.stats), &stats);
+            *lock(&delivery.stats) = stats;
             has_more
         };
         self.finish(id, turn);
@@ -304,6 +309,7 @@ impl Inner {
         for delivery in &self.shards {
             stats += *lock(&delivery.stats);
         }
+        self.counts.add_to(&mut stats);
         stats
     }
 }

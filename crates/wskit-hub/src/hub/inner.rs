@@ -5,10 +5,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::call::Call;
+use super::counts::Counts;
 use super::crowd::Crowd;
 use super::deliver::DeliveryShard;
 use super::schedule::Schedule;
 use super::seat::Seat;
+use super::telemetry;
 use crate::core::{Answer, DIRECTORIES, Directory, Host, Input, Outputs, ShardId, TopicId};
 use crate::engine::{Command, Engine, EngineEvent, RequestId};
 use crate::error::Error;
@@ -42,6 +44,7 @@ pub(crate) struct Inner {
     pub(super) directories: Vec<Mutex<Directory<Live>>>,
     pub(super) shards: Vec<DeliveryShard>,
     pub(super) schedule: Schedule,
+    pub(super) counts: Counts,
     pub(super) wires: [OnceLock<Wire>; WIRES],
     commands: Mutex<Commands>,
     pub(super) next_shard: AtomicUsize,
@@ -100,6 +103,7 @@ impl Inner {
             directories,
             shards: (0..shards.max(1)).map(|_| DeliveryShard::new()).collect(),
             schedule: Schedule::default(),
+            counts: Counts::default(),
             wires: Default::default(),
             commands: Mutex::default(),
             next_shard: AtomicUsize::new(0),
@@ -202,7 +206,10 @@ impl Inner {
     fn ask(&self, name: &str) -> Result<Rules, Error> {
         check_name(name)?;
         let rules = catch_unwind(AssertUnwindSafe(|| (self.rules)(name)));
-        rules.map_err(|_| Error::CallbackPanicked)
+        rules.map_err(|_| {
+            telemetry::rules_panicked();
+            Error::CallbackPanicked
+        })
     }
 
     /// Returns the rules of a topic. It is not created: names that a peer only tries cost nothing.
@@ -232,6 +239,9 @@ impl Inner {
 
     /// Handles an event of the engine.
     pub(super) fn engine_event(&self, event: EngineEvent) {
+        self.counts.event(&event);
+        #[cfg(feature = "tracing")]
+        telemetry::engine(&event);
         let event = event.into_own();
         let number = match &event {
             EngineEvent::Done { id, .. } => Some(Directory::<Live>::number_of_request(*id)),
@@ -277,6 +287,7 @@ impl Inner {
                 return;
             };
             let _sent = OnDrop(|| lock(&self.commands).is_sending = false);
+            self.counts.command(&command);
             engine.command(id, command);
         }
     }

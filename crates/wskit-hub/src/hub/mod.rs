@@ -1,7 +1,9 @@
 //! The locks and the wakers: what brings the parts of the core together for many threads.
 
 mod call;
+mod calls;
 mod closing;
+mod counts;
 mod crowd;
 mod deliver;
 mod drive;
@@ -12,6 +14,7 @@ mod running;
 mod schedule;
 mod seat;
 mod seated;
+mod telemetry;
 mod upkeep;
 mod wake;
 
@@ -23,12 +26,10 @@ use std::time::{Duration, Instant};
 
 #[cfg(all(loom, test))]
 pub(crate) use self::call::Call;
-#[cfg(not(all(loom, test)))]
-use self::call::Call;
 use self::inner::{Inner, check_name};
 use self::seat::Seat;
 pub(crate) use self::seated::Seated;
-use crate::core::{Answer, Input};
+use crate::core::Input;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::limits::Limits;
@@ -186,38 +187,13 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::InvalidTopic`], [`Error::UnknownTopic`], [`Error::TooLarge`], [`Error::TooFast`],
-    /// [`Error::OutOfMemory`], [`Error::Engine`], [`Error::CallbackPanicked`].
+    /// [`Error::OutOfMemory`], [`Error::Closed`], [`Error::Engine`], [`Error::CallbackPanicked`].
     ///
     /// # Cancel safety
     /// With an engine, the message may be published even if the future is dropped before it is ready.
     pub async fn publish(&self, topic: &str, publication: Publication) -> Result<Position, Error> {
-        let (len, limit) = (publication.payload().len(), self.inner.limits.payload);
-        if len > limit {
-            return Err(Error::TooLarge { len, limit });
-        }
-        let id = publication.get_id().map_or(0, str::len);
-        if id > 255 {
-            return Err(Error::TooLarge {
-                len: id,
-                limit: 255,
-            });
-        }
-        self.inner.until_not_crowded().await;
-        self.inner.make_room(len + id + 256)?;
-        let publication = publication.into_own();
-        let mut call = None;
-        let published = self.inner.with_topic(topic, |directory, topic, now, out| {
-            let call = || call.insert(Call::new()).clone();
-            directory.publish(topic, publication, call, now, out)
-        })?;
-        match (published, call) {
-            (Some(position), _) => Ok(position),
-            (None, Some(call)) => match call.wait().await {
-                Answer::Published(position) => position,
-                _ => Err(Error::Closed),
-            },
-            (None, None) => Err(Error::Closed),
-        }
+        let published = self.inner.publish(topic, publication).await;
+        self.inner.counted(published)
     }
 
     /// Reads at most `limit` messages of a topic's history, oldest first, and the position of the newest
@@ -226,7 +202,8 @@ impl Hub {
     /// If messages after the position that is given are gone, it begins with the oldest that is left.
     ///
     /// # Errors
-    /// [`Error::InvalidTopic`], [`Error::UnknownTopic`], [`Error::Engine`], [`Error::CallbackPanicked`].
+    /// [`Error::InvalidTopic`], [`Error::UnknownTopic`], [`Error::OutOfMemory`], [`Error::Closed`],
+    /// [`Error::Engine`], [`Error::CallbackPanicked`].
     ///
     /// # Cancel safety
     /// Safe.
@@ -236,19 +213,8 @@ impl Hub {
         since: impl Into<Since>,
         limit: usize,
     ) -> Result<(Vec<Published>, Position), Error> {
-        let (since, mut call) = (since.into(), None);
-        let page = self.inner.with_topic(topic, |directory, topic, now, out| {
-            let call = || call.insert(Call::new()).clone();
-            directory.history(topic, since, limit, call, now, out)
-        })?;
-        match (page, call) {
-            (Some(page), _) => Ok(page),
-            (None, Some(call)) => match call.wait().await {
-                Answer::History(page) => page,
-                _ => Err(Error::Closed),
-            },
-            (None, None) => Err(Error::Closed),
-        }
+        let page = self.inner.history(topic, since.into(), limit).await;
+        self.inner.counted(page)
     }
 
     /// Returns who is present in a topic.
@@ -259,19 +225,8 @@ impl Hub {
     /// # Cancel safety
     /// Safe.
     pub async fn present(&self, topic: &str) -> Result<Present, Error> {
-        let mut call = None;
-        let present = self.inner.with_topic(topic, |directory, topic, now, out| {
-            let call = || call.insert(Call::new()).clone();
-            directory.present(topic, call, now, out)
-        })?;
-        match (present, call) {
-            (Some(present), _) => Ok(present),
-            (None, Some(call)) => match call.wait().await {
-                Answer::Present(present) => present,
-                _ => Err(Error::Closed),
-            },
-            (None, None) => Err(Error::Closed),
-        }
+        let present = self.inner.present(topic).await;
+        self.inner.counted(present)
     }
 
     /// Hands messages to connections, until the hub is gone. Spawn one such future for each thread of the

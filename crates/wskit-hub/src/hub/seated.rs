@@ -66,11 +66,17 @@ impl Seated {
     }
 
     pub(crate) fn check_subscribe(&self, topic: &str) -> Result<(), Error> {
+        let checked = self.may_subscribe(topic);
+        self.hub.inner.counted(checked)
+    }
+
+    fn may_subscribe(&self, topic: &str) -> Result<(), Error> {
         self.check(topic, |grant| grant.subscribe, |rules| rules.subscribe)
     }
 
     pub(crate) fn check_publish(&self, topic: &str) -> Result<(), Error> {
-        self.check(topic, |grant| grant.publish, |rules| rules.publish)
+        let checked = self.check(topic, |grant| grant.publish, |rules| rules.publish);
+        self.hub.inner.counted(checked)
     }
 
     pub(crate) fn grant(&self, topic: &str, grant: Grant) {
@@ -89,7 +95,12 @@ impl Seated {
     }
 
     pub(crate) async fn subscribe(&self, topic: &str, since: Since) -> Result<Subscribed, Error> {
-        self.check_subscribe(topic)?;
+        let subscribed = self.try_subscribe(topic, since).await;
+        self.hub.inner.counted(subscribed)
+    }
+
+    async fn try_subscribe(&self, topic: &str, since: Since) -> Result<Subscribed, Error> {
+        self.may_subscribe(topic)?;
         let (inner, seat) = (&self.hub.inner, &self.seat);
         inner.make_room(128)?;
         if seat.topics.fetch_add(1, Ordering::Relaxed) >= inner.limits.topics_per_peer {
@@ -129,6 +140,11 @@ impl Seated {
     }
 
     pub(crate) fn enter(&self, topic: &str, member: Member) -> Result<(), Error> {
+        let entered = self.try_enter(topic, member);
+        self.hub.inner.counted(entered)
+    }
+
+    fn try_enter(&self, topic: &str, member: Member) -> Result<(), Error> {
         for (len, limit) in [
             (member.identity().len(), MAX_IDENTITY),
             (member.get_info().len(), MAX_INFO),
@@ -137,7 +153,7 @@ impl Seated {
                 return Err(Error::TooLarge { len, limit });
             }
         }
-        self.check_subscribe(topic)?;
+        self.may_subscribe(topic)?;
         let inner = &self.hub.inner;
         let (entered, again) = self
             .seat

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use super::inner::Inner;
+use super::telemetry;
 use crate::core::DIRECTORIES;
 use crate::error::Error;
 use crate::sync::{Ordering, lock};
@@ -42,6 +43,7 @@ impl Inner {
                 break;
             }
         }
+        telemetry::forgot(too_much, self.limits.memory);
         over().map_or(Ok(()), |_| Err(Error::OutOfMemory))
     }
 

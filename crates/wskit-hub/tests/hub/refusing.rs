@@ -312,3 +312,30 @@ fn what_is_too_large_or_keeps_no_presence() {
         assert!(matches!(hub.present("t").await, Err(Error::NoPresence)));
     });
 }
+
+#[test]
+fn what_is_refused_is_counted_by_its_reason() {
+    run::<Simulated>(async {
+        let rules = |name: &str| match name {
+            "open" => stream(),
+            "denied" => Rules::live(),
+            _ => Rules::unknown(),
+        };
+        let limits = Limits::new().payload(10).commands_per_sec(3);
+        let hub = Hub::builder(rules).limits(limits).build();
+        let guest = Guest::new(&hub, &lines());
+        publish(&hub, "open", [1, 2]).await;
+        for name in ["", "denied", "unknown", "open"] {
+            assert!(guest.peer.subscribe(name, Since::Now).await.is_err());
+        }
+        let large = Publication::binary(vec![0; 11]);
+        assert!(hub.publish("open", large).await.is_err());
+        assert!(hub.publish("unknown", Publication::text("")).await.is_err());
+        let stats = hub.stats();
+        assert_eq!((stats.published, stats.published_bytes), (2, 2));
+        let refused = stats.refused;
+        assert_eq!((refused.invalid, refused.unknown), (2, 2));
+        assert_eq!((refused.not_granted, refused.too_fast), (1, 1));
+        assert_eq!((refused.out_of_memory, refused.panicked), (0, 0));
+    });
+}
