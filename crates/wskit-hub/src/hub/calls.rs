@@ -28,7 +28,9 @@ impl Inner {
             });
         }
         self.until_not_crowded().await;
-        self.make_room(len + id + 256)?;
+        // It is kept as it is, and as it looks on each wire.
+        let wires = self.wires.iter().filter(|wire| wire.get().is_some());
+        self.make_room(len + id + 256 + wires.count() * (len + 600))?;
         let publication = publication.into_own();
         let mut call = None;
         let published = self.with_topic(topic, |directory, topic, now, out| {

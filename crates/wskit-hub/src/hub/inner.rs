@@ -13,7 +13,7 @@ use super::seat::Seat;
 use super::telemetry;
 use crate::core::{Answer, DIRECTORIES, Directory, Host, Input, Outputs, ShardId, TopicId};
 use crate::engine::{Command, Engine, EngineEvent, RequestId};
-use crate::error::Error;
+use crate::error::{EngineError, EngineErrorKind, Error};
 use crate::limits::Limits;
 use crate::rules::{Kind, Rules};
 use crate::sync::{
@@ -286,9 +286,14 @@ impl Inner {
             let Some((id, command)) = next else {
                 return;
             };
-            let _sent = OnDrop(|| lock(&self.commands).is_sending = false);
             self.counts.command(&command);
-            engine.command(id, command);
+            let sent = catch_unwind(AssertUnwindSafe(|| engine.command(id, command)));
+            lock(&self.commands).is_sending = false;
+            if sent.is_err() {
+                // Nothing else answers it.
+                let result = Err(EngineError::new(EngineErrorKind::Protocol));
+                self.engine_event(EngineEvent::Done { id, result });
+            }
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use wskit_hub::{
     CloseCode, Error, Event, History, Hub, Limits, PreparedMessage, Publication, Rules, Since,
     Subscribed, Wire,
 };
-use wskit_test::{Simulated, run};
+use wskit_test::{Simulated, run, run_timed};
 
 use crate::kit::{Guest, hub, lines, open, publish, settle, sleep};
 
@@ -130,7 +131,7 @@ fn memory_that_runs_out_forgets_the_histories_used_least_recently() {
 
 #[test]
 fn memory_without_anything_to_forget_is_an_error_and_what_is_there_goes_on() {
-    run::<Simulated>(async {
+    run_timed::<Simulated>(async {
         let limits = Limits::new().memory(60 << 10).commands_per_sec(0);
         let hub = hub(open(Rules::live())).limits(limits).build();
         let mut guest = Guest::new(&hub, &lines());
@@ -147,9 +148,118 @@ fn memory_without_anything_to_forget_is_an_error_and_what_is_there_goes_on() {
         assert!(matches!(refused, Err(Error::OutOfMemory)));
         let held = hub.held();
         assert!(held.topic_bytes + held.peer_bytes <= 60 << 10, "{held:?}");
-        guest.peer.unsubscribe("0");
-        guest.peer.unsubscribe("1");
+        // Topics that nothing uses are forgotten after a while.
+        for name in 0..names.start / 2 {
+            guest.peer.unsubscribe(&name.to_string());
+        }
+        sleep(Duration::from_secs(100)).await;
         publish(&hub, "first", [1]).await;
         guest.until("1").await;
+    });
+}
+
+/// A transport whose writes panic.
+mod panicking {
+    use std::io::{self, IoSlice};
+    use std::task::{Context, Poll};
+    use std::time::Instant;
+
+    use wskit_driver::{PollRead, PollWrite, Transport};
+    use wskit_test::{Alarm, Clock};
+
+    pub(super) struct Panicking(pub(super) Clock);
+
+    pub(super) struct Half;
+
+    impl PollRead for Half {
+        fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+    }
+
+    impl PollWrite for Half {
+        fn poll_write(
+            &mut self,
+            _: &mut Context<'_>,
+            _: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            panic!("the transport panics");
+        }
+
+        fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl PollRead for Panicking {
+        fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+            Half.poll_read(cx, buf)
+        }
+    }
+
+    impl PollWrite for Panicking {
+        fn poll_write(
+            &mut self,
+            cx: &mut Context<'_>,
+            chunks: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            Half.poll_write(cx, chunks)
+        }
+
+        fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Half.poll_flush(cx)
+        }
+
+        fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Half.poll_shutdown(cx)
+        }
+    }
+
+    impl Transport for Panicking {
+        type Read = Half;
+        type Write = Half;
+        type Timer = Alarm;
+
+        fn timer(&self) -> Alarm {
+            self.0.alarm()
+        }
+
+        fn into_split(self) -> (Half, Half) {
+            (Half, Half)
+        }
+
+        fn reunite(_: Half, _: Half) -> Result<Self, (Half, Half)> {
+            let clock = Clock::current();
+            let _: Instant = clock.now();
+            Ok(Self(clock))
+        }
+    }
+}
+
+#[test]
+fn a_transport_that_panics_ends_its_own_connection_only() {
+    run::<Simulated>(async {
+        let hub = hub(stream()).build();
+        let transport = panicking::Panicking(wskit_test::Clock::current());
+        let ws = wskit_driver::WebSocket::from_parts(
+            transport,
+            wskit_proto::Role::Server,
+            bytes::Bytes::new(),
+            wskit_proto::Config::new(),
+        );
+        let (_reader, writer) = ws.split();
+        let broken = hub.attach(&writer, &lines()).unwrap();
+        let mut guest = Guest::new(&hub, &lines());
+        guest.peer.subscribe("t", Since::Now).await.unwrap();
+        let _ = broken.subscribe("t", Since::Now).await;
+        publish(&hub, "t", [1, 2]).await;
+        guest.until("2").await;
+        assert_eq!(hub.held().subscriptions, 1);
+        let refused = broken.subscribe("t", Since::Now).await;
+        assert!(matches!(refused, Err(Error::Closed)));
     });
 }

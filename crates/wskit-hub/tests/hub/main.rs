@@ -2,6 +2,7 @@
 
 mod closing;
 mod driving;
+mod engine;
 mod faults;
 mod kit;
 mod refusing;
