@@ -202,22 +202,26 @@ impl<H: Host> Directory<H> {
         self.names.len()
     }
 
-    /// Forgets the histories that were used least recently, until `bytes` are free or none is left.
+    /// Adds for each history when it was used, and how many bytes it takes.
+    pub(crate) fn histories(&self, all: &mut Vec<(Instant, usize)>) {
+        let topics = self.topics.iter().flatten();
+        let histories = topics.filter(|topic| !topic.ring.is_empty());
+        all.extend(histories.map(|topic| (topic.used, topic.ring.bytes())));
+    }
+
+    /// Forgets histories that were not used after `until`, until `bytes` are free or none is left.
     /// Returns how many bytes that made free.
-    pub(crate) fn forget(&mut self, bytes: usize) -> usize {
-        let mut histories: Vec<_> = (0u32..)
-            .zip(&self.topics)
-            .filter_map(|(slot, topic)| Some((topic.as_deref()?, slot)))
-            .filter(|(topic, _)| !topic.ring.is_empty())
-            .map(|(topic, slot)| (topic.used, slot))
-            .collect();
-        histories.sort_unstable();
+    pub(crate) fn forget(&mut self, until: Instant, bytes: usize) -> usize {
         let before = self.bytes;
-        for (_, slot) in histories {
+        for slot in 0..u32::try_from(self.topics.len()).unwrap_or(u32::MAX) {
             if before - self.bytes >= bytes {
                 break;
             }
-            self.with(slot, |topic| topic.ring.reset(topic.top));
+            self.with(slot, |topic| {
+                if topic.used <= until {
+                    topic.ring.reset(topic.top);
+                }
+            });
         }
         before - self.bytes
     }

@@ -36,15 +36,37 @@ impl Inner {
         };
         // Some more, so that it is not done for each message.
         let mut wanted = too_much + self.limits.memory / 16;
-        for number in 0..DIRECTORIES {
-            let freed = self.with(number, |directory, _, _| directory.forget(wanted));
-            wanted = wanted.saturating_sub(freed.unwrap_or(0));
-            if wanted == 0 {
-                break;
+        if let Some(until) = self.used_least(wanted) {
+            for number in 0..DIRECTORIES {
+                let freed = self.with(number, |directory, _, _| directory.forget(until, wanted));
+                wanted = wanted.saturating_sub(freed.unwrap_or(0));
+                if wanted == 0 {
+                    break;
+                }
             }
         }
         telemetry::forgot(too_much, self.limits.memory);
         over().map_or(Ok(()), |_| Err(Error::OutOfMemory))
+    }
+
+    /// Returns the time before which the histories that were used least recently, of together so many bytes,
+    /// were used; `None` if there are none.
+    fn used_least(&self, bytes: usize) -> Option<Instant> {
+        let mut histories = Vec::new();
+        for number in 0..DIRECTORIES {
+            self.with(number, |directory, _, _| {
+                directory.histories(&mut histories);
+            });
+        }
+        histories.sort_unstable();
+        let newest = histories.last().map(|(used, _)| *used);
+        let mut sum = 0;
+        let mut oldest_first = histories.into_iter();
+        let last = oldest_first.find(|(_, bytes_of_it)| {
+            sum += bytes_of_it;
+            sum >= bytes
+        });
+        last.map(|(used, _)| used).or(newest)
     }
 
     // Time.

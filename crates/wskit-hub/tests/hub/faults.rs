@@ -105,7 +105,7 @@ fn a_waker_that_panics_loses_nothing_of_others() {
 
 #[test]
 fn memory_that_runs_out_forgets_the_histories_used_least_recently() {
-    run::<Simulated>(async {
+    run_timed::<Simulated>(async {
         let limits = Limits::new().memory(100 << 10);
         let rules = open(Rules::stream(History::last(100)));
         let hub = hub(rules).limits(limits).build();
@@ -113,6 +113,7 @@ fn memory_that_runs_out_forgets_the_histories_used_least_recently() {
         hub.publish("old", Publication::text("2")).await.unwrap();
         let payload = vec![0; 1000];
         for number in 0..500 {
+            sleep(Duration::from_millis(1)).await;
             let topic = (number % 10).to_string();
             let publication = Publication::binary(payload.clone());
             hub.publish(&topic, publication).await.unwrap();
@@ -120,6 +121,9 @@ fn memory_that_runs_out_forgets_the_histories_used_least_recently() {
             let bytes = held.topic_bytes + held.peer_bytes;
             assert!(bytes <= 100 << 10, "{bytes} after {number}");
         }
+        // The newest is there.
+        let (page, _) = hub.history("9", Since::Start, 100).await.unwrap();
+        assert!(!page.is_empty());
         let guest = Guest::new(&hub, &lines());
         let subscribed = guest.peer.subscribe("old", old).await.unwrap();
         assert!(
