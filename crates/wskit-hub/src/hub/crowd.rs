@@ -39,7 +39,7 @@ impl Crowd {
         wakers.into_iter().for_each(|(_, waker)| wake(waker));
     }
 
-    /// Has a task wait. Returns false if it need not.
+    /// Has a task wait until it [leaves](Crowd::leave) its place. Returns false if it need not.
     pub(super) fn wait(&self, place: &mut Place, waker: &Waker) -> bool {
         let mut waker = Some(waker.clone());
         {
@@ -54,10 +54,7 @@ impl Crowd {
         }
         drop(waker);
         // The lock orders this after the change that came before the wakers were taken.
-        self.is_here() || {
-            self.leave(place);
-            false
-        }
+        self.is_here()
     }
 
     /// A task no longer waits.

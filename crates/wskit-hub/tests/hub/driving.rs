@@ -225,3 +225,23 @@ fn hubs_that_publish_to_each_other_within_a_turn() {
         end.until("7").await;
     });
 }
+
+/// On the clock of the system, which is later each time it is read.
+#[test]
+fn a_driver_sets_one_alarm_for_one_time() {
+    let rules = stream();
+    let hub = Hub::builder(move |_| rules.clone()).build();
+    let alarms = Arc::new(AtomicUsize::new(0));
+    let counted = alarms.clone();
+    let mut driver = pin!(hub.drive(move |_| {
+        assert!(counted.fetch_add(1, Ordering::Relaxed) < 10, "busy");
+        std::future::pending()
+    }));
+    let mut cx = Context::from_waker(Waker::noop());
+    let publishing = pin!(hub.publish("t", Publication::text("")));
+    assert!(publishing.poll(&mut cx).is_ready());
+    for _ in 0..3 {
+        assert!(driver.as_mut().poll(&mut cx).is_pending());
+    }
+    assert_eq!(alarms.load(Ordering::Relaxed), 1);
+}

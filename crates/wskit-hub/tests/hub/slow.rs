@@ -1,8 +1,11 @@
 //! Subscribers that do not read, or too slowly: they cost their place, and the others notice nothing.
 
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use wskit_hub::{History, Hub, Rules, Since, Slow, Wire};
+use wskit_hub::{Event, History, Hub, PreparedMessage, Rules, Since, Slow, Wire};
 use wskit_proto::{CloseCode, Config};
 use wskit_test::{Simulated, run, run_timed};
 
@@ -193,4 +196,46 @@ fn a_subscriber_that_is_overtaken_while_it_gets_the_past_is_told_of_all_it_misse
             assert_eq!(messages + skipped, 100);
         });
     }
+}
+
+/// The application subscribes again in the moment in which the peer is told that it was unsubscribed.
+#[test]
+fn what_a_subscription_is_told_does_not_concern_the_one_after_it() {
+    run::<Simulated>(async {
+        let peer = Arc::new(Mutex::new(None::<wskit_hub::Peer>));
+        let again = peer.clone();
+        let wire = Wire::new(move |event| {
+            if let Event::Unsubscribed { topic } = event {
+                if let Some(peer) = again.lock().unwrap().as_ref() {
+                    peer.unsubscribe(topic);
+                    let subscribing = pin!(peer.subscribe(topic, Since::Now));
+                    let mut cx = Context::from_waker(Waker::noop());
+                    assert!(subscribing.poll(&mut cx).is_pending());
+                }
+                return Some(PreparedMessage::text("x t"));
+            }
+            Some(PreparedMessage::text(match event {
+                Event::Subscribed { .. } => "=",
+                _ => "+",
+            }))
+        });
+        let hub = hub(rules(Slow::Resume)).build();
+        let Guest {
+            mut client,
+            peer: attached,
+            ..
+        } = narrow(&hub, &wire);
+        attached.subscribe("t", Since::Now).await.unwrap();
+        *peer.lock().unwrap() = Some(attached);
+        publish(&hub, "t", 0..100).await;
+        let mut hellos = 0;
+        while hellos < 2 {
+            let message = client.recv().await.unwrap().unwrap();
+            assert_ne!(message.as_text(), Some("x t"));
+            hellos += u32::from(message.as_text() == Some("="));
+        }
+        assert_eq!(hub.held().subscriptions, 1);
+        publish(&hub, "t", [100]).await;
+        assert_eq!(client.recv().await.unwrap().unwrap().as_text(), Some("+"));
+    });
 }
