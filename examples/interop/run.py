@@ -275,6 +275,11 @@ def check_chat_on_async_std():
         run("chat page, async-std", "node", HERE / "browser/chat.mjs", server.url, PYTHON, "chat-async-std")
 
 
+def check_outage():
+    with Server("chat, outage", OURS / "chat", "127.0.0.1:0") as server:
+        run("network gone for ten seconds", "node", HERE / "browser/outage.mjs", server.url, PYTHON)
+
+
 def check_pages_by_tls():
     with Server("chat wss", OURS / "chat", "127.0.0.1:0", "--tls") as server:
         trust = {"INTEROP_TRUST": server.ca, "NODE_EXTRA_CA_CERTS": server.ca, "SSL_CERT_FILE": server.ca}
@@ -355,7 +360,7 @@ class QuietPages(http.server.SimpleHTTPRequestHandler):
 
 
 CHECKS = {"echo": check_our_echo_server, "client": check_our_client, "chat": check_chat, "live-feed": check_live_feed,
-          "chat-async-std": check_chat_on_async_std, "browser-tls": check_pages_by_tls, "origin": check_origin, "accept": check_accept, "nginx": check_nginx, "deflate": check_deflate}
+          "chat-async-std": check_chat_on_async_std, "outage": check_outage, "browser-tls": check_pages_by_tls, "origin": check_origin, "accept": check_accept, "nginx": check_nginx, "deflate": check_deflate}
 PARTS = sys.argv[2:] or list(CHECKS)
 
 

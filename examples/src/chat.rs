@@ -1,7 +1,7 @@
 //! Chat rooms: topics of a hub. The hub keeps what was said and who is here, and writes to the connections.
 //!
-//! This code uses no socket and no runtime. A message is encoded once and shared. A person who reads too
-//! slowly is disconnected, so that one slow tab cannot delay the others, and comes back for the rest.
+//! This code uses no socket and no runtime. The hub encodes a message once for all. It disconnects a person
+//! who reads so slowly that the room no longer remembers what comes next; the page then comes back.
 
 mod serve;
 
@@ -91,7 +91,7 @@ impl Default for Chat {
             .publish(Access::Everyone);
         Self {
             hub: Hub::builder(move |_| room.clone()).build(),
-            wire: Wire::new(|event| encode(event).map(|message| prepare(&message))),
+            wire: Wire::new(|event| Some(PreparedMessage::text(encode(event)?.to_string()))),
             naming: Mutex::default(),
             guests: AtomicU64::new(0),
         }
@@ -220,10 +220,6 @@ fn title(text: &str, most: usize) -> Option<String> {
     let text = text.trim();
     let fits = (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     fits.then(|| text.to_owned())
-}
-
-fn prepare(message: &Value) -> PreparedMessage {
-    PreparedMessage::text(message.to_string())
 }
 
 fn now() -> u64 {

@@ -165,7 +165,7 @@ await check('unread messages are counted in the title', async () => {
   await bob.evaluate(() => { delete document.hidden; document.dispatchEvent(new Event('visibilitychange')); });
   equal((await bob.title()).startsWith('('), false, 'counter after looking');
 });
-await check('a cut connection comes back, and a reload: nothing is shown twice, nobody has left', async () => {
+await check('a cut connection comes back, and a reload: nothing is shown twice, and no one has left', async () => {
   const proxy = await cuttableProxy(address);
   const dan = await join('Dan', 'desktop', 'light', proxy.address);
   await say(dan, 'before the cut');
