@@ -14,6 +14,6 @@ macro_rules! pages {
 }
 
 pages!(
-    authenticate connect errors json migrate observe reconnect runtime scale send serve shutdown
-    streaming test tune tunnel types
+    authenticate connect errors json migrate observe reconnect rooms runtime scale send serve
+    shutdown streaming test tune tunnel types
 );
