@@ -6,7 +6,7 @@
 mod serve;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -16,6 +16,8 @@ use wskit::hub::{
 };
 
 pub use serve::{serve, server};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// All rooms of a server. Spawn `chat.hub.drive(sleep)`.
 #[derive(Debug)]
@@ -83,8 +85,8 @@ impl Wish {
 
 impl Default for Chat {
     fn default() -> Self {
-        // Rooms of all names exist, and are open to everyone.
-        let room = Rules::stream(History::last(50))
+        // Rooms of all names exist, and are open to everyone. One that is empty is forgotten after a day.
+        let room = Rules::stream(History::last(50).within(DAY))
             .presence()
             .slow(Slow::Disconnect)
             .subscribe(Access::Everyone)
