@@ -46,7 +46,8 @@ const EVENTS: &str = "game:1:events";
 /// How long a player may send nothing.
 const SILENCE: Duration = Duration::from_secs(10);
 
-#[tokio::main]
+// One world is stepped by one thread, and its players take a small part of it.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (address, bots) = arguments()?;
     let listener = TcpListener::bind(address).await?;
