@@ -152,7 +152,9 @@ impl Arena {
         let (mut reader, writer) = ws.split();
         if let Err(fault) = self.obey(&mut reader, &writer.clone().erase()).await? {
             let (code, why) = fault.close();
-            writer.close(code, why).await?;
+            writer.start_close(code, why)?;
+            // What was on its way, until the player closes too.
+            while reader.recv().await?.is_some() {}
         }
         Ok(())
     }
