@@ -270,6 +270,11 @@ def check_live_feed():
         run("live-feed page", "node", HERE / "browser/live_feed.mjs", server.url)
 
 
+def check_arena():
+    with Server("arena", OURS / "arena", "127.0.0.1:0", "--bots", "4") as server:
+        run("arena page", "node", HERE / "browser/arena.mjs", server.url)
+
+
 def check_chat_on_async_std():
     with Server("chat-async-std", OURS / "chat_async_std", "127.0.0.1:0") as server:
         run("chat page, async-std", "node", HERE / "browser/chat.mjs", server.url, PYTHON, "chat-async-std")
@@ -359,7 +364,7 @@ class QuietPages(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-CHECKS = {"echo": check_our_echo_server, "client": check_our_client, "chat": check_chat, "live-feed": check_live_feed,
+CHECKS = {"echo": check_our_echo_server, "client": check_our_client, "chat": check_chat, "live-feed": check_live_feed, "arena": check_arena,
           "chat-async-std": check_chat_on_async_std, "outage": check_outage, "browser-tls": check_pages_by_tls, "origin": check_origin, "accept": check_accept, "nginx": check_nginx, "deflate": check_deflate}
 PARTS = sys.argv[2:] or list(CHECKS)
 
