@@ -14,6 +14,6 @@ macro_rules! pages {
 }
 
 pages!(
-    authenticate connect errors json migrate observe reconnect rooms runtime scale send serve
+    authenticate connect errors games json migrate observe reconnect rooms runtime scale send serve
     shutdown streaming test tune tunnel types
 );
