@@ -30,7 +30,7 @@ struct Received {
 }
 
 /// Starts bots that play on the server at `address`. With `print` it says every five seconds what they cost.
-pub fn start(address: SocketAddr, bots: usize, print: bool) -> std::io::Result<()> {
+pub fn start(address: SocketAddr, bots: u32, print: bool) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -57,15 +57,16 @@ pub fn start(address: SocketAddr, bots: usize, print: bool) -> std::io::Result<(
     Ok(())
 }
 
-async fn play(address: SocketAddr, number: usize, received: Arc<Received>) -> Result<(), Error> {
+async fn play(address: SocketAddr, number: u32, received: Arc<Received>) -> Result<(), Error> {
     let mut ws = wskit::connect(&*format!("ws://{address}/play")).await?;
+    let names = NAMES.len() as u32;
     let name = format!(
         "{} {}",
-        NAMES[number % NAMES.len()],
-        number / NAMES.len() + 1
+        NAMES[(number % names) as usize],
+        number / names + 1
     );
     ws.send(Up::Join(name).encode()).await?;
-    let mut bot = Bot::new(number as u32 + 1);
+    let mut bot = Bot::new(number + 1);
     let mut steps = interval(Duration::from_secs(1) / TICKS_PER_SEC);
     loop {
         tokio::select! {
@@ -122,9 +123,7 @@ impl Bot {
         };
         let random = xorshift(&mut self.random);
         if random % 128 == 0 {
-            let [a, b, c, d] = xorshift(&mut self.random).to_le_bytes();
-            let (x, y) = (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]));
-            self.goal = Point { x, y };
+            self.goal = Point::random(&mut self.random);
         }
         let view = self.views.back();
         if let Some((view, me)) = view.and_then(|view| Some((view, view.find(self.id)?))) {
@@ -167,7 +166,7 @@ fn angle_of((x, y): (i32, i32)) -> u8 {
 }
 
 /// Prints what a bot receives, and how busy the threads are.
-async fn print_cost(bots: usize, received: &Received) {
+async fn print_cost(bots: u32, received: &Received) {
     let mut seconds = interval(Duration::from_secs(5));
     seconds.tick().await;
     loop {
@@ -178,7 +177,7 @@ async fn print_cost(bots: usize, received: &Received) {
         let passed = begin.elapsed().as_secs_f64();
         #[allow(clippy::cast_precision_loss)]
         let rate = |count: u64, unit: f64| count as f64 / unit / passed;
-        let each = |count: &AtomicU64| rate(count.load(Relaxed), 1.0) / bots as f64;
+        let each = |count: &AtomicU64| rate(count.load(Relaxed), 1.0) / f64::from(bots);
         print!(
             "{bots} bots: each {:.0} bytes and {:.1} states a second",
             each(&received.bytes),

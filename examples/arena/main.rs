@@ -64,7 +64,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Returns the address to listen on, and the number of bots if it is among the arguments.
-fn arguments() -> Result<(String, Option<usize>), Box<dyn std::error::Error>> {
+fn arguments() -> Result<(String, Option<u32>), Box<dyn std::error::Error>> {
     let (mut address, mut bots) = ("127.0.0.1:9001".to_owned(), None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {

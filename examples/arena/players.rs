@@ -107,7 +107,9 @@ impl Game {
         // Encoded once, whatever the number of players.
         let prepared: Vec<_> = events.iter().map(PreparedMessage::binary).collect();
         for (&id, player) in seated {
-            prepared.iter().for_each(|event| player.tell(event));
+            for event in &prepared {
+                player.tell(event);
+            }
             player.show(world, id);
         }
         let state = protocol::state(&View::whole(world), None, Own::default());

@@ -72,16 +72,23 @@ impl Up {
                 }
                 Ok(Self::Join(name.to_owned()))
             }
-            &[1, a, b, c, d, e, f, buttons, aim] => Ok(Self::Input {
-                acked: u32::from_le_bytes([a, b, c, d]),
-                steer: Steer {
-                    number: u16::from_le_bytes([e, f]),
-                    buttons,
-                    aim,
-                },
-            }),
+            [1, input @ ..] => {
+                Self::decode_input(input).ok_or(Fault::Malformed("an input has 8 bytes"))
+            }
             _ => Err(Fault::Malformed("not a message of this game")),
         }
+    }
+
+    fn decode_input(mut rest: &[u8]) -> Option<Self> {
+        let acked = u32::from_le_bytes(take(&mut rest)?);
+        let number = u16::from_le_bytes(take(&mut rest)?);
+        let [buttons, aim] = take(&mut rest)?;
+        let steer = Steer {
+            number,
+            buttons,
+            aim,
+        };
+        rest.is_empty().then_some(Self::Input { acked, steer })
     }
 
     pub fn encode(&self) -> Vec<u8> {
@@ -239,19 +246,18 @@ pub fn decode_state<'v>(
         id = u16::checked_add(id, more).filter(|_| more != 0)?;
         entities.extend(std::iter::from_fn(|| old.next_if(|entity| entity.id < id)));
         let known = old.next_if(|entity| entity.id == id);
-        entities.extend(take_change(&mut rest, known.unwrap_or_default(), id)?);
+        let [fields] = take(&mut rest)?;
+        if fields != GONE {
+            let before = known.unwrap_or_default();
+            entities.push(take_change(&mut rest, fields, Entity { id, ..before })?);
+        }
     }
     entities.extend(old);
     Some((View { tick, entities }, own))
 }
 
-/// Returns what a thing is after the change, or `None` inside for one that is gone.
-fn take_change(rest: &mut &[u8], mut entity: Entity, id: Id) -> Option<Option<Entity>> {
-    let [fields] = take(rest)?;
-    if fields == GONE {
-        return Some(None);
-    }
-    entity.id = id;
+/// Returns what a thing is after a change of these fields.
+fn take_change(rest: &mut &[u8], fields: u8, mut entity: Entity) -> Option<Entity> {
     for (bit, place) in [(X, &mut entity.at.x), (Y, &mut entity.at.y)] {
         if fields & bit != 0 {
             let way = take_varint(rest)?;
@@ -264,7 +270,7 @@ fn take_change(rest: &mut &[u8], mut entity: Entity, id: Id) -> Option<Option<En
     if fields & FLAGS != 0 {
         entity.flags = u16::from_le_bytes(take(rest)?);
     }
-    (fields < GONE).then_some(Some(entity))
+    (fields < GONE).then_some(entity)
 }
 
 /// Encodes the first message to a player, or with the id 0 to one who watches.

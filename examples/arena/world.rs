@@ -47,6 +47,14 @@ impl Point {
         (way(self.x, there.x), way(self.y, there.y))
     }
 
+    pub fn random(random: &mut u32) -> Self {
+        let drawn = xorshift(random);
+        Self {
+            x: drawn as u16,
+            y: (drawn >> 16) as u16,
+        }
+    }
+
     fn moved(self, (x, y): (i32, i32)) -> Self {
         Self {
             x: self.x.wrapping_add(x as u16),
@@ -301,11 +309,7 @@ impl Ship {
 
     /// Puts a new ship somewhere in the arena.
     fn place(&mut self, random: &mut u32) {
-        let drawn = xorshift(random);
-        self.at = Point {
-            x: drawn as u16,
-            y: (drawn >> 16) as u16,
-        };
+        self.at = Point::random(random);
         self.speed = (0, 0);
         (self.hull, self.shield) = (HULL, SHIELD);
         self.life = self.life.wrapping_add(1);
