@@ -68,9 +68,8 @@ async fn edit(
         return Ok(()); // it has gone already
     };
     if peer.subscribe(name, Since::Now).await.is_err() {
-        writer
-            .close(CloseCode::TRY_AGAIN_LATER, "the server is full")
-            .await?;
+        writer.start_close(CloseCode::TRY_AGAIN_LATER, "the server is full")?;
+        while reader.recv_ref().await?.is_some() {}
         return Ok(());
     }
     for frame in place.greeting() {
@@ -79,7 +78,9 @@ async fn edit(
     writer.flush().await?;
     if let Some(bad) = talk(place, &mut reader, &writer).await? {
         let (code, reason) = bad.close();
-        writer.close(code, reason).await?;
+        writer.start_close(code, reason)?;
+        // Its answer; what crossed our Close does not count.
+        while reader.recv_ref().await?.is_some() {}
     }
     Ok(())
 }

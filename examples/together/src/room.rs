@@ -22,8 +22,9 @@ use crate::check::{self, Brings};
 pub const MESSAGE: usize = 2 << 20;
 /// How large a document may become, as the file that is kept of it.
 pub const DOCUMENT: usize = 1 << 20;
-/// Shared types inside others, in one document. `yrs` recurses as deep as they are nested.
-const TYPES: usize = 2000;
+/// Shared types inside others, in one document. `yrs` recurses as deep as they are nested, with 1.1 KB of stack for
+/// each level where it is not optimised, and a thread of tokio has 2 MiB.
+const TYPES: usize = 500;
 /// The largest awareness message: names, colours and cursors.
 const AWARENESS: usize = 64 << 10;
 /// States of awareness that one connection may keep. A page has one.
