@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import ExitStack
@@ -318,6 +319,13 @@ def check_nginx():
         run("nginx by the guide’s recipe", "node", HERE / "browser/proxied.mjs", proxy.url)
 
 
+def check_together():
+    with tempfile.TemporaryDirectory() as folder:
+        with Server("together", OURS / "together", "127.0.0.1:0", f"--rooms={folder}") as server:
+            run("yjs and yrs", "node", HERE / "peers/yjs_rounds.mjs", server.url, os.environ.get("INTEROP_ROUNDS", "500"))
+    run("together", "node", HERE / "browser/together.mjs", OURS / "together")
+
+
 class Nginx:
     """nginx with the recipe of the guide's page, word for word, on a port that no URL leaves out."""
 
@@ -365,7 +373,8 @@ class QuietPages(http.server.SimpleHTTPRequestHandler):
 
 
 CHECKS = {"echo": check_our_echo_server, "client": check_our_client, "chat": check_chat, "live-feed": check_live_feed, "arena": check_arena,
-          "chat-async-std": check_chat_on_async_std, "outage": check_outage, "browser-tls": check_pages_by_tls, "origin": check_origin, "accept": check_accept, "nginx": check_nginx, "deflate": check_deflate}
+          "chat-async-std": check_chat_on_async_std, "outage": check_outage, "browser-tls": check_pages_by_tls, "origin": check_origin, "accept": check_accept, "nginx": check_nginx, "deflate": check_deflate,
+          "together": check_together}
 PARTS = sys.argv[2:] or list(CHECKS)
 
 
