@@ -370,6 +370,24 @@ for flags in (0, 1, 2, 3, 4, 7, 8, 20, 31):
     for at in (3, 9, 30):
         seed("session_io", f"reset_{flags}_{at}", flags, 20, bytes([RESET, at]), NONE, io(0, 0, 9, 3), io(1, 0, 9, 3), io(1, 11, 9))
         seed("session_io", f"eof_{flags}_{at}", flags, 90, NONE, bytes([EOF | 0x80, at]), io(1, 9, 1), io(0, 3, 9, 4), io(0, 12, 9, 2), io(1, 4, 2, 5, 1))
+
+
+def said(*frames):
+    """Frames of one client, as `together` reads them."""
+    return b"".join(b"\1" + struct.pack("<H", len(frame)) + frame for frame in frames)
+
+
+# y-sync: a kind, a length, and what `yjs` encodes.
+TEXT = bytes([0, 2, 18, 1, 1, 7, 0, 4, 1, 4]) + b"text" + bytes([5]) + b"hello" + bytes([0])
+LIST = bytes([0, 2, 19, 1, 1, 7, 0, 8, 1, 1]) + b"a" + bytes([2, 117, 2, 125, 1, 119, 1]) + b"x" + bytes([118, 0, 0])
+TYPES = bytes([0, 2, 17, 1, 2, 8, 0, 7, 1, 1]) + b"m" + bytes([0, 39, 0, 8, 0, 1]) + b"k" + bytes([1, 0])
+WHO = bytes([1, 6, 1, 9, 1, 2]) + b"{}"
+seed("together", "text", said(bytes([0, 0, 1, 0]), TEXT, bytes([0, 0, 3, 1, 7, 2])))
+seed("together", "text_and_its_end", said(TEXT, bytes([0, 2, 6, 0, 1, 7, 1, 1, 3])))
+seed("together", "list", said(LIST, TEXT[:9], LIST))
+seed("together", "types", said(TYPES))
+seed("together", "awareness", said(WHO, bytes([3]), b"", WHO))
+
 for target, name, found in (
     (
         "diff_handshake",
