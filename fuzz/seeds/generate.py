@@ -410,3 +410,7 @@ for target, name, found in (
     ),
 ):
     seed(target, name, base64.b64decode(found))
+
+# Operations of hubs: any bytes are some.
+for name, flags in [("one_hub", 0x00), ("one_hub_small", 0x63), ("three_hubs", 0x01), ("three_hubs_small", 0x0F)]:
+    seed("hub_ops", name, flags, b"".join(zlib.crc32(bytes([flags, n])).to_bytes(4, "big") for n in range(200)))

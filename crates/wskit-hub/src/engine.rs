@@ -11,11 +11,16 @@ use crate::rules::History;
 ///
 /// A hub without an engine keeps its topics in its own memory. With one, the engine numbers the messages of
 /// each topic, keeps its history, and passes messages on to the hubs that listen. It is polled, and bound
-/// to no runtime. The hub's core needs only this of it: what it says of a topic is in order, or the chain of
-/// positions shows that it is not.
+/// to no runtime.
+///
+/// The hub needs little of it. Commands that name the same topic take effect in the order in which they were
+/// begun. Messages may be lost, repeated or out of order, because the chain of positions shows it
+/// ([`EngineEvent::Published`]). Joins and leaves may be lost: the hub asks for the members from time to time.
+/// If an engine loses messages that it has acknowledged, or goes back to an older state, the topic has a new
+/// epoch from then on.
 pub trait Engine: Send + Sync + 'static {
     /// Begins a command. Its answer is an [`EngineEvent::Done`] of the same id, also if it fails or takes too
-    /// long. It must not wait.
+    /// long. It must not wait. The hub takes a command as failed that is not answered within ten seconds.
     fn command(&self, id: RequestId, command: Command);
 
     /// Returns the next event, or wakes the task when there is one.
@@ -34,8 +39,9 @@ pub struct NodeId(pub u64);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Command {
-    /// To append a message to a topic's history, if it has one, and pass it on, as one step. Answer:
-    /// [`Reply::Published`].
+    /// To append a message to a topic's history, if it has one, and pass it on, as one step. If the history
+    /// has a message of the same [id](Publication::id), that one's position is the answer, and nothing is
+    /// appended. Answer: [`Reply::Published`].
     Publish {
         /// The topic.
         topic: Arc<str>,
@@ -59,13 +65,14 @@ pub enum Command {
         /// The topics.
         topics: Vec<Arc<str>>,
     },
-    /// The messages of a topic after a position. Answer: [`Reply::Read`].
+    /// The messages of a topic after a position. Live topics are read too, for their newest position. Answer:
+    /// [`Reply::Read`].
     Read {
         /// The topic.
         topic: Arc<str>,
         /// The position. `None`, or one of an epoch that is not the topic's any more, is all that is kept.
         after: Option<Position>,
-        /// How many at most: if there are more, the newest of them.
+        /// How many at most: if there are more, the newest of them. 0 for live topics.
         limit: usize,
     },
     /// To add a member of this hub to a topic. Answer: [`Reply::Done`].
@@ -82,7 +89,7 @@ pub enum Command {
         /// The identity of the member.
         identity: Arc<str>,
     },
-    /// The members of all hubs in a topic. Answer: [`Reply::Members`].
+    /// The members of all other hubs in a topic. Answer: [`Reply::Members`].
     Members {
         /// The topic.
         topic: Arc<str>,
@@ -101,14 +108,15 @@ pub enum Reply {
     Tops(Vec<Option<Position>>),
     /// Messages of a topic.
     Read(Page),
-    /// The members of a topic, and their hubs.
+    /// The members of a topic on other hubs, and these hubs.
     Members(Vec<(NodeId, Member)>),
 }
 
 /// Messages read from an engine.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// The epoch of their offsets.
+    /// The epoch of their offsets. If the engine keeps no order of the topic, one that was never used before:
+    /// subscribers are told that they may have missed something.
     pub epoch: Epoch,
     /// The offset of the newest message of the topic; 0 if there was none.
     pub top: u64,
@@ -136,8 +144,9 @@ pub enum EngineEvent {
         topic: Arc<str>,
         /// Its position.
         position: Position,
-        /// The offset of the message before it in the topic. `None` for live topics of which no hub keeps
-        /// the order: what is lost cannot be noticed.
+        /// The offset of the message before it in the topic. `None` if the engine keeps no order, which is
+        /// possible for live topics: the hub numbers the messages itself then, `position` is not used, and
+        /// what is lost or repeated cannot be noticed.
         before: Option<u64>,
         /// The message.
         publication: Publication,
@@ -165,11 +174,13 @@ pub enum EngineEvent {
         /// That hub.
         node: NodeId,
     },
-    /// Messages may have been lost: the hub compares its positions with the engine's.
+    /// Messages may have been lost: the hub compares its positions and members with the engine's now. It also
+    /// does that from time to time.
     Lost,
     /// The engine cannot be reached. Commands fail until [`EngineEvent::Up`].
     Down,
-    /// The engine can be reached again, and knows nothing of what the hub listened to and of its members: the
+    /// The engine can be reached again, and knows nothing of what the hub listened to and of its members (if
+    /// it does, the implementation has removed them, so that other hubs have a [`EngineEvent::NodeGone`]): the
     /// hub tells it again.
     Up,
 }

@@ -141,3 +141,58 @@ impl Subscribed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn position(epoch: u64, offset: u64) -> Position {
+        let epoch = Epoch::new(epoch);
+        Position { epoch, offset }
+    }
+
+    #[test]
+    fn a_position_is_the_same_after_it_was_text() {
+        for (position, text) in [
+            (position(0, 0), "0-0"),
+            (position(0x5f, 42), "5f-42"),
+            (
+                position(u64::MAX, u64::MAX),
+                "ffffffffffffffff-18446744073709551615",
+            ),
+        ] {
+            assert_eq!(position.to_string(), text);
+            assert_eq!(text.parse(), Ok(position));
+        }
+    }
+
+    #[test]
+    fn epochs_may_have_capital_letters_and_zeros() {
+        assert_eq!("5F-042".parse(), Ok(position(0x5f, 42)));
+    }
+
+    #[test]
+    fn what_is_no_position_is_an_error() {
+        for text in [
+            "",
+            "-",
+            "5f",
+            "5f-",
+            "-42",
+            "5f--42",
+            "+5f-42",
+            "5f-+42",
+            "5f-42-1",
+            " 5f-42",
+            "5f-42 ",
+            "5g-42",
+            "5f-4a",
+            "0x5f-42",
+            "10000000000000000-1",
+            "1-18446744073709551616",
+            "5f\u{2010}42",
+        ] {
+            assert!(text.parse::<Position>().is_err(), "{text}");
+        }
+    }
+}

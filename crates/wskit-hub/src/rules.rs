@@ -216,3 +216,37 @@ impl Rules {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_subscribers_may_lag_as_far_as_the_history_goes_or_the_rules_say() {
+        let stream = Rules::stream(History::last(100));
+        let live = Rules::live();
+        for (rules, window) in [
+            (stream.clone(), 100),
+            (stream.clone().slow(Slow::Disconnect), 100),
+            (stream.clone().slow(Slow::DropOldest(8)), 8),
+            (stream.clone().slow(Slow::DropOldest(0)), 1),
+            (stream.slow(Slow::Latest), 1),
+            (Rules::latest(), 1),
+            (Rules::latest().slow(Slow::Resume), 1),
+            (live.clone(), 64),
+            (live.clone().slow(Slow::DropOldest(8)), 8),
+            (live.clone().slow(Slow::Latest), 1),
+            (live.clone().slow(Slow::Resume), 64),
+            (live.slow(Slow::Disconnect), 64),
+        ] {
+            assert_eq!(rules.window(), window, "{rules:?}");
+        }
+    }
+
+    #[test]
+    fn a_history_has_at_least_one_message_and_at_most_65_536() {
+        for (asked, kept) in [(0, 1), (1, 1), (65_536, 65_536), (usize::MAX, 65_536)] {
+            assert_eq!(History::last(asked).get_last(), kept);
+        }
+    }
+}

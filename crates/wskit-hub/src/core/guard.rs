@@ -20,6 +20,12 @@ pub(crate) enum Guard {
     Cursor,
     /// Who is present is asked of the engine from time to time.
     Members,
+    /// The engine is told of a member again if that has failed.
+    Unsent,
+    /// A message of another epoch that came before the history was read is of an older one.
+    Older,
+    /// What a slow subscriber is told is for the subscription that was slow.
+    Notice,
 }
 
 /// Whether a check holds.

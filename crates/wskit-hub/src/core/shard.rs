@@ -15,7 +15,7 @@ use wskit_proto::CloseCode;
 use self::topics::{Local, Multiply};
 pub(crate) use self::turn::Turn;
 use self::turn::Wanted;
-use super::guard::limit;
+use super::guard::{Guard, holds, limit};
 use super::peers::{Panicked, Peer, Replay, Replays, Sub, Touched, bytes, push, shrink};
 use super::window::Window;
 use super::{Answer, Connection, Gone, Host, Input, Notice, Slot, Start, TopicId};
@@ -423,7 +423,7 @@ impl<H: Host> Shard<H> {
             return;
         };
         let sub = self.peer(slot.0).and_then(|peer| peer.subs.get(i as usize));
-        if sub.is_none_or(|sub| !sub.is_paused()) {
+        if !holds(Guard::Notice, sub.is_some_and(Sub::is_paused)) {
             // It was for a subscription that has ended since.
             return;
         }

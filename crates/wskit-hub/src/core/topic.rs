@@ -348,3 +348,6 @@ impl<H: Host> Topic<H> {
             && self.link.as_ref().is_none_or(|link| link.is_cold())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,9 @@
 //! An engine that several hubs share in one process, with all the faults of a real one.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
 
-use crate::engine::{Command, Engine, EngineEvent, NodeId, Page, Reply, RequestId};
+use crate::engine::{Command, EngineEvent, NodeId, Page, Reply, RequestId};
 use crate::error::{EngineError, EngineErrorKind};
 use crate::member::Member;
 use crate::position::{Epoch, Position};
@@ -35,7 +34,6 @@ pub(crate) struct Link {
     /// Answers, and all else, that have not arrived.
     pub(crate) answers: VecDeque<EngineEvent>,
     pub(crate) events: VecDeque<EngineEvent>,
-    waker: Option<Waker>,
 }
 
 #[derive(Debug)]
@@ -334,56 +332,5 @@ impl Log {
                 self.floor = offset;
             }
         }
-    }
-}
-
-/// The engine of one hub.
-#[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub(crate) cluster: Arc<Mutex<Cluster>>,
-    pub(crate) number: usize,
-}
-
-impl Node {
-    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Cluster) -> R) -> R {
-        f(&mut self.cluster.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Carries out all commands at once. Faults are added by [`Node::with`], followed by [`Node::wake`].
-impl Engine for Node {
-    fn command(&self, id: RequestId, command: Command) {
-        self.with(|cluster| {
-            cluster.links[self.number].commands.push_back((id, command));
-            while cluster.carry_out(self.number, Fate::Done) {}
-        });
-        self.wake();
-    }
-
-    fn poll_event(&self, cx: &mut Context<'_>) -> Poll<EngineEvent> {
-        self.with(|cluster| {
-            let link = &mut cluster.links[self.number];
-            match link.events.pop_front().or_else(|| link.answers.pop_front()) {
-                Some(event) => Poll::Ready(event),
-                None => {
-                    link.waker = Some(cx.waker().clone());
-                    Poll::Pending
-                }
-            }
-        })
-    }
-}
-
-impl Node {
-    /// Wakes the hubs that have events.
-    pub(crate) fn wake(&self) {
-        let wakers = self.with(|cluster| {
-            let links = cluster.links.iter_mut();
-            let ready = links.filter(|link| !link.events.is_empty() || !link.answers.is_empty());
-            ready
-                .filter_map(|link| link.waker.take())
-                .collect::<Vec<_>>()
-        });
-        wakers.into_iter().for_each(Waker::wake);
     }
 }

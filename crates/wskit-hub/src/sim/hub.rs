@@ -13,6 +13,7 @@ use crate::core::{
 use crate::engine::{Command, RequestId};
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::member::Member;
 use crate::rules::Rules;
 use crate::wire::{Encoded, Event, Wire, WireId};
 
@@ -21,10 +22,10 @@ pub(super) const DIRECTORIES: usize = 2;
 pub(super) const SHARDS: usize = 2;
 
 /// The number of a call of the application.
-pub(super) type Call = u64;
+pub(crate) type Call = u64;
 
 #[derive(Debug)]
-pub(super) struct Sim;
+pub(crate) struct Sim;
 
 impl Host for Sim {
     type Connection = Rc<Socket>;
@@ -33,7 +34,7 @@ impl Host for Sim {
 
 /// A connection.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(crate) struct Socket {
     /// The number of the client.
     pub(super) client: usize,
     /// How many messages it takes before it has no more room.
@@ -100,7 +101,7 @@ fn wire() -> Wire {
                 }
             }
             Event::Present { topic, present } => {
-                let members: Vec<_> = present.members.iter().map(|m| m.identity()).collect();
+                let members: Vec<_> = present.members.iter().map(Member::identity).collect();
                 write!(text, "M {topic} {}", members.join(","))
             }
             Event::Joined { topic, member } => write!(text, "J {topic} {}", member.identity()),
@@ -124,13 +125,15 @@ pub(super) struct Hub {
 pub(super) struct Delivery {
     pub(super) shard: Shard<Sim>,
     inputs: Vec<Input<Sim>>,
+    /// They are being encoded. Other inputs may be faster.
+    notices: Vec<Input<Sim>>,
     next: u32,
     pub(super) turns: u64,
 }
 
 /// What a hub has put out.
 #[derive(Default)]
-pub(super) struct Out {
+pub(crate) struct Out {
     inputs: Vec<(ShardId, Input<Sim>)>,
     pub(super) commands: Vec<(RequestId, Command)>,
     pub(super) answers: Vec<(Call, Answer)>,
@@ -157,6 +160,7 @@ impl Hub {
         let delivery = || Delivery {
             shard: Shard::new(),
             inputs: Vec::new(),
+            notices: Vec::new(),
             next: 0,
             turns: 0,
         };
@@ -230,6 +234,7 @@ impl Hub {
         let mut inputs = Vec::new();
         if !delivery.shard.is_full() {
             inputs = std::mem::take(&mut delivery.inputs);
+            inputs.append(&mut delivery.notices);
         }
         for input in &mut inputs {
             encode(&self.wires, input);
@@ -242,7 +247,7 @@ impl Hub {
         out.answers.extend(turn.answers);
         for wanted in turn.notices {
             let message = self.wires[usize::from(wanted.wire.0)].encode(wanted.event());
-            delivery.inputs.push(Input::Notice {
+            delivery.notices.push(Input::Notice {
                 slot: wanted.slot,
                 topic: wanted.topic,
                 notice: wanted.notice,
@@ -251,7 +256,7 @@ impl Hub {
         }
         out.gone
             .extend(turn.gone.iter().map(|socket| socket.client));
-        let has_more = has_more || !delivery.inputs.is_empty();
+        let has_more = has_more || !delivery.inputs.is_empty() || !delivery.notices.is_empty();
         for (_, topic) in turn.released {
             let directory = &mut self.directories[Directory::<Sim>::number_of(topic)];
             directory.release(topic, ShardId(number as u16), now);

@@ -11,7 +11,11 @@
 
 mod check;
 mod engine;
-mod hub;
+pub(crate) mod hub;
+#[cfg(test)]
+mod hubs;
+#[cfg(test)]
+pub(crate) mod node;
 mod op;
 #[cfg(test)]
 mod tests;
@@ -34,7 +38,7 @@ pub(crate) enum Kind {
 /// Runs operations. `log` gets a line for each.
 fn run(of: Of, ops: &[Op], log: &mut dyn FnMut(String)) -> Result<(), String> {
     set_small(of.has_small_limits);
-    let mut world = World::new(of.kind);
+    let mut world = World::new(of);
     for op in ops {
         world.operate(*op, log)?;
     }
@@ -48,6 +52,8 @@ struct Of {
     kind: Kind,
     /// Limits of the core that are not the application's are reached soon.
     has_small_limits: bool,
+    /// The first of the topics that are used, and how many they are.
+    topics: (u8, u8),
 }
 
 /// Runs the operations that `bytes` are: the first says of what kind, then four each.
@@ -66,6 +72,7 @@ pub fn operations(bytes: &[u8]) {
             Kind::Cluster
         },
         has_small_limits: first & 2 != 0,
+        topics: (first >> 2 & 7, 1 + (first >> 5 & 3)),
     };
     let ops = ops.chunks_exact(4).take(2000);
     let ops: Vec<_> = ops

@@ -21,21 +21,23 @@ macro_rules! kinds {
 
 kinds! {
     /// A client connects to hub `a`, shard `b`, with a connection of kind `c`.
-    Attach = 5,
+    Attach = 7,
     /// The application drops the peer of client `a`.
-    Detach = 2,
+    Detach = 1,
     /// The connection of client `a` is cut, or closed by the application.
     Die = 1,
     Subscribe = 14,
     Unsubscribe = 3,
+    /// Both at once.
+    Again = 3,
     /// Client `a` reads `b` messages.
-    Room = 10,
+    Room = 12,
     Publish = 24,
     Enter = 5,
     Leave = 3,
     /// Shard `b` of hub `a` runs, and writes to `c` peers.
     Turn = 24,
-    Advance = 6,
+    Advance = 4,
     History = 2,
     Present = 1,
     /// Hub `a` forgets histories.
@@ -72,27 +74,5 @@ impl Op {
         let kind = kind.map_or(Kind::Turn, |(kind, _)| *kind);
         let [_, a, b, c] = bytes;
         Self { kind, a, b, c }
-    }
-}
-
-/// Numbers from a seed.
-#[derive(Debug)]
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    pub(super) fn ops(&mut self, count: usize) -> Vec<Op> {
-        let ops = (0..count).map(|_| {
-            let [a, b, c, d, ..] = self.next().to_le_bytes();
-            Op::decode([a, b, c, d])
-        });
-        ops.collect()
     }
 }

@@ -217,7 +217,7 @@ impl<H: Host> Directory<H> {
             for (is_older, arrived) in arrived {
                 // The history that was read would be of this epoch if it were the newer one.
                 let is_over = is_older && arrived.position.epoch != topic.epoch;
-                if arrived.before.is_some() && is_over {
+                if arrived.before.is_some() && !holds(Guard::Older, !is_over) {
                     continue;
                 }
                 if is_missing {

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Directory, Request};
-use crate::core::link::LinkState;
+use crate::core::guard::{Guard, holds};
+use crate::core::link::{Link, LinkState};
 use crate::core::presence::Presence;
 use crate::core::topic::Topic;
 use crate::core::{Host, Outputs, TopicId};
@@ -89,7 +90,8 @@ impl<H: Host> Directory<H> {
     /// The engine could not be told of a member: it is told again later.
     pub(super) fn unsent(&mut self, slot: u32, topic: &Arc<str>, identity: Arc<str>, now: Instant) {
         let is_there = |other: &Topic<H>| Arc::ptr_eq(&other.name, topic);
-        if self.topic_in(slot).is_some_and(is_there) {
+        let is_there = self.topic_in(slot).is_some_and(is_there);
+        if !holds(Guard::Unsent, !is_there) {
             self.with_presence(slot, |presence| presence.keep_unsent(identity));
             self.retry_later(now);
         }
@@ -176,7 +178,7 @@ impl<H: Host> Directory<H> {
             return;
         };
         self.with(slot, |topic| {
-            let is_cold = topic.link.as_deref().is_none_or(|link| link.is_cold());
+            let is_cold = topic.link.as_deref().is_none_or(Link::is_cold);
             if is_cold || !topic.rules.presence {
                 return;
             }
