@@ -197,8 +197,9 @@ impl<H: Host> Shard<H> {
             match peer.and_then(|peer| peer.touch(i)) {
                 Some(Touched::Marked) => marked.push_back(slot),
                 Some(Touched::Waits(sub)) => {
-                    if !sub.set_lagging(true) {
-                        local.lag(sub.cursor);
+                    let (cursor, was_lagging) = (sub.cursor, sub.set_lagging(true));
+                    if !was_lagging {
+                        local.lag(cursor);
                     }
                 }
                 None => {}

@@ -36,7 +36,9 @@ impl Crowd {
     pub(super) fn remove(&self) {
         self.inboxes.fetch_sub(1, Ordering::Relaxed);
         let wakers = std::mem::take(&mut lock(&self.waiting).wakers);
-        wakers.into_iter().for_each(|(_, waker)| wake(waker));
+        for (_, waker) in wakers {
+            wake(waker);
+        }
     }
 
     /// Has a task wait until it [leaves](Crowd::leave) its place. Returns false if it need not.

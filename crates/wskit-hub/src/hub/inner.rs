@@ -253,7 +253,7 @@ impl Inner {
         match number {
             Some(number) => {
                 self.with(number, |directory, now, out| {
-                    directory.handle_event(event, now, out)
+                    directory.handle_event(event, now, out);
                 });
             }
             None => {

@@ -5,7 +5,7 @@ use crate::sync::thread_local;
 
 thread_local! {
     /// The address of the hub whose shards this thread runs, or 0.
-    static RUNNING: Cell<usize> = Cell::new(0);
+    static RUNNING: Cell<usize> = const { Cell::new(0) };
 }
 
 /// This thread runs shards of a hub, until this is dropped: what becomes ready in the hub meanwhile is run
