@@ -44,6 +44,6 @@ pub use peer::{Grant, Peer};
 pub use position::{Epoch, ParsePositionError, Position, Since, Subscribed};
 pub use publication::{Publication, Published};
 pub use rules::{Access, History, Rules, Slow};
-pub use stats::{EngineStats, Refused, Stats};
+pub use stats::{EngineStats, LabelStats, Refused, Stats};
 pub use wire::{Event, Wire};
 pub use wskit_proto::{CloseCode, MessageKind, PreparedMessage};

@@ -150,7 +150,8 @@ impl Rules {
         Self::new("unknown", Kind::Unknown, Slow::Resume)
     }
 
-    /// Sets the name under which metrics and traces count these topics; by default the kind.
+    /// Sets the name under which [`Hub::by_label`](crate::Hub::by_label) counts these topics; by default the
+    /// kind.
     #[must_use]
     pub const fn label(mut self, label: &'static str) -> Self {
         self.label = label;

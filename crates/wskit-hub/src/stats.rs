@@ -79,6 +79,31 @@ pub struct EngineStats {
     pub outages: u64,
 }
 
+/// The topics whose rules have one [label](crate::Rules::label).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LabelStats {
+    /// The label.
+    pub label: &'static str,
+    /// Topics now.
+    pub topics: u64,
+    /// Subscriptions to them now.
+    pub subscriptions: u64,
+    /// About how many bytes they take, with their histories and presence.
+    pub bytes: usize,
+}
+
+impl LabelStats {
+    pub(crate) const fn new(label: &'static str) -> Self {
+        Self {
+            label,
+            topics: 0,
+            subscriptions: 0,
+            bytes: 0,
+        }
+    }
+}
+
 /// Adds the counts of another shard.
 impl AddAssign for Stats {
     fn add_assign(&mut self, other: Self) {

@@ -17,6 +17,7 @@ use crate::limits::Limits;
 use crate::position::{Epoch, Position, Since};
 use crate::publication::{Publication, Published};
 use crate::rules::{Kind, Rules};
+use crate::stats::LabelStats;
 
 /// How many directories a hub has. A topic belongs to one by its name.
 #[cfg(not(loom))]
@@ -202,6 +203,17 @@ impl<H: Host> Directory<H> {
         self.names.len()
     }
 
+    /// Counts the topics by the labels of their rules.
+    pub(crate) fn count_labels(&self, labels: &mut BTreeMap<&'static str, LabelStats>) {
+        for topic in self.topics.iter().flatten() {
+            let label = topic.rules.label;
+            let stats = labels.entry(label).or_insert(LabelStats::new(label));
+            stats.topics += 1;
+            stats.subscriptions += topic.subscribers();
+            stats.bytes += topic.bytes();
+        }
+    }
+
     /// Adds for each history when it was used, and how many bytes it takes.
     pub(crate) fn histories(&self, all: &mut Vec<(Instant, usize)>) {
         let topics = self.topics.iter().flatten();
@@ -209,16 +221,14 @@ impl<H: Host> Directory<H> {
         all.extend(histories.map(|topic| (topic.used, topic.ring.bytes())));
     }
 
-    /// Forgets histories that were not used after `until`, until `bytes` are free or none is left.
-    /// Returns how many bytes that made free.
+    /// Forgets the histories that were used before `until`, and of those used at that time as many as it takes
+    /// until `bytes` are free. Returns how many bytes that made free.
     pub(crate) fn forget(&mut self, until: Instant, bytes: usize) -> usize {
         let before = self.bytes;
         for slot in 0..u32::try_from(self.topics.len()).unwrap_or(u32::MAX) {
-            if before - self.bytes >= bytes {
-                break;
-            }
+            let is_enough = before - self.bytes >= bytes;
             self.with(slot, |topic| {
-                if topic.used <= until {
+                if topic.used < until || topic.used == until && !is_enough {
                     topic.ring.reset(topic.top);
                 }
             });

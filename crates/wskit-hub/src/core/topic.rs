@@ -298,6 +298,10 @@ impl<H: Host> Topic<H> {
         self.used = now;
     }
 
+    pub(super) fn subscribers(&self) -> u64 {
+        self.shards.iter().map(|(_, count)| u64::from(*count)).sum()
+    }
+
     pub(super) fn has_subscribers(&self) -> bool {
         !self.shards.is_empty()
     }

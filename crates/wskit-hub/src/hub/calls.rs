@@ -30,7 +30,7 @@ impl Inner {
         self.until_not_crowded().await;
         // It is kept as it is, and as it looks on each wire.
         let wires = self.wires.iter().filter(|wire| wire.get().is_some());
-        self.make_room(len + id + 256 + wires.count() * (len + 600))?;
+        self.make_room(len + id + 512 + wires.count() * (len + 600))?;
         let publication = publication.into_own();
         let mut call = None;
         let published = self.with_topic(topic, |directory, topic, now, out| {

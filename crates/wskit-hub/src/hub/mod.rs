@@ -38,7 +38,7 @@ use crate::peer::Peer;
 use crate::position::{Position, Since};
 use crate::publication::{Publication, Published};
 use crate::rules::Rules;
-use crate::stats::Stats;
+use crate::stats::{LabelStats, Stats};
 use crate::sync::{AnyWeakWriter, Ordering};
 use crate::wire::Wire;
 
@@ -125,7 +125,8 @@ pub struct Held {
     pub peers: u64,
     /// Subscriptions.
     pub subscriptions: u64,
-    /// About how many bytes topics take, with their histories and presence.
+    /// About how many bytes topics take, with their histories and presence, and the messages as they look on
+    /// each wire; compressed forms of those apart.
     pub topic_bytes: usize,
     /// About how many bytes peers and subscriptions take, without their connections.
     pub peer_bytes: usize,
@@ -229,17 +230,35 @@ impl Hub {
         self.inner.counted(present)
     }
 
-    /// Hands messages to connections, until the hub is gone. Spawn one such future for each thread of the
-    /// runtime.
+    /// Hands messages to connections, until the hub is [closed](Hub::close) or its last handle is dropped.
+    /// Spawn one such future for each thread of the runtime, or for each of several runtimes.
     ///
     /// The first of them also keeps the time, for which it uses `sleep`, such as `tokio::time::sleep`, and
-    /// follows the engine. Each runs for about a millisecond, then lets other tasks run.
+    /// follows the engine. Each runs for about a millisecond, then lets other tasks run. A driver does not keep
+    /// the hub.
     ///
     /// Without any, messages are handed over by the thread that publishes, and what depends on time (the leave
-    /// of members, the end of old history) is done with the next call that concerns the topic.
+    /// of members, the end of old history) is done with the next call that concerns the topic. An engine is not
+    /// followed then: its calls wait until there is a driver.
+    ///
+    /// A driver that exists is relied on: if its task is not polled, messages wait, and so do publishers once
+    /// [`Limits::undelivered`] of them do.
+    ///
+    /// ```
+    /// # use wskit_hub::{Hub, Rules};
+    /// # fn start(hub: &Hub) {
+    /// for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+    ///     tokio::spawn(hub.drive(tokio::time::sleep));
+    /// }
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
-    /// Safe: the others take over what it has not done. If it was the last, its drop does that.
+    /// Safe at any time: another driver takes over what this one has not done, and becomes the first if this was
+    /// it. If it was the last, its drop hands over what waits, and from then on it is as without any.
+    ///
+    /// # Panics
+    /// If [`Engine::poll_event`] or `sleep` does. The other callbacks are caught.
     pub fn drive<S, F>(&self, sleep: S) -> impl Future<Output = ()> + use<S, F>
     where
         S: Fn(Duration) -> F,
@@ -266,6 +285,15 @@ impl Hub {
             topic_bytes,
             peer_bytes,
         }
+    }
+
+    /// Returns what there is of the topics whose rules have the same [label](Rules::label), sorted by label:
+    /// for metrics, in which names of topics have no place.
+    ///
+    /// It looks at every topic, so it is for a report now and then.
+    #[must_use]
+    pub fn by_label(&self) -> Vec<LabelStats> {
+        self.inner.labels().into_values().collect()
     }
 
     /// Returns how many publishers wait.

@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::inner::Inner;
 use super::telemetry;
 use crate::core::DIRECTORIES;
 use crate::error::Error;
+use crate::stats::LabelStats;
 use crate::sync::{Ordering, lock};
 
 /// What the directories need from time to time: memory, and being called when something is due.
@@ -40,9 +42,6 @@ impl Inner {
             for number in 0..DIRECTORIES {
                 let freed = self.with(number, |directory, _, _| directory.forget(until, wanted));
                 wanted = wanted.saturating_sub(freed.unwrap_or(0));
-                if wanted == 0 {
-                    break;
-                }
             }
         }
         telemetry::forgot(too_much, self.limits.memory);
@@ -114,5 +113,13 @@ impl Inner {
             .iter()
             .map(|directory| lock(directory).len())
             .sum()
+    }
+
+    pub(super) fn labels(&self) -> BTreeMap<&'static str, LabelStats> {
+        let mut labels = BTreeMap::new();
+        for directory in &self.directories {
+            lock(directory).count_labels(&mut labels);
+        }
+        labels
     }
 }

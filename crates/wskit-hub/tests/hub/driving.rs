@@ -245,3 +245,35 @@ fn a_driver_sets_one_alarm_for_one_time() {
     }
     assert_eq!(alarms.load(Ordering::Relaxed), 1);
 }
+
+/// A turn cannot wait for itself.
+#[test]
+fn a_wire_that_publishes_to_its_own_crowded_hub_does_not_wait() {
+    run::<Simulated>(async {
+        let limits = wskit_hub::Limits::new().undelivered(1);
+        let hub = hub(stream()).limits(limits).shards(1).build();
+        drive(&hub);
+        let to = Arc::new(std::sync::OnceLock::<Hub>::new());
+        let from = to.clone();
+        let relay = Wire::new(move |event| {
+            if let wskit_hub::Event::Published { message, .. } = event {
+                if message.topic() == "in" {
+                    for text in ["1", "2"] {
+                        let to = from.get().unwrap();
+                        let publishing = pin!(to.publish("out", Publication::text(text)));
+                        let mut cx = Context::from_waker(Waker::noop());
+                        assert!(publishing.poll(&mut cx).is_ready());
+                    }
+                }
+            }
+            None
+        });
+        to.set(hub.clone()).unwrap();
+        let middle = Guest::new(&hub, &relay);
+        middle.peer.subscribe("in", Since::Now).await.unwrap();
+        let mut end = Guest::new(&hub, &lines());
+        end.peer.subscribe("out", Since::Now).await.unwrap();
+        publish(&hub, "in", [0]).await;
+        end.until("2").await;
+    });
+}

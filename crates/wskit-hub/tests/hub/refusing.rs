@@ -339,3 +339,24 @@ fn what_is_refused_is_counted_by_its_reason() {
         assert_eq!((refused.out_of_memory, refused.panicked), (0, 0));
     });
 }
+
+#[test]
+fn topics_are_counted_by_the_labels_of_their_rules() {
+    run::<Simulated>(async {
+        let rules = |name: &str| match name.split_once(':') {
+            Some(("chat", _)) => stream().label("chat"),
+            _ => open(Rules::live()),
+        };
+        let hub = Hub::builder(rules).build();
+        let guest = Guest::new(&hub, &lines());
+        for name in ["chat:1", "chat:2", "other"] {
+            guest.peer.subscribe(name, Since::Now).await.unwrap();
+        }
+        publish(&hub, "chat:3", [1]).await;
+        let labels = hub.by_label();
+        let counts = labels.iter().map(|l| (l.label, l.topics, l.subscriptions));
+        assert_eq!(Vec::from_iter(counts), [("chat", 3, 2), ("live", 1, 1)]);
+        let bytes: usize = labels.iter().map(|label| label.bytes).sum();
+        assert!(bytes <= hub.held().topic_bytes);
+    });
+}
