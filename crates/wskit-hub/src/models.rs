@@ -1,8 +1,8 @@
 //! Models of threads that use one hub: loom runs every order of their steps, with a limited number of forced
 //! switches between them. A wake-up that is lost is a deadlock, which loom reports.
 //!
-//! The hub is the real one. Its connections are [`AnyWeakWriter`] of this module, with room for so many
-//! messages.
+//! The hub is the real one. Its connections are [`AnyWeakWriter`] of this module, with room for a number
+//! of messages.
 //!
 //! Run with `RUSTFLAGS="--cfg loom" cargo test -p wskit-hub --lib --release models`;
 //! `LOOM_MAX_PREEMPTIONS` raises the number of switches.

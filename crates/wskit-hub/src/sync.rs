@@ -14,14 +14,10 @@ pub(crate) use std::sync::{
 #[cfg(not(loom))]
 pub(crate) use std::hash::RandomState;
 #[cfg(not(loom))]
-pub(crate) use std::thread_local;
-#[cfg(not(loom))]
 pub(crate) use wskit_driver::AnyWeakWriter;
 
 #[cfg(loom)]
 pub(crate) use crate::models::AnyWeakWriter;
-#[cfg(loom)]
-pub(crate) use loom::thread_local;
 // As in the driver, whose models share code with these.
 #[cfg(all(loom, test))]
 pub(crate) use std::sync::Arc;

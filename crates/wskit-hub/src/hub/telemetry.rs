@@ -48,7 +48,7 @@ pub(super) fn forgot(bytes: usize, limit: usize) {
     tracing::warn!(target: TARGET, bytes, limit, "histories were forgotten: the memory limit is reached");
 }
 
-/// The hub has closed the connections of about so many peers.
+/// The hub has closed the connections of about this number of peers.
 #[cold]
 #[allow(unused_variables, reason = "the feature `tracing` uses them")]
 pub(super) fn closed(peers: u32) {

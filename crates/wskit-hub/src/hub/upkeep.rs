@@ -48,8 +48,8 @@ impl Inner {
         over().map_or(Ok(()), |_| Err(Error::OutOfMemory))
     }
 
-    /// Returns the time before which the histories that were used least recently, of together so many bytes,
-    /// were used; `None` if there are none.
+    /// Returns until when the histories were used that were used least recently and have `bytes` together;
+    /// `None` if there are none.
     fn used_least(&self, bytes: usize) -> Option<Instant> {
         let mut histories = Vec::new();
         for number in 0..DIRECTORIES {

@@ -6,7 +6,7 @@ use wskit_proto::{CloseCode, PreparedMessage};
 
 use crate::sync::{Mutex, lock};
 
-/// A connection that has room for so many messages, and the writers of it.
+/// A connection that has room for a number of messages, and the writers of it.
 #[derive(Clone)]
 pub(crate) struct AnyWeakWriter(Arc<Mutex<State>>);
 
@@ -110,7 +110,7 @@ impl AnyWeakWriter {
         wakers.for_each(Waker::wake);
     }
 
-    /// Waits until so many messages were taken.
+    /// Waits until this number of messages was taken.
     pub(super) async fn until(&self, messages: usize) {
         poll_fn(|cx| {
             let mut state = lock(&self.0);

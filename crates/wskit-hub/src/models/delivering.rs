@@ -7,7 +7,7 @@ use super::exploration::{join, model, spawn_with};
 use super::{AnyWeakWriter, hub, offsets, publication};
 use crate::{Limits, Since, Subscribed};
 
-/// Whoever subscribes while messages are published gets the rest of them, in order and once.
+/// A peer that subscribes while messages are published gets the rest of them, in order and once.
 #[test]
 fn subscriber_gets_all_after_its_position() {
     model(3, || {
@@ -25,7 +25,7 @@ fn subscriber_gets_all_after_its_position() {
         };
         join([publishing]);
         let after = u8::try_from(position.offset).unwrap();
-        assert_eq!(connection.taken(), Vec::from_iter(after + 1..=2));
+        assert_eq!(connection.taken(), (after + 1..=2).collect::<Vec<_>>());
     });
 }
 
@@ -72,7 +72,7 @@ fn connection_that_ends_takes_its_subscriptions_along() {
     });
 }
 
-/// A connection that has no room gets what it missed as soon as it has some, whoever notices.
+/// A connection that has no room gets what it missed as soon as it has some, by the thread that notices.
 #[test]
 fn connection_that_was_behind_gets_all() {
     model(3, || {

@@ -355,7 +355,7 @@ fn topics_are_counted_by_the_labels_of_their_rules() {
         publish(&hub, "chat:3", [1]).await;
         let labels = hub.by_label();
         let counts = labels.iter().map(|l| (l.label, l.topics, l.subscriptions));
-        assert_eq!(Vec::from_iter(counts), [("chat", 3, 2), ("live", 1, 1)]);
+        assert_eq!(counts.collect::<Vec<_>>(), [("chat", 3, 2), ("live", 1, 1)]);
         let bytes: usize = labels.iter().map(|label| label.bytes).sum();
         assert!(bytes <= hub.held().topic_bytes);
     });
