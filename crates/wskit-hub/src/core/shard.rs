@@ -29,8 +29,8 @@ use crate::wire::{Encoded, WireId};
 ///
 /// A turn takes in what has happened, then writes once to each connection that has something to get: all
 /// that lies between the cursors of its subscriptions and the ends of their topics. A connection without
-/// room is left alone until it has some. What it misses meanwhile is kept once for its topic, and only so
-/// many entries of it.
+/// room is left alone until it has some. What it misses meanwhile is kept once for its topic, up to a number
+/// of entries.
 pub(crate) struct Shard<H: Host> {
     peers: Vec<Option<Peer<H>>>,
     topics: Vec<Option<Local>>,

@@ -19,8 +19,10 @@ impl Hub {
     /// Clients that come back at once do so over the same time, instead of all in the same moment. From the
     /// first poll on [`attach`](Hub::attach) fails with [`Error::Closed`](crate::Error::Closed), from the end
     /// on everything else does; in between, the peers that are left are served. `sleep` is what waits, such
-    /// as `tokio::time::sleep`. The reader of each connection completes its closing handshake, so let
-    /// `Shutdown::finish` of the binding follow, which waits for that:
+    /// as `tokio::time::sleep`.
+    ///
+    /// The reader of each connection completes its closing handshake. `Shutdown::finish` of the binding waits
+    /// for that. Call it afterwards: it tells all connections that it tracks at once.
     ///
     /// ```
     /// # use std::time::Duration;

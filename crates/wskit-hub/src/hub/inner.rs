@@ -60,6 +60,8 @@ pub(crate) struct Inner {
     pub(super) started: Instant,
     /// When a directory has something to do, in nanoseconds after `started`.
     pub(super) due: AtomicU64,
+    /// Until then there is no history to forget, likewise.
+    pub(super) full_until: AtomicU64,
     pub(super) handles: AtomicUsize,
     /// No more connections are taken.
     pub(super) is_closing: AtomicBool,
@@ -114,6 +116,7 @@ impl Inner {
             clock,
             started,
             due: AtomicU64::new(u64::MAX),
+            full_until: AtomicU64::new(0),
             handles: AtomicUsize::new(1),
             is_closing: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),

@@ -8,6 +8,9 @@ use crate::error::Error;
 use crate::stats::LabelStats;
 use crate::sync::{Ordering, lock};
 
+/// How long after a search in vain no histories are looked for that could be forgotten, in nanoseconds.
+const FULL: u64 = 100_000_000;
+
 /// What the directories need from time to time: memory, and being called when something is due.
 impl Inner {
     // Memory.
@@ -36,6 +39,11 @@ impl Inner {
         let Some(too_much) = over() else {
             return Ok(());
         };
+        // If there was nothing to forget, it is not looked for with each call that is refused.
+        let now = self.nanos(self.now());
+        if now < self.full_until.load(Ordering::Relaxed) {
+            return Err(Error::OutOfMemory);
+        }
         // Some more, so that it is not done for each message.
         let mut wanted = too_much + self.limits.memory / 16;
         if let Some(until) = self.used_least(wanted) {
@@ -45,7 +53,11 @@ impl Inner {
             }
         }
         telemetry::forgot(too_much, self.limits.memory);
-        over().map_or(Ok(()), |_| Err(Error::OutOfMemory))
+        if over().is_some() {
+            self.full_until.store(now + FULL, Ordering::Relaxed);
+            return Err(Error::OutOfMemory);
+        }
+        Ok(())
     }
 
     /// Returns until when the histories were used that were used least recently and have `bytes` together;
