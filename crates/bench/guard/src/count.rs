@@ -57,7 +57,10 @@ pub fn mark() {
     let before = AT_LAST_MARK.swap(now, Ordering::Relaxed);
     BETWEEN_MARKS.store(now - before, Ordering::Relaxed);
     let [from, to] = &MARKS;
-    from.store(to.swap(thread_nanos(), Ordering::Relaxed), Ordering::Relaxed);
+    from.store(
+        to.swap(thread_nanos(), Ordering::Relaxed),
+        Ordering::Relaxed,
+    );
     wskit_guard_mark();
 }
 

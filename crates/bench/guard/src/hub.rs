@@ -22,7 +22,10 @@ pub fn shard(cell: Cell) {
     let mut deliveries = wskit::hub::bench::Deliveries::new(cell.size as u32);
     rounds(cell, || deliveries.publish(cell.depth as u64));
     let delivered = deliveries.delivered();
-    assert_eq!(delivered, (WARM_UP * cell.size * cell.depth + cell.messages()) as u64);
+    assert_eq!(
+        delivered,
+        (WARM_UP * cell.size * cell.depth + cell.messages()) as u64
+    );
 }
 
 /// `run.sh` builds with that.

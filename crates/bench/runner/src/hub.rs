@@ -20,14 +20,23 @@ const BURSTS: [(usize, usize); 2] = [(1, 50), (16, 100)];
 /// The command line, or programs that do not start.
 pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let connections: usize = arguments.value("connections", 2000)?;
-    let mut entries = vec![entry("wskit-hub", "wskit-hub"), entry("wskit-broadcast", "wskit-broadcast")];
+    let mut entries = vec![
+        entry("wskit-hub", "wskit-hub"),
+        entry("wskit-broadcast", "wskit-broadcast"),
+    ];
     if let Some(peer) = arguments.text("peer") {
         let (name, path) = peer.split_once('=').ok_or("--peer wants NAME=PATH")?;
         let path = std::fs::canonicalize(path)?.display().to_string();
         entries.push(entry(name.to_owned().leak(), path.leak()));
     }
     settings.print(&machine::facts());
-    let mut table = Table::new(["messages at once", "server", "CPU ns a delivery", "spread %", "ours by it"]);
+    let mut table = Table::new([
+        "messages at once",
+        "server",
+        "CPU ns a delivery",
+        "spread %",
+        "ours by it",
+    ]);
     for (burst, every) in BURSTS {
         let mut results = vec![Vec::new(); entries.len()];
         for round in 0..settings.rounds {
@@ -39,7 +48,11 @@ pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std
             }
         }
         for (entry, nanos) in entries.iter().zip(&results) {
-            let ratios: Vec<f64> = results[0].iter().zip(nanos).map(|(ours, it)| it / ours).collect();
+            let ratios: Vec<f64> = results[0]
+                .iter()
+                .zip(nanos)
+                .map(|(ours, it)| it / ours)
+                .collect();
             table.row([
                 burst.to_string(),
                 entry.name.to_owned(),
@@ -49,7 +62,9 @@ pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std
             ]);
         }
     }
-    settings.print(&format!("### 128 B to {connections} connections by a hub\n"));
+    settings.print(&format!(
+        "### 128 B to {connections} connections by a hub\n"
+    ));
     settings.print(&table.render());
     settings.print("`ours by it`: how many deliveries wskit-hub makes in the time of one of this server, in the same round (median).");
     Ok(())
@@ -62,7 +77,11 @@ fn measure(
     burst: usize,
     every: usize,
 ) -> Result<f64, Box<dyn std::error::Error>> {
-    let more = [("--fanout", connections), ("--burst", burst), ("--every", every)];
+    let more = [
+        ("--fanout", connections),
+        ("--burst", burst),
+        ("--every", every),
+    ];
     let more: Vec<String> = more
         .into_iter()
         .flat_map(|(name, value)| [name.to_owned(), value.to_string()])
@@ -87,7 +106,10 @@ fn measure(
     let rate = values.get("per_second").copied().unwrap_or(f64::NAN);
     // A server that leaves messages out has less to do.
     if (rate / expected - 1.0).abs() > 0.2 {
-        eprintln!("{}: {rate:.0} deliveries/s, not {expected:.0}: not counted", entry.name);
+        eprintln!(
+            "{}: {rate:.0} deliveries/s, not {expected:.0}: not counted",
+            entry.name
+        );
         return Ok(f64::NAN);
     }
     Ok(values.get("server_nanos").copied().unwrap_or(f64::NAN))

@@ -29,7 +29,10 @@ impl<M: Clone + Send + Sync + 'static> Hub<M> {
     /// Makes one connection a member.
     pub fn join(self: &Arc<Self>) -> Receiver<M> {
         let (sender, receiver) = channel(QUEUE);
-        let mut members = self.members.lock().expect("no task panics while it holds the members");
+        let mut members = self
+            .members
+            .lock()
+            .expect("no task panics while it holds the members");
         members.push(sender);
         if members.len() == self.wanted {
             let members = std::mem::take(&mut *members);
@@ -75,7 +78,10 @@ impl Bursts {
         if self.options.fanout != Some(members) {
             return;
         }
-        let (mut ticks, burst) = (tokio::time::interval(self.options.every), self.options.burst);
+        let (mut ticks, burst) = (
+            tokio::time::interval(self.options.every),
+            self.options.burst,
+        );
         tokio::spawn(async move {
             loop {
                 ticks.tick().await;

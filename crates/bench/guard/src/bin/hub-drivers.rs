@@ -9,6 +9,7 @@ fn main() {
         eprintln!("hub-drivers DRIVERS SUBSCRIBERS SECONDS");
         std::process::exit(2);
     };
-    let per_second = wskit_bench_guard::hub::drivers(drivers, subscribers, Duration::from_secs(seconds as u64));
+    let per_second =
+        wskit_bench_guard::hub::drivers(drivers, subscribers, Duration::from_secs(seconds as u64));
     println!("per_second {per_second:.0}");
 }

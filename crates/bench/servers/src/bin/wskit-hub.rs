@@ -18,12 +18,13 @@ fn main() {
         // Within the runtime.
         driver.call_once(|| {
             for _ in 0..options.threads.max(1) {
-                tokio::spawn(hub.drive(tokio::time::sleep));
+                // It lets other tasks run by itself.
+                tokio::spawn(tokio::task::unconstrained(hub.drive(tokio::time::sleep)));
             }
         });
         let (server, hub) = (server.clone(), hub.clone());
         let driver = std::sync::Once::new();
-    let (wire, bursts) = (wire.clone(), bursts.clone());
+        let (wire, bursts) = (wire.clone(), bursts.clone());
         async move {
             let (mut reader, writer) = server.accept(stream).await?.split();
             let peer = hub.attach(&writer, &wire)?;
