@@ -53,7 +53,7 @@ const WIRE: WireId = WireId(0);
 const A_TURN: usize = 512;
 
 impl Deliveries {
-    /// Creates one topic with so many subscribers.
+    /// Creates one topic with this number of subscribers.
     #[must_use]
     pub fn new(subscribers: u32) -> Self {
         let mut shard = Shard::new();
@@ -93,7 +93,7 @@ impl Deliveries {
         }
     }
 
-    /// Publishes so many messages, and delivers them.
+    /// Publishes this number of messages, and delivers them.
     pub fn publish(&mut self, messages: u64) {
         let mut turn = Turn::default();
         for _ in 0..messages {

@@ -131,11 +131,11 @@ impl Sub {
 }
 
 /// What is to be done because an entry has come.
-pub(super) enum Touched<'a> {
+pub(super) enum Touched {
     /// The peer is to be written to.
     Marked,
-    /// The subscription does not get it yet.
-    Waits(&'a mut Sub),
+    /// The subscription does not get it yet, and lags from now on, with this cursor.
+    Lags(u64),
 }
 
 impl<H: Host> Peer<H> {
@@ -168,10 +168,10 @@ impl<H: Host> Peer<H> {
     /// An entry has come for a subscription, which has something to send now: after what its connection
     /// has no room for yet, if there is that.
     #[inline]
-    pub(super) fn touch(&mut self, i: u32) -> Option<Touched<'_>> {
+    pub(super) fn touch(&mut self, i: u32) -> Option<Touched> {
         let sub = self.subs.get_mut(i as usize)?;
         if self.is_behind || sub.is_paused() {
-            return Some(Touched::Waits(sub));
+            return (!sub.set_lagging(true)).then_some(Touched::Lags(sub.cursor));
         }
         sub.link(i, &mut self.first);
         if self.is_marked {

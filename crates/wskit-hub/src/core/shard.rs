@@ -29,8 +29,8 @@ use crate::wire::{Encoded, WireId};
 ///
 /// A turn takes in what has happened, then writes once to each connection that has something to get: all
 /// that lies between the cursors of its subscriptions and the ends of their topics. A connection without
-/// room is left alone until it has some. What it misses meanwhile is kept once for its topic, up to a number
-/// of entries.
+/// room is left alone until it has some. What it misses meanwhile is kept once for its topic, up to the
+/// limit of its rules.
 pub(crate) struct Shard<H: Host> {
     peers: Vec<Option<Peer<H>>>,
     topics: Vec<Option<Local>>,
@@ -196,12 +196,7 @@ impl<H: Host> Shard<H> {
             let peer = peers.get_mut(slot as usize).and_then(Option::as_mut);
             match peer.and_then(|peer| peer.touch(i)) {
                 Some(Touched::Marked) => marked.push_back(slot),
-                Some(Touched::Waits(sub)) => {
-                    let (cursor, was_lagging) = (sub.cursor, sub.set_lagging(true));
-                    if !was_lagging {
-                        local.lag(cursor);
-                    }
-                }
+                Some(Touched::Lags(cursor)) => local.lag(cursor),
                 None => {}
             }
         }

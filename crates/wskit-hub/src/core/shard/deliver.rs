@@ -13,12 +13,12 @@ const BATCH: usize = 512;
 enum Attempt {
     /// Nothing yet: it needs more than entries.
     Again,
-    /// A write, of which so many messages were taken.
+    /// A write, and how many of its messages were taken.
     Taken(Result<usize, Gone>),
 }
 
 impl<H: Host> Shard<H> {
-    /// Writes to at most so many of the marked peers. Returns whether others are left.
+    /// Writes to at most `most` of the marked peers. Returns whether others are left.
     pub(crate) fn deliver(&mut self, most: usize, turn: &mut Turn<H>) -> bool {
         let mut slow = Vec::new();
         self.write_marked(most, &mut slow);

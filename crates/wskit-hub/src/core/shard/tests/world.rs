@@ -100,7 +100,7 @@ pub(super) const WIRE: WireId = WireId(3);
 pub(super) const ENOUGH: usize = usize::MAX;
 
 impl World {
-    /// Creates one with so many peers, whose connections take everything.
+    /// Creates one with `peers` peers, whose connections take everything.
     pub(super) fn new(peers: usize) -> Self {
         let wire = Wire::new(|event| {
             let text = match event {
@@ -281,7 +281,7 @@ impl World {
         self.conns[slot].0.borrow_mut().room = room;
     }
 
-    /// A connection takes so many messages again, and the shard is told if it waits for that.
+    /// A connection takes `room` more messages, and the shard is told if it waits for that.
     pub(super) fn room(&mut self, slot: usize, room: usize) {
         self.set_room(slot, room);
         if std::mem::take(&mut self.conns[slot].0.borrow_mut().waits) {
