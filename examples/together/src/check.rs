@@ -4,17 +4,24 @@
 //! stack that overflows cannot be caught, so each update is walked here first: no count is larger than the bytes
 //! that are left, no value is nested deeper than 64 levels, and shared types inside each other are counted.
 
+use std::collections::HashMap;
+
 /// What an update brings, or `None` if it is torn, or is not one that `yjs` would send.
 #[must_use]
 pub fn update(bytes: &[u8]) -> Option<Brings> {
     let mut walk = Walk {
         left: bytes,
         types: 0,
+        holes: false,
     };
+    let mut starts = HashMap::new();
     for _ in 0..walk.count()? {
         let blocks = walk.count()?;
-        walk.client()?;
+        let client = walk.client()?;
         let mut clock = walk.number()?;
+        if starts.insert(client, clock).is_some() {
+            return None;
+        }
         for _ in 0..blocks {
             clock = clock.checked_add(walk.block()?)?;
         }
@@ -25,8 +32,12 @@ pub fn update(bytes: &[u8]) -> Option<Brings> {
             walk.number()?.checked_add(walk.number()?)?;
         }
     }
-    let types = walk.types;
-    walk.left.is_empty().then_some(Brings { types })
+    let Walk { left, types, holes } = walk;
+    left.is_empty().then_some(Brings {
+        starts,
+        types,
+        holes,
+    })
 }
 
 /// Returns the bytes behind their length, if they are neither more nor fewer.
@@ -35,6 +46,7 @@ pub fn buffer(bytes: &[u8]) -> Option<&[u8]> {
     let mut walk = Walk {
         left: bytes,
         types: 0,
+        holes: false,
     };
     let buffer = walk.buffer()?;
     walk.left.is_empty().then_some(buffer)
@@ -47,13 +59,18 @@ pub fn counted(bytes: &[u8]) -> bool {
     let mut walk = Walk {
         left: bytes,
         types: 0,
+        holes: false,
     };
     walk.count().is_some()
 }
 
 /// What an update brings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Brings {
+    /// The clock at which the blocks of each client begin.
+    pub starts: HashMap<u64, u32>,
+    /// Whether blocks are missing between others.
+    pub holes: bool,
     /// Shared types that are not at the top: texts in lists, elements of XML.
     pub types: usize,
 }
@@ -63,6 +80,7 @@ const DEEPEST: usize = 64;
 struct Walk<'a> {
     left: &'a [u8],
     types: usize,
+    holes: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -70,7 +88,8 @@ impl<'a> Walk<'a> {
     fn block(&mut self) -> Option<u32> {
         let info = self.byte()?;
         if matches!(info, 0 | 10) {
-            return self.number(); // a gap, or what was there once
+            self.holes |= info == 10;
+            return self.number(); // what was there once, or is not here
         }
         for origin in [0x80, 0x40] {
             if info & origin != 0 {

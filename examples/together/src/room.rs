@@ -14,7 +14,7 @@ use yrs::block::ClientID;
 use yrs::sync::{Awareness, Message, SyncMessage};
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
-use yrs::{Doc, ReadTxn, StateVector, Transact, Update};
+use yrs::{Doc, ReadTxn, StateVector, Transact, Update, WriteTxn, diff_updates_v1};
 
 use crate::check::{self, Brings};
 
@@ -106,8 +106,10 @@ impl Room {
         };
         if !saved.is_empty() {
             let brings = check::update(saved).ok_or(Bad::Torn)?;
-            catch_unwind(AssertUnwindSafe(|| room.apply(saved, brings)))
-                .unwrap_or(Err(Bad::Panicked))?;
+            let applied = catch_unwind(AssertUnwindSafe(|| room.apply(saved, &brings)));
+            if !applied.unwrap_or(Err(Bad::Panicked))? {
+                return Err(Bad::Torn);
+            }
             room.unsaved = false;
         }
         let doc = room.awareness.doc();
@@ -168,8 +170,14 @@ impl Room {
                 let lacks = doc.encode_state_as_update_v1(&theirs);
                 outcome.reply = Some(Message::Sync(SyncMessage::SyncStep2(lacks)).encode_v1());
             }
-            Message::Sync(SyncMessage::SyncStep2(update) | SyncMessage::Update(update)) => {
-                outcome.publish = self.change(&update)?;
+            Message::Sync(SyncMessage::SyncStep2(update)) => {
+                outcome.publish = self.change(&update)?.1;
+            }
+            Message::Sync(SyncMessage::Update(update)) => {
+                let (is_whole, publish) = self.change(&update)?;
+                outcome.publish = publish;
+                // Something before it has not come: its sender has that too.
+                outcome.reply = (!is_whole).then(|| self.question());
             }
             Message::Awareness(update) => {
                 outcome.publish = self.aware(from, update)?;
@@ -198,8 +206,8 @@ impl Room {
         told
     }
 
-    /// Applies an update. Returns what is new in it, for everyone.
-    fn change(&mut self, update: &[u8]) -> Result<Option<Vec<u8>>, Bad> {
+    /// Applies an update. Returns whether all of it could be, and what is new in it, for everyone.
+    fn change(&mut self, update: &[u8]) -> Result<(bool, Option<Vec<u8>>), Bad> {
         let brings = check::update(update).ok_or(Bad::Torn)?;
         let full = |room: &Self| {
             // A client that comes back repeats what it has deleted, which makes no document larger.
@@ -215,25 +223,43 @@ impl Room {
                 return Err(Bad::Full);
             }
         }
-        self.apply(update, brings)?;
+        let is_whole = self.apply(update, &brings)?;
         let new = std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok((!new.is_empty()).then(|| Message::Sync(SyncMessage::Update(new)).encode_v1()))
+        let news = Message::Sync(SyncMessage::Update(new.clone()));
+        Ok((is_whole, (!new.is_empty()).then(|| news.encode_v1())))
     }
 
-    fn apply(&mut self, update: &[u8], brings: Brings) -> Result<(), Bad> {
-        let parsed = Update::decode_v1(update).map_err(|_| Bad::Torn)?;
+    /// Applies what is new in an update. Returns whether all of it could be.
+    ///
+    /// `yrs` 0.28 reads memory that it has freed when it knows some of a block already. So it gets only the rest of
+    /// each, nothing with a hole before it, and what it finds to hang in the air it does not keep.
+    fn apply(&mut self, update: &[u8], brings: &Brings) -> Result<bool, Bad> {
+        let doc = self.awareness.doc();
+        let have = doc.transact().state_vector();
+        let mut starts = brings.starts.iter();
+        if brings.holes || starts.any(|(client, start)| *start > have.get(&ClientID::new(*client)))
+        {
+            return Ok(false);
+        }
+        let new = diff_updates_v1(update, &have.encode_v1()).map_err(|_| Bad::Torn)?;
+        let new = Update::decode_v1(&new).map_err(|_| Bad::Torn)?;
         // A transaction commits when it is dropped. If that were to panic while another panic unwinds, the
         // process would end; so it is kept from the first, and dropped on its own.
-        let mut change = ManuallyDrop::new(self.awareness.doc().transact_mut());
-        let applied = catch_unwind(AssertUnwindSafe(|| change.apply_update(parsed)));
-        let committed = catch_unwind(AssertUnwindSafe(|| drop(ManuallyDrop::into_inner(change))));
-        let (Ok(Ok(())), Ok(())) = (applied, committed) else {
+        let mut change = ManuallyDrop::new(doc.transact_mut());
+        let applied = catch_unwind(AssertUnwindSafe(|| {
+            let applied = change.apply_update(new);
+            applied.map(|()| change.prune_pending().is_none())
+        }));
+        let committed = catch_unwind(AssertUnwindSafe(|| {
+            drop(ManuallyDrop::into_inner(change));
+        }));
+        let (Ok(Ok(is_whole)), Ok(())) = (applied, committed) else {
             return Err(Bad::Panicked);
         };
         self.size += update.len();
         self.types += brings.types;
         self.unsaved = true;
-        Ok(())
+        Ok(is_whole)
     }
 
     /// Takes states of awareness: the newer one counts, and is its sender's. Others only repeat it.

@@ -1,6 +1,6 @@
 //! What frames do to a room, byte by byte, without a socket.
 
-use together::room::{Bad, DOCUMENT, Room};
+use together::room::{Bad, DOCUMENT, Outcome, Room};
 use yrs::types::ToJson;
 use yrs::updates::decoder::Decode;
 use yrs::{
@@ -75,21 +75,54 @@ fn an_update_is_published_once_and_known_after_a_restart() {
 }
 
 #[test]
-fn updates_that_came_in_the_wrong_order_are_merged() {
+fn an_update_that_hangs_in_the_air_is_asked_for_again() {
     let doc = Doc::with_client_id(7);
     let root = doc.get_or_insert_text("text");
-    let mut frames = Vec::new();
-    for (at, word) in [(0, "to"), (2, "get"), (5, "her")] {
-        let before = doc.transact().state_vector();
-        root.insert(&mut doc.transact_mut(), at, word);
-        let update = doc.transact().encode_diff_v1(&before);
-        frames.push(frame(&[0, 2], &update));
-    }
+    root.insert(&mut doc.transact_mut(), 0, "to");
+    let before = doc.transact().state_vector();
+    root.insert(&mut doc.transact_mut(), 2, "gether");
+    let second = doc.transact().encode_diff_v1(&before);
     let mut room = Room::open(&[]).expect("a new room");
-    for frame in frames.iter().rev() {
-        room.receive(1, frame).expect("a good frame");
-    }
+    let outcome = room.receive(1, &frame(&[0, 2], &second)).expect("good");
+    assert_eq!(
+        outcome.reply.as_deref(),
+        Some(&[0, 0, 1, 0][..]),
+        "what has it all?"
+    );
+    assert_eq!(outcome.publish, None);
+    // It answers with everything, which may hang in the air itself: no second question.
+    assert_eq!(
+        room.receive(1, &frame(&[0, 1], &second)),
+        Ok(Outcome::default())
+    );
+    let all = room
+        .receive(1, &frame(&[0, 1], &state(&doc)))
+        .expect("good");
+    assert_eq!(all.publish, Some(frame(&[0, 2], &state(&doc))));
     assert_eq!(text(&room.snapshot()), "together");
+}
+
+#[test]
+fn the_half_of_a_block_that_is_known_is_not_taken_again() {
+    // A list of client 7: values 1 and 2 hang in the air; then 0 and 1 come as one block, then all.
+    let in_the_air = frame(
+        &[0, 2],
+        b"\x01\x01\x07\x01\x08\x01\x01a\x02\x77\x01b\x77\x01c\x00",
+    );
+    let first = frame(
+        &[0, 2],
+        b"\x01\x01\x07\x00\x08\x01\x01a\x02\x77\x01a\x77\x01b\x00",
+    );
+    let all = frame(
+        &[0, 2],
+        b"\x01\x01\x07\x00\x08\x01\x01a\x03\x77\x01a\x77\x01b\x77\x01c\x00",
+    );
+    let mut room = Room::open(&[]).expect("a new room");
+    assert!(room.receive(1, &in_the_air).expect("good").reply.is_some());
+    assert!(room.receive(1, &first).expect("good").publish.is_some());
+    // Only what is new goes to the others: one value behind that of clock 1.
+    let new = frame(&[0, 2], b"\x01\x01\x07\x02\x88\x07\x01\x01\x77\x01c\x00");
+    assert_eq!(room.receive(1, &all).expect("good").publish, Some(new));
 }
 
 #[test]
