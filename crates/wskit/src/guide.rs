@@ -14,6 +14,7 @@ macro_rules! pages {
 }
 
 pages!(
-    authenticate connect errors games json migrate observe reconnect rooms runtime scale send serve
+    authenticate collaborate connect errors games json migrate observe reconnect rooms runtime scale send
+    serve
     shutdown streaming test tune tunnel types
 );
