@@ -60,6 +60,7 @@ pub(crate) struct Directory<H: Host> {
     leaving: BinaryHeap<Reverse<(Instant, u32)>>,
     next_sweep: Option<Instant>,
     next_check: Option<Instant>,
+    last_check: Option<Instant>,
     next_retry: Option<Instant>,
     /// Checks since all was compared with the engine.
     checks: u8,
@@ -102,6 +103,7 @@ impl<H: Host> Directory<H> {
             leaving: BinaryHeap::new(),
             next_sweep: None,
             next_check: None,
+            last_check: None,
             next_retry: None,
             bytes: 0,
         }

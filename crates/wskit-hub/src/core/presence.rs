@@ -28,9 +28,11 @@ pub(crate) struct Presence {
 enum Step {
     Joined(Member),
     Left(Arc<str>),
+    /// All members of the hub have left.
+    Gone,
 }
 
-/// How many of them are kept. What is too much is put right when the members are asked for again.
+/// How many of them are kept. If there are more, the members are asked for again.
 const STEPS: usize = 1024;
 
 #[derive(Debug)]
@@ -143,7 +145,7 @@ impl Presence {
         let Some((_, steps)) = self.asked.take_if(|(asked, _)| *asked == id) else {
             return Vec::new();
         };
-        self.is_stale = members.is_none();
+        self.is_stale = members.is_none() || steps.len() >= limit(STEPS, 1);
         let Some(mut members) = members else {
             return Vec::new();
         };
@@ -151,6 +153,10 @@ impl Presence {
             let (identity, joined) = match step {
                 Step::Joined(member) => (member.shared_identity().clone(), Some(member)),
                 Step::Left(identity) => (identity, None),
+                Step::Gone => {
+                    members.retain(|(other, _)| *other != node);
+                    continue;
+                }
             };
             members.retain(|(other, member)| *other != node || member.identity() != &*identity);
             members.extend(joined.map(|member| (node, member)));
@@ -214,6 +220,7 @@ impl Presence {
 
     /// Another hub is gone.
     pub(crate) fn forget(&mut self, node: NodeId, now: Instant) {
+        self.step(node, || Step::Gone);
         for entered in self.members.values_mut() {
             entered.nodes.retain(|other| *other != node);
             self.leaving.extend(entered.leave_if_gone(now));

@@ -1,11 +1,15 @@
 use std::cell::Cell;
 
 use super::inner::Inner;
-use crate::sync::thread_local;
 
+#[cfg(not(loom))]
 thread_local! {
     /// The address of the hub whose shards this thread runs, or 0.
     static RUNNING: Cell<usize> = const { Cell::new(0) };
+}
+#[cfg(loom)]
+loom::thread_local! {
+    static RUNNING: Cell<usize> = Cell::new(0);
 }
 
 /// This thread runs shards of a hub, until this is dropped: what becomes ready in the hub meanwhile is run

@@ -1,6 +1,6 @@
 //! What is promised, checked from what clients were sent and publishers were answered.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use crate::position::Position;
 
@@ -14,8 +14,8 @@ pub(super) struct Checker {
     /// What a position holds.
     contents: HashMap<(usize, String, u64, u64), String>,
     acknowledged: Vec<Acknowledged>,
-    /// The calls to subscribe that have begun a subscription.
-    begun: HashSet<u64>,
+    /// The calls to subscribe that have begun a subscription, and what the client was told it begins with.
+    begun: HashMap<u64, String>,
 }
 
 /// A publication that was answered with its position. A topic of a hub without an engine is one of its own.
@@ -68,8 +68,9 @@ impl Checker {
         self.sessions.get(*i)
     }
 
-    pub(super) fn has_begun(&self, call: u64) -> bool {
-        self.begun.contains(&call)
+    /// Returns what a client was told that its subscription begins with.
+    pub(super) fn begun(&self, call: u64) -> Option<&str> {
+        self.begun.get(&call).map(String::as_str)
     }
 
     /// I8: what was acknowledged is that message, for all.
@@ -131,7 +132,7 @@ impl Checker {
             if asked.client != client {
                 return Err(format!("it was client {} that asked", asked.client));
             }
-            self.begun.insert(call);
+            self.begun.insert(call, words[2..5].join(" "));
             let last = match (words[3], count) {
                 ("A", _) => asked.after,
                 ("F", 1..) => None,

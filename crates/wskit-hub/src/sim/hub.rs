@@ -14,6 +14,7 @@ use crate::engine::{Command, RequestId};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::member::Member;
+use crate::position::Subscribed;
 use crate::rules::Rules;
 use crate::wire::{Encoded, Event, Wire, WireId};
 
@@ -76,6 +77,16 @@ impl Connection for Rc<Socket> {
     }
 }
 
+/// Returns what a subscription begins with, as the wire has it.
+pub(super) fn text(subscribed: Subscribed) -> String {
+    let position = subscribed.position();
+    match subscribed {
+        Subscribed::All { missed, .. } => format!("{position} A {missed}"),
+        Subscribed::Gap { .. } => format!("{position} G 0"),
+        Subscribed::Fresh { replayed, .. } => format!("{position} F {replayed}"),
+    }
+}
+
 /// Two wires of the same form, so that entries are encoded for each.
 fn wire() -> Wire {
     Wire::new(|event| {
@@ -92,13 +103,7 @@ fn wire() -> Wire {
                 )
             }
             Event::Subscribed { topic, subscribed } => {
-                use crate::position::Subscribed as S;
-                let position = subscribed.position();
-                match subscribed {
-                    S::All { missed, .. } => write!(text, "S {topic} {position} A {missed}"),
-                    S::Gap { .. } => write!(text, "S {topic} {position} G 0"),
-                    S::Fresh { replayed, .. } => write!(text, "S {topic} {position} F {replayed}"),
-                }
+                write!(text, "S {topic} {}", self::text(subscribed))
             }
             Event::Present { topic, present } => {
                 let members: Vec<_> = present.members.iter().map(Member::identity).collect();

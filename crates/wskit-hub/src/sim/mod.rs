@@ -56,15 +56,9 @@ struct Of {
     topics: (u8, u8),
 }
 
-/// Runs the operations that `bytes` are: the first says of what kind, then four each.
-///
-/// # Panics
-/// If something is not as promised.
-#[cfg(feature = "simulation")]
-pub fn operations(bytes: &[u8]) {
-    let Some((first, ops)) = bytes.split_first() else {
-        return;
-    };
+/// Returns what `bytes` are: the first says of what kind, then four an operation.
+fn decode(bytes: &[u8]) -> Option<(Of, Vec<Op>)> {
+    let (first, ops) = bytes.split_first()?;
     let of = Of {
         kind: if first & 1 == 0 {
             Kind::Embedded
@@ -75,10 +69,19 @@ pub fn operations(bytes: &[u8]) {
         topics: (first >> 2 & 7, 1 + (first >> 5 & 3)),
     };
     let ops = ops.chunks_exact(4).take(2000);
-    let ops: Vec<_> = ops
-        .map(|op| Op::decode([op[0], op[1], op[2], op[3]]))
-        .collect();
-    if let Err(error) = run(of, &ops, &mut |_| ()) {
-        panic!("{error}");
+    let ops = ops.map(|op| Op::decode([op[0], op[1], op[2], op[3]]));
+    Some((of, ops.collect()))
+}
+
+/// Runs the operations that `bytes` are.
+///
+/// # Panics
+/// If something is not as promised.
+#[cfg(feature = "simulation")]
+pub fn operations(bytes: &[u8]) {
+    if let Some((of, ops)) = decode(bytes) {
+        if let Err(error) = run(of, &ops, &mut |_| ()) {
+            panic!("{error}");
+        }
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct World {
     now: Instant,
     calls: HashMap<u64, Call>,
     asked: HashMap<u64, Asked>,
+    /// What calls to subscribe were answered.
+    subscribed: HashMap<u64, String>,
     next_call: u64,
     next_payload: u64,
     /// What was published under a name.
@@ -117,6 +119,7 @@ impl World {
             now: Instant::now(),
             calls: HashMap::new(),
             asked: HashMap::new(),
+            subscribed: HashMap::new(),
             next_call: 0,
             next_payload: 0,
             named: Vec::new(),

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{BATCH, CHECK, Directory, Request};
+use super::{BATCH, CHECK, Directory, RETRY, Request};
 use crate::core::guard::{Guard, holds, limit};
 use crate::core::link::{Arrived, LinkState};
 use crate::core::topic::Topic;
@@ -53,7 +53,9 @@ impl<H: Host> Directory<H> {
             EngineEvent::NodeGone { node } => self.node_gone(node, now),
             EngineEvent::Lost => {
                 self.checks = 0;
-                self.next_check = Some(now);
+                // However often it comes, the engine is asked once in a while.
+                let earliest = self.last_check.map_or(now, |last| last + RETRY);
+                self.next_check = Some(earliest.max(now));
             }
             EngineEvent::Down => {}
             EngineEvent::Up => self.up(now, out),

@@ -64,6 +64,7 @@ impl<H: Host> Directory<H> {
 
     /// Asks for the newest positions of all topics with a history, and, not each time, for members.
     fn check(&mut self, now: Instant, out: &mut impl Outputs<H>) {
+        self.last_check = Some(now);
         let with_members = self.checks == 0;
         self.checks = (self.checks + 1) % MEMBERS;
         let (mut tops, mut members) = (Vec::new(), Vec::new());

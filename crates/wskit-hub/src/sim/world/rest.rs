@@ -7,7 +7,7 @@ use super::{Call, Client, World, topic};
 use crate::core::Answer;
 use crate::error::Error;
 use crate::sim::engine::{Cluster, Fate, UNORDERED};
-use crate::sim::hub::{DIRECTORIES, FAST, Hub, Out, SHARDS};
+use crate::sim::hub::{DIRECTORIES, FAST, Hub, Out, SHARDS, text};
 
 /// The most commands that an engine is given before all has come to rest.
 const RESTLESS: u64 = 20_000;
@@ -69,7 +69,8 @@ impl World {
                 let (scope, name) = (self.scope(hub), &self.topics[topic].0);
                 self.checker.acknowledged(scope, name, position, &payload)?;
             }
-            (Call::Subscribe { client, topic }, Answer::Subscribed(Ok(_))) => {
+            (Call::Subscribe { client, topic }, Answer::Subscribed(Ok(subscribed))) => {
+                self.subscribed.insert(id, text(subscribed));
                 // Unless it is gone meanwhile.
                 let Client {
                     is_attached,
@@ -216,9 +217,16 @@ impl World {
         }
         for client in self.clients.iter().filter(|client| client.is_attached) {
             for (topic, call) in &client.wants {
-                if !client.socket.is_over.get() && !self.checker.has_begun(*call) {
+                if !client.socket.is_over.get() && self.checker.begun(*call).is_none() {
                     return Err(format!("call {call} has begun no subscription to {topic}"));
                 }
+            }
+        }
+        for (call, told) in &self.subscribed {
+            if self.checker.begun(*call).is_some_and(|begun| begun != told) {
+                return Err(format!(
+                    "call {call} was answered {told}, but the client was not"
+                ));
             }
         }
         let cluster = self.cluster.as_ref();
@@ -242,7 +250,7 @@ impl World {
         self.checker
             .finish(top, wants, |topic| topic != UNORDERED)?;
         if cluster.is_some() {
-            for seconds in [20, 20, 5] {
+            for seconds in [10, 10, 10, 5, 3, 2, 5] {
                 self.advance(Duration::from_secs(seconds), log)?;
                 self.rest(log)?;
             }
