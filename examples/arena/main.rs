@@ -56,7 +56,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("open http://{address} in two tabs");
 
     let arena = Arena::new(std::process::id());
-    tokio::spawn(arena.hub.drive(tokio::time::sleep));
+    tokio::spawn(tokio::task::unconstrained(
+        arena.hub.drive(tokio::time::sleep),
+    ));
     tokio::spawn(arena.clone().run());
     bots::start(address, bots.unwrap_or(6), bots.is_some())?;
     let serving = server().serve_requests(listener, move |request, _| arena.serve(request));

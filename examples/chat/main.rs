@@ -20,7 +20,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (listener, address) = pages::listen().await?;
     let server: Server = chat::server()?;
     let chat = Arc::new(Chat::default());
-    tokio::spawn(chat.hub.drive(tokio::time::sleep));
+    tokio::spawn(tokio::task::unconstrained(
+        chat.hub.drive(tokio::time::sleep),
+    ));
     let serving = server.serve_requests(listener, move |request, _| chat::serve(chat, request));
     let serving = pages::with_tls(serving, address)?.on_error(wskit_examples::report);
     Ok(serving.await?)

@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         _ => None,
     });
-    tokio::spawn(hub.drive(tokio::time::sleep));
+    tokio::spawn(tokio::task::unconstrained(hub.drive(tokio::time::sleep)));
     tokio::spawn(measure(hub.clone()));
     let serving = server.serve_requests(listener, move |request, _| serve(request, hub, wire));
     let serving = pages::with_tls(serving, address)?.on_error(wskit_examples::report);

@@ -28,7 +28,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = folder.unwrap_or_else(|| std::env::temp_dir().join("wskit-together"));
 
     let rooms = Rooms::new(&folder)?;
-    tokio::spawn(rooms.hub.drive(tokio::time::sleep));
+    tokio::spawn(tokio::task::unconstrained(
+        rooms.hub.drive(tokio::time::sleep),
+    ));
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
     println!("the rooms are kept in {}", folder.display());

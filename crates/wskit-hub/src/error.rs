@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Why a hub refused something.
+///
+/// In a function that returns `wskit::Error`, `map_err(wskit::Error::other)` converts it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -60,7 +62,10 @@ impl fmt::Display for Error {
                 write!(f, "too many requests: try again in {retry_after:?}")
             }
             Self::TooLarge { len, limit } => {
-                write!(f, "{len} bytes are more than the limit of {limit}")
+                write!(
+                    f,
+                    "a payload, name, identity or info of {len} bytes is longer than {limit}"
+                )
             }
             Self::NoPresence => f.write_str("the topic keeps no presence"),
             Self::OutOfMemory => f.write_str("the hub's memory limit is reached"),

@@ -15,6 +15,7 @@ use crate::publication::{Publication, Published};
 ///
 /// Its methods do what the peer asks for, and ask whether it may: a peer may do nothing that is not
 /// [granted](Peer::grant), except with topics that the [rules](crate::Rules) open to everyone.
+#[must_use = "dropping a peer ends its subscriptions"]
 pub struct Peer {
     seated: Seated,
 }
@@ -61,7 +62,9 @@ impl Peer {
     }
 
     /// Lets the peer do something with a topic, instead of what was granted before. Without
-    /// [`Grant::subscribe`] it also ends a subscription, unless the topic is open to everyone.
+    /// [`Grant::subscribe`] it also ends its presence and its subscription there, unless the topic is open to
+    /// everyone. The client is told so by [`Event::Unsubscribed`](crate::Event::Unsubscribed), if its wire has a
+    /// message for that.
     pub fn grant(&self, topic: &str, grant: Grant) {
         self.seated.grant(topic, grant);
     }

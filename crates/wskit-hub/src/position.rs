@@ -79,6 +79,8 @@ impl fmt::Display for ParsePositionError {
 impl Error for ParsePositionError {}
 
 /// From where a subscription or a page of history begins.
+///
+/// A [`Position`] converts into it, and so does an `Option` of one: `None` is [`Since::Start`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Since {

@@ -46,9 +46,8 @@ impl History {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Slow {
-    /// It is unsubscribed, and told so with its position
-    /// ([`Event::Unsubscribed`](crate::Event::Unsubscribed)): the client subscribes again, and learns what
-    /// it has missed.
+    /// It is unsubscribed, and told so ([`Event::Unsubscribed`](crate::Event::Unsubscribed)): the client
+    /// subscribes again, after the last position that it has seen, and learns what it has missed.
     Resume,
     /// It goes on with the oldest message that is left, of at most this many, and is told how many it has
     /// missed ([`Event::Skipped`](crate::Event::Skipped)).
@@ -71,6 +70,9 @@ pub enum Access {
 }
 
 /// The rules of a topic, which the application decides when the topic is first used.
+///
+/// A topic is forgotten a minute or so after it was last used, if it has no subscribers, members or history any
+/// more. When it is used again, the rules are asked again, and it has a new [`Epoch`](crate::Epoch).
 ///
 /// Peers may do nothing that is not granted: give each a [`Grant`](crate::Grant), or open the topic with
 /// [`subscribe`](Rules::subscribe) and [`publish`](Rules::publish). The application itself publishes by

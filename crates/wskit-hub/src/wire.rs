@@ -1,6 +1,6 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use wskit_proto::PreparedMessage;
 
@@ -22,7 +22,11 @@ pub enum Event<'a> {
         /// Whether it is one of those that were published before the subscription.
         past: bool,
     },
-    /// The peer is subscribed.
+    /// The peer is subscribed. Messages of the past follow, up to the position that this names.
+    ///
+    /// A client that keeps its position takes that of each message. Of this event it takes the position only
+    /// after [`Subscribed::Gap`](crate::Subscribed::Gap): otherwise it would pass over what follows if the
+    /// connection were lost in between.
     Subscribed {
         /// The topic.
         topic: &'a str,
@@ -65,8 +69,8 @@ pub enum Event<'a> {
         /// The position after which it goes on.
         position: Position,
     },
-    /// The subscription has ended, by [`Slow::Resume`](crate::Slow::Resume): the client may subscribe again,
-    /// after the last position that it has seen.
+    /// The subscription has ended: by [`Slow::Resume`](crate::Slow::Resume), after which the client may subscribe
+    /// again, after the last position that it has seen; or because its grant was withdrawn.
     Unsubscribed {
         /// The topic.
         topic: &'a str,
@@ -108,16 +112,21 @@ impl Wire {
     /// with [`Slow::Resume`](crate::Slow::Resume) are disconnected.
     #[must_use]
     pub fn payloads() -> Self {
-        Self::new(|event| match event {
-            Event::Published { message, .. } => {
-                let publication = message.publication();
-                Some(match publication.as_text() {
-                    Some(text) => PreparedMessage::text(text),
-                    None => PreparedMessage::binary(publication.payload()),
-                })
-            }
-            _ => None,
-        })
+        // All are one, as a hub does not take many.
+        static PAYLOADS: OnceLock<Wire> = OnceLock::new();
+        let wire = PAYLOADS.get_or_init(|| {
+            Self::new(|event| match event {
+                Event::Published { message, .. } => {
+                    let publication = message.publication();
+                    Some(match publication.as_text() {
+                        Some(text) => PreparedMessage::text(text),
+                        None => PreparedMessage::binary(publication.payload()),
+                    })
+                }
+                _ => None,
+            })
+        });
+        wire.clone()
     }
 
     /// Encodes an event. Panics of the function are caught.

@@ -22,7 +22,9 @@ pub use wskit_driver::{
 pub use wskit_driver::{ConnectionError, OpenError};
 pub use wskit_proto::Event;
 
-use ::tokio::io::{DuplexStream, duplex};
+#[doc(no_inline)]
+pub use ::tokio::io::DuplexStream;
+use ::tokio::io::duplex;
 
 wskit_driver::aliases!(Tokio, Io, TokioTimer);
 wskit_dial::aliases!(Tokio, Io);

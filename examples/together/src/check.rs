@@ -35,8 +35,8 @@ pub fn update(bytes: &[u8]) -> Option<Brings> {
     let Walk { left, types, holes } = walk;
     left.is_empty().then_some(Brings {
         starts,
-        types,
         holes,
+        types,
     })
 }
 

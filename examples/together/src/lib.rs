@@ -24,7 +24,6 @@ use room::{Bad, MESSAGE};
 use rooms::{Place, Rooms};
 
 /// Returns the server: its own pages may connect, and programs.
-#[must_use]
 pub fn server() -> Server {
     Server::new(OriginPolicy::SameOrigin).config(Config::new().max_message_size(MESSAGE))
 }

@@ -1,5 +1,6 @@
 //! Where rooms are kept: one file for each, which is whole at every moment.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -70,7 +71,9 @@ impl Store {
         for byte in name.bytes() {
             match byte {
                 b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => file.push(byte.into()),
-                _ => file.push_str(&format!("%{byte:02x}")),
+                _ => {
+                    let _ = write!(file, "%{byte:02x}");
+                }
             }
         }
         self.folder.join(file + ".yjs")

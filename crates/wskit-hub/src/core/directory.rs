@@ -420,6 +420,7 @@ impl<H: Host> Directory<H> {
         topic: TopicId,
         shard: ShardId,
         slot: Slot,
+        is_revoked: bool,
         out: &mut impl Outputs<H>,
     ) {
         self.with(Self::slot_of(topic), |topic| {
@@ -431,7 +432,17 @@ impl<H: Host> Directory<H> {
                 }
             }
         });
-        out.deliver(shard, Input::Stop { slot, topic });
+        let stop = Input::Stop {
+            slot,
+            topic,
+            is_revoked,
+        };
+        out.deliver(shard, stop);
+    }
+
+    /// Returns how many subscribers a topic has.
+    pub(crate) fn subscribers(&self, id: TopicId) -> u64 {
+        self.topic(id).map_or(0, Topic::subscribers)
     }
 
     /// A subscription of a shard has ended.

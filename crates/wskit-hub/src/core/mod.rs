@@ -85,7 +85,12 @@ pub(crate) enum Input<H: Host> {
     /// A peer is subscribed.
     Start(Box<Start<H>>),
     /// A peer no longer wants a topic.
-    Stop { slot: Slot, topic: TopicId },
+    Stop {
+        slot: Slot,
+        topic: TopicId,
+        /// It may not have it any more, and is told so.
+        is_revoked: bool,
+    },
     /// A message that a turn asked for is encoded.
     Notice {
         slot: Slot,
@@ -134,8 +139,10 @@ pub(crate) struct Start<H: Host> {
 pub(crate) enum Notice {
     /// It has missed this many entries.
     Skipped(u64),
-    /// It is unsubscribed.
+    /// It is unsubscribed, because it is too slow.
     Unsubscribed,
+    /// It was unsubscribed, because it may not have the topic any more.
+    Revoked,
 }
 
 /// A call to subscribe.

@@ -108,8 +108,15 @@ impl<H: Host> Shard<H> {
             } => self.attach(slot, wire, connection),
             Input::Entry { topic, entry } => self.entry(topic, entry),
             Input::Start(start) => self.start(*start, turn),
-            Input::Stop { slot, topic } => {
+            Input::Stop {
+                slot,
+                topic,
+                is_revoked,
+            } => {
                 if let Some(i) = self.find(slot, topic) {
+                    if is_revoked {
+                        self.want_revoked(slot, topic, turn);
+                    }
                     self.remove(slot.0, i, turn);
                 }
             }
@@ -415,6 +422,9 @@ impl<H: Host> Shard<H> {
         encoded: Encoded,
         turn: &mut Turn<H>,
     ) {
+        if notice == Notice::Revoked {
+            return self.revoked(slot, encoded, turn);
+        }
         let Some(i) = self.find(slot, topic) else {
             return;
         };
@@ -426,7 +436,7 @@ impl<H: Host> Shard<H> {
         let message = match (encoded, notice) {
             (Encoded::Message(message), _) => Some(message),
             (Encoded::Nothing, Notice::Skipped(_)) => None,
-            (Encoded::Nothing, Notice::Unsubscribed) => {
+            (Encoded::Nothing, _) => {
                 self.stats.disconnected += 1;
                 return self.end(slot.0, Some(TOO_SLOW), turn);
             }
@@ -442,7 +452,7 @@ impl<H: Host> Shard<H> {
             if let Some(message) = message {
                 let replay = match notice {
                     Notice::Skipped(count) => Replay::Skipped(message, count),
-                    Notice::Unsubscribed => Replay::Own(message),
+                    _ => Replay::Own(message),
                 };
                 replays.add(sub, replay);
             }

@@ -21,10 +21,7 @@ struct Driver {
 }
 
 /// Delivers until the hub is closed.
-pub(super) async fn drive<F: Future<Output = ()>>(
-    inner: Arc<Inner>,
-    sleep: impl Fn(Duration) -> F,
-) {
+pub(super) async fn drive<F: Future>(inner: Arc<Inner>, sleep: impl Fn(Duration) -> F) {
     let mut driver = Driver {
         id: inner.schedule.enter(),
         inner,
@@ -35,7 +32,9 @@ pub(super) async fn drive<F: Future<Output = ()>>(
         let left = due.map(|due| driver.inner.until(due));
         let alarm = async {
             match left {
-                Some(left) => sleep(left).await,
+                Some(left) => {
+                    sleep(left).await;
+                }
                 None => std::future::pending().await,
             }
         };

@@ -149,7 +149,10 @@ impl Hub {
 
     /// Adds a connection, to which `wire` tells what happens.
     ///
-    /// The hub holds the connection weakly: it does not keep it open, and forgets it as soon as it is over.
+    /// The hub holds the connection weakly: it does not keep it open, and forgets it as soon as it is over. Keep
+    /// the peer as long as the connection is served. A connection that is attached twice is two peers.
+    ///
+    /// A hub takes eight wires in its life. Make each once and clone it: clones are one wire.
     ///
     /// # Errors
     /// [`Error::Closed`] if the connection is over or the hub is closed, [`Error::TooManyWires`].
@@ -248,10 +251,13 @@ impl Hub {
     /// # use wskit_hub::{Hub, Rules};
     /// # fn start(hub: &Hub) {
     /// for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-    ///     tokio::spawn(hub.drive(tokio::time::sleep));
+    ///     tokio::spawn(tokio::task::unconstrained(hub.drive(tokio::time::sleep)));
     /// }
     /// # }
     /// ```
+    ///
+    /// On tokio, `unconstrained` keeps the runtime from refusing writes after 128 of them in a row: a driver lets
+    /// others run by itself. On async-std `sleep` is `async_std::task::sleep`, on smol `smol::Timer::after`.
     ///
     /// # Cancel safety
     /// Safe at any time: another driver takes over what this one has not done, and becomes the first if this was
@@ -262,7 +268,7 @@ impl Hub {
     pub fn drive<S, F>(&self, sleep: S) -> impl Future<Output = ()> + use<S, F>
     where
         S: Fn(Duration) -> F,
-        F: Future<Output = ()>,
+        F: Future,
     {
         drive::drive(self.inner.clone(), sleep)
     }
@@ -285,6 +291,15 @@ impl Hub {
             topic_bytes,
             peer_bytes,
         }
+    }
+
+    /// Returns how many subscribers a topic has on this hub.
+    #[must_use]
+    pub fn subscribers(&self, topic: &str) -> u64 {
+        let subscribers = self
+            .inner
+            .with_known(topic, |directory, topic, _, _| directory.subscribers(topic));
+        subscribers.unwrap_or(0)
     }
 
     /// Returns what there is of the topics whose rules have the same [label](Rules::label), sorted by label:

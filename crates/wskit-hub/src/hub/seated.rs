@@ -88,7 +88,7 @@ impl Seated {
                 directory.rules(topic).map(|rules| rules.subscribe)
             });
             if open.flatten() != Some(Access::Everyone) {
-                self.unsubscribe(topic);
+                self.end_subscription(topic, true);
                 self.leave(topic);
             }
         }
@@ -130,12 +130,16 @@ impl Seated {
     }
 
     pub(crate) fn unsubscribe(&self, topic: &str) {
+        self.end_subscription(topic, false);
+    }
+
+    fn end_subscription(&self, topic: &str, is_revoked: bool) {
         let (shard, slot) = (self.seat.shard, self.seat.slot);
         // Sent under the directory's lock, so that it comes after a subscription that was asked for before.
         self.hub
             .inner
             .with_known(topic, |directory, topic, _, out| {
-                directory.unsubscribe(topic, shard, slot, out);
+                directory.unsubscribe(topic, shard, slot, is_revoked, out);
             });
     }
 

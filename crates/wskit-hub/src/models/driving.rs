@@ -18,7 +18,7 @@ fn driver_delivers_and_ends_with_the_hub() {
         let hub = hub(4, Limits::new());
         let connection = AnyWeakWriter::new(9);
         let peer = hub.attach(connection.clone(), &offsets()).unwrap();
-        let driver = hub.drive(|_| pending());
+        let driver = hub.drive(|_| pending::<()>());
         let driving = spawn_with(&(), move |()| block_on(driver));
         block_on(peer.subscribe("t", Since::Now)).unwrap();
         block_on(hub.publish("t", publication())).unwrap();
@@ -37,7 +37,7 @@ fn driver_that_is_dropped_leaves_nothing_undone() {
         let connection = AnyWeakWriter::new(9);
         let peer = hub.attach(connection.clone(), &offsets()).unwrap();
         block_on(peer.subscribe("t", Since::Now)).unwrap();
-        let driver = hub.drive(|_| pending());
+        let driver = hub.drive(|_| pending::<()>());
         let driving = spawn_with(&(), move |()| {
             let driver = pin!(driver);
             assert!(poll_once(driver).is_pending());
@@ -58,7 +58,7 @@ fn publisher_that_waits_for_a_crowded_shard_goes_on() {
         let connection = AnyWeakWriter::new(9);
         let peer = hub.attach(connection.clone(), &offsets()).unwrap();
         block_on(peer.subscribe("t", Since::Now)).unwrap();
-        let driver = hub.drive(|_| pending());
+        let driver = hub.drive(|_| pending::<()>());
         let driving = spawn_with(&(), move |()| block_on(driver));
         for _ in 0..2 {
             block_on(hub.publish("t", publication())).unwrap();

@@ -241,7 +241,7 @@ fn a_driver_sets_one_alarm_for_one_time() {
     let counted = alarms.clone();
     let mut driver = pin!(hub.drive(move |_| {
         assert!(counted.fetch_add(1, Ordering::Relaxed) < 10, "busy");
-        std::future::pending()
+        std::future::pending::<()>()
     }));
     let mut cx = Context::from_waker(Waker::noop());
     let publishing = pin!(hub.publish("t", Publication::text("")));

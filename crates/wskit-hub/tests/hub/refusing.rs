@@ -143,7 +143,8 @@ fn a_grant_that_is_taken_back_ends_the_subscription_and_the_presence() {
         assert!(matches!(again, Err(Error::NotGranted)));
         sleep(Duration::from_secs(3)).await;
         assert_eq!(hub.present("t").await.unwrap().count, 0);
-        // Nothing came since.
+        // The client is told, and gets nothing that came since.
+        assert!(guest.line().await.unwrap().starts_with('x'));
         guest.peer.grant("u", Grant::new().subscribe());
         guest.peer.subscribe("u", Since::Now).await.unwrap();
         assert!(guest.line().await.unwrap().starts_with("= u"));

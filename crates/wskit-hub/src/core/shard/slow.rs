@@ -1,9 +1,10 @@
 use super::topics::Local;
-use super::{Shard, TOO_SLOW, Turn, Wanted};
+use super::{PANICKED, Shard, TOO_SLOW, Turn, Wanted};
 use crate::core::guard::{Guard, holds};
 use crate::core::peers::Peer;
-use crate::core::{Host, Notice, Slot};
+use crate::core::{Connection, Gone, Host, Notice, Slot, TopicId};
 use crate::rules::Slow;
+use crate::wire::Encoded;
 
 impl<H: Host> Shard<H> {
     /// Applies the rules to those subscriptions that entries are gone for. Returns whether something is left
@@ -75,6 +76,42 @@ impl<H: Host> Shard<H> {
             return false;
         }
         is_left
+    }
+
+    /// Has a peer told that it may not have a topic any more.
+    pub(super) fn want_revoked(&mut self, slot: Slot, topic: TopicId, turn: &mut Turn<H>) {
+        let wire = self.peer(slot.0).map(|peer| peer.wire);
+        let place = self.places.get(&topic).copied();
+        let name = place
+            .and_then(|place| self.local(place))
+            .map(|local| local.name.clone());
+        if let (Some(wire), Some(name)) = (wire, name) {
+            let notice = Notice::Revoked;
+            turn.notices.push(Wanted {
+                slot,
+                wire,
+                topic,
+                name,
+                notice,
+            });
+        }
+    }
+
+    /// Tells a peer that. It has no place among its subscriptions any more: one without room for it is too slow.
+    pub(super) fn revoked(&mut self, slot: Slot, encoded: Encoded, turn: &mut Turn<H>) {
+        let Some(peer) = self.peer(slot.0).filter(|peer| !peer.is_gone) else {
+            return;
+        };
+        match encoded {
+            Encoded::Message(_) if peer.is_behind => self.end(slot.0, Some(TOO_SLOW), turn),
+            Encoded::Message(message) => match peer.connection.write(&[&message]) {
+                Ok(0) => self.end(slot.0, Some(TOO_SLOW), turn),
+                Ok(_) => {}
+                Err(Gone) => self.end(slot.0, None, turn),
+            },
+            Encoded::Nothing => {}
+            Encoded::Panicked => self.end(slot.0, Some(PANICKED), turn),
+        }
     }
 
     /// Forgets what all have got, and what is too much for those that lag.

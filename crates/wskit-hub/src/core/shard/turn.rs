@@ -32,7 +32,7 @@ impl Wanted {
         let topic = &self.name;
         match self.notice {
             Notice::Skipped(count) => Event::Skipped { topic, count },
-            Notice::Unsubscribed => Event::Unsubscribed { topic },
+            Notice::Unsubscribed | Notice::Revoked => Event::Unsubscribed { topic },
         }
     }
 }

@@ -118,7 +118,7 @@ impl World {
         client.unwanted.insert(t, next_call);
         self.hubs[hub].with(t % DIRECTORIES, out, |directory, out| {
             if let Some(topic) = directory.find(&name) {
-                directory.unsubscribe(topic, shard, slot, out);
+                directory.unsubscribe(topic, shard, slot, false, out);
             }
         });
     }

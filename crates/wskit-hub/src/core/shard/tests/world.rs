@@ -273,6 +273,7 @@ impl World {
         self.input(Input::Stop {
             slot: Slot(slot as u32),
             topic: TopicId(topic),
+            is_revoked: false,
         });
     }
 
