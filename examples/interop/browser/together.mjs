@@ -57,20 +57,26 @@ const [nora, ned] = [join(`ws://${address}`, encodeURIComponent(ROOM)), join(`ws
 nora.awareness.setLocalStateField('user', { name: 'Nora', colour: '#2f9e44' });
 const insert = (to, words) => to.text.insert(to.text.length, words);
 
+/** What is drawn; the keys of an object have no order. */
+const drawn = (strokes) => JSON.stringify(strokes.toJSON().map(({ ink, points }) => [ink, points]));
 /** All six replicas are one document: both tabs, both clients, one that has just come, and yjs itself. */
 async function allEqual() {
   const reference = new Y.Doc();
   for (const update of [...nora.doc.updates, ...ned.doc.updates]) Y.applyUpdate(reference, update);
   const late = join(`ws://${address}`, encodeURIComponent(ROOM));
-  const [text, strokes] = [() => reference.getText('text').toString(), () => JSON.stringify(reference.getArray('strokes').toJSON())];
+  const [text, strokes] = [() => reference.getText('text').toString(), () => drawn(reference.getArray('strokes'))];
   const all = () => [late, nora, ned];
   const same = async () => {
     for (const client of all()) for (const update of client.doc.updates.splice(0)) Y.applyUpdate(reference, update);
     const tabs = [await written(ada), await written(bob)];
-    return late.provider.synced && all().every((one) => one.text.toString() === text() && JSON.stringify(one.strokes.toJSON()) === strokes())
+    return late.provider.synced && all().every((one) => one.text.toString() === text() && drawn(one.strokes) === strokes())
       && tabs.every((tab) => tab === text()) && await lines(ada) === reference.getArray('strokes').length && await lines(bob) === reference.getArray('strokes').length;
   };
-  await until(same, async () => `equal: ${JSON.stringify([text(), await written(ada), await written(bob), ...all().map((one) => one.text.toString())]).slice(0, 300)} ${strokes().length} ${await lines(ada)} ${await lines(bob)}`);
+  const differ = async () => {
+    const texts = { yjs: text(), ada: await written(ada), bob: await written(bob), late: late.text.toString(), nora: nora.text.toString(), ned: ned.text.toString() };
+    return `equal: ${Object.entries(texts).map(([name, text]) => `${name} ${text.length} …${text.slice(-20)}`).join('; ')}; lines ${strokes().length} ${await lines(ada)} ${await lines(bob)} ${late.provider.synced}`;
+  };
+  await until(same, differ);
   late.provider.destroy();
   return reference;
 }
