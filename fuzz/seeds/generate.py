@@ -386,6 +386,8 @@ seed("together", "text", said(bytes([0, 0, 1, 0]), TEXT, bytes([0, 0, 3, 1, 7, 2
 seed("together", "text_and_its_end", said(TEXT, bytes([0, 2, 6, 0, 1, 7, 1, 1, 3])))
 seed("together", "list", said(LIST, TEXT[:9], LIST))
 seed("together", "types", said(TYPES))
+# Half of a block is known before the whole comes.
+seed("together", "overlap", said(LIST[:5] + b"\x07\x01" + LIST[7:], LIST, TEXT[:9]))
 seed("together", "awareness", said(WHO, bytes([3]), b"", WHO))
 
 for target, name, found in (

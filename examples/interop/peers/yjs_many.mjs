@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { check, equal, finish } from './checks.mjs';
 import { join, until } from './yjs.mjs';
 
+process.setMaxListeners(0);
 const [url, rooms, clients, seconds, pid] = process.argv.slice(2);
 const ticks = () => readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ').slice(13, 15).reduce((sum, n) => sum + Number(n), 0);
 const kilobytes = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
@@ -18,7 +19,7 @@ await check(`${rooms} rooms of ${clients} clients`, async () => {
     all.push(here);
     await until(() => here.every((one) => one.provider.synced), 'in sync', 60);
   }
-  for (const one of all.flat()) one.provider.ws.on('message', (data) => { heard++; bytes += data.length; });
+  for (const one of all.flat()) one.provider.ws.on('message', (data) => { heard++; bytes += data.byteLength ?? data.length; });
   const idle = kilobytes();
   const [start, cpu] = [Date.now(), ticks()];
   let turn = 0;

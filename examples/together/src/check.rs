@@ -9,11 +9,7 @@ use std::collections::HashMap;
 /// What an update brings, or `None` if it is torn, or is not one that `yjs` would send.
 #[must_use]
 pub fn update(bytes: &[u8]) -> Option<Brings> {
-    let mut walk = Walk {
-        left: bytes,
-        types: 0,
-        holes: false,
-    };
+    let mut walk = Walk::new(bytes);
     let mut starts = HashMap::new();
     for _ in 0..walk.count()? {
         let blocks = walk.count()?;
@@ -43,25 +39,24 @@ pub fn update(bytes: &[u8]) -> Option<Brings> {
 /// Returns the bytes behind their length, if they are neither more nor fewer.
 #[must_use]
 pub fn buffer(bytes: &[u8]) -> Option<&[u8]> {
-    let mut walk = Walk {
-        left: bytes,
-        types: 0,
-        holes: false,
-    };
+    let mut walk = Walk::new(bytes);
     let buffer = walk.buffer()?;
     walk.left.is_empty().then_some(buffer)
 }
 
-/// Returns whether the bytes begin with a count that the rest has room for, as state vectors and the states of
-/// an awareness update do.
+/// Returns whether the bytes are a state vector: clients, each with its clock.
 #[must_use]
-pub fn counted(bytes: &[u8]) -> bool {
-    let mut walk = Walk {
-        left: bytes,
-        types: 0,
-        holes: false,
-    };
-    walk.count().is_some()
+pub fn vector(bytes: &[u8]) -> bool {
+    let mut walk = Walk::new(bytes);
+    walk.list(Walk::id).is_some() && walk.left.is_empty()
+}
+
+/// Returns whether the bytes are states of awareness: clients, each with its clock and a text.
+#[must_use]
+pub fn awareness(bytes: &[u8]) -> bool {
+    let mut walk = Walk::new(bytes);
+    let state = |walk: &mut Walk<'_>| walk.id().and_then(|()| walk.text().map(drop));
+    walk.list(state).is_some() && walk.left.is_empty()
 }
 
 /// What an update brings.
@@ -84,6 +79,22 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
+    fn new(left: &'a [u8]) -> Self {
+        Self {
+            left,
+            types: 0,
+            holes: false,
+        }
+    }
+
+    /// A count, and as many of something.
+    fn list(&mut self, mut each: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        for _ in 0..self.count()? {
+            each(self)?;
+        }
+        Some(())
+    }
+
     /// A block of a client; returns its length, by which the client's clock advances.
     fn block(&mut self) -> Option<u32> {
         let info = self.byte()?;

@@ -311,8 +311,8 @@ fn message(frame: &[u8]) -> Result<Message, Bad> {
     };
     let payload = check::buffer(rest).ok_or(Bad::Torn)?;
     let fits = match frame {
-        [0, 0, ..] => check::counted(payload),
-        [1, ..] => payload.len() <= AWARENESS && check::counted(payload),
+        [0, 0, ..] => check::vector(payload),
+        [1, ..] => payload.len() <= AWARENESS && check::awareness(payload),
         _ => true, // updates are checked when they are applied
     };
     if !fits {

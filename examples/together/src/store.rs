@@ -1,6 +1,5 @@
 //! Where rooms are kept: one file for each, which is whole at every moment.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -67,16 +66,12 @@ impl Store {
     /// The name of a file may have neither `/` nor `.`, capitals are not letters of their own everywhere, and
     /// names such as `con` are taken on Windows.
     fn file(&self, name: &str) -> PathBuf {
-        let mut file = "room-".to_owned();
-        for byte in name.bytes() {
-            match byte {
-                b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => file.push(byte.into()),
-                _ => {
-                    let _ = write!(file, "%{byte:02x}");
-                }
-            }
-        }
-        self.folder.join(file + ".yjs")
+        let letters = name.bytes().map(|byte| match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => char::from(byte).to_string(),
+            _ => format!("%{byte:02x}"),
+        });
+        let name: String = letters.collect();
+        self.folder.join(format!("room-{name}.yjs"))
     }
 }
 

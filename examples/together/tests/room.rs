@@ -183,7 +183,8 @@ fn what_is_no_message_is_refused_and_changes_nothing() {
     let most = [0xff, 0xff, 0xff, 0x7f];
     let torn: &[&[u8]] = &[
         &longer,
-        &[0, 3, 1, 0],          // a fourth kind of sync
+        &[0, 3, 1, 0],                                      // a fourth kind of sync
+        &[0, 0, 9, 1, 255, 255, 255, 255, 255, 255, 31, 1], // a client of 54 bits
         &[0, 0, 1, 9],          // a state vector of nine clients, none there
         &[3, 0],                // a question with something behind it
         &frame(&[0, 0], &most), // room for 268 million clients
