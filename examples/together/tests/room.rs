@@ -183,14 +183,14 @@ fn what_is_no_message_is_refused_and_changes_nothing() {
     let most = [0xff, 0xff, 0xff, 0x7f];
     let torn: &[&[u8]] = &[
         &longer,
-        &[0, 3, 1, 0],                                      // a fourth kind of sync
-        &[0, 0, 9, 1, 255, 255, 255, 255, 255, 255, 31, 1], // a client of 54 bits
-        &[0, 0, 1, 9],          // a state vector of nine clients, none there
-        &[3, 0],                // a question with something behind it
+        &[0, 3, 1, 0], // a fourth kind of sync
+        &[0, 0, 10, 1, 255, 255, 255, 255, 255, 255, 255, 31, 1], // a client of 54 bits
+        &[0, 0, 1, 9], // a state vector of nine clients, none there
+        &[3, 0],       // a question with something behind it
         &frame(&[0, 0], &most), // room for 268 million clients
         &frame(&[0, 2], &most), // the same in an update
-        &frame(&[1], &most),    // and in awareness
-        &awareness(7, 1, "{"),  // which is not JSON
+        &frame(&[1], &most), // and in awareness
+        &awareness(7, 1, "{"), // which is not JSON
         &awareness(7, 1, &format!("\"{}\"", "x".repeat(70 << 10))), // and too large
         &frame(&[0, 2], &[1, 1, 7, 0, 4, 1, 1, b't', 2, 0xc3, b'(', 0]), // not UTF-8
         &frame(&[0, 2], &[1, 1, 7, 0, 9, 1, 1, b't', 1, b'g', 126, 0]), // a document in a document
