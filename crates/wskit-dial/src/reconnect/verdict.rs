@@ -61,6 +61,20 @@ impl Verdict {
         of_loss(loss, SystemTime::now())
     }
 
+    /// Returns the default verdict on an error of opening a connection, or of one that was open: whether another
+    /// attempt may help.
+    ///
+    /// ```
+    /// use wskit_dial::{Error, reconnect::Verdict};
+    ///
+    /// let error = Error::other("the token has expired");
+    /// assert_eq!(Verdict::of_error(&error), Verdict::Retry);
+    /// ```
+    #[must_use]
+    pub fn of_error(error: &Error) -> Self {
+        of_error(error, SystemTime::now())
+    }
+
     /// Returns the default verdict, but tries again after a Close with 1000 too: for a feed without an end
     /// of its own, behind proxies that end idle connections that way.
     ///
