@@ -25,6 +25,7 @@ use crate::event::CloseFrame;
 use crate::keys::MaskKeys;
 use crate::outcome::TimeoutKind;
 use crate::outgoing::Outgoing;
+use crate::prepared::PreparedMessage;
 
 pub use outbox::Outbox;
 
@@ -53,6 +54,15 @@ impl Outbound {
     /// Returns the part of this half that a program may use.
     pub fn outbox(&mut self) -> &mut Outbox {
         &mut self.0
+    }
+
+    /// Queues a message that was encoded before, like [`feed`](Outbox::feed), for many of them in a row.
+    ///
+    /// # Errors
+    /// Those of [`feed`](Outbox::feed).
+    #[inline]
+    pub fn feed_prepared(&mut self, message: &PreparedMessage) -> Result<(), SendError> {
+        self.0.feed_prepared(message)
     }
 
     /// Queues a message for which room was reserved before, like [`feed`](Outbox::feed), however much

@@ -124,6 +124,21 @@ impl Queue {
         true
     }
 
+    /// Appends a small frame that was encoded elsewhere, if the current slab has room for it.
+    #[inline]
+    pub(super) fn push_frame(&mut self, frame: &[u8]) -> bool {
+        let (tail, len) = (self.tail as usize, frame.len());
+        let Some(out) = self.slab.get_mut(tail..tail + len + SLACK) else {
+            return false;
+        };
+        self.tail += len as u32;
+        self.queued += len;
+        if let Some(to) = out.get_mut(..len) {
+            copy(frame, to);
+        }
+        true
+    }
+
     /// Appends like [`push_fast`](Queue::push_fast) when there is no slab, or no room in it.
     #[inline(never)]
     pub(super) fn push_fast_first(&mut self, opcode: OpCode, payload: &[u8]) {

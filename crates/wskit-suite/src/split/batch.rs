@@ -80,7 +80,7 @@ pub(super) async fn expect(peer: &mut Script, numbers: impl IntoIterator<Item = 
     }
 }
 
-/// Texts, an empty message and one that is queued by reference leave in order, with one write.
+/// Texts, an empty message and one that is queued by reference leave in order, small ones with one write.
 pub fn batch_leaves_in_order_with_one_write<H: Harness>() {
     for role in ROLES {
         run::<H>(async {
@@ -93,19 +93,27 @@ pub fn batch_leaves_in_order_with_one_write<H: Harness>() {
                 PreparedMessage::binary(&large),
                 PreparedMessage::text("four"),
             ];
-            let messages: Vec<_> = messages.iter().collect();
-            for (count, handle) in (1..).zip(handles::<H>(&writer)) {
-                let batched = handle.batch(&messages).unwrap();
+            let [one, empty, large_one, four] = &messages;
+            for handle in handles::<H>(&writer) {
+                let before = probe.writes();
+                let batched = handle.batch(&[one, empty, four]).unwrap();
+                assert_eq!((batched.accepted, batched.queued), (3, 0));
+                assert_eq!(probe.writes(), before + 1, "one write each");
+                peer.expect(OpCode::Text, "one").await;
+                peer.expect(OpCode::Binary, "").await;
+                peer.expect(OpCode::Text, "four").await;
+                // Some transports write each of the pieces that are queued by reference by itself.
+                let batched = handle.batch(&[one, empty, large_one, four]).unwrap();
                 assert_eq!((batched.accepted, batched.queued), (4, 0));
-                assert_eq!(probe.writes(), count, "one write each");
                 peer.expect(OpCode::Text, "one").await;
                 peer.expect(OpCode::Binary, "").await;
                 peer.expect(OpCode::Binary, &large).await;
                 peer.expect(OpCode::Text, "four").await;
             }
+            let before = probe.writes();
             let batched = writer.batch(&[]).unwrap();
             assert_eq!((batched.accepted, batched.queued), (0, 0));
-            assert_eq!(probe.writes(), 4, "there is nothing to write");
+            assert_eq!(probe.writes(), before, "there is nothing to write");
         });
     }
 }

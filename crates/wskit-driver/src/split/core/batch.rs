@@ -25,7 +25,7 @@ impl<W: PollWrite, C: Timer> Sender<W, C> {
         if self.may_enter(None) {
             for message in messages {
                 // It is not refused for what it is, but only for what is open or queued.
-                if !self.output.has_room() || self.output.outbox.feed(*message).is_err() {
+                if !self.output.has_room() || self.output.outbox.feed_prepared(message).is_err() {
                     break;
                 }
                 accepted += 1;
