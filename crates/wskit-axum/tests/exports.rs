@@ -58,6 +58,8 @@ const NOT_HERE: [&str; 48] = [
     "smol",
     "tls",
     "tokio",
+    // A crate of its own, whatever the connections come from.
+    "hub",
 ];
 
 /// The names in a crate root's `pub use` items and `pub type` aliases.
