@@ -9,7 +9,7 @@ use wskit_axum::{Lane, LaneConfig, Overflow, PreparedMessage, Shutdown, WebSocke
 
 /// Names of the facade's root that a server inside of hyper or axum has no use for: clients, servers that
 /// listen by themselves, and the runtimes.
-const NOT_HERE: [&str; 48] = [
+const NOT_HERE: [&str; 49] = [
     "BoxError",
     "Client",
     "ClientRequest",
