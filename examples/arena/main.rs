@@ -24,6 +24,7 @@ mod protocol;
 mod tests;
 mod world;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,7 +61,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         arena.hub.drive(tokio::time::sleep),
     ));
     tokio::spawn(arena.clone().run());
-    bots::start(address, bots.unwrap_or(6), bots.is_some())?;
+    let nearby = if address.ip().is_unspecified() {
+        SocketAddr::from(([127, 0, 0, 1], address.port()))
+    } else {
+        address
+    };
+    bots::start(nearby, bots.unwrap_or(6), bots.is_some())?;
     let serving = server().serve_requests(listener, move |request, _| arena.serve(request));
     Ok(serving.on_error(report).await?)
 }
@@ -126,8 +132,9 @@ impl Arena {
             ticks.tick().await;
             let told = self.game.tick();
             for event in told.events {
-                // It fails when no one has watched yet.
-                let _ = self.hub.publish(EVENTS, Publication::binary(event)).await;
+                if let Err(error) = self.hub.publish(EVENTS, Publication::binary(event)).await {
+                    eprintln!("those who watch miss an event: {error}");
+                }
             }
             // Half the rate, as each is a whole state.
             if tick % 2 == 0 {
@@ -149,7 +156,7 @@ impl Arena {
         }
     }
 
-    /// Serves a player until one of both leaves, or the player breaks the rules.
+    /// Serves a player until either side leaves, or the player breaks the rules.
     async fn play<T: SendTransport>(&self, ws: WebSocket<T>) -> Result<(), Error> {
         let (mut reader, writer) = ws.split();
         if let Err(fault) = self.obey(&mut reader, &writer.clone().erase()).await? {
@@ -196,7 +203,9 @@ impl Arena {
     async fn watch<T: SendTransport>(&self, ws: WebSocket<T>) -> Result<(), Error> {
         let (mut reader, writer) = ws.split();
         let Ok(peer) = self.hub.attach(&writer, &self.wire) else {
-            return Ok(writer.start_close(CloseCode::TRY_AGAIN_LATER, "too many watch")?);
+            writer.start_close(CloseCode::TRY_AGAIN_LATER, "too many watch")?;
+            while reader.recv().await?.is_some() {}
+            return Ok(());
         };
         // First the events, so that none is missed after those who are here.
         let events = peer.subscribe(EVENTS, Since::Now).await;
@@ -205,7 +214,9 @@ impl Arena {
             writer.feed(&message).await?;
         }
         if events.is_err() || peer.subscribe(STATES, Since::Now).await.is_err() {
-            return Ok(writer.start_close(CloseCode::TRY_AGAIN_LATER, "too many watch")?);
+            writer.start_close(CloseCode::TRY_AGAIN_LATER, "too many watch")?;
+        } else if reader.recv().await?.is_some() {
+            writer.start_close(CloseCode::POLICY_VIOLATION, "those who watch say nothing")?;
         }
         while reader.recv().await?.is_some() {}
         Ok(())

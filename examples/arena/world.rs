@@ -107,7 +107,7 @@ pub struct Shot {
     pub born: u32,
 }
 
-/// What everyone has to know, sooner or later.
+/// What every player is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     Joined { id: Id, score: u16, name: String },

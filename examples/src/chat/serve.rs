@@ -89,7 +89,11 @@ async fn obey<T: SendTransport>(
             let seat = chat.join(peer, &room, &name, key).await?;
             let welcome = json!({"type": "welcome", "room": seat.room, "name": seat.name});
             writer.send(welcome.to_string()).await?;
-            peer.subscribe(&seat.room, after).await?;
+            if let Err(error) = peer.subscribe(&seat.room, after).await {
+                // Others would see a person who hears nothing.
+                peer.leave(&seat.room);
+                return Err(error.into());
+            }
             *empty = Some(seat);
             Ok(())
         }
