@@ -139,7 +139,7 @@ impl Entry {
 }
 
 /// About the bytes of a message that is prepared, without its payload.
-const PREPARED: usize = 400;
+pub(crate) const PREPARED: usize = 400;
 
 /// The bytes of an entry without its payload, with the place that refers to it and the counters of its `Arc`.
 const ENTRY: usize = size_of::<Entry>() + 4 * size_of::<usize>();

@@ -106,6 +106,7 @@ impl Peer {
     /// That of [`Hub::publish`].
     pub async fn publish(&self, topic: &str, publication: Publication) -> Result<Position, Error> {
         self.seated.check_publish(topic)?;
+        self.seated.wait_to_publish(topic).await?;
         self.hub().publish(topic, publication).await
     }
 

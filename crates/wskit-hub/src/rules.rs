@@ -52,7 +52,8 @@ pub enum Slow {
     /// It goes on with the oldest message that is left, of at most this many, and is told how many it has
     /// missed ([`Event::Skipped`](crate::Event::Skipped)).
     DropOldest(usize),
-    /// It goes on with the newest message, and is told how many it has missed.
+    /// It goes on with the newest message, and is told how many it has missed. If more than 64 members have come
+    /// or gone since, that message is one of those that it has missed.
     Latest,
     /// Its connection is closed with 1013 (try again later).
     Disconnect,

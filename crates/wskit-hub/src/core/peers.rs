@@ -4,7 +4,7 @@ use std::sync::Arc;
 use wskit_proto::PreparedMessage;
 
 use super::Host;
-use crate::entry::Entry;
+use crate::entry::{Entry, PREPARED};
 use crate::wire::{Encoded, WireId};
 
 /// A peer in its delivery shard.
@@ -249,6 +249,8 @@ pub(super) enum Replay {
     Past(Arc<Entry>),
     /// It has missed this many entries.
     Skipped(PreparedMessage, u64),
+    /// This many entries of the past, which are not kept for it any more.
+    Gone(u64),
 }
 
 impl Replay {
@@ -256,7 +258,17 @@ impl Replay {
         match self {
             Self::Own(message) | Self::Skipped(message, _) => Ok(Some(message)),
             Self::Past(entry) => message(entry.encoded(wire, true)),
+            Self::Gone(_) => Ok(None),
         }
+    }
+
+    /// Returns about how many bytes it takes. Entries are counted elsewhere.
+    fn bytes(&self) -> usize {
+        let own = match self {
+            Self::Own(message) | Self::Skipped(message, _) => PREPARED + message.len(),
+            Self::Past(_) | Self::Gone(_) => 0,
+        };
+        size_of::<Self>() + own
     }
 }
 
@@ -278,7 +290,7 @@ pub(super) fn message(encoded: &Encoded) -> Result<Option<&PreparedMessage>, Pan
 pub(super) struct Replays {
     queues: Vec<VecDeque<Replay>>,
     free: Vec<u32>,
-    items: usize,
+    bytes: usize,
 }
 
 impl Replays {
@@ -286,7 +298,7 @@ impl Replays {
         if queue.is_empty() {
             return END;
         }
-        self.items += queue.len();
+        self.bytes += queue.iter().map(Replay::bytes).sum::<usize>();
         if let Some(i) = self.free.pop() {
             if let Some(place) = self.queues.get_mut(i as usize) {
                 *place = queue;
@@ -301,8 +313,8 @@ impl Replays {
     pub(super) fn add(&mut self, sub: &mut Sub, replay: Replay) {
         match self.queues.get_mut(sub.replay as usize) {
             Some(queue) => {
+                self.bytes += replay.bytes();
                 queue.push_back(replay);
-                self.items += 1;
             }
             None => sub.replay = self.insert([replay].into()),
         }
@@ -315,11 +327,15 @@ impl Replays {
         let Some(queue) = self.queues.get_mut(sub.replay as usize) else {
             return (past, missed);
         };
-        self.items -= queue.len();
+        self.bytes -= queue.iter().map(Replay::bytes).sum::<usize>();
         queue.retain(|replay| match replay {
             Replay::Own(_) => true,
             Replay::Past(_) => {
                 past += 1;
+                false
+            }
+            Replay::Gone(count) => {
+                past += count;
                 false
             }
             Replay::Skipped(_, count) => {
@@ -327,11 +343,27 @@ impl Replays {
                 false
             }
         });
-        self.items += queue.len();
+        self.bytes += queue.iter().map(Replay::bytes).sum::<usize>();
         if queue.is_empty() {
             self.remove(sub);
         }
         (past, missed)
+    }
+
+    /// Lets go of the past that a subscription is to get, but for how much it was: it will not get it any more.
+    pub(super) fn let_go(&mut self, sub: &Sub) {
+        let Some(queue) = self.queues.get_mut(sub.replay as usize) else {
+            return;
+        };
+        let before = queue.len();
+        queue.retain(|replay| !matches!(replay, Replay::Past(_)));
+        let gone = before - queue.len();
+        if gone > 0 {
+            self.bytes -= gone * size_of::<Replay>();
+            queue.push_back(Replay::Gone(gone as u64));
+            queue.shrink_to_fit();
+            self.bytes += size_of::<Replay>();
+        }
     }
 
     pub(super) fn get(&self, i: u32) -> impl Iterator<Item = &Replay> {
@@ -344,14 +376,14 @@ impl Replays {
 
     pub(super) fn pop(&mut self, i: u32) {
         if let Some(queue) = self.queues.get_mut(i as usize) {
-            self.items -= usize::from(queue.pop_front().is_some());
+            self.bytes -= queue.pop_front().map_or(0, |replay| replay.bytes());
         }
     }
 
     pub(super) fn remove(&mut self, sub: &mut Sub) {
         let i = std::mem::replace(&mut sub.replay, END);
         if let Some(queue) = self.queues.get_mut(i as usize) {
-            self.items -= queue.len();
+            self.bytes -= queue.iter().map(Replay::bytes).sum::<usize>();
             *queue = VecDeque::new();
             self.free.push(i);
         }
@@ -359,10 +391,10 @@ impl Replays {
 
     #[cfg(test)]
     pub(super) fn items(&self) -> usize {
-        self.items
+        self.queues.iter().map(VecDeque::len).sum()
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.queues.capacity() * size_of::<VecDeque<Replay>>() + self.items * size_of::<Replay>()
+        self.queues.capacity() * size_of::<VecDeque<Replay>>() + self.bytes
     }
 }

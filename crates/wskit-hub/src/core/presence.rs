@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ pub(crate) struct Presence {
     /// Asking for the members of other hubs has failed.
     is_stale: bool,
     /// Members of this hub of which the engine has to be told again.
-    unsent: Vec<Arc<str>>,
+    unsent: BTreeSet<Arc<str>>,
     bytes: usize,
 }
 
@@ -176,12 +176,10 @@ impl Presence {
 
     /// The engine has to be told again whether this member is here.
     pub(crate) fn keep_unsent(&mut self, identity: Arc<str>) {
-        if !self.unsent.contains(&identity) {
-            self.unsent.push(identity);
-        }
+        self.unsent.insert(identity);
     }
 
-    pub(crate) fn take_unsent(&mut self) -> Vec<Arc<str>> {
+    pub(crate) fn take_unsent(&mut self) -> BTreeSet<Arc<str>> {
         std::mem::take(&mut self.unsent)
     }
 
@@ -301,7 +299,7 @@ impl Presence {
 
     pub(crate) fn bytes(&self) -> usize {
         let leaving = self.leaving.capacity() * size_of::<(Instant, Arc<str>)>();
-        let unsent = self.unsent.capacity() * size_of::<Arc<str>>();
+        let unsent = self.unsent.len() * 2 * size_of::<Arc<str>>();
         let steps = self.asked.as_ref().map_or(0, |(_, steps)| steps.capacity());
         self.bytes + leaving + unsent + steps * (size_of::<(NodeId, Step)>() + 64)
     }

@@ -39,7 +39,7 @@ pub(crate) struct Shard<H: Host> {
     replays: Replays,
     /// The peers to write to.
     marked: VecDeque<u32>,
-    /// The topics whose windows are not empty.
+    /// The topics whose windows may have become too long since the last look.
     active: Vec<u32>,
     /// How many entries the windows have together.
     entries: usize,
@@ -357,7 +357,7 @@ impl<H: Host> Shard<H> {
             return;
         };
         let id = local.id;
-        local.lagging -= u32::from(sub.is_lagging());
+        let is_due = sub.is_lagging() && local.unlag();
         local.subscribers.swap_remove(sub.place());
         let before = bytes(&local.subscribers);
         shrink(&mut local.subscribers);
@@ -365,6 +365,7 @@ impl<H: Host> Shard<H> {
         let moved = local.subscribers.get(sub.place()).copied();
         let is_empty = local.subscribers.is_empty();
         self.lists -= given_back;
+        self.active.extend(is_due.then_some(sub.topic));
         if let Some((slot, j)) = moved {
             if let Some(moved) = self
                 .peer(slot)
@@ -423,7 +424,7 @@ impl<H: Host> Shard<H> {
         turn: &mut Turn<H>,
     ) {
         if notice == Notice::Revoked {
-            return self.revoked(slot, encoded, turn);
+            return self.revoked(slot, topic, encoded, turn);
         }
         let Some(i) = self.find(slot, topic) else {
             return;

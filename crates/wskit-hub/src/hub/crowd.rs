@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::task::Waker;
 
 use super::wake::wake;
@@ -12,7 +13,7 @@ pub(super) struct Crowd {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    wakers: Vec<(u64, Waker)>,
+    wakers: BTreeMap<u64, Waker>,
     next: u64,
 }
 
@@ -32,9 +33,11 @@ impl Crowd {
         self.inboxes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// It is no longer crowded: wakes those that wait.
+    /// It is no longer crowded: wakes those that wait, if no other is.
     pub(super) fn remove(&self) {
-        self.inboxes.fetch_sub(1, Ordering::Relaxed);
+        if self.inboxes.fetch_sub(1, Ordering::Relaxed) > 1 {
+            return;
+        }
         let wakers = std::mem::take(&mut lock(&self.waiting).wakers);
         for (_, waker) in wakers {
             wake(waker);
@@ -48,10 +51,8 @@ impl Crowd {
             let mut waiting = lock(&self.waiting);
             let id = *place.0.get_or_insert(waiting.next);
             waiting.next = waiting.next.max(id + 1);
-            let known = waiting.wakers.iter_mut().find(|(other, _)| *other == id);
-            match known {
-                Some((_, old)) => waker = waker.map(|waker| std::mem::replace(old, waker)),
-                None => waiting.wakers.extend(waker.take().map(|waker| (id, waker))),
+            if let Some(new) = waker.take() {
+                waker = waiting.wakers.insert(id, new);
             }
         }
         drop(waker);
@@ -64,11 +65,7 @@ impl Crowd {
         let Some(id) = place.0.take() else {
             return;
         };
-        let waker = {
-            let wakers = &mut lock(&self.waiting).wakers;
-            let i = wakers.iter().position(|(other, _)| *other == id);
-            i.map(|i| wakers.swap_remove(i))
-        };
+        let waker = lock(&self.waiting).wakers.remove(&id);
         drop(waker);
     }
 

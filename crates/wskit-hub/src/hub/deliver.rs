@@ -146,6 +146,7 @@ impl Inner {
         };
         let inputs = self.encode(inputs, delivery);
         let mut turn = Turn::default();
+        let (before, after);
         let has_more = {
             let mut shard = lock(&delivery.state);
             for input in inputs {
@@ -156,11 +157,15 @@ impl Inner {
             let bytes = shard.bytes() + peers.saturating_mul(Seat::BYTES);
             delivery.bytes.store(bytes, Ordering::Relaxed);
             let stats = shard.stats();
-            #[cfg(feature = "tracing")]
-            telemetry::turned(&lock(&delivery.stats), &stats);
-            *lock(&delivery.stats) = stats;
+            before = std::mem::replace(&mut *lock(&delivery.stats), stats);
+            after = stats;
             has_more
         };
+        // Those who listen to events are the application's: they are told without a lock.
+        #[cfg(feature = "tracing")]
+        telemetry::turned(&before, &after);
+        #[cfg(not(feature = "tracing"))]
+        let _ = (before, after);
         self.finish(id, turn);
         has_more
     }

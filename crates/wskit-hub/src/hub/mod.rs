@@ -150,7 +150,8 @@ impl Hub {
     /// Adds a connection, to which `wire` tells what happens.
     ///
     /// The hub holds the connection weakly: it does not keep it open, and forgets it as soon as it is over. Keep
-    /// the peer as long as the connection is served. A connection that is attached twice is two peers.
+    /// the peer as long as the connection is served. A connection that is attached twice is two
+    /// peers; one that is attached again and again keeps what the earlier ones took until it ends.
     ///
     /// A hub takes eight wires in its life. Make each once and clone it: clones are one wire.
     ///

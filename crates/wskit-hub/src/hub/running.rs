@@ -1,42 +1,39 @@
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use super::inner::Inner;
 
 #[cfg(not(loom))]
 thread_local! {
-    /// The address of the hub whose shards this thread runs, or 0.
-    static RUNNING: Cell<usize> = const { Cell::new(0) };
+    /// The addresses of the hubs whose shards this thread runs, the outermost first.
+    static RUNNING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 #[cfg(loom)]
 loom::thread_local! {
-    static RUNNING: Cell<usize> = Cell::new(0);
+    static RUNNING: RefCell<Vec<usize>> = RefCell::new(Vec::new());
 }
 
 /// This thread runs shards of a hub, until this is dropped: what becomes ready in the hub meanwhile is run
 /// after that, not within.
 ///
-/// If the application's code within a turn uses another hub, and that one's uses the first again, turns are
-/// nested. Each is of another shard, so that there is an end to it.
-pub(super) struct Running {
-    before: usize,
-}
+/// If the application's code within a turn uses another hub, that one's shards run within. If that one's code
+/// uses the first again, its shards wait for the outer turn: it may be encoding the very message.
+pub(super) struct Running(());
 
 impl Running {
     /// Whether this thread runs shards of the hub.
     pub(super) fn is_here(hub: &Inner) -> bool {
-        RUNNING.with(Cell::get) == address(hub)
+        RUNNING.with(|running| running.borrow().contains(&address(hub)))
     }
 
     pub(super) fn begin(hub: &Inner) -> Self {
-        Self {
-            before: RUNNING.with(|running| running.replace(address(hub))),
-        }
+        RUNNING.with(|running| running.borrow_mut().push(address(hub)));
+        Self(())
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        RUNNING.with(|running| running.set(self.before));
+        RUNNING.with(|running| running.borrow_mut().pop());
     }
 }
 

@@ -61,7 +61,7 @@ impl Seat {
         let result = f(&mut state.rights, is_gone);
         // It adds or subtracts, as the sum is below the address space.
         let difference = state.rights.bytes().wrapping_sub(before);
-        drop(state);
+        // Under the lock, so that no other difference of this peer is added before.
         hub.rights_bytes.fetch_add(difference, Ordering::Relaxed);
         result
     }

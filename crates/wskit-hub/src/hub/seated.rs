@@ -4,9 +4,9 @@ use wskit_proto::CloseCode;
 
 use super::Hub;
 use super::call::Call;
-use super::inner::check_name;
+use super::inner::{Live, check_name};
 use super::seat::Seat;
-use crate::core::{Answer, Input, Subscribe};
+use crate::core::{Answer, Directory, Input, Subscribe, TopicId};
 use crate::error::Error;
 use crate::member::Member;
 use crate::peer::Grant;
@@ -37,13 +37,15 @@ impl Seated {
     /// Counts a command of the peer.
     fn count(&self) -> Result<(), Error> {
         let per_sec = self.hub.inner.limits.commands_per_sec;
+        // The clock may be the application's.
+        let now = self.hub.inner.now();
         let mut state = lock(&self.seat.state);
         if state.is_gone {
             return Err(Error::Closed);
         }
         state
             .commands
-            .take(per_sec, self.hub.inner.now())
+            .take(per_sec, now)
             .map_err(|retry_after| Error::TooFast { retry_after })
     }
 
@@ -56,6 +58,16 @@ impl Seated {
     ) -> Result<(), Error> {
         self.count()?;
         check_name(topic)?;
+        self.may(topic, is_granted, access)
+    }
+
+    /// Whether the peer may do something with a topic.
+    fn may(
+        &self,
+        topic: &str,
+        is_granted: impl Fn(Grant) -> bool,
+        access: impl Fn(&Rules) -> Access,
+    ) -> Result<(), Error> {
         if is_granted(self.seat.granted(topic)) {
             return Ok(());
         }
@@ -115,8 +127,12 @@ impl Seated {
             since,
             call: call.clone(),
         };
-        let sent = inner.with_topic(topic, |directory, topic, now, out| {
-            directory.subscribe(topic, subscribe, now, out);
+        let sent = inner.with_topic(topic, |directory, id, now, out| {
+            // A grant that is withdrawn meanwhile is seen here, or ends the subscription after this.
+            if !is_open(directory, id) && !seat.granted(topic).subscribe {
+                return Err(Error::NotGranted);
+            }
+            directory.subscribe(id, subscribe, now, out);
             Ok(())
         });
         if let Err(error) = sent {
@@ -182,7 +198,22 @@ impl Seated {
         for identity in before.into_iter().chain(is_gone.then_some(identity)) {
             self.leave_as(topic, &identity);
         }
-        if is_gone { Err(Error::Closed) } else { Ok(()) }
+        if is_gone {
+            return Err(Error::Closed);
+        }
+        // A grant that was withdrawn meanwhile has found no one to leave, or is seen here.
+        let is_open = inner.with_known(topic, |directory, id, _, _| is_open(directory, id));
+        if is_open != Some(true) && !self.seat.granted(topic).subscribe {
+            self.leave(topic);
+            return Err(Error::NotGranted);
+        }
+        Ok(())
+    }
+
+    /// Waits until messages can be published, then checks again whether the peer may.
+    pub(crate) async fn wait_to_publish(&self, topic: &str) -> Result<(), Error> {
+        self.hub.inner.until_not_crowded().await;
+        self.may(topic, |grant| grant.publish, |rules| rules.publish)
     }
 
     pub(crate) fn leave(&self, topic: &str) {
@@ -207,6 +238,12 @@ impl Seated {
             .inner
             .send(self.seat.shard, Input::Close { slot, code, reason });
     }
+}
+
+/// Whether every peer may subscribe to a topic.
+fn is_open(directory: &Directory<Live>, topic: TopicId) -> bool {
+    let rules = directory.rules(topic);
+    rules.is_some_and(|rules| rules.subscribe == Access::Everyone)
 }
 
 impl Drop for Seated {

@@ -155,6 +155,7 @@ impl<H: Host> Shard<H> {
             peers,
             topics,
             replays,
+            active,
             ..
         } = self;
         let Some(peer) = peers.get_mut(slot as usize).and_then(Option::as_mut) else {
@@ -217,7 +218,7 @@ impl<H: Host> Shard<H> {
             let was_lagging = sub.set_lagging(is_lagging);
             match (was_lagging, is_lagging) {
                 (false, true) => local.lag(sub.cursor),
-                (true, false) => local.lagging -= 1,
+                (true, false) if local.unlag() => active.push(sub.topic),
                 _ => {}
             }
         }

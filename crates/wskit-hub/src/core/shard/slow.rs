@@ -1,7 +1,7 @@
 use super::topics::Local;
 use super::{PANICKED, Shard, TOO_SLOW, Turn, Wanted};
 use crate::core::guard::{Guard, holds};
-use crate::core::peers::Peer;
+use crate::core::peers::{Peer, Replays};
 use crate::core::{Connection, Gone, Host, Notice, Slot, TopicId};
 use crate::rules::Slow;
 use crate::wire::Encoded;
@@ -98,7 +98,17 @@ impl<H: Host> Shard<H> {
     }
 
     /// Tells a peer that. It has no place among its subscriptions any more: one without room for it is too slow.
-    pub(super) fn revoked(&mut self, slot: Slot, encoded: Encoded, turn: &mut Turn<H>) {
+    pub(super) fn revoked(
+        &mut self,
+        slot: Slot,
+        topic: TopicId,
+        encoded: Encoded,
+        turn: &mut Turn<H>,
+    ) {
+        // It may have it again by now.
+        if self.find(slot, topic).is_some() {
+            return;
+        }
         let Some(peer) = self.peer(slot.0).filter(|peer| !peer.is_gone) else {
             return;
         };
@@ -139,6 +149,7 @@ impl<H: Host> Shard<H> {
             topics,
             active,
             entries,
+            replays,
             ..
         } = self;
         let mut too_slow = Vec::new();
@@ -149,14 +160,11 @@ impl<H: Host> Shard<H> {
             *entries -= local.window.len();
             local.window.trim(local.to_keep());
             *entries += local.window.len();
-            local.is_active = local.window.len() > 0;
-            if local.slow == Slow::Disconnect
-                && local.lagging > 0
-                && local.oldest < local.window.base()
-            {
-                local.find_oldest(peers, &mut too_slow);
+            local.is_active = false;
+            if local.lagging > 0 && local.oldest < local.window.base() {
+                local.find_oldest(peers, replays, &mut too_slow);
             }
-            local.is_active
+            false
         });
         too_slow
     }
@@ -181,15 +189,24 @@ impl Local {
         }
     }
 
-    /// Finds the oldest cursor of those that lag, and those that are to be disconnected.
-    fn find_oldest<H: Host>(&mut self, peers: &[Option<Peer<H>>], too_slow: &mut Vec<u32>) {
+    /// Finds the oldest cursor of those that lag and are not overtaken. Those that are keep nothing of the past,
+    /// or are to be disconnected.
+    fn find_oldest<H: Host>(
+        &mut self,
+        peers: &[Option<Peer<H>>],
+        replays: &mut Replays,
+        too_slow: &mut Vec<u32>,
+    ) {
         let base = self.window.base();
         self.oldest = u64::MAX;
         for &(slot, i) in &self.subscribers {
             let peer = peers.get(slot as usize).and_then(Option::as_ref);
             let sub = peer.and_then(|peer| peer.subs.get(i as usize));
             match sub.filter(|sub| sub.is_lagging()) {
-                Some(sub) if sub.cursor < base => too_slow.push(slot),
+                Some(sub) if sub.cursor < base => match self.slow {
+                    Slow::Disconnect => too_slow.push(slot),
+                    _ => replays.let_go(sub),
+                },
                 Some(sub) => self.oldest = self.oldest.min(sub.cursor),
                 None => {}
             }

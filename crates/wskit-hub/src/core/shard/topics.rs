@@ -24,6 +24,7 @@ pub(super) struct Local {
     pub(super) lagging: u32,
     /// No lagging subscriber's cursor is below.
     pub(super) oldest: u64,
+    /// It is among those whose windows are to be trimmed.
     pub(super) is_active: bool,
     /// All subscribers have something to send already, or lag: the next entry changes nothing for them.
     pub(super) is_spread: Cell<bool>,
@@ -38,6 +39,15 @@ impl Local {
             self.oldest.min(cursor)
         };
         self.lagging += 1;
+    }
+
+    /// A subscriber lags no more. Returns whether the topic is to be looked at again, because nothing has to be
+    /// kept for others.
+    pub(super) fn unlag(&mut self) -> bool {
+        self.lagging -= 1;
+        let is_due = self.lagging == 0 && self.window.len() > 0 && !self.is_active;
+        self.is_active |= is_due;
+        is_due
     }
 }
 

@@ -196,3 +196,31 @@ fn one_overtaken_topic_does_not_hold_up_the_others_of_the_peer() {
     assert_eq!(world.released, [TopicId(1)]);
     assert_eq!(world.shard.entries, 0);
 }
+
+#[test]
+fn a_subscriber_that_never_reads_keeps_nothing_of_the_past_that_it_will_not_get() {
+    for slow in [Slow::Resume, Slow::DropOldest(4), Slow::Latest] {
+        let mut world = World::new(2);
+        world.subscribe(1, 1, slow);
+        world.set_room(0, 0);
+        world.start(0, 1, slow, &["x", "y", "z"], Some("hello"));
+        world.run();
+        assert_eq!(world.shard.replays.items(), 4);
+        for i in 0..9 {
+            world.publish(1, &i.to_string());
+            world.run();
+        }
+        // What it was told first, and how much is gone.
+        assert_eq!(world.shard.replays.items(), 2, "{slow:?}");
+        world.room(0, ENOUGH);
+        world.run();
+        let got = world.conns[0].take();
+        match slow {
+            Slow::Resume => assert_eq!(got, ["hello", "unsubscribed"]),
+            Slow::Latest => assert_eq!(got, ["hello", "skipped 11", "8"]),
+            _ => assert_eq!(got, ["hello", "skipped 8", "5", "6", "7", "8"]),
+        }
+        assert_eq!(world.shard.replays.items(), 0);
+        world.check();
+    }
+}
