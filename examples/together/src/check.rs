@@ -141,7 +141,7 @@ impl<'a> Walk<'a> {
                 }
                 return u32::try_from(values).ok();
             }
-            // Documents in documents, and what `yjs` has stopped to send.
+            // Documents in documents, and what `yjs` no longer sends.
             _ => return None,
         }
         Some(1)

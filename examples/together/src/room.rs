@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::de::IgnoredAny;
 use wskit::CloseCode;
 use yrs::block::ClientID;
-use yrs::sync::{Awareness, Message, SyncMessage};
+use yrs::sync::{Awareness, AwarenessUpdate, Message, SyncMessage};
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
 use yrs::{Doc, ReadTxn, StateVector, Transact, Update, WriteTxn, diff_updates_v1};
@@ -25,10 +25,12 @@ pub const DOCUMENT: usize = 1 << 20;
 /// Shared types inside others, in one document. `yrs` recurses as deep as they are nested, with 1.1 KB of stack for
 /// each level where it is not optimised, and a thread of tokio has 2 MiB.
 const TYPES: usize = 500;
-/// The largest awareness message: names, colours and cursors.
+/// The largest awareness message, and the most that one connection may keep: names, colours and cursors.
 const AWARENESS: usize = 64 << 10;
 /// States of awareness that one connection may keep. A page has one.
 const STATES: usize = 16;
+/// How many states that have ended are remembered, so that no repetition brings them back.
+const ENDED: usize = 1000;
 
 /// A document that several write to, and who they are.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub struct Room {
     awareness: Awareness,
     /// Which connection each state of awareness is from.
     owners: HashMap<ClientID, Seat>,
+    /// How many states have ended that `awareness` may still remember.
+    ended: usize,
     /// What the document has told about its last change.
     changes: Arc<Mutex<Vec<u8>>>,
     /// About how large the document is.
@@ -66,7 +70,7 @@ pub enum Bad {
     Kind,
     /// The document is as large as documents may become.
     Full,
-    /// It keeps more states of awareness than a connection may.
+    /// It brings more states of awareness than a connection may keep, or larger ones.
     States,
     /// `yrs` panicked. The document may be damaged: open the room again from what was saved.
     Panicked,
@@ -99,6 +103,7 @@ impl Room {
         let mut room = Self {
             awareness: Awareness::new(doc),
             owners: HashMap::new(),
+            ended: 0,
             changes: changes.clone(),
             size: 0,
             types: 0,
@@ -198,21 +203,32 @@ impl Room {
             self.awareness.remove_state(*client);
             self.owners.remove(client);
         }
-        let told = (!gone.is_empty()).then(|| self.states(gone))?;
-        if self.owners.is_empty() {
-            // It remembers all who have ever been there.
-            self.awareness = Awareness::new(self.awareness.doc().clone());
-        }
+        let ended = gone.len();
+        let told = (ended > 0).then(|| self.states(gone))?;
+        self.forget(ended);
         told
+    }
+
+    /// Counts states that have ended. `Awareness` remembers each, so it is replaced when they are many.
+    fn forget(&mut self, ended: usize) {
+        self.ended += ended;
+        if self.ended > ENDED || self.owners.is_empty() {
+            let mut awareness = Awareness::new(self.awareness.doc().clone());
+            let live = self.awareness.update();
+            if live.and_then(|live| awareness.apply_update(live)).is_ok() {
+                self.awareness = awareness;
+                self.ended = 0;
+            }
+        }
     }
 
     /// Applies an update. Returns whether all of it could be, and what is new in it, for everyone.
     fn change(&mut self, update: &[u8]) -> Result<(bool, Option<Vec<u8>>), Bad> {
         let brings = check::update(update).ok_or(Bad::Torn)?;
         let full = |room: &Self| {
-            // A client that comes back repeats what it has deleted, which makes no document larger.
+            // What only deletes is always taken: a document that is full can be made smaller.
             room.types + brings.types > TYPES
-                || room.size + update.len() > DOCUMENT && update.len() > 1024
+                || room.size + update.len() > DOCUMENT && !brings.starts.is_empty()
         };
         if full(self) {
             // Perhaps what came before was known already.
@@ -232,7 +248,7 @@ impl Room {
     /// Applies what is new in an update. Returns whether all of it could be.
     ///
     /// `yrs` 0.28 reads memory that it has freed when it knows some of a block already. So it gets only the rest of
-    /// each, nothing with a hole before it, and what it finds to hang in the air it does not keep.
+    /// each, nothing with a hole before it, and what depends on blocks that are missing is discarded.
     fn apply(&mut self, update: &[u8], brings: &Brings) -> Result<bool, Bad> {
         let doc = self.awareness.doc();
         let have = doc.transact().state_vector();
@@ -263,21 +279,22 @@ impl Room {
     }
 
     /// Takes states of awareness: the newer one counts, and is its sender's. Others only repeat it.
-    fn aware(
-        &mut self,
-        from: Seat,
-        mut update: yrs::sync::AwarenessUpdate,
-    ) -> Result<Option<Vec<u8>>, Bad> {
-        // A state that is null ends one's own.
-        let owners = &self.owners;
-        update
-            .clients
-            .retain(|client, state| &*state.json != "null" || owners.get(client) == Some(&from));
+    fn aware(&mut self, from: Seat, mut update: AwarenessUpdate) -> Result<Option<Vec<u8>>, Bad> {
+        let (owners, known) = (&self.owners, &self.awareness);
+        update.clients.retain(|client, state| {
+            let at = known.meta(*client).map(|(clock, _)| clock);
+            match &*state.json {
+                // It ends one's own.
+                "null" => owners.get(client) == Some(&from) && at <= Some(state.clock),
+                _ => at < Some(state.clock),
+            }
+        });
         // Each page reads the others' states.
         let is_json = |json: &str| serde_json::from_str::<IgnoredAny>(json).is_ok();
         if !update.clients.values().all(|state| is_json(&state.json)) {
             return Err(Bad::Torn);
         }
+        self.may_keep(from, &update)?;
         let summary = self.awareness.apply_update_summary(update);
         let Some(summary) = summary.map_err(|_| Bad::Torn)? else {
             return Ok(None);
@@ -288,10 +305,27 @@ impl Room {
         for client in summary.added.iter().chain(&summary.updated) {
             self.owners.insert(*client, from);
         }
-        if self.owners.values().filter(|owner| **owner == from).count() > STATES {
-            return Err(Bad::States);
-        }
-        Ok(self.states(summary.all_changes()))
+        let news = self.states(summary.all_changes());
+        self.forget(summary.removed.len());
+        Ok(news)
+    }
+
+    /// Checks what a connection would keep with an update: these states, and those of its own that stay as they are.
+    fn may_keep(&self, from: Seat, update: &AwarenessUpdate) -> Result<(), Bad> {
+        let owned = |(client, owner): (&ClientID, &Seat)| {
+            (*owner == from && !update.clients.contains_key(client)).then_some(*client)
+        };
+        let stay = self.owners.iter().filter_map(owned);
+        let stay = self.awareness.update_with_clients(stay);
+        let stay = stay.map_err(|_| Bad::States)?.clients;
+        let states = stay.values().chain(update.clients.values());
+        let sizes = states.filter(|state| &*state.json != "null");
+        let (count, size) = sizes.fold((0, 0), |(count, size), state| {
+            (count + 1, size + state.json.len())
+        });
+        (count <= STATES && size <= AWARENESS)
+            .then_some(())
+            .ok_or(Bad::States)
     }
 
     fn states(&self, of: impl IntoIterator<Item = ClientID>) -> Option<Vec<u8>> {

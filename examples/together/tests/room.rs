@@ -166,6 +166,73 @@ fn one_connection_keeps_sixteen_states_at_most() {
 }
 
 #[test]
+fn states_that_are_refused_are_not_kept() {
+    // Seventeen clients with a state each, in one message.
+    let mut payload = vec![17];
+    for client in 0..17 {
+        payload.extend([client, 1, 2, b'{', b'}']);
+    }
+    let mut room = Room::open(&[]).expect("a new room");
+    assert_eq!(room.receive(1, &frame(&[1], &payload)), Err(Bad::States));
+    assert_eq!(room.greeting().len(), 1);
+    // What others have told may be repeated, however many they are.
+    for client in 0..17 {
+        room.receive(client.into(), &awareness(client, 1, "{}"))
+            .expect("a good frame");
+    }
+    let repeated = room.receive(17, &frame(&[1], &payload));
+    assert_eq!(repeated, Ok(Outcome::default()));
+}
+
+#[test]
+fn one_connection_keeps_64_kib_of_states_at_most() {
+    let mut room = Room::open(&[]).expect("a new room");
+    let large = format!("\"{}\"", "x".repeat(30 << 10));
+    for (client, clock) in [(1, 1), (2, 1), (1, 2)] {
+        room.receive(1, &awareness(client, clock, &large))
+            .expect("a good frame");
+    }
+    let third = awareness(3, 1, &large);
+    assert_eq!(room.receive(1, &third), Err(Bad::States));
+    // An end that is older than the state makes no room for another.
+    let mut both = vec![2, 1, 1];
+    both.extend(frame(&[], b"null"));
+    both.extend([3, 1]);
+    both.extend(frame(&[], large.as_bytes()));
+    assert_eq!(room.receive(1, &frame(&[1], &both)), Err(Bad::States));
+    // One that is newer does.
+    room.receive(1, &awareness(2, 2, "null")).expect("good");
+    room.receive(1, &third).expect("a good frame");
+}
+
+#[test]
+fn states_that_have_ended_are_forgotten() {
+    let mut room = Room::open(&[]).expect("a new room");
+    let ada = awareness(7, 1, r#"{"user":"Ada"}"#);
+    room.receive(1, &ada).expect("a good frame");
+    let size = format!("{room:?}").len();
+    let of = |client: usize, clock, json: &[u8]| {
+        let mut payload = vec![1];
+        varint(&mut payload, client);
+        payload.push(clock);
+        frame(&[1], &[payload, frame(&[], json)].concat())
+    };
+    let mut largest = 0;
+    for client in 1000..4000 {
+        room.receive(2, &of(client, 1, b"{}")).expect("good");
+        match client % 2 {
+            0 => assert!(room.leave(2).is_some()),
+            _ => assert!(room.receive(2, &of(client, 2, b"null")).is_ok()),
+        }
+        if client % 100 == 0 {
+            largest = largest.max(format!("{room:?}").len());
+        }
+    }
+    assert!(largest < size + 100_000, "{size}, then {largest}");
+    assert_eq!(room.greeting()[1], ada);
+}
+
+#[test]
 fn what_is_no_message_is_refused_and_changes_nothing() {
     let mut room = Room::open(&[]).expect("a new room");
     let hello = written(7, "hello");
@@ -273,6 +340,29 @@ fn a_document_grows_to_its_limit_and_no_further() {
     assert_eq!(room.receive(1, &written(9, &large)), Err(Bad::Full));
     room.receive(1, &written(9, "a little"))
         .expect("a good frame");
+}
+
+#[test]
+fn small_inserts_end_at_the_limit_and_a_deletion_passes_there() {
+    let mut room = Room::open(&[]).expect("a new room");
+    let doc = Doc::with_client_id(7);
+    let root = doc.get_or_insert_text("text");
+    let kilobyte = "x".repeat(1000);
+    let refused = (0..1200).find_map(|_| {
+        let before = doc.transact().state_vector();
+        root.insert(&mut doc.transact_mut(), 0, &kilobyte);
+        let update = doc.transact().encode_diff_v1(&before);
+        room.receive(1, &frame(&[0, 2], &update)).err()
+    });
+    assert_eq!(refused, Some(Bad::Full));
+    // Nothing but which blocks are deleted.
+    let before = doc.transact().state_vector();
+    root.remove_range(&mut doc.transact_mut(), 1000, 500_000);
+    let deletion = doc.transact().encode_diff_v1(&before);
+    let deleted = room.receive(1, &frame(&[0, 2], &deletion));
+    assert!(deleted.expect("a deletion").publish.is_some());
+    assert!(room.snapshot().len() < DOCUMENT);
+    assert!(room.receive(1, &written(8, &kilobyte)).is_ok());
 }
 
 #[test]
