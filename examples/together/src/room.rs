@@ -334,6 +334,16 @@ impl Room {
     }
 }
 
+#[cfg(test)]
+impl Room {
+    /// Lets the next change panic inside `yrs`, when it has been applied.
+    pub(crate) fn break_it(&self) {
+        let doc = self.awareness.doc();
+        doc.observe_update_v1("broken", |_, _| panic!("a bug"))
+            .expect("no change is under way");
+    }
+}
+
 /// Reads a frame: exactly one message, as `y-websocket` sends them.
 fn message(frame: &[u8]) -> Result<Message, Bad> {
     // Every kind but a question for awareness is a length and that many bytes, behind its numbers.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +20,7 @@ use crate::store::Store;
 
 /// How often a room that changes is saved.
 const SAVE: Duration = Duration::from_secs(1);
-/// How many of these waits an empty room stays in memory.
+/// For how many saves an empty room stays.
 const LINGER: u32 = 60;
 /// Rooms in memory.
 const OPEN: usize = 1000;
@@ -39,6 +40,8 @@ pub struct Rooms {
 struct Open {
     name: String,
     room: Mutex<Option<Room>>,
+    /// Held during a save. It is locked before the room.
+    saving: Mutex<()>,
     /// How many are here. It changes only while the list of rooms is locked.
     seated: AtomicUsize,
     next_seat: AtomicUsize,
@@ -64,7 +67,7 @@ impl Rooms {
         let rooms = open.clone();
         let wire = Wire::new(move |event| match event {
             Event::Published { message, .. } => Some(PreparedMessage::binary(message.payload())),
-            // What was missed is in the document. Awareness heals itself: each page repeats its own.
+            // What was missed is in the document. Awareness needs nothing: each page repeats its own.
             Event::Skipped { topic, .. } | Event::Gap { topic, .. } => {
                 let open = lock(&rooms).get(topic).cloned()?;
                 let everything = lock(&open.room).as_ref()?.everything();
@@ -109,6 +112,7 @@ impl Rooms {
             let open = Arc::new(Open {
                 name: name.to_owned(),
                 room: Mutex::default(),
+                saving: Mutex::default(),
                 seated: AtomicUsize::new(0),
                 next_seat: AtomicUsize::new(0),
             });
@@ -140,10 +144,13 @@ impl Rooms {
     }
 
     fn save(&self, open: &Open) -> io::Result<()> {
+        let _saving = lock(&open.saving);
         let document = match &mut *lock(&open.room) {
             Some(room) if room.unsaved => {
+                let document = catch_unwind(AssertUnwindSafe(|| room.snapshot()));
+                let document = document.map_err(|_| io::Error::other("yrs panicked"))?;
                 room.unsaved = false;
-                room.snapshot()
+                document
             }
             _ => return Ok(()),
         };
@@ -156,6 +163,10 @@ impl Rooms {
     }
 
     fn forget(&self, open: &Open) -> bool {
+        // A save that is under way may fail, and opening the room again must not read the file before it.
+        let Ok(_saved) = open.saving.try_lock() else {
+            return false;
+        };
         let mut all = lock(&self.open);
         let unsaved = lock(&open.room).as_ref().is_some_and(|room| room.unsaved);
         let is_over = open.seated.load(Ordering::Relaxed) == 0 && !unsaved;
@@ -202,12 +213,17 @@ impl Place {
     /// # Errors
     /// The frame is refused. That ends the connection, and nothing else.
     pub async fn receive(&self, frame: &[u8]) -> Result<Option<Vec<u8>>, Bad> {
-        let received = match &mut *lock(&self.open.room) {
-            Some(room) => room.receive(self.seat, frame),
-            None => Err(Bad::Closed),
-        };
-        if received == Err(Bad::Panicked) {
+        let mut received = self.handle(frame);
+        if received == Err(Bad::Closed) {
+            // A frame of another client has just damaged the room.
             self.reopen().await;
+            received = self.handle(frame);
+        }
+        if received == Err(Bad::Panicked) {
+            if let Some(question) = self.reopen().await {
+                // What is missing in the file, the others have.
+                self.rooms.publish(&self.open.name, question).await;
+            }
         }
         let Outcome { reply, publish } = received?;
         if let Some(frame) = publish {
@@ -216,16 +232,27 @@ impl Place {
         Ok(reply)
     }
 
-    /// Opens the room again from what was saved. What is missing there, the others are asked for.
-    async fn reopen(&self) {
-        *lock(&self.open.room) = None;
-        let (rooms, name) = (self.rooms.clone(), self.open.name.clone());
-        let Ok(Ok(room)) = spawn_blocking(move || rooms.load(&name)).await else {
-            return;
-        };
-        let question = room.question();
-        lock(&self.open.room).get_or_insert(room);
-        self.rooms.publish(&self.open.name, question).await;
+    fn handle(&self, frame: &[u8]) -> Result<Outcome, Bad> {
+        let mut room = lock(&self.open.room);
+        let received = room.as_mut().ok_or(Bad::Closed)?.receive(self.seat, frame);
+        if received == Err(Bad::Panicked) {
+            // Before anything else sees it, or saves it.
+            *room = None;
+        }
+        received
+    }
+
+    /// Opens the room again from what was saved, while all others wait. Returns what asks for the rest.
+    async fn reopen(&self) -> Option<Vec<u8>> {
+        let (rooms, open) = (self.rooms.clone(), self.open.clone());
+        let opening = spawn_blocking(move || {
+            let mut room = lock(&open.room);
+            if room.is_none() {
+                *room = rooms.load(&open.name).ok();
+            }
+            room.as_ref().map(Room::question)
+        });
+        opening.await.ok()?
     }
 }
 
@@ -257,4 +284,75 @@ impl fmt::Debug for Place {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `hello` in the text of client 7, and `!` of client 8.
+    const HELLO: &[u8] = b"\x00\x02\x12\x01\x01\x07\x00\x04\x01\x04text\x05hello\x00";
+    const MARK: &[u8] = b"\x00\x02\x0e\x01\x01\x08\x00\x04\x01\x04text\x01!\x00";
+
+    /// Two places in one room, whose folder is new.
+    fn two(name: &str) -> (Arc<Rooms>, Place, Place) {
+        let name = format!("together-{name}-{}", std::process::id());
+        let rooms = Rooms::new(&std::env::temp_dir().join(name)).expect("a folder");
+        let [ada, bob] = [(); 2].map(|()| rooms.join("garden").expect("a place"));
+        (rooms, ada, bob)
+    }
+
+    fn remove(name: &str) {
+        let name = format!("together-{name}-{}", std::process::id());
+        std::fs::remove_dir_all(std::env::temp_dir().join(name)).expect("it is removed");
+    }
+
+    // On one thread, so that the second frame comes while the room is opened again.
+    #[tokio::test]
+    async fn frames_of_others_wait_while_a_damaged_room_is_opened_again() {
+        let (rooms, ada, bob) = two("damaged");
+        ada.receive(HELLO).await.expect("a good frame");
+        rooms.save_all();
+        let saved = rooms.store.load("garden").expect("a file");
+        lock(&ada.open.room).as_ref().expect("a room").break_it();
+        let (bad, good) = tokio::join!(ada.receive(MARK), async {
+            rooms.save_all();
+            let kept = rooms.store.load("garden").expect("a file");
+            assert_eq!(kept, saved, "the damaged document is not saved");
+            bob.receive(MARK).await
+        });
+        assert_eq!((bad, good), (Err(Bad::Panicked), Ok(None)));
+        let text = lock(&bob.open.room).as_ref().expect("a room").snapshot();
+        assert!(text.windows(5).any(|part| part == b"hello"));
+        assert!(text.contains(&b'!'));
+        drop((ada, bob));
+        remove("damaged");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn saves_of_one_room_do_not_overlap() {
+        let (rooms, ada, bob) = two("saves");
+        ada.receive(HELLO).await.expect("a good frame");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..25 {
+                        lock(&ada.open.room).as_mut().expect("a room").unsaved = true;
+                        rooms.save(&ada.open).expect("it is saved");
+                    }
+                });
+            }
+        });
+        // Nor does a room close that is being saved, or is in use.
+        assert!(!rooms.forget(&ada.open));
+        let open = ada.open.clone();
+        drop((ada, bob));
+        let saving = lock(&open.saving);
+        assert!(!rooms.forget(&open));
+        drop(saving);
+        while !rooms.forget(&open) {
+            std::thread::yield_now(); // it saves by itself too
+        }
+        remove("saves");
+    }
 }
