@@ -4,9 +4,9 @@
 //! cargo run --example together    # then open http://127.0.0.1:9001 in two tabs
 //! ```
 //!
-//! Arguments: `[ADDRESS] [--rooms=FOLDER]`. The folder of the rooms' files is by default `wskit-together` in the
-//! folder for temporary files. Every program with `y-websocket` may join: `new WebsocketProvider(
-//! 'ws://127.0.0.1:9001', 'room', doc)`. Press Ctrl-C to end: everything is saved first.
+//! Arguments: `[ADDRESS] [--rooms=FOLDER]`. The folder of the rooms' files is by default `together-rooms`, where the
+//! program is started. Every program with `y-websocket` may join: `new WebsocketProvider('ws://127.0.0.1:9001',
+//! 'room', doc)`. Press Ctrl-C to end: everything is saved first.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = argument("").filter(|first| !first.starts_with("--"));
     let address = address.unwrap_or_else(|| "127.0.0.1:9001".to_owned());
     let folder = argument("--rooms=").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| std::env::temp_dir().join("wskit-together"));
+    let folder = folder.unwrap_or_else(|| "together-rooms".into());
 
     let rooms = Rooms::new(&folder)?;
     tokio::spawn(tokio::task::unconstrained(

@@ -47,7 +47,8 @@ pub async fn serve(rooms: Arc<Rooms>, request: Request<ServerStream>) -> Result<
         Ok(Ok(place)) => edit(&rooms, &name, &place, upgrade).await,
         Ok(Err(error)) => {
             eprintln!("{name:?} cannot be opened: {error}");
-            let why = error.to_string();
+            // The error itself may name files.
+            let why = "this room cannot be opened now";
             Ok(upgrade.reject(&Rejection::unavailable().body(why)).await?)
         }
         Err(_) => Ok(upgrade.reject(&Rejection::unavailable()).await?),
