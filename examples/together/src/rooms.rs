@@ -219,11 +219,11 @@ impl Place {
             self.reopen().await;
             received = self.handle(frame);
         }
-        if received == Err(Bad::Panicked) {
-            if let Some(question) = self.reopen().await {
-                // What is missing in the file, the others have.
-                self.rooms.publish(&self.open.name, question).await;
-            }
+        if received == Err(Bad::Panicked)
+            && let Some(question) = self.reopen().await
+        {
+            // What is missing in the file, the others have.
+            self.rooms.publish(&self.open.name, question).await;
         }
         let Outcome { reply, publish } = received?;
         if let Some(frame) = publish {
