@@ -26,7 +26,7 @@ mod peer;
 mod position;
 mod publication;
 mod rules;
-#[cfg(all(test, not(feature = "simulation")))]
+#[cfg(all(test, not(loom), not(feature = "simulation")))]
 mod sim;
 #[cfg(feature = "simulation")]
 #[doc(hidden)]

@@ -1,6 +1,6 @@
 mod deliver;
 mod slow;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 mod topics;
 mod turn;

@@ -353,5 +353,5 @@ impl<H: Host> Topic<H> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
