@@ -20,7 +20,6 @@ use crate::keys::MaskKeys;
 use crate::message::MessageKind;
 use crate::outcome::Outcome;
 use crate::outgoing::{Data, Outgoing};
-use crate::prepared::PreparedMessage;
 use crate::role::Role;
 
 /// The part of a connection's sending half that programs use: it queues messages, pings, pongs and the
@@ -133,25 +132,8 @@ impl Outbox {
         })
     }
 
-    /// Queues a prepared message as [`feed`](Outbox::feed) does. A small one is copied with its header.
-    #[inline]
-    pub(super) fn feed_prepared(&mut self, message: &PreparedMessage) -> Result<(), SendError> {
-        let len = message.len();
-        if self.fast
-            && self.keys.is_none()
-            && len <= COPIED
-            && self.queue.queued() < self.mark
-            && self.queue.push_frame(message.frame())
-        {
-            self.active = true;
-            self.counters.sent_whole(len);
-            return Ok(());
-        }
-        self.feed_any(message.into())
-    }
-
     #[inline(never)]
-    fn feed_any(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
+    pub(super) fn feed_any(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
         self.check_data()?;
         let payload = message.as_bytes();
         if self.fast && payload.len() <= COPIED {
