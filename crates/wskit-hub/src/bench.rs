@@ -1,6 +1,7 @@
 //! For the project's own benchmarks, which compile with `--cfg wskit_bench`.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Instant;
 
 use wskit_proto::{CloseCode, PreparedMessage};
@@ -79,6 +80,7 @@ impl Deliveries {
                 },
                 past: Vec::new(),
                 present: None,
+                is_alone: false,
                 next: 0,
                 call: (),
                 hello: Encoded::Nothing,
@@ -104,7 +106,7 @@ impl Deliveries {
             };
             let entry = Entry::new(self.next, Content::Message(message), Instant::now());
             self.next += 1;
-            entry.encode(WIRE, &self.wire, false);
+            entry.encode((WIRE, &self.wire), false, false, &Arc::default());
             let topic = TOPIC;
             self.shard.handle(Input::Entry { topic, entry }, &mut turn);
         }
