@@ -116,12 +116,16 @@ impl<H: Host> Directory<H> {
 
     /// The engine knows no member of this hub: tells it of all.
     pub(super) fn enter_again(&mut self, slot: u32, now: Instant, out: &mut impl Outputs<H>) {
+        // Also of those who have left and of whom that could not be said: if it is the connection alone that was
+        // lost, the engine may know them still.
         let members = self.with_presence(slot, |presence| {
-            presence.take_unsent();
-            let members = presence.local();
+            let mut members = presence.take_unsent();
+            members.extend(
+                presence
+                    .local()
+                    .map(|member| member.shared_identity().clone()),
+            );
             members
-                .map(|member| member.shared_identity().clone())
-                .collect::<Vec<_>>()
         });
         for identity in members.unwrap_or_default() {
             self.send_member(slot, &identity, now, out);
