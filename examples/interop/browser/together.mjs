@@ -35,12 +35,19 @@ async function tab(name, size, scheme) {
   await page.fill('#name', name);
   return page;
 }
-async function type(page, words) {
+/** One after the other: who draws does not type meanwhile, and keys go to what has the focus. */
+const turns = new Map();
+function inTurn(page, act) {
+  const done = (turns.get(page) ?? Promise.resolve()).then(act);
+  turns.set(page, done.catch(() => {}));
+  return done;
+}
+const type = (page, words) => inTurn(page, async () => {
   await page.focus('#text');
   await page.keyboard.press('Control+End');
   await page.keyboard.type(words, { delay: 8 });
-}
-async function draw(page, pen, points) {
+});
+const draw = (page, pen, points) => inTurn(page, async () => {
   await page.click(`.pen >> nth=${pen}`);
   const box = await page.locator('#board').boundingBox();
   const at = ([x, y]) => [box.x + box.width / 2 + x * 0.4 * box.width, box.y + box.height / 2 + y * 0.3 * box.width];
@@ -48,7 +55,7 @@ async function draw(page, pen, points) {
   await page.mouse.down();
   for (const point of points.slice(1)) await page.mouse.move(...at(point));
   await page.mouse.up();
-}
+});
 const ring = (x, y, r) => [...Array(25).keys()].map((i) => [x + r * Math.cos(i / 24 * 2 * Math.PI), y + r * Math.sin(i / 24 * 2 * Math.PI)]);
 
 await start();
