@@ -30,6 +30,10 @@ impl Limits {
     /// that is not enough, new messages and subscriptions are refused with
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory). [`Hub::held`](crate::Hub::held) returns what is
     /// taken.
+    ///
+    /// What is counted is an estimate, within 20 % of what the allocator gives. Not counted are compressed forms of
+    /// messages, and messages of topics without a history until they are encoded: of those at most
+    /// [`undelivered`](Limits::undelivered) wait in each shard, so lower that one where payloads are large.
     #[must_use]
     pub const fn memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;
