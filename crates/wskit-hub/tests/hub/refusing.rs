@@ -152,29 +152,6 @@ fn a_grant_that_is_taken_back_ends_the_subscription_and_the_presence() {
 }
 
 #[test]
-fn a_grant_that_is_given_again_at_once_is_not_followed_by_the_news_of_its_end() {
-    run_timed::<Simulated>(async {
-        let hub = hub(Rules::stream(History::last(4))).build();
-        crate::kit::drive(&hub);
-        let mut guest = Guest::new(&hub, &lines());
-        guest.peer.grant("t", Grant::new().subscribe());
-        guest.peer.subscribe("t", Since::Now).await.unwrap();
-        assert!(guest.line().await.unwrap().starts_with("= t"));
-        guest.peer.grant("t", Grant::new());
-        guest.peer.grant("t", Grant::new().subscribe());
-        guest.peer.subscribe("t", Since::Now).await.unwrap();
-        publish(&hub, "t", [1]).await;
-        // It may be told of the end, but only before it is told of the beginning.
-        let mut line = guest.line().await.unwrap();
-        if line.starts_with('x') {
-            line = guest.line().await.unwrap();
-        }
-        assert!(line.starts_with("= t"), "{line}");
-        assert!(guest.line().await.unwrap().ends_with('1'));
-    });
-}
-
-#[test]
 fn positions_of_another_epoch_and_from_the_future_are_gaps() {
     run::<Simulated>(async {
         let hub = hub(stream()).build();

@@ -3,7 +3,7 @@
 use wskit_proto::CloseCode;
 
 use super::world::{ENOUGH, World, late};
-use crate::core::Notice;
+use crate::core::{Input, Notice, Slot, TopicId};
 use crate::rules::Slow;
 
 #[test]
@@ -152,4 +152,22 @@ fn what_came_before_a_panic_is_delivered() {
     world.run();
     assert_eq!(world.conns[0].take(), ["a"]);
     assert_eq!(world.conns[0].closed(), Some(CloseCode::INTERNAL_ERROR));
+}
+
+#[test]
+fn the_end_of_a_withdrawn_grant_is_told_unless_the_peer_has_the_topic_again() {
+    let revoke = || Input::Stop {
+        slot: Slot(0),
+        topic: TopicId(1),
+        is_revoked: true,
+    };
+    let mut world = World::new(1);
+    world.subscribe(0, 1, Slow::Resume);
+    world.input(revoke());
+    world.start(0, 1, Slow::Resume, &[], Some("again"));
+    world.run();
+    assert_eq!(world.conns[0].take(), ["again"]);
+    world.input(revoke());
+    world.run();
+    assert_eq!(world.conns[0].take(), ["unsubscribed"]);
 }
