@@ -1,0 +1,1 @@
+//! Three hub processes on a real engine, with faults.
