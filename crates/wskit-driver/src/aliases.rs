@@ -41,7 +41,7 @@ macro_rules! aliases {
             "begin", "buffer_bytes", "close", "config", "counters", "deflate", "feed", "flush",
             "from_parts", "from_parts_with_deflate", "get_mut", "get_ref", "into_parts",
             "local_addr", "observer", "outbox", "outcome", "peer_addr", "ping", "poll_flush",
-            "poll_recv", "protocol", "recv", "recv_event", "recv_json", "recv_piece", "recv_ref",
+            "poll_recv", "protocol", "queued", "recv", "recv_event", "recv_json", "recv_piece", "recv_ref",
             "reserve", "round_trip", "send", "send_json", "split", "start_close", "state",
             "tls_session", "track",
         ))]

@@ -327,6 +327,11 @@ impl<T: Transport> WebSocket<T> {
         self.engine.inbound.round_trip()
     }
 
+    /// Returns how many bytes are queued and not written.
+    pub fn queued(&self) -> usize {
+        self.link.outbox.queued()
+    }
+
     /// Returns the bytes of heap that buffers hold now: 0 when idle. Shared buffers count in full.
     pub fn buffer_bytes(&self) -> usize {
         self.engine.inbound.buffer_bytes() + self.link.outbox.buffer_bytes()
