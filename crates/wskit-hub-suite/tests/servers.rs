@@ -1,0 +1,191 @@
+//! The servers and the proxy themselves.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use wskit_hub_suite::link::Link;
+use wskit_hub_suite::servers::nats::{Nats, NatsCluster};
+use wskit_hub_suite::servers::redis::{Redis, RedisCluster, Sentinel};
+use wskit_hub_suite::servers::wait_for;
+
+#[test]
+fn nats_comes_back_on_its_port_with_its_files() {
+    let nats = Nats::start();
+    let stream = json!({"name": "s", "subjects": ["s.>"], "storage": "file"});
+    let made = nats.jetstream("STREAM.CREATE.s", &stream).unwrap();
+    assert!(made["error"].is_null(), "{made}");
+    let ack = nats.request("s.1", b"one").unwrap();
+    let ack: Value = serde_json::from_slice(&ack).unwrap();
+    assert_eq!(ack["seq"], 1);
+    let port = nats.port();
+    nats.kill();
+    assert!(!nats.is_running());
+    assert!(nats.request("s.1", b"two").is_err());
+    nats.restart();
+    assert_eq!(nats.port(), port);
+    let info = nats.jetstream("STREAM.INFO.s", &Value::Null).unwrap();
+    assert_eq!(info["state"]["messages"], 1);
+    nats.wipe();
+    let info = nats.jetstream("STREAM.INFO.s", &Value::Null).unwrap();
+    assert_eq!(info["error"]["code"], 404);
+    nats.stop();
+}
+
+#[test]
+fn nats_has_a_login_a_largest_message_and_no_jetstream() {
+    let nats = Nats::builder()
+        .login("ann", "secret")
+        .max_payload(1000)
+        .without_jetstream()
+        .start();
+    let info = nats.monitor("/varz").unwrap();
+    assert_eq!(info["max_payload"], 1000);
+    assert_eq!(info["auth_required"], true);
+    let error = nats.request("$JS.API.INFO", b"").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+    nats.lame_duck();
+    nats.kill();
+}
+
+#[test]
+fn a_nats_cluster_has_another_leader_after_a_kill() {
+    let cluster = NatsCluster::start();
+    let stream = json!({"name": "s", "subjects": ["s.>"], "num_replicas": 3});
+    let made = cluster.servers()[0]
+        .jetstream("STREAM.CREATE.s", &stream)
+        .unwrap();
+    assert!(made["error"].is_null(), "{made}");
+    let old = cluster.leader_of("s");
+    cluster.kill(old);
+    let new = cluster.leader_of("s");
+    assert_ne!(old, new);
+    cluster.restart(old);
+}
+
+#[test]
+fn redis_comes_back_with_what_was_appended() {
+    let redis = Redis::builder().append_only().password("secret").start();
+    redis.command(&["SET", "a", "1"]);
+    redis.kill();
+    assert!(redis.try_command(&["GET", "a"]).is_err());
+    redis.restart();
+    assert_eq!(redis.command(&["GET", "a"]).text(), "1");
+    redis.pause();
+    redis.resume();
+    redis.stop();
+    let redis = Redis::start();
+    redis.command(&["SET", "a", "1"]);
+    redis.restart();
+    assert_eq!(redis.command(&["GET", "a"]).text(), "");
+}
+
+#[test]
+fn sentinel_makes_the_replica_primary() {
+    let sentinel = Sentinel::start();
+    let old = sentinel.primary().port();
+    assert_eq!(old, sentinel.servers()[0].port());
+    sentinel.primary().kill();
+    sentinel.wait_for_failover(old);
+    assert_eq!(sentinel.primary().port(), sentinel.servers()[1].port());
+    sentinel.servers()[0].restart();
+    sentinel.wait_until_whole();
+    assert_eq!(sentinel.replica().port(), old);
+}
+
+#[test]
+fn a_redis_cluster_serves_all_slots() {
+    let cluster = RedisCluster::start();
+    let answers = ["a", "b", "c", "d", "e"].map(|key| {
+        let all = cluster.nodes().iter();
+        all.filter(|node| node.try_command(&["SET", key, "1"]).unwrap().text() == "OK")
+            .count()
+    });
+    assert_eq!(answers, [1; 5]);
+}
+
+/// A server that repeats what it reads, and a link to it.
+fn echo() -> (Link, impl Fn() -> TcpStream) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(move || {
+                let mut stream = stream.unwrap();
+                let mut buffer = [0; 4096];
+                while let Ok(len) = stream.read(&mut buffer) {
+                    if len == 0 || stream.write_all(&buffer[..len]).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    let link = Link::to(addr);
+    let addr = link.addr();
+    (link, move || {
+        let stream = TcpStream::connect(addr).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        stream
+    })
+}
+
+fn echoes(stream: &mut TcpStream, bytes: &[u8]) {
+    stream.write_all(bytes).unwrap();
+    let mut back = vec![0; bytes.len()];
+    stream.read_exact(&mut back).unwrap();
+    assert_eq!(back, bytes);
+}
+
+#[test]
+fn a_link_passes_stalls_trickles_and_cuts() {
+    let (link, connect) = echo();
+    let mut stream = connect();
+    echoes(&mut stream, &[7; 100_000]);
+    link.trickle();
+    echoes(&mut stream, &[8; 1000]);
+    link.delay(Duration::from_millis(1));
+    echoes(&mut stream, b"later");
+    link.stall();
+    stream.write_all(b"held").unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_millis(50)))
+        .unwrap();
+    assert!(stream.read(&mut [0; 4]).is_err());
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    link.pass();
+    let mut back = [0; 4];
+    stream.read_exact(&mut back).unwrap();
+    assert_eq!(&back, b"held");
+    assert_eq!(link.connections(), 1);
+    link.finish();
+    assert_eq!(stream.read(&mut back).unwrap(), 0);
+    let mut stream = connect();
+    echoes(&mut stream, b"again");
+    link.cut();
+    let error = stream.read(&mut back).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    wait_for("the end", || (link.connections() == 0).then_some(()));
+}
+
+#[test]
+fn a_link_cuts_after_some_bytes_and_refuses() {
+    let (link, connect) = echo();
+    let mut stream = connect();
+    link.cut_after(5);
+    stream.write_all(&[1; 10]).unwrap();
+    let mut back = Vec::new();
+    let error = stream.read_to_end(&mut back).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert!(back.len() <= 5);
+    link.refuse();
+    let mut stream = connect();
+    assert!(stream.read(&mut [0]).is_err());
+    link.pass();
+    echoes(&mut connect(), b"again");
+}
