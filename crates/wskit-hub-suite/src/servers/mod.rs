@@ -4,7 +4,7 @@
 //! Each is killed when its value is dropped, and also when the process that started it ends in any way. If
 //! a test panics, what the server has logged is printed.
 //!
-//! All calls block, for at most half a minute, and panic if they fail.
+//! All calls block, for at most a minute, and panic if they fail.
 
 pub mod nats;
 mod process;
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use std::{env, thread};
 
 /// How long a server may take for what it is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The address of a port on this machine.
 #[must_use]
@@ -51,7 +51,7 @@ pub fn free_port() -> u16 {
 /// Asks until there is an answer.
 ///
 /// # Panics
-/// After half a minute.
+/// After a minute.
 pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {

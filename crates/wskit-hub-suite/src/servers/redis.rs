@@ -256,7 +256,8 @@ impl Sentinel {
         this
     }
 
-    /// Waits until the replica follows the primary, and each Sentinel knows all others.
+    /// Waits until the replica follows the primary, and each Sentinel knows all others. After a failover that
+    /// takes some twenty seconds.
     pub fn wait_until_whole(&self) {
         wait_for("Sentinel", || {
             let replica = &self.servers[usize::from(self.primary_index()? == 0)];

@@ -1,0 +1,8 @@
+//! The scenarios on an engine in memory: they are right about what is required, and fail if it is wrong.
+
+mod engine;
+mod mutants;
+
+use engine::ModelBench;
+
+wskit_hub_suite::engine_scenarios!(ModelBench);
