@@ -7,7 +7,10 @@
 //!
 //! ```ignore
 //! wskit_hub_suite::engine_scenarios!(NatsBench);
+//! wskit_hub_suite::hub_scenarios!(NatsBench);
 //! ```
+//!
+//! - [`hubs`] has those of whole hubs that share one.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::missing_panics_doc,
@@ -17,6 +20,8 @@
 pub mod bench;
 pub mod engines;
 pub mod follower;
+pub mod guest;
+pub mod hubs;
 pub mod link;
 pub mod node;
 pub mod servers;

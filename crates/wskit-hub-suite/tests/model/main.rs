@@ -6,3 +6,4 @@ mod mutants;
 use engine::ModelBench;
 
 wskit_hub_suite::engine_scenarios!(ModelBench);
+wskit_hub_suite::hub_scenarios!(ModelBench);
