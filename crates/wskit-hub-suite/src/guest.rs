@@ -8,8 +8,8 @@ use bytes::Bytes;
 use tokio::io::DuplexStream;
 use tokio::time::{sleep, timeout};
 use wskit_hub::{
-    Access, Error, Event, History, Hub, Peer, Position, PreparedMessage, Publication, Rules, Since,
-    Subscribed, Wire,
+    Access, Error, Event, History, Hub, Member, Peer, Position, PreparedMessage, Publication,
+    Rules, Since, Subscribed, Wire,
 };
 use wskit_proto::{Config, Role};
 use wskit_tokio::WebSocket;
@@ -94,8 +94,7 @@ impl HubNode {
         let present = async {
             loop {
                 if let Ok(present) = self.hub.present(topic).await {
-                    let members: Vec<_> =
-                        present.members.iter().map(|one| one.identity()).collect();
+                    let members: Vec<_> = present.members.iter().map(Member::identity).collect();
                     if members == identities {
                         return;
                     }

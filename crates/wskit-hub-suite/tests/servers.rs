@@ -143,7 +143,7 @@ fn echoes(stream: &mut TcpStream, bytes: &[u8]) {
 fn a_link_passes_stalls_trickles_and_cuts() {
     let (link, connect) = echo();
     let mut stream = connect();
-    echoes(&mut stream, &[7; 100_000]);
+    echoes(&mut stream, &vec![7; 100_000]);
     link.trickle();
     echoes(&mut stream, &[8; 1000]);
     link.delay(Duration::from_millis(1));

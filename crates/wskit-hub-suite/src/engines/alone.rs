@@ -108,9 +108,9 @@ pub async fn an_engine_is_dropped_with_commands_in_flight<B: Bench>(bench: &B) {
         for number in 0..100 {
             let text = Publication::text(format!("{round} {number}"));
             node.send_publish("t", text, Some(History::last(1000)));
-            commands().into_iter().for_each(|command| {
+            for command in commands() {
                 node.send(command);
-            });
+            }
         }
         if round > 0 {
             node.answer(RequestId(1)).await.expect("published");

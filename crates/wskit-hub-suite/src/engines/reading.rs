@@ -138,16 +138,13 @@ pub async fn what_is_gone_is_not_complete<B: Bench>(bench: &B) {
     }
 }
 
-/// Messages of a topic with an age.
-fn aged() -> Option<History> {
-    Some(History::last(10).within(Duration::from_secs(1)))
-}
+const AGED: Option<History> = Some(History::last(10).within(Duration::from_secs(1)));
 
 /// Messages beyond their age are not given any more.
 pub async fn old_messages_are_gone<B: Bench>(bench: &B) {
     let mut node = Node::new(bench).await;
     node.say("kept", "one", 10).await;
-    node.publish("aged", Publication::text("one"), aged()).await;
+    node.publish("aged", Publication::text("one"), AGED).await;
     let start = Instant::now();
     while !node.read("aged", None, 10).await.messages.is_empty() {
         assert!(start.elapsed() < Duration::from_secs(20), "still there");
@@ -155,7 +152,7 @@ pub async fn old_messages_are_gone<B: Bench>(bench: &B) {
     }
     assert_eq!(texts(&node.read("kept", None, 10).await), ["one"]);
     let two = Publication::text("two");
-    let two = node.publish("aged", two, aged()).await;
+    let two = node.publish("aged", two, AGED).await;
     let page = node.read("aged", None, 10).await;
     assert_eq!((page.epoch, page.top), (two.epoch, two.offset));
     assert_eq!(texts(&page), ["two"]);
@@ -164,11 +161,9 @@ pub async fn old_messages_are_gone<B: Bench>(bench: &B) {
 /// A message that nobody was told of, and that is too old to be read, is missing.
 pub async fn a_message_that_grew_old_unseen_is_a_gap<B: Bench>(bench: &B) {
     let mut node = Node::new(bench).await;
-    let seen = node
-        .publish("aged", Publication::text("seen"), aged())
-        .await;
+    let seen = node.publish("aged", Publication::text("seen"), AGED).await;
     let unseen = Publication::text("unseen");
-    node.publish("aged", unseen, aged()).await;
+    node.publish("aged", unseen, AGED).await;
     let start = Instant::now();
     loop {
         let page = node.read("aged", Some(seen), 10).await;
@@ -180,8 +175,7 @@ pub async fn a_message_that_grew_old_unseen_is_a_gap<B: Bench>(bench: &B) {
         sleep(Duration::from_millis(100)).await;
     }
     // What comes next does not hide it.
-    node.publish("aged", Publication::text("next"), aged())
-        .await;
+    node.publish("aged", Publication::text("next"), AGED).await;
     let page = node.read("aged", Some(seen), 10).await;
     assert!(!is_complete(&page, seen), "{page:?} after {seen}");
 }

@@ -131,7 +131,10 @@ impl Drop for Process {
             let log = self.log();
             let lines: Vec<_> = log.lines().collect();
             let last = lines[lines.len().saturating_sub(LINES)..].join("\n");
-            eprintln!("--- log of {}\n{last}\n---", self.command[0].display());
+            eprintln!(
+                "--- log of {}\n{last}\n---",
+                Path::new(&self.command[0]).display()
+            );
         }
     }
 }

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::engine::{ModelBench, Mutant};
 use wskit_hub_suite::engines::{alone, back, following, names, presence, publishing, reading};
+use wskit_hub_suite::hubs::{faults, present, sharing};
 
 /// Whether a scenario fails.
 fn fails(mutant: Mutant, scenario: impl AsyncFnOnce(&ModelBench)) -> bool {
@@ -52,5 +53,10 @@ mutants! {
         names::a_payload_that_is_too_large_is_refused_and_the_rest_goes_on;
     commands_that_wait_for_ever: WaitsForEver fails alone::commands_fail_while_the_server_is_down;
     nothing_said_of_coming_back: ForgetsUp fails back::a_cut_connection_comes_back;
+    hubs_are_not_told_of_lost_memory: KeepsEpoch fails faults::lost_memory_is_told_to_subscribers;
+    hubs_do_not_listen_again: ForgetsUp fails faults::what_a_hub_missed_comes_when_it_is_back;
+    hubs_keep_the_members_of_one_that_is_gone: KeepsTheGone fails present::members_of_a_killed_hub_leave;
+    hubs_take_one_message_for_two: ForgetsIds fails sharing::an_id_is_one_message_on_all_hubs;
+    hubs_are_not_told_of_old_positions: ClaimsAll fails sharing::a_client_that_was_away_for_too_long_is_told;
     another_order: Reorders fails following::before_is_the_message_before;
 }
