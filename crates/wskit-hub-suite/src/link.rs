@@ -127,7 +127,7 @@ impl Link {
         self.mode(Mode::Delay(pause));
     }
 
-    /// Passes on so many bytes from the server, then ends all connections with RST. Those that come later
+    /// Passes on `bytes` bytes from the server, then ends all connections with RST. Those that come later
     /// are not concerned.
     pub fn cut_after(&self, bytes: usize) {
         self.left.store(bytes, Ordering::SeqCst);

@@ -158,7 +158,7 @@ pub async fn old_messages_are_gone<B: Bench>(bench: &B) {
     assert_eq!(texts(&page), ["two"]);
 }
 
-/// A message that nobody was told of, and that is too old to be read, is missing.
+/// A message that no one was told of, and that is too old to be read, is missing.
 pub async fn a_message_that_grew_old_unseen_is_a_gap<B: Bench>(bench: &B) {
     let mut node = Node::new(bench).await;
     let seen = node.publish("aged", Publication::text("seen"), AGED).await;
