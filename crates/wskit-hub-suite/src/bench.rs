@@ -62,6 +62,11 @@ pub trait Line: Send {
         false
     }
 
+    /// Ends them, with RST, after this many bytes from the server. New ones are accepted.
+    fn cut_after(&self, _bytes: usize) -> bool {
+        false
+    }
+
     /// Passes nothing on until [`pass`](Self::pass), without ending them.
     fn stall(&self) -> bool {
         false
@@ -86,6 +91,11 @@ impl Line for Link {
 
     fn refuse(&self) -> bool {
         Self::refuse(self);
+        true
+    }
+
+    fn cut_after(&self, bytes: usize) -> bool {
+        Self::cut_after(self, bytes);
         true
     }
 

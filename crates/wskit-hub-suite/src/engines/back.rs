@@ -98,6 +98,28 @@ pub async fn a_publish_repeated_after_a_cut_is_there_once<B: Bench>(bench: &B) {
     assert_eq!(texts(&page), expected);
 }
 
+/// Connections end after any number of bytes: in an answer, in a message, and while they are set up.
+pub async fn a_connection_may_end_within_a_message<B: Bench>(bench: &B) {
+    let mut node = Node::new(bench).await;
+    let mut follower = Follower::new(&mut node, "t", 1000).await;
+    let mut published = Vec::new();
+    let padding = "x".repeat(300);
+    for bytes in [1, 2, 5, 13, 40, 100, 250, 400, 700, 1500, 4000] {
+        if !node.line.cut_after(bytes) {
+            return;
+        }
+        for number in 0..5 {
+            let text = format!("{bytes} {number} {padding}");
+            published.push((insist(&mut node, &text, &text[..20]).await, text));
+        }
+    }
+    node.line.pass();
+    published.push((insist(&mut node, "end", "end").await, "end".into()));
+    follower.until(&mut node, "end").await;
+    follower.check(&published);
+    assert!(follower.told.is_empty(), "the messages were there");
+}
+
 /// After a kill of the server all works again; what it has lost is told.
 pub async fn a_killed_server_comes_back<B: Bench>(bench: &B) {
     let (mut a, mut b) = (Node::new(bench).await, Node::new(bench).await);

@@ -70,6 +70,7 @@ macro_rules! engine_scenarios {
                 a_cut_connection_comes_back
                 publishes_are_told_or_there_while_connections_are_cut
                 a_publish_repeated_after_a_cut_is_there_once
+                a_connection_may_end_within_a_message
                 a_killed_server_comes_back
                 lost_memory_is_a_new_epoch
                 a_node_that_slept_through_it_sees_the_new_epoch;

@@ -28,6 +28,31 @@ pub async fn what_a_hub_missed_comes_when_it_is_back<B: Bench>(bench: &B) {
     assert!(!guest.told.contains(&Told::Gap), "{:?}", guest.told);
 }
 
+/// A connection on which nothing comes any more is given up, and then it is as if it had ended.
+pub async fn what_a_hub_missed_without_an_end_comes_too<B: Bench>(bench: &B) {
+    let (a, b) = (HubNode::new(bench).await, HubNode::new(bench).await);
+    let (mut guest, _) = Guest::on(&b, "stream:1", Since::Now).await;
+    a.say("stream:1", "here").await;
+    guest.until_message("here").await;
+    if !b.line.stall() {
+        return;
+    }
+    let published = b.hub.publish("stream:1", Publication::text("lost")).await;
+    assert!(matches!(published, Err(Error::Engine(_))), "{published:?}");
+    for number in 0..10 {
+        a.say("stream:1", &format!("away {number}")).await;
+    }
+    b.line.pass();
+    guest.until_message("away 9").await;
+    let texts = guest.texts();
+    let away: Vec<_> = texts
+        .iter()
+        .filter(|text| text.starts_with("away"))
+        .collect();
+    assert_eq!(away.len(), 10);
+    assert!(!guest.told.contains(&Told::Gap), "{:?}", guest.told);
+}
+
 /// Publishing fails in time, connections stay, and all goes on when the server is back.
 pub async fn subscribers_stay_while_the_server_is_away<B: Bench>(bench: &B) {
     let (a, b) = (HubNode::new(bench).await, HubNode::new(bench).await);

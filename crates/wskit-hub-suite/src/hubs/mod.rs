@@ -20,6 +20,7 @@ macro_rules! hub_scenarios {
                 an_id_is_one_message_on_all_hubs;
             faults:
                 what_a_hub_missed_comes_when_it_is_back
+                what_a_hub_missed_without_an_end_comes_too
                 subscribers_stay_while_the_server_is_away
                 live_topics_go_on_when_the_server_is_back
                 lost_memory_is_told_to_subscribers
