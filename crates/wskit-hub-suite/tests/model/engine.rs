@@ -3,13 +3,12 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use wskit_hub::{
     Command, Engine, EngineError, EngineErrorKind, EngineEvent, Epoch, History, Member, NodeId,
     Page, Position, Publication, Reply, RequestId,
 };
-use wskit_hub_suite::{Bench, Line};
 
 /// What is wrong with an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +60,7 @@ pub(crate) enum Mutant {
 }
 
 /// The largest payload.
-const LARGEST: usize = 1 << 20;
+pub(crate) const LARGEST: usize = 1 << 20;
 /// The events that wait for a hub.
 const QUEUE: usize = 2000;
 
@@ -69,18 +68,18 @@ const QUEUE: usize = 2000;
 #[derive(Clone)]
 pub(crate) struct Model(Arc<Mutex<World>>);
 
-struct World {
+pub(crate) struct World {
     mutant: Mutant,
-    generation: u64,
-    last_offset: u64,
-    topics: HashMap<Arc<str>, Log>,
-    members: Vec<(Arc<str>, usize, Member)>,
-    nodes: Vec<Link>,
-    is_down: bool,
+    pub(crate) generation: u64,
+    pub(crate) last_offset: u64,
+    pub(crate) topics: HashMap<Arc<str>, Log>,
+    pub(crate) members: Vec<(Arc<str>, usize, Member)>,
+    pub(crate) nodes: Vec<Link>,
+    pub(crate) is_down: bool,
 }
 
 #[derive(Default)]
-struct Log {
+pub(crate) struct Log {
     entries: VecDeque<Entry>,
     top: u64,
     /// All messages after this one are there.
@@ -96,20 +95,20 @@ struct Entry {
 
 /// The connection of an engine.
 #[derive(Default)]
-struct Link {
-    is_cut: bool,
-    is_gone: bool,
-    listens: HashSet<Arc<str>>,
+pub(crate) struct Link {
+    pub(crate) is_cut: bool,
+    pub(crate) is_gone: bool,
+    pub(crate) listens: HashSet<Arc<str>>,
     /// Listened to after the next message.
-    late: Vec<Arc<str>>,
-    events: VecDeque<EngineEvent>,
-    waker: Option<Waker>,
+    pub(crate) late: Vec<Arc<str>>,
+    pub(crate) events: VecDeque<EngineEvent>,
+    pub(crate) waker: Option<Waker>,
 }
 
 /// The engine of one hub.
 pub(crate) struct Node {
-    model: Model,
-    number: usize,
+    pub(crate) model: Model,
+    pub(crate) number: usize,
 }
 
 impl Model {
@@ -130,7 +129,7 @@ impl Model {
     }
 
     /// Does something, and wakes those who have events.
-    fn with<R>(&self, f: impl FnOnce(&mut World) -> R) -> R {
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut World) -> R) -> R {
         let (result, wakers) = {
             let mut world = self.lock();
             let result = f(&mut world);
@@ -184,7 +183,7 @@ impl Drop for Node {
 }
 
 impl World {
-    fn is(&self, mutant: Mutant) -> bool {
+    pub(crate) fn is(&self, mutant: Mutant) -> bool {
         self.mutant == mutant
     }
 
@@ -472,7 +471,7 @@ impl World {
         }
     }
 
-    fn cut(&mut self, at: usize) {
+    pub(crate) fn cut(&mut self, at: usize) {
         let node = &mut self.nodes[at];
         if !std::mem::replace(&mut node.is_cut, true) {
             // Answers come, messages are lost.
@@ -483,7 +482,7 @@ impl World {
         }
     }
 
-    fn connect(&mut self, at: usize) {
+    pub(crate) fn connect(&mut self, at: usize) {
         if self.is_down || !self.nodes[at].is_cut {
             return;
         }
@@ -494,129 +493,5 @@ impl World {
         if !forgets {
             node.events.push_back(EngineEvent::Up);
         }
-    }
-}
-
-/// What disturbs the connection of an engine.
-struct Cable {
-    model: Model,
-    number: usize,
-    /// It refuses.
-    is_refusing: Arc<Mutex<HashSet<usize>>>,
-}
-
-impl Line for Cable {
-    fn cut(&self) -> bool {
-        self.model.with(|world| {
-            world.cut(self.number);
-            world.connect(self.number);
-        });
-        true
-    }
-
-    fn refuse(&self) -> bool {
-        self.is_refusing.lock().unwrap().insert(self.number);
-        self.model.with(|world| world.cut(self.number));
-        true
-    }
-
-    fn pass(&self) {
-        self.is_refusing.lock().unwrap().remove(&self.number);
-        self.model.with(|world| world.connect(self.number));
-    }
-}
-
-/// The model as scenarios use it.
-pub(crate) struct ModelBench {
-    model: Model,
-    is_refusing: Arc<Mutex<HashSet<usize>>>,
-    patience: Duration,
-}
-
-impl ModelBench {
-    pub(crate) fn new(mutant: Mutant) -> Self {
-        Self {
-            model: Model::new(mutant),
-            is_refusing: Arc::default(),
-            patience: match mutant {
-                Mutant::None => Duration::from_secs(30),
-                _ => Duration::from_secs(2),
-            },
-        }
-    }
-
-    fn connect_all(&self, world: &mut World) {
-        world.is_down = false;
-        let refusing = self.is_refusing.lock().unwrap();
-        for number in 0..world.nodes.len() {
-            if !refusing.contains(&number) {
-                world.connect(number);
-            }
-        }
-    }
-}
-
-impl Bench for ModelBench {
-    type Engine = Node;
-
-    async fn start() -> Self {
-        Self::new(Mutant::None)
-    }
-
-    async fn engine(&self) -> (Node, Box<dyn Line>) {
-        let number = self.model.with(|world| {
-            let is_cut = world.is_down;
-            world.nodes.push(Link {
-                is_cut,
-                ..Link::default()
-            });
-            world.nodes.len() - 1
-        });
-        let model = self.model.clone();
-        let cable = Cable {
-            model: model.clone(),
-            number,
-            is_refusing: self.is_refusing.clone(),
-        };
-        (Node { model, number }, Box::new(cable))
-    }
-
-    fn lease(&self) -> Duration {
-        Duration::from_millis(200)
-    }
-
-    fn patience(&self) -> Duration {
-        self.patience
-    }
-
-    fn sizes(&self) -> Option<(usize, usize)> {
-        Some((LARGEST, LARGEST + 1))
-    }
-
-    fn kill(&self) -> bool {
-        self.model.with(|world| {
-            world.is_down = true;
-            (0..world.nodes.len()).for_each(|number| world.cut(number));
-        });
-        true
-    }
-
-    fn restart(&self) -> bool {
-        self.model.with(|world| self.connect_all(world));
-        true
-    }
-
-    fn wipe(&self) -> bool {
-        self.kill();
-        self.model.with(|world| {
-            if !world.is(Mutant::KeepsEpoch) {
-                world.generation += 1;
-            }
-            world.last_offset = 0;
-            world.topics.clear();
-            world.members.clear();
-            self.connect_all(world);
-        });
-        true
     }
 }

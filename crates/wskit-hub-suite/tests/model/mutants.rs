@@ -2,7 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::engine::{ModelBench, Mutant};
+use crate::bench::ModelBench;
+use crate::engine::Mutant;
 use wskit_hub_suite::engines::{alone, back, following, names, presence, publishing, reading};
 use wskit_hub_suite::hubs::{faults, present, sharing};
 
