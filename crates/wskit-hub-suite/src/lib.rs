@@ -5,7 +5,7 @@
 //! - [`engines`] has the scenarios of one or more engines that share a server. An engine's own tests say how
 //!   engines and servers are made, as a [`Bench`], and get a test for each scenario:
 //!
-//! ```ignore
+//! ```text
 //! wskit_hub_suite::engine_scenarios!(NatsBench);
 //! wskit_hub_suite::hub_scenarios!(NatsBench);
 //! ```
