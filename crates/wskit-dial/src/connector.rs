@@ -15,8 +15,8 @@ use crate::dialer::Dialer;
 use crate::net::Net;
 use crate::proxy::Proxy;
 use crate::reconnect::Reconnect;
-use crate::redirect::{follow, location};
-use crate::semaphore::Semaphore;
+use crate::redirect::Redirects;
+use crate::semaphore::{Semaphore, Turns};
 #[cfg(feature = "tracing")]
 use crate::telemetry::TARGET;
 use crate::telemetry::step;
@@ -29,8 +29,8 @@ use crate::tls_layer::TlsDialer;
 pub struct Connector<R, D = Dialer<R>> {
     client: Client<R>,
     dialer: D,
-    redirects: usize,
-    semaphore: Option<Semaphore>,
+    redirects: Option<Redirects>,
+    turns: Option<Arc<dyn Turns>>,
 }
 
 impl<R: Net> Connector<R> {
@@ -40,8 +40,8 @@ impl<R: Net> Connector<R> {
         Self {
             client: Client::new(),
             dialer: Dialer::new(),
-            redirects: 0,
-            semaphore: None,
+            redirects: None,
+            turns: None,
         }
     }
 
@@ -59,7 +59,7 @@ impl<R: Net> Connector<R> {
             client: self.client,
             dialer: TlsDialer::new(self.dialer, layer),
             redirects: self.redirects,
-            semaphore: self.semaphore,
+            turns: self.turns,
         }
     }
 
@@ -117,7 +117,7 @@ impl<R: Net, D> Connector<R, D> {
     /// redirect from `wss://` to `ws://` is an error: see [`ClientRequest::redirected_to`]. The body of a
     /// redirect is not waited for.
     pub fn redirects(mut self, limit: usize) -> Self {
-        self.redirects = limit;
+        self.redirects = (limit > 0).then(|| Redirects::new(limit));
         self
     }
 
@@ -128,7 +128,7 @@ impl<R: Net, D> Connector<R, D> {
     /// RFC 6455 §4.1 asks for at most one connection being opened to an address: a limit of 1. It allows a
     /// reasonable number where a proxy hides the address: use a higher limit there.
     pub fn max_concurrent(mut self, limit: usize) -> Self {
-        self.semaphore = Some(Semaphore::new(limit));
+        self.turns = Some(Arc::new(Semaphore::new(limit)));
         self
     }
 
@@ -139,7 +139,7 @@ impl<R: Net, D> Connector<R, D> {
             client: self.client,
             dialer,
             redirects: self.redirects,
-            semaphore: self.semaphore,
+            turns: self.turns,
         }
     }
 
@@ -168,8 +168,8 @@ impl<R: Net, D> Connector<R, D> {
         RequestError: From<Q::Error>,
     {
         let mut request = request.try_into().map_err(RequestError::from)?;
-        let _permit = match &self.semaphore {
-            Some(semaphore) => Some(semaphore.acquire().await),
+        let _turn = match &self.turns {
+            Some(turns) => Some(turns.wait().await),
             None => None,
         };
         #[cfg(feature = "tracing")]
@@ -191,8 +191,10 @@ impl<R: Net, D> Connector<R, D> {
                 let dialled = self.dialer.dial_within(&request, timer, left()).await;
                 let stream = dialled.map_err(|error| error.of_attempt(&request, limit))?;
                 step("opening handshake", request.host(), request.port());
-                let wants_body =
-                    |refusal: &Refusal| self.redirects == 0 || location(refusal).is_none();
+                let wants_body = |refusal: &Refusal| {
+                    let redirects = self.redirects.as_ref();
+                    !redirects.is_some_and(|redirects| redirects.is_redirect(refusal))
+                };
                 // It keeps the time itself, to report a refusal whose body is not complete by then.
                 let opening =
                     self.client
@@ -200,7 +202,10 @@ impl<R: Net, D> Connector<R, D> {
                 match opening.await {
                     Ok(opened) => return Ok(opened),
                     Err(error) => {
-                        let next = follow(&request, error, followed, self.redirects);
+                        let next = match &self.redirects {
+                            Some(redirects) => redirects.follow(&request, error, followed),
+                            None => Err(error.into()),
+                        };
                         request = next.map_err(|error| error.of_attempt(&request, limit))?;
                     }
                 }
@@ -243,7 +248,7 @@ impl<R, D: Clone> Clone for Connector<R, D> {
             client: self.client.clone(),
             dialer: self.dialer.clone(),
             redirects: self.redirects,
-            semaphore: self.semaphore.clone(),
+            turns: self.turns.clone(),
         }
     }
 }
@@ -259,8 +264,8 @@ impl<R, D: fmt::Debug> fmt::Debug for Connector<R, D> {
         f.debug_struct("Connector")
             .field("client", &self.client)
             .field("dialer", &self.dialer)
-            .field("redirects", &self.redirects)
-            .field("semaphore", &self.semaphore)
+            .field("redirects", &self.redirects.map_or(0, |own| own.limit))
+            .field("turns", &self.turns)
             .finish()
     }
 }

@@ -1,16 +1,17 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use wskit_driver::{PollRead, PollWrite, SocketOptions, Timer};
+use wskit_driver::{SocketOptions, Timer};
 use wskit_handshake::ClientRequest;
 
 use crate::dial::Dial;
 use crate::dial_error::DialError;
 use crate::net::Net;
 use crate::progress::Progress;
-use crate::proxy::{Proxy, ProxyError, ProxyServer};
+use crate::proxy::{Proxy, Via};
 use crate::race;
 #[cfg(feature = "rustls")]
 use crate::stage::Stage;
@@ -27,7 +28,7 @@ use crate::tls_streams::Tls;
 pub struct Dialer<R> {
     from: Option<IpAddr>,
     socket: SocketOptions,
-    proxy: Proxy,
+    proxy: Option<Arc<dyn Via<R>>>,
     #[cfg(feature = "rustls")]
     tls: Option<tls::Connector<R>>,
     runtime: PhantomData<fn() -> R>,
@@ -39,7 +40,7 @@ impl<R> Dialer<R> {
         Self {
             from: None,
             socket: SocketOptions::new(),
-            proxy: Proxy::default(),
+            proxy: None,
             #[cfg(feature = "rustls")]
             tls: None,
             runtime: PhantomData,
@@ -55,7 +56,7 @@ impl<R> Dialer<R> {
 
     /// Sets the proxies to use.
     pub fn proxy(mut self, proxy: Proxy) -> Self {
-        self.proxy = proxy;
+        self.proxy = Some(Arc::new(proxy));
         self
     }
 
@@ -95,14 +96,12 @@ impl<R: Net> Dialer<R> {
         request: &ClientRequest,
         progress: &Progress,
     ) -> Result<R::Stream, DialError> {
-        let Some(server) = self.proxy.server_for(request) else {
-            step("dialling", request.host(), request.port());
-            let (host, port) = (request.host(), request.port());
-            return race::connect::<R>(host, port, self.from, self.socket, progress).await;
-        };
-        step("dialling the proxy", &server.host, server.port);
-        progress.enter_proxy(&server.host, server.port);
-        self.through(server, request, progress).await
+        let proxy = self.proxy.as_ref();
+        if let Some(proxied) = proxy.and_then(|proxy| proxy.dial(self, request, progress)) {
+            return proxied.await;
+        }
+        step("dialling", request.host(), request.port());
+        self.tcp_to(request.host(), request.port(), progress).await
     }
 
     #[cfg(feature = "rustls")]
@@ -133,58 +132,19 @@ impl<R: Net> Dialer<R> {
         self.tcp_in_stages(request, progress).await
     }
 
-    /// Asks the proxy for a connection to the server (RFC 6455 §4.1).
-    async fn through(
+    /// Opens a stream to a server or proxy, by TCP alone.
+    pub(crate) async fn tcp_to(
         &self,
-        server: &ProxyServer,
-        request: &ClientRequest,
+        host: &str,
+        port: u16,
         progress: &Progress,
     ) -> Result<R::Stream, DialError> {
-        let mut handshake = server.handshake(request.host(), request.port())?;
-        let reached = self.reach(server, progress).await;
-        let stream = reached.map_err(ProxyError::of_reaching)?;
-        step("asking the proxy", request.host(), request.port());
-        let mut io = R::wrap(stream);
-        let mut buf = [0; 32];
-        loop {
-            io.write_all(&handshake.take_output())
-                .await
-                .map_err(ProxyError::Io)?;
-            let wanted = handshake.wanted().min(buf.len());
-            if wanted == 0 {
-                return Ok(R::tunnel(io.into()));
-            }
-            let (room, _) = buf.split_at_mut(wanted);
-            let n = io.read(room).await.map_err(ProxyError::Io)?;
-            if n == 0 {
-                return Err(ProxyError::Closed.into());
-            }
-            handshake.receive(room.get(..n).unwrap_or_default())?;
-        }
-    }
-
-    /// Connects to the proxy itself.
-    async fn reach(
-        &self,
-        server: &ProxyServer,
-        progress: &Progress,
-    ) -> Result<R::Stream, DialError> {
-        let tcp = race::connect::<R>(&server.host, server.port, self.from, self.socket, progress);
-        if !server.is_secure() {
-            return tcp.await;
-        }
-        #[cfg(feature = "rustls")]
-        {
-            let tls = self.tls_connector()?;
-            self.secure(&tls, &server.host, tcp.await?).await
-        }
-        #[cfg(not(feature = "rustls"))]
-        Err(DialError::TlsUnavailable)
+        race::connect::<R>(host, port, self.from, self.socket, progress).await
     }
 
     /// Puts a stream inside TLS for HTTP/1.1.
     #[cfg(feature = "rustls")]
-    async fn secure(
+    pub(crate) async fn secure(
         &self,
         tls: &tls::Connector<R>,
         host: &str,
@@ -198,7 +158,7 @@ impl<R: Net> Dialer<R> {
     /// Returns the TLS settings. Called before anything is dialled, so that unusable settings cause no
     /// traffic.
     #[cfg(feature = "rustls")]
-    fn tls_connector(&self) -> Result<tls::Connector<R>, DialError> {
+    pub(crate) fn tls_connector(&self) -> Result<tls::Connector<R>, DialError> {
         if !R::Tls::AVAILABLE {
             return Err(DialError::TlsUnavailable);
         }

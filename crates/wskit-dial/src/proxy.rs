@@ -5,6 +5,7 @@ mod handshake;
 mod http_connect;
 mod no_proxy;
 mod socks5;
+mod via;
 
 use std::env;
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ use no_proxy::NoProxy;
 
 pub use error::{ProxyError, ProxyUrlError, SocksFailure};
 pub use handshake::ProxyHandshake;
+pub(crate) use via::Via;
 
 /// Chooses the proxy for each server.
 ///
@@ -179,7 +181,7 @@ impl Proxy {
     }
 
     /// Returns the proxy for the server of `request`; `None` to connect directly.
-    pub(crate) fn server_for(&self, request: &ClientRequest) -> Option<&ProxyServer> {
+    fn server_for(&self, request: &ClientRequest) -> Option<&ProxyServer> {
         let server = if request.is_secure() {
             &self.secure
         } else {
@@ -201,11 +203,11 @@ impl std::str::FromStr for Proxy {
 
 /// A proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ProxyServer {
+struct ProxyServer {
     protocol: Protocol,
     /// Without brackets.
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    host: String,
+    port: u16,
     credentials: Option<Credentials>,
     headers: HeaderMap,
 }
@@ -269,11 +271,11 @@ impl ProxyServer {
     }
 
     /// Returns whether the connection to the proxy itself is inside TLS.
-    pub(crate) fn is_secure(&self) -> bool {
+    fn is_secure(&self) -> bool {
         self.protocol == Protocol::Https
     }
 
-    pub(crate) fn handshake(&self, host: &str, port: u16) -> Result<ProxyHandshake, ProxyError> {
+    fn handshake(&self, host: &str, port: u16) -> Result<ProxyHandshake, ProxyError> {
         let credentials = self
             .credentials
             .as_ref()

@@ -40,33 +40,59 @@ impl std::error::Error for RedirectError {
     }
 }
 
-/// Returns the request to go on with after an opening handshake that failed with `error`, or the error
-/// to report.
-///
-/// RFC 6455 §4.1: a client may follow redirects. Method and body of a WebSocket request are the same
-/// for all of them, so the differences of RFC 9110 §15.4 do not matter.
-pub(crate) fn follow(
-    request: &ClientRequest,
-    error: OpenError,
-    followed: usize,
-    limit: usize,
-) -> Result<ClientRequest, DialError> {
-    let location = match &error {
-        OpenError::Handshake(HandshakeError::Refused(refusal)) if limit > 0 => location(refusal),
-        _ => None,
-    };
-    let Some(location) = location else {
-        return Err(error.into());
-    };
-    if followed >= limit {
-        return Err(RedirectError::TooMany { limit }.into());
+/// How many redirects are followed, and how. By pointers, so that the rules of redirects are linked only into
+/// programs that set a limit.
+#[derive(Clone, Copy)]
+pub(crate) struct Redirects {
+    pub(crate) limit: usize,
+    location: fn(&Refusal) -> Option<&str>,
+    next: fn(&ClientRequest, &str) -> Result<ClientRequest, RequestError>,
+}
+
+impl Redirects {
+    /// Follows at most `limit` redirects, at least one.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            location,
+            next: ClientRequest::redirected_to,
+        }
     }
-    let next = request.redirected_to(location);
-    next.map_err(|error| RedirectError::Location(error).into())
+
+    /// Returns whether a refusal is a redirect.
+    pub(crate) fn is_redirect(&self, refusal: &Refusal) -> bool {
+        (self.location)(refusal).is_some()
+    }
+
+    /// Returns the request to go on with after an opening handshake that failed with `error`, or the error
+    /// to report.
+    ///
+    /// RFC 6455 §4.1: a client may follow redirects. Method and body of a WebSocket request are the same
+    /// for all of them, so the differences of RFC 9110 §15.4 do not matter.
+    pub(crate) fn follow(
+        &self,
+        request: &ClientRequest,
+        error: OpenError,
+        followed: usize,
+    ) -> Result<ClientRequest, DialError> {
+        let location = match &error {
+            OpenError::Handshake(HandshakeError::Refused(refusal)) => (self.location)(refusal),
+            _ => None,
+        };
+        let Some(location) = location else {
+            return Err(error.into());
+        };
+        let limit = self.limit;
+        if followed >= limit {
+            return Err(RedirectError::TooMany { limit }.into());
+        }
+        let next = (self.next)(request, location);
+        next.map_err(|error| RedirectError::Location(error).into())
+    }
 }
 
 /// Returns the target of a refusal that is a redirect.
-pub(crate) fn location(refusal: &Refusal) -> Option<&str> {
+fn location(refusal: &Refusal) -> Option<&str> {
     match refusal.status {
         StatusCode::MOVED_PERMANENTLY
         | StatusCode::FOUND

@@ -1,12 +1,13 @@
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::task::{Poll, Waker};
 
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
 
 /// A fair async semaphore: permits are given in the order in which they were asked for.
-#[derive(Clone)]
+#[cfg_attr(loom, derive(Clone))]
 pub(crate) struct Semaphore(Arc<Mutex<Queue>>);
 
 struct Queue {
@@ -69,6 +70,25 @@ impl Semaphore {
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         lock(&self.0)
+    }
+}
+
+/// What limits the connections that are being opened. A trait, so that the semaphore is linked only into
+/// programs that set a limit.
+pub(crate) trait Turns: fmt::Debug + Send + Sync {
+    /// Waits for a turn, which ends when what is returned is dropped.
+    fn wait(&self) -> Pin<Box<dyn Future<Output = Turn<'_>> + Send + '_>>;
+}
+
+/// A turn that lasts until it is dropped.
+pub(crate) type Turn<'a> = Box<dyn fmt::Debug + Send + 'a>;
+
+impl Turns for Semaphore {
+    fn wait(&self) -> Pin<Box<dyn Future<Output = Turn<'_>> + Send + '_>> {
+        Box::pin(async {
+            let turn: Turn<'_> = Box::new(self.acquire().await);
+            turn
+        })
     }
 }
 
