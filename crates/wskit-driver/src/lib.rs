@@ -49,6 +49,7 @@ mod observe;
 mod parts;
 mod pending_websocket;
 mod permit;
+mod rare;
 mod recv;
 mod runtime;
 mod serve;

@@ -14,6 +14,7 @@ use crate::extensions::Agreed;
 use crate::keys::secure_keys;
 use crate::link::Whole;
 use crate::observe::{PeerName, TelemetryConfig};
+use crate::rare::Rare;
 use crate::tasks::Tasks;
 use crate::transport::{Timer, Transport};
 use crate::websocket::WebSocket;
@@ -123,7 +124,7 @@ impl<T: Transport> WebSocket<T> {
         Self {
             engine: Engine::new(inbound, timer, leftover, auto_pong),
             link: Whole::new(io, outbox),
-            terms: None,
+            terms: Rare::default(),
             tasks: Tasks::default(),
         }
     }
@@ -138,7 +139,7 @@ impl<T: Transport> WebSocket<T> {
     ) -> Self {
         if protocol.is_some() || agreed.is_compressed() {
             let protocol = protocol.map(String::into_boxed_str);
-            self.terms = Some(Box::new(Terms { protocol, agreed }));
+            *self.terms = Some(Box::new(Terms { protocol, agreed }));
         }
         self.watched(telemetry, peer);
         self

@@ -31,13 +31,14 @@ use self::core::Shared;
 use crate::engine::Engine;
 use crate::link::Whole;
 use crate::parts::Terms;
+use crate::rare::Rare;
 use crate::sync::Arc;
 use crate::transport::Transport;
 
 pub(crate) fn split<T: Transport + 'static>(
     mut engine: Engine<T::Timer>,
     link: Whole<T>,
-    terms: Option<Box<Terms>>,
+    terms: Rare<Terms>,
 ) -> (Reader<T>, Writer<T>) {
     // Writers wait for room in the wait queue.
     engine.stop_answering();

@@ -2,6 +2,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use wskit_proto::State;
 
+use crate::rare::Rare;
 use crate::sync::{Arc, Mutex, lock};
 
 /// The tasks that use one connection: one receives and one sends, as after
@@ -12,7 +13,7 @@ use crate::sync::{Arc, Mutex, lock};
 /// poll with a waker that wakes both.
 #[derive(Default)]
 pub(crate) struct Tasks {
-    shared: Option<Box<Shared>>,
+    shared: Rare<Shared>,
 }
 
 struct Shared {
@@ -58,7 +59,7 @@ impl Tasks {
 
     /// Wakes the task of the other side, because something has changed that it may wait for.
     pub(crate) fn wake_other(&self, side: Side) {
-        if let Some(shared) = &self.shared {
+        if let Some(shared) = self.shared.as_deref() {
             shared.both.wake_side(side.other());
         }
     }

@@ -19,6 +19,7 @@ use crate::link::Whole;
 use crate::observe::{PeerName, TelemetryConfig};
 use crate::parts::Terms;
 use crate::permit::Permit;
+use crate::rare::Rare;
 use crate::recv::{RecvPiece, RecvRef};
 use crate::shutdown::Shutdown;
 use crate::tasks::Tasks;
@@ -49,7 +50,7 @@ pub struct WebSocket<T: Transport> {
     pub(crate) engine: Engine<T::Timer>,
     pub(crate) link: Whole<T>,
     /// Boxed, because most connections agree on nothing and stay in memory for long.
-    pub(crate) terms: Option<Box<Terms>>,
+    pub(crate) terms: Rare<Terms>,
     /// The tasks that use it as a `Stream` and as a `Sink`.
     pub(crate) tasks: Tasks,
 }

@@ -1,4 +1,5 @@
 use std::io;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -14,8 +15,29 @@ pub type TokioTimer = LazyTimer<TokioAlarm>;
 /// The alarm of tokio.
 #[derive(Debug, Default)]
 pub struct TokioAlarm {
-    sleep: Option<Pin<Box<Sleep>>>,
-    waker: Option<Waker>, // that `sleep` wakes
+    sleep: ManuallyDrop<Option<Pin<Box<Sleep>>>>,
+    waker: ManuallyDrop<Option<Waker>>, // that `sleep` wakes
+}
+
+/// Drops an alarm that was set in this crate. Without it this code would be repeated in every part of a program
+/// that holds a connection.
+impl Drop for TokioAlarm {
+    #[inline]
+    fn drop(&mut self) {
+        if self.sleep.is_some() {
+            self.release();
+        }
+    }
+}
+
+impl TokioAlarm {
+    /// Drops the alarm and the waker, which there is only with it.
+    #[cold]
+    #[inline(never)]
+    fn release(&mut self) {
+        *self.sleep = None;
+        *self.waker = None;
+    }
 }
 
 impl Alarm for TokioAlarm {
@@ -25,8 +47,8 @@ impl Alarm for TokioAlarm {
     }
 
     fn set(&mut self, deadline: Instant) -> io::Result<()> {
-        self.waker = None;
-        match &mut self.sleep {
+        *self.waker = None;
+        match &mut *self.sleep {
             Some(sleep) => sleep.as_mut().reset(deadline.into()),
             none => *none = Some(start(deadline.into())?),
         }
@@ -34,7 +56,7 @@ impl Alarm for TokioAlarm {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(sleep) = &mut self.sleep else {
+        let Some(sleep) = &mut *self.sleep else {
             return Poll::Pending;
         };
         // Elapsed too early: its runtime has ended, and the connection lives on in another one.
@@ -52,10 +74,10 @@ impl Alarm for TokioAlarm {
         };
         if !registered && polled.is_pending() && sleep.deadline() <= TokioInstant::now() {
             // The deadline has passed: a task that always uses up its budget must see that too.
-            self.waker = None;
+            *self.waker = None;
             return Poll::Ready(Ok(()));
         }
-        self.waker = (registered && polled.is_pending()).then(|| cx.waker().clone());
+        *self.waker = (registered && polled.is_pending()).then(|| cx.waker().clone());
         polled.map(Ok)
     }
 

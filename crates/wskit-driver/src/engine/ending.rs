@@ -10,6 +10,7 @@ use super::receive::Next;
 use super::turn::poll_end_transport;
 use crate::error::ConnectionError;
 use crate::link::Link;
+use crate::rare::Rare;
 use crate::transport::Timer;
 
 /// What the owner knows of the end.
@@ -20,7 +21,7 @@ pub(super) struct EndingState {
     /// The failure has been returned by a send.
     failure_reported: bool,
     /// The first failure of the transport.
-    failure: Option<Box<io::Error>>,
+    failure: Rare<io::Error>,
 }
 
 impl EndingState {
@@ -97,7 +98,7 @@ impl<C: Timer> Engine<C> {
         let Some(outcome) = link.with_outbound(|outbox| outbox.outcome()) else {
             return Ok(None);
         };
-        if let Some(member) = &mut self.member {
+        if let Some(member) = &mut *self.member {
             member.ended(Some(&outcome));
         }
         self.telemetry.ended(Some(&outcome), &self.timer);

@@ -8,12 +8,13 @@ use wskit_proto::ReadBuf;
 
 use super::Engine;
 use crate::link::Link;
+use crate::rare::Rare;
 use crate::transport::Timer;
 
 /// What is known of the bytes that come in.
 pub(super) struct Input {
     /// Bytes that were read behind the opening handshake.
-    pub(super) leftover: Option<Box<Bytes>>,
+    pub(super) leftover: Rare<Bytes>,
     /// Bytes read since this task last waited.
     read: u32,
     /// Bytes decompressed since this task last waited.
@@ -36,7 +37,7 @@ const LARGE_READ_MIN: usize = 64;
 impl Input {
     pub(super) fn new(leftover: Bytes) -> Self {
         Self {
-            leftover: (!leftover.is_empty()).then(|| Box::new(leftover)),
+            leftover: (!leftover.is_empty()).then(|| Box::new(leftover)).into(),
             read: 0,
             inflated: 0,
             eof: false,
@@ -136,7 +137,7 @@ impl<C: Timer> Engine<C> {
         let taken = self.inbound.receive(leftover);
         leftover.advance(taken);
         if leftover.is_empty() {
-            self.input.leftover = None;
+            *self.input.leftover = None;
         }
         true
     }

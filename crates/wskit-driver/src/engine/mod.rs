@@ -16,6 +16,7 @@ use wskit_proto::{Delivery, Inbound};
 
 use crate::link::Link;
 use crate::observe::Telemetry;
+use crate::rare::Rare;
 use crate::shutdown::{Joining, Member, Shutdown};
 use crate::transport::Timer;
 use backpressure::Backpressure;
@@ -31,7 +32,7 @@ pub(crate) struct Engine<C> {
     pub(crate) inbound: Inbound,
     pub(crate) timer: C,
     /// Events that came while the owner was only sending; the next receive returns them.
-    read_ahead: Option<Box<ReadAhead>>,
+    read_ahead: Rare<ReadAhead>,
     input: Input,
     backpressure: Backpressure,
     ending: EndingState,
@@ -49,7 +50,7 @@ pub(crate) struct Engine<C> {
     pub(crate) quiet: bool,
     pub(crate) telemetry: Telemetry<C>,
     /// The membership in the shutdown that this connection follows.
-    pub(crate) member: Option<Box<Member>>,
+    pub(crate) member: Rare<Member>,
 }
 
 impl<C: Timer> Engine<C> {
@@ -59,7 +60,7 @@ impl<C: Timer> Engine<C> {
         Self {
             inbound,
             timer,
-            read_ahead: None,
+            read_ahead: Rare::default(),
             input: Input::new(leftover),
             backpressure: Backpressure::default(),
             ending: EndingState::default(),
@@ -70,7 +71,7 @@ impl<C: Timer> Engine<C> {
             held_back: false,
             quiet: false,
             telemetry,
-            member: None,
+            member: Rare::default(),
         }
     }
 
@@ -93,13 +94,13 @@ impl<C: Timer> Engine<C> {
 
     /// Follows the shutdown that its opening handshake has joined, if any.
     pub(crate) fn join(&mut self, joining: &mut Joining) {
-        self.member = joining.take();
+        *self.member = joining.take();
     }
 
     /// Drops the wakers of the task that has polled this, which polls it no more.
     pub(crate) fn forget_task(&mut self) {
         self.timer = self.timer.clone();
-        if let Some(member) = &self.member {
+        if let Some(member) = &*self.member {
             member.forget();
         }
     }

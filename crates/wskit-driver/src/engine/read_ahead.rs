@@ -74,7 +74,7 @@ impl<C: Timer> Engine<C> {
         let ahead = self.read_ahead.as_mut()?;
         let event = ahead.pong.take().or_else(|| ahead.first.take());
         if ahead.first.is_none() {
-            self.read_ahead = None;
+            *self.read_ahead = None;
         }
         event
     }

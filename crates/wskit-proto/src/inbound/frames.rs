@@ -199,7 +199,7 @@ impl Inbound {
     }
 
     fn opened(&mut self, kind: MessageKind, header: &FrameHeader) -> Unfinished {
-        if let (true, Some(decoder)) = (header.rsv1, &self.decoder) {
+        if let (true, Some(decoder)) = (header.rsv1, &*self.decoder) {
             self.inflated = self.inflated.saturating_add(work_of_message(decoder));
         }
         self.utf8 = Utf8Check::new();

@@ -14,6 +14,7 @@ mod span;
 mod spare;
 mod timeouts;
 
+use core::mem::{self, ManuallyDrop};
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
@@ -53,7 +54,7 @@ pub use timeouts::Circumstances;
 /// (`frames.rs`) takes everything, and it alone knows errors, fragments and control frames.
 pub struct Inbound {
     /// The slab, and the buffer in which a message is assembled that cannot be lent from the slab.
-    memory: Memory,
+    memory: ManuallyDrop<Memory>,
     /// Unparsed bytes are `slab[start..end]`.
     start: u32,
     end: u32,
@@ -75,10 +76,10 @@ pub struct Inbound {
     /// Whether the usual slab was too small for what came at once, so that the next is a large one.
     large_slab: bool,
     /// Bytes of an unfinished header or control frame while no slab is held.
-    partial: Vec<u8>,
+    partial: ManuallyDrop<Vec<u8>>,
     /// An error that the next look at the input returns.
     error: Option<ProtocolError>,
-    decoder: Option<Box<Decoder>>,
+    decoder: ManuallyDrop<Option<Box<Decoder>>>,
     /// Work done to decompress since this was last taken: see [`Inbound::take_inflated`].
     inflated: usize,
     activity: Activity,
@@ -95,7 +96,7 @@ impl Inbound {
         now: Instant,
     ) -> Self {
         Self {
-            memory: Memory::default(),
+            memory: ManuallyDrop::default(),
             start: 0,
             end: 0,
             fast: Fast::new(role, &config),
@@ -108,9 +109,9 @@ impl Inbound {
             utf8: Utf8Check::new(),
             assembly: Assembly::default(),
             large_slab: false,
-            partial: Vec::new(),
+            partial: ManuallyDrop::default(),
             error: None,
-            decoder: None,
+            decoder: ManuallyDrop::default(),
             inflated: 0,
             activity: Activity::default(),
             timers: Timers::new(&config, now),
@@ -121,7 +122,7 @@ impl Inbound {
 
     #[cfg(any(test, feature = "deflate"))]
     pub(crate) fn set_decoder(&mut self, decoder: Decoder) {
-        self.decoder = Some(Box::new(decoder));
+        *self.decoder = Some(Box::new(decoder));
     }
 
     /// Returns the next event in the bytes read so far; `None` when more are needed, or when the
@@ -185,7 +186,7 @@ impl Inbound {
     /// between connections limits what one does in a row by this, besides by the bytes read.
     #[inline]
     pub fn take_inflated(&mut self) -> usize {
-        core::mem::take(&mut self.inflated)
+        mem::take(&mut self.inflated)
     }
 
     /// Lends the message that [`next_fast`](Inbound::next_fast) has just returned. It is cheaper
@@ -295,7 +296,7 @@ impl Inbound {
         if !self.assembly.lent {
             *self.memory.assembled_mut() = Vec::new();
         }
-        self.partial = Vec::new();
+        *self.partial = Vec::new();
         self.error = None;
         self.start = 0;
         self.end = 0;
@@ -335,11 +336,18 @@ impl Inbound {
     }
 }
 
+/// Drops everything in this crate. Without it this code would be repeated in every part of a program that
+/// holds a connection.
 impl Drop for Inbound {
+    #[inline(never)]
     fn drop(&mut self) {
-        if !self.memory.slab().is_empty() {
-            pool::give_read(core::mem::take(self.memory.slab_mut()));
+        let mut memory = mem::take(&mut *self.memory);
+        if !memory.slab().is_empty() {
+            pool::give_read(mem::take(memory.slab_mut()));
         }
+        drop(memory);
+        drop(mem::take(&mut *self.partial));
+        drop(self.decoder.take());
     }
 }
 

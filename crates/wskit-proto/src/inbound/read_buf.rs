@@ -218,7 +218,7 @@ impl Inbound {
         if self.frame.is_some() || self.message.is_some() || self.error.is_some() {
             return None;
         }
-        let mut bytes = core::mem::take(&mut self.partial);
+        let mut bytes = core::mem::take(&mut *self.partial);
         let rest = self.start as usize..self.end as usize;
         bytes.extend_from_slice(self.memory.slab().get(rest).unwrap_or_default());
         self.start = 0;
@@ -283,7 +283,7 @@ impl Inbound {
     #[cold]
     fn take_partial(&mut self) {
         self.end = copy(&self.partial, self.memory.slab_mut());
-        self.partial = Vec::new();
+        *self.partial = Vec::new();
     }
 
     #[cold]

@@ -239,7 +239,7 @@ impl Outbox {
             }
         }
         pool::give_read(block);
-        self.encoder = Some(encoder);
+        *self.encoder = Some(encoder);
         begun
     }
 

@@ -186,7 +186,7 @@ impl Outbound {
         let within = (n - before).min(control.len());
         control.advance(within);
         if control.len() == 0 {
-            self.0.control = None;
+            *self.0.control = None;
         }
         let data = n - within;
         if data > 0 {
@@ -285,7 +285,7 @@ impl Outbound {
     pub fn write_failed(&mut self, kind: io::ErrorKind) -> bool {
         let close_is_out = self.is_close_out();
         if close_is_out {
-            self.0.control = None;
+            *self.0.control = None;
         } else {
             self.0.fast = false;
             self.0.closing.get_or_insert_default().write_failed(kind);
@@ -338,7 +338,7 @@ impl Outbound {
 
     pub(crate) fn failed_mid_message(&mut self, kind: io::ErrorKind, mid_message: bool) {
         self.transport_failed(kind);
-        if let Some(closing) = &mut self.0.closing {
+        if let Some(closing) = &mut *self.0.closing {
             closing.cut(mid_message);
         }
     }
@@ -381,7 +381,7 @@ impl Outbound {
             .as_ref()
             .is_some_and(|control| !control.is_begun())
         {
-            self.0.control = None;
+            *self.0.control = None;
         }
         self.push_close(echo);
     }

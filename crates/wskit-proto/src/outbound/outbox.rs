@@ -3,6 +3,7 @@
     reason = "bytes that are queued lie in memory"
 )]
 
+use core::mem::{self, ManuallyDrop};
 use std::sync::Arc;
 
 use wskit_frame::{CONTROL_MAX, ClosePayload, OpCode, Utf8Check};
@@ -32,7 +33,7 @@ use crate::role::Role;
 /// between two frames; the Close after all data that was queued before it (§5.5.1 allows it, and
 /// replies that were queued when the peer's Close came are not lost).
 pub struct Outbox {
-    pub(super) queue: Queue,
+    pub(super) queue: ManuallyDrop<Queue>,
     pub(super) keys: Option<MaskKeys>,
     /// Whether `feed` may take the fast path: open, no streamed message, no compression, no
     /// `Config::fragment_size`.
@@ -47,10 +48,10 @@ pub struct Outbox {
     pub(crate) progressed: bool,
     /// Bytes that the transport has taken.
     pub(super) taken: u64,
-    pub(super) control: Option<Box<ControlQueue>>,
-    pub(super) closing: Option<Box<Closing>>,
+    pub(super) control: ManuallyDrop<Option<Box<ControlQueue>>>,
+    pub(super) closing: ManuallyDrop<Option<Box<Closing>>>,
     pub(super) streamed: Option<Streamed>,
-    pub(super) encoder: Option<Box<Encoder>>,
+    pub(super) encoder: ManuallyDrop<Option<Box<Encoder>>>,
     pub(super) counters: CounterHandle,
     pub(super) config: Arc<Config>,
 }
@@ -67,6 +68,18 @@ pub(super) struct Streamed {
 /// Payloads up to this size are copied beside their header; larger ones are queued as they are.
 pub(super) const COPIED: usize = 16 << 10;
 
+/// Drops what few connections have in this crate. Without it this code would be repeated in every part of a
+/// program that holds a connection.
+impl Drop for Outbox {
+    #[inline(never)]
+    fn drop(&mut self) {
+        drop(mem::take(&mut *self.queue));
+        drop(self.control.take());
+        drop(self.closing.take());
+        drop(self.encoder.take());
+    }
+}
+
 impl Outbox {
     pub(crate) fn new(
         keys: Option<MaskKeys>,
@@ -74,7 +87,7 @@ impl Outbox {
         counters: CounterHandle,
     ) -> Self {
         Self {
-            queue: Queue::default(),
+            queue: ManuallyDrop::default(),
             keys,
             fast: config.fragment_size.is_none(),
             mark: config.write_high_water.min(config.write_queue_limit),
@@ -82,10 +95,10 @@ impl Outbox {
             active: false,
             progressed: false,
             taken: 0,
-            control: None,
-            closing: None,
+            control: ManuallyDrop::default(),
+            closing: ManuallyDrop::default(),
             streamed: None,
-            encoder: None,
+            encoder: ManuallyDrop::default(),
             counters,
             config,
         }
@@ -93,7 +106,7 @@ impl Outbox {
 
     #[cfg(any(test, feature = "deflate"))]
     pub(crate) fn set_encoder(&mut self, encoder: Encoder) {
-        self.encoder = Some(Box::new(encoder));
+        *self.encoder = Some(Box::new(encoder));
         self.fast = false;
     }
 
@@ -344,7 +357,7 @@ impl Outbox {
 
     /// Returns whether messages can still be sent, or how far the end has come.
     pub fn state(&self) -> State {
-        match &self.closing {
+        match &*self.closing {
             None => State::Open,
             Some(closing) if closing.is_over() => State::Closed,
             Some(_) => State::Closing,
@@ -425,11 +438,11 @@ impl Outbox {
 
     pub(super) fn drop_queue(&mut self) {
         let lost = self.queued() as u64;
-        if let Some(closing) = &mut self.closing {
+        if let Some(closing) = &mut *self.closing {
             closing.lost += lost;
         }
         self.queue.clear();
-        self.control = None;
+        *self.control = None;
         self.streamed = None;
     }
 

@@ -14,6 +14,7 @@ use super::socket_waker::SocketWaker;
 use super::wait_queue::{Ticket, WaitFor, Waiter};
 use crate::error::ConnectionError;
 use crate::parts::Terms;
+use crate::rare::Rare;
 use crate::split::lanes::LaneId;
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering, lock};
 use crate::transport::Transport;
@@ -29,7 +30,7 @@ pub(crate) struct Shared<T: Transport> {
     slot: ReaderSlot<T>,
     /// The number of readers and writers. Lanes and weak writers do not keep a connection.
     owners: AtomicUsize,
-    terms: Option<Box<Terms>>,
+    terms: Rare<Terms>,
     close_timeout: Duration,
     /// The latest round trip of a keepalive ping, in microseconds; 0 before the first.
     round_trip: AtomicUsize,
@@ -43,7 +44,7 @@ impl<T: Transport> Shared<T> {
         dirty: bool,
         last_mark: u32,
         timer: T::Timer,
-        terms: Option<Box<Terms>>,
+        terms: Rare<Terms>,
     ) -> Self {
         let socket = Arc::new(SocketWaker::new());
         let close_timeout = outbox.close_timeout();
@@ -65,7 +66,7 @@ impl<T: Transport> Shared<T> {
 
     /// Takes the shared part apart: the queue, whether the transport is to be flushed, the number of the
     /// latest mark, and the terms. What waits in lanes is queued.
-    pub(crate) fn into_parts(self) -> (Outbound, bool, u32, Option<Box<Terms>>) {
+    pub(crate) fn into_parts(self) -> (Outbound, bool, u32, Rare<Terms>) {
         let sender = self.sender.into_inner();
         let mut sender = sender.unwrap_or_else(PoisonError::into_inner);
         // A weak writer may have filled a lane meanwhile.
