@@ -110,21 +110,20 @@ macro_rules! aliases {
             Q: TryInto<$crate::wskit_handshake::ClientRequest>,
             $crate::wskit_handshake::RequestError: From<Q::Error>,
         {
-            let request = request.try_into().map_err($crate::wskit_handshake::RequestError::from)?;
-            connect_to(request).await
+            connect_to(request.try_into().map_err($crate::wskit_handshake::RequestError::from)).await
         }
 
         /// Not generic and boxed, so that all of dialling is compiled once, in this crate, and no
         /// caller's future has the code that drops it.
         fn connect_to(
-            request: $crate::wskit_handshake::ClientRequest,
+            request: Result<$crate::wskit_handshake::ClientRequest, $crate::wskit_handshake::RequestError>,
         ) -> ::std::pin::Pin<
             ::std::boxed::Box<
                 dyn ::std::future::Future<Output = Result<WebSocket<ClientStream>, $crate::DialError>>
                     + Send,
             >,
         > {
-            ::std::boxed::Box::pin(async { Ok(Connector::new().connect(request).await?.0) })
+            ::std::boxed::Box::pin(async { Ok(Connector::new().connect(request?).await?.0) })
         }
     };
 }

@@ -28,11 +28,21 @@ pub struct ConnectError {
 }
 
 /// The server of an attempt.
-#[derive(Debug)]
-struct Server {
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
     host: String,
     port: u16,
     secure: bool,
+}
+
+impl Server {
+    pub(crate) fn of(request: &ClientRequest) -> Self {
+        Self {
+            host: request.host().to_owned(),
+            port: request.port(),
+            secure: request.is_secure(),
+        }
+    }
 }
 
 /// Why an attempt to connect failed; from [`ConnectError::cause`].
@@ -172,13 +182,9 @@ impl ConnectError {
 
     /// Adds what the connector knows: the server, and the time that the whole attempt was given, unless the
     /// error says which time was up.
-    pub(crate) fn set_attempt(&mut self, request: &ClientRequest, limit: Duration) {
+    pub(crate) fn set_attempt(&mut self, server: &Server, limit: Duration) {
         self.limit.get_or_insert(limit);
-        self.server = Some(Server {
-            host: request.host().to_owned(),
-            port: request.port(),
-            secure: request.is_secure(),
-        });
+        self.server = Some(server.clone());
     }
 
     /// Returns whether the server closed the connection without an answer.
@@ -344,7 +350,10 @@ mod tests {
                 error: fault,
             });
         }
-        error.set_attempt(&url.try_into().unwrap(), Duration::from_millis(1500));
+        error.set_attempt(
+            &Server::of(&url.try_into().unwrap()),
+            Duration::from_millis(1500),
+        );
         error.to_string()
     }
 
@@ -353,7 +362,10 @@ mod tests {
     fn limit_that_was_set_is_kept() {
         let own = ConnectError::new(Stage::Dial, ConnectCause::Timeout);
         let mut error = own.within(Duration::from_millis(250));
-        error.set_attempt(&"ws://h/".try_into().unwrap(), Duration::from_secs(10));
+        error.set_attempt(
+            &Server::of(&"ws://h/".try_into().unwrap()),
+            Duration::from_secs(10),
+        );
         let told = "cannot connect to h:80: timed out after 250ms";
         assert_eq!(error.to_string(), told);
     }

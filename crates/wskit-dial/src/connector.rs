@@ -9,6 +9,7 @@ use wskit_proto::Config;
 #[cfg(feature = "deflate")]
 use wskit_proto::deflate;
 
+use crate::connect_error::Server;
 use crate::dial::Dial;
 use crate::dial_error::DialError;
 use crate::dialer::Dialer;
@@ -187,26 +188,31 @@ impl<R: Net, D> Connector<R, D> {
         let connecting = async {
             let mut followed = 0;
             loop {
+                let server = Server::of(&request);
                 let timer = <R as Net>::Timer::default();
                 let dialled = self.dialer.dial_within(&request, timer, left()).await;
-                let stream = dialled.map_err(|error| error.of_attempt(&request, limit))?;
+                let stream = dialled.map_err(|error| error.of_attempt(&server, limit))?;
                 step("opening handshake", request.host(), request.port());
                 let wants_body = |refusal: &Refusal| {
                     let redirects = self.redirects.as_ref();
                     !redirects.is_some_and(|redirects| redirects.is_redirect(refusal))
                 };
                 // It keeps the time itself, to report a refusal whose body is not complete by then.
-                let opening =
-                    self.client
-                        .handshake_within(stream, request.clone(), left(), wants_body);
+                let redirects = self.redirects.as_ref();
+                let asked = redirects.map(|redirects| (redirects.copy)(&request));
+                let opening = self
+                    .client
+                    .handshake_within(stream, request, left(), wants_body);
                 match opening.await {
                     Ok(opened) => return Ok(opened),
                     Err(error) => {
-                        let next = match &self.redirects {
-                            Some(redirects) => redirects.follow(&request, error, followed),
-                            None => Err(error.into()),
+                        let next = match (redirects, &asked) {
+                            (Some(redirects), Some(asked)) => {
+                                redirects.follow(asked, error, followed)
+                            }
+                            _ => Err(error.into()),
                         };
-                        request = next.map_err(|error| error.of_attempt(&request, limit))?;
+                        request = next.map_err(|error| error.of_attempt(&server, limit))?;
                     }
                 }
                 step("redirected", request.host(), request.port());

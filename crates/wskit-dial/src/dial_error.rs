@@ -3,9 +3,9 @@ use std::io;
 use std::time::Duration;
 
 use wskit_driver::{Elapsed, OpenError};
-use wskit_handshake::{ClientRequest, Refusal, RequestError};
+use wskit_handshake::{Refusal, RequestError};
 
-use crate::connect_error::{ConnectCause, ConnectError};
+use crate::connect_error::{ConnectCause, ConnectError, Server};
 use crate::proxy::{ProxyError, ProxyUrlError};
 use crate::redirect::RedirectError;
 use crate::stage::Stage;
@@ -88,9 +88,9 @@ impl DialError {
     }
 
     /// Adds the server of an attempt that was given so much time.
-    pub(crate) fn of_attempt(mut self, request: &ClientRequest, limit: Duration) -> Self {
+    pub(crate) fn of_attempt(mut self, server: &Server, limit: Duration) -> Self {
         if let Self::Connect(error) = &mut self {
-            error.set_attempt(request, limit);
+            error.set_attempt(server, limit);
         }
         self
     }

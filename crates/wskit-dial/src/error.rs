@@ -175,7 +175,7 @@ mod tests {
     use wskit_proto::TimeoutKind;
 
     use super::*;
-    use crate::connect_error::ConnectCause;
+    use crate::connect_error::{ConnectCause, Server};
     use crate::proxy::SocksFailure;
     use crate::reconnect::{GaveUp, Loss};
     use crate::redirect::RedirectError;
@@ -344,7 +344,7 @@ mod tests {
                     let request = "ws://feed.example/".try_into().expect("a URL");
                     let limit = std::time::Duration::from_secs(3);
                     let mut error = ConnectError::new(stage, cause);
-                    error.set_attempt(&request, limit);
+                    error.set_attempt(&Server::of(&request), limit);
                     check(error);
                 }
             }

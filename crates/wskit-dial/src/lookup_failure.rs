@@ -30,8 +30,8 @@ impl LookupFailure {
         // Runtimes put words of their own before those of the system, or the system's behind `source`.
         let mut next: Option<&dyn Error> = Some(error);
         while let Some(error) = next {
-            let text = error.to_string().to_ascii_lowercase();
-            let says = |texts: &[&str]| texts.iter().any(|known| text.contains(known));
+            let text = error.to_string();
+            let says = |texts: &[&str]| texts.iter().any(|known| holds(&text, known));
             match () {
                 () if says(&NO_SUCH_HOST) => return Self::NoSuchHost,
                 () if says(&TRY_AGAIN) => return Self::TryAgain,
@@ -50,6 +50,12 @@ impl fmt::Display for LookupFailure {
             Self::Other => "the name lookup failed",
         })
     }
+}
+
+/// Returns whether a text has this part, ignoring ASCII case.
+fn holds(text: &str, part: &str) -> bool {
+    let mut parts = text.as_bytes().windows(part.len());
+    parts.any(|bytes| bytes.eq_ignore_ascii_case(part.as_bytes()))
 }
 
 /// `EAI_NONAME` and `EAI_NODATA` in words.

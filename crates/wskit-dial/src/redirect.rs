@@ -45,6 +45,8 @@ impl std::error::Error for RedirectError {
 #[derive(Clone, Copy)]
 pub(crate) struct Redirects {
     pub(crate) limit: usize,
+    /// Keeps a request for the one after it.
+    pub(crate) copy: fn(&ClientRequest) -> ClientRequest,
     location: fn(&Refusal) -> Option<&str>,
     next: fn(&ClientRequest, &str) -> Result<ClientRequest, RequestError>,
 }
@@ -54,6 +56,7 @@ impl Redirects {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
+            copy: ClientRequest::clone,
             location,
             next: ClientRequest::redirected_to,
         }

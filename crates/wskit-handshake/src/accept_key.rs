@@ -1,7 +1,5 @@
 //! `Sec-WebSocket-Key` and `Sec-WebSocket-Accept`.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use sha1::block_api::compress;
 use sha1::{Digest as _, Sha1};
 
@@ -19,39 +17,74 @@ use crate::http::token::ByteSet;
 ///            b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 /// ```
 pub fn accept_key(key: &[u8]) -> [u8; 28] {
-    let digest = match key.try_into() {
-        Ok(key) => digest_of_key(key),
-        Err(_) => Sha1::new()
-            .chain_update(key)
-            .chain_update(GUID)
-            .finalize()
-            .into(),
-    };
-    base64(digest)
+    match key.try_into() {
+        Ok(key) => accept_of(key),
+        Err(_) => {
+            let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
+            encode_digest(digest.into())
+        }
+    }
 }
 
-/// Encodes a digest in base64. The engine of the `base64` crate is slower
-/// because it does not know the length at compile time.
-fn base64(digest: [u8; 20]) -> [u8; 28] {
+/// Computes the value of `Sec-WebSocket-Accept` for a key of the usual length.
+pub(crate) fn accept_of(key: &[u8; 24]) -> [u8; 28] {
+    encode_digest(digest_of_key(key))
+}
+
+/// Encodes a digest in base64. The length is known at compile time, which is
+/// faster than [`base64`].
+fn encode_digest(digest: [u8; 20]) -> [u8; 28] {
     let mut padded = [0; 21];
     if let Some(start) = padded.first_chunk_mut() {
         *start = digest;
     }
     let mut text = [0; 28];
     for (chars, bytes) in text.chunks_exact_mut(4).zip(padded.chunks_exact(3)) {
-        let bits = bytes
-            .iter()
-            .fold(0, |bits, byte| bits << 8 | usize::from(*byte));
-        for (char, shift) in chars.iter_mut().zip([18, 12, 6, 0]) {
-            let digit = ALPHABET.get(bits >> shift & 63);
-            *char = digit.copied().unwrap_or_default();
-        }
+        encode_group(bytes, chars);
     }
     // The last group has only two bytes.
     if let Some(last) = text.last_mut() {
         *last = b'=';
     }
     text
+}
+
+/// Encodes a nonce as the value of `Sec-WebSocket-Key` (§4.1, item 7).
+pub(crate) fn encode_key(nonce: [u8; 16]) -> [u8; 24] {
+    let mut key = [0; 24];
+    for (to, from) in key.iter_mut().zip(base64(&nonce).bytes()) {
+        *to = from;
+    }
+    key
+}
+
+/// Encodes bytes in base64 (RFC 4648 §4).
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let (mut padded, mut chars) = ([0; 3], [0; 4]);
+        for (to, from) in padded.iter_mut().zip(group) {
+            *to = *from;
+        }
+        encode_group(&padded, &mut chars);
+        for (nth, digit) in chars.into_iter().enumerate() {
+            let is_padding = nth > group.len();
+            text.push(if is_padding { '=' } else { digit.into() });
+        }
+    }
+    text
+}
+
+/// Encodes three bytes as four digits.
+#[inline(always)]
+fn encode_group(bytes: &[u8], chars: &mut [u8]) {
+    let bits = bytes
+        .iter()
+        .fold(0, |bits, byte| bits << 8 | usize::from(*byte));
+    for (char, shift) in chars.iter_mut().zip([18, 12, 6, 0]) {
+        let digit = ALPHABET.get(bits >> shift & 63);
+        *char = digit.copied().unwrap_or_default();
+    }
 }
 
 /// Computes SHA-1 of a 24-byte key and the GUID. With padding they always fill
@@ -75,15 +108,6 @@ fn digest_of_key(key: &[u8; 24]) -> [u8; 20] {
         bytes.copy_from_slice(&word.to_be_bytes());
     }
     digest
-}
-
-/// Encodes a nonce as the value of `Sec-WebSocket-Key` (§4.1, item 7).
-pub(crate) fn encode_key(nonce: [u8; 16]) -> [u8; 24] {
-    let mut text = [0; 24];
-    // 16 bytes always encode to 24 characters, so this cannot fail.
-    let written = STANDARD.encode_slice(nonce, &mut text);
-    debug_assert_eq!(written.ok(), Some(24));
-    text
 }
 
 /// Returns whether `text` has the form of 16 bytes in base64 (§4.2.1 item 5):

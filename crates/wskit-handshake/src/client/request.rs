@@ -3,14 +3,12 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::header::{
     AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, PROXY_AUTHORIZATION,
 };
 use http::{Method, Uri, Version};
 
-use crate::accept_key::{accept_key, encode_key};
+use crate::accept_key::{accept_of, base64, encode_key};
 use crate::client::location::resolve;
 use crate::client::response::Offers;
 use crate::client::url::{Credentials, Target};
@@ -332,8 +330,12 @@ impl ClientRequest {
             String::from_utf8_lossy(&key),
         );
         if !self.protocols.is_empty() {
-            let list = self.protocols.join(", ");
-            let _ = write!(text, "Sec-WebSocket-Protocol: {list}\r\n");
+            text.push_str("Sec-WebSocket-Protocol: ");
+            for (nth, name) in self.protocols.iter().enumerate() {
+                text.push_str(if nth == 0 { "" } else { ", " });
+                text.push_str(name);
+            }
+            text.push_str("\r\n");
         }
         if !self.extensions.is_empty() {
             let _ = write!(text, "Sec-WebSocket-Extensions: {}\r\n", self.extensions);
@@ -355,9 +357,9 @@ impl ClientRequest {
     }
 
     /// The offers, which the answer is checked against.
-    pub(crate) fn into_offers(self, key: &[u8]) -> Offers {
+    pub(crate) fn into_offers(self, key: &[u8; 24]) -> Offers {
         Offers {
-            accept: accept_key(key),
+            accept: accept_of(key),
             protocols: self.protocols,
             extensions: ExtensionList::from_checked(self.extensions.into()),
         }
@@ -367,7 +369,7 @@ impl ClientRequest {
         let mut pair = credentials.user.clone();
         pair.push(b':');
         pair.extend_from_slice(&credentials.password);
-        let text = format!("Basic {}", STANDARD.encode(pair));
+        let text = format!("Basic {}", base64(&pair));
         // Base64 is always a valid value.
         if let Ok(mut value) = HeaderValue::try_from(text) {
             value.set_sensitive(true);

@@ -47,7 +47,7 @@ impl Target {
             return Err(invalid_character(url, at));
         }
         // §3: two schemes, in any case.
-        let (scheme, rest) = url.split_once("://").ok_or(RequestError::Scheme)?;
+        let (scheme, rest) = split_scheme(url).ok_or(RequestError::Scheme)?;
         let secure = match () {
             () if scheme.eq_ignore_ascii_case("ws") => false,
             () if scheme.eq_ignore_ascii_case("wss") => true,
@@ -142,10 +142,16 @@ impl Credentials {
     }
 }
 
+/// Splits a URL before and after `://`.
+fn split_scheme(url: &str) -> Option<(&str, &str)> {
+    let at = url.as_bytes().windows(3).position(|text| text == b"://")?;
+    Some((url.get(..at)?, url.get(at + 3..)?))
+}
+
 /// Returns the error for the character at this byte of a URL. Characters of the user name and the
 /// password are not told.
 pub(crate) fn invalid_character(url: &str, position: usize) -> RequestError {
-    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    let (_, rest) = split_scheme(url).unwrap_or(("", url));
     let begin = url.len() - rest.len();
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let userinfo = authority.rfind('@').unwrap_or(0);

@@ -83,13 +83,13 @@ pub(crate) fn check_name(name: &HeaderName) -> Result<(), HeaderError> {
 
 /// Converts parsed headers to the map of the `http` crate.
 pub(crate) fn header_map(headers: &[Header<'_>]) -> Result<HeaderMap, HandshakeError> {
-    let bad_name = HandshakeError::Malformed(HeadFault::HeaderName);
+    let bad_name = || HandshakeError::Malformed(HeadFault::HeaderName);
     let mut map = HeaderMap::new();
     for header in headers {
-        let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| bad_name.clone())?;
+        let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| bad_name())?;
         let value = HeaderValue::from_bytes(header.value)
             .map_err(|_| HandshakeError::Malformed(HeadFault::HeaderValue))?;
-        map.try_append(name, value).map_err(|_| bad_name.clone())?;
+        map.try_append(name, value).map_err(|_| bad_name())?;
     }
     Ok(map)
 }
