@@ -30,7 +30,7 @@ pub(crate) async fn ask<T: Transport>(
     handshake: &mut ClientHandshake,
     limit: Duration,
     wants_body: impl Fn(&Refusal) -> bool,
-) -> Result<ClientAccepted, OpenError> {
+) -> Result<Box<ClientAccepted>, OpenError> {
     let timer = io.timer();
     let begun = timer.now();
     let asked = within(timer.clone(), limit, async {
@@ -71,7 +71,7 @@ fn receive(
     handshake: &mut ClientHandshake,
     bytes: Option<&[u8]>,
     until: Until,
-) -> Option<Result<Option<ClientAccepted>, OpenError>> {
+) -> Option<Result<Option<Box<ClientAccepted>>, OpenError>> {
     let Some(bytes) = bytes else {
         return Some(Err(handshake.receive_eof().into()));
     };
@@ -80,7 +80,7 @@ fn receive(
             Some(Ok(None))
         }
         Ok(Progress::NeedMore) => None,
-        Ok(Progress::Done(accepted)) => Some(Ok(Some(accepted))),
+        Ok(Progress::Done(accepted)) => Some(Ok(Some(Box::new(accepted)))),
         Err(error) => Some(Err(error.into())),
     }
 }

@@ -16,8 +16,7 @@ use crate::error::ExtensionError;
 use crate::error::{HeaderError, RequestError};
 use crate::http::authority::split_host;
 use crate::http::extensions::{ExtensionList, write_extension};
-use crate::http::header::write_header;
-use crate::http::header::{check_name, header_parts};
+use crate::http::header::{append, check_name, header_parts, write_header};
 use crate::http::token::{is_token, list_names};
 
 /// A client's request, built from a URL.
@@ -77,8 +76,9 @@ impl ClientRequest {
             extensions: String::new(),
             headers: HeaderMap::new(),
         };
-        if let Some(credentials) = credentials {
-            request.authorize(&credentials);
+        if let Some(value) = credentials.as_ref().and_then(basic) {
+            // There is none to replace yet, and an empty map takes it.
+            let _ = append(&mut request.headers, AUTHORIZATION, value);
         }
         request
     }
@@ -178,9 +178,7 @@ impl ClientRequest {
         if [AUTHORIZATION, COOKIE, HOST, ORIGIN].contains(&name) {
             self.headers.insert(name, value);
         } else {
-            self.headers
-                .try_append(name, value)
-                .map_err(|_| HeaderError::TooMany)?;
+            append(&mut self.headers, name, value).ok_or(HeaderError::TooMany)?;
         }
         Ok(self)
     }
@@ -241,7 +239,10 @@ impl ClientRequest {
     /// Sets user name and password for HTTP basic authentication, replacing
     /// those of the URL.
     pub fn basic_auth(mut self, user: &str, password: &str) -> Result<Self, RequestError> {
-        self.authorize(&Credentials::new(user.into(), password.into())?);
+        let credentials = Credentials::new(user.into(), password.into())?;
+        if let Some(value) = basic(&credentials) {
+            self.headers.insert(AUTHORIZATION, value);
+        }
         Ok(self)
     }
 
@@ -364,18 +365,16 @@ impl ClientRequest {
             extensions: ExtensionList::from_checked(self.extensions.into()),
         }
     }
+}
 
-    fn authorize(&mut self, credentials: &Credentials) {
-        let mut pair = credentials.user.clone();
-        pair.push(b':');
-        pair.extend_from_slice(&credentials.password);
-        let text = format!("Basic {}", base64(&pair));
-        // Base64 is always a valid value.
-        if let Ok(mut value) = HeaderValue::try_from(text) {
-            value.set_sensitive(true);
-            self.headers.insert(AUTHORIZATION, value);
-        }
-    }
+/// Returns the value of `Authorization` for HTTP basic authentication. Base64 is always a valid value.
+fn basic(credentials: &Credentials) -> Option<HeaderValue> {
+    let mut pair = credentials.user.clone();
+    pair.push(b':');
+    pair.extend_from_slice(&credentials.password);
+    let mut value = HeaderValue::try_from(format!("Basic {}", base64(&pair))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 impl TryFrom<&str> for ClientRequest {

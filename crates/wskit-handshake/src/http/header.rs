@@ -89,9 +89,15 @@ pub(crate) fn header_map(headers: &[Header<'_>]) -> Result<HeaderMap, HandshakeE
         let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| bad_name())?;
         let value = HeaderValue::from_bytes(header.value)
             .map_err(|_| HandshakeError::Malformed(HeadFault::HeaderValue))?;
-        map.try_append(name, value).map_err(|_| bad_name())?;
+        append(&mut map, name, value).ok_or_else(bad_name)?;
     }
     Ok(map)
+}
+
+/// Appends a header; `None` if there are too many. Kept apart, so that the code of the map is there once.
+#[inline(never)]
+pub(crate) fn append(map: &mut HeaderMap, name: HeaderName, value: HeaderValue) -> Option<()> {
+    map.try_append(name, value).ok().map(|_| ())
 }
 
 /// Words with more than one capital letter.
