@@ -1,13 +1,13 @@
 //! The schedule of the race: which address is tried when (RFC 8305). Sans-I/O: it has no clock and no
 //! sockets.
 
-use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// The addresses that wait, and the number of attempts in progress.
 pub(super) struct Schedule {
-    waiting: VecDeque<SocketAddr>,
+    /// The next one is the last.
+    waiting: Vec<SocketAddr>,
     running: usize,
     /// When the next attempt may begin while others are in progress.
     next: Option<Instant>,
@@ -17,23 +17,23 @@ impl Schedule {
     /// Orders the addresses (§4): the families alternate, beginning with that of the first address, and
     /// each keeps the resolver's order. From a local address only its own family can be reached.
     pub(super) fn new(addresses: Vec<SocketAddr>, from: Option<IpAddr>) -> Self {
-        let mut first = VecDeque::new();
-        let mut second = VecDeque::new();
+        let mut first = Vec::new();
+        let mut second = Vec::new();
         for address in addresses {
             let reachable = from.is_none_or(|from| from.is_ipv4() == address.is_ipv4());
-            let family = match first.front() {
+            let family = match first.first() {
                 Some(SocketAddr::V4(_)) if address.is_ipv6() => &mut second,
                 Some(SocketAddr::V6(_)) if address.is_ipv4() => &mut second,
                 _ => &mut first,
             };
             if reachable && !family.contains(&address) {
-                family.push_back(address);
+                family.push(address);
             }
         }
-        let mut waiting = VecDeque::with_capacity(first.len() + second.len());
-        while !(first.is_empty() && second.is_empty()) {
-            waiting.extend(first.pop_front());
-            waiting.extend(second.pop_front());
+        let mut waiting = Vec::with_capacity(first.len() + second.len());
+        for nth in (0..first.len().max(second.len())).rev() {
+            waiting.extend(second.get(nth));
+            waiting.extend(first.get(nth));
         }
         Self {
             waiting,
@@ -45,7 +45,7 @@ impl Schedule {
     /// Returns the address to try now, if an attempt is due. Call it until it returns `None`.
     pub(super) fn begin(&mut self, now: Instant) -> Option<SocketAddr> {
         let due = self.running == 0 || self.next.is_none_or(|next| next <= now);
-        let address = if due { self.waiting.pop_front() } else { None };
+        let address = if due { self.waiting.pop() } else { None };
         if address.is_some() {
             self.running += 1;
             self.next = now.checked_add(ATTEMPT_DELAY);

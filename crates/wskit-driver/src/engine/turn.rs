@@ -50,7 +50,6 @@ impl<C: Timer> Engine<C> {
     /// Writes out what is queued. If that does not complete the task: ends the transport when it is
     /// time, reads ahead for an owner that sends, follows a shutdown and asks the timers. Pending when
     /// all of them wait.
-    #[inline]
     pub(super) fn turn<L: Link>(
         &mut self,
         task: Task,

@@ -32,11 +32,24 @@ struct Slot(Mutex<Option<Waker>>);
 
 /// A membership in a shutdown. Dropping it leaves.
 pub(crate) struct Member {
-    members: Arc<Members>,
+    members: Arc<dyn Following>,
     slot: Arc<Slot>,
     index: usize,
     role: Role,
-    heard: usize,
+    /// The latest stage that was returned.
+    heard: u8,
+}
+
+/// The members as one of them sees them. A trait, so that their code is linked only into programs that make a
+/// shutdown.
+trait Following: Send + Sync {
+    fn stage(&self) -> usize;
+    /// Notes that an opening handshake has succeeded.
+    fn opened(&self);
+    /// Notes that a connection is a member no longer. `ended` is for the report: how it ended, if it counts.
+    fn leave(&self, role: Role, ended: Option<Option<&Outcome>>);
+    /// Gives the place of a member back.
+    fn release(&self, index: usize);
 }
 
 /// What a member is. It is counted among the connections until its end is known.
@@ -158,6 +171,36 @@ impl Members {
     }
 }
 
+impl Following for Members {
+    fn stage(&self) -> usize {
+        self.stage.load(Ordering::Acquire)
+    }
+
+    fn opened(&self) {
+        lock(&self.state).opening -= 1;
+    }
+
+    fn leave(&self, role: Role, ended: Option<Option<&Outcome>>) {
+        let leave = |state: &mut State| {
+            state.connections -= 1;
+            state.opening -= usize::from(role == Role::Opening);
+        };
+        self.left(leave, |report| {
+            if let Some(outcome) = ended {
+                report.count(outcome);
+            }
+        });
+    }
+
+    fn release(&self, index: usize) {
+        let mut state = lock(&self.state);
+        if let Some(slot) = state.wakers.get_mut(index) {
+            *slot = None;
+        }
+        state.free.push(index);
+    }
+}
+
 impl State {
     /// Returns whether there is nothing to wait for.
     fn is_empty(&self) -> bool {
@@ -182,11 +225,11 @@ impl Member {
     ) -> Option<Told> {
         self.listen(cx);
         // The waker is registered first: either this sees the stage, or the request sees the waker.
-        let stage = self.members.stage.load(Ordering::Acquire);
-        if stage <= self.heard || (stage == REQUESTED && !may_close()) {
+        let stage = self.members.stage();
+        if stage <= usize::from(self.heard) || (stage == REQUESTED && !may_close()) {
             return None;
         }
-        self.heard = stage;
+        self.heard = stage as u8;
         Some(if stage == REQUESTED {
             Told::Close
         } else {
@@ -196,7 +239,7 @@ impl Member {
 
     pub(crate) fn poll_requested(&mut self, cx: &Context<'_>) -> Poll<()> {
         self.listen(cx);
-        if self.members.is_requested() {
+        if self.members.stage() >= REQUESTED {
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -225,35 +268,31 @@ impl Member {
 
     /// Notes that the connection has ended.
     pub(crate) fn ended(&mut self, outcome: Option<&Outcome>) {
-        self.leave(|report| report.count(outcome));
+        self.leave(Some(outcome));
     }
 
     /// Notes that the connection is no longer, or will never be, one of this shutdown's: the report does not
     /// count it.
     pub(crate) fn withdraw(&mut self) {
-        self.leave(|_| ());
+        self.leave(None);
     }
 
     /// Notes that the opening handshake has succeeded.
     pub(super) fn opened(&mut self) {
         if core::mem::replace(&mut self.role, Role::Open) == Role::Opening {
-            lock(&self.members.state).opening -= 1;
+            self.members.opened();
         }
     }
 
     /// Returns whether this is a member of the same shutdown.
     pub(super) fn is_of(&self, members: &Arc<Members>) -> bool {
-        Arc::ptr_eq(&self.members, members)
+        core::ptr::addr_eq(Arc::as_ptr(&self.members), Arc::as_ptr(members))
     }
 
-    fn leave(&mut self, report: impl FnOnce(&mut Report)) {
+    fn leave(&mut self, ended: Option<Option<&Outcome>>) {
         let role = core::mem::take(&mut self.role);
-        let leave = |state: &mut State| {
-            state.connections -= 1;
-            state.opening -= usize::from(role == Role::Opening);
-        };
         if role != Role::Waits {
-            self.members.left(leave, report);
+            self.members.leave(role, ended);
         }
     }
 }
@@ -261,10 +300,6 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         self.ended(None);
-        let mut state = lock(&self.members.state);
-        if let Some(slot) = state.wakers.get_mut(self.index) {
-            *slot = None;
-        }
-        state.free.push(self.index);
+        self.members.release(self.index);
     }
 }

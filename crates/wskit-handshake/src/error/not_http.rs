@@ -14,10 +14,10 @@ pub struct NotHttp {
 
 impl NotHttp {
     pub(crate) fn new(before: &[u8], bytes: &[u8]) -> Self {
-        let start = before.iter().chain(bytes).take(KEPT);
-        Self {
-            start: start.copied().collect(),
-        }
+        let mut start = before.to_vec();
+        start.extend_from_slice(bytes.get(..KEPT).unwrap_or(bytes));
+        start.truncate(KEPT);
+        Self { start }
     }
 
     /// Returns the first bytes of the response, between 1 and 64.

@@ -1,5 +1,7 @@
 //! A refusing response, received by a client.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use http::header::{HeaderMap, LOCATION, SEC_WEBSOCKET_VERSION, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
@@ -83,7 +85,9 @@ impl Refusal {
                 }
                 match byte {
                     b' '..=b'~' => text.push(byte.into()),
-                    _ => text.extend(byte.escape_ascii().map(char::from)),
+                    _ => {
+                        let _ = write!(text, "{}", byte.escape_ascii());
+                    }
                 }
             }
         }
