@@ -23,8 +23,30 @@ pub struct ConnectError {
     /// The host and the port of the proxy, if one was asked.
     pub(crate) proxy: Option<(String, u16)>,
     /// The time that the whole attempt was given.
-    limit: Option<Duration>,
+    limit: Option<Limit>,
     pub(crate) tried: Vec<Tried>,
+}
+
+/// How long an attempt may take. Its text is that of a `Duration` down to milliseconds, in less code.
+#[derive(Clone, Copy)]
+struct Limit(Duration);
+
+impl Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, millis) = (self.0.as_secs(), self.0.subsec_millis());
+        match (seconds, millis) {
+            (0, millis) => write!(f, "{millis}ms"),
+            (seconds, 0) => write!(f, "{seconds}s"),
+            (seconds, millis) if millis % 100 == 0 => write!(f, "{seconds}.{}s", millis / 100),
+            (seconds, millis) => write!(f, "{seconds}.{millis:03}s"),
+        }
+    }
+}
+
+impl fmt::Debug for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
 }
 
 /// The server of an attempt.
@@ -176,14 +198,14 @@ impl ConnectError {
     /// Sets the time that was given, for the text of a timeout.
     #[must_use]
     pub fn within(mut self, limit: Duration) -> Self {
-        self.limit = Some(limit);
+        self.limit = Some(Limit(limit));
         self
     }
 
     /// Adds what the connector knows: the server, and the time that the whole attempt was given, unless the
     /// error says which time was up.
     pub(crate) fn set_attempt(&mut self, server: &Server, limit: Duration) {
-        self.limit.get_or_insert(limit);
+        self.limit.get_or_insert(Limit(limit));
         self.server = Some(server.clone());
     }
 
@@ -207,7 +229,7 @@ impl ConnectError {
     fn fmt_timeout(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("timed out")?;
         if let Some(limit) = self.limit {
-            write!(f, " after {limit:?}")?;
+            write!(f, " after {limit}")?;
         }
         match self.stage {
             Stage::Dial => Ok(()),
