@@ -68,15 +68,12 @@ pub(super) struct Streamed {
 /// Payloads up to this size are copied beside their header; larger ones are queued as they are.
 pub(super) const COPIED: usize = 16 << 10;
 
-/// Drops what few connections have in this crate. Without it this code would be repeated in every part of a
-/// program that holds a connection.
+/// Drops here what would otherwise be dropped by code in every part of a program that holds a connection.
 impl Drop for Outbox {
     #[inline(never)]
     fn drop(&mut self) {
         drop(mem::take(&mut *self.queue));
-        drop(self.control.take());
-        drop(self.closing.take());
-        drop(self.encoder.take());
+        drop((self.control.take(), self.closing.take(), self.encoder.take()));
     }
 }
 
