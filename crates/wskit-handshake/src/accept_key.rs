@@ -60,7 +60,7 @@ pub(crate) fn encode_key(nonce: [u8; 16]) -> [u8; 24] {
 
 /// Encodes bytes in base64 (RFC 4648 §4).
 pub(crate) fn base64(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    let mut text = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
     for group in bytes.chunks(3) {
         let (mut padded, mut chars) = ([0; 3], [0; 4]);
         for (to, from) in padded.iter_mut().zip(group) {

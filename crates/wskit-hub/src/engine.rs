@@ -146,7 +146,7 @@ pub enum EngineEvent {
         position: Position,
         /// The offset of the message before it in the topic. `None` if the engine keeps no order, which is
         /// possible for live topics: the hub numbers the messages itself then, `position` is not used, and
-        /// what is lost or repeated cannot be noticed.
+        /// what is lost or repeated cannot be noticed. For topics with a history it is not delivered.
         before: Option<u64>,
         /// The message.
         publication: Publication,

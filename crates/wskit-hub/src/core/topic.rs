@@ -133,6 +133,8 @@ impl<H: Host> Topic<H> {
         }
         let position = match arrived.before {
             Some(_) => arrived.position,
+            // It has no place in a history: published by a hub to whose rules the topic is live, or past the engine.
+            None if self.rules.get_history().is_some() => return false,
             // The engine keeps no order: this hub does.
             None => Position {
                 epoch: own.epoch,

@@ -309,7 +309,9 @@ impl<H: Host> Directory<H> {
                 let link = topic.link.as_deref();
                 let is_live = link.is_some_and(|link| link.state == LinkState::Live);
                 let is_level = |top: Position| top.epoch == topic.epoch && top.offset <= topic.top;
-                let is_level = holds(Guard::Tops, top.is_none_or(is_level));
+                // An engine that knows no message any more has lost those that the topic had.
+                let has_none = topic.top == 0 || topic.rules.get_history().is_none();
+                let is_level = holds(Guard::Tops, top.map_or(has_none, is_level));
                 Arc::ptr_eq(&topic.name, &name) && is_live && !is_level
             });
             if is_behind {

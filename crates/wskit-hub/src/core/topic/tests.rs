@@ -120,3 +120,32 @@ fn what_was_forgotten_is_a_gap_unless_nothing_was_missed() {
         assert_eq!(recover(&topic, Since::After(at(4))), (GAP, vec![]));
     }
 }
+
+/// Otherwise the next message, which has the offset that this one would have been given, was taken as a repetition.
+#[test]
+fn a_message_without_a_place_is_for_live_topics_alone() {
+    let arrived = |before, offset| Arrived {
+        position: at(offset),
+        before,
+        publication: Publication::text("m"),
+    };
+    for (rules, tops) in [
+        (Rules::stream(History::last(3)), [5, 6]),
+        (Rules::latest(), [5, 6]),
+        (Rules::live(), [6, 7]),
+    ] {
+        let (mut topic, now) = (topic(rules), Instant::now());
+        let mut link = Box::new(Link::new());
+        link.state = LinkState::Live;
+        topic.link = Some(link);
+        let is_live = topic.rules.get_history().is_none();
+        let messages = [
+            arrived(None, 0),
+            arrived(if is_live { None } else { Some(5) }, 6),
+        ];
+        for (message, top) in messages.into_iter().zip(tops) {
+            assert!(!topic.arrived(message, now, &mut Out::default()));
+            assert_eq!(topic.top, top, "{:?}", topic.rules);
+        }
+    }
+}
