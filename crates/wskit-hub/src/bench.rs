@@ -78,6 +78,7 @@ impl Deliveries {
                     replayed: 0,
                     position: position(0),
                 },
+                is_held: false,
                 past: Vec::new(),
                 present: None,
                 is_alone: false,

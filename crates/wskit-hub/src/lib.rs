@@ -40,7 +40,7 @@ pub use error::{EngineError, EngineErrorKind, Error};
 pub use hub::{Held, Hub, HubBuilder};
 pub use limits::Limits;
 pub use member::{Member, Present};
-pub use peer::{Grant, Peer};
+pub use peer::{Grant, HeldSubscription, Peer};
 pub use position::{Epoch, ParsePositionError, Position, Since, Subscribed};
 pub use publication::{Publication, Published};
 pub use rules::{Access, History, Rules, Slow};

@@ -90,6 +90,33 @@ impl Peer {
         self.seated.subscribe(topic, since.into()).await
     }
 
+    /// Does what [`subscribe`](Peer::subscribe) does, but hands the messages of the past to the caller, and sends the
+    /// peer nothing before [`HeldSubscription::release`]: for protocols whose answer to a subscription carries
+    /// the past, and has to come before what follows.
+    ///
+    /// The wire is not asked for [`Event::Subscribed`](crate::Event::Subscribed), the past and
+    /// [`Event::Present`](crate::Event::Present). What comes in between waits, as for a slow subscriber.
+    ///
+    /// # Errors
+    /// Those of [`subscribe`](Peer::subscribe).
+    ///
+    /// # Cancel safety
+    /// That of [`subscribe`](Peer::subscribe). What is returned ends the subscription when it is dropped.
+    pub async fn subscribe_held(
+        &self,
+        topic: &str,
+        since: impl Into<Since>,
+    ) -> Result<HeldSubscription<'_>, Error> {
+        let (subscribed, past) = self.seated.subscribe_held(topic, since.into()).await?;
+        Ok(HeldSubscription {
+            seated: &self.seated,
+            topic: topic.into(),
+            subscribed,
+            past,
+            is_released: false,
+        })
+    }
+
     /// Ends a subscription. Nothing happens if there is none.
     ///
     /// Messages that the connection has queued already are still sent.
@@ -164,5 +191,62 @@ impl Peer {
 impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Peer").finish_non_exhaustive()
+    }
+}
+
+/// A subscription whose messages wait; see [`Peer::subscribe_held`]. Dropping it ends the subscription.
+#[must_use = "dropping it ends the subscription"]
+pub struct HeldSubscription<'a> {
+    seated: &'a Seated,
+    topic: Box<str>,
+    subscribed: Subscribed,
+    past: Vec<Published>,
+    is_released: bool,
+}
+
+impl HeldSubscription<'_> {
+    /// Returns what the subscription begins with.
+    #[must_use]
+    pub fn subscribed(&self) -> Subscribed {
+        self.subscribed
+    }
+
+    /// Returns the messages of the past, oldest first.
+    #[must_use]
+    pub fn past(&self) -> &[Published] {
+        &self.past
+    }
+
+    /// Makes the peer present in the topic; see [`Peer::enter`]. It counts as part of the subscription, and not as
+    /// a command of its own.
+    ///
+    /// # Errors
+    /// Those of [`Peer::enter`].
+    pub fn enter(&self, member: Member) -> Result<(), Error> {
+        self.seated.enter_subscribed(&self.topic, member)
+    }
+
+    /// Sends the peer what has come since, and what comes.
+    pub fn release(mut self) {
+        self.is_released = true;
+        self.seated.release(&self.topic);
+    }
+}
+
+impl Drop for HeldSubscription<'_> {
+    fn drop(&mut self) {
+        if !self.is_released {
+            self.seated.leave(&self.topic);
+            self.seated.unsubscribe(&self.topic);
+        }
+    }
+}
+
+impl fmt::Debug for HeldSubscription<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeldSubscription")
+            .field("topic", &self.topic)
+            .field("subscribed", &self.subscribed)
+            .finish_non_exhaustive()
     }
 }

@@ -210,6 +210,12 @@ impl Rules {
         }
     }
 
+    /// Returns whether it is kept who is present.
+    #[must_use]
+    pub const fn get_presence(&self) -> bool {
+        self.presence
+    }
+
     /// Returns how many messages are kept for subscribers that are behind.
     pub(crate) const fn window(&self) -> usize {
         match (self.slow, self.get_history()) {

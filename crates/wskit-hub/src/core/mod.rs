@@ -98,6 +98,8 @@ pub(crate) enum Input<H: Host> {
         notice: Notice,
         message: Encoded,
     },
+    /// A peer that is subscribed, and was to be told nothing yet, is to get what comes.
+    Release { slot: Slot, topic: TopicId },
     /// The connection has room again, or is over.
     Room { slot: Slot },
     /// The connection is to be closed.
@@ -122,6 +124,8 @@ pub(crate) struct Start<H: Host> {
     /// These may be more than the history has.
     pub(crate) is_alone: bool,
     pub(crate) subscribed: Subscribed,
+    /// The past goes to the caller, and the peer gets nothing before [`Input::Release`].
+    pub(crate) is_held: bool,
     /// The messages of the past that come first.
     pub(crate) past: Vec<Arc<Entry>>,
     /// Who is present, if the topic keeps that.
@@ -151,6 +155,7 @@ pub(crate) struct Subscribe<H: Host> {
     pub(crate) slot: Slot,
     pub(crate) wire: WireId,
     pub(crate) since: Since,
+    pub(crate) is_held: bool,
     pub(crate) call: H::Call,
 }
 
@@ -159,6 +164,7 @@ pub(crate) struct Subscribe<H: Host> {
 pub(crate) enum Answer {
     Published(Result<Position, Error>),
     Subscribed(Result<Subscribed, Error>),
+    Held(Subscribed, Vec<Arc<Entry>>),
     History(Result<(Vec<Published>, Position), Error>),
     Present(Result<Present, Error>),
 }

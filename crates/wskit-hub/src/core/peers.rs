@@ -46,7 +46,9 @@ const LAGGING: u32 = 1 << 31;
 const PAUSED: u32 = 1 << 30;
 /// It ends when its last message is sent.
 const ENDING: u32 = 1 << 29;
-const PLACE: u32 = ENDING - 1;
+/// It gets nothing until the application says so.
+const HELD: u32 = 1 << 28;
+const PLACE: u32 = HELD - 1;
 
 impl Sub {
     pub(super) fn new(topic: u32, place: u32, cursor: u64) -> Self {
@@ -86,6 +88,17 @@ impl Sub {
     #[inline]
     pub(super) fn is_paused(&self) -> bool {
         self.place & PAUSED != 0
+    }
+
+    /// Whether nothing is to be sent now.
+    #[inline]
+    pub(super) fn is_stopped(&self) -> bool {
+        self.place & (PAUSED | HELD) != 0
+    }
+
+    /// Returns whether it was held.
+    pub(super) fn set_held(&mut self, is_held: bool) -> bool {
+        self.flag(HELD, is_held)
     }
 
     pub(super) fn set_paused(&mut self, is_paused: bool) {
@@ -170,7 +183,7 @@ impl<H: Host> Peer<H> {
     #[inline]
     pub(super) fn touch(&mut self, i: u32) -> Option<Touched> {
         let sub = self.subs.get_mut(i as usize)?;
-        if self.is_behind || sub.is_paused() {
+        if self.is_behind || sub.is_stopped() {
             return (!sub.set_lagging(true)).then_some(Touched::Lags(sub.cursor));
         }
         sub.link(i, &mut self.first);

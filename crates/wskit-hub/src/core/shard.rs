@@ -126,6 +126,7 @@ impl<H: Host> Shard<H> {
                 notice,
                 message,
             } => self.notice(slot, topic, notice, message, turn),
+            Input::Release { slot, topic } => self.release(slot, topic),
             Input::Room { slot } => self.room(slot, turn),
             Input::Close { slot, code, reason } => {
                 if self.peer(slot.0).is_some_and(|peer| !peer.is_gone) {
@@ -240,8 +241,13 @@ impl<H: Host> Shard<H> {
             turn.released.push((None, topic));
             return;
         }
-        turn.answers
-            .push((start.call, Answer::Subscribed(Ok(start.subscribed))));
+        let (answer, past) = if start.is_held {
+            (Answer::Held(start.subscribed, start.past), Vec::new())
+        } else {
+            let answer = Answer::Subscribed(Ok(start.subscribed));
+            (answer, start.past)
+        };
+        turn.answers.push((start.call, answer));
         self.stats.subscribed += 1;
         match start.subscribed {
             Subscribed::All { .. } => self.stats.recovered += 1,
@@ -260,7 +266,7 @@ impl<H: Host> Shard<H> {
             self.end(slot.0, Some(PANICKED), turn);
             return;
         };
-        let past = start.past.into_iter().map(Replay::Past);
+        let past = past.into_iter().map(Replay::Past);
         let replay = self
             .replays
             .insert(hello.into_iter().chain(past).chain(members).collect());
@@ -303,6 +309,7 @@ impl<H: Host> Shard<H> {
         local.wires |= 1 << peer.wire.0;
         let mut sub = Sub::new(place, local.subscribers.len() as u32, start.next);
         sub.replay = replay;
+        sub.set_held(start.is_held);
         let before = bytes(&local.subscribers) + bytes(&peer.subs);
         let i = peer.add(sub);
         push(&mut local.subscribers, (slot.0, i));
@@ -319,7 +326,7 @@ impl<H: Host> Shard<H> {
         let Some(peer) = peers.get_mut(slot as usize).and_then(Option::as_mut) else {
             return;
         };
-        if peer.is_behind || peer.subs.get(i as usize).is_some_and(Sub::is_paused) {
+        if peer.is_behind || peer.subs.get(i as usize).is_some_and(Sub::is_stopped) {
             return;
         }
         peer.link(i);

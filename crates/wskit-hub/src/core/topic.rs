@@ -255,9 +255,7 @@ impl<H: Host> Topic<H> {
         self.forget_old(now);
         let (subscribed, past) = self.recover(subscribe.since);
         let presence = self.presence.as_ref();
-        let present = self
-            .rules
-            .presence
+        let present = (self.rules.presence && !subscribe.is_held)
             .then(|| presence.map(|presence| presence.present(most_members)));
         let shard = subscribe.shard;
         match self.shards.iter_mut().find(|(other, _)| *other == shard) {
@@ -277,6 +275,7 @@ impl<H: Host> Topic<H> {
                 .get_history()
                 .is_none_or(|history| history.last < self.rules.window()),
             subscribed,
+            is_held: subscribe.is_held,
             past,
             present: present.map(Option::unwrap_or_default),
             next: self.next,

@@ -195,7 +195,7 @@ impl Inner {
                         entry.encode(wire, false, is_alone, &self.encoded_bytes);
                     }
                 }
-                Input::Start(start) => {
+                Input::Start(start) if !start.is_held => {
                     for (id, wire) in self.wires_in(1 << start.wire.0) {
                         start.hello = wire.encode(Event::Subscribed {
                             topic: &start.name,

@@ -274,6 +274,16 @@ impl Hub {
         drive::drive(self.inner.clone(), sleep)
     }
 
+    /// Returns the rules of a topic: those that it has, or, if it is not in use, those that the application's
+    /// function returns for its name.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTopic`], [`Error::UnknownTopic`], [`Error::CallbackPanicked`].
+    pub fn rules(&self, topic: &str) -> Result<Rules, Error> {
+        check_name(topic)?;
+        self.inner.rules(topic)
+    }
+
     /// Returns what the hub has done since it was built.
     #[must_use]
     pub fn stats(&self) -> Stats {

@@ -6,11 +6,13 @@ use super::Hub;
 use super::call::Call;
 use super::inner::{Live, check_name};
 use super::seat::Seat;
-use crate::core::{Answer, Directory, Input, Subscribe, TopicId};
+use crate::core::{Answer, Directory, Input, Outputs, Subscribe, TopicId};
+use crate::entry::Entry;
 use crate::error::Error;
 use crate::member::Member;
 use crate::peer::Grant;
 use crate::position::{Since, Subscribed};
+use crate::publication::Published;
 use crate::rules::{Access, Rules};
 use crate::sync::{Ordering, lock};
 
@@ -107,11 +109,37 @@ impl Seated {
     }
 
     pub(crate) async fn subscribe(&self, topic: &str, since: Since) -> Result<Subscribed, Error> {
-        let subscribed = self.try_subscribe(topic, since).await;
-        self.hub.inner.counted(subscribed)
+        let subscribed = self.try_subscribe(topic, since, false).await;
+        let (subscribed, _) = self.hub.inner.counted(subscribed)?;
+        Ok(subscribed)
     }
 
-    async fn try_subscribe(&self, topic: &str, since: Since) -> Result<Subscribed, Error> {
+    /// Subscribes, and returns also the past. The peer gets nothing before [`release`](Seated::release).
+    pub(crate) async fn subscribe_held(
+        &self,
+        topic: &str,
+        since: Since,
+    ) -> Result<(Subscribed, Vec<Published>), Error> {
+        let subscribed = self.try_subscribe(topic, since, true).await;
+        let (subscribed, past) = self.hub.inner.counted(subscribed)?;
+        let past = past.iter().filter_map(|entry| entry.message().cloned());
+        Ok((subscribed, past.collect()))
+    }
+
+    /// Lets a peer have what has come since it was subscribed.
+    pub(crate) fn release(&self, topic: &str) {
+        let (shard, slot) = (self.seat.shard, self.seat.slot);
+        self.hub.inner.with_known(topic, |_, topic, _, out| {
+            out.deliver(shard, Input::Release { slot, topic });
+        });
+    }
+
+    async fn try_subscribe(
+        &self,
+        topic: &str,
+        since: Since,
+        is_held: bool,
+    ) -> Result<(Subscribed, Vec<Arc<Entry>>), Error> {
         self.may_subscribe(topic)?;
         let (inner, seat) = (&self.hub.inner, &self.seat);
         inner.make_room(128)?;
@@ -125,6 +153,7 @@ impl Seated {
             slot: seat.slot,
             wire: seat.wire,
             since,
+            is_held,
             call: call.clone(),
         };
         let sent = inner.with_topic(topic, |directory, id, now, out| {
@@ -140,7 +169,8 @@ impl Seated {
             return Err(error);
         }
         match call.wait().await {
-            Answer::Subscribed(subscribed) => subscribed,
+            Answer::Subscribed(subscribed) => Ok((subscribed?, Vec::new())),
+            Answer::Held(subscribed, past) => Ok((subscribed, past)),
             _ => Err(Error::Closed),
         }
     }
@@ -160,6 +190,14 @@ impl Seated {
     }
 
     pub(crate) fn enter(&self, topic: &str, member: Member) -> Result<(), Error> {
+        let entered = self
+            .may_subscribe(topic)
+            .and_then(|()| self.try_enter(topic, member));
+        self.hub.inner.counted(entered)
+    }
+
+    /// Enters a topic that the peer is subscribed to: that is no command of its own.
+    pub(crate) fn enter_subscribed(&self, topic: &str, member: Member) -> Result<(), Error> {
         let entered = self.try_enter(topic, member);
         self.hub.inner.counted(entered)
     }
@@ -173,7 +211,6 @@ impl Seated {
                 return Err(Error::TooLarge { len, limit });
             }
         }
-        self.may_subscribe(topic)?;
         let inner = &self.hub.inner;
         let (entered, again) = self
             .seat

@@ -4,6 +4,7 @@ mod closing;
 mod driving;
 mod engine;
 mod faults;
+mod holding;
 mod kit;
 mod refusing;
 mod slow;

@@ -78,6 +78,18 @@ impl<H: Host> Shard<H> {
         is_left
     }
 
+    /// A peer is to get what has come since it was subscribed.
+    pub(super) fn release(&mut self, slot: Slot, topic: TopicId) {
+        let Some(i) = self.find(slot, topic) else {
+            return;
+        };
+        let peer = self.peer(slot.0);
+        let sub = peer.and_then(|peer| peer.subs.get_mut(i as usize));
+        if sub.is_some_and(|sub| sub.set_held(false)) {
+            self.mark(slot.0, i);
+        }
+    }
+
     /// Has a peer told that it may not have a topic any more.
     pub(super) fn want_revoked(&mut self, slot: Slot, topic: TopicId, turn: &mut Turn<H>) {
         let wire = self.peer(slot.0).map(|peer| peer.wire);

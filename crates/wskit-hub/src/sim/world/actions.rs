@@ -99,6 +99,7 @@ impl World {
             slot,
             wire,
             since,
+            is_held: false,
             call,
         };
         let now = self.now;

@@ -236,6 +236,7 @@ impl World {
                 replayed: past.len(),
                 position: position(0),
             },
+            is_held: false,
             past: past.collect(),
             present: None,
             is_alone: false,
