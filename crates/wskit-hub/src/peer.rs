@@ -3,7 +3,7 @@ use std::fmt;
 use wskit_proto::CloseCode;
 
 use crate::error::Error;
-use crate::hub::{Hub, Seated};
+use crate::hub::{Handle, Hub, Seated};
 use crate::member::{Member, Present};
 use crate::position::{Position, Since, Subscribed};
 use crate::publication::{Publication, Published};
@@ -106,10 +106,10 @@ impl Peer {
         &self,
         topic: &str,
         since: impl Into<Since>,
-    ) -> Result<HeldSubscription<'_>, Error> {
+    ) -> Result<HeldSubscription, Error> {
         let (subscribed, past) = self.seated.subscribe_held(topic, since.into()).await?;
         Ok(HeldSubscription {
-            seated: &self.seated,
+            handle: Handle::clone(&self.seated),
             topic: topic.into(),
             subscribed,
             past,
@@ -196,15 +196,15 @@ impl fmt::Debug for Peer {
 
 /// A subscription whose messages wait; see [`Peer::subscribe_held`]. Dropping it ends the subscription.
 #[must_use = "dropping it ends the subscription"]
-pub struct HeldSubscription<'a> {
-    seated: &'a Seated,
+pub struct HeldSubscription {
+    handle: Handle,
     topic: Box<str>,
     subscribed: Subscribed,
     past: Vec<Published>,
     is_released: bool,
 }
 
-impl HeldSubscription<'_> {
+impl HeldSubscription {
     /// Returns what the subscription begins with.
     #[must_use]
     pub fn subscribed(&self) -> Subscribed {
@@ -223,26 +223,26 @@ impl HeldSubscription<'_> {
     /// # Errors
     /// Those of [`Peer::enter`].
     pub fn enter(&self, member: Member) -> Result<(), Error> {
-        self.seated.enter_subscribed(&self.topic, member)
+        self.handle.enter_subscribed(&self.topic, member)
     }
 
     /// Sends the peer what has come since, and what comes.
     pub fn release(mut self) {
         self.is_released = true;
-        self.seated.release(&self.topic);
+        self.handle.release(&self.topic);
     }
 }
 
-impl Drop for HeldSubscription<'_> {
+impl Drop for HeldSubscription {
     fn drop(&mut self) {
         if !self.is_released {
-            self.seated.leave(&self.topic);
-            self.seated.unsubscribe(&self.topic);
+            self.handle.leave(&self.topic);
+            self.handle.unsubscribe(&self.topic);
         }
     }
 }
 
-impl fmt::Debug for HeldSubscription<'_> {
+impl fmt::Debug for HeldSubscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HeldSubscription")
             .field("topic", &self.topic)

@@ -216,6 +216,12 @@ impl Rules {
         self.presence
     }
 
+    /// Returns which peers may subscribe.
+    #[must_use]
+    pub const fn get_subscribe(&self) -> Access {
+        self.subscribe
+    }
+
     /// Returns how many messages are kept for subscribers that are behind.
     pub(crate) const fn window(&self) -> usize {
         match (self.slow, self.get_history()) {

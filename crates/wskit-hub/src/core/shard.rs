@@ -244,8 +244,7 @@ impl<H: Host> Shard<H> {
         let (answer, past) = if start.is_held {
             (Answer::Held(start.subscribed, start.past), Vec::new())
         } else {
-            let answer = Answer::Subscribed(Ok(start.subscribed));
-            (answer, start.past)
+            (Answer::Subscribed(Ok(start.subscribed)), start.past)
         };
         turn.answers.push((start.call, answer));
         self.stats.subscribed += 1;

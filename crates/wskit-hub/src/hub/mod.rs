@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 pub(crate) use self::call::Call;
 use self::inner::{Inner, check_name};
 use self::seat::Seat;
-pub(crate) use self::seated::Seated;
+pub(crate) use self::seated::{Handle, Seated};
 use crate::core::Input;
 use crate::engine::Engine;
 use crate::error::Error;

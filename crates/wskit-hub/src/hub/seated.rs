@@ -1,3 +1,4 @@
+use std::ops::Deref;
 use std::sync::Arc;
 
 use wskit_proto::CloseCode;
@@ -16,8 +17,14 @@ use crate::publication::Published;
 use crate::rules::{Access, Rules};
 use crate::sync::{Ordering, lock};
 
-/// The handle of a peer: its seat, and the hub that it keeps.
+/// The place of a peer. Dropping it ends what the peer has.
 pub(crate) struct Seated {
+    handle: Handle,
+}
+
+/// The handle of a peer: its seat, and the hub that it keeps.
+#[derive(Clone)]
+pub(crate) struct Handle {
     hub: Hub,
     seat: Arc<Seat>,
 }
@@ -29,9 +36,20 @@ const MAX_INFO: usize = 4 << 10;
 
 impl Seated {
     pub(super) fn new(hub: Hub, seat: Arc<Seat>) -> Self {
-        Self { hub, seat }
+        let handle = Handle { hub, seat };
+        Self { handle }
     }
+}
 
+impl Deref for Seated {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Handle {
     pub(crate) fn hub(&self) -> &Hub {
         &self.hub
     }
@@ -114,7 +132,7 @@ impl Seated {
         Ok(subscribed)
     }
 
-    /// Subscribes, and returns also the past. The peer gets nothing before [`release`](Seated::release).
+    /// Subscribes, and returns also the past. The peer gets nothing before [`release`](Handle::release).
     pub(crate) async fn subscribe_held(
         &self,
         topic: &str,
