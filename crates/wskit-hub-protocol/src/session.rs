@@ -420,6 +420,12 @@ impl Session {
         self.state == State::Refused
     }
 
+    /// Whether there is a frame to send.
+    #[must_use]
+    pub fn has_frames(&self) -> bool {
+        !self.frames.is_empty()
+    }
+
     /// Returns the next frame to send.
     pub fn next_frame(&mut self) -> Option<Message> {
         let frame = self.frames.pop_front();

@@ -184,7 +184,9 @@ where
                 Poll::Pending => {}
             }
         }
-        Ok(self.poll_timer(now, cx)? || is_again)
+        is_again |= self.poll_timer(now, cx)?;
+        // Requests may have been refused without the host.
+        Ok(is_again || self.unsent.is_empty() && self.session.has_frames())
     }
 
     /// Goes on with what takes time. Returns whether something has come of it.

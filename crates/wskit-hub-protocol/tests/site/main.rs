@@ -1,0 +1,7 @@
+//! Sessions on a hub, over connections in memory.
+
+mod kit;
+mod orders;
+mod recovering;
+mod requests;
+mod times;
