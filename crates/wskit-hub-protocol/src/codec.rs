@@ -24,10 +24,10 @@ pub enum Codec {
 
 /// The WebSocket sub-protocols, for [`Server::protocols`](wskit_driver::Server) or what else chooses one.
 #[cfg(feature = "protobuf")]
-pub const SUBPROTOCOLS: &[&str] = &["centrifuge-json", "centrifuge-protobuf"];
+pub const SUBPROTOCOLS: [&str; 2] = ["centrifuge-json", "centrifuge-protobuf"];
 /// The WebSocket sub-protocols, for [`Server::protocols`](wskit_driver::Server) or what else chooses one.
 #[cfg(not(feature = "protobuf"))]
-pub const SUBPROTOCOLS: &[&str] = &["centrifuge-json"];
+pub const SUBPROTOCOLS: [&str; 1] = ["centrifuge-json"];
 
 impl Codec {
     /// Returns the encoding of a connection, by its sub-protocol. Clients that use JSON may name none.
