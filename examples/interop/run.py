@@ -326,6 +326,17 @@ def check_together():
     run("together", "node", HERE / "browser/together.mjs", OURS / "together")
 
 
+def check_centrifuge():
+    """The clients of Centrifugo's protocol, each in both of its formats."""
+    program = "interop_centrifuge_server"
+    for wire in ("json", "protobuf"):
+        # The last check of centrifuge-js shuts it down.
+        with Server(f"{program} {wire}", OURS / program, "127.0.0.1:0") as server:
+            run(f"centrifuge-client, {wire}", OURS / "interop_centrifuge_client", server.url, wire)
+            run(f"centrifuge-python, {wire}", PYTHON, HERE / "peers/py_centrifuge.py", server.url, wire)
+            run(f"centrifuge-js, {wire}", "node", HERE / "peers/centrifuge.mjs", server.url, wire, "--shutdown")
+
+
 class Nginx:
     """nginx with the recipe of the guide's page, word for word, on a port that no URL leaves out."""
 
@@ -374,7 +385,7 @@ class QuietPages(http.server.SimpleHTTPRequestHandler):
 
 CHECKS = {"echo": check_our_echo_server, "client": check_our_client, "chat": check_chat, "live-feed": check_live_feed, "arena": check_arena,
           "chat-async-std": check_chat_on_async_std, "outage": check_outage, "browser-tls": check_pages_by_tls, "origin": check_origin, "accept": check_accept, "nginx": check_nginx, "deflate": check_deflate,
-          "together": check_together}
+          "together": check_together, "centrifuge": check_centrifuge}
 PARTS = sys.argv[2:] or list(CHECKS)
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks wskit against node's `ws`, Python's `websockets` and Chromium, also behind nginx; see README.md.
-#   bash examples/interop/run.sh [echo] [client] [chat] [live-feed] [arena] [chat-async-std] [outage] [browser-tls] [origin] [accept] [nginx] [deflate] [together]
+#   bash examples/interop/run.sh [echo] [client] [chat] [live-feed] [arena] [chat-async-std] [outage] [browser-tls] [origin] [accept] [nginx] [deflate] [together] [centrifuge]
 # (all of them by default)
 # Prints one line a check and at last `N passed, N failed`; exits 1 if any failed.
 set -euo pipefail
@@ -63,7 +63,7 @@ CHROMIUM=${CHROMIUM:-$(find_chromium || echo chromium)}
 
 # Our side. INTEROP_EXAMPLES names a directory with ready programs instead.
 if [ -z "${INTEROP_EXAMPLES:-}" ]; then
-    prepare 1800 cargo build -p wskit-examples -p together --examples --all-features
+    prepare 1800 cargo build -p wskit-examples -p together -p site --examples --all-features
     INTEROP_EXAMPLES=${CARGO_TARGET_DIR:-target}/debug/examples
 fi
 
