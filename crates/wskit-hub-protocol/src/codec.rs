@@ -125,8 +125,13 @@ impl<T: Carried> Iterator for Decoded<'_, T> {
             Codec::Json => {
                 let mut lines = rest.splitn(2, |byte| *byte == b'\n');
                 let line = lines.next().unwrap_or_default();
-                let decoded =
-                    serde_json::from_slice(line).map_err(|error| DecodeError(error.into()));
+                // An array of the fields is none of the protocol's messages, though one of serde's.
+                let is_object = line.trim_ascii_start().starts_with(b"{");
+                let decoded = if is_object {
+                    serde_json::from_slice(line).map_err(|error| DecodeError(error.into()))
+                } else {
+                    Err(DecodeError("it is no object".into()))
+                };
                 (decoded, lines.next())
             }
             #[cfg(feature = "protobuf")]

@@ -228,13 +228,17 @@ impl Site {
     ///
     /// # Cancel safety
     /// Dropping the future drops the connection, without a Close.
-    pub async fn serve<T, S, F>(&self, ws: WebSocket<T>, sleep: S) -> Result<(), ConnectionError>
+    pub fn serve<T, S, F>(
+        &self,
+        ws: WebSocket<T>,
+        sleep: S,
+    ) -> impl Future<Output = Result<(), ConnectionError>> + use<T, S, F>
     where
         T: SendTransport,
         S: Fn(Duration) -> F,
         F: Future,
     {
-        serving::serve(self.clone(), ws, sleep).await
+        serving::serve(self.clone(), ws, sleep)
     }
 
     /// Ends all sessions with [`DisconnectCode::Shutdown`], evenly spread over `window`, then closes the hub: clients

@@ -18,11 +18,12 @@ use crate::message::{Disconnect, Push, SendRequest};
 use crate::refusal::Refusal;
 use crate::session::{Request, Session, Ticket};
 
-pub(super) async fn serve<T, S, F>(
+/// Serves a connection. What is kept is in one value: futures that are moved into others would take its size again.
+pub(super) fn serve<T, S, F>(
     site: Site,
     ws: WebSocket<T>,
     sleep: S,
-) -> Result<(), ConnectionError>
+) -> impl Future<Output = Result<(), ConnectionError>> + use<T, S, F>
 where
     T: SendTransport,
     S: Fn(Duration) -> F,
@@ -30,44 +31,30 @@ where
 {
     let codec = Codec::of(ws.protocol());
     let (mut reader, writer) = ws.split();
-    let Some(codec) = codec else {
-        let why = "the sub-protocol is not one of this site";
-        writer.start_close(CloseCode::POLICY_VIOLATION, why)?;
-        return until_over(&mut reader).await;
-    };
-    let clock = site.handlers.clock.clone();
-    let seed = RandomState::new().hash_one(0);
-    let session = Session::new(codec, site.settings.clone(), seed, clock());
     let writer = writer.erase();
-    let acts = Arc::new(Acts::new(site, codec, writer.clone()));
-    let _end = End(acts.clone());
-    let mut serving = Serving {
-        session,
-        acts,
-        writer,
-        tasks: Vec::new(),
-        unsent: Vec::new(),
-        held: Vec::new(),
-        stuck: None,
-        timer: None,
-        sleep,
-        clock,
-    };
-    let ended = poll_fn(|cx| serving.poll(&mut reader, cx)).await;
-    match ended {
-        Ended::Over(result) => result,
-        Ended::Disconnect(why) => {
-            serving.flush(None);
-            let reason = cut(why.reason);
-            let closed = serving.writer.start_close(close_code(why.code), reason);
-            // Nothing more is told, and no callback is called.
-            drop((_end, serving));
-            match closed {
-                Ok(()) => until_over(&mut reader).await,
-                Err(error) if error.is_closed() => until_over(&mut reader).await,
-                Err(error) => Err(error),
+    let mut serving = codec.map(|codec| Serving::new(site, codec, writer.clone(), sleep));
+    if serving.is_none() {
+        let why = "the sub-protocol is not one of this site";
+        let _ = writer.start_close(CloseCode::POLICY_VIOLATION, why);
+    }
+    async move {
+        poll_fn(|cx| {
+            loop {
+                if let Some(all) = &mut serving {
+                    match std::task::ready!(all.poll(&mut reader, cx)) {
+                        Ended::Over(result) => return Poll::Ready(result),
+                        Ended::Disconnect(why) => {
+                            all.disconnect(why);
+                            // Nothing more is told, and no callback goes on.
+                            serving = None;
+                        }
+                    }
+                } else if std::task::ready!(reader.poll_recv(cx))?.is_none() {
+                    return Poll::Ready(Ok(()));
+                }
             }
-        }
+        })
+        .await
     }
 }
 
@@ -78,12 +65,6 @@ impl Drop for End {
     fn drop(&mut self) {
         self.0.end();
     }
-}
-
-/// Receives until the connection is over.
-async fn until_over<T: SendTransport>(reader: &mut Reader<T>) -> Result<(), ConnectionError> {
-    while reader.recv_ref().await?.is_some() {}
-    Ok(())
 }
 
 /// The longest reason of a Close, in bytes (RFC 6455 §5.5).
@@ -110,7 +91,7 @@ enum Ended {
 /// A client's connection while it is served.
 struct Serving<S, F> {
     session: Session,
-    acts: Arc<Acts>,
+    end: End,
     writer: AnyWriter,
     tasks: Vec<Task>,
     /// Frames that the connection had no room for, and subscriptions that begin after them.
@@ -120,7 +101,7 @@ struct Serving<S, F> {
     stuck: Option<Instant>,
     timer: Option<(Instant, Pin<Box<F>>)>,
     sleep: S,
-    clock: Arc<dyn Fn() -> Instant + Send + Sync>,
+    site: Site,
 }
 
 /// How long a client may take none of what it is to get.
@@ -131,6 +112,33 @@ where
     S: Fn(Duration) -> F,
     F: Future,
 {
+    fn new(site: Site, codec: Codec, writer: AnyWriter, sleep: S) -> Self {
+        let seed = RandomState::new().hash_one(0);
+        let now = (site.handlers.clock)();
+        let acts = Arc::new(Acts::new(site.clone(), codec, writer.clone()));
+        Self {
+            session: Session::new(codec, site.settings.clone(), seed, now),
+            end: End(acts),
+            writer,
+            tasks: Vec::new(),
+            unsent: Vec::new(),
+            held: Vec::new(),
+            stuck: None,
+            timer: None,
+            sleep,
+            site,
+        }
+    }
+
+    /// Sends what there is, then a Close.
+    fn disconnect(&mut self, why: Disconnect) {
+        self.flush(None);
+        // If it is closed already, the reader tells.
+        let _ = self
+            .writer
+            .start_close(close_code(why.code), cut(why.reason));
+    }
+
     fn poll<T: SendTransport>(
         &mut self,
         reader: &mut Reader<T>,
@@ -152,7 +160,7 @@ where
         reader: &mut Reader<T>,
         cx: &mut Context<'_>,
     ) -> Result<bool, Ended> {
-        let now = (self.clock)();
+        let now = (self.site.handlers.clock)();
         let mut is_again = self.work(now, cx)?;
         if !self.flush(Some(cx)) {
             let since = *self.stuck.get_or_insert(now);
@@ -217,7 +225,7 @@ where
         if self.tasks.is_empty() {
             self.tasks = Vec::new();
         }
-        let orders = match self.acts.client.get() {
+        let orders = match self.end.0.client.get() {
             Some(client) => client.take_orders(cx.waker()),
             None => Vec::new(),
         };
@@ -236,7 +244,7 @@ where
             }),
             Order::Subscribe(topic, grant) => {
                 if self.session.is_server_side(&topic).is_none() {
-                    let acts = self.acts.clone();
+                    let acts = self.end.0.clone();
                     self.tasks.push(Task {
                         ticket: None,
                         future: Box::pin(
@@ -246,7 +254,7 @@ where
                 }
             }
             Order::Unsubscribe(topic) => {
-                let _ = self.acts.unsubscribe(&topic);
+                let _ = self.end.0.unsubscribe(&topic);
                 self.session
                     .push_unsubscribe(&topic, UnsubscribeCode::Server);
             }
@@ -281,7 +289,7 @@ where
         if let Some(code) = refused {
             return self.session.answer(ticket, Err(code.into()), now);
         }
-        let acts = self.acts.clone();
+        let acts = self.end.0.clone();
         self.tasks.push(Task {
             ticket: Some(ticket),
             future: Box::pin(async move { acts.answer(request).await }),
@@ -321,7 +329,7 @@ where
         if due <= now {
             self.timer = None;
             for topic in self.session.on_timeout(now)? {
-                let _ = self.acts.unsubscribe(&topic);
+                let _ = self.end.0.unsubscribe(&topic);
             }
             return Ok(true);
         }

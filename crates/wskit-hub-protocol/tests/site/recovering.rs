@@ -122,3 +122,32 @@ async fn history_comes_in_pages() {
         r#"{"id":3,"error":{"code":112,"message":"unrecoverable position"}}"#
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_was_too_slow_subscribes_again_from_where_it_was() {
+    let site = site();
+    let mut ann = Raw::connect(&site, "ann").await;
+    let epoch = ann.subscribe("open:1").await;
+    // It reads nothing until what it has not got is gone.
+    let large = format!("\"{}\"", "a".repeat(60_000));
+    for _ in 0..60 {
+        publish(&site, "open:1", &[&large]).await;
+    }
+    let (mut offset, mut last) = (0, String::new());
+    while !last.contains("unsubscribe") {
+        last = ann.recv().await;
+        offset += u64::from(last.contains("\"pub\""));
+    }
+    assert_eq!(
+        last,
+        r#"{"push":{"channel":"open:1","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#
+    );
+    assert!(offset < 50, "{offset}");
+    let reply = ann
+        .ask(&format!(
+            r#"{{"id":2,"subscribe":{{"channel":"open:1","recover":true,"epoch":"{epoch}","offset":{offset}}}}}"#
+        ))
+        .await;
+    assert!(reply.contains(r#""was_recovering":true"#), "{reply}");
+    assert!(!reply.contains(r#""recovered""#), "{reply}");
+}
