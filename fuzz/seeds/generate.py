@@ -416,3 +416,45 @@ for target, name, found in (
 # Operations of hubs: any bytes are some.
 for name, flags in [("one_hub", 0x00), ("one_hub_small", 0x63), ("three_hubs", 0x01), ("three_hubs_small", 0x0F)]:
     seed("hub_ops", name, flags, b"".join(zlib.crc32(bytes([flags, n])).to_bytes(4, "big") for n in range(200)))
+
+# Sessions of the hub's client protocol: what, how much, and so many bytes of a frame.
+def sessions(encode, pong):
+    def frames(*commands):
+        return [(0, frame) for frame in map(encode, commands)]
+
+    connect = ("connect", 1, {"token": "a"})
+    steps = {
+        "answered": frames([connect], [("subscribe", 2, {"channel": "a"}), ("publish", 3, {"channel": "a", "data": 1})], [("rpc", 4, {"data": 1})] * 2, [("unsubscribe", 5, {"channel": "a"})]) + [(3, 0)],
+        "expiring": frames([("connect", 1, {"token": "e"})], [("subscribe", 2, {"channel": "e"})], [("sub_refresh", 3, {"channel": "e", "token": "e"})], [("refresh", 4, {"token": "e"})]) + [(2, 20), (0, pong), (2, 20)],
+        "refused": frames([("connect", 1, {"token": "d"}), ("rpc", 2, {})]) + [(2, 9)],
+        "pinged": frames([connect]) + [(2, 25), (0, pong), (2, 25), (0, pong), (0, pong)],
+        "unsubscribed": frames([connect], [("subscribe", 2, {"channel": "a"})], [("subscribe", 3, {"channel": "b"})]) + [(4, 1), (4, 0)],
+        "many_calls": frames([connect], [("rpc", n, {}) for n in range(1, 11)], [("history", 11, {"channel": "a"})]) + [(3, 0)],
+        "denied": frames([connect], [("presence", 2, {"channel": "d"}), ("presence_stats", 3, {"channel": "a"})], [("send", 0, {}), ("publish", 4, {"channel": "x"})]),
+    }
+    return {name: [bytes([what, much]) if isinstance(much, int) else bytes([what, len(much)]) + much for what, much in parts] for name, parts in steps.items()}
+
+
+def json_commands(commands):
+    import json
+
+    return "\n".join(json.dumps({"id": id, request: fields} if id else {request: fields}, separators=(",", ":")) for request, id, fields in commands).encode()
+
+
+def protobuf_commands(commands):
+    numbers = {"connect": 4, "subscribe": 5, "unsubscribe": 6, "publish": 7, "presence": 8, "presence_stats": 9, "history": 10, "send": 12, "rpc": 13, "refresh": 14, "sub_refresh": 15}
+
+    def field(number, data):
+        return bytes([number << 3 | 2, len(data)]) + data
+
+    def body(request, id, fields):
+        names = ["data", "method"] if request == "rpc" else ["token", "data"] if request in ("connect", "refresh") else ["data"] if request == "send" else ["channel", "token" if request == "sub_refresh" else "data"]
+        inner = b"".join(field(names.index(name) + 1, str(value).encode()) for name, value in fields.items())
+        return (bytes([8, id]) if id else b"") + field(numbers[request], inner)
+
+    return b"".join(bytes([len(one)]) + one for one in (body(*command) for command in commands))
+
+
+for codec, encode, pong in (("json", json_commands, b"{}"), ("protobuf", protobuf_commands, b"\0")):
+    for name, parts in sessions(encode, pong).items():
+        seed(f"protocol_{codec}", name, *parts)

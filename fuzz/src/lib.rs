@@ -16,6 +16,7 @@ mod inflate_reference;
 mod input;
 mod mask_keys;
 mod miniz;
+mod protocol_model;
 mod stream_reference;
 
 pub use connection_model::{ConnectionModel, ModelCause, ModelOutcome, ModelSettings};
@@ -33,4 +34,5 @@ pub use inflate_reference::{InflateEnd, InflateReference, Inflated, Terms};
 pub use input::Input;
 pub use mask_keys::mask_keys;
 pub use miniz::{MinizDeflate, MinizInflate};
+pub use protocol_model::protocol_session;
 pub use stream_reference::{Reading, Rules, Seen, read_stream};

@@ -210,10 +210,7 @@ impl Session {
     /// do not keep the next ones waiting.
     pub fn next_request(&mut self) -> Option<(Ticket, Request)> {
         while !self.is_busy {
-            let is_rpc = match self.queue.front()? {
-                (_, Ok(Request::Rpc(_))) => true,
-                _ => false,
-            };
+            let is_rpc = matches!(self.queue.front()?, (_, Ok(Request::Rpc(_))));
             if is_rpc && self.rpcs >= self.settings.rpcs {
                 return None;
             }
@@ -451,10 +448,10 @@ impl Session {
     /// With what to close the connection.
     pub fn on_timeout(&mut self, now: Instant) -> Result<Vec<String>, Disconnect> {
         if self.state != State::Connected {
-            return match self.due <= now {
-                true if self.state != State::Refused => Err(DisconnectCode::Stale.into()),
-                _ => Ok(Vec::new()),
-            };
+            if self.due <= now && self.state != State::Refused {
+                return Err(DisconnectCode::Stale.into());
+            }
+            return Ok(Vec::new());
         }
         let is_past = |time: Option<Instant>| time.is_some_and(|time| time <= now);
         if is_past(self.expires) {

@@ -4,6 +4,7 @@ mod acts;
 mod client;
 mod grant;
 mod serving;
+mod telemetry;
 
 use std::fmt;
 use std::future::Future;
@@ -25,7 +26,7 @@ use crate::session::Settings;
 /// Serves clients of the protocol on a hub.
 ///
 /// Each callback decides about one kind of request. What is not set is refused: without
-/// [`on_connect`](Site::on_connect) nobody may connect, without [`on_subscribe`](Site::on_subscribe) clients may
+/// [`on_connect`](Site::on_connect) no client may connect, without [`on_subscribe`](Site::on_subscribe) clients may
 /// subscribe only to topics that the hub's rules open to everyone.
 ///
 /// Cloning a site is cheap. A clone may get callbacks of its own, such as one that knows the cookies of the
@@ -42,6 +43,7 @@ pub struct Site {
 
 type Answer<T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send>>;
 type Handler<A, T> = Arc<dyn Fn(A) -> Answer<T> + Send + Sync>;
+type Farewell = Arc<dyn Fn(&Client) + Send + Sync>;
 
 #[derive(Clone)]
 struct Handlers {
@@ -52,15 +54,15 @@ struct Handlers {
     send: Option<Handler<(Client, Bytes), ()>>,
     refresh: Option<Handler<(Client, String), Option<Duration>>>,
     sub_refresh: Option<Handler<(Client, String, String), Option<Duration>>>,
-    disconnect: Option<Arc<dyn Fn(&Client) + Send + Sync>>,
+    disconnect: Option<Farewell>,
     clock: Arc<dyn Fn() -> Instant + Send + Sync>,
 }
 
-fn handler<A, T, F>(callback: impl Fn(A) -> F + Send + Sync + 'static) -> Option<Handler<A, T>>
+fn handler<A, T, F>(callback: impl Fn(A) -> F + Send + Sync + 'static) -> Handler<A, T>
 where
     F: Future<Output = Result<T, Refusal>> + Send + 'static,
 {
-    Some(Arc::new(move |argument| Box::pin(callback(argument))))
+    Arc::new(move |argument| Box::pin(callback(argument)))
 }
 
 impl Site {
@@ -114,7 +116,7 @@ impl Site {
     where
         F: Future<Output = Result<Identity, Refusal>> + Send + 'static,
     {
-        self.handlers().connect = handler(callback);
+        self.handlers().connect = Some(handler(callback));
         self
     }
 
@@ -128,7 +130,8 @@ impl Site {
     where
         F: Future<Output = Result<Grant, Refusal>> + Send + 'static,
     {
-        self.handlers().subscribe = handler(move |(client, request)| callback(client, request));
+        self.handlers().subscribe =
+            Some(handler(move |(client, request)| callback(client, request)));
         self
     }
 
@@ -142,8 +145,9 @@ impl Site {
     where
         F: Future<Output = Result<Publication, Refusal>> + Send + 'static,
     {
-        self.handlers().publish =
-            handler(move |(client, topic, publication)| callback(client, topic, publication));
+        self.handlers().publish = Some(handler(move |(client, topic, publication)| {
+            callback(client, topic, publication)
+        }));
         self
     }
 
@@ -157,7 +161,9 @@ impl Site {
     where
         F: Future<Output = Result<Bytes, Refusal>> + Send + 'static,
     {
-        self.handlers().rpc = handler(move |(client, method, data)| callback(client, method, data));
+        self.handlers().rpc = Some(handler(move |(client, method, data)| {
+            callback(client, method, data)
+        }));
         self
     }
 
@@ -170,7 +176,7 @@ impl Site {
     where
         F: Future<Output = Result<(), Refusal>> + Send + 'static,
     {
-        self.handlers().send = handler(move |(client, data)| callback(client, data));
+        self.handlers().send = Some(handler(move |(client, data)| callback(client, data)));
         self
     }
 
@@ -184,7 +190,7 @@ impl Site {
     where
         F: Future<Output = Result<Option<Duration>, Refusal>> + Send + 'static,
     {
-        self.handlers().refresh = handler(move |(client, token)| callback(client, token));
+        self.handlers().refresh = Some(handler(move |(client, token)| callback(client, token)));
         self
     }
 
@@ -198,8 +204,9 @@ impl Site {
     where
         F: Future<Output = Result<Option<Duration>, Refusal>> + Send + 'static,
     {
-        self.handlers().sub_refresh =
-            handler(move |(client, topic, token)| callback(client, topic, token));
+        self.handlers().sub_refresh = Some(handler(move |(client, topic, token)| {
+            callback(client, topic, token)
+        }));
         self
     }
 

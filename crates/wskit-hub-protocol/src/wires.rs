@@ -29,12 +29,13 @@ pub(crate) fn gaps() -> u64 {
 
 /// Returns the wire of an encoding. A message is encoded once for each, whatever the number of sessions.
 pub(crate) fn wire(codec: Codec, side: Side) -> &'static Wire {
-    static WIRES: [[OnceLock<Wire>; 2]; 2] = [const { [const { OnceLock::new() }; 2] }; 2];
-    let [json, _protobuf] = &WIRES;
+    static JSON: [OnceLock<Wire>; 2] = [const { OnceLock::new() }; 2];
+    #[cfg(feature = "protobuf")]
+    static PROTOBUF: [OnceLock<Wire>; 2] = [const { OnceLock::new() }; 2];
     let [client, server] = match codec {
-        Codec::Json => json,
+        Codec::Json => &JSON,
         #[cfg(feature = "protobuf")]
-        Codec::Protobuf => _protobuf,
+        Codec::Protobuf => &PROTOBUF,
     };
     let place = match side {
         Side::Client => client,

@@ -423,6 +423,6 @@ fn ten_thousand_commands_are_read_one_at_a_time() {
             ..Command::default()
         });
         let frame = joined(codec, &vec![one; 10_000]);
-        assert_eq!(codec.commands(&frame).filter(Result::is_ok).count(), 10_000);
+        assert_eq!(codec.commands(&frame).flatten().count(), 10_000);
     }
 }

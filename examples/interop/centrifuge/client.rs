@@ -301,7 +301,7 @@ async fn recovers(site: &Site) -> Result<(), Failure> {
         // It is over before the answer comes.
         let _ = call(&ann, "disconnect", json!({"code": 3011})).await;
     };
-    let (_, published) = tokio::join!(away, publish(&bob, &topic, json!(2)));
+    let ((), published) = tokio::join!(away, publish(&bob, &topic, json!(2)));
     published?;
     equal(
         event(&mut events, recovered).await?,

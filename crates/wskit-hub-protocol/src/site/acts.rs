@@ -79,9 +79,10 @@ impl Acts {
         let answer = match request {
             Request::Connect(request) => self.connect(request, &mut held).await,
             Request::Subscribe(request) => self.subscribe(request, &mut held).await,
-            Request::Unsubscribe(request) => self
-                .unsubscribe(&request.channel)
-                .map(|()| Answer::Unsubscribe(request.channel)),
+            Request::Unsubscribe(request) => {
+                self.unsubscribe(&request.channel);
+                Ok(Answer::Unsubscribe(request.channel))
+            }
             Request::Publish(request) => self.publish(request).await,
             Request::Presence(request) => self.presence(&request.channel).await,
             Request::PresenceStats(request) => self.presence_stats(&request.channel).await,
@@ -231,7 +232,7 @@ impl Acts {
     }
 
     /// Ends what the client has of a topic.
-    pub(super) fn unsubscribe(&self, topic: &str) -> Result<(), Refusal> {
+    pub(super) fn unsubscribe(&self, topic: &str) {
         for peer in [&self.peer, &self.server_peer] {
             if let Some(peer) = peer.get() {
                 peer.leave(topic);
@@ -239,7 +240,6 @@ impl Acts {
             }
         }
         self.revoke(topic);
-        Ok(())
     }
 
     fn revoke(&self, topic: &str) {
@@ -360,18 +360,20 @@ impl Acts {
 
 /// Returns where a subscription begins.
 fn since(rules: &Rules, recovering: Option<&SubscribeRequest>) -> Since {
-    match (rules.get_history(), recovering) {
-        (None, _) => Since::Now,
+    let Some(history) = rules.get_history() else {
+        return Since::Now;
+    };
+    match recovering {
         // One that cannot be read is of another time: none is in the future of epoch 0.
-        (Some(_), Some(request)) => Since::After(
-            position(&request.epoch, request.offset).unwrap_or(Position {
+        Some(request) => Since::After(position(&request.epoch, request.offset).unwrap_or(
+            Position {
                 epoch: Epoch::new(0),
                 offset: u64::MAX,
-            }),
-        ),
+            },
+        )),
         // Of a topic that keeps only the newest, that is what a client wants first.
-        (Some(history), None) if history.get_last() == 1 => Since::Start,
-        (Some(_), None) => Since::Now,
+        None if history.get_last() == 1 => Since::Start,
+        None => Since::Now,
     }
 }
 

@@ -11,7 +11,7 @@ use wskit_hub::{CloseCode, HeldSubscription, PreparedMessage};
 use super::acts::{Acts, Outcome};
 use super::client::Order;
 use super::grant::ttl;
-use super::{Site, close_code};
+use super::{Site, close_code, telemetry};
 use crate::codec::Codec;
 use crate::codes::{DisconnectCode, ErrorCode, UnsubscribeCode};
 use crate::message::{Disconnect, Push, SendRequest};
@@ -132,6 +132,7 @@ where
 
     /// Sends what there is, then a Close.
     fn disconnect(&mut self, why: Disconnect) {
+        telemetry::disconnected(&why);
         self.flush(None);
         // If it is closed already, the reader tells.
         let _ = self
@@ -162,12 +163,7 @@ where
     ) -> Result<bool, Ended> {
         let now = (self.site.handlers.clock)();
         let mut is_again = self.work(now, cx)?;
-        if !self.flush(Some(cx)) {
-            let since = *self.stuck.get_or_insert(now);
-            if now.saturating_duration_since(since) >= STUCK {
-                return Err(DisconnectCode::Slow.into());
-            }
-        } else {
+        if self.flush(Some(cx)) {
             self.stuck = None;
             if self.session.is_refused() {
                 return Err(Ended::Disconnect(Disconnect {
@@ -178,6 +174,11 @@ where
             while let Some((ticket, request)) = self.session.next_request() {
                 is_again = true;
                 self.begin(ticket, request, now)?;
+            }
+        } else {
+            let since = *self.stuck.get_or_insert(now);
+            if now.saturating_duration_since(since) >= STUCK {
+                return Err(DisconnectCode::Slow.into());
             }
         }
         let is_reading = self.session.wants_frames() && self.unsent.is_empty();
@@ -210,6 +211,9 @@ where
             let task = self.tasks.swap_remove(i);
             match (outcome, task.ticket) {
                 (Outcome::Answered(answer, held), Some(ticket)) => {
+                    if let Err(Refusal::Error(error)) = &answer {
+                        telemetry::refused(error);
+                    }
                     self.session.answer(ticket, answer, now)?;
                     self.held.extend(held);
                 }
@@ -254,7 +258,7 @@ where
                 }
             }
             Order::Unsubscribe(topic) => {
-                let _ = self.end.0.unsubscribe(&topic);
+                self.end.0.unsubscribe(&topic);
                 self.session
                     .push_unsubscribe(&topic, UnsubscribeCode::Server);
             }
@@ -329,7 +333,7 @@ where
         if due <= now {
             self.timer = None;
             for topic in self.session.on_timeout(now)? {
-                let _ = self.end.0.unsubscribe(&topic);
+                self.end.0.unsubscribe(&topic);
             }
             return Ok(true);
         }
