@@ -108,9 +108,10 @@ async fn call(site: Site, client: Client, method: &str, data: Bytes) -> Result<B
     if method == "echo" {
         return Ok(data);
     }
-    let ask: Ask = match data.is_empty() {
-        true => Ask::default(),
-        false => serde_json::from_slice(&data).map_err(|_| ErrorCode::BadRequest)?,
+    let ask: Ask = if data.is_empty() {
+        Ask::default()
+    } else {
+        serde_json::from_slice(&data).map_err(|_| ErrorCode::BadRequest)?
     };
     match method {
         "who" => return Ok(format!("\"{}\"", client.user()).into()),

@@ -105,7 +105,7 @@ struct Serving<S, F> {
 }
 
 /// How long a client may take none of what it is to get.
-const STUCK: Duration = Duration::from_secs(25);
+const STUCK: Duration = Duration::from_secs(20);
 
 impl<S, F> Serving<S, F>
 where

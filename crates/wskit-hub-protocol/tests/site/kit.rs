@@ -21,6 +21,7 @@ pub(crate) fn hub() -> Hub {
             .publish(Access::Everyone),
         _ => Rules::unknown(),
     })
+    .clock(|| tokio::time::Instant::now().into_std())
     .shards(2)
     .build()
 }

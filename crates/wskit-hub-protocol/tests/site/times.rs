@@ -184,3 +184,20 @@ async fn all_are_sent_away_over_the_window_of_a_shutdown() {
     late.send(r#"{"id":1,"connect":{"token":"ann"}}"#).await;
     assert_eq!(late.closed().await.0, 3001);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_no_answers_is_disconnected_as_slow() {
+    let mut ann = Raw::connect(&site(), "ann").await;
+    let data = "a".repeat(60_000);
+    // More than the connection holds: what is left waits in the client.
+    let asking = async {
+        for id in 2..100 {
+            let ask = format!(r#"{{"id":{id},"rpc":{{"method":"echo","data":"{data}"}}}}"#);
+            ann.send(&ask).await;
+        }
+    };
+    let start = Instant::now();
+    let _ = tokio::time::timeout(Duration::from_secs(60), asking).await;
+    assert_eq!(start.elapsed().as_secs(), 20);
+    assert_eq!(ann.closed().await, (3008, "slow".to_owned()));
+}
