@@ -1,5 +1,6 @@
 //! Sessions on a hub, over connections in memory.
 
+mod gaps;
 mod kit;
 mod orders;
 mod recovering;
