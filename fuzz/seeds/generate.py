@@ -417,7 +417,7 @@ for target, name, found in (
 for name, flags in [("one_hub", 0x00), ("one_hub_small", 0x63), ("three_hubs", 0x01), ("three_hubs_small", 0x0F)]:
     seed("hub_ops", name, flags, b"".join(zlib.crc32(bytes([flags, n])).to_bytes(4, "big") for n in range(200)))
 
-# Sessions of the hub's client protocol: what, how much, and so many bytes of a frame.
+# Sessions of the hub's client protocol: what, how much, and the bytes of a frame.
 def sessions(encode, pong):
     def frames(*commands):
         return [(0, frame) for frame in map(encode, commands)]

@@ -11,8 +11,8 @@ use wskit_hub_protocol::{Codec, DisconnectCode, ErrorCode, Refusal, UnsubscribeC
 
 /// Runs a session of the hub's client protocol beside a model of what it may say.
 ///
-/// Input: operations, each of a byte that says what (modulo 5), one that says how much, and for a frame so many
-/// bytes of it: 0 and 1 a frame of the client; 2 so many seconds pass; 3 the procedures that run are answered; 4
+/// Input: operations, each of a byte that says what (modulo 5), one that says how much, and for a frame that number of
+/// its bytes: 0 and 1 a frame of the client; 2 that number of seconds pass; 3 the procedures that run are answered; 4
 /// the server ends a subscription.
 pub fn protocol_session(codec: Codec, bytes: &[u8]) {
     let mut model = Model::new(codec);
