@@ -133,7 +133,11 @@ impl Model {
             assert_eq!(is_connect, self.begun == Begun::No, "{request:?}");
             let answer = self.answer(request);
             if is_connect {
-                self.begun = if answer.is_ok() { Begun::Yes } else { Begun::Refused };
+                self.begun = if answer.is_ok() {
+                    Begun::Yes
+                } else {
+                    Begun::Refused
+                };
             }
             if self.session.answer(ticket, answer, self.now).is_err() {
                 return true;
@@ -156,7 +160,9 @@ impl Model {
             Request::Refresh(request) => request.token.clone(),
             _ => String::new(),
         };
-        assert!(channel.len() <= 255 || matches!(request, Request::Connect(_) | Request::Refresh(_)));
+        assert!(
+            channel.len() <= 255 || matches!(request, Request::Connect(_) | Request::Refresh(_))
+        );
         // The beginnings of names and tokens say what becomes of them.
         match channel.bytes().next() {
             Some(b'd') => return Err(ErrorCode::PermissionDenied.into()),
@@ -211,7 +217,10 @@ impl Model {
     fn read(&mut self) {
         while let Some(frame) = self.session.next_frame() {
             let mut replies = self.codec.replies(frame.as_bytes());
-            let reply = replies.next().expect("a message").expect("one that can be read");
+            let reply = replies
+                .next()
+                .expect("a message")
+                .expect("one that can be read");
             assert!(replies.next().is_none(), "one message a frame");
             if let Some(push) = &reply.push {
                 let end = push.unsubscribe.as_ref().expect("the only push here");
@@ -221,10 +230,15 @@ impl Model {
                 assert!(self.pings <= 64);
             } else if reply.rpc.is_some() {
                 let place = self.calls.iter().position(|id| *id == reply.id);
-                self.calls.swap_remove(place.expect("a procedure that was called"));
+                self.calls
+                    .swap_remove(place.expect("a procedure that was called"));
             } else {
                 // An error may be that of a procedure only if none is refused here.
-                assert_eq!(self.ordinary.pop_front(), Some(reply.id), "in order: {reply:?}");
+                assert_eq!(
+                    self.ordinary.pop_front(),
+                    Some(reply.id),
+                    "in order: {reply:?}"
+                );
             }
         }
         for (topic, expires) in &self.topics {
@@ -266,7 +280,10 @@ impl Model {
         }
         self.read();
         if self.begun != Begun::Refused {
-            assert!(self.ordinary.is_empty() && self.calls.is_empty(), "all is answered");
+            assert!(
+                self.ordinary.is_empty() && self.calls.is_empty(),
+                "all is answered"
+            );
         }
         false
     }
@@ -276,7 +293,8 @@ impl Model {
         let topic = self.topics.keys().nth(usize::from(which) % topics).cloned();
         if let Some(topic) = topic {
             self.topics.remove(&topic);
-            self.session.push_unsubscribe(&topic, UnsubscribeCode::Server);
+            self.session
+                .push_unsubscribe(&topic, UnsubscribeCode::Server);
         }
         self.read();
         false

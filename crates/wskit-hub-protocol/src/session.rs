@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use wskit_proto::Message;
 
-pub use self::request::{Answer, Request};
+use self::request::Kind;
+pub use self::request::{Answer, Request, Ticket};
 pub use self::settings::Settings;
 use crate::codec::Codec;
 use crate::codes::{DisconnectCode, ErrorCode, UnsubscribeCode};
@@ -83,22 +84,6 @@ enum State {
 struct Subscription {
     side: Side,
     expires: Option<Instant>,
-}
-
-/// What a request's answer is given back with.
-#[derive(Debug)]
-#[must_use = "a request wants an answer"]
-pub struct Ticket {
-    id: u32,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Connect,
-    Rpc,
-    Send,
-    Other,
 }
 
 /// Commands that wait, from which on no more are read.

@@ -65,6 +65,22 @@ pub enum Answer {
     SubRefresh(String, SubRefreshResult),
 }
 
+/// What a request's answer is given back with.
+#[derive(Debug)]
+#[must_use = "a request wants an answer"]
+pub struct Ticket {
+    pub(super) id: u32,
+    pub(super) kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Connect,
+    Rpc,
+    Send,
+    Other,
+}
+
 /// The longest name of a topic, in bytes.
 const CHANNEL: usize = 255;
 

@@ -142,8 +142,7 @@ impl<H: Host> Shard<H> {
                 if self.stats.peers == 0 {
                     // Nothing is left of what there was room for.
                     let stats = self.stats;
-                    *self = Self::new();
-                    self.stats = stats;
+                    *self = Self { stats, ..Self::new() };
                 }
             }
         }
