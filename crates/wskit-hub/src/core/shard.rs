@@ -141,8 +141,8 @@ impl<H: Host> Shard<H> {
                 }
                 if self.stats.peers == 0 {
                     // Nothing is left of what there was room for.
-                    let stats = self.stats;
-                    *self = Self { stats, ..Self::new() };
+                    let stats = std::mem::replace(self, Self::new()).stats;
+                    self.stats = stats;
                 }
             }
         }
