@@ -1,0 +1,70 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod bench;
+mod client;
+mod connect;
+mod control;
+mod echo;
+mod encoding;
+mod exit;
+mod files;
+mod generate;
+mod input;
+mod json;
+mod listen;
+mod output;
+mod serving;
+mod tls;
+mod units;
+#[cfg(unix)]
+mod unix;
+
+use clap::{Parser, Subcommand};
+
+/// Talk to a WebSocket, listen for one, and load a server.
+#[derive(Parser)]
+#[command(
+    name = "wsk",
+    version,
+    after_long_help = exit::HELP,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Connect to a server: lines in, messages out
+    Connect(Box<connect::Options>),
+    /// Run a server that prints what it receives and sends lines to all clients
+    Listen(listen::Options),
+    /// Run an echo server
+    Echo(echo::Options),
+    /// Load a server, and measure its throughput and latency
+    Bench(Box<bench::Options>),
+    /// Print a completion script for a shell
+    Completions(generate::CompletionOptions),
+    /// Print a manual page
+    Man(generate::ManOptions),
+}
+
+fn main() {
+    let done = match Cli::parse().command {
+        Command::Connect(options) => connect::run(*options),
+        Command::Listen(options) => listen::run(options),
+        Command::Echo(options) => echo::run(options),
+        Command::Bench(options) => bench::run(*options),
+        Command::Completions(options) => generate::completions(&options),
+        Command::Man(options) => generate::man(&options),
+    };
+    let code = done.unwrap_or_else(|failure| {
+        failure.tell();
+        failure.exit
+    });
+    // The thread that reads standard input cannot be stopped.
+    std::process::exit(code.number())
+}
