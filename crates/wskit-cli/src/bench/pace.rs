@@ -19,9 +19,12 @@ impl Alarm {
             TimerfdClockId::Monotonic,
             TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
         )?;
-        Ok(Self {
-            timer: tokio::io::unix::AsyncFd::register(timer)?,
-        })
+        #[allow(
+            deprecated,
+            reason = "its replacement is unsafe, for types that may close their file; this one does not"
+        )]
+        let timer = tokio::io::unix::AsyncFd::new(timer)?;
+        Ok(Self { timer })
     }
 
     /// Waits until then.
