@@ -28,7 +28,6 @@ use clap::{Parser, Subcommand};
     name = "wsk",
     version,
     after_long_help = exit::HELP,
-    propagate_version = true,
     disable_help_subcommand = true
 )]
 struct Cli {

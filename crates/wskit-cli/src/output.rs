@@ -4,12 +4,13 @@ use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use wskit::{Message, Outcome};
 
 use crate::encoding::{Encoding, base64};
 use crate::input::Framing;
-use crate::{json, units};
+use crate::json::Event;
+use crate::units;
 
 /// What is printed, and how.
 #[derive(Args, Clone, Debug)]
@@ -86,10 +87,10 @@ impl Printer {
     pub(crate) fn message(&mut self, client: Option<u64>, message: &Message) -> io::Result<()> {
         if self.options.json {
             let mut event = self.event("message", client);
-            event.insert("size".into(), message.len().into());
+            event.insert("size", message.len());
             match message.as_text() {
-                Some(text) => event.insert("text".into(), text.into()),
-                None => event.insert("base64".into(), base64(message.as_bytes()).into()),
+                Some(text) => event.insert("text", text),
+                None => event.insert("base64", base64(message.as_bytes())),
             };
             return self.line(&event);
         }
@@ -124,11 +125,11 @@ impl Printer {
     ) -> io::Result<()> {
         if self.options.json {
             let mut event = self.event(kind, client);
-            event.insert("size".into(), payload.len().into());
-            event.insert("base64".into(), base64(payload).into());
+            event.insert("size", payload.len());
+            event.insert("base64", base64(payload));
             if let Some(time) = round_trip {
                 let millis = time.as_nanos() as f64 / 1e6;
-                event.insert("round_trip_ms".into(), millis.into());
+                event.insert("round_trip_ms", millis);
             }
             return self.line(&event);
         }
@@ -167,7 +168,7 @@ impl Printer {
     pub(crate) fn listening(&mut self, url: &str) -> io::Result<()> {
         if self.options.json {
             let mut event = self.event("listening", None);
-            event.insert("url".into(), url.into());
+            event.insert("url", url);
             return self.line(&event);
         }
         self.status(&format!("listening on {url}"))
@@ -177,10 +178,10 @@ impl Printer {
     pub(crate) fn close(&mut self, client: Option<u64>, outcome: &Outcome) -> io::Result<()> {
         if self.options.json {
             let mut event = self.event("close", client);
-            event.insert("code".into(), outcome.code().get().into());
-            event.insert("reason".into(), outcome.reason().into());
-            event.insert("clean".into(), outcome.is_clean().into());
-            event.insert("text".into(), outcome.to_string().into());
+            event.insert("code", outcome.code().get());
+            event.insert("reason", outcome.reason());
+            event.insert("clean", outcome.is_clean());
+            event.insert("text", outcome.to_string());
             return self.line(&event);
         }
         match client {
@@ -193,8 +194,8 @@ impl Printer {
     pub(crate) fn lost(&mut self, why: &str, retry_in: Duration) -> io::Result<()> {
         if self.options.json {
             let mut event = self.event("lost", None);
-            event.insert("text".into(), why.into());
-            event.insert("retry_in".into(), retry_in.as_secs_f64().into());
+            event.insert("text", why);
+            event.insert("retry_in", retry_in.as_secs_f64());
             return self.line(&event);
         }
         self.status(&format!("{why}; again in {}", units::time(retry_in)))
@@ -204,9 +205,9 @@ impl Printer {
     pub(crate) fn error(&mut self, text: &str, facts: &[(&str, Value)]) -> io::Result<()> {
         if self.options.json {
             let mut event = self.event("error", None);
-            event.insert("text".into(), text.into());
+            event.insert("text", text);
             for (name, fact) in facts {
-                event.insert((*name).into(), fact.clone());
+                event.insert(*name, fact.clone());
             }
             return self.line(&event);
         }
@@ -233,17 +234,16 @@ impl Printer {
         self.out.flush()
     }
 
-    fn event(&self, kind: &str, client: Option<u64>) -> Map<String, Value> {
-        let mut event = json::event(kind);
+    fn event(&self, kind: &str, client: Option<u64>) -> Event {
+        let mut event = Event::new(kind);
         if let Some(client) = client {
-            event.insert("client".into(), client.into());
+            event.insert("client", client);
         }
         event
     }
 
-    fn line(&mut self, event: &Map<String, Value>) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, event)?;
-        self.out.write_all(b"\n")
+    fn line(&mut self, event: &Event) -> io::Result<()> {
+        event.write(&mut self.out)
     }
 }
 
