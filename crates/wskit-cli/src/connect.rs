@@ -209,6 +209,7 @@ where
         match retry.after(&loss) {
             Some(delay) => {
                 printer.borrow_mut().lost(&text, delay)?;
+                printer.borrow_mut().flush()?;
                 pause(delay).await?;
             }
             None => {

@@ -210,6 +210,8 @@ async fn send_to_all(mut lines: Lines, clients: &Clients, tell: &mpsc::Sender<To
         for writer in writers {
             // A client that has gone says so where it is received from.
             let _ = match &command {
+                // Lines that come together leave together.
+                Command::Send(message) if lines.is_empty() => writer.send(message).await,
                 Command::Send(message) => writer.feed(message).await,
                 Command::Ping(payload) => writer.ping(payload).await,
                 Command::Close(code, reason) => writer.start_close(*code, reason.clone()),

@@ -28,6 +28,7 @@ use clap::{Parser, Subcommand};
     name = "wsk",
     version,
     after_long_help = exit::HELP,
+    args_override_self = true,
     disable_help_subcommand = true
 )]
 struct Cli {

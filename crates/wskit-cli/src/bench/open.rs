@@ -100,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Pacer<S> {
             let size = message.len();
             // The queue is full, or the connection ends, which receiving reports.
             if lane.writer.try_feed(message).is_err() {
-                return;
+                break;
             }
             self.number.set(self.number.get() + 1);
             self.thread.sent(size);
@@ -109,6 +109,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Pacer<S> {
                 lane.due.borrow_mut().pop_front();
             }
         }
+        // Writes what was queued, and waits for nothing.
+        let _ = lane.writer.batch(&[]);
     }
 
     /// Has messages sent on the connection, and receives the answers, until it is to be closed.

@@ -190,7 +190,10 @@ impl Talk<'_> {
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         while let Some(command) = self.next().await? {
+            // Lines that come together leave together.
+            let last = !self.has_more();
             let sent = match &command {
+                Command::Send(message) if last => writer.send(message).await,
                 Command::Send(message) => writer.feed(message).await,
                 Command::Ping(payload) => {
                     pings.borrow_mut().insert(payload.clone(), Instant::now());
@@ -214,6 +217,13 @@ impl Talk<'_> {
         }
         close(writer, closing, CloseCode::NORMAL, "");
         Ok(())
+    }
+
+    /// Returns whether another command has come already.
+    fn has_more(&self) -> bool {
+        let input = self.input.borrow();
+        let lines = input.lines.as_ref();
+        !input.waiting.is_empty() || lines.is_some_and(|lines| !lines.is_empty())
     }
 
     /// Returns the next command; `None` at the end of standard input.

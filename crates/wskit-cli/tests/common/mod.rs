@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// The program, with nothing of the environment that changes what it does.
@@ -105,9 +106,9 @@ impl Drop for Kill {
 
 /// A `wsk` that runs beside the test.
 pub(crate) struct Background {
-    pub(crate) child: Kill,
-    pub(crate) out: BufReader<std::process::ChildStdout>,
-    pub(crate) err: BufReader<std::process::ChildStderr>,
+    child: Kill,
+    out: mpsc::Receiver<String>,
+    err: mpsc::Receiver<String>,
 }
 
 impl Background {
@@ -118,8 +119,8 @@ impl Background {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        let err = BufReader::new(child.stderr.take().unwrap());
+        let out = lines(child.stdout.take().unwrap());
+        let err = lines(child.stderr.take().unwrap());
         let child = Kill(child);
         Self { child, out, err }
     }
@@ -132,12 +133,16 @@ impl Background {
         (server, url)
     }
 
+    /// Waits for the next line on standard error; an empty one at the end.
+    #[track_caller]
     pub(crate) fn err_line(&mut self) -> String {
-        line(&mut self.err)
+        next(&self.err)
     }
 
+    /// Waits for the next line on standard output; an empty one at the end.
+    #[track_caller]
     pub(crate) fn out_line(&mut self) -> String {
-        line(&mut self.out)
+        next(&self.out)
     }
 
     pub(crate) fn type_line(&mut self, line: &str) {
@@ -161,10 +166,26 @@ impl Background {
     }
 }
 
-fn line(from: &mut impl BufRead) -> String {
-    let mut line = String::new();
-    from.read_line(&mut line).unwrap();
-    line.trim_end().to_owned()
+/// Reads lines in a thread, so that a test can stop waiting for one.
+fn lines(from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+#[track_caller]
+fn next(lines: &mpsc::Receiver<String>) -> String {
+    match lines.recv_timeout(Duration::from_secs(60)) {
+        Ok(line) => line,
+        Err(mpsc::RecvTimeoutError::Disconnected) => String::new(),
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("no line within a minute"),
+    }
 }
 
 /// A folder that is removed at the end of the test.
