@@ -40,7 +40,13 @@ pub(crate) struct Options {
     #[command(flatten)]
     framing: Framing,
     /// Send this message, and do not read standard input; may be repeated
-    #[arg(short = 'x', long, value_name = "MESSAGE", help_heading = "Messages")]
+    #[arg(
+        short = 'x',
+        long,
+        allow_hyphen_values = true,
+        value_name = "MESSAGE",
+        help_heading = "Messages"
+    )]
     execute: Vec<String>,
     /// Close when this many messages have come
     #[arg(short, long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Ending")]

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 use wskit::{CloseCode, WebSocket, Writer};
 
 use super::Expect;
@@ -27,6 +28,8 @@ struct Lane<S: AsyncRead + AsyncWrite + Unpin + 'static> {
     /// `unsent` of them are not sent, because the server takes nothing.
     due: RefCell<VecDeque<u64>>,
     unsent: Cell<usize>,
+    /// Told when the last answer has come.
+    answered: Notify,
 }
 
 /// How many messages are sent before what has come is looked at.
@@ -121,6 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Pacer<S> {
             writer,
             due: RefCell::default(),
             unsent: Cell::new(0),
+            answered: Notify::new(),
         });
         self.lanes.borrow_mut().push(lane.clone());
         thread.live().busy.add(1);
@@ -138,21 +142,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Pacer<S> {
                 }
                 if lane.unsent.get() > 0 {
                     self.send(&lane);
+                } else if lane.due.borrow().is_empty() {
+                    lane.answered.notify_waiters();
                 }
             }
             Err(closed_early(reader.outcome().as_ref()))
         };
-        let draining = async {
+        let ending = async {
             thread.shared.reached(Phase::Draining).await;
-            while !lane.due.borrow().is_empty() {
-                tokio::time::sleep(Duration::from_millis(2)).await;
+            if !lane.due.borrow().is_empty() {
+                tokio::select! {
+                    () = lane.answered.notified() => {}
+                    () = thread.shared.reached(Phase::Closing) => {}
+                }
             }
         };
-        let closing = thread.shared.reached(Phase::Closing);
         let ended = tokio::select! {
             ended = receiving => ended,
-            () = draining => Ok(()),
-            () = closing => Ok(()),
+            () = ending => Ok(()),
         };
         thread.live().busy.less_one();
         if ended.is_err() {

@@ -13,6 +13,15 @@ pub(crate) struct Progress {
     target: fn() -> ProgressDrawTarget,
 }
 
+/// A bar that goes with its phase, also if that is interrupted.
+struct Bar(ProgressBar);
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 const TICK: Duration = Duration::from_millis(100);
 
 impl Progress {
@@ -26,12 +35,14 @@ impl Progress {
         }
     }
 
-    fn bar(&self, name: &'static str, length: u64) -> ProgressBar {
+    fn bar(&self, name: &'static str, length: u64) -> Bar {
         let bar = ProgressBar::with_draw_target(Some(length), (self.target)());
-        let style = ProgressStyle::with_template("{prefix:>10} [{bar:30}] {msg}");
+        let style = ProgressStyle::with_template("{prefix:>10} [{bar:30}] {wide_msg}");
+        // ASCII, which is one column wide in every terminal.
+        let style = style.map(|style| style.progress_chars("=> "));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_prefix(name);
-        bar
+        Bar(bar)
     }
 
     /// Shows how many connections are open, until each attempt is over.
@@ -45,12 +56,12 @@ impl Progress {
             let settled = shared.total(|live| &live.settled);
             if drawn.elapsed() >= TICK {
                 drawn = Instant::now();
-                bar.set_position(settled);
+                bar.0.set_position(settled);
                 let (open, errors) = (
                     shared.total(|live| &live.open),
                     shared.total(|live| &live.errors),
                 );
-                bar.set_message(format!(
+                bar.0.set_message(format!(
                     "{} of {} open, {} errors",
                     count(open),
                     count(connections.into()),
@@ -61,7 +72,6 @@ impl Progress {
                 break;
             }
         }
-        bar.finish_and_clear();
     }
 
     /// Shows the traffic for this time, or until no connection is left.
@@ -81,8 +91,8 @@ impl Progress {
             let (now, open) = ((received(), sent()), shared.total(|live| &live.open));
             let seconds = since.elapsed().as_secs_f64().max(0.001);
             let a_second = |new: u64, old: u64| count(((new - old) as f64 / seconds) as u64);
-            bar.set_position(begun.elapsed().as_millis() as u64);
-            bar.set_message(format!(
+            bar.0.set_position(begun.elapsed().as_millis() as u64);
+            bar.0.set_message(format!(
                 "{}/s in, {}/s out, {} open, {} errors",
                 a_second(now.0, before.0),
                 a_second(now.1, before.1),
@@ -94,6 +104,5 @@ impl Progress {
                 break;
             }
         }
-        bar.finish_and_clear();
     }
 }

@@ -176,17 +176,16 @@ where
         stats: RefCell::new(Stats::new()),
     });
     let pacer = Rc::new(Pacer::new(thread.clone()));
+    let way = Rc::new((request.clone(), connectors.to_vec()));
     let set = LocalSet::new();
     let mut tasks = Vec::new();
     for index in (number..shared.connections).step_by(shared.threads as usize) {
-        // The connector was made for at least one local address.
-        let Some(connector) = connectors.get(index as usize % connectors.len()) else {
-            continue;
-        };
-        let (thread, pacer) = (thread.clone(), pacer.clone());
-        let (connector, request) = (connector.clone(), request.clone());
+        let (thread, pacer, way) = (thread.clone(), pacer.clone(), way.clone());
         tasks.push(set.spawn_local(async move {
-            connection(index, &thread, &pacer, &connector, request).await;
+            // There is one for each local address, and at least one.
+            if let Some(connector) = way.1.get(index as usize % way.1.len()) {
+                connection(index, &thread, &pacer, connector, &way.0).await;
+            }
         }));
     }
     set.block_on(&runtime, async {
@@ -208,7 +207,7 @@ async fn connection<D>(
     thread: &Rc<Thread>,
     pacer: &Rc<Pacer<D::Stream>>,
     connector: &Connector<D>,
-    request: ClientRequest,
+    request: &ClientRequest,
 ) where
     D: Dial<Stream: AsyncRead + AsyncWrite + Unpin> + 'static,
 {
@@ -219,11 +218,17 @@ async fn connection<D>(
             let share = f64::from(index) / f64::from(shared.connections);
             tokio::time::sleep_until((shared.epoch + ramp.mul_f64(share)).into()).await;
         }
-        connector.connect(request).await
+        connector.connect(request.clone()).await
     };
-    let opened = tokio::select! {
-        opened = opening => opened,
-        () = shared.reached(Phase::Draining) => return,
+    // Boxed, so that an open connection does not keep room for what opened it.
+    let opened = Box::pin(async {
+        tokio::select! {
+            opened = opening => Some(opened),
+            () = shared.reached(Phase::Draining) => None,
+        }
+    });
+    let Some(opened) = opened.await else {
+        return;
     };
     live.settled.add(1);
     let ws = match opened {
@@ -258,15 +263,16 @@ where
         ended = hold(&mut ws, thread) => return ended,
         () = shared.reached(Phase::Running) => {}
     }
+    // Boxed, so that a connection has room for its own model alone.
     match (shared.model, shared.expect) {
         (Model::Closed { burst }, Expect::Echo) => {
             let exchange = closed::Exchange::new(thread, burst);
-            exchange.run(&mut ws).await?;
+            Box::pin(exchange.run(&mut ws)).await?;
         }
         (Model::Closed { .. }, Expect::None) => {
-            return closed::send_only(ws, thread).await;
+            return Box::pin(closed::send_only(ws, thread)).await;
         }
-        (Model::Open { .. }, _) => return pacer.take_part(ws).await,
+        (Model::Open { .. }, _) => return Box::pin(pacer.take_part(ws)).await,
         (Model::Idle, _) => {
             tokio::select! {
                 ended = hold(&mut ws, thread) => return ended,
