@@ -1,5 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "rates and figures for people: counts and nanoseconds below 2^53, which are not negative"
+)]
 
 mod bench;
 mod client;

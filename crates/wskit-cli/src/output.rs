@@ -86,12 +86,12 @@ impl Printer {
     /// Prints a message; `client` is who has sent it to a server.
     pub(crate) fn message(&mut self, client: Option<u64>, message: &Message) -> io::Result<()> {
         if self.options.json {
-            let mut event = self.event("message", client);
+            let mut event = Self::event("message", client);
             event.insert("size", message.len());
             match message.as_text() {
                 Some(text) => event.insert("text", text),
                 None => event.insert("base64", base64(message.as_bytes())),
-            };
+            }
             return self.line(&event);
         }
         if self.terminal {
@@ -124,7 +124,7 @@ impl Printer {
         round_trip: Option<Duration>,
     ) -> io::Result<()> {
         if self.options.json {
-            let mut event = self.event(kind, client);
+            let mut event = Self::event(kind, client);
             event.insert("size", payload.len());
             event.insert("base64", base64(payload));
             if let Some(time) = round_trip {
@@ -156,7 +156,7 @@ impl Printer {
                 .filter_map(|(name, fact)| Some(format!(", {name} {}", fact.as_ref()?)));
             return self.status(&format!("{text}{}", known.collect::<String>()));
         }
-        let mut event = self.event("open", client);
+        let mut event = Self::event("open", client);
         for (name, fact) in facts {
             let fact = fact.clone().map_or(Value::Null, Value::from);
             event.insert(name.replace('-', "_"), fact);
@@ -167,7 +167,7 @@ impl Printer {
     /// Prints where a server listens.
     pub(crate) fn listening(&mut self, url: &str) -> io::Result<()> {
         if self.options.json {
-            let mut event = self.event("listening", None);
+            let mut event = Self::event("listening", None);
             event.insert("url", url);
             return self.line(&event);
         }
@@ -177,7 +177,7 @@ impl Printer {
     /// Prints how a connection ended.
     pub(crate) fn close(&mut self, client: Option<u64>, outcome: &Outcome) -> io::Result<()> {
         if self.options.json {
-            let mut event = self.event("close", client);
+            let mut event = Self::event("close", client);
             event.insert("code", outcome.code().get());
             event.insert("reason", outcome.reason());
             event.insert("clean", outcome.is_clean());
@@ -193,7 +193,7 @@ impl Printer {
     /// Prints that the connection was lost, and when another attempt is made.
     pub(crate) fn lost(&mut self, why: &str, retry_in: Duration) -> io::Result<()> {
         if self.options.json {
-            let mut event = self.event("lost", None);
+            let mut event = Self::event("lost", None);
             event.insert("text", why);
             event.insert("retry_in", retry_in.as_secs_f64());
             return self.line(&event);
@@ -204,7 +204,7 @@ impl Printer {
     /// Prints what went wrong, without ending the program. `facts` are for programs.
     pub(crate) fn error(&mut self, text: &str, facts: &[(&str, Value)]) -> io::Result<()> {
         if self.options.json {
-            let mut event = self.event("error", None);
+            let mut event = Self::event("error", None);
             event.insert("text", text);
             for (name, fact) in facts {
                 event.insert(*name, fact.clone());
@@ -234,7 +234,7 @@ impl Printer {
         self.out.flush()
     }
 
-    fn event(&self, kind: &str, client: Option<u64>) -> Event {
+    fn event(kind: &str, client: Option<u64>) -> Event {
         let mut event = Event::new(kind);
         if let Some(client) = client {
             event.insert("client", client);

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|char: char| char.is_ascii_alphabetic());
     let unit = match text.get(digits.len()..) {
-        Some("") | Some("s") => 1.0,
+        Some("" | "s") => 1.0,
         Some("ms") => 1e-3,
         Some("us") => 1e-6,
         Some("m") => 60.0,

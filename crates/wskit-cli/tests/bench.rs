@@ -88,15 +88,10 @@ fn open_model_keeps_its_rate() {
         (&report["model"], &report["rate"]),
         (&"open".into(), &500.0.into())
     );
-    let (sent, seconds) = (
-        number(&report, "sent"),
-        report["measured_seconds"].as_f64().unwrap(),
-    );
+    let float = |name: &str| report[name].as_f64().unwrap();
+    let (sent, seconds) = (float("sent"), float("measured_seconds"));
     // Not more than is due. It sends less only where the machine does not get round to it.
-    assert!(
-        sent > 0 && sent as f64 <= seconds * 500.0 + 20.0,
-        "{report}"
-    );
+    assert!(sent > 0.0 && sent <= seconds * 500.0 + 20.0, "{report}");
     assert_eq!(number(&report, "unanswered"), 0);
 }
 

@@ -224,9 +224,17 @@ fn slash_commands_ping_and_close() {
         let outcome = ws.outcome().unwrap();
         assert_eq!((outcome.code().get(), outcome.reason()), (4000, "see you"));
     }]);
-    let lines = b"/ping abc\n//slash\n/close 4000 see you\nnot sent\n";
-    let ran = run(&["connect", "--slash", &server.url], lines).exits(0);
-    assert!(ran.err.contains("pong after "), "{}", ran.err);
+    let mut wsk = Background::start(&["connect", "--slash", &server.url]);
+    assert!(wsk.err_line().starts_with("connected to "));
+    wsk.type_line("/ping abc");
+    assert!(wsk.err_line().starts_with("pong after "));
+    wsk.type_line("//slash");
+    wsk.type_line("/close 4000 see you");
+    assert_eq!(
+        wsk.err_line(),
+        "closed by us with 4000 (private use): see you"
+    );
+    assert_eq!(wsk.end(), Some(0));
     server.thread.join().unwrap();
     // A pipe without --slash has no commands.
     let (_server, url) = echo();
@@ -375,7 +383,7 @@ fn exit_codes_tell_how_it_was_closed() {
         );
     }
     let server = Scripted::wskit(vec![async |ws: wskit::WebSocket<tokio::net::TcpStream>| {
-        drop(ws)
+        drop(ws);
     }]);
     run(&["connect", "-n", &server.url], b"").exits(8);
 }

@@ -1,5 +1,6 @@
 //! What is sent.
 
+use std::fmt::Write;
 use std::str::FromStr;
 
 use wskit::Outgoing;
@@ -80,11 +81,13 @@ fn json(size: usize, random: &mut Random) -> Vec<u8> {
     let mut text = String::with_capacity(size + 80);
     while text.len() < size {
         let (symbol, price) = (random.next() % 100, random.next() % 1_000_000);
-        text.push_str(&format!(
+        // Writing to a String does not fail.
+        let _ = write!(
+            text,
             "{{\"symbol\":\"S{symbol}\",\"price\":{}.{:02},\"side\":\"buy\"}},",
             price / 100,
             price % 100,
-        ));
+        );
     }
     text.truncate(size);
     text.into_bytes()

@@ -299,10 +299,11 @@ where
 pub(crate) fn closed_early(outcome: Option<&wskit::Outcome>) -> Early {
     match outcome {
         Some(outcome) => {
-            let mut text = format!("the server closed with {}", outcome.code());
-            if !outcome.reason().is_empty() {
-                text.push_str(&format!(": {}", outcome.reason().escape_debug()));
-            }
+            let code = outcome.code();
+            let text = match outcome.reason() {
+                "" => format!("the server closed with {code}"),
+                reason => format!("the server closed with {code}: {}", reason.escape_debug()),
+            };
             (text, Exit::Closed)
         }
         None => ("the connection ended".into(), Exit::Lost),

@@ -2,9 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
-use std::future::{pending, ready};
+use std::future::{pending, poll_fn, ready};
 use std::io::{self, IsTerminal};
 use std::pin::pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use wskit::{CloseCode, ConnectionError, Event, Message, Reader, WebSocket, Write
 use super::Then;
 use crate::control::Command;
 use crate::exit::{Exit, Failure};
-use crate::input::Lines;
+use crate::input::{BadLine, Lines};
 use crate::output::Printer;
 
 /// What is to be sent, over all connections.
@@ -37,6 +38,22 @@ impl Input {
         Self {
             waiting: commands,
             lines: None,
+        }
+    }
+
+    /// Returns whether another command has come already.
+    fn has_more(&self) -> bool {
+        let lines = self.lines.as_ref();
+        !self.waiting.is_empty() || lines.is_some_and(|lines| !lines.is_empty())
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Command, BadLine>>> {
+        if let Some(command) = self.waiting.pop_front() {
+            return Poll::Ready(Some(Ok(command)));
+        }
+        match &mut self.lines {
+            Some(lines) => lines.poll_recv(cx),
+            None => Poll::Ready(None),
         }
     }
 }
@@ -191,7 +208,7 @@ impl Talk<'_> {
     {
         while let Some(command) = self.next().await? {
             // Lines that come together leave together.
-            let last = !self.has_more();
+            let last = !self.input.borrow().has_more();
             let sent = match &command {
                 Command::Send(message) if last => writer.send(message).await,
                 Command::Send(message) => writer.feed(message).await,
@@ -219,35 +236,16 @@ impl Talk<'_> {
         Ok(())
     }
 
-    /// Returns whether another command has come already.
-    fn has_more(&self) -> bool {
-        let input = self.input.borrow();
-        let lines = input.lines.as_ref();
-        !input.waiting.is_empty() || lines.is_some_and(|lines| !lines.is_empty())
-    }
-
     /// Returns the next command; `None` at the end of standard input.
     async fn next(&self) -> Result<Option<Command>, Failure> {
         loop {
-            let mut input = self.input.borrow_mut();
-            if let Some(command) = input.waiting.pop_front() {
-                return Ok(Some(command));
-            }
-            let Some(lines) = &mut input.lines else {
-                return Ok(None);
-            };
-            // Only this future takes from the input while the connection lasts.
-            #[allow(
-                clippy::await_holding_refcell_ref,
-                reason = "no other future borrows it"
-            )]
-            match lines.recv().await {
+            match poll_fn(|cx| self.input.borrow_mut().poll_next(cx)).await {
                 Some(Ok(command)) => return Ok(Some(command)),
                 Some(Err(bad)) if io::stdin().is_terminal() => {
                     self.printer.borrow_mut().error(&bad.text, &[])?;
                 }
                 Some(Err(bad)) => return Err(Failure::new(bad.exit, bad.text)),
-                None => input.lines = None,
+                None => return Ok(None),
             }
         }
     }
