@@ -1,6 +1,7 @@
 //! What all clients have in common: the request, and how the server is reached.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+#[cfg(unix)]
 use std::path::PathBuf;
 use std::time::Duration;
 

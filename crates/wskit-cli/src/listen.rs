@@ -125,7 +125,22 @@ where
         }
         printer.flush()?;
     }
-    let _ = shutdown.finish(Duration::from_secs(5)).await;
+    // The ends of the connections are told too.
+    let mut finishing = pin!(shutdown.finish(Duration::from_secs(5)));
+    let mut interrupted = pin!(tokio::signal::ctrl_c());
+    loop {
+        tokio::select! {
+            biased;
+            Some(next) = told.recv() => print(&mut printer, next)?,
+            _ = &mut interrupted => return Ok(Exit::Interrupted),
+            _ = &mut finishing => break,
+        }
+        printer.flush()?;
+    }
+    while let Ok(next) = told.try_recv() {
+        print(&mut printer, next)?;
+    }
+    printer.flush()?;
     Ok(Exit::Clean)
 }
 

@@ -3,9 +3,9 @@
 use std::fmt::{Debug, Display};
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
+#[cfg(unix)]
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 use tokio::net::TcpListener;
