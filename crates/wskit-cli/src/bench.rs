@@ -22,6 +22,7 @@ use wskit::{ClientRequest, Connector};
 use crate::client::ClientOptions;
 use crate::exit::{Exit, Failure};
 use crate::files::raise_limit;
+use crate::signals::interrupt;
 use crate::units;
 use payload::{Payloads, SizeRange};
 use progress::Progress;
@@ -231,25 +232,25 @@ where
 async fn conduct(options: &Options, shared: &Shared) -> Report {
     let progress = Progress::new(options.quiet || options.json);
     let begun = Instant::now();
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut interrupted = std::pin::pin!(interrupt());
     let mut report = Report::default();
     tokio::select! {
         () = progress.opening(shared, options.connections) => {}
-        _ = &mut interrupted => report.interrupted = true,
+        () = &mut interrupted => report.interrupted = true,
     }
     report.opening = begun.elapsed();
     if !report.interrupted && shared.total(|live| &live.open) > 0 {
         shared.enter(Phase::Running);
         tokio::select! {
             () = progress.running("warming up", shared, options.warm_up) => {}
-            _ = &mut interrupted => report.interrupted = true,
+            () = &mut interrupted => report.interrupted = true,
         }
         if !report.interrupted {
             shared.window_begin.store(shared.now(), Ordering::Relaxed);
             let (from, begun) = (Snapshot::of(shared), Instant::now());
             tokio::select! {
                 () = progress.running("measuring", shared, options.duration) => {}
-                _ = &mut interrupted => report.interrupted = true,
+                () = &mut interrupted => report.interrupted = true,
             }
             report.measured = begun.elapsed();
             report.counts = Snapshot::of(shared) - from;

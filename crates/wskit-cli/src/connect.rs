@@ -23,6 +23,7 @@ use crate::control::COMMANDS;
 use crate::exit::{Exit, Failure};
 use crate::input::Framing;
 use crate::output::{OutputOptions, Printer};
+use crate::signals::interrupt;
 use crate::units;
 use session::{Ended, Input, Talk};
 
@@ -274,14 +275,14 @@ where
 {
     tokio::select! {
         connected = connector.connect(request.clone()) => Ok(connected),
-        _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "interrupted")),
+        () = interrupt() => Err(Failure::new(Exit::Interrupted, "interrupted")),
     }
 }
 
 async fn pause(delay: Duration) -> Result<(), Failure> {
     tokio::select! {
         () = sleep(delay) => Ok(()),
-        _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "interrupted")),
+        () = interrupt() => Err(Failure::new(Exit::Interrupted, "interrupted")),
     }
 }
 

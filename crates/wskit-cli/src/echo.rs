@@ -11,6 +11,7 @@ use wskit::{Error, Listener, Server, WebSocket};
 use crate::exit::{Exit, Failure};
 use crate::files::raise_limit;
 use crate::serving::{Listening, Peer, ServerOptions, text_of};
+use crate::signals::interrupt;
 
 /// Run an echo server.
 ///
@@ -88,12 +89,12 @@ where
         served = serving.into_future() => {
             served.map_err(|error| Failure::of("the server", &error))?;
         }
-        _ = tokio::signal::ctrl_c() => {}
+        () = interrupt() => {}
     }
     let report = shutdown.finish(Duration::from_secs(5));
     tokio::select! {
         _ = report => Ok(Exit::Clean),
-        _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        () = interrupt() => Ok(Exit::Interrupted),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::files::raise_limit;
 use crate::input::{Framing, Lines};
 use crate::output::{OutputOptions, Printer};
 use crate::serving::{Listening, Peer, ServerOptions, text_of};
+use crate::signals::interrupt;
 
 /// Run a server that prints what it receives and sends lines to all clients.
 ///
@@ -105,7 +106,7 @@ where
     printer.flush()?;
     let mut serving = pin!(serving.into_future());
     let mut sending = pin!(send_to_all(options.framing.read_stdin(), &clients, &tell));
-    let mut interrupted = pin!(tokio::signal::ctrl_c());
+    let mut interrupted = pin!(interrupt());
     let mut all_sent = false;
     loop {
         tokio::select! {
@@ -121,18 +122,18 @@ where
                 served.map_err(|error| Failure::of("the server", &error))?;
                 break;
             }
-            _ = &mut interrupted => break,
+            () = &mut interrupted => break,
         }
         printer.flush()?;
     }
     // The ends of the connections are told too.
     let mut finishing = pin!(shutdown.finish(Duration::from_secs(5)));
-    let mut interrupted = pin!(tokio::signal::ctrl_c());
+    let mut interrupted = pin!(interrupt());
     loop {
         tokio::select! {
             biased;
             Some(next) = told.recv() => print(&mut printer, next)?,
-            _ = &mut interrupted => return Ok(Exit::Interrupted),
+            () = &mut interrupted => return Ok(Exit::Interrupted),
             _ = &mut finishing => break,
         }
         printer.flush()?;

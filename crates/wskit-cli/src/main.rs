@@ -20,6 +20,7 @@ mod json;
 mod listen;
 mod output;
 mod serving;
+mod signals;
 mod tls;
 mod units;
 #[cfg(unix)]

@@ -262,9 +262,31 @@ fn a_server_that_never_answers() {
 
 #[test]
 fn interrupt_reports_what_was_measured() {
-    let (_server, url) = echo();
-    let mut bench = Background::start(&["bench", "--json", "-d", "1h", "--warm-up", "0", &url]);
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    let (tell, told) = std::sync::mpsc::channel();
+    let server = Scripted::wskit(vec![async move |mut ws: wskit::WebSocket<
+        tokio::net::TcpStream,
+    >| {
+        while let Ok(Some(message)) = ws.recv().await {
+            if ws.send(message).await.is_err() {
+                break;
+            }
+            let _ = tell.send(());
+        }
+    }]);
+    let options = [
+        "--json",
+        "-d",
+        "1h",
+        "--warm-up",
+        "0",
+        "-c",
+        "1",
+        "--rate",
+        "100",
+    ];
+    let mut bench = Background::start(&[&["bench"], &options[..], &[&server.url]].concat());
+    let answered = told.iter().take(30).count();
+    assert_eq!(answered, 30);
     bench.signal("INT");
     assert_eq!(bench.end(), Some(130));
     let report: Value = serde_json::from_str(&bench.out_line()).unwrap();

@@ -104,11 +104,11 @@ fn echo_has_limits() {
 }
 
 #[test]
-fn echo_closes_its_connections_at_an_interrupt() {
+fn echo_closes_its_connections_when_it_is_terminated() {
     let (mut server, url) = Background::serve(&["echo", "0"]);
     let mut client = Background::start(&["connect", &url]);
     client.err_line();
-    server.signal("INT");
+    server.signal("TERM");
     assert_eq!((server.end(), client.end()), (Some(0), Some(7)));
     assert_eq!(
         client.err_line(),

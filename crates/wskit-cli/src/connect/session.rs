@@ -19,6 +19,7 @@ use crate::control::Command;
 use crate::exit::{Exit, Failure};
 use crate::input::{BadLine, Lines};
 use crate::output::Printer;
+use crate::signals;
 
 /// What is to be sent, over all connections.
 pub(super) struct Input {
@@ -281,16 +282,14 @@ impl Talk<'_> {
 /// How many pings without an answer are remembered.
 const MOST_PINGS: usize = 1024;
 
-/// Closes at the first Ctrl-C; returns at the second.
+/// Closes at the first Ctrl-C or SIGTERM; returns at the second.
 async fn interrupt<S>(writer: &Writer<S>, closing: &Cell<bool>) -> Failure
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    if tokio::signal::ctrl_c().await.is_err() {
-        return pending().await;
-    }
+    signals::interrupt().await;
     close(writer, closing, CloseCode::NORMAL, "");
-    let _ = tokio::signal::ctrl_c().await;
+    signals::interrupt().await;
     Failure::new(Exit::Interrupted, "interrupted")
 }
 
