@@ -42,19 +42,14 @@ struct Cli {
     command: Command,
 }
 
+/// What it does; each is described by its options.
 #[derive(Subcommand)]
 enum Command {
-    /// Connect to a server: lines in, messages out
     Connect(Box<connect::Options>),
-    /// Run a server that prints what it receives and sends lines to all clients
     Listen(listen::Options),
-    /// Run an echo server
     Echo(echo::Options),
-    /// Load a server, and measure its throughput and latency
     Bench(Box<bench::Options>),
-    /// Print a completion script for a shell
     Completions(generate::CompletionOptions),
-    /// Print a manual page
     Man(generate::ManOptions),
 }
 

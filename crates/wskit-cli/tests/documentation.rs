@@ -111,6 +111,14 @@ fn help_of_each_command_fits_and_is_short() {
             "{short}"
         );
     }
+    // The long one says how it is used.
+    let long = run(&["bench", "--help"], b"").exits(0).out;
+    assert!(long.contains("Open model (--rate)"), "{long}");
+    assert!(
+        run(&["man", "connect"], b"")
+            .out
+            .contains("end of standard input closes")
+    );
     run(&["--version"], b"").exits(0);
     run(&[], b"").exits(2);
 }
