@@ -1,0 +1,397 @@
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use redis::Value;
+use wskit_hub::{Command, Epoch, History, Member, NodeId, Page, Position, Publication, Reply};
+
+use crate::fault::{Failure, Fault};
+use crate::inbox::UNORDERED;
+use crate::payload;
+use crate::session::{Link, Session, ask, millis};
+
+/// How many bytes of messages are read at once. If there are more, the newest are.
+const PAGE: usize = 32 << 20;
+
+/// Returns a number that was not used before.
+pub(crate) fn random() -> u64 {
+    // Its keys are of the operating system's random numbers.
+    RandomState::new().hash_one(())
+}
+
+/// Carries out a command of the hub. It is sent when the future is polled for the first time.
+pub(crate) async fn run(session: Arc<Session>, command: Command) -> Result<Reply, Failure> {
+    match command {
+        Command::Publish {
+            topic,
+            publication,
+            history: Some(history),
+        } => session.publish(&topic, &publication, history).await,
+        Command::Publish {
+            topic, publication, ..
+        } => session.publish_live(&topic, &publication).await,
+        Command::Listen { topics } => session.listen(&topics).await,
+        Command::Unlisten { topics } => session.unlisten(&topics).await,
+        Command::Tops { topics } => session.tops(&topics).await,
+        Command::Read {
+            topic,
+            after,
+            limit,
+        } => session.read(&topic, after, limit).await,
+        Command::Enter { topic, member } => session.enter(&topic, &member).await,
+        Command::Leave { topic, identity } => session.leave(&topic, &identity).await,
+        Command::Members { topic } => session.members(&topic).await,
+        _ => Err(Failure::refused(Fault::Other(
+            "the hub asked for something that this version does not know".to_owned(),
+        ))),
+    }
+}
+
+impl Session {
+    fn checked(&self, message: Option<Vec<u8>>) -> Result<Vec<u8>, Failure> {
+        let limit = self.settings.largest;
+        let len = message.as_ref().map_or(usize::MAX, Vec::len);
+        let message = message.filter(|message| message.len() <= limit);
+        message.ok_or_else(|| Failure::refused(Fault::TooLarge { len, limit }))
+    }
+
+    async fn publish(
+        &self,
+        topic: &str,
+        publication: &Publication,
+        history: History,
+    ) -> Result<Reply, Failure> {
+        let message = self.checked(payload::message(publication))?;
+        let keep = millis(self.settings.keep);
+        let within = history.get_within().map(millis);
+        let meta = self.keys.meta(topic);
+        let link = self.link_of(&meta)?;
+        let mut pipeline = redis::pipe();
+        pipeline
+            .cmd("EVALSHA")
+            .arg(&self.scripts.publish)
+            .arg(4)
+            .arg(meta)
+            .arg(self.keys.log(topic))
+            .arg(self.keys.ids(topic))
+            .arg(self.keys.channel(topic))
+            .arg(message)
+            .arg(publication.get_id().unwrap_or_default())
+            .arg(history.get_last())
+            .arg(within.unwrap_or(0))
+            .arg(within.unwrap_or(keep))
+            .arg(within.map_or(keep, |within| within.max(keep)))
+            .arg(&random().to_be_bytes())
+            .arg(self.publish_command());
+        let count = self.wait(&mut pipeline);
+        let values = ask(&link.commands, &pipeline, count).await?;
+        let nonsense = || Failure::nonsense("a publication");
+        let Some(Value::Array(position)) = values.first() else {
+            return Err(nonsense());
+        };
+        let position = link.position(position).ok_or_else(nonsense)?;
+        self.check_wait(values.get(1))?;
+        Ok(Reply::Published(position))
+    }
+
+    /// Waits for replicas, if asked for. Returns how many commands there are then.
+    fn wait(&self, pipeline: &mut redis::Pipeline) -> usize {
+        if self.settings.replicas == 0 {
+            return 1;
+        }
+        // No longer than until the connection would count as dead.
+        let wait = millis(self.settings.deadline / 2);
+        pipeline.cmd("WAIT").arg(self.settings.replicas).arg(wait);
+        2
+    }
+
+    fn check_wait(&self, answer: Option<&Value>) -> Result<(), Failure> {
+        match answer {
+            Some(Value::Int(replicas)) if *replicas < i64::from(self.settings.replicas) => {
+                Err(Failure::refused(Fault::TooFewReplicas))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn publish_live(
+        &self,
+        topic: &str,
+        publication: &Publication,
+    ) -> Result<Reply, Failure> {
+        let message = self.checked(payload::live(publication))?;
+        let channel = self.keys.channel(topic);
+        let link = self.link_of(&channel)?;
+        let mut pipeline = redis::pipe();
+        let publish = pipeline.cmd(self.publish_command());
+        publish.arg(channel).arg(message);
+        ask(&link.commands, &pipeline, 1).await?;
+        Ok(Reply::Published(UNORDERED))
+    }
+
+    async fn listen(&self, topics: &[Arc<str>]) -> Result<Reply, Failure> {
+        self.subscribe(topics, self.subscribe_command(), |channel, topic| {
+            self.inbox.listen(channel, topic);
+        })
+        .await
+    }
+
+    async fn unlisten(&self, topics: &[Arc<str>]) -> Result<Reply, Failure> {
+        self.subscribe(topics, self.unsubscribe_command(), |channel, _| {
+            self.inbox.unlisten(channel);
+        })
+        .await
+    }
+
+    async fn subscribe(
+        &self,
+        topics: &[Arc<str>],
+        command: &str,
+        note: impl Fn(&[u8], &Arc<str>),
+    ) -> Result<Reply, Failure> {
+        let mut pipelines = self.pipelines();
+        for topic in topics {
+            let channel = self.keys.channel(topic);
+            if let Some((pipeline, count)) = pipelines.get_mut(self.owner(&channel)) {
+                // One channel each: the crate takes one answer for each command.
+                pipeline.cmd(command).arg(&channel);
+                *count += 1;
+            }
+            note(&channel, topic);
+        }
+        let links = self.links.iter().zip(&pipelines);
+        let asked = links
+            .filter(|(_, (_, count))| *count > 0)
+            .map(|(link, (pipeline, count))| ask(&link.pushes, pipeline, *count));
+        try_join_all(asked).await?;
+        Ok(Reply::Done)
+    }
+
+    async fn tops(&self, topics: &[Arc<str>]) -> Result<Reply, Failure> {
+        let mut pipelines = self.pipelines();
+        let mut places = Vec::with_capacity(topics.len());
+        for topic in topics {
+            let meta = self.keys.meta(topic);
+            let owner = self.owner(&meta);
+            if let Some((pipeline, count)) = pipelines.get_mut(owner) {
+                if *count == 0 {
+                    pipeline.cmd("INFO").arg("replication");
+                    *count = 1;
+                }
+                pipeline.cmd("HMGET").arg(meta).arg("epoch").arg("top");
+                places.push((owner, *count));
+                *count += 1;
+            }
+        }
+        let asked = self.links.iter().zip(&pipelines);
+        let asked = asked.map(|(link, (pipeline, count))| async move {
+            if *count == 0 {
+                return Ok::<_, Failure>(Vec::new());
+            }
+            let values = ask(&link.commands, pipeline, *count).await?;
+            // What a server that is not the primary any more says of positions is of no use.
+            link.check(values.first())?;
+            Ok(values)
+        });
+        let answers = try_join_all(asked).await?;
+        let nonsense = || Failure::nonsense("HMGET");
+        let tops = places.into_iter().map(|(owner, place)| {
+            let value = answers.get(owner).and_then(|values| values.get(place));
+            match value {
+                Some(Value::Array(fields)) if fields.contains(&Value::Nil) => Ok(None),
+                Some(Value::Array(fields)) => {
+                    let link = self.link(owner)?;
+                    let top = link.position(fields).ok_or_else(|| foreign("top"))?;
+                    Ok(Some(top).filter(|top| top.offset > 0))
+                }
+                _ => Err(nonsense()),
+            }
+        });
+        Ok(Reply::Tops(tops.collect::<Result<_, Failure>>()?))
+    }
+
+    async fn read(
+        &self,
+        topic: &str,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Reply, Failure> {
+        if limit == 0 {
+            let page = Page {
+                epoch: Epoch::new(random()),
+                top: 0,
+                messages: Vec::new(),
+                after: 0,
+            };
+            return Ok(Reply::Read(page));
+        }
+        let meta = self.keys.meta(topic);
+        let link = self.link_of(&meta)?;
+        let mut pipeline = redis::pipe();
+        let command = pipeline.cmd("EVALSHA").arg(&self.scripts.read).arg(3);
+        command
+            .arg(meta)
+            .arg(self.keys.log(topic))
+            .arg(self.keys.ids(topic));
+        match after {
+            Some(after) => command.arg(&(after.epoch.get() ^ link.line.salt).to_be_bytes()),
+            None => command.arg(""),
+        };
+        // Beyond this no offset is a number to the script.
+        let offset = after.map_or(0, |after| after.offset).min(1 << 53);
+        command
+            .arg(offset)
+            .arg(limit)
+            .arg(PAGE)
+            .arg(millis(self.settings.keep))
+            .arg(&random().to_be_bytes());
+        let values = ask(&link.commands, &pipeline, 1).await?;
+        let page = values.into_iter().next().and_then(|value| page(link, value));
+        page.ok_or_else(|| foreign("history")).map(Reply::Read)
+    }
+
+    async fn enter(&self, topic: &Arc<str>, member: &Member) -> Result<Reply, Failure> {
+        let joined = self.checked(payload::joined(self.node, member))?;
+        let members = self.keys.members(topic);
+        let link = self.link_of(&members)?;
+        let mut pipeline = redis::pipe();
+        let set = pipeline.cmd("HSET").arg(&members);
+        set.arg(payload::field(self.node, member.identity()));
+        set.arg(&member.get_info()[..]);
+        let expire = pipeline.cmd("PEXPIRE").arg(&members);
+        expire.arg(millis(self.settings.keep));
+        let publish = pipeline.cmd(self.publish_command());
+        publish.arg(self.keys.channel(topic)).arg(joined);
+        self.has_entered(topic);
+        ask(&link.commands, &pipeline, 3).await?;
+        Ok(Reply::Done)
+    }
+
+    async fn leave(&self, topic: &str, identity: &str) -> Result<Reply, Failure> {
+        let members = self.keys.members(topic);
+        let link = self.link_of(&members)?;
+        let mut pipeline = redis::pipe();
+        let remove = pipeline.cmd("HDEL").arg(&members);
+        remove.arg(payload::field(self.node, identity));
+        let publish = pipeline.cmd(self.publish_command());
+        publish.arg(self.keys.channel(topic));
+        publish.arg(payload::left(self.node, identity));
+        ask(&link.commands, &pipeline, 2).await?;
+        Ok(Reply::Done)
+    }
+
+    async fn members(&self, topic: &str) -> Result<Reply, Failure> {
+        let key = self.keys.members(topic);
+        let link = self.link_of(&key)?;
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("HGETALL").arg(&key);
+        let values = ask(&link.commands, &pipeline, 1).await?;
+        let Some(Value::Map(fields)) = values.into_iter().next() else {
+            return Err(Failure::nonsense("HGETALL"));
+        };
+        if fields.is_empty() {
+            return Ok(Reply::Members(Vec::new()));
+        }
+        // After the members: each hub takes its lease before its first member enters.
+        let nodes = self.nodes().await?;
+        let mut gone = Vec::new();
+        let mut members = Vec::new();
+        for (field, info) in fields {
+            let (Value::BulkString(field), Value::BulkString(info)) = (field, info) else {
+                return Err(Failure::nonsense("HGETALL"));
+            };
+            let Some((node, identity)) = payload::read_field(&field) else {
+                return Err(foreign("members"));
+            };
+            if nodes.contains(&node) && !self.inbox.is_own(node) {
+                members.push((node, Member::new(identity).info(Bytes::from(info))));
+            } else if node != self.node {
+                gone.push(field);
+            }
+        }
+        if !gone.is_empty() {
+            let mut pipeline = redis::pipe();
+            pipeline.cmd("HDEL").arg(&key).arg(gone);
+            ask(&link.commands, &pipeline, 1).await?;
+        }
+        Ok(Reply::Members(members))
+    }
+
+    /// Returns the hubs whose lease is not known to be over.
+    async fn nodes(&self) -> Result<Vec<NodeId>, Failure> {
+        let nodes = self.keys.nodes();
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("ZRANGE").arg(&nodes).arg(0).arg(-1);
+        let values = ask(&self.link_of(&nodes)?.commands, &pipeline, 1).await?;
+        let Some(Value::Array(nodes)) = values.first() else {
+            return Err(Failure::nonsense("ZRANGE"));
+        };
+        let nodes = nodes.iter().map(|node| number(node).map(NodeId));
+        nodes.collect::<Option<_>>().ok_or_else(|| foreign("nodes"))
+    }
+}
+
+impl Link {
+    /// Returns the position that an epoch and an offset are.
+    fn position(&self, fields: &[Value]) -> Option<Position> {
+        let [epoch, offset] = fields else {
+            return None;
+        };
+        let offset = match offset {
+            Value::Int(offset) => u64::try_from(*offset).ok()?,
+            Value::BulkString(offset) => std::str::from_utf8(offset).ok()?.parse().ok()?,
+            _ => return None,
+        };
+        let epoch = Epoch::new(number(epoch)? ^ self.line.salt);
+        Some(Position { epoch, offset })
+    }
+}
+
+/// Reads a number of eight bytes.
+fn number(value: &Value) -> Option<u64> {
+    match value {
+        Value::BulkString(bytes) => Some(u64::from_be_bytes(bytes.as_slice().try_into().ok()?)),
+        _ => None,
+    }
+}
+
+fn foreign(what: &str) -> Failure {
+    Failure::refused(Fault::Foreign(format!("in the {what} of a topic")))
+}
+
+/// Reads what the script has read.
+fn page(link: &Link, value: Value) -> Option<Page> {
+    let Value::Array(fields) = value else {
+        return None;
+    };
+    let [epoch, top, Value::Int(within), Value::Int(now), Value::Array(stored)] =
+        <[Value; 5]>::try_from(fields).ok()?
+    else {
+        return None;
+    };
+    let Position { epoch, offset: top } = link.position(&[epoch, top])?;
+    let within = u64::try_from(within).ok().filter(|within| *within > 0);
+    let now = u64::try_from(now).ok()?;
+    let mut messages = Vec::with_capacity(stored.len());
+    let mut after = top;
+    for stored in stored {
+        let Value::BulkString(stored) = stored else {
+            return None;
+        };
+        let (time, publication) = payload::read_stored(stored.into())?;
+        // They are removed when their number is reached, which may be much later.
+        if within.is_some_and(|within| time.saturating_add(within) < now) {
+            break;
+        }
+        messages.push((after, publication));
+        after = after.checked_sub(1)?;
+    }
+    messages.reverse();
+    Some(Page {
+        epoch,
+        top,
+        messages,
+        after,
+    })
+}

@@ -1,0 +1,48 @@
+-- Appends a message to the history of a topic, and passes it on.
+-- KEYS: meta, log, ids, channel.
+-- ARGV: the message, its id, how many to keep, for how long in ms (0: as long as the rest), how long the log
+-- lives, how long the meta data lives, a new epoch, how to publish.
+local meta, log, ids, channel = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local message, id, most, within = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local known = redis.call('HMGET', meta, 'epoch', 'top', 'within')
+local epoch, top = known[1], tonumber(known[2] or nil)
+if not epoch or not top then
+  -- New, expired, evicted or flushed: what is left of it is of no use.
+  redis.call('DEL', log, ids)
+  epoch, top = ARGV[7], 0
+  redis.call('HSET', meta, 'epoch', epoch, 'top', 0, 'within', within)
+elseif known[3] ~= within then
+  redis.call('HSET', meta, 'within', within)
+end
+-- What is there stays what it is, also if the rules keep more or fewer messages now.
+local kind = redis.call('TYPE', log)['ok']
+if kind == 'none' then
+  kind = most <= 64 and 'list' or 'stream'
+end
+if id ~= '' then
+  local at = tonumber(redis.call('ZSCORE', ids, id) or nil)
+  if at then
+    local kept = redis.call(kind == 'list' and 'LLEN' or 'XLEN', log)
+    if at > top - kept then
+      return {epoch, at}
+    end
+  end
+end
+top = redis.call('HINCRBY', meta, 'top', 1)
+local time = redis.call('TIME')
+local stored = struct.pack('>I8', time[1] * 1000 + math.floor(time[2] / 1000)) .. message
+if kind == 'list' then
+  redis.call('RPUSH', log, stored)
+  redis.call('LTRIM', log, -most, -1)
+else
+  redis.call('XADD', log, 'MAXLEN', '=', most, string.format('%.0f-0', top), 'm', stored)
+end
+if id ~= '' then
+  redis.call('ZADD', ids, top, id)
+  redis.call('ZREMRANGEBYSCORE', ids, '-inf', top - most)
+end
+redis.call('PEXPIRE', log, ARGV[5])
+redis.call('PEXPIRE', ids, ARGV[5])
+redis.call('PEXPIRE', meta, ARGV[6])
+redis.call(ARGV[8], channel, 'M' .. epoch .. struct.pack('>I8', top) .. message)
+return {epoch, top}

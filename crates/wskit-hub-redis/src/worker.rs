@@ -1,0 +1,402 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use wskit_hub::{Command, EngineEvent, NodeId, Reply, RequestId};
+
+use crate::builder::Builder;
+use crate::command;
+use crate::connect::FLIGHTS;
+use crate::fault::{ConnectError, Failure, Fault, Outcome};
+use crate::queue::Queue;
+use crate::session::Session;
+
+/// A command of the hub.
+pub(crate) struct Request {
+    pub(crate) id: RequestId,
+    pub(crate) command: Command,
+    /// The payload in it, in bytes.
+    pub(crate) len: usize,
+    pub(crate) since: Instant,
+}
+
+/// The task of an engine.
+pub(crate) struct Worker {
+    settings: Arc<Builder>,
+    queue: Arc<Queue>,
+    requests: mpsc::UnboundedReceiver<Request>,
+    session: Arc<Session>,
+    /// What waits until there is a connection again, in order.
+    held: VecDeque<Request>,
+    /// Why there is no connection.
+    fault: Fault,
+}
+
+/// How often the hub looks whether it still hears itself.
+const PROBE: Duration = Duration::from_secs(10);
+/// How long it waits until it connects again: this the first time, and at most that.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+/// What a flight is for.
+enum Task {
+    Request(Request),
+    Lease,
+    Probe,
+    Look,
+    Touch,
+}
+
+type Flight = BoxFuture<'static, (u64, Result<Reply, Failure>)>;
+
+/// What is on its way to the servers of a session.
+#[derive(Default)]
+struct Flights {
+    next: u64,
+    flying: FuturesUnordered<Flight>,
+    begun: BTreeMap<u64, (Instant, Task)>,
+    /// What is begun again, by its first number.
+    again: BTreeMap<u64, Request>,
+    /// The servers have lost the scripts.
+    has_no_scripts: bool,
+}
+
+/// When what is to be done.
+struct Times {
+    lease: Option<Instant>,
+    probe: Option<Instant>,
+    /// Until when the probe has to be heard.
+    heard: Option<Instant>,
+    touch: Option<Instant>,
+}
+
+impl Worker {
+    pub(crate) async fn connect(
+        settings: Builder,
+        queue: Arc<Queue>,
+        requests: mpsc::UnboundedReceiver<Request>,
+    ) -> Result<Self, ConnectError> {
+        let settings = Arc::new(settings);
+        // The lower bits count the sessions.
+        let node = NodeId(command::random() & !0xffff);
+        let session = Session::connect(&settings, &queue, node, &[]).await?;
+        Ok(Self {
+            settings,
+            queue,
+            requests,
+            session,
+            held: VecDeque::new(),
+            fault: Fault::Busy,
+        })
+    }
+
+    /// Works until the engine is dropped.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let end = self.serve().await;
+            self.session.inbox.close();
+            let Some(fault) = end else {
+                // If it does not come there, the lease is over after a while.
+                let resigned = self.session.resign(self.session.node);
+                let _ = timeout(Duration::from_secs(1), resigned).await;
+                return;
+            };
+            self.fault = fault;
+            self.queue.push(EngineEvent::Down);
+            let Some(session) = self.connect_again().await else {
+                return;
+            };
+            self.session = session;
+            self.queue.push(EngineEvent::Up);
+        }
+    }
+
+    fn answer(&self, request: Request, result: Result<Reply, Failure>) {
+        self.queue.end(request.len);
+        self.queue.push(EngineEvent::Done {
+            id: request.id,
+            result: result.map_err(Failure::engine_error),
+        });
+    }
+
+    fn is_late(&self, request: &Request) -> bool {
+        request.since.elapsed() >= self.settings.deadline
+    }
+
+    /// Carries out commands until the session is over, and returns why; `None` if the engine was dropped.
+    async fn serve(&mut self) -> Option<Fault> {
+        let mut flights = Flights::default();
+        let now = Instant::now();
+        let mut times = Times {
+            lease: Some(now + self.session.next_lease()),
+            probe: Some(now + PROBE),
+            heard: None,
+            touch: Some(now + self.settings.keep / 3),
+        };
+        let end = self.fly(&mut flights, &mut times).await;
+        let fault = end.clone().unwrap_or(Fault::Busy);
+        for (number, (_, task)) in std::mem::take(&mut flights.begun) {
+            if let Task::Request(request) = task {
+                self.failed(&mut flights, number, request, Failure::lost(fault.clone()));
+            }
+        }
+        // In the order in which they were begun, and before all others.
+        for request in flights.again.into_values().rev() {
+            self.held.push_front(request);
+        }
+        end
+    }
+
+    async fn fly(&mut self, flights: &mut Flights, times: &mut Times) -> Option<Fault> {
+        loop {
+            if flights.has_no_scripts && flights.flying.is_empty() {
+                if let Err(failure) = self.load_scripts(flights).await {
+                    return Some(failure.fault);
+                }
+                times.lease = Some(Instant::now());
+            }
+            while flights.takes_more() {
+                match self.held.pop_front() {
+                    Some(request) => self.begin(flights, request),
+                    None => break,
+                }
+            }
+            if let Some(fault) = self.due(flights, times) {
+                return Some(fault);
+            }
+            let inbox = self.session.inbox.clone();
+            let alarm = sleep_until(self.alarm(flights, times));
+            tokio::select! {
+                biased;
+                fault = inbox.ended() => return Some(fault),
+                Some((number, result)) = flights.flying.next(), if !flights.flying.is_empty() => {
+                    if let Some(fault) = self.landed(flights, times, number, result) {
+                        return Some(fault);
+                    }
+                }
+                request = self.requests.recv(), if flights.takes_more() => {
+                    self.begin(flights, request?);
+                }
+                () = alarm => {}
+            }
+        }
+    }
+
+    /// Returns when something is due.
+    fn alarm(&self, flights: &Flights, times: &Times) -> Instant {
+        let oldest = flights.begun.first_key_value();
+        let deadline = oldest.map(|(_, (begun, _))| *begun + self.settings.deadline);
+        let times = [times.lease, times.probe, times.heard, times.touch, deadline];
+        let next = times.into_iter().flatten().min();
+        next.unwrap_or_else(|| Instant::now() + PROBE)
+    }
+
+    /// Does what is due. Returns why the session is over, if it is.
+    fn due(&self, flights: &mut Flights, times: &mut Times) -> Option<Fault> {
+        let now = Instant::now();
+        let session = &self.session;
+        let no_answer = Fault::NoAnswer(self.settings.deadline);
+        if let Some((_, (begun, _))) = flights.begun.first_key_value() {
+            if *begun + self.settings.deadline <= now {
+                return Some(no_answer);
+            }
+        }
+        if times.heard.take_if(|at| *at <= now).is_some() && !session.is_heard() {
+            return Some(no_answer);
+        }
+        if flights.has_no_scripts {
+            return None;
+        }
+        if times.lease.take_if(|at| *at <= now).is_some() {
+            let renew = session.clone().renew(false);
+            flights.begin(Task::Lease, renew.map(|done| done.map(|()| Reply::Done)));
+        }
+        if times.probe.take_if(|at| *at <= now).is_some() {
+            times.probe = Some(now + PROBE);
+            times.heard = Some(now + PROBE / 2);
+            let probe = session.clone().probe();
+            flights.begin(Task::Probe, probe.map(|done| done.map(|()| Reply::Done)));
+            let look = session.clone().look();
+            flights.begin(Task::Look, look.map(|done| done.map(|()| Reply::Done)));
+        }
+        if times.touch.take_if(|at| *at <= now).is_some() {
+            let touch = session.clone().touch();
+            flights.begin(Task::Touch, touch.map(|done| done.map(|()| Reply::Done)));
+        }
+        None
+    }
+
+    fn begin(&self, flights: &mut Flights, request: Request) {
+        if self.is_late(&request) {
+            let fault = Fault::NoAnswer(self.settings.deadline);
+            self.answer(request, Err(Failure::refused(fault)));
+            return;
+        }
+        let run = command::run(self.session.clone(), request.command.clone());
+        flights.begin(Task::Request(request), run);
+    }
+
+    /// A flight is over. Returns why the session is over, if it is.
+    fn landed(
+        &self,
+        flights: &mut Flights,
+        times: &mut Times,
+        number: u64,
+        result: Result<Reply, Failure>,
+    ) -> Option<Fault> {
+        let (_, task) = flights.begun.remove(&number)?;
+        // If the connection has said that its answers are not to be trusted, this is one of them.
+        let result = match self.session.inbox.fault() {
+            Some(fault) => Err(Failure::lost(fault)),
+            None => result,
+        };
+        let ends_session = result.as_ref().err().filter(|failure| failure.ends_session);
+        let end = ends_session.map(|failure| failure.fault.clone());
+        match (task, result) {
+            (Task::Request(request), Ok(reply)) => self.answer(request, Ok(reply)),
+            (Task::Request(request), Err(failure)) => {
+                self.failed(flights, number, request, failure);
+            }
+            (task, result) => {
+                let is_no_script =
+                    matches!(&result, Err(failure) if failure.outcome == Outcome::NoScript);
+                flights.has_no_scripts |= is_no_script;
+                let now = Instant::now();
+                match task {
+                    Task::Lease => times.lease = Some(now + self.session.next_lease()),
+                    Task::Touch if is_no_script => times.touch = Some(now),
+                    Task::Touch => times.touch = Some(now + self.settings.keep / 3),
+                    _ => {}
+                }
+            }
+        }
+        end
+    }
+
+    /// A command has failed. It is begun again later, or answered.
+    fn failed(&self, flights: &mut Flights, number: u64, request: Request, failure: Failure) {
+        let can_wait = match (&request.command, failure.outcome) {
+            (_, Outcome::NoScript) => {
+                flights.has_no_scripts = true;
+                true
+            }
+            (Command::Publish { .. }, Outcome::NotDone) => failure.ends_session,
+            // What has a name is not published twice.
+            (
+                Command::Publish {
+                    publication,
+                    history: Some(_),
+                    ..
+                },
+                Outcome::Unknown,
+            ) => publication.get_id().is_some(),
+            _ => false,
+        };
+        if can_wait && !self.is_late(&request) {
+            flights.again.insert(number, request);
+        } else {
+            self.answer(request, Err(failure));
+        }
+    }
+
+    /// Gives the scripts to the servers again, and begins again what has failed without them.
+    async fn load_scripts(&mut self, flights: &mut Flights) -> Result<(), Failure> {
+        let deadline = self.settings.deadline;
+        let loaded = timeout(deadline, self.session.load_scripts()).await;
+        loaded.unwrap_or_else(|_| Err(Failure::lost(Fault::NoAnswer(deadline))))?;
+        flights.has_no_scripts = false;
+        for request in std::mem::take(&mut flights.again).into_values().rev() {
+            self.held.push_front(request);
+        }
+        Ok(())
+    }
+
+    /// Connects again. Returns `None` if the engine was dropped.
+    async fn connect_again(&mut self) -> Option<Arc<Session>> {
+        let old = self.session.clone();
+        let known: Vec<_> = old.links.iter().map(|link| link.address.clone()).collect();
+        let instance = old.node.0 & !0xffff;
+        let node = NodeId(instance | (old.node.0.wrapping_add(1) & 0xffff));
+        let (settings, queue) = (self.settings.clone(), self.queue.clone());
+        drop(old);
+        let mut wait = BACKOFF.0;
+        loop {
+            let attempt = async {
+                let session = Session::connect(&settings, &queue, node, &known).await?;
+                // The members of the session before are those of no hub.
+                let old = NodeId(instance | (node.0.wrapping_sub(1) & 0xffff));
+                let _ = timeout(settings.deadline, session.resign(old)).await;
+                Ok::<_, ConnectError>(session)
+            };
+            match self.meanwhile(attempt).await? {
+                Ok(session) => return Some(session),
+                Err(error) => self.fault = error.fault().clone(),
+            }
+            let jitter = wait.mul_f64(0.5 + (command::random() % 1024) as f64 / 2048.0);
+            self.meanwhile(sleep(jitter)).await?;
+            wait = (2 * wait).min(BACKOFF.1);
+        }
+    }
+
+    /// Waits for a future while there is no connection: messages to publish wait too, all else fails. Returns
+    /// `None` if the engine was dropped.
+    async fn meanwhile<F: Future>(&mut self, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        loop {
+            while self.held.front().is_some_and(|request| self.is_late(request)) {
+                if let Some(request) = self.held.pop_front() {
+                    self.answer(request, Err(Failure::lost(self.fault.clone())));
+                }
+            }
+            let first = self.held.front().map(|request| request.since);
+            let late = async {
+                match first {
+                    Some(since) => sleep_until(since + self.settings.deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                output = &mut future => return Some(output),
+                request = self.requests.recv() => {
+                    let request = request?;
+                    if matches!(request.command, Command::Publish { .. }) {
+                        self.held.push_back(request);
+                    } else {
+                        self.answer(request, Err(Failure::lost(self.fault.clone())));
+                    }
+                }
+                () = late => {}
+            }
+        }
+    }
+}
+
+impl Flights {
+    fn takes_more(&self) -> bool {
+        !self.has_no_scripts && self.flying.len() < FLIGHTS
+    }
+
+    /// Begins a flight. It is polled once here, so that commands are sent in the order in which they were begun:
+    /// the connection takes as many as there are flights without a wait.
+    fn begin(
+        &mut self,
+        task: Task,
+        future: impl Future<Output = Result<Reply, Failure>> + Send + 'static,
+    ) {
+        let number = self.next;
+        self.next += 1;
+        self.begun.insert(number, (Instant::now(), task));
+        let mut flight: Flight = future.map(move |result| (number, result)).boxed();
+        let polled = tokio::task::unconstrained(&mut flight).now_or_never();
+        self.flying.push(match polled {
+            Some(landed) => std::future::ready(landed).boxed(),
+            None => flight,
+        });
+    }
+}
