@@ -26,7 +26,7 @@ pub struct Builder {
 
 #[derive(Clone)]
 pub(crate) enum Servers {
-    /// A URL.
+    /// A URL, or `host:port`.
     One(String),
     /// The sentinels, and the name of the primary.
     Sentinel(Vec<String>, String),

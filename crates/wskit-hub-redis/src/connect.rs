@@ -123,17 +123,9 @@ async fn find(
 ) -> Result<(Vec<Target>, Option<Vec<u16>>), ConnectError> {
     match &settings.servers {
         Servers::One(url) => {
-            let failed = |fault| ConnectError::new(settings.servers.to_string(), fault);
-            let info = url.as_str().into_connection_info();
-            let info = info.map_err(|_| {
-                failed(Fault::Setting(
-                    "the URL of a Redis server is like redis://user:password@127.0.0.1:6379/0",
-                ))
-            })?;
-            check_tls(&info).map_err(failed)?;
-            let address = info.addr().to_string();
-            let info = with_credentials(settings, info);
-            Ok((vec![Target { address, info }], None))
+            let mut target = target(settings, url)?;
+            target.info = with_credentials(settings, target.info);
+            Ok((vec![target], None))
         }
         Servers::Sentinel(sentinels, name) => {
             let primary = ask_sentinels(settings, sentinels, name).await?;
@@ -175,33 +167,39 @@ fn with_credentials(settings: &Builder, info: ConnectionInfo) -> ConnectionInfo 
     info.set_redis_settings(redis)
 }
 
-/// Returns the server at `host:port`.
+/// Returns the server at `host:port`, or at a URL.
 fn target(settings: &Builder, address: &str) -> Result<Target, ConnectError> {
     let failed = |fault| ConnectError::new(address, fault);
-    let (host, port) = address
-        .rsplit_once(':')
-        .and_then(|(host, port)| Some((host, port.parse().ok()?)))
-        .ok_or_else(|| {
-            failed(Fault::Setting(
-                "the address of a Redis server is like 127.0.0.1:6379",
-            ))
-        })?;
-    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let addr = if settings.is_tls {
-        ConnectionAddr::TcpTls {
-            host,
-            port,
-            insecure: false,
-            tls_params: None,
-        }
-    } else {
-        ConnectionAddr::Tcp(host, port)
+    let setting = || {
+        failed(Fault::Setting(
+            "the address of a Redis server is like 127.0.0.1:6379, or redis://127.0.0.1:6379",
+        ))
     };
-    let info = addr.into_connection_info();
-    let info = info.map_err(|error| failed(Failure::from(error).fault))?;
+    let info = if address.contains("://") {
+        address.into_connection_info().map_err(|_| setting())?
+    } else {
+        let parts = address.rsplit_once(':');
+        let parts = parts.and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let (host, port) = parts.ok_or_else(setting)?;
+        let host = host.trim_matches(['[', ']']).to_owned();
+        let addr = ConnectionAddr::Tcp(host, port);
+        addr.into_connection_info().map_err(|_| setting())?
+    };
+    let info = match info.addr().clone() {
+        ConnectionAddr::Tcp(host, port) if settings.is_tls => {
+            let (insecure, tls_params) = (false, None);
+            info.set_addr(ConnectionAddr::TcpTls {
+                host,
+                port,
+                insecure,
+                tls_params,
+            })
+        }
+        _ => info,
+    };
     check_tls(&info).map_err(failed)?;
     Ok(Target {
-        address: address.to_owned(),
+        address: info.addr().to_string(),
         info,
     })
 }
