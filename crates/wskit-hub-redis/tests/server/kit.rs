@@ -136,15 +136,17 @@ impl Node {
 
     /// The identities of the members on other hubs.
     pub(crate) async fn members(&mut self, topic: &str) -> Vec<String> {
+        self.try_members(topic).await.expect("members")
+    }
+
+    async fn try_members(&mut self, topic: &str) -> Result<Vec<String>, EngineError> {
         let topic = topic.into();
-        match self.ask(Command::Members { topic }).await {
-            Ok(Reply::Members(members)) => {
-                let mut all: Vec<_> = members
-                    .iter()
-                    .map(|(_, member)| member.identity().to_owned())
-                    .collect();
+        match self.ask(Command::Members { topic }).await? {
+            Reply::Members(members) => {
+                let all = members.iter().map(|(_, member)| member.identity().to_owned());
+                let mut all: Vec<_> = all.collect();
                 all.sort();
-                all
+                Ok(all)
             }
             other => panic!("{other:?}"),
         }
@@ -177,10 +179,10 @@ impl Node {
             .await;
     }
 
-    /// Waits until something is so.
+    /// Waits until these are the members, also if the engine is down in between.
     pub(crate) async fn until_members(&mut self, topic: &str, expected: &[&str]) {
         let search = async {
-            while self.members(topic).await != expected {
+            while self.try_members(topic).await.unwrap_or_default() != expected {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };

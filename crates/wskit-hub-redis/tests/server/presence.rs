@@ -22,7 +22,7 @@ fn killed(builder: Builder, topic: &str, identity: &str) {
             node
         });
         // Its tasks end where they are.
-        runtime.shutdown_background();
+        runtime.shutdown_timeout(Duration::from_secs(5));
         drop(node);
     })
     .join()

@@ -104,7 +104,7 @@ async fn a_user_without_rights_is_told() {
         "+hmget", "+hset", "+hget", "+hincrby", "+hgetall", "+hdel", "+del", "+type", "+time", "+rpush", "+ltrim",
         "+lrange", "+llen", "+xadd", "+xlen", "+xrevrange", "+zadd", "+zscore", "+zrem", "+zrange",
         "+zrangebyscore", "+zremrangebyscore", "+pexpire", "+pttl", "+publish", "+subscribe", "+unsubscribe",
-        "+hello", "+client|setinfo", "+wait",
+        "+hello", "+wait",
     ]);
     let mut ben = Node::with(Redis::server(server.url()).user("ben").password("secret")).await;
     ben.listen(&["t"]).await;
