@@ -156,6 +156,19 @@ impl Builder {
         Redis::with(self).await
     }
 
+    /// Makes an engine that connects in the background, for a hub that starts before its server does. Until then
+    /// requests fail, and messages to publish wait as [`deadline`](Builder::deadline) says.
+    ///
+    /// # Errors
+    /// A [`ConnectError`] if a setting makes no sense.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn connect_later(self) -> Result<Redis, ConnectError> {
+        self.check()?;
+        Ok(Redis::later(self))
+    }
+
     fn check(&self) -> Result<(), ConnectError> {
         let (servers, name) = match &self.servers {
             Servers::One(url) => (std::slice::from_ref(url), None),

@@ -41,8 +41,8 @@ pub(crate) struct Line {
     pub(crate) is_heard: AtomicBool,
 }
 
-/// Hubs of the same application have numbers that differ in these bits.
-const INSTANCE: u64 = !0xffff;
+/// Hubs have numbers that differ in these bits. The others count the sessions of a hub.
+pub(crate) const INSTANCE: u64 = !0xffff;
 
 impl Inbox {
     pub(crate) fn new(queue: Arc<Queue>, node: NodeId) -> Self {

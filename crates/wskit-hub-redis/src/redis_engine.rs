@@ -76,11 +76,23 @@ impl Redis {
     }
 
     pub(crate) async fn with(settings: Builder) -> Result<Self, ConnectError> {
+        let (redis, worker) = Self::new(settings);
+        let session = worker.connect().await?;
+        tokio::spawn(worker.run(Some(session)));
+        Ok(redis)
+    }
+
+    pub(crate) fn later(settings: Builder) -> Self {
+        let (redis, worker) = Self::new(settings);
+        tokio::spawn(worker.run(None));
+        redis
+    }
+
+    fn new(settings: Builder) -> (Self, Worker) {
         let queue = Arc::new(Queue::default());
         let (requests, receiver) = mpsc::unbounded_channel();
-        let worker = Worker::connect(settings, queue.clone(), receiver).await?;
-        tokio::spawn(worker.run());
-        Ok(Self { queue, requests })
+        let worker = Worker::new(Arc::new(settings), queue.clone(), receiver);
+        (Self { queue, requests }, worker)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::builder::Builder;
 use crate::command;
 use crate::connect::FLIGHTS;
 use crate::fault::{ConnectError, Failure, Fault, Outcome};
+use crate::inbox::INSTANCE;
 use crate::queue::Queue;
 use crate::session::Session;
 
@@ -31,7 +32,8 @@ pub(crate) struct Worker {
     settings: Arc<Builder>,
     queue: Arc<Queue>,
     requests: mpsc::UnboundedReceiver<Request>,
-    session: Arc<Session>,
+    /// The numbers of this hub: the lower bits count its sessions.
+    node: NodeId,
     /// What waits until there is a connection again, in order.
     held: VecDeque<Request>,
     /// Why there is no connection.
@@ -76,42 +78,47 @@ struct Times {
 }
 
 impl Worker {
-    pub(crate) async fn connect(
-        settings: Builder,
+    pub(crate) fn new(
+        settings: Arc<Builder>,
         queue: Arc<Queue>,
         requests: mpsc::UnboundedReceiver<Request>,
-    ) -> Result<Self, ConnectError> {
-        let settings = Arc::new(settings);
-        // The lower bits count the sessions.
-        let node = NodeId(command::random() & !0xffff);
-        let session = Session::connect(&settings, &queue, node, &[]).await?;
-        Ok(Self {
+    ) -> Self {
+        Self {
             settings,
             queue,
             requests,
-            session,
+            node: NodeId(command::random() & INSTANCE),
             held: VecDeque::new(),
-            fault: Fault::Busy,
-        })
+            fault: Fault::Unreachable("there was no connection yet".to_owned()),
+        }
+    }
+
+    pub(crate) async fn connect(&self) -> Result<Arc<Session>, ConnectError> {
+        Session::connect(&self.settings, &self.queue, self.node, &[]).await
     }
 
     /// Works until the engine is dropped.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(mut self, session: Option<Arc<Session>>) {
+        let mut session = session;
+        let mut known = Vec::new();
         loop {
-            let end = self.serve().await;
-            self.session.inbox.close();
-            let Some(fault) = end else {
-                // If it does not come there, the lease is over after a while.
-                let resigned = self.session.resign(self.session.node);
-                let _ = timeout(Duration::from_secs(1), resigned).await;
-                return;
-            };
-            self.fault = fault;
+            if let Some(session) = session.take() {
+                let end = self.serve(&session).await;
+                session.inbox.close();
+                let Some(fault) = end else {
+                    // If it does not come there, the lease is over after a while.
+                    let resigned = session.resign(session.node);
+                    let _ = timeout(Duration::from_secs(1), resigned).await;
+                    return;
+                };
+                known = session.links.iter().map(|link| link.address.clone()).collect();
+                self.fault = fault;
+            }
             self.queue.push(EngineEvent::Down);
-            let Some(session) = self.connect_again().await else {
+            session = self.connect_again(&known).await;
+            if session.is_none() {
                 return;
-            };
-            self.session = session;
+            }
             self.queue.push(EngineEvent::Up);
         }
     }
@@ -129,16 +136,16 @@ impl Worker {
     }
 
     /// Carries out commands until the session is over, and returns why; `None` if the engine was dropped.
-    async fn serve(&mut self) -> Option<Fault> {
+    async fn serve(&mut self, session: &Arc<Session>) -> Option<Fault> {
         let mut flights = Flights::default();
         let now = Instant::now();
         let mut times = Times {
-            lease: Some(now + self.session.next_lease()),
+            lease: Some(now + session.next_lease()),
             probe: Some(now + PROBE),
             heard: None,
             touch: Some(now + self.settings.keep / 3),
         };
-        let end = self.fly(&mut flights, &mut times).await;
+        let end = self.fly(session, &mut flights, &mut times).await;
         let fault = end.clone().unwrap_or(Fault::Busy);
         for (number, (_, task)) in std::mem::take(&mut flights.begun) {
             if let Task::Request(request) = task {
@@ -152,35 +159,39 @@ impl Worker {
         end
     }
 
-    async fn fly(&mut self, flights: &mut Flights, times: &mut Times) -> Option<Fault> {
+    async fn fly(
+        &mut self,
+        session: &Arc<Session>,
+        flights: &mut Flights,
+        times: &mut Times,
+    ) -> Option<Fault> {
         loop {
             if flights.has_no_scripts && flights.flying.is_empty() {
-                if let Err(failure) = self.load_scripts(flights).await {
+                if let Err(failure) = self.load_scripts(session, flights).await {
                     return Some(failure.fault);
                 }
                 times.lease = Some(Instant::now());
             }
             while flights.takes_more() {
                 match self.held.pop_front() {
-                    Some(request) => self.begin(flights, request),
+                    Some(request) => self.begin(session, flights, request),
                     None => break,
                 }
             }
-            if let Some(fault) = self.due(flights, times) {
+            if let Some(fault) = self.due(session, flights, times) {
                 return Some(fault);
             }
-            let inbox = self.session.inbox.clone();
             let alarm = sleep_until(self.alarm(flights, times));
             tokio::select! {
                 biased;
-                fault = inbox.ended() => return Some(fault),
+                fault = session.inbox.ended() => return Some(fault),
                 Some((number, result)) = flights.flying.next(), if !flights.flying.is_empty() => {
-                    if let Some(fault) = self.landed(flights, times, number, result) {
+                    if let Some(fault) = self.landed(session, flights, times, number, result) {
                         return Some(fault);
                     }
                 }
                 request = self.requests.recv(), if flights.takes_more() => {
-                    self.begin(flights, request?);
+                    self.begin(session, flights, request?);
                 }
                 () = alarm => {}
             }
@@ -197,9 +208,13 @@ impl Worker {
     }
 
     /// Does what is due. Returns why the session is over, if it is.
-    fn due(&self, flights: &mut Flights, times: &mut Times) -> Option<Fault> {
+    fn due(
+        &self,
+        session: &Arc<Session>,
+        flights: &mut Flights,
+        times: &mut Times,
+    ) -> Option<Fault> {
         let now = Instant::now();
-        let session = &self.session;
         let no_answer = Fault::NoAnswer(self.settings.deadline);
         if let Some((_, (begun, _))) = flights.begun.first_key_value() {
             if *begun + self.settings.deadline <= now {
@@ -231,19 +246,20 @@ impl Worker {
         None
     }
 
-    fn begin(&self, flights: &mut Flights, request: Request) {
+    fn begin(&self, session: &Arc<Session>, flights: &mut Flights, request: Request) {
         if self.is_late(&request) {
             let fault = Fault::NoAnswer(self.settings.deadline);
             self.answer(request, Err(Failure::refused(fault)));
             return;
         }
-        let run = command::run(self.session.clone(), request.command.clone());
+        let run = command::run(session.clone(), request.command.clone());
         flights.begin(Task::Request(request), run);
     }
 
     /// A flight is over. Returns why the session is over, if it is.
     fn landed(
         &self,
+        session: &Session,
         flights: &mut Flights,
         times: &mut Times,
         number: u64,
@@ -251,7 +267,7 @@ impl Worker {
     ) -> Option<Fault> {
         let (_, task) = flights.begun.remove(&number)?;
         // If the connection has said that its answers are not to be trusted, this is one of them.
-        let result = match self.session.inbox.fault() {
+        let result = match session.inbox.fault() {
             Some(fault) => Err(Failure::lost(fault)),
             None => result,
         };
@@ -268,7 +284,7 @@ impl Worker {
                 flights.has_no_scripts |= is_no_script;
                 let now = Instant::now();
                 match task {
-                    Task::Lease => times.lease = Some(now + self.session.next_lease()),
+                    Task::Lease => times.lease = Some(now + session.next_lease()),
                     Task::Touch if is_no_script => times.touch = Some(now),
                     Task::Touch => times.touch = Some(now + self.settings.keep / 3),
                     _ => {}
@@ -305,9 +321,13 @@ impl Worker {
     }
 
     /// Gives the scripts to the servers again, and begins again what has failed without them.
-    async fn load_scripts(&mut self, flights: &mut Flights) -> Result<(), Failure> {
+    async fn load_scripts(
+        &mut self,
+        session: &Session,
+        flights: &mut Flights,
+    ) -> Result<(), Failure> {
         let deadline = self.settings.deadline;
-        let loaded = timeout(deadline, self.session.load_scripts()).await;
+        let loaded = timeout(deadline, session.load_scripts()).await;
         loaded.unwrap_or_else(|_| Err(Failure::lost(Fault::NoAnswer(deadline))))?;
         flights.has_no_scripts = false;
         for request in std::mem::take(&mut flights.again).into_values().rev() {
@@ -317,19 +337,15 @@ impl Worker {
     }
 
     /// Connects again. Returns `None` if the engine was dropped.
-    async fn connect_again(&mut self) -> Option<Arc<Session>> {
-        let old = self.session.clone();
-        let known: Vec<_> = old.links.iter().map(|link| link.address.clone()).collect();
-        let instance = old.node.0 & !0xffff;
-        let node = NodeId(instance | (old.node.0.wrapping_add(1) & 0xffff));
-        let (settings, queue) = (self.settings.clone(), self.queue.clone());
-        drop(old);
+    async fn connect_again(&mut self, known: &[String]) -> Option<Arc<Session>> {
+        let old = self.node;
+        self.node = NodeId((old.0 & INSTANCE) | (old.0.wrapping_add(1) & !INSTANCE));
+        let (settings, queue, node) = (self.settings.clone(), self.queue.clone(), self.node);
         let mut wait = BACKOFF.0;
         loop {
             let attempt = async {
-                let session = Session::connect(&settings, &queue, node, &known).await?;
+                let session = Session::connect(&settings, &queue, node, known).await?;
                 // The members of the session before are those of no hub.
-                let old = NodeId(instance | (node.0.wrapping_sub(1) & 0xffff));
                 let _ = timeout(settings.deadline, session.resign(old)).await;
                 Ok::<_, ConnectError>(session)
             };
