@@ -201,19 +201,26 @@ impl fmt::Debug for Builder {
     }
 }
 
-/// Without what is before the host in a URL: the password.
+/// Without passwords.
 impl fmt::Display for Servers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::One(url) => {
-                let (scheme, rest) = url.split_once("://").unwrap_or(("redis", url));
-                let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-                write!(f, "{scheme}://{host}")
-            }
-            Self::Sentinel(servers, name) => write!(f, "{name} of {}", servers.join(", ")),
-            Self::Cluster(servers) => f.write_str(&servers.join(", ")),
+        let (servers, name) = match self {
+            Self::One(url) => (std::slice::from_ref(url), None),
+            Self::Sentinel(servers, name) => (servers.as_slice(), Some(name)),
+            Self::Cluster(servers) => (servers.as_slice(), None),
+        };
+        if let Some(name) = name {
+            write!(f, "{name} of ")?;
         }
+        let shown: Vec<_> = servers.iter().map(|server| host(server)).collect();
+        f.write_str(&shown.join(", "))
     }
+}
+
+/// Returns what is after the user and the password in a URL.
+pub(crate) fn host(server: &str) -> &str {
+    let rest = server.split_once("://").map_or(server, |(_, rest)| rest);
+    rest.rsplit_once('@').map_or(rest, |(_, host)| host)
 }
 
 #[cfg(test)]
@@ -224,7 +231,14 @@ mod tests {
     fn the_password_is_in_no_text() {
         let builder = Redis::server("redis://ann:secret@10.0.0.1:6379").password("secret");
         assert!(!format!("{builder:?}").contains("secret"));
-        assert_eq!(builder.servers.to_string(), "redis://10.0.0.1:6379");
+        assert_eq!(builder.servers.to_string(), "10.0.0.1:6379");
+        let url = "redis://ann:secret@10.0.0.1:99999";
+        for servers in [
+            Servers::Cluster(vec![url.into()]),
+            Servers::Sentinel(vec![url.into()], "hub".into()),
+        ] {
+            assert!(!servers.to_string().contains("secret"));
+        }
     }
 
     #[test]

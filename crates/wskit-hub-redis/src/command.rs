@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
@@ -65,6 +66,8 @@ impl Session {
         let message = self.checked(payload::message(publication))?;
         let keep = millis(self.settings.keep);
         let within = history.get_within().map(millis);
+        // With a sign before it, so that the empty one is not none.
+        let id = publication.get_id().map(|id| format!("={id}")).unwrap_or_default();
         let meta = self.keys.meta(topic);
         let link = self.link_of(&meta)?;
         let mut pipeline = redis::pipe();
@@ -77,7 +80,7 @@ impl Session {
             .arg(self.keys.ids(topic))
             .arg(self.keys.channel(topic))
             .arg(message)
-            .arg(publication.get_id().unwrap_or_default())
+            .arg(id)
             .arg(history.get_last())
             .arg(within.unwrap_or(0))
             .arg(within.unwrap_or(keep))
@@ -283,18 +286,30 @@ impl Session {
 
     async fn members(&self, topic: &str) -> Result<Reply, Failure> {
         let key = self.keys.members(topic);
+        let nodes_key = self.keys.nodes();
         let link = self.link_of(&key)?;
+        // The members first: each hub takes its lease before its first member enters.
         let mut pipeline = redis::pipe();
         pipeline.cmd("HGETALL").arg(&key);
-        let values = ask(&link.commands, &pipeline, 1).await?;
-        let Some(Value::Map(fields)) = values.into_iter().next() else {
-            return Err(Failure::nonsense("HGETALL"));
-        };
-        if fields.is_empty() {
-            return Ok(Reply::Members(Vec::new()));
+        let is_elsewhere = self.owner(&key) != self.owner(&nodes_key);
+        let mut values = if is_elsewhere {
+            let mut values = ask(&link.commands, &pipeline, 1).await?;
+            let mut pipeline = redis::pipe();
+            pipeline.cmd("ZRANGE").arg(&nodes_key).arg(0).arg(-1);
+            values.extend(ask(&self.link_of(&nodes_key)?.commands, &pipeline, 1).await?);
+            values
+        } else {
+            pipeline.cmd("ZRANGE").arg(&nodes_key).arg(0).arg(-1);
+            ask(&link.commands, &pipeline, 2).await?
         }
-        // After the members: each hub takes its lease before its first member enters.
-        let nodes = self.nodes().await?;
+        .into_iter();
+        let (Some(Value::Map(fields)), Some(Value::Array(nodes))) = (values.next(), values.next())
+        else {
+            return Err(Failure::nonsense("HGETALL and ZRANGE"));
+        };
+        let nodes = nodes.iter().map(|node| number(node).map(NodeId));
+        let nodes: Option<HashSet<_>> = nodes.collect();
+        let nodes = nodes.ok_or_else(|| foreign("nodes"))?;
         let mut gone = Vec::new();
         let mut members = Vec::new();
         for (field, info) in fields {
@@ -316,19 +331,6 @@ impl Session {
             ask(&link.commands, &pipeline, 1).await?;
         }
         Ok(Reply::Members(members))
-    }
-
-    /// Returns the hubs whose lease is not known to be over.
-    async fn nodes(&self) -> Result<Vec<NodeId>, Failure> {
-        let nodes = self.keys.nodes();
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("ZRANGE").arg(&nodes).arg(0).arg(-1);
-        let values = ask(&self.link_of(&nodes)?.commands, &pipeline, 1).await?;
-        let Some(Value::Array(nodes)) = values.first() else {
-            return Err(Failure::nonsense("ZRANGE"));
-        };
-        let nodes = nodes.iter().map(|node| number(node).map(NodeId));
-        nodes.collect::<Option<_>>().ok_or_else(|| foreign("nodes"))
     }
 }
 

@@ -11,7 +11,7 @@ use redis::{
 use tokio::time::timeout;
 use wskit_hub::NodeId;
 
-use crate::builder::{Builder, Servers};
+use crate::builder::{Builder, Servers, host};
 use crate::fault::{ConnectError, Failure, Fault};
 use crate::inbox::{Inbox, Line};
 use crate::keys::{Keys, SLOTS};
@@ -169,7 +169,7 @@ fn with_credentials(settings: &Builder, info: ConnectionInfo) -> ConnectionInfo 
 
 /// Returns the server at `host:port`, or at a URL.
 fn target(settings: &Builder, address: &str) -> Result<Target, ConnectError> {
-    let failed = |fault| ConnectError::new(address, fault);
+    let failed = |fault| ConnectError::new(host(address), fault);
     let setting = || {
         failed(Fault::Setting(
             "the address of a Redis server is like 127.0.0.1:6379, or redis://127.0.0.1:6379",
@@ -180,8 +180,8 @@ fn target(settings: &Builder, address: &str) -> Result<Target, ConnectError> {
     } else {
         let parts = address.rsplit_once(':');
         let parts = parts.and_then(|(host, port)| Some((host, port.parse().ok()?)));
-        let (host, port) = parts.ok_or_else(setting)?;
-        let host = host.trim_matches(['[', ']']).to_owned();
+        let (name, port) = parts.ok_or_else(setting)?;
+        let host = name.trim_matches(['[', ']']).to_owned();
         let addr = ConnectionAddr::Tcp(host, port);
         addr.into_connection_info().map_err(|_| setting())?
     };
@@ -238,7 +238,7 @@ async fn ask_sentinels(
                 target.info = with_credentials(settings, target.info);
                 return Ok(target);
             }
-            Err(failure) => Err(ConnectError::new(sentinel, failure.fault)),
+            Err(failure) => Err(ConnectError::new(host(sentinel), failure.fault)),
         };
     }
     result
@@ -301,7 +301,7 @@ async fn ask_cluster(
                 });
                 return Ok((targets.collect::<Result<_, ConnectError>>()?, owners));
             }
-            Err(failure) => Err(ConnectError::new(*seed, failure.fault)),
+            Err(failure) => Err(ConnectError::new(host(seed), failure.fault)),
         };
     }
     result

@@ -334,7 +334,7 @@ mod tests {
         assert_ne!(identity("ab", "").salt(), identity("", "ab").salt());
     }
 
-    const SALT: u64 = 0;
+    const SALT: u64 = 16_949_517_343_777_446_270;
 
     #[test]
     fn fields_of_info_are_found() {

@@ -147,6 +147,10 @@ impl Worker {
         };
         let end = self.fly(session, &mut flights, &mut times).await;
         let fault = end.clone().unwrap_or(Fault::Busy);
+        // What is answered already.
+        while let Some(Some((number, result))) = flights.flying.next().now_or_never() {
+            self.landed(session, &mut flights, &mut times, number, result);
+        }
         for (number, (_, task)) in std::mem::take(&mut flights.begun) {
             if let Task::Request(request) = task {
                 self.failed(&mut flights, number, request, Failure::lost(fault.clone()));
@@ -200,8 +204,7 @@ impl Worker {
 
     /// Returns when something is due.
     fn alarm(&self, flights: &Flights, times: &Times) -> Instant {
-        let oldest = flights.begun.first_key_value();
-        let deadline = oldest.map(|(_, (begun, _))| *begun + self.settings.deadline);
+        let deadline = flights.oldest().map(|begun| begun + self.settings.deadline);
         let times = [times.lease, times.probe, times.heard, times.touch, deadline];
         let next = times.into_iter().flatten().min();
         next.unwrap_or_else(|| Instant::now() + PROBE)
@@ -216,10 +219,8 @@ impl Worker {
     ) -> Option<Fault> {
         let now = Instant::now();
         let no_answer = Fault::NoAnswer(self.settings.deadline);
-        if let Some((_, (begun, _))) = flights.begun.first_key_value() {
-            if *begun + self.settings.deadline <= now {
-                return Some(no_answer);
-            }
+        if flights.oldest().is_some_and(|begun| begun + self.settings.deadline <= now) {
+            return Some(no_answer);
         }
         if times.heard.take_if(|at| *at <= now).is_some() && !session.is_heard() {
             return Some(no_answer);
@@ -266,8 +267,15 @@ impl Worker {
         result: Result<Reply, Failure>,
     ) -> Option<Fault> {
         let (_, task) = flights.begun.remove(&number)?;
-        // If the connection has said that its answers are not to be trusted, this is one of them.
-        let result = match session.inbox.fault() {
+        let is_listen = matches!(
+            &task,
+            Task::Request(Request {
+                command: Command::Listen { .. } | Command::Unlisten { .. },
+                ..
+            })
+        );
+        // If a slot has moved, the answers on the subscribed connection may be those to other requests.
+        let result = match session.inbox.fault().filter(|_| is_listen) {
             Some(fault) => Err(Failure::lost(fault)),
             None => result,
         };
@@ -396,6 +404,13 @@ impl Worker {
 impl Flights {
     fn takes_more(&self) -> bool {
         !self.has_no_scripts && self.flying.len() < FLIGHTS
+    }
+
+    /// Returns when the oldest flight has begun that is one request.
+    fn oldest(&self) -> Option<Instant> {
+        let mut begun = self.begun.values();
+        let oldest = begun.find(|(_, task)| !matches!(task, Task::Touch));
+        oldest.map(|(begun, _)| *begun)
     }
 
     /// Begins a flight. It is polled once here, so that commands are sent in the order in which they were begun:

@@ -56,3 +56,5 @@ impl Bench for RedisBench {
 }
 
 wskit_hub_suite::engine_scenarios!(RedisBench);
+
+wskit_hub_suite::hub_scenarios!(RedisBench);
