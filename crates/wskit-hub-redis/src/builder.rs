@@ -117,7 +117,10 @@ impl Builder {
     /// [`within`](wskit_hub::History::within) may end sooner.
     #[must_use]
     pub fn keep(mut self, keep: Duration) -> Self {
-        self.keep = keep.clamp(Duration::from_secs(60), Duration::from_secs(366 * 24 * 3600));
+        self.keep = keep.clamp(
+            Duration::from_secs(60),
+            Duration::from_secs(366 * 24 * 3600),
+        );
         self
     }
 
@@ -188,7 +191,10 @@ impl Builder {
         } else {
             return Ok(());
         };
-        Err(ConnectError::new(self.servers.to_string(), Fault::Setting(text)))
+        Err(ConnectError::new(
+            self.servers.to_string(),
+            Fault::Setting(text),
+        ))
     }
 }
 

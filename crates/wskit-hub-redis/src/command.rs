@@ -67,7 +67,10 @@ impl Session {
         let keep = millis(self.settings.keep);
         let within = history.get_within().map(millis);
         // With a sign before it, so that the empty one is not none.
-        let id = publication.get_id().map(|id| format!("={id}")).unwrap_or_default();
+        let id = publication
+            .get_id()
+            .map(|id| format!("={id}"))
+            .unwrap_or_default();
         let meta = self.keys.meta(topic);
         let link = self.link_of(&meta)?;
         let mut pipeline = redis::pipe();
@@ -118,11 +121,7 @@ impl Session {
         }
     }
 
-    async fn publish_live(
-        &self,
-        topic: &str,
-        publication: &Publication,
-    ) -> Result<Reply, Failure> {
+    async fn publish_live(&self, topic: &str, publication: &Publication) -> Result<Reply, Failure> {
         let message = self.checked(payload::live(publication))?;
         let channel = self.keys.channel(topic);
         let link = self.link_of(&channel)?;
@@ -250,7 +249,10 @@ impl Session {
             .arg(millis(self.settings.keep))
             .arg(&random().to_be_bytes());
         let values = ask(&link.commands, &pipeline, 1).await?;
-        let page = values.into_iter().next().and_then(|value| page(link, value));
+        let page = values
+            .into_iter()
+            .next()
+            .and_then(|value| page(link, value));
         page.ok_or_else(|| foreign("history")).map(Reply::Read)
     }
 
@@ -367,8 +369,13 @@ fn page(link: &Link, value: Value) -> Option<Page> {
     let Value::Array(fields) = value else {
         return None;
     };
-    let [epoch, top, Value::Int(within), Value::Int(now), Value::Array(stored)] =
-        <[Value; 5]>::try_from(fields).ok()?
+    let [
+        epoch,
+        top,
+        Value::Int(within),
+        Value::Int(now),
+        Value::Array(stored),
+    ] = <[Value; 5]>::try_from(fields).ok()?
     else {
         return None;
     };

@@ -46,21 +46,24 @@ impl Session {
         let mut scripts = None;
         for (number, target) in targets.into_iter().enumerate() {
             let takes = |slot: usize| match &owners {
-                Some(owners) => owners.get(slot).is_some_and(|owner| usize::from(*owner) == number),
+                Some(owners) => owners
+                    .get(slot)
+                    .is_some_and(|owner| usize::from(*owner) == number),
                 None => true,
             };
             let probe = keys.probe(node.0, takes);
             let address = target.address.clone();
             let link = connect_link(settings, target, &inbox, probe, owners.is_some());
             let link = within(settings, link).await;
-            let (link, loaded) = link.map_err(|failure| ConnectError::new(address, failure.fault))?;
+            let (link, loaded) =
+                link.map_err(|failure| ConnectError::new(address, failure.fault))?;
             links.push(link);
             scripts = Some(loaded);
         }
-        let failed = |failure: Failure| ConnectError::new(settings.servers.to_string(), failure.fault);
-        let scripts = scripts.ok_or_else(|| {
-            failed(Failure::refused(Fault::Incomplete("no servers".to_owned())))
-        })?;
+        let failed =
+            |failure: Failure| ConnectError::new(settings.servers.to_string(), failure.fault);
+        let scripts = scripts
+            .ok_or_else(|| failed(Failure::refused(Fault::Incomplete("no servers".to_owned()))))?;
         let session = Self::new(settings.clone(), node, inbox, links, owners, scripts);
         let session = Arc::new(session);
         within(settings, session.begin()).await.map_err(failed)?;
@@ -215,7 +218,8 @@ async fn open(
         .set_connection_timeout(Some(wait))
         .set_response_timeout(None)
         .set_pipeline_buffer_size(FLIGHTS);
-    let client = Client::open(info)?;
+    let tcp = info.tcp_settings().clone().set_nodelay(true);
+    let client = Client::open(info.set_tcp_settings(tcp))?;
     let connection = client.get_multiplexed_async_connection_with_config(&config);
     match timeout(wait, connection).await {
         Ok(connection) => Ok(connection?),
@@ -249,11 +253,7 @@ fn unasked<T>(settings: &Builder) -> Result<T, ConnectError> {
     Err(ConnectError::new(settings.servers.to_string(), fault))
 }
 
-async fn ask_sentinel(
-    settings: &Builder,
-    sentinel: Target,
-    name: &str,
-) -> Result<String, Failure> {
+async fn ask_sentinel(settings: &Builder, sentinel: Target, name: &str) -> Result<String, Failure> {
     let mut redis = sentinel.info.redis_settings().clone();
     if let Some(password) = &settings.sentinel_password {
         redis = redis.set_password(password);
@@ -307,15 +307,17 @@ async fn ask_cluster(
     result
 }
 
-async fn ask_node(
-    settings: &Builder,
-    node: Target,
-) -> Result<(Vec<String>, Vec<u16>), Failure> {
+async fn ask_node(settings: &Builder, node: Target) -> Result<(Vec<String>, Vec<u16>), Failure> {
     let connection = open(settings, node.info, AsyncConnectionConfig::new()).await?;
     let mut pipeline = redis::pipe();
     pipeline.cmd("CLUSTER").arg("SLOTS");
     let values = match ask(&connection, &pipeline, 1).await {
-        Err(failure) if failure.fault.to_string().contains("cluster support disabled") => {
+        Err(failure)
+            if failure
+                .fault
+                .to_string()
+                .contains("cluster support disabled") =>
+        {
             return Err(Failure::refused(Fault::WrongMode));
         }
         values => values?,
@@ -335,7 +337,13 @@ fn slots(ranges: &[Value], asked: &str) -> Result<(Vec<String>, Vec<u16>), Failu
         let Value::Array(range) = range else {
             return Err(nonsense());
         };
-        let [Value::Int(start), Value::Int(end), Value::Array(primary), ..] = range.as_slice() else {
+        let [
+            Value::Int(start),
+            Value::Int(end),
+            Value::Array(primary),
+            ..,
+        ] = range.as_slice()
+        else {
             return Err(nonsense());
         };
         let [host, Value::Int(port), ..] = primary.as_slice() else {
@@ -426,7 +434,10 @@ async fn identify(
         return Err(nonsense());
     };
     let version = info_field(server, "redis_version").ok_or_else(nonsense)?;
-    let major = version.split('.').next().and_then(|major| major.parse().ok());
+    let major = version
+        .split('.')
+        .next()
+        .and_then(|major| major.parse().ok());
     if major.unwrap_or(0) < if is_cluster { 7 } else { 6 } {
         return Err(Failure::refused(Fault::TooOld(version.to_owned())));
     }
@@ -436,7 +447,11 @@ async fn identify(
     if info_field(replication, "role") != Some("master") {
         return Err(Failure::refused(Fault::Replica));
     }
-    let field = |info, name| info_field(info, name).map(ToOwned::to_owned).ok_or_else(nonsense);
+    let field = |info, name| {
+        info_field(info, name)
+            .map(ToOwned::to_owned)
+            .ok_or_else(nonsense)
+    };
     Ok(Identity {
         run: field(server, "run_id")?,
         replication: field(replication, "master_replid")?,

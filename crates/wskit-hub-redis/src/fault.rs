@@ -285,12 +285,8 @@ impl From<RedisError> for Failure {
             (ErrorKind::Server(_), Some(code)) | (ErrorKind::Extension, Some(code)) => {
                 Self::of_server(&code, error.detail().unwrap_or_default())
             }
-            (ErrorKind::InvalidClientConfig, _) => {
-                Self::refused(Fault::Other(error.to_string()))
-            }
-            (ErrorKind::Parse | ErrorKind::UnexpectedReturnType, _) => {
-                Self::nonsense("a request")
-            }
+            (ErrorKind::InvalidClientConfig, _) => Self::refused(Fault::Other(error.to_string())),
+            (ErrorKind::Parse | ErrorKind::UnexpectedReturnType, _) => Self::nonsense("a request"),
             _ => Self::lost(Fault::Unreachable(error.to_string())),
         }
     }
@@ -314,39 +310,86 @@ mod tests {
     #[test]
     fn errors_of_the_server_are_told_apart_by_their_first_word() {
         for (code, text, fault, ends_session) in [
-            ("OOM", "command not allowed when used memory > 'maxmemory'.", Fault::OutOfMemory, false),
+            (
+                "OOM",
+                "command not allowed when used memory > 'maxmemory'.",
+                Fault::OutOfMemory,
+                false,
+            ),
             (
                 "ERR",
                 "Error running script (call to f_0): @user_script:1: -OOM command not allowed",
                 Fault::OutOfMemory,
                 false,
             ),
-            ("READONLY", "You can't write against a read only replica.", Fault::Replica, true),
-            ("LOADING", "Redis is loading the dataset in memory", Fault::Loading, true),
-            ("MISCONF", "Redis is configured to save RDB snapshots", Fault::NotSaved, false),
-            ("NOREPLICAS", "Not enough good replicas to write.", Fault::TooFewReplicas, false),
+            (
+                "READONLY",
+                "You can't write against a read only replica.",
+                Fault::Replica,
+                true,
+            ),
+            (
+                "LOADING",
+                "Redis is loading the dataset in memory",
+                Fault::Loading,
+                true,
+            ),
+            (
+                "MISCONF",
+                "Redis is configured to save RDB snapshots",
+                Fault::NotSaved,
+                false,
+            ),
+            (
+                "NOREPLICAS",
+                "Not enough good replicas to write.",
+                Fault::TooFewReplicas,
+                false,
+            ),
             (
                 "WRONGTYPE",
                 "Operation against a key holding the wrong kind of value",
-                Fault::Foreign("WRONGTYPE Operation against a key holding the wrong kind of value".into()),
+                Fault::Foreign(
+                    "WRONGTYPE Operation against a key holding the wrong kind of value".into(),
+                ),
                 false,
             ),
             (
                 "ERR",
                 "hash value is not an integer script: 0, on @user_script:30.",
-                Fault::Foreign("ERR hash value is not an integer script: 0, on @user_script:30.".into()),
+                Fault::Foreign(
+                    "ERR hash value is not an integer script: 0, on @user_script:30.".into(),
+                ),
                 false,
             ),
-            ("MOVED", "3999 127.0.0.1:6381", Fault::Incomplete("MOVED 3999 127.0.0.1:6381".into()), true),
-            ("NOPERM", "no", Fault::NotPermitted("NOPERM no".into()), false),
-            ("ERR", "syntax error", Fault::Other("ERR syntax error".into()), false),
+            (
+                "MOVED",
+                "3999 127.0.0.1:6381",
+                Fault::Incomplete("MOVED 3999 127.0.0.1:6381".into()),
+                true,
+            ),
+            (
+                "NOPERM",
+                "no",
+                Fault::NotPermitted("NOPERM no".into()),
+                false,
+            ),
+            (
+                "ERR",
+                "syntax error",
+                Fault::Other("ERR syntax error".into()),
+                false,
+            ),
         ] {
             let failure = Failure::of_server(code, text);
             assert_eq!(failure.fault, fault);
             assert_eq!(failure.ends_session, ends_session, "{code}");
             assert_eq!(failure.outcome, Outcome::NotDone, "{code}");
         }
-        assert_eq!(Failure::of_server("NOSCRIPT", "").outcome, Outcome::NoScript);
+        assert_eq!(
+            Failure::of_server("NOSCRIPT", "").outcome,
+            Outcome::NoScript
+        );
     }
 
     #[test]

@@ -66,7 +66,10 @@ impl Inbox {
 
     /// A channel will be subscribed to.
     pub(crate) fn listen(&self, channel: &[u8], topic: &Arc<str>) {
-        let old = self.channels().topics.insert(channel.to_vec(), topic.clone());
+        let old = self
+            .channels()
+            .topics
+            .insert(channel.to_vec(), topic.clone());
         drop(old);
     }
 
@@ -91,7 +94,10 @@ impl Inbox {
     }
 
     pub(crate) fn fault(&self) -> Option<Fault> {
-        self.end.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.end
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Waits for the end of the session.

@@ -119,7 +119,10 @@ mod tests {
     fn published(len: usize) -> EngineEvent {
         EngineEvent::Published {
             topic: Arc::from("t"),
-            position: Position { epoch: Epoch::new(1), offset: 1 },
+            position: Position {
+                epoch: Epoch::new(1),
+                offset: 1,
+            },
             before: Some(0),
             publication: Publication::binary(vec![0; len]),
         }

@@ -104,7 +104,10 @@ impl Session {
 
     /// Returns the server that has a key, or `None` for one that is not in the list of slots.
     pub(crate) fn owner(&self, key: &[u8]) -> usize {
-        let owner = self.owners.as_ref().and_then(|owners| owners.get(slot(key)));
+        let owner = self
+            .owners
+            .as_ref()
+            .and_then(|owners| owners.get(slot(key)));
         owner.copied().map_or(0, usize::from)
     }
 
@@ -123,15 +126,27 @@ impl Session {
 
     /// In a cluster, only the servers of a slot get its messages.
     pub(crate) fn publish_command(&self) -> &'static str {
-        if self.is_cluster() { "SPUBLISH" } else { "PUBLISH" }
+        if self.is_cluster() {
+            "SPUBLISH"
+        } else {
+            "PUBLISH"
+        }
     }
 
     pub(crate) fn subscribe_command(&self) -> &'static str {
-        if self.is_cluster() { "SSUBSCRIBE" } else { "SUBSCRIBE" }
+        if self.is_cluster() {
+            "SSUBSCRIBE"
+        } else {
+            "SUBSCRIBE"
+        }
     }
 
     pub(crate) fn unsubscribe_command(&self) -> &'static str {
-        if self.is_cluster() { "SUNSUBSCRIBE" } else { "UNSUBSCRIBE" }
+        if self.is_cluster() {
+            "SUNSUBSCRIBE"
+        } else {
+            "UNSUBSCRIBE"
+        }
     }
 
     pub(crate) fn has_entered(&self, topic: &Arc<str>) {
@@ -227,7 +242,10 @@ impl Session {
                 if let Some((pipeline, count)) = by_link.get_mut(self.owner(&meta)) {
                     *count += 1;
                     let command = pipeline.cmd("EVALSHA").arg(&self.scripts.touch).arg(4);
-                    command.arg(meta).arg(self.keys.log(topic)).arg(self.keys.ids(topic));
+                    command
+                        .arg(meta)
+                        .arg(self.keys.log(topic))
+                        .arg(self.keys.ids(topic));
                     command.arg(self.keys.members(topic)).arg(keep);
                 }
             }
@@ -249,7 +267,9 @@ impl Session {
 impl Link {
     /// Checks by `INFO replication` that the server is the primary that it was.
     pub(crate) fn check(&self, info: Option<&Value>) -> Result<(), Failure> {
-        let info = info.and_then(text).ok_or_else(|| Failure::nonsense("INFO"))?;
+        let info = info
+            .and_then(text)
+            .ok_or_else(|| Failure::nonsense("INFO"))?;
         let replica = || Failure {
             ends_session: true,
             ..Failure::refused(Fault::Replica)

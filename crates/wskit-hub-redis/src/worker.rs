@@ -111,7 +111,11 @@ impl Worker {
                     let _ = timeout(Duration::from_secs(1), resigned).await;
                     return;
                 };
-                known = session.links.iter().map(|link| link.address.clone()).collect();
+                known = session
+                    .links
+                    .iter()
+                    .map(|link| link.address.clone())
+                    .collect();
                 self.fault = fault;
             }
             self.queue.push(EngineEvent::Down);
@@ -219,7 +223,10 @@ impl Worker {
     ) -> Option<Fault> {
         let now = Instant::now();
         let no_answer = Fault::NoAnswer(self.settings.deadline);
-        if flights.oldest().is_some_and(|begun| begun + self.settings.deadline <= now) {
+        if flights
+            .oldest()
+            .is_some_and(|begun| begun + self.settings.deadline <= now)
+        {
             return Some(no_answer);
         }
         if times.heard.take_if(|at| *at <= now).is_some() && !session.is_heard() {
@@ -372,7 +379,11 @@ impl Worker {
     async fn meanwhile<F: Future>(&mut self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         loop {
-            while self.held.front().is_some_and(|request| self.is_late(request)) {
+            while self
+                .held
+                .front()
+                .is_some_and(|request| self.is_late(request))
+            {
                 if let Some(request) = self.held.pop_front() {
                     self.answer(request, Err(Failure::lost(self.fault.clone())));
                 }

@@ -108,6 +108,9 @@ fn an_offset_of_0_is_none() {
 #[test]
 fn text_that_is_not_utf_8_is_nothing() {
     assert_eq!(payload::read_message(Bytes::from_static(&[1, 0xff])), None);
-    assert_eq!(payload::read_message(Bytes::from_static(&[3, 1, 0xff])), None);
+    assert_eq!(
+        payload::read_message(Bytes::from_static(&[3, 1, 0xff])),
+        None
+    );
     assert!(payload::read_message(Bytes::from_static(&[0, 0xff])).is_some());
 }

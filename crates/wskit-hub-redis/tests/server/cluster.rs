@@ -23,7 +23,10 @@ async fn topics_are_spread_over_the_servers_of_a_cluster() {
         let first = ann.publish(topic, "first", last).await;
         let named = || Publication::text("second").id("id");
         let second = ann.try_publish(topic, named(), history).await.unwrap();
-        assert_eq!(ann.try_publish(topic, named(), history).await.unwrap(), second);
+        assert_eq!(
+            ann.try_publish(topic, named(), history).await.unwrap(),
+            second
+        );
         for (position, text) in [(first, "first"), (second, "second")] {
             let (came, before, payload) = ben.message().await;
             assert_eq!((came, before), (position, Some(position.offset - 1)));
@@ -50,7 +53,9 @@ async fn live_topics_and_presence_work_in_a_cluster() {
     for i in 0..10 {
         let topic = format!("t{i}");
         ben.listen(&[&topic]).await;
-        ann.try_publish(&topic, Publication::text("live"), None).await.unwrap();
+        ann.try_publish(&topic, Publication::text("live"), None)
+            .await
+            .unwrap();
         assert_eq!(ben.message().await.2, "live");
         ann.enter(&topic, Member::new("ann")).await;
         ben.until(|event| matches!(event, EngineEvent::Joined { .. }).then_some(()))
@@ -86,7 +91,8 @@ async fn a_server_of_a_cluster_that_was_killed_gives_its_topics_a_new_epoch() {
     }
     let after = ann.tops(&names).await;
     let changed = before.iter().zip(&after);
-    let changed = changed.filter(|(before, after)| before.map(|at| at.epoch) != after.map(|at| at.epoch));
+    let changed =
+        changed.filter(|(before, after)| before.map(|at| at.epoch) != after.map(|at| at.epoch));
     assert_eq!(changed.count(), lost);
 }
 
@@ -103,8 +109,13 @@ async fn topics_follow_their_slot_to_another_server() {
         !node.command(&["KEYS", "hub:m:{t}"]).items().is_empty()
     };
     let source = cluster.nodes().iter().find(has).unwrap();
-    let target = cluster.nodes().iter().find(|node| node.port() != source.port()).unwrap();
-    let id = |node: &wskit_hub_suite::servers::redis::Redis| node.command(&["CLUSTER", "MYID"]).text();
+    let target = cluster
+        .nodes()
+        .iter()
+        .find(|node| node.port() != source.port())
+        .unwrap();
+    let id =
+        |node: &wskit_hub_suite::servers::redis::Redis| node.command(&["CLUSTER", "MYID"]).text();
     target.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &id(source)]);
     source.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &id(target)]);
     let keys = source.command(&["CLUSTER", "GETKEYSINSLOT", &slot, "100"]);
@@ -115,7 +126,11 @@ async fn topics_follow_their_slot_to_another_server() {
     for node in [target, source] {
         node.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &id(target)]);
     }
-    let waits = ann.begin(publishes("t", Publication::text("b"), Some(History::last(10))));
+    let waits = ann.begin(publishes(
+        "t",
+        Publication::text("b"),
+        Some(History::last(10)),
+    ));
     ann.until_down().await;
     ann.until_up().await;
     ann.answer(waits).await.expect("it is published");

@@ -25,7 +25,9 @@ async fn what_is_not_listened_to_any_more_does_not_come() {
     let mut ann = Node::new(&server).await;
     ann.listen(&["a", "b"]).await;
     let topics = vec!["a".into()];
-    ann.ask(wskit_hub::Command::Unlisten { topics }).await.unwrap();
+    ann.ask(wskit_hub::Command::Unlisten { topics })
+        .await
+        .unwrap();
     ann.publish("a", "unheard", 10).await;
     ann.publish("b", "heard", 10).await;
     assert_eq!(ann.message().await.2, "heard");
@@ -47,7 +49,9 @@ async fn a_history_is_a_list_up_to_64_messages_and_a_stream_beyond() {
         let page = ann.read(&topic, None, last).await;
         let log = format!("hub:l:{{{topic}}}");
         assert_eq!(server.command(&["TYPE", &log]).text(), kind);
-        let expected: Vec<_> = (11..=last + 10).map(|i| (i as u64, i.to_string())).collect();
+        let expected: Vec<_> = (11..=last + 10)
+            .map(|i| (i as u64, i.to_string()))
+            .collect();
         let read: Vec<_> = texts(&page)
             .iter()
             .map(|(offset, text)| (*offset, (*text).to_owned()))
@@ -55,16 +59,28 @@ async fn a_history_is_a_list_up_to_64_messages_and_a_stream_beyond() {
         assert_eq!(read, expected, "{last}");
         assert_eq!((page.top, page.after), (last as u64 + 10, 10));
         // After a position, and the newest of them.
-        let after = Position { epoch: page.epoch, offset: last as u64 + 8 };
+        let after = Position {
+            epoch: page.epoch,
+            offset: last as u64 + 8,
+        };
         let rest = ann.read(&topic, Some(after), last).await;
-        assert_eq!(rest.messages, page.messages[page.messages.len().saturating_sub(2)..]);
+        assert_eq!(
+            rest.messages,
+            page.messages[page.messages.len().saturating_sub(2)..]
+        );
         assert_eq!(rest.after, page.after.max(last as u64 + 8));
         let newest = ann.read(&topic, None, 1).await;
         assert_eq!(newest.messages, page.messages[last - 1..]);
         assert_eq!(newest.after, page.top - 1);
         // A position of another epoch is none.
-        let other = Position { epoch: Epoch::new(7), offset: last as u64 + 8 };
-        assert_eq!(ann.read(&topic, Some(other), last).await.messages, page.messages);
+        let other = Position {
+            epoch: Epoch::new(7),
+            offset: last as u64 + 8,
+        };
+        assert_eq!(
+            ann.read(&topic, Some(other), last).await.messages,
+            page.messages
+        );
     }
 }
 
@@ -97,7 +113,10 @@ async fn the_same_id_is_one_message_as_long_as_the_history_has_it() {
         let first = ann.try_publish(topic, named(), history).await.unwrap();
         for i in 1..last {
             ann.publish(topic, &i.to_string(), last).await;
-            assert_eq!(ann.try_publish(topic, named(), history).await.unwrap(), first);
+            assert_eq!(
+                ann.try_publish(topic, named(), history).await.unwrap(),
+                first
+            );
         }
         // It is dropped from the history, and with it its name.
         ann.publish(topic, "last", last).await;
@@ -124,7 +143,10 @@ async fn ids_and_payloads_are_any_bytes_that_they_may_be() {
         Publication::text("").id("i".repeat(255)),
         Publication::binary(vec![b'x'; 1 << 20]).id("\r\n"),
     ] {
-        let at = ann.try_publish("t", publication.clone(), history).await.unwrap();
+        let at = ann
+            .try_publish("t", publication.clone(), history)
+            .await
+            .unwrap();
         let came = ann.until(|event| match event {
             EngineEvent::Published { publication, .. } => Some(publication.clone()),
             _ => None,
@@ -143,15 +165,22 @@ async fn messages_that_are_too_old_are_not_read_and_their_keys_end() {
     let one = Publication::text("old").id("a");
     ann.try_publish("t", one, Some(history)).await.unwrap();
     tokio::time::sleep(Duration::from_millis(350)).await;
-    assert_eq!(server.command(&["EXISTS", "hub:l:{t}", "hub:i:{t}"]).int(), Some(0));
+    assert_eq!(
+        server.command(&["EXISTS", "hub:l:{t}", "hub:i:{t}"]).int(),
+        Some(0)
+    );
     let before = ann.read("t", None, 10).await;
     assert_eq!((before.top, before.after, before.messages.len()), (1, 1, 0));
     // In a topic that is busy they are still there, but are not read.
     let history = History::last(10).within(Duration::from_secs(3600));
-    ann.try_publish("busy", Publication::text("a"), Some(history)).await.unwrap();
+    ann.try_publish("busy", Publication::text("a"), Some(history))
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_millis(350)).await;
     let history = History::last(10).within(Duration::from_millis(300));
-    ann.try_publish("busy", Publication::text("b"), Some(history)).await.unwrap();
+    ann.try_publish("busy", Publication::text("b"), Some(history))
+        .await
+        .unwrap();
     let page = ann.read("busy", None, 10).await;
     assert_eq!((texts(&page), page.after), (vec![(2, "b")], 1));
     // The epoch lives on.
@@ -164,15 +193,27 @@ async fn all_keys_end_when_no_hub_uses_them() {
     let server = Server::start();
     let mut ann = Node::with(Redis::server(server.url()).keep(Duration::from_secs(60))).await;
     ann.publish("t", "a", 10).await;
-    ann.try_publish("t", Publication::text("b").id("b"), Some(History::last(10))).await.unwrap();
-    ann.try_publish("s", Publication::text("b").id("b"), Some(History::last(100))).await.unwrap();
+    ann.try_publish("t", Publication::text("b").id("b"), Some(History::last(10)))
+        .await
+        .unwrap();
+    ann.try_publish(
+        "s",
+        Publication::text("b").id("b"),
+        Some(History::last(100)),
+    )
+    .await
+    .unwrap();
     ann.read("read", None, 10).await;
     ann.enter("t", wskit_hub::Member::new("ann")).await;
     let keys = server.command(&["KEYS", "*"]);
     assert_eq!(keys.items().len(), 9, "{keys:?}");
     for key in keys.items() {
         let left = server.command(&["PTTL", &key.text()]).int().unwrap();
-        let most = if key.text() == "hub:nodes" { 300_000 } else { 60_000 };
+        let most = if key.text() == "hub:nodes" {
+            300_000
+        } else {
+            60_000
+        };
         assert!((1..=most).contains(&left), "{} {left}", key.text());
     }
 }
@@ -185,7 +226,9 @@ async fn live_topics_keep_nothing() {
     let first = ben.read("live", None, 0).await;
     let second = ben.read("live", None, 0).await;
     assert_ne!(first.epoch, second.epoch);
-    ann.try_publish("live", Publication::text("now"), None).await.unwrap();
+    ann.try_publish("live", Publication::text("now"), None)
+        .await
+        .unwrap();
     let (_, before, text) = ben.message().await;
     assert_eq!((before, text.as_str()), (None, "now"));
     let keys = server.command(&["KEYS", "*live*"]);
@@ -255,7 +298,10 @@ async fn scripts_that_were_flushed_are_given_again() {
         server.command(&["SCRIPT", "FLUSH"]);
         ann.read("t", Some(first), 10).await;
     }
-    assert_eq!(ann.publish("t", "c", 10).await, Position { offset: 5, ..first });
+    assert_eq!(
+        ann.publish("t", "c", 10).await,
+        Position { offset: 5, ..first }
+    );
 }
 
 #[tokio::test]
@@ -276,5 +322,8 @@ async fn a_message_waits_for_replicas_if_asked_to() {
         .try_publish("t", Publication::text("b"), Some(History::last(10)))
         .await
         .expect_err("there is one replica");
-    assert_eq!(crate::kit::fault(&refused), wskit_hub_redis::Fault::TooFewReplicas);
+    assert_eq!(
+        crate::kit::fault(&refused),
+        wskit_hub_redis::Fault::TooFewReplicas
+    );
 }

@@ -99,7 +99,9 @@ impl Node {
 
     pub(crate) async fn listen(&mut self, topics: &[&str]) {
         let topics = topics.iter().map(|topic| Arc::from(*topic)).collect();
-        self.ask(Command::Listen { topics }).await.expect("it listens");
+        self.ask(Command::Listen { topics })
+            .await
+            .expect("it listens");
     }
 
     pub(crate) async fn read(
@@ -143,7 +145,9 @@ impl Node {
         let topic = topic.into();
         match self.ask(Command::Members { topic }).await? {
             Reply::Members(members) => {
-                let all = members.iter().map(|(_, member)| member.identity().to_owned());
+                let all = members
+                    .iter()
+                    .map(|(_, member)| member.identity().to_owned());
                 let mut all: Vec<_> = all.collect();
                 all.sort();
                 Ok(all)

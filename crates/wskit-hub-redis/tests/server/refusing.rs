@@ -80,7 +80,10 @@ async fn a_cluster_and_a_single_server_are_told_apart() {
     let server = Server::start();
     let one = Redis::server(cluster.nodes()[0].url());
     assert_eq!(refused(one).await, Fault::WrongMode);
-    assert_eq!(refused(Redis::cluster([server.url()])).await, Fault::WrongMode);
+    assert_eq!(
+        refused(Redis::cluster([server.url()])).await,
+        Fault::WrongMode
+    );
 }
 
 #[tokio::test]
@@ -94,30 +97,70 @@ async fn sentinels_that_do_not_know_the_name_are_told() {
 #[tokio::test]
 async fn a_user_without_rights_is_told() {
     let server = Server::start();
-    server.command(&["ACL", "SETUSER", "ann", "on", ">secret", "+@all", "~other:*", "&other:*"]);
+    server.command(&[
+        "ACL", "SETUSER", "ann", "on", ">secret", "+@all", "~other:*", "&other:*",
+    ]);
     let builder = || Redis::server(server.url()).user("ann").password("secret");
     let fault = refused(builder()).await;
     assert!(matches!(fault, Fault::NotPermitted(_)), "{fault:?}");
     // What the documentation says is enough.
     server.command(&[
-        "ACL", "SETUSER", "ben", "on", ">secret", "~hub:*", "&hub:*", "+info", "+script|load", "+evalsha",
-        "+hmget", "+hset", "+hget", "+hincrby", "+hgetall", "+hdel", "+del", "+type", "+time", "+rpush", "+ltrim",
-        "+lrange", "+llen", "+xadd", "+xlen", "+xrevrange", "+zadd", "+zscore", "+zrem", "+zrange",
-        "+zrangebyscore", "+zremrangebyscore", "+pexpire", "+pttl", "+publish", "+subscribe", "+unsubscribe",
-        "+hello", "+wait",
+        "ACL",
+        "SETUSER",
+        "ben",
+        "on",
+        ">secret",
+        "~hub:*",
+        "&hub:*",
+        "+info",
+        "+script|load",
+        "+evalsha",
+        "+hmget",
+        "+hset",
+        "+hget",
+        "+hincrby",
+        "+hgetall",
+        "+hdel",
+        "+del",
+        "+type",
+        "+time",
+        "+rpush",
+        "+ltrim",
+        "+lrange",
+        "+llen",
+        "+xadd",
+        "+xlen",
+        "+xrevrange",
+        "+zadd",
+        "+zscore",
+        "+zrem",
+        "+zrange",
+        "+zrangebyscore",
+        "+zremrangebyscore",
+        "+pexpire",
+        "+pttl",
+        "+publish",
+        "+subscribe",
+        "+unsubscribe",
+        "+hello",
+        "+wait",
     ]);
     let mut ben = Node::with(Redis::server(server.url()).user("ben").password("secret")).await;
     ben.listen(&["t"]).await;
     for last in [10, 100] {
         let topic = format!("t{last}");
         let named = Publication::text("a").id("a");
-        ben.try_publish(&topic, named, Some(History::last(last))).await.unwrap();
+        ben.try_publish(&topic, named, Some(History::last(last)))
+            .await
+            .unwrap();
         ben.read(&topic, None, last).await;
         ben.tops(&[&topic]).await;
     }
     ben.enter("t", wskit_hub::Member::new("ben")).await;
     assert!(ben.members("t").await.is_empty());
-    ben.try_publish("t", Publication::text("a"), None).await.unwrap();
+    ben.try_publish("t", Publication::text("a"), None)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -155,7 +198,10 @@ async fn keys_with_something_else_in_them_are_told() {
         let named = Publication::text("a").id("a");
         let refused = ann.try_publish("t", named, Some(History::last(last))).await;
         let refused = refused.expect_err("it is something else");
-        assert!(matches!(fault(&refused), Fault::Foreign(_)), "{refused:?} {command:?}");
+        assert!(
+            matches!(fault(&refused), Fault::Foreign(_)),
+            "{refused:?} {command:?}"
+        );
         assert_eq!(refused.kind(), EngineErrorKind::Protocol);
         // Other topics are not concerned.
         ann.publish("other", "a", last).await;
@@ -167,7 +213,11 @@ async fn values_that_make_no_sense_are_told() {
     let server = Server::start();
     let mut ann = Node::new(&server).await;
     ann.publish("t", "a", 10).await;
-    let read = || wskit_hub::Command::Read { topic: "t".into(), after: None, limit: 10 };
+    let read = || wskit_hub::Command::Read {
+        topic: "t".into(),
+        after: None,
+        limit: 10,
+    };
     server.command(&["RPUSH", "hub:l:{t}", "nonsense"]);
     let refused = ann.ask(read()).await.expect_err("it is nonsense");
     assert!(matches!(fault(&refused), Fault::Foreign(_)), "{refused:?}");
@@ -188,8 +238,14 @@ async fn a_message_that_is_too_long_is_refused_before_it_is_sent() {
     let mut ann = Node::with(Redis::server(server.url()).largest(1000)).await;
     for history in [None, Some(History::last(10))] {
         let long = Publication::binary(vec![0; 1000]);
-        let refused = ann.try_publish("t", long, history).await.expect_err("it is too long");
-        assert!(matches!(fault(&refused), Fault::TooLarge { limit: 1000, .. }));
+        let refused = ann
+            .try_publish("t", long, history)
+            .await
+            .expect_err("it is too long");
+        assert!(matches!(
+            fault(&refused),
+            Fault::TooLarge { limit: 1000, .. }
+        ));
         assert_eq!(refused.kind(), EngineErrorKind::Refused);
     }
     ann.publish("t", &"x".repeat(900), 10).await;

@@ -47,7 +47,9 @@ async fn a_replica_that_lags_by_a_message_and_is_promoted_has_a_new_epoch() {
     let replica = Server::builder()
         .line(&format!("replicaof 127.0.0.1 {}", link.port()))
         .start();
-    wait_for("a replica", || (replica.info("master_link_status")? == "up").then_some(()));
+    wait_for("a replica", || {
+        (replica.info("master_link_status")? == "up").then_some(())
+    });
     let front = Link::to(primary.addr());
     let mut ann = Node::with(Redis::server(primary.url_at(front.port()))).await;
     ann.publish("t", "a", 10).await;
@@ -74,7 +76,9 @@ async fn a_primary_that_was_a_replica_meanwhile_has_a_new_epoch() {
     let [first, second] = [Server::start(), Server::start()];
     let follow = |server: &Server, primary: &Server| {
         server.command(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()]);
-        wait_for("a replica", || (server.info("master_link_status")? == "up").then_some(()));
+        wait_for("a replica", || {
+            (server.info("master_link_status")? == "up").then_some(())
+        });
     };
     follow(&second, &first);
     let mut ann = Node::new(&first).await;
@@ -207,7 +211,11 @@ async fn a_subscriber_that_the_server_cuts_because_it_is_slow_reads_what_it_miss
     let large = "x".repeat(256 << 10);
     wait_for("the server to cut it", || {
         let topic = "t";
-        let _ = ann.begin(publishes(topic, Publication::text(&*large), Some(History::last(100))));
+        let _ = ann.begin(publishes(
+            topic,
+            Publication::text(&*large),
+            Some(History::last(100)),
+        ));
         let cut = server.info("client_output_buffer_limit_disconnections");
         let clients = server.command(&["CLIENT", "LIST", "TYPE", "pubsub"]).text();
         (cut.is_some_and(|cut| cut != "0") || clients.lines().count() < 2).then_some(())
@@ -220,7 +228,10 @@ async fn a_subscriber_that_the_server_cuts_because_it_is_slow_reads_what_it_miss
     let page = slow.read("t", Some(first), 100).await;
     assert_eq!((page.epoch, page.top), (last.epoch, last.offset));
     assert_eq!(texts(&page).last(), Some(&(last.offset, "last")));
-    assert_eq!(page.messages.len() as u64, (last.offset - first.offset).min(100));
+    assert_eq!(
+        page.messages.len() as u64,
+        (last.offset - first.offset).min(100)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -258,7 +269,10 @@ async fn without_a_server_messages_wait_for_the_deadline_and_all_else_fails() {
     ann.until_down().await;
     let topics = vec!["t".into()];
     let refused = ann.ask(wskit_hub::Command::Tops { topics }).await;
-    assert!(matches!(fault(&refused.expect_err("it is down")), Fault::Unreachable(_)));
+    assert!(matches!(
+        fault(&refused.expect_err("it is down")),
+        Fault::Unreachable(_)
+    ));
     let history = Some(History::last(10));
     for history in [history, None] {
         let refused = ann.try_publish("t", Publication::text("a"), history).await;

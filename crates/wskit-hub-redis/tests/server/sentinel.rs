@@ -9,9 +9,8 @@ use crate::kit::{Node, publishes};
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_failover_by_sentinel_there_is_a_new_epoch_and_what_waits_is_published() {
     let sentinel = Sentinel::start();
-    let builder = || {
-        Redis::sentinel(sentinel.urls(), Sentinel::NAME).deadline(Duration::from_secs(9))
-    };
+    let builder =
+        || Redis::sentinel(sentinel.urls(), Sentinel::NAME).deadline(Duration::from_secs(9));
     let (mut ann, mut ben) = (Node::with(builder()).await, Node::with(builder()).await);
     let before = ann.publish("t", "a", 10).await;
     let old = sentinel.primary();
