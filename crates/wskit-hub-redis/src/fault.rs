@@ -282,7 +282,7 @@ impl From<RedisError> for Failure {
             (ErrorKind::Server(ServerErrorKind::NoPerm), _) => {
                 Self::of_server("NOPERM", error.detail().unwrap_or_default())
             }
-            (ErrorKind::Server(_), Some(code)) | (ErrorKind::Extension, Some(code)) => {
+            (ErrorKind::Server(_) | ErrorKind::Extension, Some(code)) => {
                 Self::of_server(&code, error.detail().unwrap_or_default())
             }
             (ErrorKind::InvalidClientConfig, _) => Self::refused(Fault::Other(error.to_string())),

@@ -10,6 +10,7 @@ use wskit_hub::{EngineEvent, Epoch, NodeId, Position};
 use crate::fault::Fault;
 use crate::payload::{self, Payload};
 use crate::queue::Queue;
+use crate::telemetry;
 
 /// Takes in what the servers of a session send unasked.
 ///
@@ -160,7 +161,7 @@ impl Inbox {
     fn message(&self, line: &Line, channel: &[u8], bytes: Bytes) {
         let len = bytes.len();
         let topic = self.channels().topics.get(channel).cloned();
-        // What other programs publish is passed over.
+        // What other programs publish is passed over. If it was one of ours, the chain shows it.
         let event = match (payload::read(bytes), topic) {
             (Some(Payload::Probe), _) => {
                 line.is_heard.store(true, Ordering::Relaxed);
@@ -208,6 +209,8 @@ impl Inbox {
                     identity: identity.into(),
                 }
             }
+            (None, _) => return telemetry::foreign(len),
+            // Its own members, and what is not listened to any more.
             _ => return,
         };
         self.queue.push_or_drop(event, len);

@@ -20,6 +20,7 @@ mod payload;
 mod queue;
 mod redis_engine;
 mod session;
+mod telemetry;
 mod worker;
 
 pub use builder::Builder;

@@ -12,7 +12,8 @@ const MESSAGE: u8 = b'M';
 const LIVE: u8 = b'L';
 const JOINED: u8 = b'J';
 const LEFT: u8 = b'X';
-const NODE_GONE: u8 = b'G';
+/// Before the number of a node that is gone.
+pub(crate) const NODE_GONE: u8 = b'G';
 const PROBE: u8 = b'P';
 
 /// What was published.

@@ -17,15 +17,13 @@ use crate::worker::{Request, Worker};
 /// the hub does when it is dropped, takes the hub's members out of Redis and ends the task.
 ///
 /// ```no_run
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn example() -> Result<(), wskit_hub_redis::ConnectError> {
 /// use wskit_hub::{History, Hub, Rules};
 /// use wskit_hub_redis::Redis;
 ///
 /// let engine = Redis::connect("redis://127.0.0.1:6379").await?;
-/// let hub = Hub::builder()
-///     .engine(engine)
-///     .rules(|_| Rules::stream(History::last(100)))
-///     .build();
+/// let hub = Hub::builder(|_| Rules::stream(History::last(100))).engine(engine).build();
+/// tokio::spawn(hub.drive(tokio::time::sleep));
 /// # Ok(())
 /// # }
 /// ```

@@ -177,7 +177,7 @@ impl Session {
             .arg(&self.node.0.to_be_bytes())
             .arg(lease)
             .arg(self.publish_command())
-            .arg(&payload::node_gone(NodeId(0))[..1]);
+            .arg(&[payload::NODE_GONE]);
         let values = ask(&self.link_of(&nodes)?.commands, &pipeline, 1).await?;
         let [Value::Array(values)] = values.as_slice() else {
             return Err(Failure::nonsense("a lease"));

@@ -17,6 +17,7 @@ use crate::fault::{ConnectError, Failure, Fault, Outcome};
 use crate::inbox::INSTANCE;
 use crate::queue::Queue;
 use crate::session::Session;
+use crate::telemetry;
 
 /// A command of the hub.
 pub(crate) struct Request {
@@ -116,6 +117,7 @@ impl Worker {
                     .iter()
                     .map(|link| link.address.clone())
                     .collect();
+                telemetry::lost(&fault);
                 self.fault = fault;
             }
             self.queue.push(EngineEvent::Down);
@@ -364,11 +366,18 @@ impl Worker {
                 let _ = timeout(settings.deadline, session.resign(old)).await;
                 Ok::<_, ConnectError>(session)
             };
-            match self.meanwhile(attempt).await? {
-                Ok(session) => return Some(session),
-                Err(error) => self.fault = error.fault().clone(),
+            match self.meanwhile(Box::pin(attempt)).await? {
+                Ok(session) => {
+                    telemetry::connected(session.links.len());
+                    return Some(session);
+                }
+                Err(error) => {
+                    telemetry::still_away(error.fault());
+                    self.fault = error.fault().clone();
+                }
             }
-            let jitter = wait.mul_f64(0.5 + (command::random() % 1024) as f64 / 2048.0);
+            // Between the half and all of it, so that hubs do not come at once.
+            let jitter = wait / 2 + wait / 2048 * (command::random() % 1024) as u32;
             self.meanwhile(sleep(jitter)).await?;
             wait = (2 * wait).min(BACKOFF.1);
         }
