@@ -131,6 +131,17 @@ async fn the_same_id_is_one_message_as_long_as_the_history_has_it() {
 }
 
 #[tokio::test]
+async fn an_empty_id_is_an_id() {
+    let server = Server::start();
+    let mut ann = Node::new(&server).await;
+    let history = Some(History::last(3));
+    let named = || Publication::text("x").id("");
+    let first = ann.try_publish("t", named(), history).await.unwrap();
+    let again = ann.try_publish("t", named(), history).await.unwrap();
+    assert_eq!(again, first);
+}
+
+#[tokio::test]
 async fn ids_and_payloads_are_any_bytes_that_they_may_be() {
     let server = Server::start();
     let mut ann = Node::new(&server).await;
@@ -257,12 +268,14 @@ async fn who_reads_before_the_first_message_knows_its_epoch() {
     assert_eq!(ann.publish("t", "a", 10).await.epoch, page.epoch);
 }
 
+/// How many messages are published at once.
+const COUNT: u64 = 5000;
+
 #[tokio::test]
 async fn commands_of_a_topic_take_effect_in_the_order_in_which_they_were_begun() {
     let server = Server::start();
     let (mut ann, mut ben) = (Node::new(&server).await, Node::new(&server).await);
     ben.listen(&["t"]).await;
-    const COUNT: u64 = 5000;
     let mut ids = Vec::new();
     for i in 1..=COUNT {
         if i == COUNT / 2 {

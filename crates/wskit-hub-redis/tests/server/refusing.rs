@@ -104,48 +104,52 @@ async fn a_user_without_rights_is_told() {
     let fault = refused(builder()).await;
     assert!(matches!(fault, Fault::NotPermitted(_)), "{fault:?}");
     // What the documentation says is enough.
-    server.command(&[
-        "ACL",
-        "SETUSER",
-        "ben",
-        "on",
-        ">secret",
-        "~hub:*",
-        "&hub:*",
-        "+info",
-        "+script|load",
-        "+evalsha",
-        "+hmget",
-        "+hset",
-        "+hget",
-        "+hincrby",
-        "+hgetall",
-        "+hdel",
-        "+del",
-        "+type",
-        "+time",
-        "+rpush",
-        "+ltrim",
-        "+lrange",
-        "+llen",
-        "+xadd",
-        "+xlen",
-        "+xrevrange",
-        "+zadd",
-        "+zscore",
-        "+zrem",
-        "+zrange",
-        "+zrangebyscore",
-        "+zremrangebyscore",
-        "+pexpire",
-        "+pttl",
-        "+publish",
-        "+subscribe",
-        "+unsubscribe",
-        "+hello",
-        "+wait",
-    ]);
-    let mut ben = Node::with(Redis::server(server.url()).user("ben").password("secret")).await;
+    let mut command = vec!["ACL", "SETUSER", "ben", "on", ">secret"];
+    command.extend(RIGHTS);
+    server.command(&command);
+    let builder = Redis::server(server.url()).user("ben").password("secret");
+    uses_everything(&mut Node::with(builder).await).await;
+}
+
+/// What the documentation says is enough.
+const RIGHTS: [&str; 34] = [
+    "~hub:*",
+    "&hub:*",
+    "+hello",
+    "+info",
+    "+script|load",
+    "+evalsha",
+    "+wait",
+    "+publish",
+    "+subscribe",
+    "+unsubscribe",
+    "+del",
+    "+type",
+    "+time",
+    "+pexpire",
+    "+pttl",
+    "+hmget",
+    "+hget",
+    "+hset",
+    "+hincrby",
+    "+hgetall",
+    "+hdel",
+    "+rpush",
+    "+ltrim",
+    "+lrange",
+    "+llen",
+    "+xadd",
+    "+xlen",
+    "+xrevrange",
+    "+zadd",
+    "+zscore",
+    "+zrem",
+    "+zrange",
+    "+zrangebyscore",
+    "+zremrangebyscore",
+];
+
+async fn uses_everything(ben: &mut Node) {
     ben.listen(&["t"]).await;
     for last in [10, 100] {
         let topic = format!("t{last}");
@@ -159,6 +163,14 @@ async fn a_user_without_rights_is_told() {
     ben.enter("t", wskit_hub::Member::new("ben")).await;
     assert!(ben.members("t").await.is_empty());
     ben.try_publish("t", Publication::text("a"), None)
+        .await
+        .unwrap();
+    let (topic, identity) = ("t".into(), "ben".into());
+    ben.ask(wskit_hub::Command::Leave { topic, identity })
+        .await
+        .unwrap();
+    let topics = vec!["t".into()];
+    ben.ask(wskit_hub::Command::Unlisten { topics })
         .await
         .unwrap();
 }
@@ -265,7 +277,7 @@ async fn a_message_over_the_limit_of_the_server_cuts_the_connection_and_is_told(
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_save_is_told() {
+async fn a_server_without_the_replicas_that_it_wants_is_told() {
     let server = Server::start();
     let mut ann = Node::new(&server).await;
     server.command(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
@@ -275,4 +287,44 @@ async fn a_server_that_cannot_save_is_told() {
         .expect_err("there is no replica");
     assert_eq!(fault(&refused), Fault::TooFewReplicas);
     assert_eq!(refused.kind(), EngineErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_save_is_told() {
+    let server = Server::start();
+    let mut ann = Node::new(&server).await;
+    // A folder is where its file should be.
+    let folder = server.command(&["CONFIG", "GET", "dir"]).items()[1].text();
+    std::fs::create_dir(std::path::Path::new(&folder).join("dump.rdb")).unwrap();
+    server.command(&["CONFIG", "SET", "save", "3600 1"]);
+    server.command(&["BGSAVE"]);
+    wskit_hub_suite::servers::wait_for("the save to fail", || {
+        (server.info("rdb_last_bgsave_status")? == "err").then_some(())
+    });
+    let refused = ann
+        .try_publish("t", Publication::text("a"), Some(History::last(10)))
+        .await
+        .expect_err("it cannot save");
+    assert_eq!(fault(&refused), Fault::NotSaved);
+    assert_eq!(refused.kind(), EngineErrorKind::Refused);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rights_for_a_cluster_are_enough() {
+    let cluster = RedisCluster::start();
+    for node in cluster.nodes() {
+        let mut command = vec!["ACL", "SETUSER", "ben", "on", ">secret"];
+        command.extend(RIGHTS);
+        command.extend([
+            "+spublish",
+            "+ssubscribe",
+            "+sunsubscribe",
+            "+cluster|slots",
+        ]);
+        node.command(&command);
+    }
+    let builder = Redis::cluster(cluster.urls())
+        .user("ben")
+        .password("secret");
+    uses_everything(&mut Node::with(builder).await).await;
 }
