@@ -114,6 +114,7 @@ impl Engine for Redis {
             command,
             len,
             since: Instant::now(),
+            is_repeated: false,
         };
         if self.requests.send(request).is_err() {
             self.queue.end(len);

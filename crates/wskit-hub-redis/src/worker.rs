@@ -26,6 +26,8 @@ pub(crate) struct Request {
     /// The payload in it, in bytes.
     pub(crate) len: usize,
     pub(crate) since: Instant,
+    /// It was sent once, and what became of it is not known.
+    pub(crate) is_repeated: bool,
 }
 
 /// The task of an engine.
@@ -312,14 +314,16 @@ impl Worker {
     }
 
     /// A command has failed. It is begun again later, or answered.
-    fn failed(&self, flights: &mut Flights, number: u64, request: Request, failure: Failure) {
+    fn failed(&self, flights: &mut Flights, number: u64, mut request: Request, failure: Failure) {
+        let is_first = !request.is_repeated;
+        request.is_repeated |= failure.outcome == Outcome::Unknown;
         let can_wait = match (&request.command, failure.outcome) {
             (_, Outcome::NoScript) => {
                 flights.has_no_scripts = true;
                 true
             }
             (Command::Publish { .. }, Outcome::NotDone) => failure.ends_session,
-            // What has a name is not published twice.
+            // What has a name is not published twice. It is repeated once: it may be what ends connections.
             (
                 Command::Publish {
                     publication,
@@ -327,7 +331,7 @@ impl Worker {
                     ..
                 },
                 Outcome::Unknown,
-            ) => publication.get_id().is_some(),
+            ) => is_first && publication.get_id().is_some(),
             _ => false,
         };
         if can_wait && !self.is_late(&request) {
