@@ -16,6 +16,9 @@ pub struct Builder {
     pub(crate) password: Option<String>,
     pub(crate) sentinel_password: Option<String>,
     pub(crate) is_tls: bool,
+    /// PEM.
+    #[cfg(feature = "rustls")]
+    pub(crate) root_certificate: Option<Vec<u8>>,
     pub(crate) prefix: String,
     pub(crate) deadline: Duration,
     pub(crate) lease: Duration,
@@ -42,6 +45,8 @@ impl Builder {
             password: None,
             sentinel_password: None,
             is_tls: false,
+            #[cfg(feature = "rustls")]
+            root_certificate: None,
             prefix: "hub".to_owned(),
             deadline: Duration::from_secs(5),
             lease: Duration::from_secs(30),
@@ -75,12 +80,20 @@ impl Builder {
     /// Encrypts the connections to servers that were given as `host:port`, and to the sentinels. In a URL,
     /// `rediss://` does it.
     ///
-    /// Certificates are checked against the roots that Mozilla trusts. The process needs a default
-    /// `CryptoProvider` of rustls.
+    /// Certificates are checked against the roots that the operating system trusts, or against
+    /// [`root_certificate`](Builder::root_certificate). The process needs a default `CryptoProvider` of rustls.
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn tls(mut self) -> Self {
         self.is_tls = true;
+        self
+    }
+
+    /// Sets the certificates that are trusted instead of those of the operating system, in PEM.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificate = Some(pem.into());
         self
     }
 

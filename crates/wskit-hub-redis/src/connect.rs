@@ -207,6 +207,22 @@ fn target(settings: &Builder, address: &str) -> Result<Target, ConnectError> {
     })
 }
 
+#[cfg_attr(
+    not(feature = "rustls"),
+    expect(unused_variables, reason = "it is for TLS alone")
+)]
+fn client(settings: &Builder, info: ConnectionInfo) -> redis::RedisResult<Client> {
+    #[cfg(feature = "rustls")]
+    if let (ConnectionAddr::TcpTls { .. }, Some(root)) = (info.addr(), &settings.root_certificate) {
+        let certificates = redis::TlsCertificates {
+            client_tls: None,
+            root_cert: Some(root.clone()),
+        };
+        return Client::build_with_tls(info, certificates);
+    }
+    Client::open(info)
+}
+
 async fn open(
     settings: &Builder,
     info: ConnectionInfo,
@@ -219,7 +235,7 @@ async fn open(
         .set_response_timeout(None)
         .set_pipeline_buffer_size(FLIGHTS);
     let tcp = info.tcp_settings().clone().set_nodelay(true);
-    let client = Client::open(info.set_tcp_settings(tcp))?;
+    let client = client(settings, info.set_tcp_settings(tcp))?;
     let connection = client.get_multiplexed_async_connection_with_config(&config);
     match timeout(wait, connection).await {
         Ok(connection) => Ok(connection?),

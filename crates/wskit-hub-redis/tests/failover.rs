@@ -76,6 +76,9 @@ fn a_replica_that_lags_by_a_message_is_told_as_a_gap() {
             (top("stream:1") == "2" && top("short:1") == "2").then_some(())
         });
         bench.behind.refuse();
+        wait_for("the replica to be cut off", || {
+            (bench.replica.info("master_link_status")? == "down").then_some(())
+        });
         let third = a.say("stream:1", "three").await;
         guest.until_message("three").await;
         idle.until_message("two").await;

@@ -3,13 +3,14 @@
 local nodes, node, lease = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local known = redis.call('ZSCORE', nodes, node) and 1 or 0
+redis.call('ZADD', nodes, now + lease, node)
+redis.call('PEXPIRE', nodes, 10 * lease)
+-- After that: if there is no memory for it, no other may be removed either, for it could not do it too.
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', nodes, '-inf', now)) do
   redis.call('ZREM', nodes, gone)
   redis.call(ARGV[3], nodes, ARGV[4] .. gone)
 end
-local known = redis.call('ZSCORE', nodes, node) and 1 or 0
-redis.call('ZADD', nodes, now + lease, node)
-redis.call('PEXPIRE', nodes, 10 * lease)
 -- When the next lease is over, unless it is renewed.
 local first = redis.call('ZRANGE', nodes, 0, 0, 'WITHSCORES')
 return {known, first[2] - now}

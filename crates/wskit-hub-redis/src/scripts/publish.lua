@@ -24,6 +24,8 @@ if id ~= '' then
   if at then
     local kept = redis.call(kind == 'list' and 'LLEN' or 'XLEN', log)
     if at > top - kept then
+      -- A write, so that WAIT has something to wait for.
+      redis.call('PEXPIRE', meta, ARGV[6])
       return {epoch, at}
     end
   end

@@ -7,3 +7,4 @@ mod presence;
 mod refusing;
 mod restarting;
 mod sentinel;
+mod tls;

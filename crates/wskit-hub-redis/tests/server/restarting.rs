@@ -58,6 +58,9 @@ async fn a_replica_that_lags_by_a_message_and_is_promoted_has_a_new_epoch() {
         (replica.command(&["HGET", "hub:m:{t}", "top"]).text() == "2").then_some(())
     });
     link.refuse();
+    wait_for("the replica to be cut off", || {
+        (replica.info("master_link_status")? == "down").then_some(())
+    });
     let third = ann.publish("t", "c", 10).await;
     primary.kill();
     replica.command(&["REPLICAOF", "NO", "ONE"]);
