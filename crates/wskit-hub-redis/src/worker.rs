@@ -213,8 +213,17 @@ impl Worker {
     /// Returns when something is due.
     fn alarm(&self, flights: &Flights, times: &Times) -> Instant {
         let deadline = flights.oldest().map(|begun| begun + self.settings.deadline);
-        let times = [times.lease, times.probe, times.heard, times.touch, deadline];
-        let next = times.into_iter().flatten().min();
+        // Nothing else is begun before the scripts are there.
+        let others = if flights.has_no_scripts {
+            [None; 3]
+        } else {
+            [times.lease, times.probe, times.touch]
+        };
+        let next = others
+            .into_iter()
+            .chain([times.heard, deadline])
+            .flatten()
+            .min();
         next.unwrap_or_else(|| Instant::now() + PROBE)
     }
 
