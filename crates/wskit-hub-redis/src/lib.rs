@@ -14,6 +14,7 @@ mod builder;
 mod command;
 mod connect;
 mod fault;
+mod find;
 mod inbox;
 mod keys;
 mod payload;
