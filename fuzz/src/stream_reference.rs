@@ -117,7 +117,10 @@ fn read(wire: &[u8], rules: Rules, reading: &mut Reading) -> Result<(), Protocol
         let mut message = match (open.take(), header.opcode) {
             (None, 0) => return Err(ProtocolError::UnexpectedContinuation),
             (Some(message), 0) => message,
-            (Some(_), _) => return Err(ProtocolError::ExpectedContinuation),
+            (Some(_), opcode) => {
+                let begun = if opcode == 1 { MessageKind::Text } else { MessageKind::Binary };
+                return Err(ProtocolError::ExpectedContinuation { begun });
+            }
             (None, opcode) => {
                 let kind = if opcode == 1 {
                     MessageKind::Text

@@ -22,6 +22,7 @@ pub struct Config {
     pub(crate) close_timeout: Duration,
     pub(crate) handshake_timeout: Duration,
     pub(crate) auto_pong: bool,
+    pub(crate) accept_unmasked: bool,
     pub(crate) write_high_water: usize,
     pub(crate) write_queue_limit: usize,
     pub(crate) fragment_size: Option<NonZeroUsize>,
@@ -37,6 +38,9 @@ pub struct Limits {
     /// The most frames of one message, so that a flood of empty fragments ends (close code 1008).
     /// Default 131,072.
     pub max_fragments: u32,
+    /// The largest payload of one frame in bytes. A longer one is refused with close code 1009, from its
+    /// header. No default: a frame may be as large as a message.
+    pub max_frame_size: usize,
 }
 
 /// Pings that this end sends automatically, to notice a peer that has gone.
@@ -64,6 +68,7 @@ impl Config {
             limits: Limits {
                 max_message_size: 1 << 20,
                 max_fragments: 1 << 17,
+                max_frame_size: usize::MAX,
             },
             keepalive: Some(Keepalive {
                 every: Duration::from_secs(20),
@@ -73,6 +78,7 @@ impl Config {
             close_timeout: Duration::from_secs(5),
             handshake_timeout: Duration::from_secs(10),
             auto_pong: true,
+            accept_unmasked: false,
             write_high_water: 256 << 10,
             write_queue_limit: 1 << 20,
             fragment_size: None,
@@ -82,6 +88,19 @@ impl Config {
     /// Sets the largest message that is accepted, in bytes (see [`Limits::max_message_size`]).
     pub const fn max_message_size(mut self, bytes: usize) -> Self {
         self.limits.max_message_size = bytes;
+        self
+    }
+
+    /// Sets the largest payload of one frame in bytes (see [`Limits::max_frame_size`]).
+    pub const fn max_frame_size(mut self, bytes: usize) -> Self {
+        self.limits.max_frame_size = bytes;
+        self
+    }
+
+    /// Sets whether a server takes frames without a mask too. Off by default, as RFC 6455 §5.1 requires:
+    /// this is for clients that break the rule and cannot be changed. A client is not affected.
+    pub const fn accept_unmasked(mut self, on: bool) -> Self {
+        self.accept_unmasked = on;
         self
     }
 
@@ -152,6 +171,16 @@ impl Config {
     /// Returns [`max_message_size`](Config::max_message_size).
     pub const fn get_max_message_size(&self) -> usize {
         self.limits.max_message_size
+    }
+
+    /// Returns [`max_frame_size`](Config::max_frame_size).
+    pub const fn get_max_frame_size(&self) -> usize {
+        self.limits.max_frame_size
+    }
+
+    /// Returns [`accept_unmasked`](Config::accept_unmasked).
+    pub const fn get_accept_unmasked(&self) -> bool {
+        self.accept_unmasked
     }
 
     /// Returns [`max_fragments`](Config::max_fragments).

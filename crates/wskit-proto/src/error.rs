@@ -2,6 +2,8 @@ use core::fmt;
 
 use wskit_frame::{CloseCode, FrameError, InvalidUtf8};
 
+use crate::message::MessageKind;
+
 /// A rule that the peer broke. The connection has failed (RFC 6455 §7.1.7): a Close with
 /// [`close_code`](ProtocolError::close_code) is queued and nothing more is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,12 +14,22 @@ pub enum ProtocolError {
     /// §5.4: a continuation frame with no message open.
     UnexpectedContinuation,
     /// §5.4: a new message while the one before is unfinished.
-    ExpectedContinuation,
+    ExpectedContinuation {
+        /// The kind of the message that was begun.
+        begun: MessageKind,
+    },
     /// §8.1: a text message that is not UTF-8.
     InvalidUtf8,
     /// §10.4: more bytes than `Config::max_message_size` allows.
     MessageTooBig {
         /// The limit in force, in bytes.
+        limit: usize,
+    },
+    /// §10.4: a frame longer than `Config::max_frame_size`.
+    FrameTooBig {
+        /// The announced length in bytes.
+        size: u64,
+        /// The limit in bytes.
         limit: usize,
     },
     /// §10.4: more frames than `Config::max_fragments` allows.
@@ -40,9 +52,11 @@ impl ProtocolError {
             Self::Frame(error) => error.close_code(),
             #[cfg(feature = "deflate")]
             Self::Deflate(error) => CloseCode::new(error.close_code()),
-            Self::UnexpectedContinuation | Self::ExpectedContinuation => CloseCode::PROTOCOL_ERROR,
+            Self::UnexpectedContinuation | Self::ExpectedContinuation { .. } => {
+                CloseCode::PROTOCOL_ERROR
+            }
             Self::InvalidUtf8 | Self::Compression => CloseCode::INVALID_PAYLOAD,
-            Self::MessageTooBig { .. } => CloseCode::MESSAGE_TOO_BIG,
+            Self::MessageTooBig { .. } | Self::FrameTooBig { .. } => CloseCode::MESSAGE_TOO_BIG,
             Self::TooManyFragments { .. } => CloseCode::POLICY_VIOLATION,
         }
     }
@@ -57,8 +71,14 @@ impl fmt::Display for ProtocolError {
             Self::UnexpectedContinuation => {
                 "the peer sent a continuation frame with no message open"
             }
-            Self::ExpectedContinuation => "the peer began a message inside another one",
+            Self::ExpectedContinuation { .. } => "the peer began a message inside another one",
             Self::InvalidUtf8 => "the peer sent a text message that is not UTF-8",
+            Self::FrameTooBig { size, limit } => {
+                return write!(
+                    f,
+                    "the peer sent a frame of {size} bytes, more than {limit} (Config::max_frame_size)"
+                );
+            }
             Self::MessageTooBig { limit } => {
                 return write!(
                     f,
@@ -148,8 +168,10 @@ mod tests {
         every_variant! { ProtocolError:
             ProtocolError::Frame(_) => FrameError::ReservedBits.into(),
             ProtocolError::UnexpectedContinuation => ProtocolError::UnexpectedContinuation,
-            ProtocolError::ExpectedContinuation => ProtocolError::ExpectedContinuation,
+            ProtocolError::ExpectedContinuation { .. } =>
+                ProtocolError::ExpectedContinuation { begun: MessageKind::Text },
             ProtocolError::InvalidUtf8 => InvalidUtf8.into(),
+            ProtocolError::FrameTooBig { .. } => ProtocolError::FrameTooBig { size: 2, limit: 1 },
             ProtocolError::MessageTooBig { .. } => ProtocolError::MessageTooBig { limit: 1 },
             ProtocolError::TooManyFragments { .. } => ProtocolError::TooManyFragments { limit: 1 },
             ProtocolError::Compression => ProtocolError::Compression,

@@ -135,7 +135,9 @@ fn of_code(code: CloseCode) -> Verdict {
 /// message over a limit comes from the server, and will come again.
 fn of_broken_rule(error: &ProtocolError) -> Verdict {
     match error {
-        ProtocolError::MessageTooBig { .. } | ProtocolError::TooManyFragments { .. } => {
+        ProtocolError::MessageTooBig { .. }
+        | ProtocolError::FrameTooBig { .. }
+        | ProtocolError::TooManyFragments { .. } => {
             Verdict::GiveUp
         }
         _ => Verdict::Retry,

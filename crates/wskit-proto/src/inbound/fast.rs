@@ -37,7 +37,8 @@ impl Fast {
     }
 
     pub(super) fn set_limits(&mut self, limits: Limits) {
-        self.max = u32::try_from(limits.max_message_size).unwrap_or(u32::MAX);
+        let max = limits.max_message_size.min(limits.max_frame_size);
+        self.max = u32::try_from(max).unwrap_or(u32::MAX);
         self.max_short = self.max.min(125) as u8;
     }
 }

@@ -111,11 +111,7 @@ impl Inbound {
             .get(self.start as usize..self.end as usize)
             .unwrap_or_default();
         let rules = HeaderRules {
-            masking: if self.fast.masked {
-                Masking::Required
-            } else {
-                Masking::Forbidden
-            },
+            masking: self.masking(bytes),
             allow_rsv1: self.decoder.is_some(),
         };
         let Parsed::Header { header, size } = FrameHeader::parse(bytes, rules)? else {
@@ -134,6 +130,16 @@ impl Inbound {
             unmasked: 0,
         });
         Ok(ParseStep::Next)
+    }
+
+    /// Whether the frame at the start of `bytes` must be masked (§5.1).
+    fn masking(&self, bytes: &[u8]) -> Masking {
+        let unmasked = self.config.accept_unmasked && bytes.get(1).is_some_and(|byte| *byte < 0x80);
+        if self.fast.masked && !unmasked {
+            Masking::Required
+        } else {
+            Masking::Forbidden
+        }
     }
 
     /// §5.5: control frames may come between the fragments of a message and are handled there.
@@ -172,12 +178,25 @@ impl Inbound {
     /// header alone.
     fn begin(&mut self, header: &FrameHeader) -> Result<(), ProtocolError> {
         let limits = self.config.limits;
+        if header.len > limits.max_frame_size as u64 {
+            return Err(ProtocolError::FrameTooBig {
+                size: header.len,
+                limit: limits.max_frame_size,
+            });
+        }
         let mut message = match (self.message, header.opcode) {
             (None, OpCode::Text) => self.opened(MessageKind::Text, header),
             (None, OpCode::Binary) => self.opened(MessageKind::Binary, header),
             (None, _) => return Err(ProtocolError::UnexpectedContinuation),
             (Some(message), OpCode::Continuation) => message,
-            (Some(_), _) => return Err(ProtocolError::ExpectedContinuation),
+            (Some(_), OpCode::Text) => {
+                let begun = MessageKind::Text;
+                return Err(ProtocolError::ExpectedContinuation { begun });
+            }
+            (Some(_), _) => {
+                let begun = MessageKind::Binary;
+                return Err(ProtocolError::ExpectedContinuation { begun });
+            }
         };
         message.fragments = message.fragments.saturating_add(1);
         if message.fragments > limits.max_fragments {

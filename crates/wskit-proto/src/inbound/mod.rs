@@ -249,6 +249,12 @@ impl Inbound {
         self.fast.set_limits(limits);
     }
 
+    /// Sets whether frames without a mask are taken too, from the next frame on; see
+    /// [`Config::accept_unmasked`].
+    pub fn set_accept_unmasked(&mut self, on: bool) {
+        Arc::make_mut(&mut self.config).accept_unmasked = on;
+    }
+
     /// Takes received bytes by copying and returns how many were taken. If that is fewer than given,
     /// take the events first, then give the rest.
     pub fn receive(&mut self, bytes: &[u8]) -> usize {

@@ -80,6 +80,22 @@ impl Outbound {
         }
     }
 
+    /// Queues frames that the caller has encoded, behind everything queued before. Nothing about them is
+    /// checked, changed or masked: they must be whole frames, each beginning where the one before ends.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] after a Close, and [`SendError::QueueFull`] as for [`feed`](Outbox::feed).
+    pub fn feed_frames(&mut self, frames: Bytes) -> Result<(), SendError> {
+        match self.0.check_data() {
+            Ok(()) | Err(SendError::MessageOpen) => {
+                self.0.counters.sent_frame();
+                self.0.queue.push_frames(frames);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Queues a ping that leaves after all data queued before it, where other pings go before the data
     /// that waits. Its pong says that the peer has read that data. A payload of more than 125 bytes, and
     /// a connection that is closing, queue nothing.
@@ -165,16 +181,15 @@ impl Outbound {
         self.0.progressed |= self.0.blocked && n > 0;
         self.0.taken = self.0.taken.wrapping_add(n as u64);
         self.0.counters.sent_bytes(n);
-        let masked = self.0.keys.is_some();
         if self.0.control.is_none() {
-            self.0.queue.advance(n, masked);
+            self.0.queue.advance(n);
         } else {
-            self.advance_control(n, masked);
+            self.advance_control(n);
         }
     }
 
     #[cold]
-    fn advance_control(&mut self, n: usize, masked: bool) {
+    fn advance_control(&mut self, n: usize) {
         let Some(control) = self.0.control.as_mut() else {
             return;
         };
@@ -190,7 +205,7 @@ impl Outbound {
         }
         let data = n - within;
         if data > 0 {
-            self.0.queue.advance(data, masked);
+            self.0.queue.advance(data);
         }
     }
 

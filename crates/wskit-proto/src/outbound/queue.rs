@@ -6,7 +6,7 @@
 use std::io::IoSlice;
 
 use bytes::Bytes;
-use wskit_frame::{FrameHeader, HeaderRules, Masking, OpCode, Parsed, encode_frame};
+use wskit_frame::{FrameHeader, OpCode, encode_frame};
 
 use super::segments::{Older, Segment};
 use crate::pool::{self, Slab};
@@ -308,11 +308,11 @@ impl Queue {
 
     /// Drops `n` written bytes from the front.
     #[inline]
-    pub(super) fn advance(&mut self, n: usize, masked: bool) {
+    pub(super) fn advance(&mut self, n: usize) {
         if n >= self.queued {
             self.clear();
         } else {
-            self.advance_part(n, masked);
+            self.advance_part(n);
         }
     }
 
@@ -364,13 +364,13 @@ impl Queue {
     }
 
     #[cold]
-    fn advance_part(&mut self, n: usize, masked: bool) {
+    fn advance_part(&mut self, n: usize) {
         // Find the end of the frame in which the write stopped. The headers tell, so they are read
         // before the bytes are dropped.
         let mut border = self.rest;
         while border < n {
             border = self
-                .frame_at(border, masked)
+                .frame_at(border)
                 .map_or(n, |size| border.saturating_add(size));
         }
         self.rest = border - n;
@@ -387,7 +387,7 @@ impl Queue {
     }
 
     /// Returns the size, header and payload, of the frame that begins `at` bytes from the front.
-    fn frame_at(&self, at: usize, masked: bool) -> Option<usize> {
+    fn frame_at(&self, at: usize) -> Option<usize> {
         let mut skip = at;
         for slice in self.slices() {
             let Some(bytes) = slice.get(skip..).filter(|bytes| !bytes.is_empty()) else {
@@ -395,21 +395,7 @@ impl Queue {
                 continue;
             };
             // A header never crosses a slice: frames are encoded whole, and a full slab is left early.
-            let masking = if masked {
-                Masking::Required
-            } else {
-                Masking::Forbidden
-            };
-            let rules = HeaderRules {
-                masking,
-                allow_rsv1: true,
-            };
-            return match FrameHeader::parse(bytes, rules) {
-                Ok(Parsed::Header { header, size }) => {
-                    usize::try_from(header.len).ok()?.checked_add(size)
-                }
-                _ => None,
-            };
+            return frame_size(bytes);
         }
         None
     }
@@ -448,4 +434,18 @@ fn ends<const N: usize>(from: &[u8], to: &mut [u8]) {
             *to = *tail;
         }
     }
+}
+
+/// Returns the size of the frame at the start of `bytes`, header included. Only the length is looked at
+/// (§5.2): frames that a program has encoded itself may have any bits and any mask.
+fn frame_size(bytes: &[u8]) -> Option<usize> {
+    let second = *bytes.get(1)?;
+    let key = if second & 0x80 == 0 { 0 } else { 4 };
+    let after = bytes.get(2..)?;
+    let (len, size) = match second & 0x7f {
+        126 => (u64::from(u16::from_be_bytes(*after.first_chunk()?)), 4),
+        127 => (u64::from_be_bytes(*after.first_chunk()?), 10),
+        short => (u64::from(short), 2),
+    };
+    usize::try_from(len).ok()?.checked_add(size + key)
 }

@@ -7,7 +7,7 @@
 
 use crate::wire::*;
 use proptest::prelude::*;
-use wskit_proto::{Config, Connection, Delivery, FrameError, ProtocolError, Role};
+use wskit_proto::{Config, Connection, Delivery, FrameError, MessageKind, ProtocolError, Role};
 
 const LIMIT: usize = 60_000;
 const FRAMES: u32 = 40;
@@ -127,7 +127,14 @@ fn decode(role: Role, bytes: &[u8], got: &mut Vec<Got>) -> Result<(), ProtocolEr
             (None, 0) => return Err(ProtocolError::UnexpectedContinuation),
             (None, kind) => (kind, Vec::new(), 0),
             (Some(message), 0) => message,
-            (Some(_), _) => return Err(ProtocolError::ExpectedContinuation),
+            (Some(_), kind) => {
+                let begun = if kind == 1 {
+                    MessageKind::Text
+                } else {
+                    MessageKind::Binary
+                };
+                return Err(ProtocolError::ExpectedContinuation { begun });
+            }
         };
         if count + 1 > FRAMES {
             return Err(ProtocolError::TooManyFragments { limit: FRAMES });

@@ -7,8 +7,8 @@ use std::time::Instant;
 use crate::wire::*;
 use wskit_proto::deflate::DecompressError;
 use wskit_proto::{
-    Cause, CloseCode, CloseFrame, Config, Event, FrameError, Initiator, MaskKeys, Message, Outcome,
-    Outgoing, ProtocolError, Role, SendError, TimeoutKind,
+    Cause, CloseCode, CloseFrame, Config, Event, FrameError, Initiator, MaskKeys, Message,
+    MessageKind, Outcome, Outgoing, ProtocolError, Role, SendError, TimeoutKind,
 };
 
 #[test]
@@ -23,12 +23,18 @@ fn protocol_error_says_which_rule_the_peer_broke() {
             "the peer sent a continuation frame with no message open",
         ),
         (
-            ProtocolError::ExpectedContinuation,
+            ProtocolError::ExpectedContinuation {
+                begun: MessageKind::Binary,
+            },
             "the peer began a message inside another one",
         ),
         (
             ProtocolError::InvalidUtf8,
             "the peer sent a text message that is not UTF-8",
+        ),
+        (
+            ProtocolError::FrameTooBig { size: 8, limit: 7 },
+            "the peer sent a frame of 8 bytes, more than 7 (Config::max_frame_size)",
         ),
         (
             ProtocolError::MessageTooBig { limit: 7 },

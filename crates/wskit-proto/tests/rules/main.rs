@@ -9,6 +9,7 @@ mod default_settings;
 mod delivery_in_pieces;
 mod error_texts;
 mod fragment_size;
+mod frames_of_the_program;
 mod json_messages;
 mod masking_of_replies;
 mod payload_is_not_changed;

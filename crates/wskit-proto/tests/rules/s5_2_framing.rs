@@ -9,7 +9,7 @@
 )]
 
 use crate::wire::*;
-use wskit_proto::{Config, FrameError, ProtocolError, Role};
+use wskit_proto::{Config, FrameError, MessageKind, ProtocolError, Role};
 
 fn error(error: FrameError) -> [Got; 1] {
     [Got::Error(ProtocolError::Frame(error))]
@@ -177,13 +177,17 @@ fn sample_frames_decode_as_printed() {
 fn fin_decides_with_the_opcode() {
     // The outcome between messages, and inside a message, for each FIN and opcode.
     let unexpected = || vec![Got::Error(ProtocolError::UnexpectedContinuation)];
-    let expected = || vec![Got::Error(ProtocolError::ExpectedContinuation)];
+    let expected = |begun| vec![Got::Error(ProtocolError::ExpectedContinuation { begun })];
     for role in ROLES {
         let table: [(u8, Vec<Got>, Vec<Got>); 6] = [
-            (FIN | TEXT, vec![text("b")], expected()),
-            (TEXT, vec![], expected()),
-            (FIN | BINARY, vec![Got::Binary(b"b".to_vec())], expected()),
-            (BINARY, vec![], expected()),
+            (FIN | TEXT, vec![text("b")], expected(MessageKind::Text)),
+            (TEXT, vec![], expected(MessageKind::Text)),
+            (
+                FIN | BINARY,
+                vec![Got::Binary(b"b".to_vec())],
+                expected(MessageKind::Binary),
+            ),
+            (BINARY, vec![], expected(MessageKind::Binary)),
             (FIN, unexpected(), vec![text("ab")]),
             (CONTINUATION, unexpected(), vec![]),
         ];

@@ -30,7 +30,13 @@ fn message_inside_a_message_fails_the_connection() {
             assert_eq!(feed(&mut end, &to(role, BINARY, b"a")), []);
             assert_eq!(
                 feed(&mut end, &to(role, first, b"b")),
-                [Got::Error(ProtocolError::ExpectedContinuation)]
+                [Got::Error(ProtocolError::ExpectedContinuation {
+                    begun: if first & 3 == TEXT {
+                        MessageKind::Text
+                    } else {
+                        MessageKind::Binary
+                    }
+                })]
             );
             assert_failed_with(&mut end, 1002);
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::wire::*;
 use proptest::prelude::*;
 use wskit_proto::{
-    CloseCode, CloseFrame, Config, FrameError, ProtocolError, Role, SendError, State,
+    CloseCode, CloseFrame, Config, FrameError, MessageKind, ProtocolError, Role, SendError, State,
 };
 
 /// Appends one frame that the rules allow, whole or part of a message; returns whether a message is
@@ -108,7 +108,10 @@ fn client_says_which_extension_is_missing() {
 
     let mistakes = [
         ProtocolError::UnexpectedContinuation,
-        ProtocolError::ExpectedContinuation,
+        ProtocolError::ExpectedContinuation {
+            begun: MessageKind::Text,
+        },
+        ProtocolError::FrameTooBig { size: 2, limit: 1 },
         ProtocolError::InvalidUtf8,
         ProtocolError::Compression,
         ProtocolError::MessageTooBig { limit: 1 },

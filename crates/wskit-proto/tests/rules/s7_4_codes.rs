@@ -1,7 +1,9 @@
 //! RFC 6455 §7.4: close codes.
 
 use crate::wire::*;
-use wskit_proto::{CloseCode, CloseFrame, Config, FrameError, ProtocolError, SendError, State};
+use wskit_proto::{
+    CloseCode, CloseFrame, Config, FrameError, MessageKind, ProtocolError, SendError, State,
+};
 
 fn allowed(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
@@ -58,9 +60,15 @@ fn every_error_has_its_code() {
         (ProtocolError::Frame(FrameError::MaskMissing), 1002),
         (ProtocolError::Frame(FrameError::CloseReasonUtf8), 1007),
         (ProtocolError::UnexpectedContinuation, 1002),
-        (ProtocolError::ExpectedContinuation, 1002),
+        (
+            ProtocolError::ExpectedContinuation {
+                begun: MessageKind::Text,
+            },
+            1002,
+        ),
         (ProtocolError::InvalidUtf8, 1007),
         (ProtocolError::MessageTooBig { limit: 1 }, 1009),
+        (ProtocolError::FrameTooBig { size: 2, limit: 1 }, 1009),
         (ProtocolError::TooManyFragments { limit: 1 }, 1008),
         (ProtocolError::Compression, 1007),
     ];
