@@ -1,0 +1,1 @@
+//! Where this crate differs from tungstenite, on purpose.
