@@ -38,7 +38,15 @@ pub fn create_response_with_body<T1, T2>(
     request: &http::Request<T1>,
     generate_body: impl FnOnce() -> T2,
 ) -> Result<http::Response<T2>> {
-    UpgradeRequest::from_http(request).map_err(|error| refusal(request, error))?;
+    let mut head = Request::new(());
+    // The place is what `Host` says, whatever else the URI has.
+    if let Some(path) = request.uri().path_and_query() {
+        *head.uri_mut() = path.clone().into();
+    }
+    *head.method_mut() = request.method().clone();
+    *head.version_mut() = request.version();
+    *head.headers_mut() = request.headers().clone();
+    UpgradeRequest::from_http(&head).map_err(|error| refusal(request, error))?;
     let key = request.headers().get(SEC_WEBSOCKET_KEY);
     let key = key.ok_or(ProtocolError::MissingSecWebSocketKey)?;
     Ok(http::Response::builder()

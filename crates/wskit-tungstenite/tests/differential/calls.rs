@@ -216,6 +216,11 @@ impl Both {
             self.over = true;
             return;
         }
+        if self.blocked && (&ours, &theirs) == (&WOULD_BLOCK, &Got::Done) {
+            // A pong that finds the queue full waits beside it. Ours replaces the one before.
+            self.over = true;
+            return;
+        }
         assert_eq!(ours, theirs, "ours and theirs");
         self.over |= fails(&ours);
         if !self.over {
@@ -319,7 +324,7 @@ impl Both {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
     fn same_calls_and_bytes_give_the_same(

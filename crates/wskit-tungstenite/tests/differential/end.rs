@@ -80,11 +80,11 @@ macro_rules! end {
     ($name:ident, $open:ident, $lib:ident) => {
         mod $name {
             use super::*;
-            use $lib::error::{CapacityError, Error};
-            use $lib::protocol::frame::Frame;
-            use $lib::protocol::frame::coding::OpCode;
-            use $lib::protocol::{CloseFrame, Role, WebSocketConfig};
-            use $lib::{Message, WebSocket};
+            use ::$lib::error::{CapacityError, Error};
+            use ::$lib::protocol::frame::Frame;
+            use ::$lib::protocol::frame::coding::OpCode;
+            use ::$lib::protocol::{CloseFrame, Role, WebSocketConfig};
+            use ::$lib::{Message, WebSocket};
 
             fn message(result: Result<Message, Error>) -> Got {
                 match result {
