@@ -46,6 +46,10 @@ impl Connector {
     }
 
     #[cfg(all(feature = "__rustls-tls", not(feature = "native-tls")))]
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "the system's roots may be missing"
+    )]
     fn for_tls() -> crate::Result<Self> {
         #[allow(unused_mut, reason = "without a feature for roots there are none")]
         let mut roots = rustls::RootCertStore::empty();
@@ -67,6 +71,7 @@ impl Connector {
     }
 
     #[cfg(not(any(feature = "native-tls", feature = "__rustls-tls")))]
+    #[allow(clippy::unnecessary_wraps, reason = "with TLS it may fail")]
     fn for_tls() -> crate::Result<Self> {
         Ok(Self::Plain)
     }

@@ -1,5 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
+#![allow(
+    clippy::result_large_err,
+    reason = "the signatures are given: a handshake that is interrupted is in the error"
+)]
 
 #[cfg(feature = "handshake")]
 pub mod client;

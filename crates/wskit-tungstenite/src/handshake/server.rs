@@ -99,7 +99,6 @@ pub trait Callback: Sized {
     ///
     /// # Errors
     /// A response that refuses.
-    #[allow(clippy::result_large_err, reason = "the signature is given")]
     fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse>;
 }
 

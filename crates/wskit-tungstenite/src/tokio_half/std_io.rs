@@ -108,6 +108,6 @@ impl<S: AsyncWrite + Unpin> Write for StdIo<S> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.poll(|stream, cx| stream.poll_flush(cx))
+        self.poll(AsyncWrite::poll_flush)
     }
 }

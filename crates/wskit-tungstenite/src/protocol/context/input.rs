@@ -87,9 +87,12 @@ impl WebSocketContext {
                 let mut close = close.map(CloseFrame::from);
                 if self.state.is_active() {
                     // 1014 may be sent, but has no name in `CloseCode`.
-                    close = close.map(|close| match close.code.is_allowed() {
-                        true => close,
-                        false => violation(),
+                    close = close.map(|close| {
+                        if close.code.is_allowed() {
+                            close
+                        } else {
+                            violation()
+                        }
                     });
                 }
                 self.closed_by_peer();

@@ -103,6 +103,7 @@ impl From<u8> for OpCode {
 }
 
 /// Why a connection is closed (RFC 6455 §7.4).
+#[allow(clippy::manual_non_exhaustive, reason = "hidden variants, as given")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseCode {
     /// 1000: all that was to be done is done.

@@ -79,9 +79,10 @@ impl FrameHeader {
             }
             short => (u64::from(short), 2, rest),
         };
-        let mask = match second & 0x80 {
-            0 => None,
-            _ => Some(*rest.first_chunk()?),
+        let mask = if second & 0x80 == 0 {
+            None
+        } else {
+            Some(*rest.first_chunk()?)
         };
         let header = Self {
             is_final: first & 0x80 != 0,
@@ -120,11 +121,11 @@ impl FrameHeader {
         match length {
             0..=125 => output.write_all(&[first, masked | length as u8])?,
             126..=0xffff => {
-                output.write_all(&[first, masked | 126])?;
+                output.write_all(&[first, masked | 0x7e])?;
                 output.write_all(&(length as u16).to_be_bytes())?;
             }
             _ => {
-                output.write_all(&[first, masked | 127])?;
+                output.write_all(&[first, masked | 0x7f])?;
                 output.write_all(&length.to_be_bytes())?;
             }
         }

@@ -1,0 +1,3 @@
+//! tokio-tungstenite, by wskit-tungstenite.
+
+pub use wskit_tungstenite::*;

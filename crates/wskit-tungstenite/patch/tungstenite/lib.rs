@@ -1,0 +1,3 @@
+//! tungstenite, by wskit-tungstenite.
+
+pub use wskit_tungstenite::tungstenite::*;
