@@ -168,7 +168,7 @@ fn handshake_over_a_non_blocking_socket_is_interrupted_and_goes_on() {
     let message = loop {
         match server.read() {
             Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
-                std::thread::yield_now()
+                std::thread::yield_now();
             }
             result => break result.unwrap(),
         }

@@ -131,7 +131,7 @@ async fn frames_of_the_program_are_sent_as_they_are() {
 #[tokio::test]
 async fn bytes_read_behind_the_handshake_come_first() {
     let (mut client, server) = tokio::io::duplex(1 << 16);
-    let large = [&[0x82, 0xfe, 0xff, 0xff, 0, 0, 0, 0][..], &[7; 65_535]].concat();
+    let large = [&[0x82, 0xfe, 0xff, 0xff, 0, 0, 0, 0][..], &vec![7; 65_535]].concat();
     let part = [&[0x81, 0x81, 0, 0, 0, 0, b'a'][..], &large].concat();
     let (part, rest) = part.split_at(part.len() - 5);
     let mut server =

@@ -255,7 +255,7 @@ impl Both {
                 }
                 Step::Read => drop(self.each(|end| end.read())),
                 Step::Write(Send::Close(close)) => {
-                    self.closes(|end| end.write(Send::Close(close.clone())))
+                    self.closes(|end| end.write(Send::Close(close.clone())));
                 }
                 Step::Write(message) => drop(self.each(|end| end.write(message.clone()))),
                 Step::Flush => drop(self.each(|end| end.flush())),

@@ -9,11 +9,11 @@ pub(crate) fn frame(first: u8, masked: bool, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         len @ 0..=125 => out.push(bit | len as u8),
         len @ 126..=0xffff => {
-            out.push(bit | 126);
+            out.push(bit | 0x7e);
             out.extend((len as u16).to_be_bytes());
         }
         len => {
-            out.push(bit | 127);
+            out.push(bit | 0x7f);
             out.extend((len as u64).to_be_bytes());
         }
     }
