@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::WebSocketStream;
 use super::std_io::StdIo;
 use crate::client::IntoClientRequest;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::handshake::client::{ClientHandshake, Response};
 use crate::handshake::server::{Callback, NoCallback, ServerHandshake};
 use crate::handshake::{HandshakeError, HandshakeRole, MidHandshake};
@@ -17,7 +17,7 @@ use crate::protocol::WebSocketConfig;
 /// Not cancel safe: a future that is dropped drops the stream.
 ///
 /// # Errors
-/// The request is wrong, the stream fails, or the server refuses ([`Error::Http`]).
+/// The request is wrong, the stream fails, or the server refuses ([`Error::Http`](crate::Error::Http)).
 pub async fn client_async<R, S>(request: R, stream: S) -> Result<(WebSocketStream<S>, Response)>
 where
     R: IntoClientRequest + Unpin,
@@ -75,7 +75,7 @@ where
 /// Accepts a connection if the callback does, which sees the headers.
 ///
 /// # Errors
-/// Those of [`accept_async`], and [`Error::Http`] if the callback has refused.
+/// Those of [`accept_async`], and [`Error::Http`](crate::Error::Http) if the callback has refused.
 pub async fn accept_hdr_async<S, C>(stream: S, callback: C) -> Result<WebSocketStream<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -127,7 +127,7 @@ where
     #[cfg(feature = "deadlines")]
     if let Some(timeout) = config.and_then(|config| config.handshake_timeout) {
         let timed = tokio::time::timeout(timeout, done).await;
-        return timed.unwrap_or_else(|elapsed| Err(Error::Io(elapsed.into())));
+        return timed.unwrap_or_else(|elapsed| Err(std::io::Error::from(elapsed).into()));
     }
     #[cfg(not(feature = "deadlines"))]
     let _ = config;

@@ -1,6 +1,6 @@
 //! How bytes of the stream become messages.
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes};
@@ -152,13 +152,16 @@ impl WebSocketContext {
     /// Sends a keepalive ping if it is due.
     ///
     /// # Errors
-    /// [`TimedOut`](io::ErrorKind::TimedOut): the peer has been silent for too long.
+    /// [`TimedOut`](std::io::ErrorKind::TimedOut): the peer has been silent for too long.
     #[cfg(feature = "deadlines")]
     pub(crate) fn expire(&mut self, now: Instant) -> Result<()> {
         let due = self.inbound.handle_timeout(&mut self.outbound, now);
         due.map_err(|kind| {
             self.terminate();
-            Error::Io(io::Error::new(io::ErrorKind::TimedOut, kind.to_string()))
+            Error::Io(std::io::Error::new(
+                std::io::ErrorKind::TimedOut,
+                kind.to_string(),
+            ))
         })?;
         self.unflushed |= !self.outbound.is_empty();
         Ok(())
