@@ -38,10 +38,7 @@ pub use handshake::{HandshakeError, client::ClientHandshake, server::ServerHands
 #[cfg(feature = "handshake")]
 pub use server::{accept, accept_hdr, accept_hdr_with_config, accept_with_config};
 
-#[cfg(all(
-    feature = "handshake",
-    any(feature = "connect", feature = "native-tls", feature = "__rustls-tls")
-))]
+#[cfg(feature = "handshake")]
 pub use connector::Connector;
 #[cfg(any(feature = "native-tls", feature = "__rustls-tls"))]
 pub use tls::{client_tls, client_tls_with_config};
@@ -78,8 +75,10 @@ pub mod tungstenite {
         accept_hdr_with_config, accept_with_config, client, connect, handshake, http,
     };
 
+    #[cfg(feature = "handshake")]
+    pub use crate::Connector;
     #[cfg(any(feature = "native-tls", feature = "__rustls-tls"))]
-    pub use crate::{Connector, client_tls, client_tls_with_config};
+    pub use crate::{client_tls, client_tls_with_config};
 
     #[cfg(feature = "deflate")]
     pub use crate::Deflate;

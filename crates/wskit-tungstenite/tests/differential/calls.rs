@@ -10,7 +10,7 @@ use crate::wire::{close_body, frame, frames};
 /// A step of a scenario.
 #[derive(Clone, Debug)]
 enum Step {
-    /// A frame of the peer arrives, in reads of at most so many bytes.
+    /// A frame of the peer arrives, in reads of at most `n` bytes.
     Arrives(Peer, usize),
     /// The first part of a frame arrives, a read is tried, then the rest arrives.
     ArrivesInTwo(Peer, prop::sample::Index),
