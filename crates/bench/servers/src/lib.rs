@@ -6,6 +6,7 @@ pub mod counting;
 pub mod fanout;
 pub mod options;
 pub mod serve;
+pub mod tungstenite_server;
 pub mod upgrade;
 
 /// What a connection may end with.

@@ -226,7 +226,9 @@ impl Client {
                 let outcome = ws.outcome();
                 match &outcome {
                     Some(told) if told.code() == CloseCode::PROTOCOL_ERROR => Ok(()),
-                    _ => Err(Wrong(format!("the answer to a breach: {rest:?}, {outcome:?}"))),
+                    _ => Err(Wrong(format!(
+                        "the answer to a breach: {rest:?}, {outcome:?}"
+                    ))),
                 }
             }
             End::Wrong => Err(Wrong("no roll gives this ending".into())),

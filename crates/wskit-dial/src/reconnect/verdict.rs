@@ -137,9 +137,7 @@ fn of_broken_rule(error: &ProtocolError) -> Verdict {
     match error {
         ProtocolError::MessageTooBig { .. }
         | ProtocolError::FrameTooBig { .. }
-        | ProtocolError::TooManyFragments { .. } => {
-            Verdict::GiveUp
-        }
+        | ProtocolError::TooManyFragments { .. } => Verdict::GiveUp,
         _ => Verdict::Retry,
     }
 }
