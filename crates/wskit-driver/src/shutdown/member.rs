@@ -46,10 +46,19 @@ trait Following: Send + Sync {
     fn stage(&self) -> usize;
     /// Notes that an opening handshake has succeeded.
     fn opened(&self);
-    /// Notes that a connection is a member no longer. `ended` is for the report: how it ended, if it counts.
-    fn leave(&self, role: Role, ended: Option<Option<&Outcome>>);
+    /// Notes that a connection is a member no longer.
+    fn leave(&self, role: Role, left: Left<'_>);
     /// Gives the place of a member back.
     fn release(&self, index: usize);
+}
+
+/// Why a connection is a member no longer.
+#[derive(Clone, Copy)]
+pub(crate) enum Left<'a> {
+    /// It has ended, if it is known how, and is counted in the report.
+    Ended(Option<&'a Outcome>),
+    /// It is not counted.
+    Withdrawn,
 }
 
 /// What a member is. It is counted among the connections until its end is known.
@@ -180,13 +189,13 @@ impl Following for Members {
         lock(&self.state).opening -= 1;
     }
 
-    fn leave(&self, role: Role, ended: Option<Option<&Outcome>>) {
+    fn leave(&self, role: Role, left: Left<'_>) {
         let leave = |state: &mut State| {
             state.connections -= 1;
             state.opening -= usize::from(role == Role::Opening);
         };
         self.left(leave, |report| {
-            if let Some(outcome) = ended {
+            if let Left::Ended(outcome) = left {
                 report.count(outcome);
             }
         });
@@ -268,13 +277,13 @@ impl Member {
 
     /// Notes that the connection has ended.
     pub(crate) fn ended(&mut self, outcome: Option<&Outcome>) {
-        self.leave(Some(outcome));
+        self.leave(Left::Ended(outcome));
     }
 
     /// Notes that the connection is no longer, or will never be, one of this shutdown's: the report does not
     /// count it.
     pub(crate) fn withdraw(&mut self) {
-        self.leave(None);
+        self.leave(Left::Withdrawn);
     }
 
     /// Notes that the opening handshake has succeeded.
@@ -289,10 +298,10 @@ impl Member {
         core::ptr::addr_eq(Arc::as_ptr(&self.members), Arc::as_ptr(members))
     }
 
-    fn leave(&mut self, ended: Option<Option<&Outcome>>) {
+    fn leave(&mut self, left: Left<'_>) {
         let role = core::mem::take(&mut self.role);
         if role != Role::Waits {
-            self.members.leave(role, ended);
+            self.members.leave(role, left);
         }
     }
 }
