@@ -46,4 +46,4 @@ pub use publication::{Publication, Published};
 pub use rules::{Access, History, Rules, Slow};
 pub use stats::{EngineStats, LabelStats, Refused, Stats};
 pub use wire::{Event, Wire};
-pub use wskit_proto::{CloseCode, MessageKind, PreparedMessage};
+pub use wskit_proto::{CloseCode, MessageKind, PreparedMessage, Utf8Bytes};
