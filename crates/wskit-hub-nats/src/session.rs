@@ -1,0 +1,265 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_nats::Event;
+use async_nats::connection::State;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use crate::error::Failure;
+use crate::log::{Log, random};
+use crate::nodes;
+use crate::shared::{Session, Shared, Up};
+
+/// How often the connection is looked at. Its events say more, but may be lost.
+const TICK: Duration = Duration::from_millis(500);
+/// How often the stream is looked at.
+const CHECK: Duration = Duration::from_secs(10);
+/// How often it is asked again when it seems to have gone back.
+const DOUBT: Duration = Duration::from_secs(1);
+/// How often it has to seem so.
+const DOUBTS: u32 = 4;
+/// For how long the end of an engine may take.
+const END: Duration = Duration::from_secs(2);
+
+/// Follows the connection and the stream.
+struct Supervisor {
+    shared: Arc<Shared>,
+    up: Option<Arc<Up>>,
+    /// The last session, of which something may be left.
+    last: Arc<Up>,
+    /// The offset of this hub's lease.
+    lease: u64,
+    connects: u64,
+    next_check: Instant,
+    next_lease: Instant,
+    unanswered: u32,
+    doubts: u32,
+}
+
+/// Finds or creates all that is needed. Returns also the offset of the hub's lease.
+pub(crate) async fn set_up(shared: &Shared, last: Option<&Up>) -> Result<(Up, u64), Failure> {
+    let (api, settings) = (&shared.api, &shared.settings);
+    let log = Arc::new(Log::find_or_create(api, settings).await?);
+    // What was seen of it is still true.
+    let log = match last {
+        Some(last) if last.log.is_same(&log) => last.log.clone(),
+        _ => log,
+    };
+    nodes::prepare(api, settings).await?;
+    if let Some(last) = last {
+        nodes::remove(api, settings, last.node).await?;
+    }
+    let has_batches = api.client.is_server_compatible(2, 11, 0);
+    shared.read_nodes(has_batches).await?;
+    let node = random();
+    let lease = nodes::renew(api, settings, node, None).await?;
+    let up = Up {
+        log,
+        node,
+        max_payload: api.client.server_info().max_payload,
+        has_batches,
+    };
+    Ok((up, lease))
+}
+
+/// Keeps the engine going, until it is dropped.
+pub(crate) async fn supervise(
+    shared: Arc<Shared>,
+    (up, lease): (Arc<Up>, u64),
+    mut events: mpsc::Receiver<Event>,
+    mut dropped: oneshot::Receiver<()>,
+) {
+    let now = Instant::now();
+    let mut supervisor = Supervisor {
+        connects: 1,
+        last: up.clone(),
+        up: Some(up),
+        lease,
+        next_check: now + CHECK,
+        next_lease: now + shared.settings.lease / 3,
+        unanswered: 0,
+        doubts: 0,
+        shared: shared.clone(),
+    };
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let work = async {
+        loop {
+            let mut is_suspect = false;
+            tokio::select! {
+                event = events.recv() => supervisor.event(event).await,
+                () = shared.suspect.notified() => is_suspect = true,
+                _ = ticks.tick() => {}
+            }
+            supervisor.turn(is_suspect).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = &mut dropped => {}
+        () = work => {}
+    }
+    // Other hubs need not wait for the lease to end.
+    let node = supervisor.last.node;
+    let _ = timeout(END, async {
+        nodes::remove(&shared.api, &shared.settings, node).await?;
+        let _ = shared.api.client.flush().await;
+        Ok::<_, Failure>(())
+    })
+    .await;
+    shared
+        .session
+        .send_replace(Session::Down("the engine was dropped".into()));
+}
+
+impl Supervisor {
+    async fn event(&mut self, event: Option<Event>) {
+        match event {
+            Some(Event::Disconnected) => self.down("the connection was lost"),
+            Some(Event::LameDuckMode) => {
+                // With one server there is nowhere to go: it is used until it ends.
+                let others = self.shared.api.client.server_info().connect_urls.len();
+                if others > 1 || self.shared.settings.servers.len() > 1 {
+                    trace("the server is about to end: another one is used");
+                    let _ = self.shared.api.client.force_reconnect().await;
+                }
+            }
+            Some(Event::SlowConsumer(_)) => self.shared.events.lost(),
+            Some(Event::Closed) => self.down("the connection was closed for good"),
+            _ => {}
+        }
+    }
+
+    fn down(&mut self, reason: &str) {
+        trace(reason);
+        let was_up = self.up.take().is_some();
+        let session = Session::Down(reason.into());
+        self.shared.session.send_replace(session);
+        if was_up {
+            self.shared.events.down();
+        }
+    }
+
+    async fn turn(&mut self, is_suspect: bool) {
+        let client = &self.shared.api.client;
+        let is_connected = client.connection_state() == State::Connected;
+        let connects = client.statistics().connects.load(Ordering::Relaxed);
+        if self.connects != connects || !is_connected {
+            self.connects = connects;
+            self.down("the connection was lost");
+        }
+        if !is_connected {
+            return;
+        }
+        if self.up.is_none() {
+            self.try_up().await;
+            return;
+        }
+        let now = Instant::now();
+        if self.next_lease <= now {
+            self.renew().await;
+        }
+        if is_suspect || self.next_check <= now {
+            if self.next_check <= now && self.doubts == 0 {
+                self.last.log.settle();
+            }
+            self.next_check = now + CHECK;
+            self.check().await;
+            self.shared.look_after_nodes(self.last.node).await;
+        }
+        if self.up.is_none() {
+            self.try_up().await;
+        }
+    }
+
+    async fn try_up(&mut self) {
+        match set_up(&self.shared, Some(&self.last)).await {
+            Ok((up, lease)) => {
+                // If the connection was lost meanwhile, this comes again.
+                if !self.last.log.is_same(&up.log) {
+                    trace("the stream is another one: there is a new epoch");
+                    self.shared.heard.forget();
+                }
+                let now = Instant::now();
+                let up = Arc::new(up);
+                self.lease = lease;
+                self.next_lease = now + self.shared.settings.lease / 3;
+                self.next_check = now + CHECK;
+                self.unanswered = 0;
+                self.doubts = 0;
+                self.last = up.clone();
+                self.up = Some(up.clone());
+                self.shared.session.send_replace(Session::Up(up));
+                self.shared.events.up();
+            }
+            Err(failure) => {
+                let reason = failure.to_string();
+                let reason = reason.strip_prefix("NATS: ").unwrap_or(&reason);
+                self.down(reason);
+            }
+        }
+    }
+
+    /// Renews the lease.
+    async fn renew(&mut self) {
+        let (api, settings) = (&self.shared.api, &self.shared.settings);
+        match nodes::renew(api, settings, self.last.node, Some(self.lease)).await {
+            Ok(lease) => {
+                self.lease = lease;
+                self.next_lease = Instant::now() + settings.lease / 3;
+            }
+            // It is over, or the stream is gone: other hubs may have removed this one's members.
+            Err(Failure::Api { .. } | Failure::NoResponders | Failure::NoJetStream) => {
+                self.down("the hub's lease is over");
+            }
+            Err(_) => self.next_lease = Instant::now() + DOUBT,
+        }
+    }
+
+    /// Looks whether the stream is what it was.
+    async fn check(&mut self) {
+        let shared = self.shared.clone();
+        let log = self.last.log.clone();
+        match Log::read(&shared.api, &shared.settings, &log.name).await {
+            Ok((now, _)) if !log.is_same(&now) => self.down("the stream was created again"),
+            Ok((_, extent)) => {
+                self.unanswered = 0;
+                if extent.last >= log.seen() {
+                    log.see(extent.last);
+                    self.doubts = 0;
+                    return;
+                }
+                // A new leader may not know all yet. But if it stays so, messages were lost.
+                self.doubts += 1;
+                self.next_check = Instant::now() + DOUBT;
+                if self.doubts >= DOUBTS {
+                    trace("the stream went back to an older state: there is a new epoch");
+                    if log.renew(&shared.api).await.is_ok() {
+                        self.down("the stream went back to an older state");
+                    }
+                }
+            }
+            Err(Failure::Timeout) => {
+                self.unanswered += 1;
+                self.next_check = Instant::now() + DOUBT;
+                if self.unanswered >= 2 {
+                    self.down("JetStream does not answer");
+                }
+            }
+            Err(failure) => {
+                let reason = failure.to_string();
+                self.down(reason.strip_prefix("NATS: ").unwrap_or(&reason));
+            }
+        }
+    }
+}
+
+#[cfg(feature = "tracing")]
+pub(crate) fn trace(what: &str) {
+    tracing::warn!(target: "wskit", "NATS: {what}");
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) fn trace(_: &str) {}
