@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::{HeaderMap, Message, Subscriber};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, unconstrained};
 use wskit_hub::{EngineEvent, Epoch, Member, NodeId, Position, Reply, RequestId};
 
 use crate::api::header;
@@ -140,8 +140,8 @@ impl Listener {
             } else if !self.topics.contains_key(&token) {
                 // More than that many are about to be subscribed to by partition.
                 if self.tokens.len() <= self.shared.settings.subscriptions {
-                    let forward = self.subscribe(up, subject).await?;
-                    self.topics.insert(token, forward);
+                    let subscriber = self.subscribe(up, subject).await?;
+                    self.topics.insert(token, self.forward(subscriber));
                 }
             }
         }
@@ -154,50 +154,53 @@ impl Listener {
 
     async fn add_partition(&mut self, up: &Arc<Up>, partition: u32) -> Result<(), Failure> {
         if !self.partitions.contains_key(&partition) {
-            let subject = format!("{}.out.{partition}.*", self.shared.settings.prefix);
-            let forward = self.subscribe(up, subject).await?;
-            self.partitions.insert(partition, forward);
+            let subscriber = self
+                .subscribe(up, self.partition_subject(partition))
+                .await?;
+            self.partitions.insert(partition, self.forward(subscriber));
         }
         Ok(())
     }
 
-    async fn subscribe(&self, up: &Arc<Up>, subject: String) -> Result<Forward, Failure> {
+    fn partition_subject(&self, partition: u32) -> String {
+        format!("{}.out.{partition}.*", self.shared.settings.prefix)
+    }
+
+    async fn subscribe(&self, up: &Arc<Up>, subject: String) -> Result<Subscriber, Failure> {
         let subscribe = async {
             let subscriber = self.shared.api.client.subscribe(subject).await;
             subscriber.map_err(|_| Failure::down("the connection is closed"))
         };
-        let subscriber = self.shared.while_up(up, subscribe).await?;
+        self.shared.while_up(up, subscribe).await
+    }
+
+    fn forward(&self, subscriber: Subscriber) -> Forward {
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(forward(self.shared.clone(), subscriber, stopped));
-        Ok(Forward { _stop: stop, task })
+        Forward { _stop: stop, task }
     }
 
     /// Changes from one kind of subscription to the other if it is time to. Returns whether it did.
     ///
-    /// For a while there are both: nothing is missed. What comes twice is known by its position, or by the
-    /// number that its publisher gave it.
+    /// For a while there are both, so that nothing is missed. What the new ones have is handed on after all that
+    /// the old ones have, for the order. What comes twice is known by its position, or by the number that its
+    /// publisher gave it.
     async fn fit(&mut self, up: &Arc<Up>) -> Result<bool, Failure> {
         let most = self.shared.settings.subscriptions;
         let is_wide = self.tokens.len() > if self.is_wide { most / 2 } else { most };
-        // It may have been left half-way, when the connection was lost.
-        let is_done = if is_wide {
-            self.topics.is_empty()
-        } else {
-            self.partitions.is_empty()
-        };
-        if is_wide == self.is_wide && is_done {
+        if is_wide == self.is_wide {
             return Ok(false);
         }
         self.shared.heard.set_twice(true);
-        self.is_wide = is_wide;
+        let (mut partitions, mut topics) = (HashMap::new(), HashMap::new());
         for token in self.tokens.clone() {
-            if is_wide {
-                self.add_partition(up, self.partition(&token)).await?;
-            } else if !self.topics.contains_key(&token) {
-                let partition = self.partition(&token);
+            let partition = self.partition(&token);
+            if !is_wide {
                 let subject = format!("{}.out.{partition}.{token}", self.shared.settings.prefix);
-                let forward = self.subscribe(up, subject).await?;
-                self.topics.insert(token, forward);
+                topics.insert(token, self.subscribe(up, subject).await?);
+            } else if !partitions.contains_key(&partition) {
+                let subject = self.partition_subject(partition);
+                partitions.insert(partition, self.subscribe(up, subject).await?);
             }
         }
         let flushed = self
@@ -206,21 +209,27 @@ impl Listener {
             .await;
         self.shared.note(&flushed);
         flushed?;
-        let old: Vec<_> = if is_wide {
-            self.topics
-                .drain()
-                .map(|(_, forward)| forward.task)
-                .collect()
-        } else {
-            self.partitions
-                .drain()
-                .map(|(_, forward)| forward.task)
-                .collect()
-        };
+        let old = self.topics.drain().map(|(_, forward)| forward);
+        let old: Vec<_> = old
+            .chain(self.partitions.drain().map(|(_, forward)| forward))
+            .collect();
         // They end when what they have is handed on.
-        for task in old {
+        for task in old
+            .into_iter()
+            .map(|forward| forward.task)
+            .collect::<Vec<_>>()
+        {
             let _ = task.await;
         }
+        let started = topics
+            .into_iter()
+            .map(|(token, new)| (token, self.forward(new)));
+        self.topics = started.collect();
+        let started = partitions
+            .into_iter()
+            .map(|(partition, new)| (partition, self.forward(new)));
+        self.partitions = started.collect();
+        self.is_wide = is_wide;
         Ok(true)
     }
 }
@@ -241,7 +250,8 @@ async fn forward(
             },
         }
     }
-    while let Some(Some(message)) = subscriber.next().now_or_never() {
+    // Without limit: where tokio has the task pause, there are more messages nevertheless.
+    while let Some(Some(message)) = unconstrained(subscriber.next()).now_or_never() {
         deliver(&shared, message).await;
     }
 }
