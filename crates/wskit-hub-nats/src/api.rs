@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_nats::client::{Client, Request, RequestErrorKind};
 use async_nats::{HeaderMap, HeaderName, HeaderValue, Message};
@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::error::Failure;
+use crate::time;
 
 /// How long an answer may take.
 pub(crate) const ANSWER: Duration = Duration::from_secs(4);
@@ -24,6 +25,8 @@ pub(crate) struct Stored {
     pub(crate) offset: u64,
     pub(crate) headers: Option<HeaderMap>,
     pub(crate) payload: Bytes,
+    /// When it was stored.
+    pub(crate) at: Option<SystemTime>,
 }
 
 /// Returns the value of a header, if it is there once or more.
@@ -126,6 +129,7 @@ impl Api {
                 .ok_or_else(nonsense)?,
             headers: Some(headers_of(headers)),
             payload: bytes("data")?.into(),
+            at: text(message, "time").and_then(|at| time::parse(&at)),
         }))
     }
 
@@ -158,12 +162,14 @@ pub(crate) fn stored(answer: Message) -> Result<Option<Stored>, Failure> {
     let headers = answer.headers.as_ref();
     let offset = header(headers, "Nats-Sequence").and_then(|offset| offset.parse().ok());
     let subject = header(headers, "Nats-Subject").map(Into::into);
+    let at = header(headers, "Nats-Time-Stamp").and_then(time::parse);
     match (offset, subject) {
         (Some(offset), Some(subject)) => Ok(Some(Stored {
             subject,
             offset,
             headers: answer.headers,
             payload: answer.payload,
+            at,
         })),
         _ => Err(Failure::Nonsense(
             "the server sent a stored message without its sequence or subject",

@@ -16,6 +16,10 @@ pub(crate) const KIND: &str = "Hub-Kind";
 /// What it says of bytes that could be text.
 pub(crate) const BINARY: &str = "binary";
 
+/// The header of the milliseconds after which a message is not read any more, where that is not left to the
+/// stream.
+pub(crate) const WITHIN: &str = "Hub-Within";
+
 /// The headers of a publication.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Headers {

@@ -26,6 +26,7 @@ mod session;
 mod settings;
 mod shared;
 mod subject;
+mod time;
 
 pub use error::{ConnectError, ConnectErrorKind};
 pub use nats::Nats;

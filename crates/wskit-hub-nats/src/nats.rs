@@ -84,10 +84,14 @@ impl Nats {
         NatsBuilder::new()
     }
 
-    pub(crate) async fn open(settings: NatsBuilder) -> Result<Self, ConnectError> {
+    /// Connects. If `is_patient`, it does not wait for that.
+    pub(crate) async fn open(
+        settings: NatsBuilder,
+        is_patient: bool,
+    ) -> Result<Self, ConnectError> {
         let deadline = Instant::now() + settings.connect_deadline;
         let (events, received) = mpsc::channel(256);
-        let client = client(&settings, events, deadline).await?;
+        let client = client(&settings, events, is_patient, deadline).await?;
         let closed = |error| ConnectError::new(ConnectErrorKind::Unreachable, error);
         let inbox = client.new_inbox();
         let answers = client.subscribe(format!("{inbox}.*")).await;
@@ -104,9 +108,10 @@ impl Nats {
             suspect: Notify::new(),
             session: watch::Sender::new(Session::Down("it is not set up yet".into())),
         });
-        let (up, lease) = loop {
+        let mut up = None;
+        while up.is_none() && !is_patient {
             match session::set_up(&shared, None).await {
-                Ok((up, lease)) => break (Arc::new(up), lease),
+                Ok((first, lease)) => up = Some((Arc::new(first), lease)),
                 // A cluster that was just started takes a moment.
                 Err(failure) => {
                     let is_passing = failure.is_passing() || failure == Failure::Timeout;
@@ -116,8 +121,10 @@ impl Nats {
                     sleep(Duration::from_millis(200)).await;
                 }
             }
-        };
-        shared.session.send_replace(Session::Up(up.clone()));
+        }
+        if let Some((up, _)) = &up {
+            shared.session.send_replace(Session::Up(up.clone()));
+        }
         let (dropped, is_dropped) = oneshot::channel();
         let (publications, to_publish) = mpsc::channel(WAITING);
         let (changes, to_change) = mpsc::channel(WAITING);
@@ -127,7 +134,7 @@ impl Nats {
         tokio::spawn(listen::listen(shared.clone(), to_change));
         tokio::spawn(presence::keep(shared.clone(), to_keep));
         tokio::spawn(read(shared.clone(), to_read));
-        let supervisor = session::supervise(shared.clone(), (up, lease), received, is_dropped);
+        let supervisor = session::supervise(shared.clone(), up, received, is_dropped);
         let watch = nodes::watch(shared.clone(), alive);
         tokio::spawn(async move {
             tokio::select! {
@@ -247,6 +254,9 @@ async fn read(shared: Arc<Shared>, mut reads: mpsc::Receiver<Read>) {
                 Ok(up) => shared.while_up(&up, carry_out(&shared, &up, command)).await,
                 Err(failure) => Err(failure),
             };
+            if matches!(result, Err(Failure::Timeout | Failure::NoResponders)) {
+                shared.suspect.notify_one();
+            }
             shared.events.answer(id, result);
         });
     }
@@ -275,6 +285,7 @@ async fn carry_out(
 async fn client(
     settings: &NatsBuilder,
     events: mpsc::Sender<Event>,
+    is_patient: bool,
     deadline: Instant,
 ) -> Result<async_nats::Client, ConnectError> {
     let fault = |error: String| ConnectError::new(ConnectErrorKind::Settings, error);
@@ -315,6 +326,9 @@ async fn client(
             })?
         }
     };
+    if is_patient {
+        options = options.retry_on_initial_connect();
+    }
     for path in &settings.root_certificates {
         options = options.add_root_certificates(path.clone());
     }

@@ -214,7 +214,14 @@ impl Publisher {
             self.next += 1;
             format!("{:016x}.{}", up.node, self.next)
         });
-        let headers = [(codec::ID, own.id), (codec::KIND, own.kind), (FROM, from)];
+        let within = history.and_then(|history| history.get_within());
+        let within = within.map(|within| within.as_millis().to_string());
+        let headers = [
+            (codec::ID, own.id),
+            (codec::KIND, own.kind),
+            (codec::WITHIN, within),
+            (FROM, from),
+        ];
         // As they are sent: a first line, a line each, and an empty one.
         let mut len = 0;
         let mut map = HeaderMap::new();
@@ -413,6 +420,9 @@ impl Publisher {
             if lane.resume.is_some_and(|resume| resume <= now) {
                 ready.push(topic.clone());
             }
+        }
+        if !late.is_empty() {
+            self.shared.suspect.notify_one();
         }
         for (topic, number, is_held) in late {
             let failure = if is_held {

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use futures_util::{StreamExt, stream};
 use serde_json::json;
@@ -32,7 +33,9 @@ impl Shared {
                     up.log.see(extent.last);
                 }
             }
-            Err(Failure::NewEpoch | Failure::NoResponders | Failure::Api { .. }) => {
+            Err(
+                Failure::NewEpoch | Failure::NoResponders | Failure::Timeout | Failure::Api { .. },
+            ) => {
                 self.suspect.notify_one();
             }
             Err(_) => {}
@@ -173,7 +176,7 @@ impl Shared {
                 oldest.min(first).min(top + 1) - 1
             };
         }
-        let end = end.max(messages.after);
+        let end = end.max(messages.after).max(messages.expired());
         messages.entries.retain(|(offset, _)| *offset > end);
         known(top);
         let entries = messages.entries.into_iter();
@@ -314,6 +317,19 @@ struct Range {
 }
 
 impl Range {
+    /// Returns the offset of the newest message that is older than the rules of its topic allow.
+    fn expired(&self) -> u64 {
+        let now = SystemTime::now();
+        let is_expired = |stored: &Stored| {
+            let within = api::header(stored.headers.as_ref(), codec::WITHIN)?;
+            let within = Duration::from_millis(within.parse().ok()?);
+            Some(now.duration_since(stored.at?).ok()? >= within)
+        };
+        let mut expired = self.entries.iter().rev();
+        let expired = expired.find(|(_, stored)| is_expired(stored) == Some(true));
+        expired.map_or(0, |(offset, _)| *offset)
+    }
+
     fn push(&mut self, message: Stored) {
         self.count += 1;
         self.entries.push_back((message.offset, message));

@@ -28,7 +28,7 @@ struct Supervisor {
     shared: Arc<Shared>,
     up: Option<Arc<Up>>,
     /// The last session, of which something may be left.
-    last: Arc<Up>,
+    last: Option<Arc<Up>>,
     /// The offset of this hub's lease.
     lease: u64,
     connects: u64,
@@ -67,15 +67,16 @@ pub(crate) async fn set_up(shared: &Shared, last: Option<&Up>) -> Result<(Up, u6
 /// Keeps the engine going, until it is dropped.
 pub(crate) async fn supervise(
     shared: Arc<Shared>,
-    (up, lease): (Arc<Up>, u64),
+    up: Option<(Arc<Up>, u64)>,
     mut events: mpsc::Receiver<Event>,
     mut dropped: oneshot::Receiver<()>,
 ) {
     let now = Instant::now();
+    let (up, lease) = up.map_or((None, 0), |(up, lease)| (Some(up), lease));
     let mut supervisor = Supervisor {
-        connects: 1,
+        connects: up.is_some().into(),
         last: up.clone(),
-        up: Some(up),
+        up,
         lease,
         next_check: now + CHECK,
         next_lease: now + shared.settings.lease / 3,
@@ -102,13 +103,14 @@ pub(crate) async fn supervise(
         () = work => {}
     }
     // Other hubs need not wait for the lease to end.
-    let node = supervisor.last.node;
-    let _ = timeout(END, async {
-        nodes::remove(&shared.api, &shared.settings, node).await?;
-        let _ = shared.api.client.flush().await;
-        Ok::<_, Failure>(())
-    })
-    .await;
+    if let Some(last) = supervisor.last {
+        let _ = timeout(END, async {
+            nodes::remove(&shared.api, &shared.settings, last.node).await?;
+            let _ = shared.api.client.flush().await;
+            Ok::<_, Failure>(())
+        })
+        .await;
+    }
     shared
         .session
         .send_replace(Session::Down("the engine was dropped".into()));
@@ -153,21 +155,20 @@ impl Supervisor {
         if !is_connected {
             return;
         }
-        if self.up.is_none() {
-            self.try_up().await;
-            return;
-        }
+        let Some(up) = self.up.clone() else {
+            return self.try_up().await;
+        };
         let now = Instant::now();
         if self.next_lease <= now {
-            self.renew().await;
+            self.renew(&up).await;
+            self.shared.look_after_nodes(up.node).await;
         }
         if is_suspect || self.next_check <= now {
             if self.next_check <= now && self.doubts == 0 {
-                self.last.log.settle();
+                up.log.settle();
             }
             self.next_check = now + CHECK;
-            self.check().await;
-            self.shared.look_after_nodes(self.last.node).await;
+            self.check(&up.log).await;
         }
         if self.up.is_none() {
             self.try_up().await;
@@ -175,10 +176,11 @@ impl Supervisor {
     }
 
     async fn try_up(&mut self) {
-        match set_up(&self.shared, Some(&self.last)).await {
+        match set_up(&self.shared, self.last.as_deref()).await {
             Ok((up, lease)) => {
                 // If the connection was lost meanwhile, this comes again.
-                if !self.last.log.is_same(&up.log) {
+                let last = self.last.as_ref();
+                if last.is_some_and(|last| !last.log.is_same(&up.log)) {
                     trace("the stream is another one: there is a new epoch");
                     self.shared.heard.forget();
                 }
@@ -189,7 +191,7 @@ impl Supervisor {
                 self.next_check = now + CHECK;
                 self.unanswered = 0;
                 self.doubts = 0;
-                self.last = up.clone();
+                self.last = Some(up.clone());
                 self.up = Some(up.clone());
                 self.shared.session.send_replace(Session::Up(up));
                 self.shared.events.up();
@@ -203,9 +205,9 @@ impl Supervisor {
     }
 
     /// Renews the lease.
-    async fn renew(&mut self) {
+    async fn renew(&mut self, up: &Up) {
         let (api, settings) = (&self.shared.api, &self.shared.settings);
-        match nodes::renew(api, settings, self.last.node, Some(self.lease)).await {
+        match nodes::renew(api, settings, up.node, Some(self.lease)).await {
             Ok(lease) => {
                 self.lease = lease;
                 self.next_lease = Instant::now() + settings.lease / 3;
@@ -219,9 +221,8 @@ impl Supervisor {
     }
 
     /// Looks whether the stream is what it was.
-    async fn check(&mut self) {
+    async fn check(&mut self, log: &Log) {
         let shared = self.shared.clone();
-        let log = self.last.log.clone();
         match Log::read(&shared.api, &shared.settings, &log.name).await {
             Ok((now, _)) if !log.is_same(&now) => self.down("the stream was created again"),
             Ok((_, extent)) => {

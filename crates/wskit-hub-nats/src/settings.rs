@@ -210,7 +210,20 @@ impl NatsBuilder {
     /// Outside a tokio runtime.
     pub async fn connect(self) -> Result<Nats, ConnectError> {
         self.check()?;
-        Nats::open(self).await
+        Nats::open(self, false).await
+    }
+
+    /// Connects without waiting for it: the server may not be there yet, so that processes can be started in any
+    /// order. Until it is, commands fail; why is in the source of their errors.
+    ///
+    /// # Errors
+    /// [`ConnectErrorKind::Settings`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn connect_later(self) -> Result<Nats, ConnectError> {
+        self.check()?;
+        Nats::open(self, true).await
     }
 
     fn check(&self) -> Result<(), ConnectError> {
