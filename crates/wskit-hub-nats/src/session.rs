@@ -161,9 +161,11 @@ impl Supervisor {
         let now = Instant::now();
         if self.next_lease <= now {
             self.renew(&up).await;
-            self.shared.look_after_nodes(up.node).await;
+            if self.unanswered == 0 && self.up.is_some() {
+                self.shared.look_after_nodes(up.node).await;
+            }
         }
-        if is_suspect || self.next_check <= now {
+        if self.up.is_some() && (is_suspect || self.next_check <= now) {
             if self.next_check <= now && self.doubts == 0 {
                 up.log.settle();
             }
@@ -209,6 +211,7 @@ impl Supervisor {
         let (api, settings) = (&self.shared.api, &self.shared.settings);
         match nodes::renew(api, settings, up.node, Some(self.lease)).await {
             Ok(lease) => {
+                self.unanswered = 0;
                 self.lease = lease;
                 self.next_lease = Instant::now() + settings.lease / 3;
             }
@@ -216,7 +219,18 @@ impl Supervisor {
             Err(Failure::Api { .. } | Failure::NoResponders | Failure::NoJetStream) => {
                 self.down("the hub's lease is over");
             }
-            Err(_) => self.next_lease = Instant::now() + DOUBT,
+            Err(_) => {
+                self.next_lease = Instant::now() + DOUBT;
+                self.unanswered();
+            }
+        }
+    }
+
+    /// It may be a pause. But a connection may also be dead without an end.
+    fn unanswered(&mut self) {
+        self.unanswered += 1;
+        if self.unanswered >= 2 {
+            self.down("JetStream does not answer");
         }
     }
 
@@ -243,11 +257,8 @@ impl Supervisor {
                 }
             }
             Err(Failure::Timeout) => {
-                self.unanswered += 1;
                 self.next_check = Instant::now() + DOUBT;
-                if self.unanswered >= 2 {
-                    self.down("JetStream does not answer");
-                }
+                self.unanswered();
             }
             Err(failure) => {
                 let reason = failure.to_string();
