@@ -54,11 +54,13 @@ impl Api {
         match answer.await {
             Err(_) => Err(Failure::Timeout),
             Ok(Ok(message)) => Ok(message),
-            Ok(Err(error)) => Err(match error.kind() {
-                RequestErrorKind::TimedOut => Failure::Timeout,
-                RequestErrorKind::NoResponders => Failure::NoResponders,
-                _ => Failure::down("the connection was lost before the answer came"),
-            }),
+            // Newer versions of the crate have more kinds.
+            Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => {
+                Err(Failure::NoResponders)
+            }
+            Ok(Err(_)) => Err(Failure::down(
+                "the connection was lost before the answer came",
+            )),
         }
     }
 
@@ -90,7 +92,7 @@ impl Api {
         stream: &str,
         subject: &str,
     ) -> Result<Option<Stored>, Failure> {
-        self.from_leader(stream, &json!({ "last_by_subj": subject }))
+        self.stored_at_leader(stream, &json!({ "last_by_subj": subject }))
             .await
     }
 
@@ -102,10 +104,14 @@ impl Api {
         offset: u64,
     ) -> Result<Option<Stored>, Failure> {
         let body = json!({ "seq": offset, "next_by_subj": subject });
-        self.from_leader(stream, &body).await
+        self.stored_at_leader(stream, &body).await
     }
 
-    async fn from_leader(&self, stream: &str, body: &Value) -> Result<Option<Stored>, Failure> {
+    async fn stored_at_leader(
+        &self,
+        stream: &str,
+        body: &Value,
+    ) -> Result<Option<Stored>, Failure> {
         let answer = match self.call(&format!("STREAM.MSG.GET.{stream}"), body).await {
             // There is no such message.
             Err(Failure::Api { code: 10037, .. }) => return Ok(None),

@@ -26,7 +26,8 @@ pub enum ConnectErrorKind {
     Tls,
     /// The server, or the account, has no JetStream.
     NoJetStream,
-    /// JetStream refused to create a stream: it has too little space, too few servers, or the account may not.
+    /// JetStream refused to create a stream as it has too little space or too few servers, or the account may not
+    /// use the subjects.
     Refused,
     /// There is a stream with the subjects, and it is not as the settings have it.
     Stream,
@@ -70,7 +71,7 @@ impl fmt::Display for ConnectError {
                 "NATS has no JetStream: start nats-server with -js, or enable it for the account"
             }
             ConnectErrorKind::Refused => {
-                "JetStream refused to set up the hub's streams: see the limits of the server and the account"
+                "NATS refused to set up the hub's streams: see the limits and permissions of the account"
             }
             ConnectErrorKind::Stream => {
                 "the hub's stream in NATS is not as the settings have it: change the one or the other"
@@ -94,7 +95,7 @@ impl From<Failure> for ConnectError {
         let kind = match &failure {
             Failure::NoJetStream => ConnectErrorKind::NoJetStream,
             Failure::Stream(_) => ConnectErrorKind::Stream,
-            Failure::Api { .. } => ConnectErrorKind::Refused,
+            Failure::Api { .. } | Failure::Denied(_) => ConnectErrorKind::Refused,
             Failure::Nonsense(_) => ConnectErrorKind::Protocol,
             Failure::Down(_) => ConnectErrorKind::Unreachable,
             _ => ConnectErrorKind::NoAnswer,
@@ -120,6 +121,8 @@ pub(crate) enum Failure {
     },
     /// A stream that is not as it should be.
     Stream(String),
+    /// The account may not do something.
+    Denied(String),
     TooLarge {
         len: usize,
         limit: usize,
@@ -152,9 +155,8 @@ impl Failure {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::NoResponders => true,
-            // 10008: JetStream temporarily unavailable. 10009 and 10076: being set up or not current.
-            // 10003 to 10005: no place in the cluster yet. 10114, 10118: the stream is not ready.
-            Self::Api { code, .. } => matches!(code, 10008 | 10005 | 10114 | 10118),
+            // JetStream is temporarily unavailable, or has no place in the cluster yet.
+            Self::Api { code, .. } => matches!(code, 10008 | 10005),
             _ => false,
         }
     }
@@ -167,7 +169,10 @@ impl Failure {
             | Self::NoJetStream
             | Self::Full
             | Self::NewEpoch => EngineErrorKind::Unavailable,
-            Self::Api { .. } if self.is_passing() => EngineErrorKind::Unavailable,
+            // A stream that is gone is created again.
+            Self::Api { code, .. } if *code == 10059 || self.is_passing() => {
+                EngineErrorKind::Unavailable
+            }
             Self::Nonsense(_) => EngineErrorKind::Protocol,
             _ => EngineErrorKind::Refused,
         }
@@ -196,6 +201,11 @@ impl fmt::Display for Failure {
             ),
             Self::Api { code, text } => write!(f, "NATS: JetStream answered: {text} ({code})"),
             Self::Stream(text) => write!(f, "NATS: {text}"),
+            Self::Denied(text) => write!(
+                f,
+                "NATS: the server refused: {text}; the account needs the subjects under the prefix, $JS.API.> \
+                 and _INBOX.>"
+            ),
             Self::TooLarge { len, limit } => write!(
                 f,
                 "NATS: a message of {len} bytes with its headers is larger than the {limit} that the server \

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -26,6 +27,8 @@ struct Queues {
     messages: VecDeque<EngineEvent>,
     bytes: usize,
     is_lost: bool,
+    /// The hub does not ask any more.
+    is_closed: bool,
     waker: Option<Waker>,
 }
 
@@ -36,6 +39,9 @@ impl Events {
 
     fn push(&self, add: impl FnOnce(&mut Queues)) {
         let mut queues = self.lock();
+        if queues.is_closed {
+            return;
+        }
         add(&mut queues);
         let waker = queues.waker.take();
         drop(queues);
@@ -74,11 +80,13 @@ impl Events {
         let bytes = bytes(&event);
         loop {
             let room = self.room.notified();
+            // Also if that is said before the first poll.
+            let mut room = pin!(room);
+            room.as_mut().enable();
             {
                 let queues = self.lock();
                 let is_full = queues.messages.len() >= MESSAGES || queues.bytes >= BYTES;
-                if !is_full {
-                    drop(queues);
+                if !is_full || queues.is_closed {
                     break;
                 }
             }
@@ -88,6 +96,16 @@ impl Events {
             queues.bytes += bytes;
             queues.messages.push_back(event);
         });
+    }
+
+    /// The engine was dropped: nothing waits for room any more.
+    pub(crate) fn close(&self) {
+        let mut queues = self.lock();
+        let rest = std::mem::take(&mut *queues);
+        queues.is_closed = true;
+        drop(queues);
+        drop(rest);
+        self.room.notify_waiters();
     }
 
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<EngineEvent> {
@@ -129,5 +147,64 @@ fn bytes(event: &EngineEvent) -> usize {
         EngineEvent::Published { publication, .. } => publication.payload().len(),
         EngineEvent::Joined { member, .. } => member.get_info().len(),
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::task::Waker;
+    use wskit_hub::{Epoch, NodeId, Position, Publication};
+
+    fn message(bytes: usize) -> EngineEvent {
+        EngineEvent::Published {
+            topic: "t".into(),
+            position: Position {
+                epoch: Epoch::new(0),
+                offset: 0,
+            },
+            before: None,
+            publication: Publication::binary(vec![0; bytes]),
+        }
+    }
+
+    fn poll(events: &Events) -> Poll<EngineEvent> {
+        events.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[tokio::test]
+    async fn messages_wait_for_room_and_answers_do_not() {
+        let events = Arc::new(Events::default());
+        events.message(message(BYTES)).await;
+        let more = events.clone();
+        let waiting = tokio::spawn(async move { more.message(message(1)).await });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        events.gone(7);
+        events.lost();
+        events.lost();
+        assert!(matches!(poll(&events), Poll::Ready(EngineEvent::Lost)));
+        let gone = poll(&events);
+        assert!(matches!(
+            gone,
+            Poll::Ready(EngineEvent::NodeGone { node: NodeId(7) })
+        ));
+        assert!(poll(&events).is_ready());
+        waiting.await.expect("there is room");
+        assert!(poll(&events).is_ready());
+        assert!(poll(&events).is_pending());
+    }
+
+    #[tokio::test]
+    async fn nothing_waits_for_a_hub_that_does_not_ask_any_more() {
+        let events = Arc::new(Events::default());
+        events.message(message(BYTES)).await;
+        let more = events.clone();
+        let waiting = tokio::spawn(async move { more.message(message(1)).await });
+        tokio::task::yield_now().await;
+        events.close();
+        waiting.await.expect("it does not wait");
+        assert!(poll(&events).is_pending());
     }
 }

@@ -1,3 +1,4 @@
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -198,9 +199,9 @@ impl Listener {
             if !is_wide {
                 let subject = format!("{}.out.{partition}.{token}", self.shared.settings.prefix);
                 topics.insert(token, self.subscribe(up, subject).await?);
-            } else if !partitions.contains_key(&partition) {
+            } else if let Entry::Vacant(place) = partitions.entry(partition) {
                 let subject = self.partition_subject(partition);
-                partitions.insert(partition, self.subscribe(up, subject).await?);
+                place.insert(self.subscribe(up, subject).await?);
             }
         }
         let flushed = self

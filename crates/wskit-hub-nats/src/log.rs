@@ -40,6 +40,9 @@ struct Identity {
     generation: u64,
 }
 
+/// How often it is tried to find or create the stream.
+const ATTEMPTS: usize = 8;
+
 /// What a stream has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Extent {
@@ -52,30 +55,45 @@ pub(crate) struct Extent {
 impl Log {
     /// Finds the stream, or creates it.
     pub(crate) async fn find_or_create(api: &Api, settings: &NatsBuilder) -> Result<Self, Failure> {
-        let find = json!({ "subject": format!("{}.in.>", settings.prefix) });
-        for _ in 0..2 {
-            let found = match api.call("STREAM.NAMES", &find).await {
-                // Without JetStream nothing listens there.
-                Err(Failure::NoResponders) => return Err(Failure::NoJetStream),
-                found => found?,
-            };
-            let name = found.get("streams").and_then(|names| names.get(0));
-            if let Some(name) = name.and_then(Value::as_str) {
+        for _ in 0..ATTEMPTS {
+            if let Some(name) = Self::names(api, settings).await?.first() {
                 return Ok(Self::read(api, settings, name).await?.0);
             }
             let name = format!("{}_{:016x}", settings.prefix, random());
-            let what = format!("STREAM.CREATE.{name}");
-            match api.call(&what, &config(settings, &name)).await {
-                Ok(answer) => return Ok(Self::from_info(settings, &answer)?.0),
+            match api
+                .call(&format!("STREAM.CREATE.{name}"), &config(settings, &name))
+                .await
+            {
+                Ok(_) => {}
                 // Another hub has been faster: the subjects are taken.
-                Err(Failure::Api { code: 10065, .. }) => {}
+                Err(Failure::Api { code: 10065, .. }) => continue,
                 Err(failure) => return Err(failure),
             }
+            // Some servers let two be created at once.
+            if Self::names(api, settings).await?.len() == 1 {
+                return Ok(Self::read(api, settings, &name).await?.0);
+            }
+            api.call(&format!("STREAM.DELETE.{name}"), &Value::Null)
+                .await?;
+            tokio::time::sleep(Duration::from_millis(random() % 200)).await;
         }
         Err(Failure::Api {
             code: 10065,
             text: "the hub's subjects are taken by another stream".into(),
         })
+    }
+
+    /// Returns the streams that have the hub's subjects.
+    async fn names(api: &Api, settings: &NatsBuilder) -> Result<Vec<String>, Failure> {
+        let find = json!({ "subject": format!("{}.in.>", settings.prefix) });
+        let found = match api.call("STREAM.NAMES", &find).await {
+            // Without JetStream nothing listens there.
+            Err(Failure::NoResponders) => return Err(Failure::NoJetStream),
+            found => found?,
+        };
+        let names = found.get("streams").and_then(Value::as_array);
+        let names = names.into_iter().flatten().filter_map(Value::as_str);
+        Ok(names.map(Into::into).collect())
     }
 
     /// Reads what a stream is now, and what it has.

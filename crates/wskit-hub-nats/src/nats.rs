@@ -4,7 +4,9 @@ use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use async_nats::{ConnectErrorKind as NatsErrorKind, ConnectOptions, Event, ServerAddr};
+use async_nats::{
+    ConnectErrorKind as NatsErrorKind, ConnectOptions, Event, ServerAddr, ServerError,
+};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use wskit_hub::{Command, Engine, EngineEvent, Reply, RequestId};
@@ -50,8 +52,8 @@ const READS_WAITING: usize = 1 << 16;
 const READS: usize = 128;
 /// After how long a command that has not been begun is not carried out any more: the hub waits for 10 seconds.
 const STALE: Duration = Duration::from_secs(8);
-/// The messages that wait in a subscription of the client, and commands in its queue.
-const SUBSCRIPTION: usize = 16_384;
+/// The messages that wait in a subscription of the client: more than publications may be without an answer.
+const SUBSCRIPTION: usize = 2_560;
 
 impl fmt::Debug for Nats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -65,7 +67,7 @@ impl Nats {
     /// Connects with the default settings to servers, by their URLs with commas between them.
     ///
     /// It must be called in a tokio runtime, which the engine's tasks run in from then on. If the future is
-    /// dropped, nothing stays.
+    /// dropped, no task stays.
     ///
     /// # Errors
     /// [`ConnectError`] says what is wrong and what to do.
@@ -90,7 +92,7 @@ impl Nats {
         is_patient: bool,
     ) -> Result<Self, ConnectError> {
         let deadline = Instant::now() + settings.connect_deadline;
-        let (events, received) = mpsc::channel(256);
+        let (events, mut received) = mpsc::channel(256);
         let client = client(&settings, events, is_patient, deadline).await?;
         let closed = |error| ConnectError::new(ConnectErrorKind::Unreachable, error);
         let inbox = client.new_inbox();
@@ -114,6 +116,10 @@ impl Nats {
                 Ok((first, lease)) => up = Some((Arc::new(first), lease)),
                 // A cluster that was just started takes a moment.
                 Err(failure) => {
+                    let denied = std::iter::from_fn(|| received.try_recv().ok());
+                    if let Some(text) = denied.filter_map(denial).last() {
+                        return Err(Failure::Denied(text).into());
+                    }
                     let is_passing = failure.is_passing() || failure == Failure::Timeout;
                     if !is_passing || Instant::now() >= deadline {
                         return Err(failure.into());
@@ -241,6 +247,12 @@ impl Engine for Nats {
     }
 }
 
+impl Drop for Nats {
+    fn drop(&mut self) {
+        self.shared.events.close();
+    }
+}
+
 /// Carries out commands that read, until the engine is dropped.
 async fn read(shared: Arc<Shared>, mut reads: mpsc::Receiver<Read>) {
     let limit = Arc::new(Semaphore::new(READS));
@@ -278,6 +290,14 @@ async fn carry_out(
         _ => Err(Failure::Nonsense(
             "the hub asked for something that this engine does not know",
         )),
+    }
+}
+
+/// Returns what the server says if it refuses something.
+pub(crate) fn denial(event: Event) -> Option<String> {
+    match event {
+        Event::ServerError(ServerError::Other(text)) => Some(text),
+        _ => None,
     }
 }
 

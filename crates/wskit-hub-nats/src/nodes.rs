@@ -233,6 +233,9 @@ fn node_of(subject: &str) -> Option<u64> {
 pub(crate) async fn watch(shared: Arc<Shared>, mut alive: async_nats::Subscriber) {
     while let Some(message) = alive.next().await {
         let Some(node) = node_of(&message.subject) else {
+            if message.subject.ends_with(RENEWED) {
+                shared.suspect.notify_one();
+            }
             continue;
         };
         if shared.up().is_ok_and(|up| up.node == node) {
@@ -244,6 +247,17 @@ pub(crate) async fn watch(shared: Arc<Shared>, mut alive: async_nats::Subscriber
             shared.nodes.heard_of(node);
         }
     }
+}
+
+/// The last token of the subject of this news.
+const RENEWED: &str = "renewed";
+
+/// Says that there is a new epoch.
+pub(crate) async fn tell_renewed(api: &Api, settings: &NatsBuilder) {
+    let _ = api
+        .client
+        .publish(alive_subject(settings, RENEWED), Bytes::new())
+        .await;
 }
 
 /// Returns the subject of news of all hubs.

@@ -6,7 +6,7 @@ use async_nats::{HeaderMap, Message, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use wskit_hub::{Epoch, History, Position, Publication, Reply, RequestId};
 
 use crate::api::Ack;
@@ -26,7 +26,7 @@ pub(crate) struct Publish {
 }
 
 /// How many messages may be without an answer.
-const UNANSWERED: usize = 4096;
+const UNANSWERED: usize = 2048;
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_millis(50);
 /// How long a message with an id waits for its answer before it is sent again.
@@ -267,7 +267,9 @@ impl Publisher {
             };
             sent.map_err(|_| Failure::Timeout)
         };
-        self.shared.while_up(up, send).await.is_ok()
+        let send = self.shared.while_up(up, send);
+        let sent = timeout(self.shared.settings.publish_deadline, send).await;
+        sent.is_ok_and(|sent| sent.is_ok())
     }
 
     /// Asks for a sign that the messages of live topics have arrived: a message to itself, which comes the same

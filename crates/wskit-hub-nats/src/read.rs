@@ -269,18 +269,18 @@ impl api::Api {
         stream: &str,
         body: &serde_json::Value,
     ) -> Result<(Vec<Stored>, bool), Failure> {
-        let lost = |_| Failure::down("the connection is closed");
+        let lost = || Failure::down("the connection is closed");
         let inbox = self.client.new_inbox();
         let work = async {
             let mut answers = self
                 .client
                 .subscribe(inbox.clone())
                 .await
-                .map_err(|_| lost(()))?;
+                .map_err(|_| lost())?;
             let subject = format!("$JS.API.DIRECT.GET.{stream}");
             let body = body.to_string().into();
             let sent = self.client.publish_with_reply(subject, inbox, body).await;
-            sent.map_err(|_| lost(()))?;
+            sent.map_err(|_| lost())?;
             let mut messages = Vec::new();
             while let Some(answer) = answers.next().await {
                 let pending = api::header(answer.headers.as_ref(), "Nats-Num-Pending");
@@ -297,7 +297,7 @@ impl api::Api {
                     return Ok((messages, true));
                 }
             }
-            Err(lost(()))
+            Err(lost())
         };
         tokio::time::timeout(ANSWER, work)
             .await

@@ -9,6 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::error::Failure;
 use crate::log::{Log, random};
+use crate::nats::denial;
 use crate::nodes;
 use crate::shared::{Session, Shared, Up};
 
@@ -36,6 +37,7 @@ struct Supervisor {
     next_lease: Instant,
     unanswered: u32,
     doubts: u32,
+    next_doubt: Instant,
 }
 
 /// Finds or creates all that is needed. Returns also the offset of the hub's lease.
@@ -82,6 +84,7 @@ pub(crate) async fn supervise(
         next_lease: now + shared.settings.lease / 3,
         unanswered: 0,
         doubts: 0,
+        next_doubt: now,
         shared: shared.clone(),
     };
     let mut ticks = interval(TICK);
@@ -130,15 +133,26 @@ impl Supervisor {
             }
             Some(Event::SlowConsumer(_)) => self.shared.events.lost(),
             Some(Event::Closed) => self.down("the connection was closed for good"),
-            _ => {}
+            Some(Event::ClientError(error)) if self.up.is_none() => self.down(&error.to_string()),
+            Some(event) => {
+                if let Some(text) = denial(event) {
+                    trace(&text);
+                }
+            }
+            None => {}
         }
     }
 
     fn down(&mut self, reason: &str) {
-        trace(reason);
         let was_up = self.up.take().is_some();
-        let session = Session::Down(reason.into());
-        self.shared.session.send_replace(session);
+        self.shared.session.send_if_modified(|session| {
+            if matches!(session, Session::Down(old) if **old == *reason) {
+                return false;
+            }
+            trace(reason);
+            *session = Session::Down(reason.into());
+            true
+        });
         if was_up {
             self.shared.events.down();
         }
@@ -150,7 +164,9 @@ impl Supervisor {
         let connects = client.statistics().connects.load(Ordering::Relaxed);
         if self.connects != connects || !is_connected {
             self.connects = connects;
-            self.down("the connection was lost");
+            if self.up.is_some() {
+                self.down("the connection was lost");
+            }
         }
         if !is_connected {
             return;
@@ -215,7 +231,16 @@ impl Supervisor {
                 self.lease = lease;
                 self.next_lease = Instant::now() + settings.lease / 3;
             }
-            // It is over, or the stream is gone: other hubs may have removed this one's members.
+            // The last answer may have been lost. If there is no lease, it is over.
+            Err(Failure::Api { code: 10071, .. }) => {
+                let subject = nodes::lease_subject(settings, up.node);
+                let newest = api.newest(&nodes::nodes_stream(settings), &subject).await;
+                match newest {
+                    Ok(Some(lease)) => self.lease = lease.offset,
+                    _ => self.down("the hub's lease is over"),
+                }
+            }
+            // The stream is gone: other hubs may have removed this one's members.
             Err(Failure::Api { .. } | Failure::NoResponders | Failure::NoJetStream) => {
                 self.down("the hub's lease is over");
             }
@@ -247,11 +272,16 @@ impl Supervisor {
                     return;
                 }
                 // A new leader may not know all yet. But if it stays so, messages were lost.
-                self.doubts += 1;
-                self.next_check = Instant::now() + DOUBT;
+                let now = Instant::now();
+                if self.next_doubt <= now {
+                    self.doubts += 1;
+                    self.next_doubt = now + DOUBT;
+                    self.next_check = self.next_doubt;
+                }
                 if self.doubts >= DOUBTS {
                     trace("the stream went back to an older state: there is a new epoch");
                     if log.renew(&shared.api).await.is_ok() {
+                        nodes::tell_renewed(&shared.api, &shared.settings).await;
                         self.down("the stream went back to an older state");
                     }
                 }

@@ -201,7 +201,7 @@ impl NatsBuilder {
     /// Connects, and creates the streams if there are none.
     ///
     /// It must be called in a tokio runtime, which the engine's tasks run in from then on. If the future is
-    /// dropped, nothing stays.
+    /// dropped, no task stays.
     ///
     /// # Errors
     /// [`ConnectError`] says what is wrong and what to do.

@@ -159,6 +159,24 @@ async fn when_the_leader_is_killed_under_load_nothing_is_lost_untold_and_nothing
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn hubs_that_start_at_once_share_one_stream() {
+    for cluster in clusters() {
+        let nodes = (0..6).map(|_| Node::connect(settings(&cluster)));
+        let nodes = futures_util::future::join_all(nodes).await;
+        let find = json!({ "subject": "hub.in.>" });
+        let names = cluster.servers()[0]
+            .jetstream("STREAM.NAMES", &find)
+            .unwrap();
+        assert_eq!(names["streams"].as_array().unwrap().len(), 1, "{names}");
+        let mut epochs = Vec::new();
+        for node in &nodes {
+            epochs.push(node.publish("t", "x").await.epoch);
+        }
+        assert!(epochs.iter().all(|epoch| *epoch == epochs[0]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_about_to_end_is_left_for_another_one() {
     for cluster in clusters() {
         let node = Node::connect(settings(&cluster)).await;

@@ -128,6 +128,21 @@ async fn a_stream_with_another_configuration_is_refused_with_what_differs() {
 }
 
 #[tokio::test]
+async fn an_account_that_may_not_do_something_is_told_what() {
+    let line = "authorization { users: [ { user: hub, password: right, permissions: { publish: \
+                { deny: [\"$JS.API.>\"] } } } ] }";
+    for server in servers(|server| server.line(line)) {
+        let builder = settings(&server).user_and_password("hub", "right");
+        let (kind, all) = refused(builder.connect_deadline(Duration::from_secs(5))).await;
+        assert_eq!(kind, ConnectErrorKind::Refused, "{all}");
+        assert!(
+            all.contains("Permissions Violation") && all.contains("$JS.API"),
+            "{all}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn subjects_that_another_stream_has_are_refused() {
     for server in servers(|server| server) {
         let config = json!({ "name": "theirs", "subjects": ["hub.in.5.*"], "retention": "limits",
