@@ -41,7 +41,7 @@ struct Identity {
 }
 
 /// How often it is tried to find or create the stream.
-const ATTEMPTS: usize = 8;
+const ATTEMPTS: usize = 16;
 
 /// What a stream has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +55,19 @@ pub(crate) struct Extent {
 impl Log {
     /// Finds the stream, or creates it.
     pub(crate) async fn find_or_create(api: &Api, settings: &NatsBuilder) -> Result<Self, Failure> {
-        for _ in 0..ATTEMPTS {
-            if let Some(name) = Self::names(api, settings).await?.first() {
-                return Ok(Self::read(api, settings, name).await?.0);
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(Duration::from_millis(random() % 200)).await;
+            }
+            match Self::names(api, settings).await?.as_slice() {
+                [] => {}
+                [name] => match Self::read(api, settings, name).await {
+                    // It was one too many.
+                    Err(Failure::Api { code: 10059, .. }) => continue,
+                    found => return Ok(found?.0),
+                },
+                // Some servers let several be created at once. They are removed by their creators.
+                _ => continue,
             }
             let name = format!("{}_{:016x}", settings.prefix, random());
             match api
@@ -69,13 +79,11 @@ impl Log {
                 Err(Failure::Api { code: 10065, .. }) => continue,
                 Err(failure) => return Err(failure),
             }
-            // Some servers let two be created at once.
             if Self::names(api, settings).await?.len() == 1 {
                 return Ok(Self::read(api, settings, &name).await?.0);
             }
             api.call(&format!("STREAM.DELETE.{name}"), &Value::Null)
                 .await?;
-            tokio::time::sleep(Duration::from_millis(random() % 200)).await;
         }
         Err(Failure::Api {
             code: 10065,

@@ -45,9 +45,8 @@ struct Read {
     at: Instant,
 }
 
-/// How many commands of each kind wait at most.
-const WAITING: usize = 8192;
-const READS_WAITING: usize = 1 << 16;
+/// How many commands of each kind wait at most. Publications are limited by their bytes too.
+const WAITING: usize = 1 << 16;
 /// How many commands that read are carried out at once.
 const READS: usize = 128;
 /// After how long a command that has not been begun is not carried out any more: the hub waits for 10 seconds.
@@ -134,8 +133,8 @@ impl Nats {
         let (dropped, is_dropped) = oneshot::channel();
         let (publications, to_publish) = mpsc::channel(WAITING);
         let (changes, to_change) = mpsc::channel(WAITING);
-        let (presence, to_keep) = mpsc::channel(READS_WAITING);
-        let (reads, to_read) = mpsc::channel(READS_WAITING);
+        let (presence, to_keep) = mpsc::channel(WAITING);
+        let (reads, to_read) = mpsc::channel(WAITING);
         tokio::spawn(publish::publish(shared.clone(), inbox, answers, to_publish));
         tokio::spawn(listen::listen(shared.clone(), to_change));
         tokio::spawn(presence::keep(shared.clone(), to_keep));
@@ -312,9 +311,12 @@ async fn client(
     let mut servers = Vec::new();
     for server in &settings.servers {
         let address = server.parse::<ServerAddr>();
-        servers.push(
-            address.map_err(|error| fault(format!("{server} is not a URL of NATS: {error}")))?,
-        );
+        // There may be a password before it.
+        let host = server
+            .rsplit_once('@')
+            .map_or(server.as_str(), |(_, host)| host);
+        let failed = |error| fault(format!("{host} is not a URL of NATS: {error}"));
+        servers.push(address.map_err(failed)?);
     }
     let mut options = ConnectOptions::new()
         .name(&settings.name)

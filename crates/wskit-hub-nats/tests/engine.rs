@@ -118,9 +118,11 @@ impl Bench for NewBench {
 mod on_disk {
     use super::NatsBench;
     wskit_hub_suite::engine_scenarios!(NatsBench);
+    wskit_hub_suite::hub_scenarios!(NatsBench);
 }
 
 mod newest_in_memory {
     use super::NewBench;
     wskit_hub_suite::engine_scenarios!(NewBench);
+    wskit_hub_suite::hub_scenarios!(NewBench);
 }

@@ -32,6 +32,7 @@ async fn settings_that_are_not_possible_are_named() {
         (with().publish_deadline(seconds(10)), "deadline"),
         (with().lease(seconds(1)), "lease"),
         (Nats::builder().server("x y"), "x y"),
+        (Nats::builder().server("nats://u:wrong@x y"), "x y"),
         (
             with().credentials_file("/no/such/file.creds"),
             "/no/such/file.creds",
@@ -40,6 +41,7 @@ async fn settings_that_are_not_possible_are_named() {
         let (kind, all) = refused(builder).await;
         assert_eq!(kind, ConnectErrorKind::Settings, "{all}");
         assert!(all.contains("NATS") && all.contains(text), "{all}");
+        assert!(!all.contains("wrong"), "{all}");
     }
 }
 
