@@ -201,7 +201,7 @@ impl Shared {
             return Ok(true);
         }
         self.gone(node);
-        // Whoever notices first cleans up; a second time does nothing.
+        // The first hub that notices cleans up; a second time does nothing.
         remove(&self.api, &self.settings, node).await?;
         Ok(false)
     }

@@ -177,6 +177,21 @@ async fn other_programs_publish_by_the_subject_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_servers_own_mapping_finds_the_partition() {
+    let mapping = "mappings: { \"pub.*\": \"hub.in.{{partition(64,1)}}.{{wildcard(1)}}\" }";
+    for server in servers(|server| server.line(mapping)) {
+        let node = Node::connect(settings(&server)).await;
+        for topic in ["chat:1", "a", "x-y_z", "chat:42"] {
+            node.listen(&[topic]).await;
+            server
+                .request(&format!("pub.{topic}"), topic.as_bytes())
+                .unwrap();
+            node.hears(topic, topic).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_large_or_too_long_is_refused_with_the_remedy() {
     for server in servers(|server| server.max_payload(10_000)) {
         let node = Node::connect(
