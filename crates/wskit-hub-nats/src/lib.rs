@@ -15,6 +15,7 @@ mod codec;
 mod error;
 mod events;
 mod heard;
+mod lane;
 mod listen;
 mod log;
 mod nats;

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use wskit_hub::{Epoch, History, Position, Publication, Reply, RequestId};
 use crate::api::Ack;
 use crate::codec;
 use crate::error::Failure;
+use crate::lane::{Entry, Lane, Waiting};
 use crate::listen::FROM;
 use crate::shared::{Shared, Up};
 
@@ -31,9 +32,6 @@ const UNANSWERED: usize = 2048;
 const TICK: Duration = Duration::from_millis(50);
 /// How long a message with an id waits for its answer before it is sent again.
 const AGAIN: Duration = Duration::from_secs(2);
-/// How long it takes until a message that was not stored is sent again.
-const PAUSE: Duration = Duration::from_millis(150);
-
 /// Publishes messages: many at a time, those of a topic in their order.
 struct Publisher {
     shared: Arc<Shared>,
@@ -49,33 +47,6 @@ struct Publisher {
     unanswered: usize,
     next: u64,
     up: Option<Arc<Up>>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    id: RequestId,
-    bytes: usize,
-    deadline: Instant,
-}
-
-/// The messages of a topic that have no answer.
-#[derive(Debug, Default)]
-struct Lane {
-    entries: VecDeque<Entry>,
-    /// When those that are not under way are sent again.
-    resume: Option<Instant>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    number: u64,
-    waiting: Waiting,
-    subject: String,
-    headers: Option<HeaderMap>,
-    payload: Bytes,
-    has_id: bool,
-    /// Since when it has been under way; `None` if it is to be sent again.
-    since: Option<Instant>,
 }
 
 /// Publishes until the engine is dropped.
@@ -361,41 +332,12 @@ impl Publisher {
         self.answered(&topic, entry, result);
     }
 
-    /// A message has its answer, or its time is over.
+    /// A message has its answer.
     fn answered(&mut self, topic: &Arc<str>, number: u64, result: Result<Position, Failure>) {
         let Some(lane) = self.lanes.get_mut(topic) else {
             return;
         };
-        let Some(place) = lane.place(number) else {
-            return;
-        };
-        let mut settled = Vec::new();
-        match result {
-            Err(failure) if failure.is_passing() => {
-                if let Some(entry) = lane.entries.get_mut(place) {
-                    entry.since = None;
-                }
-            }
-            result => {
-                let is_stored = result.is_ok();
-                settled.extend(lane.entries.remove(place).map(|entry| (entry, result)));
-                // Those before it that are to be sent again would come after it now.
-                let mut i = 0;
-                while is_stored && i < place.min(lane.entries.len()) {
-                    if lane
-                        .entries
-                        .get(i)
-                        .is_some_and(|entry| entry.since.is_none())
-                    {
-                        let late = lane.entries.remove(i);
-                        settled.extend(late.map(|entry| (entry, Err(Failure::NoResponders))));
-                    } else {
-                        i += 1;
-                    }
-                }
-            }
-        }
-        lane.rest();
+        let settled = lane.answered(number, result);
         if lane.entries.is_empty() {
             self.lanes.remove(topic);
         }
@@ -413,9 +355,9 @@ impl Publisher {
             for entry in &mut lane.entries {
                 if entry.waiting.deadline <= now {
                     late.push((topic.clone(), entry.number, entry.since.is_none()));
-                } else if entry.has_id && entry.since.is_some_and(|since| since + AGAIN <= now) {
+                } else if entry.has_id && lane.stored < Some(entry.number) {
                     // The server knows it again. Its answer may come still.
-                    entry.since = None;
+                    entry.since = entry.since.filter(|since| *since + AGAIN > now);
                 }
             }
             lane.rest();
@@ -469,23 +411,6 @@ impl Publisher {
         }
         if let Some(entry) = entry {
             self.settle(&entry.waiting, Err(failure));
-        }
-    }
-}
-
-impl Lane {
-    fn place(&self, number: u64) -> Option<usize> {
-        let place = self
-            .entries
-            .binary_search_by_key(&number, |entry| entry.number);
-        place.ok()
-    }
-
-    /// When none is under way, those that failed are sent again a moment later, in their order.
-    fn rest(&mut self) {
-        let is_at_rest = self.entries.iter().all(|entry| entry.since.is_none());
-        if is_at_rest && self.resume.is_none() && !self.entries.is_empty() {
-            self.resume = Some(Instant::now() + PAUSE);
         }
     }
 }
