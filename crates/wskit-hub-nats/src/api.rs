@@ -226,6 +226,9 @@ pub(crate) fn text(value: &Value, name: &str) -> Option<String> {
 fn parse(payload: &[u8]) -> Result<Value, Failure> {
     let answer: Value = serde_json::from_slice(payload)
         .map_err(|_| Failure::Nonsense("an answer of JetStream is not JSON"))?;
+    if !answer.is_object() {
+        return Err(Failure::Nonsense("an answer of JetStream is no object"));
+    }
     let Some(error) = answer.get("error") else {
         return Ok(answer);
     };

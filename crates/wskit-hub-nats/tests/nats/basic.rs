@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use wskit_hub::{EngineErrorKind, History, MessageKind, Publication};
+use wskit_hub::{EngineErrorKind, EngineEvent, History, MessageKind, Publication};
 
 use crate::kit::{Node, chain, servers, settings, texts};
 
@@ -232,5 +232,44 @@ async fn what_is_too_large_or_too_long_is_refused_with_the_remedy() {
             .await
             .unwrap();
         assert!(node.events().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_does_not_ask_is_told_that_messages_are_lost_and_can_read_them() {
+    for server in servers(|server| server) {
+        let a = Node::connect(settings(&server)).await;
+        let mut b = Node::connect(settings(&server)).await;
+        b.listen(&["t"]).await;
+        b.pause().await;
+        // More than wait for it at most.
+        for round in 0..10 {
+            let history = Some(History::last(100));
+            let calls: Vec<_> = (0..2000)
+                .map(|i| {
+                    let text = Publication::text(format!("{round} {i}"));
+                    a.begin_publish("t", text, history)
+                })
+                .collect();
+            for call in calls {
+                call.await.unwrap();
+            }
+        }
+        b.resume();
+        b.event("Lost", |event| matches!(event, EngineEvent::Lost))
+            .await;
+        // The first after that may be lost too.
+        while !b.heard("t").iter().any(|(.., text)| text == "end") {
+            a.publish("t", "end").await;
+        }
+        let mut top = 0;
+        let mut gaps = 0;
+        for (offset, before, _) in b.heard("t") {
+            gaps += u32::from(before != Some(top));
+            top = offset;
+        }
+        assert!(gaps > 0);
+        let page = b.read("t", None).await;
+        assert_eq!(page.messages.len(), 100);
     }
 }

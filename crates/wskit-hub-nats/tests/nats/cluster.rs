@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde_json::json;
@@ -6,7 +6,7 @@ use wskit_hub::{EngineEvent, History, Position, Publication};
 use wskit_hub_nats::{Nats, NatsBuilder};
 use wskit_hub_suite::servers::nats::{self, Nats as Server, NatsCluster};
 
-use crate::kit::{Node, texts, wait_for};
+use crate::kit::{Node, chain, texts, wait_for};
 
 fn clusters() -> Vec<NatsCluster> {
     let new = nats::newest().map(|program| Server::builder().program(program));
@@ -42,7 +42,7 @@ async fn when_the_leader_is_killed_under_load_nothing_is_lost_untold_and_nothing
         let stream = stream(&cluster, 0);
         let mut acknowledged: BTreeMap<&str, Vec<(Position, String)>> = BTreeMap::new();
         let mut number = 0;
-        for round in 0..3 {
+        for round in 0..2 {
             let leader = cluster.leader_of(&stream);
             for step in 0..40 {
                 if step == 20 {
@@ -109,19 +109,32 @@ async fn when_the_leader_is_killed_under_load_nothing_is_lost_untold_and_nothing
             let end = acknowledged.last().unwrap().0;
             let mut got: Vec<(u64, String)> = Vec::new();
             let (mut top, mut gaps) = (0, 0);
-            reader.hears(topic, "end").await;
-            for (offset, before, text) in reader.heard(topic) {
-                if offset <= top {
+            let mut heard: VecDeque<_> = reader.heard(topic).into();
+            while top < end.offset {
+                // The last messages may be lost, if a server did not know yet who listens. The hub compares
+                // positions from time to time.
+                let next = heard.pop_front();
+                if next.as_ref().is_some_and(|(offset, ..)| *offset <= top) {
                     continue;
                 }
-                if before == Some(top) {
+                if let Some((offset, _, text)) = next.filter(|(_, before, _)| *before == Some(top))
+                {
                     got.push((offset, text));
                     top = offset;
                     continue;
                 }
                 gaps += 1;
                 let after = Position { epoch, offset: top };
-                let page = reader.read(topic, Some(after)).await;
+                let mut attempts = 0;
+                let page = loop {
+                    // It may be in the middle of a change, as hubs that try again find.
+                    match reader.try_read(topic, Some(after), 100).await {
+                        Ok(page) => break page,
+                        Err(error) => assert!(attempts < 120, "{}", chain(&error)),
+                    }
+                    attempts += 1;
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                };
                 assert_eq!(page.epoch, epoch);
                 if page.after > top {
                     // Told: only what is kept is left.

@@ -74,6 +74,66 @@ async fn a_server_that_is_none_is_told() {
     odd.abort();
 }
 
+/// A server that has the same answer for everything.
+async fn answer_all(
+    listener: tokio::net::TcpListener,
+    answer: &'static str,
+) -> std::io::Result<()> {
+    use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+    let (stream, _) = listener.accept().await?;
+    let mut stream = BufReader::new(stream);
+    let info = r#"{"server_id":"x","server_name":"x","version":"2.9.10","proto":1,"go":"","host":"127.0.0.1","port":1,"headers":true,"max_payload":1048576,"jetstream":true}"#;
+    stream
+        .write_all(format!("INFO {info}\r\n").as_bytes())
+        .await?;
+    let mut subscriptions = Vec::new();
+    let mut line = String::new();
+    loop {
+        line.clear();
+        if stream.read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["PING"] => stream.write_all(b"PONG\r\n").await?,
+            ["SUB", subject, sid] => {
+                let prefix = subject.trim_end_matches('*').to_owned();
+                subscriptions.push((prefix, sid.to_owned()));
+            }
+            ["PUB", _, reply, len] => {
+                let mut payload = vec![0; len.parse::<usize>().unwrap() + 2];
+                stream.read_exact(&mut payload).await?;
+                let is_its = |(prefix, _): &&(String, String)| reply.starts_with(prefix.as_str());
+                if let Some((_, sid)) = subscriptions.iter().find(is_its) {
+                    let len = answer.len();
+                    let message = format!("MSG {reply} {sid} {len}\r\n{answer}\r\n");
+                    stream.write_all(message.as_bytes()).await?;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn answers_that_make_no_sense_are_told() {
+    for answer in [
+        "nonsense",
+        "",
+        "[]",
+        r#"{"streams":["x"]}"#,
+        r#"{"streams":["x"],"config":{"name":1}}"#,
+        "\u{0}",
+    ] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("nats://{}", listener.local_addr().unwrap());
+        let odd = tokio::spawn(answer_all(listener, answer));
+        let (kind, all) = refused(Nats::builder().server(url)).await;
+        assert_eq!(kind, ConnectErrorKind::Protocol, "{answer}: {all}");
+        assert!(all.contains("NATS"), "{all}");
+        odd.abort();
+    }
+}
+
 #[tokio::test]
 async fn a_server_without_jetstream_is_named() {
     for server in servers(Builder::without_jetstream) {

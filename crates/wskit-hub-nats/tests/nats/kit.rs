@@ -34,6 +34,25 @@ pub(crate) fn settings(server: &Server) -> NatsBuilder {
     Nats::builder().server(server.url()).max_bytes(32 << 20)
 }
 
+/// Polls an engine.
+fn poll(
+    engine: Arc<Nats>,
+    answers: Answers,
+    events: Arc<Mutex<Vec<EngineEvent>>>,
+) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            match poll_fn(|cx| engine.poll_event(cx)).await {
+                EngineEvent::Done { id, result } => {
+                    let call = answers.lock().unwrap().remove(&id);
+                    let _ = call.expect("an answer of a command").send(result);
+                }
+                event => events.lock().unwrap().push(event),
+            }
+        }
+    })
+}
+
 /// Waits for a condition, for longer than it ever takes.
 pub(crate) async fn wait_for<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + Duration::from_secs(60);
@@ -56,18 +75,7 @@ impl Node {
         let engine = Arc::new(engine);
         let answers: Answers = Arc::default();
         let events: Arc<Mutex<Vec<EngineEvent>>> = Arc::default();
-        let (polled, to_answer, to_note) = (engine.clone(), answers.clone(), events.clone());
-        let polling = tokio::spawn(async move {
-            loop {
-                match poll_fn(|cx| polled.poll_event(cx)).await {
-                    EngineEvent::Done { id, result } => {
-                        let call = to_answer.lock().unwrap().remove(&id);
-                        let _ = call.expect("an answer of a command").send(result);
-                    }
-                    event => to_note.lock().unwrap().push(event),
-                }
-            }
-        });
+        let polling = poll(engine.clone(), answers.clone(), events.clone());
         Self {
             engine: Some(engine),
             answers,
@@ -75,6 +83,17 @@ impl Node {
             next: AtomicU64::new(0),
             polling,
         }
+    }
+
+    /// Does not poll until [`resume`](Self::resume).
+    pub(crate) async fn pause(&mut self) {
+        self.polling.abort();
+        let _ = (&mut self.polling).await;
+    }
+
+    pub(crate) fn resume(&mut self) {
+        let engine = self.engine.clone().unwrap();
+        self.polling = poll(engine, self.answers.clone(), self.events.clone());
     }
 
     /// Begins a command. The future is its answer.
@@ -241,8 +260,7 @@ impl Node {
 
     /// Drops the engine.
     pub(crate) async fn end(mut self) {
-        self.polling.abort();
-        let _ = (&mut self.polling).await;
+        self.pause().await;
         let engine = self.engine.take().unwrap();
         drop(Arc::into_inner(engine).expect("nothing else has it"));
     }
