@@ -34,6 +34,8 @@ pub(crate) struct Log {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Identity {
     name: String,
+    /// When it was created. Left out where the name is unique already: servers of a cluster may have several
+    /// answers for a moment after they have created a stream.
     created: String,
     kept: usize,
     /// It is raised when the stream went back to an older state.
@@ -121,7 +123,7 @@ impl Log {
         let info = api
             .call(&format!("STREAM.INFO.{}", self.name), &Value::Null)
             .await?;
-        if text(&info, "created").as_ref() != Some(&self.identity.created) {
+        if created(&self.name, &info).as_ref() != Some(&self.identity.created) {
             return Err(Failure::NewEpoch);
         }
         extent(&info)
@@ -132,7 +134,7 @@ impl Log {
         let config = info.get("config").ok_or_else(nonsense)?;
         let name = text(config, "name").ok_or_else(nonsense)?;
         check(settings, &name, config)?;
-        let created = text(info, "created").ok_or_else(nonsense)?;
+        let created = created(&name, info).ok_or_else(nonsense)?;
         let number = |name: &str| config.get(name).and_then(Value::as_u64).unwrap_or(0);
         let kept = usize::try_from(number("max_msgs_per_subject")).unwrap_or(0);
         let generation = described(config, "generation").unwrap_or(0);
@@ -218,6 +220,16 @@ impl Identity {
         add(&self.kept.to_le_bytes());
         Epoch::new(hash)
     }
+}
+
+/// Returns when a stream was created, if its name does not say enough.
+fn created(name: &str, info: &Value) -> Option<String> {
+    let number = name.rsplit_once('_').map(|(_, number)| number);
+    let is_digit = |byte: u8| byte.is_ascii_hexdigit();
+    if number.is_some_and(|number| number.len() == 16 && number.bytes().all(is_digit)) {
+        return Some(String::new());
+    }
+    text(info, "created")
 }
 
 fn extent(info: &Value) -> Result<Extent, Failure> {
@@ -422,6 +434,13 @@ mod tests {
         let epoch = |change: fn(&mut Value)| info(change).expect("it is right").0.epoch;
         let first = epoch(|_| {});
         assert_eq!(first, epoch(|info| info["state"]["last_seq"] = 10.into()));
+        // Unique names are enough.
+        let unique = epoch(|info| info["config"]["name"] = json!("hub_0123456789abcdef"));
+        let later = epoch(|info| {
+            info["config"]["name"] = json!("hub_0123456789abcdef");
+            info["created"] = json!("2026-11-28T18:16:02.6Z");
+        });
+        assert_eq!(unique, later);
         let changes: [fn(&mut Value); 4] = [
             |info| info["created"] = json!("2026-11-28T18:16:02.6Z"),
             |info| info["config"]["name"] = json!("hub_2"),
