@@ -3,12 +3,15 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use async_nats::HeaderMap;
+use bytes::Bytes;
 use serde_json::{Value, json};
 use wskit_hub::Epoch;
 
 use crate::api::{Api, text};
 use crate::error::Failure;
 use crate::settings::{NatsBuilder, Storage};
+use crate::subject;
 
 /// A stream as it was found. Messages, acknowledgements and answers name their stream, so that one that was
 /// created again is not taken for the same.
@@ -56,7 +59,10 @@ pub(crate) struct Extent {
 
 impl Log {
     /// Finds the stream, or creates it.
-    pub(crate) async fn find_or_create(api: &Api, settings: &NatsBuilder) -> Result<Self, Failure> {
+    pub(crate) async fn find_or_create(
+        api: &Api,
+        settings: &NatsBuilder,
+    ) -> Result<(Self, Extent), Failure> {
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 tokio::time::sleep(Duration::from_millis(random() % 200)).await;
@@ -66,7 +72,15 @@ impl Log {
                 [name] => match Self::read(api, settings, name).await {
                     // It was one too many.
                     Err(Failure::Api { code: 10059, .. }) => continue,
-                    found => return Ok(found?.0),
+                    // It is being created. Or its servers had it in memory, and have all ended.
+                    Ok((log, extent)) if extent.last == 0 => {
+                        if attempt >= ATTEMPTS / 2 {
+                            log.renew(api).await?;
+                            Self::mark(api, settings).await?;
+                        }
+                        continue;
+                    }
+                    found => return Ok(found?),
                 },
                 // Some servers let several be created at once. They are removed by their creators.
                 _ => continue,
@@ -82,7 +96,8 @@ impl Log {
                 Err(failure) => return Err(failure),
             }
             if Self::names(api, settings).await?.len() == 1 {
-                return Ok(Self::read(api, settings, &name).await?.0);
+                Self::mark(api, settings).await?;
+                return Self::read(api, settings, &name).await;
             }
             api.call(&format!("STREAM.DELETE.{name}"), &Value::Null)
                 .await?;
@@ -91,6 +106,19 @@ impl Log {
             code: 10065,
             text: "the hub's subjects are taken by another stream".into(),
         })
+    }
+
+    /// Stores a first message, of no topic: a stream that is empty has lost what it had.
+    async fn mark(api: &Api, settings: &NatsBuilder) -> Result<(), Failure> {
+        let mut headers = HeaderMap::new();
+        headers.insert("Nats-Expected-Last-Sequence", "0");
+        let token = subject::encode("");
+        let subject = format!("{}.in.0.{token}", settings.prefix);
+        match api.store(subject, Some(headers), Bytes::new()).await {
+            // Another hub has done it.
+            Ok(_) | Err(Failure::Api { code: 10071, .. }) => Ok(()),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Returns the streams that have the hub's subjects.

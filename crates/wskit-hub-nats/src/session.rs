@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::Event;
 use async_nats::connection::State;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::error::Failure;
 use crate::log::{Log, random};
@@ -43,12 +43,31 @@ struct Supervisor {
 /// Finds or creates all that is needed. Returns also the offset of the hub's lease.
 pub(crate) async fn set_up(shared: &Shared, last: Option<&Up>) -> Result<(Up, u64), Failure> {
     let (api, settings) = (&shared.api, &shared.settings);
-    let log = Arc::new(Log::find_or_create(api, settings).await?);
+    let (mut log, mut extent) = Log::find_or_create(api, settings).await?;
     // What was seen of it is still true.
-    let log = match last {
-        Some(last) if last.log.is_same(&log) => last.log.clone(),
-        _ => log,
+    let known = last
+        .map(|last| &last.log)
+        .filter(|known| known.is_same(&log));
+    for _ in 0..DOUBTS {
+        if known.is_none_or(|known| extent.last >= known.seen()) {
+            break;
+        }
+        // A new leader may not know all yet. But if it stays so, messages were lost.
+        sleep(DOUBT).await;
+        (log, extent) = Log::read(api, settings, &log.name).await?;
+    }
+    let log = match known {
+        Some(known) if known.is_same(&log) => {
+            if extent.last < known.seen() {
+                known.renew(api).await?;
+                nodes::tell_renewed(api, settings).await;
+                return Err(Failure::NewEpoch);
+            }
+            known.clone()
+        }
+        _ => Arc::new(log),
     };
+    log.see(extent.last);
     nodes::prepare(api, settings).await?;
     if let Some(last) = last {
         nodes::remove(api, settings, last.node).await?;

@@ -2,8 +2,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde_json::json;
-use wskit_hub::{EngineEvent, History, Position, Publication};
-use wskit_hub_nats::{Nats, NatsBuilder};
+use wskit_hub::{EngineEvent, History, Page, Position, Publication};
+use wskit_hub_nats::{Nats, NatsBuilder, Storage};
 use wskit_hub_suite::servers::nats::{self, Nats as Server, NatsCluster};
 
 use crate::kit::{Node, chain, texts, wait_for};
@@ -169,6 +169,45 @@ async fn when_the_leader_is_killed_under_load_nothing_is_lost_untold_and_nothing
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_had_all_in_memory_has_a_new_epoch_when_all_of_it_has_ended() {
+    for cluster in clusters() {
+        let memory = || {
+            settings(&cluster)
+                .storage(Storage::Memory)
+                .max_bytes(32 << 20)
+        };
+        let a = Node::connect(memory()).await;
+        let mut before = a.publish("t", "1").await;
+        for i in 2..20 {
+            before = a.publish("t", &i.to_string()).await;
+        }
+        cluster.kill_all(false);
+        for i in 0..3 {
+            cluster.restart(i);
+        }
+        a.up().await;
+        // One that knows nothing of before agrees.
+        let b = Node::connect(memory()).await;
+        for node in [&a, &b] {
+            let page = wait_for_page(node).await;
+            assert_ne!(page.epoch, before.epoch);
+            assert!(page.messages.is_empty());
+        }
+        assert_eq!(wait_for_page(&a).await.epoch, wait_for_page(&b).await.epoch);
+    }
+}
+
+async fn wait_for_page(node: &Node) -> Page {
+    for _ in 0..120 {
+        if let Ok(page) = node.try_read("t", None, 100).await {
+            return page;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    panic!("waited in vain for a page");
 }
 
 #[tokio::test(flavor = "multi_thread")]
