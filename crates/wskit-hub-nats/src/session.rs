@@ -21,6 +21,8 @@ const CHECK: Duration = Duration::from_secs(10);
 const DOUBT: Duration = Duration::from_secs(1);
 /// How often it has to seem so.
 const DOUBTS: u32 = 4;
+/// For how long it stays with a server that it has gone to.
+const MOVE: Duration = Duration::from_secs(3);
 /// For how long the end of an engine may take.
 const END: Duration = Duration::from_secs(2);
 
@@ -38,6 +40,8 @@ struct Supervisor {
     unanswered: u32,
     doubts: u32,
     next_doubt: Instant,
+    /// When it may go to another server. Servers say more than once that they will end.
+    next_move: Instant,
 }
 
 /// Finds or creates all that is needed. Returns also the offset of the hub's lease.
@@ -104,6 +108,7 @@ pub(crate) async fn supervise(
         unanswered: 0,
         doubts: 0,
         next_doubt: now,
+        next_move: now,
         shared: shared.clone(),
     };
     let mut ticks = interval(TICK);
@@ -141,11 +146,14 @@ pub(crate) async fn supervise(
 impl Supervisor {
     async fn event(&mut self, event: Option<Event>) {
         match event {
-            Some(Event::Disconnected) => self.down("the connection was lost"),
+            // They may be late, when the connection is there again and set up: its state and number are looked at.
+            Some(Event::Disconnected | Event::Connected) => {}
             Some(Event::LameDuckMode) => {
                 // With one server there is nowhere to go: it is used until it ends.
                 let others = self.shared.api.client.server_info().connect_urls.len();
-                if others > 1 || self.shared.settings.servers.len() > 1 {
+                let is_alone = others <= 1 && self.shared.settings.servers.len() <= 1;
+                if !is_alone && self.next_move <= Instant::now() {
+                    self.next_move = Instant::now() + MOVE;
                     trace("the server is about to end: another one is used");
                     let _ = self.shared.api.client.force_reconnect().await;
                 }
