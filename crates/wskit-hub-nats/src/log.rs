@@ -80,7 +80,7 @@ impl Log {
                         }
                         continue;
                     }
-                    found => return Ok(found?),
+                    found => return found,
                 },
                 // Some servers let several be created at once. They are removed by their creators.
                 _ => continue,

@@ -147,7 +147,7 @@ impl Supervisor {
     async fn event(&mut self, event: Option<Event>) {
         match event {
             // They may be late, when the connection is there again and set up: its state and number are looked at.
-            Some(Event::Disconnected | Event::Connected) => {}
+            None | Some(Event::Disconnected | Event::Connected) => {}
             Some(Event::LameDuckMode) => {
                 // With one server there is nowhere to go: it is used until it ends.
                 let others = self.shared.api.client.server_info().connect_urls.len();
@@ -166,7 +166,6 @@ impl Supervisor {
                     trace(&text);
                 }
             }
-            None => {}
         }
     }
 
