@@ -16,5 +16,5 @@ macro_rules! pages {
 pages!(
     authenticate blocking collaborate connect errors games json migrate observe reconnect rooms runtime scale send
     serve
-    shutdown streaming test tune tunnel types
+    shutdown streaming test tune tungstenite tunnel types
 );

@@ -73,7 +73,11 @@ impl Drop for Outbox {
     #[inline(never)]
     fn drop(&mut self) {
         drop(mem::take(&mut *self.queue));
-        drop((self.control.take(), self.closing.take(), self.encoder.take()));
+        drop((
+            self.control.take(),
+            self.closing.take(),
+            self.encoder.take(),
+        ));
     }
 }
 
