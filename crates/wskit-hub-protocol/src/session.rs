@@ -64,7 +64,10 @@ pub struct Session {
     frames: VecDeque<Message>,
     /// Until when it has to have begun, or when the next ping is due.
     due: Instant,
+    /// Until when the first of the pings that were not answered has to be.
     pong_due: Option<Instant>,
+    /// How many pings were not answered.
+    pings: u32,
     expires: Option<Instant>,
     subscriptions: HashMap<String, Subscription>,
 }
@@ -108,6 +111,7 @@ impl Session {
             frames: VecDeque::new(),
             due: now + settings.connect_within,
             pong_due: None,
+            pings: 0,
             expires: None,
             subscriptions: HashMap::new(),
             settings,
@@ -169,9 +173,12 @@ impl Session {
         }
         if id == 0 && command.send.is_none() {
             // A pong, one for each ping, or nonsense.
-            let is_pong = command == Command::default();
-            return match self.pong_due.take() {
-                Some(_) if is_pong => Ok(()),
+            return match self.pings.checked_sub(1) {
+                Some(left) if command == Command::default() => {
+                    self.pings = left;
+                    self.pong_due = None;
+                    Ok(())
+                }
                 _ => Err(DisconnectCode::BadRequest.into()),
             };
         }
@@ -452,6 +459,7 @@ impl Session {
         if self.due <= now {
             self.due = now + self.settings.ping_every;
             self.pong_due.get_or_insert(now + self.settings.pong_within);
+            self.pings = self.pings.saturating_add(1);
             self.send(&Reply::default());
         }
         let subscriptions = self.subscriptions.iter();

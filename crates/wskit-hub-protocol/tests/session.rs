@@ -310,3 +310,21 @@ fn no_more_is_read_while_32_commands_wait() {
     session.on_timeout(ping).unwrap();
     session.on_timeout(ping + Duration::from_secs(8)).unwrap();
 }
+
+/// A client that stood still for a while answers all pings at once: none of these pongs is nonsense.
+#[test]
+fn pings_that_wait_may_be_answered_together() {
+    let settings = Settings::new()
+        .ping_every(Duration::from_secs(3))
+        .pong_within(Duration::from_secs(8));
+    let now = Instant::now();
+    let mut session = Session::new(Codec::Json, Arc::new(settings), 0, now);
+    exchange(&mut session, br#"{"id":1,"connect":{}}"#, now).unwrap();
+    for _ in 0..2 {
+        let ping = session.timeout();
+        session.on_timeout(ping).unwrap();
+        assert_eq!(session.next_frame().unwrap().as_bytes(), b"{}");
+    }
+    assert_eq!(exchange(&mut session, b"{}\n{}", now), Ok(vec![]));
+    assert_eq!(exchange(&mut session, b"{}", now), Err(3501));
+}
