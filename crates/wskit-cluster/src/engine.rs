@@ -1,0 +1,42 @@
+//! The engine that a URL names.
+
+use std::error::Error;
+use std::fmt;
+
+use wskit::hub::HubBuilder;
+
+/// Which engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Nats,
+    Redis,
+}
+
+impl Kind {
+    /// Reads the value of `--engine`: a kind, or a URL of one.
+    pub(crate) fn parse(text: &str) -> Result<Self, Box<dyn Error>> {
+        match text {
+            _ if text.starts_with("nats") => Ok(Self::Nats),
+            _ if text.starts_with("redis") => Ok(Self::Redis),
+            _ => Err(format!("--engine is nats or redis, not {text}").into()),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nats => "nats",
+            Self::Redis => "redis",
+        })
+    }
+}
+
+/// Gives a hub the engine of a URL. `none` is the hub's own memory.
+pub(crate) async fn engine(hub: HubBuilder, url: &str) -> Result<HubBuilder, Box<dyn Error>> {
+    if url == "none" {
+        return Ok(hub);
+    }
+    let _ = Kind::parse(url)?;
+    Err(format!("no engine for {url} yet").into())
+}

@@ -1,1 +1,0 @@
-//! Three hub processes on a real engine, with faults.

@@ -1,0 +1,162 @@
+//! The proof: starts all, breaks it, and checks what the clients saw.
+
+mod report;
+mod world;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+
+use self::report::Report;
+use self::world::World;
+use crate::args::Args;
+use crate::engine::Kind;
+use crate::faults::Schedule;
+use crate::topics;
+
+/// How the proof is run.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) kind: Kind,
+    pub(crate) seconds: u64,
+    pub(crate) seed: u64,
+    pub(crate) nodes: usize,
+    pub(crate) own: usize,
+    pub(crate) js: usize,
+    pub(crate) centrifuge: usize,
+    pub(crate) topics: usize,
+    pub(crate) rate: f64,
+    /// Where logs are kept; else in a folder that is removed if all is well.
+    pub(crate) logs: Option<PathBuf>,
+    /// The NATS server, if not the one that is found.
+    pub(crate) program: Option<String>,
+    /// The last messages are lost on the links: nodes have to notice by comparing positions.
+    pub(crate) lose_last: bool,
+    /// A check of the hub that is taken out: the proof has to fail.
+    pub(crate) without: Option<String>,
+}
+
+impl Settings {
+    fn read(args: &Args) -> Result<Self, Box<dyn Error>> {
+        Ok(Self {
+            kind: Kind::parse(args.need("engine")?)?,
+            seconds: args.or("seconds", 30)?,
+            seed: args.or("seed", u64::from(std::process::id()))?,
+            nodes: 3,
+            own: args.or("own", 140)?,
+            js: args.or("js", 30)?,
+            centrifuge: args.or("centrifuge", 30)?,
+            topics: args.or("topics", 20)?,
+            rate: args.or("rate", 60.0)?,
+            logs: args.get("logs").map(PathBuf::from),
+            program: args.get("nats-server").map(str::to_owned),
+            lose_last: args.has("lose-last"),
+            without: args.get("without").map(str::to_owned),
+        })
+    }
+}
+
+/// After all faults are over, everyone has to be at the newest message within this time: nodes compare their
+/// positions every 20 s.
+const REACH: Duration = Duration::from_secs(30);
+/// And presence has to be right: a node's lease, and the time in which nodes ask for members.
+const PRESENCE: Duration = Duration::from_secs(75);
+
+pub(crate) async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let settings = Settings::read(args)?;
+    let runtime = Handle::current();
+    // Servers are started by calls that block.
+    let done = tokio::task::spawn_blocking(move || {
+        prove(settings, &runtime).map_err(|error| error.to_string())
+    });
+    Ok(done.await??)
+}
+
+fn prove(settings: Settings, runtime: &Handle) -> Result<(), Box<dyn Error>> {
+    println!(
+        "engine {}, {} s, seed {}: {} nodes, {} clients, {} topics",
+        settings.kind,
+        settings.seconds,
+        settings.seed,
+        settings.nodes,
+        settings.own + settings.js + settings.centrifuge,
+        settings.topics
+    );
+    let all: Vec<_> = (0..settings.topics).map(topics::name).collect();
+    let (seconds, lose_last) = (settings.seconds, settings.lose_last);
+    let mut schedule;
+    let mut world = World::start(settings, runtime.clone())?;
+    schedule = Schedule::new(
+        world.settings.kind,
+        world.settings.nodes,
+        world.servers.linked(),
+        world.settings.seed,
+    );
+    let begin = Instant::now();
+    let end = begin + Duration::from_secs(seconds);
+    sleep(Duration::from_secs(2));
+    while Instant::now() < end {
+        let step = schedule.next();
+        for fault in &step.faults {
+            world.begin(fault)?;
+        }
+        world.watch(step.lasts)?;
+        for fault in &step.faults {
+            world.end(fault)?;
+        }
+        world.watch(step.pause)?;
+    }
+    world.heal()?;
+    let healed = Instant::now();
+    world.watch(Duration::from_secs(2))?;
+    world.clients_tell("stop");
+    if lose_last {
+        world.lose_all(true);
+    }
+    // One more message in each topic, which everyone has to get.
+    let mut round = 0;
+    loop {
+        let unacknowledged = world.publish(&all, round)?;
+        if unacknowledged == 0 {
+            break;
+        }
+        if healed.elapsed() > REACH {
+            return Err("nothing can be published after all faults".into());
+        }
+        round += 1;
+    }
+    if lose_last {
+        world.watch(Duration::from_secs(1))?;
+        world.lose_all(false);
+    }
+    let settling = Instant::now();
+    let (mut reached, mut present) = (None, None);
+    while settling.elapsed() < PRESENCE {
+        world.watch(Duration::from_millis(300))?;
+        world.look(&all);
+        let unsettled = world.checker.unsettled(usize::MAX);
+        let is_present = unsettled.iter().all(|found| found.rule != "I5");
+        let is_reached = unsettled.iter().all(|found| found.rule == "I5");
+        if is_reached && world.has_looked {
+            reached.get_or_insert(settling.elapsed());
+        }
+        if is_present && world.has_looked {
+            present.get_or_insert(settling.elapsed());
+        }
+        if unsettled.is_empty() && world.has_looked {
+            break;
+        }
+        if reached.is_none() && settling.elapsed() > REACH {
+            break;
+        }
+    }
+    let report = Report {
+        reached,
+        present,
+        elapsed: begin.elapsed(),
+    };
+    world.finish(&report)
+}
