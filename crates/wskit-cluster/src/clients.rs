@@ -1,5 +1,6 @@
 //! Clients of several kinds, in one process. What they do is ordered by lines on the standard input.
 
+mod centrifuge;
 mod own;
 
 use std::error::Error;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::broadcast;
 
+use self::centrifuge::Centrifuge;
 use self::own::Own;
 use crate::args::Args;
 use crate::log::Log;
@@ -99,6 +101,21 @@ pub(crate) async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             random: Random::new(seed ^ name.len() as u64),
             log: log.clone(),
         });
+    }
+    let several: usize = args.or("centrifuge", 0)?;
+    for number in 0..several {
+        let mine = (0..3).map(|i| all[(number * 3 + i * 7 + 1) % topics].clone());
+        let every = Duration::from_secs_f64(several as f64 * 10.0 / rate);
+        let client = Centrifuge {
+            name: format!("cf-{number}"),
+            url: urls[number % urls.len()].clone(),
+            is_binary: number % 2 == 1,
+            topics: mine.collect(),
+            work: Some(Work { every, topics: all.clone() }),
+            random: Random::new(seed ^ ((number as u64 + 1) << 40)),
+            log: log.clone(),
+        };
+        tasks.push(tokio::spawn(client.run(orders.subscribe())));
     }
     let flushing = log.clone();
     tokio::spawn(async move {

@@ -8,6 +8,8 @@ use wskit::hub::HubBuilder;
 /// Which engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// None: one node, with its own memory.
+    None,
     Nats,
     Redis,
 }
@@ -16,6 +18,7 @@ impl Kind {
     /// Reads the value of `--engine`: a kind, or a URL of one.
     pub(crate) fn parse(text: &str) -> Result<Self, Box<dyn Error>> {
         match text {
+            "none" => Ok(Self::None),
             _ if text.starts_with("nats") => Ok(Self::Nats),
             _ if text.starts_with("redis") => Ok(Self::Redis),
             _ => Err(format!("--engine is nats or redis, not {text}").into()),
@@ -26,6 +29,7 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::None => "none",
             Self::Nats => "nats",
             Self::Redis => "redis",
         })

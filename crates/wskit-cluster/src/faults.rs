@@ -97,15 +97,15 @@ impl Schedule {
         let wipe = (self.round + random.below(2)) % 2 == 1;
         match self.kind {
             Kind::Nats => main.extend([Fault::KillLeader, Fault::KillNats { wipe }]),
+            Kind::None => {}
             Kind::Redis => main.extend([Fault::Failover, Fault::WipePrimary]),
         }
         let linked: Vec<_> = self.linked.clone().collect();
-        let mut side = vec![
-            Fault::Slow(*random.of(&linked)),
-            Fault::Lose(*random.of(&linked)),
-            Fault::Stall,
-            Fault::Churn,
-        ];
+        let mut side = vec![Fault::Stall, Fault::Churn];
+        if !linked.is_empty() {
+            side.push(Fault::Slow(*random.of(&linked)));
+            side.push(Fault::Lose(*random.of(&linked)));
+        }
         while let Some(fault) = take(&mut main, random) {
             let lasts = match fault {
                 // Once in a while longer than a node's lease.

@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) rate: f64,
     /// Where logs are kept; else in a folder that is removed if all is well.
     pub(crate) logs: Option<PathBuf>,
+    /// Where the packages of the clients in JavaScript are.
+    pub(crate) packages: Option<PathBuf>,
     /// The NATS server, if not the one that is found.
     pub(crate) program: Option<String>,
     /// The last messages are lost on the links: nodes have to notice by comparing positions.
@@ -41,17 +43,19 @@ pub(crate) struct Settings {
 
 impl Settings {
     fn read(args: &Args) -> Result<Self, Box<dyn Error>> {
+        let kind = Kind::parse(args.need("engine")?)?;
         Ok(Self {
-            kind: Kind::parse(args.need("engine")?)?,
+            kind,
             seconds: args.or("seconds", 30)?,
             seed: args.or("seed", u64::from(std::process::id()))?,
-            nodes: 3,
+            nodes: if kind == Kind::None { 1 } else { 3 },
             own: args.or("own", 140)?,
-            js: args.or("js", 30)?,
+            js: args.or("js", 0)?,
             centrifuge: args.or("centrifuge", 30)?,
             topics: args.or("topics", 20)?,
             rate: args.or("rate", 60.0)?,
             logs: args.get("logs").map(PathBuf::from),
+            packages: args.get("packages").map(PathBuf::from),
             program: args.get("nats-server").map(str::to_owned),
             lose_last: args.has("lose-last"),
             without: args.get("without").map(str::to_owned),

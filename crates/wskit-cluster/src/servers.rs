@@ -21,6 +21,7 @@ pub(crate) struct Servers {
 
 #[derive(Debug)]
 pub(crate) enum Cluster {
+    None,
     Nats(NatsCluster),
     Redis(Sentinel),
 }
@@ -34,6 +35,7 @@ impl Servers {
         runtime: &Handle,
     ) -> Result<Self, Box<dyn Error>> {
         let cluster = match kind {
+            Kind::None => Cluster::None,
             Kind::Nats => {
                 let builder = Nats::builder();
                 Cluster::Nats(NatsCluster::with(match program {
@@ -44,6 +46,7 @@ impl Servers {
             Kind::Redis => Cluster::Redis(Sentinel::start()),
         };
         let targets: Vec<SocketAddr> = match &cluster {
+            Cluster::None => Vec::new(),
             Cluster::Nats(nats) => nats.servers().iter().map(Nats::addr).collect(),
             Cluster::Redis(redis) => vec![redis.primary().addr()],
         };
@@ -73,6 +76,7 @@ impl Servers {
             format!("{scheme}://{}", hosts.join(","))
         };
         match &self.cluster {
+            Cluster::None => "none".to_owned(),
             Cluster::Redis(redis) if node + 1 < self.links.len() => {
                 format!("{}/{}", of("redis+sentinel", redis.urls()), Sentinel::NAME)
             }
@@ -106,6 +110,7 @@ impl Servers {
     /// The nodes whose links carry their traffic.
     pub(crate) fn linked(&self) -> std::ops::Range<usize> {
         match self.kind {
+            Kind::None => 0..0,
             Kind::Nats => 0..self.links.len(),
             Kind::Redis => self.links.len() - 1..self.links.len(),
         }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use wskit::tokio::Io;
 use wskit::{BoxError, CloseCode, Config, Connector, Keepalive, SocketOptions, WebSocket};
 
 use super::{Order, Work};

@@ -43,6 +43,7 @@ impl Frames {
         match self.kind {
             Kind::Nats => nats(bytes),
             Kind::Redis => redis(bytes),
+            Kind::None => None,
         }
     }
 }

@@ -23,7 +23,7 @@ impl Report {
             time.map_or("never".to_owned(), |time| format!("after {:.1} s", time.as_secs_f64()))
         };
         println!("\n| {} | |\n|---|---|", world.settings.kind);
-        let mut row = |name: &str, value: String| println!("| {name} | {value} |");
+        let row = |name: &str, value: String| println!("| {name} | {value} |");
         row("seconds", format!("{:.0}", self.elapsed.as_secs_f64()));
         row("faults", world.faults.len().to_string());
         row("publishes begun", counts.tries.to_string());

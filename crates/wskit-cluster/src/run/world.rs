@@ -127,6 +127,30 @@ impl World {
         let errors = self.folder.join("own.err");
         self.clients.push(Process::start(None, &args, &[], &errors)?);
         self.tails.push(Tail::new(log));
+        if self.settings.js > 0 {
+            self.start_js(&urls)?;
+        }
+        Ok(())
+    }
+
+    fn start_js(&mut self, urls: &[String]) -> Result<(), Box<dyn Error>> {
+        let settings = &self.settings;
+        let packages = settings.packages.as_ref().ok_or("--packages is missing")?;
+        let log = self.folder.join("js.log");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/js/clients.mjs");
+        let args = [
+            script.to_owned(),
+            std::path::absolute(packages)?.display().to_string(),
+            urls.join(","),
+            log.display().to_string(),
+            settings.js.to_string(),
+            settings.topics.to_string(),
+            (settings.js as f64 * 10.0 / settings.rate).to_string(),
+        ];
+        let errors = self.folder.join("js.err");
+        let process = Process::start(Some(Path::new("node")), &args, &[], &errors)?;
+        self.clients.push(process);
+        self.tails.push(Tail::new(log));
         Ok(())
     }
 
@@ -256,6 +280,7 @@ impl World {
     /// Waits until the engine's servers are all there.
     fn whole(&self) {
         match &self.servers.cluster {
+            Cluster::None => {}
             Cluster::Nats(nats) => nats.wait_until_whole(),
             Cluster::Redis(redis) => redis.wait_until_whole(),
         }
