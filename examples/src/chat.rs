@@ -2,22 +2,26 @@
 //!
 //! This code uses no socket and no runtime. The hub encodes a message once for all. It disconnects a person
 //! who reads so slowly that the room no longer remembers what comes next; the page then comes back.
+//!
+//! Rooms may be shared with other processes, by an engine of the hub. Then names are unique among all of them.
 
+mod names;
 mod serve;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use wskit::PreparedMessage;
 use wskit::hub::{
-    Access, Event, History, Hub, Member, Peer, Position, Publication, Rules, Slow, Subscribed, Wire,
+    Access, Event, History, Hub, HubBuilder, Peer, Position, Publication, Rules, Slow, Subscribed, Wire,
 };
 
 pub use serve::{serve, server};
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a room remembers.
+pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// All rooms of a server. Spawn `chat.hub.drive(sleep)`.
 #[derive(Debug)]
@@ -27,7 +31,6 @@ pub struct Chat {
     wire: Wire,
     /// Held while a name is looked for and taken.
     naming: Mutex<()>,
-    guests: AtomicU64,
 }
 
 /// Why a request was refused: the `code` and `text` of the protocol.
@@ -83,20 +86,21 @@ impl Wish {
     }
 }
 
+/// Begins to build the hub of a chat. Rooms of all names exist, and are open to everyone. One that is empty is
+/// forgotten after a day.
+pub fn rooms() -> HubBuilder {
+    let room = Rules::stream(History::last(50).within(DAY))
+        .presence()
+        .slow(Slow::Disconnect)
+        .subscribe(Access::Everyone)
+        .publish(Access::Everyone);
+    Hub::builder(move |_| room.clone())
+}
+
 impl Default for Chat {
+    /// Returns a chat of this process alone.
     fn default() -> Self {
-        // Rooms of all names exist, and are open to everyone. One that is empty is forgotten after a day.
-        let room = Rules::stream(History::last(50).within(DAY))
-            .presence()
-            .slow(Slow::Disconnect)
-            .subscribe(Access::Everyone)
-            .publish(Access::Everyone);
-        Self {
-            hub: Hub::builder(move |_| room.clone()).build(),
-            wire: Wire::new(|event| Some(PreparedMessage::text(encode(event)?.to_string()))),
-            naming: Mutex::default(),
-            guests: AtomicU64::new(0),
-        }
+        Self::new(rooms().build())
     }
 }
 
@@ -111,35 +115,37 @@ fn encode(event: Event<'_>) -> Option<Value> {
             }
             said
         }
+        // The second is of an engine that has lost messages.
         Event::Subscribed {
             subscribed: Subscribed::Gap { .. },
             ..
-        } => json!({"type": "gap"}),
+        }
+        | Event::Gap { .. } => json!({"type": "gap"}),
         Event::Present { present, .. } => {
-            let names: Vec<_> = present.members.iter().map(name_of).collect();
+            let names: Vec<_> = present.members.iter().filter_map(names::shown).collect();
             json!({"type": "here", "names": names})
         }
-        Event::Joined { member, .. } => match &info(member)["was"] {
-            Value::Null => json!({"type": "joined", "name": name_of(member), "time": now()}),
-            old => json!({"type": "renamed", "old": old, "new": name_of(member), "time": now()}),
+        Event::Joined { member, .. } => match names::change(member)? {
+            (None, name) => json!({"type": "joined", "name": name, "time": now()}),
+            (Some(old), new) => json!({"type": "renamed", "old": old, "new": new, "time": now()}),
         },
         Event::Left { member, .. } => {
-            json!({"type": "left", "name": name_of(member), "time": now()})
+            json!({"type": "left", "name": names::shown(member)?, "time": now()})
         }
         _ => return None,
     })
 }
 
-/// What others are told of a member: a `name`, and the name that it `was`.
-fn info(member: &Member) -> Value {
-    serde_json::from_slice(member.get_info()).unwrap_or_default()
-}
-
-fn name_of(member: &Member) -> String {
-    info(member)["name"].as_str().unwrap_or_default().to_owned()
-}
-
 impl Chat {
+    /// Creates a chat on a hub from [`rooms`].
+    pub fn new(hub: Hub) -> Self {
+        Self {
+            hub,
+            wire: Wire::new(|event| Some(PreparedMessage::text(encode(event)?.to_string()))),
+            naming: Mutex::default(),
+        }
+    }
+
     /// Seats a person in a room. A key that is here, or was two seconds ago, gets its place back.
     async fn join(
         &self,
@@ -152,7 +158,8 @@ impl Chat {
             title(room, 32).ok_or_else(|| refused("bad-room", "A room has 1 to 32 characters."))?;
         let identity = match key {
             Some(key) => format!("key {key}"),
-            None => format!("guest {}", self.guests.fetch_add(1, Ordering::Relaxed)),
+            // Random, so that no other process has the same one.
+            None => format!("guest {:x}", RandomState::new().hash_one(0)),
         };
         let name = self.take_name(peer, &room, &identity, name).await?;
         Ok(Seat {
@@ -160,36 +167,6 @@ impl Chat {
             identity,
             name,
         })
-    }
-
-    /// Makes a peer present by a name, with a number behind it if it is taken.
-    async fn take_name(
-        &self,
-        peer: &Peer,
-        room: &str,
-        identity: &str,
-        name: &str,
-    ) -> Result<String, Refused> {
-        let name =
-            title(name, 24).ok_or_else(|| refused("bad-name", "A name has 1 to 24 characters."))?;
-        let _naming = self.naming.lock().await;
-        let members = self.hub.present(room).await?.members;
-        let (mine, others): (Vec<_>, Vec<_>) = members
-            .into_iter()
-            .partition(|member| member.identity() == identity);
-        let taken: Vec<_> = others.iter().map(name_of).collect();
-        let numbered = (2..).map(|n| format!("{name} {n}"));
-        let name = std::iter::once(name.clone())
-            .chain(numbered)
-            .find(|name| !taken.contains(name))
-            .unwrap_or_default();
-        let member = match mine.into_iter().next() {
-            Some(same) if name_of(&same) == name => same,
-            Some(other) => member(identity, &json!({"name": name, "was": name_of(&other)})),
-            None => member(identity, &json!({"name": name})),
-        };
-        peer.enter(room, member)?;
-        Ok(name)
     }
 }
 
@@ -202,10 +179,6 @@ async fn say(peer: &Peer, seat: &Seat, text: &str) -> Result<(), Refused> {
     peer.publish(&seat.room, Publication::text(said.to_string()))
         .await?;
     Ok(())
-}
-
-fn member(identity: &str, info: &Value) -> Member {
-    Member::new(identity).info(info.to_string())
 }
 
 fn refused(code: &'static str, text: &str) -> Refused {

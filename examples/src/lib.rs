@@ -7,15 +7,29 @@ use std::fmt::Debug;
 
 use wskit::ServeError;
 
-/// Returns the address to listen on: the first argument, or 127.0.0.1:9001.
+/// The arguments that are followed by a value.
+const WITH_VALUE: [&str; 2] = ["--nats", "--redis"];
+
+/// Returns the address to listen on: the first argument that is no option, or 127.0.0.1:9001.
 #[must_use]
 pub fn address() -> String {
-    let mut arguments = std::env::args()
-        .skip(1)
-        .filter(|argument| !argument.starts_with("--"));
-    arguments
-        .next()
-        .unwrap_or_else(|| "127.0.0.1:9001".to_owned())
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        if WITH_VALUE.contains(&argument.as_str()) {
+            arguments.next();
+        } else if !argument.starts_with("--") {
+            return argument;
+        }
+    }
+    "127.0.0.1:9001".to_owned()
+}
+
+/// Returns the value that follows an argument, such as `--nats`.
+#[must_use]
+pub fn argument(name: &str) -> Option<String> {
+    std::env::args()
+        .skip_while(|argument| argument != name)
+        .nth(1)
 }
 
 /// Prints an error of a server, unless it means that the client went away.
