@@ -31,8 +31,10 @@ function start(number) {
     maxReconnectDelay: 1000,
   });
   let wasConnected = false;
-  client.on("connected", () => {
+  let id = "";
+  client.on("connected", (context) => {
     wasConnected = true;
+    id = context.client;
     add("open", { node });
   });
   const lost = () => {
@@ -57,6 +59,7 @@ function start(number) {
       const how = !wasRecovering ? "fresh" : recovered ? "all" : "gap";
       add("sub", { topic, how, after: last && show(last), pos: show(streamPosition), past: null });
       if (how !== "all") last = streamPosition;
+      add("enter", { topic, name: id });
     });
     subscription.on("publication", ({ offset, data }) => {
       last = { epoch: last.epoch, offset };

@@ -13,7 +13,7 @@ mod session;
 mod tests;
 mod topic;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use self::session::Session;
 use self::topic::Topic;
@@ -76,7 +76,8 @@ pub(crate) struct Checker {
 struct Client {
     is_connected: bool,
     is_gone: bool,
-    entered: HashSet<String>,
+    /// Where it is present, and by which name.
+    entered: HashMap<String, String>,
     sessions: BTreeMap<String, Session>,
 }
 
@@ -121,8 +122,9 @@ impl Checker {
                 client.entered.clear();
                 client.sessions.values_mut().for_each(Session::end);
             }
-            What::Enter { topic } => {
-                self.client(who).entered.insert(topic.clone());
+            What::Enter { topic, name } => {
+                let name = name.as_ref().unwrap_or(who).clone();
+                self.client(who).entered.insert(topic.clone(), name);
             }
             What::Leave { topic } => {
                 self.client(who).entered.remove(topic);
@@ -282,9 +284,9 @@ impl Checker {
     fn wrong_presence(&self, wrong: &mut Vec<Violation>) {
         let names = self.present.keys().map(|(_, topic)| topic);
         for topic in names.collect::<BTreeSet<_>>() {
-            let here = |client: &Client| client.is_connected && client.entered.contains(topic);
-            let members = self.clients.iter().filter(|(_, client)| here(client));
-            let members: BTreeSet<_> = members.map(|(name, _)| name.clone()).collect();
+            let connected = self.clients.values().filter(|client| client.is_connected);
+            let members = connected.filter_map(|client| client.entered.get(topic));
+            let members: BTreeSet<_> = members.cloned().collect();
             let nodes = self.present.iter().filter(|((_, of), _)| of == topic);
             let nodes = nodes.map(|((node, _), seen)| (node, seen));
             let clients = self.clients.iter().filter(|(_, client)| !client.is_gone);

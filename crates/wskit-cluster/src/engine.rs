@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use wskit::hub::HubBuilder;
+use wskit_hub_redis::Redis;
 
 /// Which engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +39,18 @@ impl fmt::Display for Kind {
 
 /// Gives a hub the engine of a URL. `none` is the hub's own memory.
 pub(crate) async fn engine(hub: HubBuilder, url: &str) -> Result<HubBuilder, Box<dyn Error>> {
-    if url == "none" {
-        return Ok(hub);
-    }
-    let _ = Kind::parse(url)?;
-    Err(format!("no engine for {url} yet").into())
+    Ok(match Kind::parse(url)? {
+        Kind::None => hub,
+        Kind::Nats => return Err(format!("no engine for {url} yet").into()),
+        Kind::Redis => {
+            let settings = match url.strip_prefix("redis+sentinel://") {
+                Some(rest) => {
+                    let (hosts, primary) = rest.split_once('/').ok_or("no name of a primary")?;
+                    Redis::sentinel(hosts.split(','), primary)
+                }
+                None => Redis::server(url),
+            };
+            hub.engine(settings.connect().await?)
+        }
+    })
 }

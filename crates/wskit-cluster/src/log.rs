@@ -54,8 +54,12 @@ pub(crate) enum What {
     Join { topic: String, name: String },
     /// It was told that a member has left.
     Left { topic: String, name: String },
-    /// It is present.
-    Enter { topic: String },
+    /// It is present: by its own name, or by another one.
+    Enter {
+        topic: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
     /// It is not present any more, by its own wish.
     Leave { topic: String },
     /// It was refused something.

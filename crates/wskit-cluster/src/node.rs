@@ -13,6 +13,9 @@ use wskit::{
     SocketOptions,
 };
 
+use wskit_hub_protocol::session::Settings;
+use wskit_hub_protocol::{Identity, SUBPROTOCOLS, Site};
+
 use crate::args::Args;
 use crate::engine::engine;
 use crate::protocol::{self, Wish};
@@ -41,13 +44,28 @@ pub(crate) async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         )
         .socket_options(SocketOptions::new().send_buffer(16 << 10));
     let wire = protocol::wire();
-    let serving = server.serve_requests(listener, move |request, _| {
-        serve(hub.clone(), wire.clone(), request)
-    });
+    let site = site(hub.clone());
+    let serving = server
+        .protocols(SUBPROTOCOLS.iter().copied())
+        .serve_requests(listener, move |request, _| {
+            serve(hub.clone(), wire.clone(), site.clone(), request)
+        });
     Ok(serving.await?)
 }
 
-async fn serve<T: SendTransport>(hub: Hub, wire: Wire, request: Request<T>) -> Result<(), BoxError> {
+/// Serves clients of Centrifugo's protocol. Their token is their name.
+fn site(hub: Hub) -> Site {
+    Site::new(hub)
+        .settings(Settings::new().ping_every(Duration::from_secs(3)))
+        .on_connect(|request| async move { Ok(Identity::new(request.token)) })
+}
+
+async fn serve<T: SendTransport>(
+    hub: Hub,
+    wire: Wire,
+    site: Site,
+    request: Request<T>,
+) -> Result<(), BoxError> {
     let upgrade = match request {
         Request::WebSocket(upgrade) => upgrade,
         Request::Http(request) => {
@@ -55,8 +73,13 @@ async fn serve<T: SendTransport>(hub: Hub, wire: Wire, request: Request<T>) -> R
             return Ok(request.respond(&http::Response::new(stats)).await?);
         }
     };
-    if upgrade.path() != "/own" {
-        return Ok(upgrade.reject(&Rejection::not_found()).await?);
+    match upgrade.path() {
+        "/own" => {}
+        "/connection/websocket" => {
+            let ws = upgrade.accept().await?;
+            return Ok(site.serve(ws, tokio::time::sleep).await?);
+        }
+        _ => return Ok(upgrade.reject(&Rejection::not_found()).await?),
     }
     let query = upgrade.query().unwrap_or_default().to_owned();
     let value = |name: &str| {

@@ -79,7 +79,10 @@ fn present(node: &str, who: &[&str]) -> What {
 }
 
 fn enter() -> What {
-    What::Enter { topic: "t".into() }
+    What::Enter {
+        topic: "t".into(),
+        name: None,
+    }
 }
 
 /// Returns the rules that logs break, with a history of ten messages.

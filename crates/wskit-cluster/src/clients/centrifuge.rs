@@ -24,6 +24,9 @@ pub(super) struct Centrifuge {
     pub(super) log: Arc<Log>,
 }
 
+/// The id of the connection, by which the client is present.
+type Id = Arc<Mutex<String>>;
+
 /// A position as it is in logs.
 fn show(position: &StreamPosition) -> String {
     format!("{}-{}", position.epoch, position.offset)
@@ -35,7 +38,8 @@ impl Centrifuge {
             let (log, name, url) = (self.log.clone(), self.name.clone(), self.url.clone());
             move || log.add(&name, what(&url))
         };
-        let opened = add(|url| What::Open { node: url.to_owned() });
+        let id: Id = Arc::default();
+        let (opened, known) = (add(|url| What::Open { node: url.to_owned() }), id.clone());
         let (lost, ended) = (add(|_| What::Lost), add(|_| What::Lost));
         let is_first = Mutex::new(true);
         let protocol = if self.is_binary { Protocol::Protobuf } else { Protocol::Json };
@@ -46,7 +50,10 @@ impl Centrifuge {
             .min_reconnect_delay(Duration::from_millis(100))
             .max_reconnect_delay(Duration::from_secs(1))
             .event_delivery(EventDelivery::Inline)
-            .on_connected(move |_, _| opened())
+            .on_connected(move |_, event| {
+                *known.lock().unwrap_or_else(PoisonError::into_inner) = event.client_id;
+                opened();
+            })
             .on_connecting(move |_, _| {
                 let mut is_first = is_first.lock().unwrap_or_else(PoisonError::into_inner);
                 if !std::mem::take(&mut *is_first) {
@@ -56,13 +63,13 @@ impl Centrifuge {
             .on_disconnected(move |_, _| ended())
             .build()?;
         for topic in &self.topics {
-            self.subscribe(&client, topic)?;
+            self.subscribe(&client, topic, id.clone())?;
         }
         client.connect()?;
         Ok(client)
     }
 
-    fn subscribe(&self, client: &Client, topic: &str) -> Result<(), Error> {
+    fn subscribe(&self, client: &Client, topic: &str, id: Id) -> Result<(), Error> {
         /// The position of the last message that was delivered.
         type Last = Arc<Mutex<Option<StreamPosition>>>;
         let last: Last = Arc::default();
@@ -94,6 +101,8 @@ impl Centrifuge {
                 if how != How::All {
                     *last = Some(position);
                 }
+                let id = id.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                log.add(name, What::Enter { topic: topic.clone(), name: Some(id) });
             })
             .on_publication(move |_, event| {
                 let (log, name, topic) = &got;

@@ -322,7 +322,7 @@ impl State {
                 topic,
                 name: text("name"),
             },
-            "enter" => What::Enter { topic },
+            "enter" => What::Enter { topic, name: None },
             "noenter" => return self.later(500, Wish::Enter { topic }),
             "leave" => What::Leave { topic },
             "ack" => {

@@ -94,7 +94,7 @@ fn of_topic(what: &What, of: &str) -> bool {
         | What::Here { topic, .. }
         | What::Join { topic, .. }
         | What::Left { topic, .. }
-        | What::Enter { topic }
+        | What::Enter { topic, .. }
         | What::Leave { topic } => topic == of,
         _ => false,
     }
