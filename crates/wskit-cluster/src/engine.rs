@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use wskit::hub::HubBuilder;
+use wskit_hub_nats::{Nats, Storage};
 use wskit_hub_redis::Redis;
 
 /// Which engine.
@@ -38,10 +39,25 @@ impl fmt::Display for Kind {
 }
 
 /// Gives a hub the engine of a URL. `none` is the hub's own memory.
-pub(crate) async fn engine(hub: HubBuilder, url: &str) -> Result<HubBuilder, Box<dyn Error>> {
+///
+/// NATS keeps messages on disk, or `in_memory`.
+pub(crate) async fn engine(
+    hub: HubBuilder,
+    url: &str,
+    in_memory: bool,
+) -> Result<HubBuilder, Box<dyn Error>> {
     Ok(match Kind::parse(url)? {
         Kind::None => hub,
-        Kind::Nats => return Err(format!("no engine for {url} yet").into()),
+        Kind::Nats => {
+            // Each message is kept by all servers that are named.
+            let servers = url.split(',');
+            let settings = Nats::builder()
+                .replicas(servers.clone().count())
+                .storage(if in_memory { Storage::Memory } else { Storage::File })
+                .messages(256);
+            let settings = servers.fold(settings, |settings, server| settings.server(server));
+            hub.engine(settings.connect().await?)
+        }
         Kind::Redis => {
             let settings = match url.strip_prefix("redis+sentinel://") {
                 Some(rest) => {

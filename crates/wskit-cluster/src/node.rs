@@ -25,7 +25,7 @@ use crate::topics::{self, SECRET};
 pub(crate) async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let limits = Limits::new().commands_per_sec(0);
     let hub = Hub::builder(topics::rules).limits(limits);
-    let hub = engine(hub, args.need("engine")?).await?.build();
+    let hub = engine(hub, args.need("engine")?, args.has("memory")).await?.build();
     for _ in 0..2 {
         tokio::spawn(tokio::task::unconstrained(hub.drive(tokio::time::sleep)));
     }

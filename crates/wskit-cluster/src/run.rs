@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) packages: Option<PathBuf>,
     /// The NATS server, if not the one that is found.
     pub(crate) program: Option<String>,
+    /// NATS keeps its messages in memory.
+    pub(crate) in_memory: bool,
     /// The last messages are lost on the links: nodes have to notice by comparing positions.
     pub(crate) lose_last: bool,
     /// A check of the hub that is taken out: the proof has to fail.
@@ -57,6 +59,7 @@ impl Settings {
             logs: args.get("logs").map(PathBuf::from),
             packages: args.get("packages").map(PathBuf::from),
             program: args.get("nats-server").map(str::to_owned),
+            in_memory: args.has("memory"),
             lose_last: args.has("lose-last"),
             without: args.get("without").map(str::to_owned),
         })

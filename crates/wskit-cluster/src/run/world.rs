@@ -88,7 +88,8 @@ impl World {
 
     fn node(&self, number: usize, port: u16) -> Result<Node, Box<dyn Error>> {
         let args = ["node", "--engine", &self.servers.url(number), "--port", &port.to_string()];
-        let args = args.map(str::to_owned);
+        let mut args = args.map(str::to_owned).to_vec();
+        args.extend(self.settings.in_memory.then(|| "--memory".to_owned()));
         let mut env = Vec::new();
         if let Some(without) = &self.settings.without {
             env.push(("WSKIT_HUB_WITHOUT", without.as_str()));
