@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tokio::runtime::Handle;
+use wskit_hub_suite::servers::nats::NatsCluster;
 
 use super::Settings;
 use super::report::Report;
@@ -17,9 +18,6 @@ use crate::look::{self, RUN};
 use crate::random::Random;
 use crate::servers::{Cluster, Servers};
 use crate::topics;
-
-/// The stream of the engine on NATS.
-const STREAM: &str = "hub";
 
 /// All that runs.
 pub(super) struct World {
@@ -227,7 +225,7 @@ impl World {
     fn begin_at_engine(&mut self, fault: &Fault) -> Result<(), Box<dyn Error>> {
         match (&self.servers.cluster, fault) {
             (Cluster::Nats(nats), Fault::KillLeader) => {
-                let leader = nats.leader_of(STREAM);
+                let leader = nats.leader_of(&stream(nats)?);
                 nats.kill(leader);
                 self.down = Some(leader);
             }
@@ -361,6 +359,16 @@ impl World {
         }
         .into())
     }
+}
+
+/// The name of the stream with the messages.
+fn stream(nats: &NatsCluster) -> Result<String, Box<dyn Error>> {
+    let subject = serde_json::json!({"subject": "hub.in.>"});
+    let found = nats.servers().iter().find_map(|server| {
+        let names = server.jetstream("STREAM.NAMES", &subject).ok()?;
+        Some(names["streams"][0].as_str()?.to_owned())
+    });
+    found.ok_or_else(|| "NATS has no stream of the hub".into())
 }
 
 impl Node {
