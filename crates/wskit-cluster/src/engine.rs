@@ -54,7 +54,8 @@ pub(crate) async fn engine(
             let settings = Nats::builder()
                 .replicas(servers.clone().count())
                 .storage(if in_memory { Storage::Memory } else { Storage::File })
-                .messages(256);
+                .messages(256)
+                .max_bytes(128 << 20);
             let settings = servers.fold(settings, |settings, server| settings.server(server));
             hub.engine(settings.connect().await?)
         }

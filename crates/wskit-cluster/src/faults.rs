@@ -1,5 +1,6 @@
 //! What goes wrong, and when: a schedule from a seed.
 
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -29,6 +30,24 @@ pub(crate) enum Fault {
     Stall,
     /// Some are absent for a while, some leave for good, and grants are withdrawn.
     Churn,
+}
+
+impl Fault {
+    /// Its name for `--only`.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::KillNode(_) => "kill-node",
+            Self::StopNode(_) => "stop-node",
+            Self::KillLeader => "leader",
+            Self::KillNats { .. } => "nats",
+            Self::Failover => "failover",
+            Self::WipePrimary => "wipe",
+            Self::Slow(_) => "slow",
+            Self::Lose(_) => "lose",
+            Self::Stall => "stall",
+            Self::Churn => "churn",
+        }
+    }
 }
 
 impl fmt::Display for Fault {
@@ -66,20 +85,35 @@ pub(crate) struct Schedule {
     /// The nodes whose links carry their traffic.
     linked: std::ops::Range<usize>,
     random: Random,
+    /// The names of those that happen, if not all do.
+    only: Option<Vec<String>>,
     round: u64,
     steps: Vec<Step>,
 }
 
 impl Schedule {
-    pub(crate) fn new(kind: Kind, nodes: usize, linked: std::ops::Range<usize>, seed: u64) -> Self {
-        Self {
+    pub(crate) fn new(
+        kind: Kind,
+        nodes: usize,
+        linked: std::ops::Range<usize>,
+        seed: u64,
+        only: Option<&str>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let only = only.map(|only| only.split(',').map(str::to_owned).collect());
+        let mut this = Self {
+            only,
             kind,
             nodes: nodes as u64,
             linked,
             random: Random::new(seed),
             round: 0,
             steps: Vec::new(),
+        };
+        this.fill();
+        if this.steps.is_empty() {
+            return Err("--only names no fault of this engine".into());
         }
+        Ok(this)
     }
 
     /// Returns what goes wrong next.
@@ -105,6 +139,14 @@ impl Schedule {
         if !linked.is_empty() {
             side.push(Fault::Slow(*random.of(&linked)));
             side.push(Fault::Lose(*random.of(&linked)));
+        }
+        if let Some(only) = &self.only {
+            let happens = |fault: &Fault| only.iter().any(|name| name == fault.name());
+            main.retain(happens);
+            side.retain(happens);
+            if main.is_empty() {
+                main = std::mem::take(&mut side);
+            }
         }
         while let Some(fault) = take(&mut main, random) {
             let lasts = match fault {
@@ -137,7 +179,7 @@ mod tests {
     fn a_seed_has_one_schedule_and_each_round_has_all_faults() {
         for kind in [Kind::Nats, Kind::Redis] {
             let steps = |seed| {
-                let mut schedule = Schedule::new(kind, 3, 2..3, seed);
+                let mut schedule = Schedule::new(kind, 3, 2..3, seed, None).unwrap();
                 (0..4).map(|_| schedule.next()).collect::<Vec<_>>()
             };
             assert_eq!(steps(7), steps(7));
@@ -145,5 +187,16 @@ mod tests {
             let faults: Vec<_> = steps(7).into_iter().flat_map(|step| step.faults).collect();
             assert_eq!(faults.len(), 8, "{faults:?}");
         }
+    }
+
+    #[test]
+    fn some_faults_are_chosen_by_name() {
+        let chosen = |only| Schedule::new(Kind::Redis, 3, 2..3, 1, Some(only));
+        let mut schedule = chosen("failover,lose").unwrap();
+        for _ in 0..3 {
+            assert_eq!(schedule.next().faults, [Fault::Failover, Fault::Lose(2)]);
+        }
+        assert_eq!(chosen("lose").unwrap().next().faults, [Fault::Lose(2)]);
+        assert!(chosen("leader").is_err());
     }
 }

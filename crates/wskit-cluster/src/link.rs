@@ -25,6 +25,7 @@ pub(crate) struct Link {
 #[derive(Debug)]
 struct Shared {
     kind: Kind,
+    masks: bool,
     state: Mutex<State>,
     /// Connections that saw a smaller number are cut.
     cuts: watch::Sender<u64>,
@@ -50,7 +51,14 @@ pub(crate) enum Mode {
 
 impl Link {
     /// Starts a link to a server.
-    pub(crate) async fn start(kind: Kind, server: SocketAddr) -> std::io::Result<Self> {
+    ///
+    /// If it `masks`, all servers of Redis look like one process: without that salt of their epochs, a failover
+    /// goes unnoticed.
+    pub(crate) async fn start(
+        kind: Kind,
+        server: SocketAddr,
+        masks: bool,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let port = listener.local_addr()?.port();
         let state = State {
@@ -61,6 +69,7 @@ impl Link {
         };
         let shared = Arc::new(Shared {
             kind,
+            masks,
             state: Mutex::new(state),
             cuts: watch::Sender::new(0),
         });
@@ -105,7 +114,7 @@ impl Shared {
         let (from_server, to_server) = server.into_split();
         tokio::select! {
             _ = self.copy(from_client, to_server, None) => {}
-            _ = self.copy(from_server, to_client, Some(Frames::new(self.kind))) => {}
+            _ = self.copy(from_server, to_client, Some(Frames::new(self.kind, self.masks))) => {}
             _ = cuts.changed() => {}
         }
     }

@@ -37,7 +37,7 @@ async fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("{}", node::explain(&*error));
             ExitCode::FAILURE
         }
     }

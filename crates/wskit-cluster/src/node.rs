@@ -189,7 +189,7 @@ fn obey(peer: &Peer, name: &str, wish: Wish) -> Option<Value> {
 }
 
 /// An error with its causes.
-fn explain(error: &dyn Error) -> String {
+pub(crate) fn explain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

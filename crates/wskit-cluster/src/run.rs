@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) in_memory: bool,
     /// The last messages are lost on the links: nodes have to notice by comparing positions.
     pub(crate) lose_last: bool,
+    /// The faults that happen, by their names; else all.
+    pub(crate) only: Option<String>,
     /// A check of the hub that is taken out: the proof has to fail.
     pub(crate) without: Option<String>,
 }
@@ -61,6 +63,7 @@ impl Settings {
             program: args.get("nats-server").map(str::to_owned),
             in_memory: args.has("memory"),
             lose_last: args.has("lose-last"),
+            only: args.get("only").map(str::to_owned),
             without: args.get("without").map(str::to_owned),
         })
     }
@@ -101,7 +104,8 @@ fn prove(settings: Settings, runtime: &Handle) -> Result<(), Box<dyn Error>> {
         world.settings.nodes,
         world.servers.linked(),
         world.settings.seed,
-    );
+        world.settings.only.as_deref(),
+    )?;
     let begin = Instant::now();
     let end = begin + Duration::from_secs(seconds);
     sleep(Duration::from_secs(2));

@@ -17,6 +17,8 @@ pub(crate) struct Servers {
     pub(crate) cluster: Cluster,
     /// Those of each node, one to each server.
     links: Vec<Vec<Link>>,
+    /// Redis' processes look like one to all nodes.
+    masks: bool,
 }
 
 #[derive(Debug)]
@@ -32,6 +34,7 @@ impl Servers {
         kind: Kind,
         nodes: usize,
         program: Option<&str>,
+        masks: bool,
         runtime: &Handle,
     ) -> Result<Self, Box<dyn Error>> {
         let cluster = match kind {
@@ -54,7 +57,7 @@ impl Servers {
         for _ in 0..nodes {
             let mut mine = Vec::new();
             for target in &targets {
-                mine.push(runtime.block_on(Link::start(kind, *target))?);
+                mine.push(runtime.block_on(Link::start(kind, *target, masks))?);
             }
             links.push(mine);
         }
@@ -62,6 +65,7 @@ impl Servers {
             kind,
             cluster,
             links,
+            masks,
         })
     }
 
@@ -77,7 +81,7 @@ impl Servers {
         };
         match &self.cluster {
             Cluster::None => "none".to_owned(),
-            Cluster::Redis(redis) if node + 1 < self.links.len() => {
+            Cluster::Redis(redis) if !self.masks && node + 1 < self.links.len() => {
                 format!("{}/{}", of("redis+sentinel", redis.urls()), Sentinel::NAME)
             }
             Cluster::Redis(_) => format!("redis://127.0.0.1:{}", self.links[node][0].port),
@@ -111,6 +115,7 @@ impl Servers {
     pub(crate) fn linked(&self) -> std::ops::Range<usize> {
         match self.kind {
             Kind::None => 0..0,
+            _ if self.masks => 0..self.links.len(),
             Kind::Nats => 0..self.links.len(),
             Kind::Redis => self.links.len() - 1..self.links.len(),
         }

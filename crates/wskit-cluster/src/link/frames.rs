@@ -3,6 +3,8 @@ use crate::engine::Kind;
 /// Takes apart what a server sends, so that whole messages can be left out.
 pub(super) struct Frames {
     kind: Kind,
+    /// Whether the names of Redis' processes are hidden.
+    masks: bool,
     buffer: Vec<u8>,
 }
 
@@ -14,9 +16,12 @@ struct Frame {
 }
 
 impl Frames {
-    pub(super) fn new(kind: Kind) -> Self {
-        let buffer = Vec::new();
-        Self { kind, buffer }
+    pub(super) fn new(kind: Kind, masks: bool) -> Self {
+        Self {
+            kind,
+            masks,
+            buffer: Vec::new(),
+        }
     }
 
     /// Takes what the server has sent, and returns what passes on.
@@ -32,6 +37,7 @@ impl Frames {
             }
             match bytes.strip_prefix(b"INFO ") {
                 Some(info) if self.kind == Kind::Nats => out.extend(without_others(info)),
+                _ if self.masks && self.kind == Kind::Redis => out.extend(masked(bytes)),
                 _ => out.extend_from_slice(bytes),
             }
         }
@@ -87,6 +93,21 @@ fn redis(bytes: &[u8]) -> Option<Frame> {
     Some(Frame { len, is_message })
 }
 
+/// Replaces the numbers by which `INFO` names a process and a history.
+fn masked(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for name in [&b"\nrun_id:"[..], b"\nmaster_replid:"] {
+        let at = bytes.windows(name.len()).position(|part| part == name);
+        for byte in at.into_iter().flat_map(|at| at + name.len()..) {
+            match bytes.get_mut(byte) {
+                Some(digit) if digit.is_ascii_hexdigit() => *digit = b'0',
+                _ => break,
+            }
+        }
+    }
+    bytes
+}
+
 /// The length of a value of RESP3, if all of it is there.
 fn value(bytes: &[u8]) -> Option<usize> {
     let (line, end) = line(bytes)?;
@@ -113,7 +134,7 @@ mod tests {
 
     /// Passes bytes one by one. Each message is lost.
     fn passed(kind: Kind, bytes: &[u8]) -> (String, usize) {
-        let (mut frames, mut lost) = (Frames::new(kind), 0);
+        let (mut frames, mut lost) = (Frames::new(kind, true), 0);
         let mut out = Vec::new();
         for byte in bytes {
             out.extend(frames.pass(&[*byte], || {
@@ -131,6 +152,13 @@ mod tests {
             MSG hub.out.1.t 1 2\r\nhi\r\nHMSG hub.out.1.t 1 4 6\r\nheadhi\r\nMSG _INBOX.1 2 3\r\nack\r\n+OK\r\n";
         let rest = "INFO {\"port\":1}\r\nPING\r\nMSG _INBOX.1 2 3\r\nack\r\n+OK\r\n";
         assert_eq!(passed(Kind::Nats, bytes), (rest.to_owned(), 2));
+    }
+
+    #[test]
+    fn processes_of_redis_look_like_one_if_that_is_asked_for() {
+        let info = "=45\r\ntxt:# Server\r\nrun_id:12ab\r\nmaster_replid:ff0\r\n\r\n";
+        let masked = "=45\r\ntxt:# Server\r\nrun_id:0000\r\nmaster_replid:000\r\n\r\n";
+        assert_eq!(passed(Kind::Redis, info.as_bytes()), (masked.to_owned(), 0));
     }
 
     #[test]

@@ -58,7 +58,8 @@ impl World {
             }
         };
         let program = settings.program.as_deref();
-        let servers = Servers::start(settings.kind, settings.nodes, program, &runtime)?;
+        let masks = settings.without.as_deref() == Some("Salt");
+        let servers = Servers::start(settings.kind, settings.nodes, program, masks, &runtime)?;
         let mut this = Self {
             log: Log::create(&folder.join("run.log"))?,
             tails: Vec::new(),
