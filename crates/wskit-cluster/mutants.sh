@@ -30,7 +30,7 @@ chosen=("$@")
 mutant nats-chain Chain I3 nats --only lose
 mutant redis-chain Chain I3 redis --only lose
 # The last messages are lost, and the node does not ask for the newest positions.
-mutant nats-positions Tops I4 nats --only lose --lose-last
+mutant nats-positions Tops 'I[48]' nats --only lose --lose-last
 mutant redis-positions Tops I4 redis --only lose --lose-last
 # The replica takes over without the last messages, and its epochs are those of the primary that is gone.
 mutant redis-salt Salt 'I[1238]' redis --only failover

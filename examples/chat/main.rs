@@ -64,7 +64,16 @@ async fn nats(_: HubBuilder, _: &str) -> Result<HubBuilder, Box<dyn Error>> {
 
 #[cfg(feature = "redis")]
 async fn redis(rooms: HubBuilder, url: &str) -> Result<HubBuilder, Box<dyn Error>> {
-    Ok(rooms.engine(wskit_hub_redis::Redis::connect(url).await?))
+    use wskit_hub_redis::Redis;
+    // `redis+sentinel://HOST:PORT,…/PRIMARY`, or one server.
+    let settings = match url.strip_prefix("redis+sentinel://") {
+        Some(rest) => {
+            let (sentinels, primary) = rest.split_once('/').unwrap_or((rest, ""));
+            Redis::sentinel(sentinels.split(','), primary)
+        }
+        None => Redis::server(url),
+    };
+    Ok(rooms.engine(settings.connect().await?))
 }
 
 #[cfg(not(feature = "redis"))]

@@ -8,7 +8,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::time::{sleep, timeout};
 
 use super::{Order, Work};
-use crate::log::{How, Log, What};
+use crate::log::{How, Log, What, now};
 use crate::protocol::id_of;
 use crate::random::Random;
 
@@ -42,6 +42,8 @@ impl Centrifuge {
         let (opened, known) = (add(|url| What::Open { node: url.to_owned() }), id.clone());
         let (lost, ended) = (add(|_| What::Lost), add(|_| What::Lost));
         let is_first = Mutex::new(true);
+        // For people who look for the cause of a violation.
+        let (named, again, last) = (self.name.clone(), self.name.clone(), self.name.clone());
         let protocol = if self.is_binary { Protocol::Protobuf } else { Protocol::Json };
         let client = Client::builder(format!("{}/connection/websocket", self.url))
             .protocol(protocol)
@@ -54,13 +56,18 @@ impl Centrifuge {
                 *known.lock().unwrap_or_else(PoisonError::into_inner) = event.client_id;
                 opened();
             })
-            .on_connecting(move |_, _| {
+            .on_error(move |_, event| eprintln!("{} {named}: {:?}", now(), event.error))
+            .on_connecting(move |_, event| {
+                eprintln!("{} {again}: connecting: {} {}", now(), event.code, event.reason);
                 let mut is_first = is_first.lock().unwrap_or_else(PoisonError::into_inner);
                 if !std::mem::take(&mut *is_first) {
                     lost();
                 }
             })
-            .on_disconnected(move |_, _| ended())
+            .on_disconnected(move |_, event| {
+                eprintln!("{} {last}: disconnected: {} {}", now(), event.code, event.reason);
+                ended();
+            })
             .build()?;
         for topic in &self.topics {
             self.subscribe(&client, topic, id.clone())?;
