@@ -337,6 +337,11 @@ def check_centrifuge():
             run(f"centrifuge-js, {wire}", "node", HERE / "peers/centrifuge.mjs", server.url, wire, "--shutdown")
 
 
+def check_cluster():
+    for engine in ("nats", "redis"):
+        run(f"chat as three processes on {engine}", "node", HERE / "browser/chat_cluster.mjs", OURS / "chat", engine)
+
+
 class Nginx:
     """nginx with the recipe of the guide's page, word for word, on a port that no URL leaves out."""
 
@@ -385,7 +390,7 @@ class QuietPages(http.server.SimpleHTTPRequestHandler):
 
 CHECKS = {"echo": check_our_echo_server, "client": check_our_client, "chat": check_chat, "live-feed": check_live_feed, "arena": check_arena,
           "chat-async-std": check_chat_on_async_std, "outage": check_outage, "browser-tls": check_pages_by_tls, "origin": check_origin, "accept": check_accept, "nginx": check_nginx, "deflate": check_deflate,
-          "together": check_together, "centrifuge": check_centrifuge}
+          "together": check_together, "centrifuge": check_centrifuge, "cluster": check_cluster}
 PARTS = sys.argv[2:] or list(CHECKS)
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks wskit against node's `ws`, Python's `websockets` and Chromium, also behind nginx; see README.md.
-#   bash examples/interop/run.sh [echo] [client] [chat] [live-feed] [arena] [chat-async-std] [outage] [browser-tls] [origin] [accept] [nginx] [deflate] [together] [centrifuge]
+#   bash examples/interop/run.sh [echo] [client] [chat] [live-feed] [arena] [chat-async-std] [outage] [browser-tls] [origin] [accept] [nginx] [deflate] [together] [centrifuge] [cluster]
 # (all of them by default)
 # Prints one line a check and at last `N passed, N failed`; exits 1 if any failed.
 set -euo pipefail

@@ -12,12 +12,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 use wskit::PreparedMessage;
 use wskit::hub::{
     Access, Event, History, Hub, HubBuilder, Peer, Position, Publication, Rules, Slow, Subscribed, Wire,
 };
 
+use names::{info, name_of};
 pub use serve::{serve, server};
 
 /// How long a room remembers.
@@ -29,8 +29,6 @@ pub struct Chat {
     /// Where each room is a topic.
     pub hub: Hub,
     wire: Wire,
-    /// Held while a name is looked for and taken.
-    naming: Mutex<()>,
 }
 
 /// Why a request was refused: the `code` and `text` of the protocol.
@@ -94,7 +92,7 @@ pub fn rooms() -> HubBuilder {
         .slow(Slow::Disconnect)
         .subscribe(Access::Everyone)
         .publish(Access::Everyone);
-    Hub::builder(move |_| room.clone())
+    Hub::builder(move |topic| names::rules(topic).unwrap_or_else(|| room.clone()))
 }
 
 impl Default for Chat {
@@ -122,15 +120,15 @@ fn encode(event: Event<'_>) -> Option<Value> {
         }
         | Event::Gap { .. } => json!({"type": "gap"}),
         Event::Present { present, .. } => {
-            let names: Vec<_> = present.members.iter().filter_map(names::shown).collect();
+            let names: Vec<_> = present.members.iter().map(name_of).collect();
             json!({"type": "here", "names": names})
         }
-        Event::Joined { member, .. } => match names::change(member)? {
-            (None, name) => json!({"type": "joined", "name": name, "time": now()}),
-            (Some(old), new) => json!({"type": "renamed", "old": old, "new": new, "time": now()}),
+        Event::Joined { member, .. } => match &info(member)["was"] {
+            Value::Null => json!({"type": "joined", "name": name_of(member), "time": now()}),
+            old => json!({"type": "renamed", "old": old, "new": name_of(member), "time": now()}),
         },
         Event::Left { member, .. } => {
-            json!({"type": "left", "name": names::shown(member)?, "time": now()})
+            json!({"type": "left", "name": name_of(member), "time": now()})
         }
         _ => return None,
     })
@@ -142,7 +140,6 @@ impl Chat {
         Self {
             hub,
             wire: Wire::new(|event| Some(PreparedMessage::text(encode(event)?.to_string()))),
-            naming: Mutex::default(),
         }
     }
 
