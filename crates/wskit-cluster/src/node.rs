@@ -55,8 +55,9 @@ pub(crate) async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
 
 /// Serves clients of Centrifugo's protocol. Their token is their name.
 fn site(hub: Hub) -> Site {
+    let seconds = Duration::from_secs;
     Site::new(hub)
-        .settings(Settings::new().ping_every(Duration::from_secs(3)))
+        .settings(Settings::new().ping_every(seconds(5)).pong_within(seconds(3)))
         .on_connect(|request| async move { Ok(Identity::new(request.token)) })
 }
 
