@@ -12,6 +12,12 @@ impl Args {
         Self(args.collect())
     }
 
+    /// Returns the first argument, if it is no option.
+    pub(crate) fn first(&self) -> Option<&str> {
+        let first = self.0.first().map(String::as_str);
+        first.filter(|first| !first.starts_with("--"))
+    }
+
     /// Returns the value of an argument, if it is there.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let flag = format!("--{name}");

@@ -93,6 +93,14 @@ impl Process {
     }
 }
 
+/// How much memory a process has, in bytes.
+pub(crate) fn memory(id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}
+
 /// How much of a core a process has used, in seconds.
 pub(crate) fn cpu(id: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
@@ -108,5 +116,43 @@ pub(crate) fn cpu(id: u32) -> f64 {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// A process with many sockets: see `measure/load.rs`.
+pub(crate) struct Crowd {
+    process: Process,
+    output: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Crowd {
+    pub(crate) fn start(options: &[&str], folder: &Path) -> Result<Self, Box<dyn Error>> {
+        let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
+        let mut process = Process::start(None, &options, &[], &folder.join("load.err"))?;
+        let output = process.0.stdout.take().ok_or("it has no output")?;
+        let output = BufReader::new(output).lines();
+        Ok(Self { process, output })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Reads up to a line, and returns what follows its beginning.
+    pub(crate) fn wait(&mut self, prefix: &str) -> Result<String, Box<dyn Error>> {
+        for line in &mut self.output {
+            if let Some(rest) = line?.strip_prefix(prefix) {
+                return Ok(rest.to_owned());
+            }
+        }
+        Err("a process with sockets has ended".into())
+    }
+
+    /// How many messages have come, and how many microseconds the slowest took since the last call.
+    pub(crate) fn seen(&mut self) -> Result<(u64, u64), Box<dyn Error>> {
+        self.process.tell("");
+        let line = self.wait("seen ")?;
+        let (messages, longest) = line.split_once(' ').ok_or("no counts")?;
+        Ok((messages.parse()?, longest.parse()?))
     }
 }

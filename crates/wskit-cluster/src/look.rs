@@ -92,3 +92,15 @@ pub(crate) async fn publish(url: &str, topics: &[String], round: u64) -> (Vec<Re
     let acknowledged = records.len() - topics.len();
     (records, topics.len() - acknowledged)
 }
+
+/// Returns the newest positions of topics without presence, as a node has them.
+pub(crate) async fn tops(url: &str, topics: &[String]) -> Result<Vec<String>, Box<dyn Error>> {
+    let wishes: Vec<_> = topics.iter().map(|topic| Wish::Look { topic: topic.clone() }).collect();
+    let answers = ask(url, &wishes).await.map_err(|error| error.to_string())?;
+    let mut tops = std::collections::HashMap::new();
+    for answer in answers {
+        let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+        tops.insert(text("topic"), text("pos"));
+    }
+    Ok(topics.iter().map(|topic| tops.remove(topic).unwrap_or_default()).collect())
+}

@@ -12,6 +12,7 @@ mod faults;
 mod link;
 mod log;
 mod look;
+mod measure;
 mod node;
 mod protocol;
 mod random;
@@ -31,6 +32,8 @@ async fn main() -> ExitCode {
     let done = match command.as_str() {
         "node" => node::run(&args).await,
         "run" => run::run(&args).await,
+        "measure" => measure::run(&args).await,
+        "load" => measure::load::run(&args).await,
         "clients" => clients::run(&args).await,
         _ => Err("commands: run, node, clients, check, measure".into()),
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wskit::driver::{Request, WebSocket};
-use wskit::hub::{Grant, Hub, Limits, Member, Peer, Position, Since, Wire};
+use wskit::hub::{Grant, Hub, Limits, Member, Peer, Position, Present, Publication, Since, Wire};
 use wskit::{
     BoxError, Config, Keepalive, Message, OriginPolicy, Rejection, SendTransport, Server,
     SocketOptions,
@@ -76,6 +76,7 @@ async fn serve<T: SendTransport>(
     };
     match upgrade.path() {
         "/own" => {}
+        "/raw" => return raw(&hub, upgrade.accept().await?).await,
         "/connection/websocket" => {
             let ws = upgrade.accept().await?;
             return Ok(site.serve(ws, tokio::time::sleep).await?);
@@ -90,6 +91,36 @@ async fn serve<T: SendTransport>(
     let (name, knows_secret) = (value("name"), value("secret").is_some());
     let ws = upgrade.accept().await?;
     own(&hub, &wire, ws, name.unwrap_or_default(), knows_secret).await
+}
+
+/// Serves a client of the measurements. A text is a topic to subscribe to, and a position if there is one. Bytes
+/// are a publication: the number of the topic, and the payload.
+async fn raw<T: SendTransport>(hub: &Hub, ws: WebSocket<T>) -> Result<(), BoxError> {
+    let (mut reader, writer) = ws.split();
+    let peer = Arc::new(hub.attach(&writer, &Wire::payloads())?);
+    while let Some(message) = reader.recv().await? {
+        match message {
+            Message::Text(text) => {
+                let (topic, after) = text.split_once(' ').unwrap_or((&text, ""));
+                let after: Option<Position> = after.parse().ok();
+                let since = after.map_or(Since::Now, Since::After);
+                peer.subscribe(topic, since).await?;
+                if after.is_none() {
+                    writer.send("subscribed").await?;
+                }
+            }
+            Message::Binary(bytes) => {
+                let Some((number, payload)) = bytes.split_at_checked(2) else {
+                    continue;
+                };
+                let topic = format!("m:{}", u16::from_be_bytes([number[0], number[1]]));
+                let publication = Publication::binary(payload.to_vec());
+                let peer = peer.clone();
+                tokio::spawn(async move { peer.publish(&topic, publication).await });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Serves one of our own clients.
@@ -153,7 +184,10 @@ async fn answer(peer: &Peer, wish: Wish) -> Option<Value> {
         Wish::Look { topic } => {
             let looked = async {
                 let (_, top) = peer.history(&topic, Since::Now, 1).await?;
-                Ok((top, peer.present(&topic).await?))
+                match peer.present(&topic).await {
+                    Err(wskit::hub::Error::NoPresence) => Ok((top, Present::default())),
+                    present => Ok((top, present?)),
+                }
             };
             match looked.await {
                 Ok((top, present)) => {

@@ -20,6 +20,10 @@ pub(crate) fn history(topic: &str) -> usize {
 pub(crate) fn rules(topic: &str) -> Rules {
     let stream = Rules::stream(History::last(history(topic)));
     match topic.split_once(':') {
+        // For measurements.
+        Some(("m", _)) => Rules::stream(History::last(64))
+            .subscribe(Access::Everyone)
+            .publish(Access::Everyone),
         Some(("t", _)) => stream
             .presence()
             .subscribe(Access::Everyone)
