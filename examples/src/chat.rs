@@ -14,7 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use wskit::PreparedMessage;
 use wskit::hub::{
-    Access, Event, History, Hub, HubBuilder, Peer, Position, Publication, Rules, Slow, Subscribed, Wire,
+    Access, Event, History, Hub, HubBuilder, Peer, Position, Publication, Rules, Slow, Subscribed,
+    Wire,
 };
 
 use names::{info, name_of};

@@ -27,12 +27,15 @@ impl Args {
 
     /// Whether a flag is there.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|arg| arg.strip_prefix("--") == Some(name))
+        self.0
+            .iter()
+            .any(|arg| arg.strip_prefix("--") == Some(name))
     }
 
     /// Returns the value of an argument that has to be there.
     pub(crate) fn need(&self, name: &str) -> Result<&str, Box<dyn Error>> {
-        self.get(name).ok_or_else(|| format!("--{name} is missing").into())
+        self.get(name)
+            .ok_or_else(|| format!("--{name} is missing").into())
     }
 
     /// Returns the value of an argument as a number, or a default.
@@ -40,6 +43,7 @@ impl Args {
         let Some(text) = self.get(name) else {
             return Ok(default);
         };
-        text.parse().map_err(|_| format!("--{name} is not {text}").into())
+        text.parse()
+            .map_err(|_| format!("--{name} is not {text}").into())
     }
 }

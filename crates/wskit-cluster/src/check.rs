@@ -191,7 +191,7 @@ impl Checker {
                 }
             }
             What::Fail { .. } => self.counts.failures += 1,
-            What::Fault { .. } => {}
+            What::Fault { .. } | What::End => {}
             What::Top { node, topic, pos } => {
                 let pos = self.parse(pos);
                 let topic = self.topics.entry(topic.clone()).or_default();
@@ -266,7 +266,11 @@ impl Checker {
                 let text = format!(
                     "at {}, {}, not at {}",
                     last.as_deref().unwrap_or("nothing"),
-                    if session.is_open() { "subscribed" } else { "not subscribed" },
+                    if session.is_open() {
+                        "subscribed"
+                    } else {
+                        "not subscribed"
+                    },
                     self.show(*top)
                 );
                 wrong.push(unsettled("I4", who, text));

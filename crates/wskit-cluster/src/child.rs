@@ -108,7 +108,9 @@ pub(crate) fn cpu(id: u32) -> f64 {
     let rest = stat.rsplit(')').next().unwrap_or_default();
     let ticks = |field: usize| {
         let field = rest.split_whitespace().nth(field);
-        field.and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0)
+        field
+            .and_then(|ticks| ticks.parse::<f64>().ok())
+            .unwrap_or(0.0)
     };
     (ticks(11) + ticks(12)) / 100.0
 }

@@ -75,7 +75,9 @@ pub(crate) async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     for number in 0..count {
         let mut random = Random::new(seed ^ ((number as u64 + 1) << 32));
         // Each topic has as many subscribers as the others, and a client three topics.
-        let mut mine: Vec<_> = (0..3).map(|i| all[(number * 3 + i * 7) % topics].clone()).collect();
+        let mut mine: Vec<_> = (0..3)
+            .map(|i| all[(number * 3 + i * 7) % topics].clone())
+            .collect();
         mine.dedup();
         start(Own {
             name: format!("own-{number}"),
@@ -88,7 +90,12 @@ pub(crate) async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             log: log.clone(),
         });
     }
-    for (name, knows_secret) in [("key-0", true), ("key-1", true), ("spy-0", false), ("spy-1", false)] {
+    for (name, knows_secret) in [
+        ("key-0", true),
+        ("key-1", true),
+        ("spy-0", false),
+        ("spy-1", false),
+    ] {
         let secret: Arc<[String]> = Arc::new([SECRET.to_owned()]);
         let every = Duration::from_millis(500);
         start(Own {
@@ -97,7 +104,10 @@ pub(crate) async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             topics: secret.to_vec(),
             enters: None,
             knows_secret,
-            work: knows_secret.then_some(Work { every, topics: secret }),
+            work: knows_secret.then_some(Work {
+                every,
+                topics: secret,
+            }),
             random: Random::new(seed ^ name.len() as u64),
             log: log.clone(),
         });
@@ -111,7 +121,10 @@ pub(crate) async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             url: urls[number % urls.len()].clone(),
             is_binary: number % 2 == 1,
             topics: mine.collect(),
-            work: Some(Work { every, topics: all.clone() }),
+            work: Some(Work {
+                every,
+                topics: all.clone(),
+            }),
             random: Random::new(seed ^ ((number as u64 + 1) << 40)),
             log: log.clone(),
         };

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use wskit::hub::HubBuilder;
-use wskit_hub_nats::{Nats, Storage};
+use wskit_hub_nats::{Nats, NatsBuilder, Storage};
 use wskit_hub_redis::Redis;
 
 /// Which engine.
@@ -53,10 +53,14 @@ pub(crate) async fn engine(
             let servers = url.split(',');
             let settings = Nats::builder()
                 .replicas(servers.clone().count())
-                .storage(if in_memory { Storage::Memory } else { Storage::File })
+                .storage(if in_memory {
+                    Storage::Memory
+                } else {
+                    Storage::File
+                })
                 .messages(256)
                 .max_bytes(128 << 20);
-            let settings = servers.fold(settings, |settings, server| settings.server(server));
+            let settings = servers.fold(settings, NatsBuilder::server);
             hub.engine(settings.connect().await?)
         }
         Kind::Redis => {

@@ -82,6 +82,8 @@ pub(crate) enum What {
     Bye,
     /// A fault begins, or ends. For people.
     Fault { text: String },
+    /// What follows is the end of the clients.
+    End,
     /// The newest position of a topic, as a node has it after all faults.
     Top {
         node: String,

@@ -39,8 +39,17 @@ async fn ask(url: &str, wishes: &[Wish]) -> Result<Vec<Value>, BoxError> {
 }
 
 /// Returns the newest positions and the members of topics, as a node has them.
-pub(crate) async fn look(node: &str, url: &str, topics: &[String]) -> Result<Vec<Record>, Box<dyn Error>> {
-    let wishes: Vec<_> = topics.iter().map(|topic| Wish::Look { topic: topic.clone() }).collect();
+pub(crate) async fn look(
+    node: &str,
+    url: &str,
+    topics: &[String],
+) -> Result<Vec<Record>, Box<dyn Error>> {
+    let wishes: Vec<_> = topics
+        .iter()
+        .map(|topic| Wish::Look {
+            topic: topic.clone(),
+        })
+        .collect();
     let answers = ask(url, &wishes).await.map_err(|error| error.to_string())?;
     let mut records = Vec::new();
     for answer in answers {
@@ -57,7 +66,9 @@ pub(crate) async fn look(node: &str, url: &str, topics: &[String]) -> Result<Vec
         records.push(record(What::Present {
             node: node.into(),
             topic: text("topic"),
-            names: names.filter_map(|name| name.as_str().map(str::to_owned)).collect(),
+            names: names
+                .filter_map(|name| name.as_str().map(str::to_owned))
+                .collect(),
         }));
     }
     Ok(records)
@@ -95,12 +106,20 @@ pub(crate) async fn publish(url: &str, topics: &[String], round: u64) -> (Vec<Re
 
 /// Returns the newest positions of topics without presence, as a node has them.
 pub(crate) async fn tops(url: &str, topics: &[String]) -> Result<Vec<String>, Box<dyn Error>> {
-    let wishes: Vec<_> = topics.iter().map(|topic| Wish::Look { topic: topic.clone() }).collect();
+    let wishes: Vec<_> = topics
+        .iter()
+        .map(|topic| Wish::Look {
+            topic: topic.clone(),
+        })
+        .collect();
     let answers = ask(url, &wishes).await.map_err(|error| error.to_string())?;
     let mut tops = std::collections::HashMap::new();
     for answer in answers {
         let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
         tops.insert(text("topic"), text("pos"));
     }
-    Ok(topics.iter().map(|topic| tops.remove(topic).unwrap_or_default()).collect())
+    Ok(topics
+        .iter()
+        .map(|topic| tops.remove(topic).unwrap_or_default())
+        .collect())
 }

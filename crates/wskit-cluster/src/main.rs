@@ -3,10 +3,13 @@
 //!
 //! `wskit-cluster run --engine nats --seconds 30 --seed 1` is all of it. The other commands are its parts.
 
+// Counts and times become figures for people.
+#![allow(clippy::cast_precision_loss, clippy::cast_sign_loss)]
+
 mod args;
 mod check;
-mod clients;
 mod child;
+mod clients;
 mod engine;
 mod faults;
 mod link;
@@ -32,6 +35,7 @@ async fn main() -> ExitCode {
     let done = match command.as_str() {
         "node" => node::run(&args).await,
         "run" => run::run(&args).await,
+        "check" => run::check(&args),
         "measure" => measure::run(&args).await,
         "load" => measure::load::run(&args).await,
         "clients" => clients::run(&args).await,

@@ -25,7 +25,9 @@ use crate::topics::{self, SECRET};
 pub(crate) async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let limits = Limits::new().commands_per_sec(0);
     let hub = Hub::builder(topics::rules).limits(limits);
-    let hub = engine(hub, args.need("engine")?, args.has("memory")).await?.build();
+    let hub = engine(hub, args.need("engine")?, args.has("memory"))
+        .await?
+        .build();
     for _ in 0..2 {
         tokio::spawn(tokio::task::unconstrained(hub.drive(tokio::time::sleep)));
     }
@@ -57,7 +59,11 @@ pub(crate) async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
 fn site(hub: Hub) -> Site {
     let seconds = Duration::from_secs;
     Site::new(hub)
-        .settings(Settings::new().ping_every(seconds(5)).pong_within(seconds(3)))
+        .settings(
+            Settings::new()
+                .ping_every(seconds(5))
+                .pong_within(seconds(3)),
+        )
         .on_connect(|request| async move { Ok(Identity::new(request.token)) })
 }
 
@@ -86,7 +92,10 @@ async fn serve<T: SendTransport>(
     let query = upgrade.query().unwrap_or_default().to_owned();
     let value = |name: &str| {
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.into_iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned())
+        pairs
+            .into_iter()
+            .find(|pair| pair.0 == name)
+            .map(|pair| pair.1.to_owned())
     };
     let (name, knows_secret) = (value("name"), value("secret").is_some());
     let ws = upgrade.accept().await?;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wskit::PreparedMessage;
-use wskit::hub::{Event, Publication, Subscribed, Wire};
+use wskit::hub::{Event, Member, Publication, Subscribed, Wire};
 
 /// What a client asks for.
 #[derive(Debug, Deserialize, Serialize)]
@@ -70,7 +70,7 @@ fn encode(event: Event<'_>) -> Option<Value> {
             json!({"ev": "sub", "topic": topic, "how": how, "pos": pos, "past": past})
         }
         Event::Present { topic, present } => {
-            let names: Vec<_> = present.members.iter().map(|member| member.identity()).collect();
+            let names: Vec<_> = present.members.iter().map(Member::identity).collect();
             json!({"ev": "here", "topic": topic, "names": names})
         }
         Event::Joined { topic, member } => {

@@ -4,7 +4,7 @@ mod report;
 mod world;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,10 @@ use tokio::runtime::Handle;
 use self::report::Report;
 use self::world::World;
 use crate::args::Args;
+use crate::check::Checker;
 use crate::engine::Kind;
 use crate::faults::Schedule;
+use crate::log::{Tail, What};
 use crate::topics;
 
 /// How the proof is run.
@@ -85,6 +87,29 @@ pub(crate) async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     Ok(done.await??)
 }
 
+/// `check FOLDER`: checks the logs of a run again.
+pub(crate) fn check(args: &Args) -> Result<(), Box<dyn Error>> {
+    let folder = Path::new(args.first().ok_or("check FOLDER")?);
+    let mut checker = Checker::default();
+    let mut records = Vec::new();
+    for log in world::logs(folder) {
+        records.extend(Tail::new(log).read()?);
+    }
+    let end = records.iter().find(|record| record.what == What::End);
+    let end = end.map_or(u64::MAX, |record| record.at);
+    for record in records.iter().filter(|record| record.at <= end) {
+        checker.feed(record);
+    }
+    checker.finish(topics::history);
+    report::trace(folder, &checker.violations)?;
+    println!("{:?}", checker.counts);
+    match (checker.violations.len(), checker.counts.deliveries) {
+        (0, 0) => Err("nothing was checked".into()),
+        (0, _) => Ok(()),
+        (violations, _) => Err(format!("{violations} violations").into()),
+    }
+}
+
 fn prove(settings: Settings, runtime: &Handle) -> Result<(), Box<dyn Error>> {
     println!(
         "engine {}, {} s, seed {}: {} nodes, {} clients, {} topics",
@@ -130,7 +155,7 @@ fn prove(settings: Settings, runtime: &Handle) -> Result<(), Box<dyn Error>> {
     // One more message in each topic, which everyone has to get.
     let mut round = 0;
     loop {
-        let unacknowledged = world.publish(&all, round)?;
+        let unacknowledged = world.publish(&all, round);
         if unacknowledged == 0 {
             break;
         }

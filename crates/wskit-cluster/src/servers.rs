@@ -25,7 +25,7 @@ pub(crate) struct Servers {
 pub(crate) enum Cluster {
     None,
     Nats(NatsCluster),
-    Redis(Sentinel),
+    Redis(Box<Sentinel>),
 }
 
 impl Servers {
@@ -46,7 +46,7 @@ impl Servers {
                     None => builder,
                 }))
             }
-            Kind::Redis => Cluster::Redis(Sentinel::start()),
+            Kind::Redis => Cluster::Redis(Box::new(Sentinel::start())),
         };
         let targets: Vec<SocketAddr> = match &cluster {
             Cluster::None => Vec::new(),
@@ -87,7 +87,9 @@ impl Servers {
             Cluster::Redis(_) => format!("redis://127.0.0.1:{}", self.links[node][0].port),
             Cluster::Nats(_) => {
                 let urls = self.links[node].iter();
-                let urls: Vec<_> = urls.map(|link| format!("nats://127.0.0.1:{}", link.port)).collect();
+                let urls: Vec<_> = urls
+                    .map(|link| format!("nats://127.0.0.1:{}", link.port))
+                    .collect();
                 urls.join(",")
             }
         }
@@ -107,7 +109,10 @@ impl Servers {
     pub(crate) fn follow_primary(&self) {
         if let Cluster::Redis(redis) = &self.cluster {
             let primary = redis.primary().addr();
-            self.links.iter().flatten().for_each(|link| link.lead_to(primary));
+            self.links
+                .iter()
+                .flatten()
+                .for_each(|link| link.lead_to(primary));
         }
     }
 

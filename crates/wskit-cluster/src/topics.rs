@@ -12,8 +12,15 @@ pub(crate) const SECRET: &str = "secret:0";
 
 /// How many messages a topic keeps: of both kinds that engines have.
 pub(crate) fn history(topic: &str) -> usize {
-    let number = topic.rsplit(':').next().and_then(|n| n.parse::<usize>().ok());
-    if number.unwrap_or(0) % 2 == 1 { 50 } else { 200 }
+    let number = topic
+        .rsplit(':')
+        .next()
+        .and_then(|n| n.parse::<usize>().ok());
+    if number.unwrap_or(0) % 2 == 1 {
+        50
+    } else {
+        200
+    }
 }
 
 /// The rules of a topic.

@@ -80,7 +80,10 @@ impl Chat {
     async fn claim(&self, room: &str, identity: &str, name: &str) -> Result<bool, Refused> {
         let topic = format!("{CLAIMS}{room}");
         let claim = json!({"name": name, "identity": identity, "time": now()});
-        let at = self.hub.publish(&topic, Publication::text(claim.to_string())).await?;
+        let at = self
+            .hub
+            .publish(&topic, Publication::text(claim.to_string()))
+            .await?;
         let (claims, _) = self.hub.history(&topic, Since::Start, 100).await?;
         let oldest = now().saturating_sub(CLAIMED.as_millis() as u64);
         let is_rival = |claim: &Value| {
@@ -91,7 +94,8 @@ impl Chat {
         let before = claims.iter().filter(|claim| {
             claim.position().epoch == at.epoch && claim.position().offset < at.offset
         });
-        let mut before = before.filter_map(|claim| serde_json::from_slice::<Value>(claim.payload()).ok());
+        let mut before =
+            before.filter_map(|claim| serde_json::from_slice::<Value>(claim.payload()).ok());
         Ok(!before.any(|claim| is_rival(&claim)))
     }
 }

@@ -145,7 +145,10 @@ fn a_message_that_is_published_again_after_the_history_forgot_it_is_counted() {
     let many = (1..30).map(|i| msg(&format!("a-{i}"), &format!("x{}", i % 28)));
     let seen: Vec<_> = std::iter::once(fresh()).chain(many).collect();
     let checker = check(&[log("ann", &seen)], 10);
-    assert_eq!((checker.violations, checker.counts.repeated_later), (vec![], 1));
+    assert_eq!(
+        (checker.violations, checker.counts.repeated_later),
+        (vec![], 1)
+    );
 }
 
 #[test]
@@ -159,8 +162,14 @@ fn an_acknowledged_message_that_is_passed_over_is_found_whatever_log_comes_first
 #[test]
 fn one_acknowledged_without_a_position_is_found_by_what_others_saw() {
     let ann = log("ann", &[fresh(), msg("a-1", "x"), msg("a-3", "z")]);
-    let cat = log("cat", &[fresh(), msg("a-1", "x"), msg("a-2", "y"), msg("a-3", "z")]);
-    assert_eq!(broken(&[ann, cat, log("bob", &[ack_somewhere("y")])]), ["I3"]);
+    let cat = log(
+        "cat",
+        &[fresh(), msg("a-1", "x"), msg("a-2", "y"), msg("a-3", "z")],
+    );
+    assert_eq!(
+        broken(&[ann, cat, log("bob", &[ack_somewhere("y")])]),
+        ["I3"]
+    );
 }
 
 #[test]
@@ -177,13 +186,19 @@ fn what_is_missing_before_the_first_message_is_found() {
 
 #[test]
 fn a_gap_that_was_told_is_none_to_find() {
-    let ann = log("ann", &[fresh(), msg("a-1", "x"), gap("a-2"), msg("a-3", "z")]);
+    let ann = log(
+        "ann",
+        &[fresh(), msg("a-1", "x"), gap("a-2"), msg("a-3", "z")],
+    );
     assert_eq!(broken(&[ann, log("bob", &[ack("a-2", "y")])]), [""; 0]);
 }
 
 #[test]
 fn what_is_missing_after_a_gap_that_was_told_is_found() {
-    let ann = log("ann", &[fresh(), msg("a-1", "x"), gap("a-2"), msg("a-4", "z")]);
+    let ann = log(
+        "ann",
+        &[fresh(), msg("a-1", "x"), gap("a-2"), msg("a-4", "z")],
+    );
     assert_eq!(broken(&[ann, log("bob", &[ack("a-3", "y")])]), ["I3"]);
 }
 
@@ -195,13 +210,21 @@ fn a_new_epoch_that_was_not_told_is_found() {
 
 #[test]
 fn all_after_a_position_of_another_epoch_is_found() {
-    let ann = log("ann", &[fresh(), What::Lost, sub(How::All, Some("a-0"), "b-3")]);
+    let ann = log(
+        "ann",
+        &[fresh(), What::Lost, sub(How::All, Some("a-0"), "b-3")],
+    );
     assert_eq!(broken(&[ann]), ["I3"]);
 }
 
 #[test]
 fn all_after_a_position_that_the_topic_has_not_reached_is_found() {
-    let seen = [fresh(), msg("a-5", "x"), What::Lost, sub(How::All, Some("a-5"), "a-3")];
+    let seen = [
+        fresh(),
+        msg("a-5", "x"),
+        What::Lost,
+        sub(How::All, Some("a-5"), "a-3"),
+    ];
     assert_eq!(broken(&[log("ann", &seen)]), ["I3"]);
 }
 
@@ -220,7 +243,10 @@ fn what_recovery_leaves_out_is_found() {
         sub(How::All, Some("a-1"), "a-3"),
         msg("a-3", "z"),
     ];
-    assert_eq!(broken(&[log("ann", &seen), log("bob", &[ack("a-2", "y")])]), ["I3"]);
+    assert_eq!(
+        broken(&[log("ann", &seen), log("bob", &[ack("a-2", "y")])]),
+        ["I3"]
+    );
 }
 
 #[test]
@@ -290,13 +316,23 @@ fn a_subscriber_that_sees_others_than_the_nodes_is_found() {
 fn a_message_without_a_subscription_is_found() {
     let unsub = What::Unsub { topic: "t".into() };
     assert_eq!(broken(&[log("ann", &[msg("a-1", "x")])]), ["I9"]);
-    assert_eq!(broken(&[log("ann", &[fresh(), unsub, msg("a-1", "x")])]), ["I9"]);
+    assert_eq!(
+        broken(&[log("ann", &[fresh(), unsub, msg("a-1", "x")])]),
+        ["I9"]
+    );
 }
 
 #[test]
 fn a_record_is_the_same_after_it_was_text() {
-    for record in log("ann", &[fresh(), msg("a-1", "x"), ack_somewhere("y"), What::Bye]) {
+    for record in log(
+        "ann",
+        &[fresh(), msg("a-1", "x"), ack_somewhere("y"), What::Bye],
+    ) {
         let text = serde_json::to_string(&record).unwrap();
-        assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record, "{text}");
+        assert_eq!(
+            serde_json::from_str::<Record>(&text).unwrap(),
+            record,
+            "{text}"
+        );
     }
 }

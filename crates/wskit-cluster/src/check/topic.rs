@@ -30,14 +30,11 @@ pub(super) struct Passed {
 impl Topic {
     /// A position holds a message. Returns another one that it holds.
     pub(super) fn holds(&mut self, pos: At, id: &str) -> Option<&str> {
-        if !self.contents.contains_key(&pos) {
-            self.contents.insert(pos, id.to_owned());
+        let known = self.contents.entry(pos).or_insert_with(|| {
             self.places.entry(id.to_owned()).or_default().insert(pos);
-        }
-        self.contents
-            .get(&pos)
-            .map(String::as_str)
-            .filter(|known| *known != id)
+            id.to_owned()
+        });
+        (known != id).then_some(known)
     }
 
     pub(super) fn acknowledged(&mut self, pos: At) {
@@ -77,20 +74,24 @@ impl Topic {
         let somewhere = self.somewhere.iter().flat_map(places);
         let acknowledged: BTreeSet<At> =
             self.acknowledged.iter().copied().chain(somewhere).collect();
-        self.steps.iter().filter_map(move |((from, to), (who, at))| {
-            let place = |offset| At {
-                epoch: from.epoch,
-                offset,
-            };
-            let missed = acknowledged.range(place(from.offset + 1)..place(*to)).next()?;
-            Some(Passed {
-                who: who.clone(),
-                at: *at,
-                from: *from,
-                to: *to,
-                missed: *missed,
+        self.steps
+            .iter()
+            .filter_map(move |((from, to), (who, at))| {
+                let place = |offset| At {
+                    epoch: from.epoch,
+                    offset,
+                };
+                let missed = acknowledged
+                    .range(place(from.offset + 1)..place(*to))
+                    .next()?;
+                Some(Passed {
+                    who: who.clone(),
+                    at: *at,
+                    from: *from,
+                    to: *to,
+                    missed: *missed,
+                })
             })
-        })
     }
 
     /// Returns messages that have two places in one epoch while the history had the first one, and how many

@@ -39,12 +39,21 @@ impl Centrifuge {
             move || log.add(&name, what(&url))
         };
         let id: Id = Arc::default();
-        let (opened, known) = (add(|url| What::Open { node: url.to_owned() }), id.clone());
+        let (opened, known) = (
+            add(|url| What::Open {
+                node: url.to_owned(),
+            }),
+            id.clone(),
+        );
         let (lost, ended) = (add(|_| What::Lost), add(|_| What::Lost));
         let is_first = Mutex::new(true);
         // For people who look for the cause of a violation.
         let (named, again, last) = (self.name.clone(), self.name.clone(), self.name.clone());
-        let protocol = if self.is_binary { Protocol::Protobuf } else { Protocol::Json };
+        let protocol = if self.is_binary {
+            Protocol::Protobuf
+        } else {
+            Protocol::Json
+        };
         let client = Client::builder(format!("{}/connection/websocket", self.url))
             .protocol(protocol)
             .name(self.name.clone())
@@ -58,14 +67,24 @@ impl Centrifuge {
             })
             .on_error(move |_, event| eprintln!("{} {named}: {:?}", now(), event.error))
             .on_connecting(move |_, event| {
-                eprintln!("{} {again}: connecting: {} {}", now(), event.code, event.reason);
+                eprintln!(
+                    "{} {again}: connecting: {} {}",
+                    now(),
+                    event.code,
+                    event.reason
+                );
                 let mut is_first = is_first.lock().unwrap_or_else(PoisonError::into_inner);
                 if !std::mem::take(&mut *is_first) {
                     lost();
                 }
             })
             .on_disconnected(move |_, event| {
-                eprintln!("{} {last}: disconnected: {} {}", now(), event.code, event.reason);
+                eprintln!(
+                    "{} {last}: disconnected: {} {}",
+                    now(),
+                    event.code,
+                    event.reason
+                );
                 ended();
             })
             .build()?;
@@ -92,24 +111,35 @@ impl Centrifuge {
             .on_subscribed(move |_, event| {
                 let (log, name, topic) = &told;
                 let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-                let position = event.stream_position.unwrap_or_else(|| StreamPosition::new(0, "?"));
+                let position = event
+                    .stream_position
+                    .unwrap_or_else(|| StreamPosition::new(0, "?"));
                 let how = match (event.was_recovering, event.recovered) {
                     (true, true) => How::All,
                     (true, false) => How::Gap,
                     (false, _) => How::Fresh,
                 };
-                log.add(name, What::Sub {
-                    topic: topic.clone(),
-                    how,
-                    after: last.as_ref().map(show),
-                    pos: show(&position),
-                    past: None,
-                });
+                log.add(
+                    name,
+                    What::Sub {
+                        topic: topic.clone(),
+                        how,
+                        after: last.as_ref().map(show),
+                        pos: show(&position),
+                        past: None,
+                    },
+                );
                 if how != How::All {
                     *last = Some(position);
                 }
                 let id = id.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                log.add(name, What::Enter { topic: topic.clone(), name: Some(id) });
+                log.add(
+                    name,
+                    What::Enter {
+                        topic: topic.clone(),
+                        name: Some(id),
+                    },
+                );
             })
             .on_publication(move |_, event| {
                 let (log, name, topic) = &got;
@@ -117,18 +147,26 @@ impl Centrifuge {
                 // Publications tell their offset alone.
                 let epoch = last.as_ref().map_or("?", |last| &last.epoch).to_owned();
                 let position = StreamPosition::new(event.offset, epoch);
-                log.add(name, What::Msg {
-                    topic: topic.clone(),
-                    pos: show(&position),
-                    id: id_of(&event.data),
-                });
+                log.add(
+                    name,
+                    What::Msg {
+                        topic: topic.clone(),
+                        pos: show(&position),
+                        id: id_of(&event.data),
+                    },
+                );
                 *last = Some(position);
             })
             .on_subscribing(move |_, event| {
                 // From 2500 on the server has ended it, for now.
                 if event.code >= 2500 {
                     let (log, name, topic) = &ended;
-                    log.add(name, What::Unsub { topic: topic.clone() });
+                    log.add(
+                        name,
+                        What::Unsub {
+                            topic: topic.clone(),
+                        },
+                    );
                 }
             })
             .build()?
@@ -143,7 +181,11 @@ impl Centrifuge {
             Err(error) => return eprintln!("{}: {error}", self.name),
         };
         let (mut number, mut is_stopped) = (0, false);
-        let every = self.work.as_ref().map_or(Duration::MAX, |work| work.every).as_micros() as u64;
+        let every = self
+            .work
+            .as_ref()
+            .map_or(Duration::MAX, |work| work.every)
+            .as_micros() as u64;
         loop {
             let pause = Duration::from_micros((every / 2).saturating_add(self.random.below(every)));
             tokio::select! {
@@ -171,9 +213,19 @@ impl Centrifuge {
         let topic = self.random.of(&work.topics).clone();
         let id = format!("{}#{number}", self.name);
         let data = serde_json::json!({"id": id, "pad": ""}).to_string();
-        self.log.add(&self.name, What::Try { topic: topic.clone(), id: id.clone() });
+        self.log.add(
+            &self.name,
+            What::Try {
+                topic: topic.clone(),
+                id: id.clone(),
+            },
+        );
         let what = match client.publish(&topic, data).await {
-            Ok(()) => What::Ack { topic, id, pos: None },
+            Ok(()) => What::Ack {
+                topic,
+                id,
+                pos: None,
+            },
             Err(error) => {
                 let why = error.to_string();
                 What::Fail { topic, id, why }

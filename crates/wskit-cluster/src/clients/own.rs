@@ -111,7 +111,11 @@ impl State {
     }
 
     async fn connect(&self, url: &str) -> Result<Ws, BoxError> {
-        let secret = if self.own.knows_secret { "&secret=1" } else { "" };
+        let secret = if self.own.knows_secret {
+            "&secret=1"
+        } else {
+            ""
+        };
         let url = format!("{url}/own?name={}{secret}", self.own.name);
         let keepalive = Keepalive {
             every: Duration::from_secs(2),
@@ -193,7 +197,12 @@ impl State {
             }
             Ok(Order::Absent(name)) if name == self.own.name => {
                 if let Some(topic) = self.own.enters.clone() {
-                    self.later(0, Wish::Leave { topic: topic.clone() });
+                    self.later(
+                        0,
+                        Wish::Leave {
+                            topic: topic.clone(),
+                        },
+                    );
                     self.later(3000, Wish::Enter { topic });
                 }
             }
@@ -206,7 +215,10 @@ impl State {
     /// Publishes something new, if it is time, and again what was not answered.
     fn work(&mut self) {
         let now = Instant::now();
-        let late = self.pending.iter().filter(|(_, pending)| pending.sent + PATIENCE < now);
+        let late = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| pending.sent + PATIENCE < now);
         let late: Vec<_> = late.map(|(id, _)| id.clone()).collect();
         for id in late {
             self.publish(&id, 0);
@@ -225,8 +237,16 @@ impl State {
         }
         // One topic is busier than the others, and has large messages.
         let is_hot = random.below(4) == 0;
-        let topic = if is_hot { &work.topics[0] } else { random.of(&work.topics) };
-        let pad = if is_hot { 500 + random.below(3000) } else { random.below(200) };
+        let topic = if is_hot {
+            &work.topics[0]
+        } else {
+            random.of(&work.topics)
+        };
+        let pad = if is_hot {
+            500 + random.below(3000)
+        } else {
+            random.below(200)
+        };
         let id = format!("{}#{}", self.own.name, self.number);
         self.number += 1;
         let pending = Pending {
@@ -273,7 +293,9 @@ impl State {
         let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
         let names = || {
             let names = value["names"].as_array().into_iter().flatten();
-            names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
+            names
+                .filter_map(|name| name.as_str().map(str::to_owned))
+                .collect()
         };
         let topic = text("topic");
         let what = match text("ev").as_str() {

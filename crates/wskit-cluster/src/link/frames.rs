@@ -57,7 +57,10 @@ impl Frames {
 /// The end of the first line, after its CRLF.
 fn line(bytes: &[u8]) -> Option<(&str, usize)> {
     let end = bytes.windows(2).position(|two| two == b"\r\n")?;
-    Some((std::str::from_utf8(&bytes[..end]).unwrap_or_default(), end + 2))
+    Some((
+        std::str::from_utf8(&bytes[..end]).unwrap_or_default(),
+        end + 2,
+    ))
 }
 
 /// `MSG subject sid [reply] bytes`, `HMSG subject sid [reply] head bytes`, or a line.
@@ -86,7 +89,10 @@ fn without_others(info: &[u8]) -> Vec<u8> {
 fn redis(bytes: &[u8]) -> Option<Frame> {
     let len = value(bytes)?;
     let is_push = bytes.starts_with(b">");
-    let kind = is_push.then(|| line(bytes)).flatten().map(|(_, end)| &bytes[end..]);
+    let kind = is_push
+        .then(|| line(bytes))
+        .flatten()
+        .map(|(_, end)| &bytes[end..]);
     let is_message = kind.is_some_and(|kind| {
         kind.starts_with(b"$7\r\nmessage\r\n") || kind.starts_with(b"$8\r\nsmessage\r\n")
     });
@@ -164,7 +170,8 @@ mod tests {
     #[test]
     fn messages_of_redis_are_lost_and_the_rest_passes() {
         let message = ">3\r\n$7\r\nmessage\r\n$3\r\nt:1\r\n$4\r\na\r\nb\r\n";
-        let rest = "+OK\r\n*2\r\n:1\r\n$-1\r\n%1\r\n+a\r\n_\r\n>3\r\n$9\r\nsubscribe\r\n$1\r\nt\r\n:1\r\n";
+        let rest =
+            "+OK\r\n*2\r\n:1\r\n$-1\r\n%1\r\n+a\r\n_\r\n>3\r\n$9\r\nsubscribe\r\n$1\r\nt\r\n:1\r\n";
         let bytes = format!("{message}{rest}{message}");
         assert_eq!(passed(Kind::Redis, bytes.as_bytes()), (rest.to_owned(), 2));
     }

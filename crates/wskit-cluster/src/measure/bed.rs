@@ -91,7 +91,11 @@ impl Bed {
                 let used = redis.info("used_memory");
                 used.and_then(|used| used.parse().ok()).unwrap_or(0)
             }
-            _ => self.server_ids().into_iter().map(crate::child::memory).sum(),
+            _ => self
+                .server_ids()
+                .into_iter()
+                .map(crate::child::memory)
+                .sum(),
         }
     }
 

@@ -29,7 +29,9 @@ pub(super) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         began.elapsed().as_secs_f64(),
         bytes / all as u64
     );
-    println!("\n| publishes at once | deliveries | seconds | deliveries/s | slowest ms | nodes | engine | load |");
+    println!(
+        "\n| publishes at once | deliveries | seconds | deliveries/s | slowest ms | nodes | engine | load |"
+    );
     println!("|---|---|---|---|---|---|---|---|");
     let publisher = Publisher::connect(&bed.urls()[0])?;
     let mut total = 0;
@@ -84,7 +86,7 @@ impl Publisher {
 
     /// Publishes the time to a topic.
     pub(super) fn publish(&self, topic: u16) -> Result<(), Box<dyn Error>> {
-        let mut payload = vec![0; 130];
+        let mut payload = [0; 130];
         payload[..2].copy_from_slice(&topic.to_be_bytes());
         payload[2..10].copy_from_slice(&now().to_be_bytes());
         let mut ws = self.ws.lock().expect("no task panics");

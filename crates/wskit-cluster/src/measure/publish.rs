@@ -33,10 +33,15 @@ pub(super) fn run(args: &Args, runtime: &Handle) -> Result<(), Box<dyn Error>> {
     let rate = Arc::new(AtomicU64::new(0));
     let connected = runtime.block_on(connect(&urls, subscribers, start, &arrived, &rate));
     connected.map_err(|error| error.to_string())?;
-    println!("{} to {subscribers} subscribers each, of {PAYLOAD} bytes, {TOPICS} topics, 3 nodes", bed.url);
+    println!(
+        "{} to {subscribers} subscribers each, of {PAYLOAD} bytes, {TOPICS} topics, 3 nodes",
+        bed.url
+    );
     println!("\n| publishes/s | delivered/s | p50 ms | p99 ms | max ms | nodes | engine | load |");
     println!("|---|---|---|---|---|---|---|---|");
-    for offered in [250, 500, 1000, 2000, 3000, 4000, 6000, 8000, 12_000, 16_000, 24_000] {
+    for offered in [
+        250, 500, 1000, 2000, 3000, 4000, 6000, 8000, 12_000, 16_000, 24_000,
+    ] {
         rate.store(offered, Ordering::Relaxed);
         // What is slow at first is not the rate.
         std::thread::sleep(Duration::from_secs(1));
@@ -99,7 +104,7 @@ async fn connect(
             let mut clock = interval(Duration::from_millis(1));
             clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
             let (mut last, mut owed, mut topic) = (Instant::now(), 0.0, number);
-            let mut payload = vec![0; 2 + PAYLOAD];
+            let mut payload = [0; 2 + PAYLOAD];
             loop {
                 clock.tick().await;
                 let mine = rate.load(Ordering::Relaxed) as f64 / PUBLISHERS as f64;

@@ -37,12 +37,26 @@ pub(super) fn run(args: &Args, runtime: &Handle) -> Result<(), Box<dyn Error>> {
     let after = runtime.block_on(look::tops(&url, &names))?.join(",");
     publish(MISSED)?;
 
-    let before: Vec<_> = bed.ports.iter().map(|port| reads(*port)).collect::<Result<_, _>>()?;
+    let before: Vec<_> = bed
+        .ports
+        .iter()
+        .map(|port| reads(*port))
+        .collect::<Result<_, _>>()?;
     let began = Instant::now();
     let mut crowds = Vec::new();
     for url in &bed.urls()[1..] {
         let (sockets, topics) = ((clients / 2).to_string(), TOPICS.to_string());
-        let options = ["load", "--url", url, "--sockets", &sockets, "--topics", &topics, "--after", &after];
+        let options = [
+            "load",
+            "--url",
+            url,
+            "--sockets",
+            &sockets,
+            "--topics",
+            &topics,
+            "--after",
+            &after,
+        ];
         crowds.push(Crowd::start(&options, bed.folder())?);
     }
     let load: Vec<_> = crowds.iter().map(Crowd::id).collect();
@@ -66,7 +80,9 @@ pub(super) fn run(args: &Args, runtime: &Handle) -> Result<(), Box<dyn Error>> {
     }
     let seconds = began.elapsed().as_secs_f64();
     let cores = Cores::read(&bed, &load).since(cores, seconds);
-    println!("| clients | topics | missed by each | seconds to all | reads of the engine, of two nodes | a topic and node | nodes | engine | load |");
+    println!(
+        "| clients | topics | missed by each | seconds to all | reads of the engine, of two nodes | a topic and node | nodes | engine | load |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|");
     let mut all = 0;
     for (port, before) in bed.ports.iter().zip(before).skip(1) {
@@ -86,6 +102,11 @@ fn reads(port: u16) -> Result<u64, Box<dyn Error>> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let reads = answer.split_once(" reads: ").map(|(_, rest)| rest);
-    let reads = reads.and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
+    let reads = reads.and_then(|rest| {
+        rest.split(|c: char| !c.is_ascii_digit())
+            .next()?
+            .parse()
+            .ok()
+    });
     Ok(reads.ok_or("the node did not tell its counts")?)
 }

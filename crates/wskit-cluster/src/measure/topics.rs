@@ -13,7 +13,9 @@ use crate::topics::rules;
 /// Bytes of a topic in the engine, by the number of its messages.
 pub(super) fn run(args: &Args, runtime: &Handle) -> Result<(), Box<dyn Error>> {
     let topics: usize = args.or("topics", 5000)?;
-    println!("| engine | messages of 128 bytes | topics | bytes of a topic in the engine | in the hub |");
+    println!(
+        "| engine | messages of 128 bytes | topics | bytes of a topic in the engine | in the hub |"
+    );
     println!("|---|---|---|---|---|");
     for messages in [1, 16, 64] {
         // Servers that have had nothing else.

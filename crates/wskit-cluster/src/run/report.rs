@@ -20,7 +20,9 @@ impl Report {
     pub(super) fn print(&self, world: &World, nodes: &[f64]) {
         let counts = world.checker.counts;
         let after = |time: Option<Duration>| {
-            time.map_or("never".to_owned(), |time| format!("after {:.1} s", time.as_secs_f64()))
+            time.map_or("never".to_owned(), |time| {
+                format!("after {:.1} s", time.as_secs_f64())
+            })
         };
         println!("\n| {} | |\n|---|---|", world.settings.kind);
         let row = |name: &str, value: String| println!("| {name} | {value} |");
@@ -31,13 +33,19 @@ impl Report {
         row("failed, and published again", counts.failures.to_string());
         row("deliveries", counts.deliveries.to_string());
         row("subscriptions begun", counts.subscribed.to_string());
-        row("of these with all that was missed", counts.recovered.to_string());
+        row(
+            "of these with all that was missed",
+            counts.recovered.to_string(),
+        );
         row("gaps told", counts.gaps.to_string());
         row("unsubscribed by the hub", counts.unsubscribed.to_string());
         row("connections lost", counts.lost.to_string());
         row("refused", counts.denied.to_string());
         row("messages lost on links", world.servers.lost().to_string());
-        row("published again too late for the history", counts.repeated_later.to_string());
+        row(
+            "published again too late for the history",
+            counts.repeated_later.to_string(),
+        );
         row("everyone at the newest message", after(self.reached));
         row("presence right", after(self.present));
         let cpu: Vec<_> = nodes.iter().map(|cpu| format!("{cpu:.1}")).collect();
@@ -62,11 +70,22 @@ pub(super) fn trace(folder: &Path, violations: &[Violation]) -> Result<(), Box<d
     if violations.len() > SHOWN {
         println!("\nand {} more", violations.len() - SHOWN);
     }
-    let Some(first) = violations.iter().find(|violation| violation.at > 0).or(violations.first()) else {
+    let Some(first) = violations
+        .iter()
+        .find(|violation| violation.at > 0)
+        .or(violations.first())
+    else {
         return Ok(());
     };
-    println!("\nwhat {} saw of {} around the first:", first.who, first.topic);
-    let end = if first.at > 0 { first.at + 300 } else { u64::MAX };
+    println!(
+        "\nwhat {} saw of {} around the first:",
+        first.who, first.topic
+    );
+    let end = if first.at > 0 {
+        first.at + 300
+    } else {
+        u64::MAX
+    };
     let mut lines = Vec::new();
     for path in logs(folder) {
         for record in Tail::new(path).read()? {

@@ -53,7 +53,9 @@ impl World {
                 (folder.clone(), None)
             }
             None => {
-                let temporary = tempfile::Builder::new().prefix("wskit-cluster-").tempdir()?;
+                let temporary = tempfile::Builder::new()
+                    .prefix("wskit-cluster-")
+                    .tempdir()?;
                 (temporary.path().to_owned(), Some(temporary))
             }
         };
@@ -86,7 +88,13 @@ impl World {
     }
 
     fn node(&self, number: usize, port: u16) -> Result<Node, Box<dyn Error>> {
-        let args = ["node", "--engine", &self.servers.url(number), "--port", &port.to_string()];
+        let args = [
+            "node",
+            "--engine",
+            &self.servers.url(number),
+            "--port",
+            &port.to_string(),
+        ];
         let mut args = args.map(str::to_owned).to_vec();
         args.extend(self.settings.in_memory.then(|| "--memory".to_owned()));
         let mut env = Vec::new();
@@ -125,7 +133,8 @@ impl World {
             settings.seed.to_string(),
         ];
         let errors = self.folder.join("own.err");
-        self.clients.push(Process::start(None, &args, &[], &errors)?);
+        self.clients
+            .push(Process::start(None, &args, &[], &errors)?);
         self.tails.push(Tail::new(log));
         if self.settings.js > 0 {
             self.start_js(&urls)?;
@@ -171,7 +180,11 @@ impl World {
     fn note(&mut self, text: String) {
         println!("  {text}");
         let what = What::Fault { text };
-        self.add([Record { at: now(), who: RUN.into(), what }]);
+        self.add([Record {
+            at: now(),
+            who: RUN.into(),
+            what,
+        }]);
     }
 
     /// Waits, while what clients write is checked.
@@ -240,7 +253,10 @@ impl World {
                 primary.kill();
                 redis.wait_for_failover(old);
                 self.servers.follow_primary();
-                self.down = redis.servers().iter().position(|server| server.port() == old);
+                self.down = redis
+                    .servers()
+                    .iter()
+                    .position(|server| server.port() == old);
             }
             (Cluster::Redis(redis), Fault::WipePrimary) => redis.primary().restart(),
             _ => return Err(format!("{} has no {fault}", self.settings.kind).into()),
@@ -257,7 +273,8 @@ impl World {
             Fault::StopNode(node) => self.nodes[*node].process.signal("CONT"),
             Fault::Slow(node) | Fault::Lose(node) => self.servers.set(*node, Mode::Pass),
             Fault::KillLeader => {
-                if let (Cluster::Nats(nats), Some(down)) = (&self.servers.cluster, self.down.take()) {
+                if let (Cluster::Nats(nats), Some(down)) = (&self.servers.cluster, self.down.take())
+                {
                     nats.restart(down);
                 }
             }
@@ -267,7 +284,9 @@ impl World {
                 }
             }
             Fault::Failover => {
-                if let (Cluster::Redis(redis), Some(down)) = (&self.servers.cluster, self.down.take()) {
+                if let (Cluster::Redis(redis), Some(down)) =
+                    (&self.servers.cluster, self.down.take())
+                {
                     redis.servers()[down].restart();
                 }
             }
@@ -306,21 +325,30 @@ impl World {
     }
 
     /// Publishes a message to each topic, by the first node. Returns how many were not acknowledged.
-    pub(super) fn publish(&mut self, all: &[String], round: u64) -> Result<usize, Box<dyn Error>> {
+    pub(super) fn publish(&mut self, all: &[String], round: u64) -> usize {
         let url = self.nodes[round as usize % self.nodes.len()].url();
         let (records, missing) = self.runtime.block_on(look::publish(&url, all, round));
         self.add(records);
-        Ok(missing)
+        missing
     }
 
     /// Asks all nodes for their newest positions and members, about once a second.
     pub(super) fn look(&mut self, all: &[String]) {
-        if self.last_look.is_some_and(|last| last.elapsed() < Duration::from_secs(1)) {
+        if self
+            .last_look
+            .is_some_and(|last| last.elapsed() < Duration::from_secs(1))
+        {
             return;
         }
         self.last_look = Some(Instant::now());
         let mut has_looked = true;
-        for (number, url) in self.nodes.iter().map(Node::url).enumerate().collect::<Vec<_>>() {
+        for (number, url) in self
+            .nodes
+            .iter()
+            .map(Node::url)
+            .enumerate()
+            .collect::<Vec<_>>()
+        {
             let name = format!("node-{number}");
             match self.runtime.block_on(look::look(&name, &url, all)) {
                 Ok(records) => self.add(records),
@@ -336,6 +364,12 @@ impl World {
     /// Ends the clients, reads their last words, and reports.
     pub(super) fn finish(mut self, report: &Report) -> Result<(), Box<dyn Error>> {
         let nodes: Vec<_> = self.nodes.iter().map(|node| node.process.cpu()).collect();
+        let end = Record {
+            at: now(),
+            who: RUN.into(),
+            what: What::End,
+        };
+        self.add([end]);
         self.checker.finish(topics::history);
         let counts = self.checker.counts;
         for clients in self.clients.drain(..) {
@@ -347,14 +381,21 @@ impl World {
         report::trace(&self.folder, violations)?;
         let least = 100 * self.settings.seconds;
         let is_too_little = counts.deliveries < least || counts.acks < self.settings.seconds;
-        if violations.is_empty() && !is_too_little && report.reached.is_some() && report.present.is_some() {
+        if violations.is_empty()
+            && !is_too_little
+            && report.reached.is_some()
+            && report.present.is_some()
+        {
             return Ok(());
         }
         if let Some(temporary) = self.temporary.take() {
             println!("logs: {}", temporary.keep().display());
         }
         Err(if violations.is_empty() && is_too_little {
-            format!("too little was checked: {} deliveries of at least {least}", counts.deliveries)
+            format!(
+                "too little was checked: {} deliveries of at least {least}",
+                counts.deliveries
+            )
         } else {
             format!("{} violations", violations.len())
         }
@@ -384,5 +425,7 @@ use super::report;
 pub(crate) fn logs(folder: &Path) -> Vec<PathBuf> {
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let files = files.map(|file| file.path());
-    files.filter(|path| path.extension().is_some_and(|ext| ext == "log")).collect()
+    files
+        .filter(|path| path.extension().is_some_and(|ext| ext == "log"))
+        .collect()
 }
