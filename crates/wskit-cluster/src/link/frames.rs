@@ -162,9 +162,12 @@ mod tests {
 
     #[test]
     fn processes_of_redis_look_like_one_if_that_is_asked_for() {
-        let info = "=45\r\ntxt:# Server\r\nrun_id:12ab\r\nmaster_replid:ff0\r\n\r\n";
-        let masked = "=45\r\ntxt:# Server\r\nrun_id:0000\r\nmaster_replid:000\r\n\r\n";
-        assert_eq!(passed(Kind::Redis, info.as_bytes()), (masked.to_owned(), 0));
+        let frame = |run: &str, replication: &str| {
+            let text = format!("txt:# Server\r\nrun_id:{run}\r\nmaster_replid:{replication}\r\n");
+            format!("={}\r\n{text}\r\n", text.len())
+        };
+        let (info, masked) = (frame("12ab", "ff0"), frame("0000", "000"));
+        assert_eq!(passed(Kind::Redis, info.as_bytes()), (masked, 0));
     }
 
     #[test]
