@@ -53,7 +53,7 @@ async fn nats(rooms: HubBuilder, urls: &str) -> Result<HubBuilder, Box<dyn Error
     let settings = wskit_hub_nats::Nats::builder()
         .replicas(servers.clone().count())
         .max_age(chat::DAY);
-    let settings = servers.fold(settings, |settings, url| settings.server(url));
+    let settings = servers.fold(settings, wskit_hub_nats::NatsBuilder::server);
     Ok(rooms.engine(settings.connect().await?))
 }
 
