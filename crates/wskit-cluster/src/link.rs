@@ -45,7 +45,7 @@ pub(crate) enum Mode {
     Pass,
     /// A byte at a time, in both directions.
     Trickle,
-    /// Each so many-th of the messages that the node follows is lost.
+    /// One of this many messages that the node follows is lost.
     Lose(u64),
 }
 

@@ -29,7 +29,7 @@ pub(crate) enum Cluster {
 }
 
 impl Servers {
-    /// Starts servers, and links for so many nodes. `program` is the NATS server's, if it is not Debian's.
+    /// Starts servers, and links for this number of nodes. `program` is the NATS server's, if it is not Debian's.
     pub(crate) fn start(
         kind: Kind,
         nodes: usize,
