@@ -40,7 +40,7 @@ impl fmt::Display for Kind {
 
 /// Gives a hub the engine of a URL. `none` is the hub's own memory.
 ///
-/// NATS keeps messages on disk, or `in_memory`.
+/// NATS keeps messages on disk, or `in_memory`. The engine need not be there yet.
 pub(crate) async fn engine(
     hub: HubBuilder,
     url: &str,
@@ -61,7 +61,7 @@ pub(crate) async fn engine(
                 .messages(256)
                 .max_bytes(128 << 20);
             let settings = servers.fold(settings, NatsBuilder::server);
-            hub.engine(settings.connect().await?)
+            hub.engine(settings.connect_later().await?)
         }
         Kind::Redis => {
             let settings = match url.strip_prefix("redis+sentinel://") {
@@ -71,7 +71,7 @@ pub(crate) async fn engine(
                 }
                 None => Redis::server(url),
             };
-            hub.engine(settings.connect().await?)
+            hub.engine(settings.connect_later()?)
         }
     })
 }

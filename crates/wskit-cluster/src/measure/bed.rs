@@ -64,6 +64,8 @@ impl Bed {
             this.ports.push(node.line("listening on ")?.parse()?);
             this.nodes.push(node);
         }
+        // They connect to the engine meanwhile.
+        std::thread::sleep(std::time::Duration::from_secs(1));
         Ok(this)
     }
 

@@ -26,6 +26,8 @@ pub(super) fn run(args: &Args, runtime: &Handle) -> Result<(), Box<dyn Error>> {
             let hub = Hub::builder(rules).limits(limits);
             let hub = engine(hub, &bed.url, args.has("memory")).await?.build();
             tokio::spawn(hub.drive(tokio::time::sleep));
+            // It connects meanwhile.
+            tokio::time::sleep(Duration::from_secs(1)).await;
             fill(&hub, topics, messages).await?;
             Ok::<_, Box<dyn Error>>(hub)
         })?;

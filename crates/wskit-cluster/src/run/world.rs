@@ -406,11 +406,19 @@ impl World {
 /// The name of the stream with the messages.
 fn stream(nats: &NatsCluster) -> Result<String, Box<dyn Error>> {
     let subject = serde_json::json!({"subject": "hub.in.>"});
-    let found = nats.servers().iter().find_map(|server| {
-        let names = server.jetstream("STREAM.NAMES", &subject).ok()?;
-        Some(names["streams"][0].as_str()?.to_owned())
-    });
-    found.ok_or_else(|| "NATS has no stream of the hub".into())
+    // Hubs may still be about to create it.
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(20) {
+        let found = nats.servers().iter().find_map(|server| {
+            let names = server.jetstream("STREAM.NAMES", &subject).ok()?;
+            Some(names["streams"][0].as_str()?.to_owned())
+        });
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        sleep(Duration::from_millis(200));
+    }
+    Err("NATS has no stream of the hub".into())
 }
 
 impl Node {
