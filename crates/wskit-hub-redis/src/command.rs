@@ -77,11 +77,12 @@ impl Session {
         pipeline
             .cmd("EVALSHA")
             .arg(&self.scripts.publish)
-            .arg(4)
+            .arg(5)
             .arg(meta)
             .arg(self.keys.log(topic))
             .arg(self.keys.ids(topic))
             .arg(self.keys.channel(topic))
+            .arg(self.keys.named(topic, &id))
             .arg(message)
             .arg(id)
             .arg(history.get_last())

@@ -46,6 +46,13 @@ impl Keys {
         self.of('i', topic)
     }
 
+    /// The epoch and the offset of the message of an id, for a while. The id has its sign before it.
+    pub(crate) fn named(&self, topic: &str, id: &str) -> Vec<u8> {
+        let mut key = self.ids(topic);
+        key.extend(id.as_bytes());
+        key
+    }
+
     /// A hash of members.
     pub(crate) fn members(&self, topic: &str) -> Vec<u8> {
         self.of('p', topic)
@@ -126,7 +133,8 @@ mod tests {
         ) {
             let keys = Keys::new("hub");
             let of = |topic: &str| {
-                [keys.meta(topic), keys.log(topic), keys.ids(topic), keys.members(topic), keys.channel(topic)]
+                [keys.meta(topic), keys.log(topic), keys.ids(topic), keys.members(topic), keys.channel(topic),
+                 keys.named(topic, "={}")]
             };
             let own = of(&topic);
             for key in &own {

@@ -1,8 +1,8 @@
 -- Appends a message to the history of a topic, and passes it on.
--- KEYS: meta, log, ids, channel.
+-- KEYS: meta, log, ids, channel, what is known of the id for a while.
 -- ARGV: the message, its id, how many to keep, for how long in ms (0: as long as the rest), how long the log
 -- lives, how long the meta data lives, a new epoch, how to publish.
-local meta, log, ids, channel = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local meta, log, ids, channel, named = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local message, id, most, within = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local known = redis.call('HMGET', meta, 'epoch', 'top', 'within')
 local epoch, top = known[1], tonumber(known[2] or nil)
@@ -21,13 +21,18 @@ if kind == 'none' then
 end
 if id ~= '' then
   local at = tonumber(redis.call('ZSCORE', ids, id) or nil)
+  if at and at <= top - redis.call(kind == 'list' and 'LLEN' or 'XLEN', log) then
+    at = nil
+  end
+  -- The history may have dropped it before its hub, which had no answer, asks again.
+  local known = not at and redis.call('GET', named)
+  if known and #known == 16 and known:sub(1, 8) == epoch then
+    at = struct.unpack('>I8', known, 9)
+  end
   if at then
-    local kept = redis.call(kind == 'list' and 'LLEN' or 'XLEN', log)
-    if at > top - kept then
-      -- A write, so that WAIT has something to wait for.
-      redis.call('PEXPIRE', meta, ARGV[6])
-      return {epoch, at}
-    end
+    -- A write, so that WAIT has something to wait for.
+    redis.call('PEXPIRE', meta, ARGV[6])
+    return {epoch, at}
   end
 end
 top = redis.call('HINCRBY', meta, 'top', 1)
@@ -42,6 +47,8 @@ end
 if id ~= '' then
   redis.call('ZADD', ids, top, id)
   redis.call('ZREMRANGEBYSCORE', ids, '-inf', top - most)
+  -- Longer than any hub asks again: the longest deadline is 9 s, and a server may stand still in between.
+  redis.call('SET', named, epoch .. struct.pack('>I8', top), 'PX', 30000)
 end
 redis.call('PEXPIRE', log, ARGV[5])
 redis.call('PEXPIRE', ids, ARGV[5])

@@ -112,7 +112,7 @@ async fn a_user_without_rights_is_told() {
 }
 
 /// What the documentation says is enough.
-const RIGHTS: [&str; 34] = [
+const RIGHTS: [&str; 36] = [
     "~hub:*",
     "&hub:*",
     "+hello",
@@ -128,6 +128,8 @@ const RIGHTS: [&str; 34] = [
     "+time",
     "+pexpire",
     "+pttl",
+    "+get",
+    "+set",
     "+hmget",
     "+hget",
     "+hset",
