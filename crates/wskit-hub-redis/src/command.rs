@@ -10,7 +10,7 @@ use wskit_hub::{Command, Epoch, History, Member, NodeId, Page, Position, Publica
 use crate::fault::{Failure, Fault};
 use crate::inbox::UNORDERED;
 use crate::payload;
-use crate::session::{Link, Session, ask, millis};
+use crate::session::{Link, Session, ask, ask_each, millis};
 
 /// How many bytes of messages are read at once. If there are more, the newest are.
 const PAGE: usize = 32 << 20;
@@ -97,7 +97,7 @@ impl Session {
         let Some(Value::Array(position)) = values.first() else {
             return Err(nonsense());
         };
-        let position = link.position(position).ok_or_else(nonsense)?;
+        let position = link.position(position).ok_or_else(|| foreign("position"))?;
         self.check_wait(values.get(1))?;
         Ok(Reply::Published(position))
     }
@@ -192,7 +192,7 @@ impl Session {
             if *count == 0 {
                 return Ok::<_, Failure>(Vec::new());
             }
-            let values = ask(&link.commands, pipeline, *count).await?;
+            let values = ask_each(&link.commands, pipeline, *count).await?;
             // What a server that is not the primary any more says of positions is of no use.
             link.check(values.first())?;
             Ok(values)
@@ -202,12 +202,12 @@ impl Session {
         let tops = places.into_iter().map(|(owner, place)| {
             let value = answers.get(owner).and_then(|values| values.get(place));
             match value {
-                Some(Value::Array(fields)) if fields.contains(&Value::Nil) => Ok(None),
+                // Also if it has something else in it: the other topics are not concerned.
                 Some(Value::Array(fields)) => {
-                    let link = self.link(owner)?;
-                    let top = link.position(fields).ok_or_else(|| foreign("top"))?;
-                    Ok(Some(top).filter(|top| top.offset > 0))
+                    let top = self.link(owner)?.position(fields);
+                    Ok(top.filter(|top| top.offset > 0))
                 }
+                Some(Value::ServerError(_)) => Ok(None),
                 _ => Err(nonsense()),
             }
         });

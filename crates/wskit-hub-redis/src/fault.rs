@@ -292,9 +292,9 @@ impl From<RedisError> for Failure {
     }
 }
 
-/// Returns the failure that an answer is, if it is one.
-pub(crate) fn failure_in(values: &[Value]) -> Option<Failure> {
-    values.iter().find_map(|value| match value {
+/// Returns the failures among answers.
+pub(crate) fn failures(values: &[Value]) -> impl Iterator<Item = Failure> {
+    values.iter().filter_map(|value| match value {
         Value::ServerError(error) => Some(Failure::of_server(
             error.code(),
             error.details().unwrap_or_default(),

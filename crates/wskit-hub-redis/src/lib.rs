@@ -10,6 +10,7 @@
     )
 )]
 
+mod backoff;
 mod builder;
 mod command;
 mod connect;

@@ -8,7 +8,7 @@ use redis::{Pipeline, Value};
 use wskit_hub::NodeId;
 
 use crate::builder::Builder;
-use crate::fault::{Failure, Fault, failure_in};
+use crate::fault::{Failure, Fault, failures};
 use crate::inbox::{Inbox, Line};
 use crate::keys::{Keys, slot};
 use crate::payload;
@@ -251,7 +251,7 @@ impl Session {
             }
             for (link, (pipeline, count)) in self.links.iter().zip(by_link) {
                 if count > 0 {
-                    ask(&link.commands, &pipeline, count).await?;
+                    ask_each(&link.commands, &pipeline, count).await?;
                 }
             }
         }
@@ -283,15 +283,28 @@ impl Link {
     }
 }
 
-/// Sends commands, and waits for as many answers.
+/// Sends commands, and waits for as many answers. The first error of the server among them is that of all.
 pub(crate) async fn ask(
+    connection: &MultiplexedConnection,
+    pipeline: &Pipeline,
+    count: usize,
+) -> Result<Vec<Value>, Failure> {
+    let values = ask_each(connection, pipeline, count).await?;
+    let failure = failures(&values).next();
+    failure.map_or(Ok(values), Err)
+}
+
+/// Sends commands that are each for another topic, and waits for as many answers. That a topic has something else
+/// in its keys is among them.
+pub(crate) async fn ask_each(
     connection: &MultiplexedConnection,
     pipeline: &Pipeline,
     count: usize,
 ) -> Result<Vec<Value>, Failure> {
     let mut connection = connection.clone();
     let values = connection.send_packed_commands(pipeline, 0, count).await?;
-    match failure_in(&values) {
+    let failure = failures(&values).find(|failure| !matches!(failure.fault, Fault::Foreign(_)));
+    match failure {
         Some(failure) => Err(failure),
         None if values.len() == count => Ok(values),
         None => Err(Failure::nonsense("a request")),

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use wskit_hub::{Command, EngineEvent, NodeId, Reply, RequestId};
 
+use crate::backoff::Backoff;
 use crate::builder::Builder;
 use crate::command;
 use crate::connect::FLIGHTS;
@@ -41,12 +42,11 @@ pub(crate) struct Worker {
     held: VecDeque<Request>,
     /// Why there is no connection.
     fault: Fault,
+    backoff: Backoff,
 }
 
 /// How often the hub looks whether it still hears itself.
 const PROBE: Duration = Duration::from_secs(10);
-/// How long it waits until it connects again: this the first time, and at most that.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 /// What a flight is for.
 enum Task {
@@ -93,6 +93,7 @@ impl Worker {
             node: NodeId(command::random() & INSTANCE),
             held: VecDeque::new(),
             fault: Fault::Unreachable("there was no connection yet".to_owned()),
+            backoff: Backoff::default(),
         }
     }
 
@@ -106,7 +107,9 @@ impl Worker {
         let mut known = Vec::new();
         loop {
             if let Some(session) = session.take() {
+                let since = Instant::now();
                 let end = self.serve(&session).await;
+                self.backoff.lasted(since.elapsed());
                 session.inbox.close();
                 let Some(fault) = end else {
                     // If it does not come there, the lease is over after a while.
@@ -371,8 +374,9 @@ impl Worker {
         let old = self.node;
         self.node = NodeId((old.0 & INSTANCE) | (old.0.wrapping_add(1) & !INSTANCE));
         let (settings, queue, node) = (self.settings.clone(), self.queue.clone(), self.node);
-        let mut wait = BACKOFF.0;
         loop {
+            let wait = self.backoff.next(command::random());
+            self.meanwhile(sleep(wait)).await?;
             let attempt = async {
                 let session = Session::connect(&settings, &queue, node, known).await?;
                 // The members of the session before are those of no hub.
@@ -389,10 +393,6 @@ impl Worker {
                     self.fault = error.fault().clone();
                 }
             }
-            // Between the half and all of it, so that hubs do not come at once.
-            let jitter = wait / 2 + wait / 2048 * (command::random() % 1024) as u32;
-            self.meanwhile(sleep(jitter)).await?;
-            wait = (2 * wait).min(BACKOFF.1);
         }
     }
 

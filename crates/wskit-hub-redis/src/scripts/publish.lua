@@ -11,6 +11,8 @@ if not epoch or not top then
   redis.call('DEL', log, ids)
   epoch, top = ARGV[7], 0
   redis.call('HSET', meta, 'epoch', epoch, 'top', 0, 'within', within)
+elseif #epoch ~= 8 or not string.find(known[2], '^%d+$') or top > 2 ^ 53 then
+  return redis.error_reply('WRONGTYPE of the position of a topic')
 elseif known[3] ~= within then
   redis.call('HSET', meta, 'within', within)
 end

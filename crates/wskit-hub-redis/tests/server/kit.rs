@@ -178,6 +178,12 @@ impl Node {
             .await;
     }
 
+    /// Whether it was up all the time, as far as was waited for anything.
+    pub(crate) fn was_up(&self) -> bool {
+        let mut events = self.events.iter();
+        !events.any(|event| matches!(event, EngineEvent::Down))
+    }
+
     pub(crate) async fn until_up(&mut self) {
         self.until(|event| matches!(event, EngineEvent::Up).then_some(()))
             .await;

@@ -247,6 +247,38 @@ async fn values_that_make_no_sense_are_told() {
 }
 
 #[tokio::test]
+async fn positions_that_make_no_sense_concern_their_topic_alone() {
+    let server = Server::start();
+    let mut ann = Node::new(&server).await;
+    let good = ann.publish("good", "a", 10).await;
+    ann.listen(&["t"]).await;
+    for (epoch, top) in [
+        ("short", "1"),
+        ("12345678", "-2"),
+        ("12345678", "1.5"),
+        ("12345678", "1e300"),
+    ] {
+        server.command(&["HSET", "hub:m:{t}", "epoch", epoch, "top", top]);
+        for publication in [Publication::text("a"), Publication::text("a").id("a")] {
+            let refused = ann
+                .try_publish("t", publication, Some(History::last(10)))
+                .await
+                .expect_err("it is nonsense");
+            assert!(matches!(fault(&refused), Fault::Foreign(_)), "{refused:?}");
+        }
+        assert_eq!(ann.tops(&["t", "good"]).await, [None, Some(good)]);
+    }
+    server.command(&["DEL", "hub:m:{t}"]);
+    server.command(&["SET", "hub:m:{t}", "x"]);
+    assert_eq!(ann.tops(&["t", "good"]).await, [None, Some(good)]);
+    // Nothing of it was passed on.
+    server.command(&["DEL", "hub:m:{t}"]);
+    ann.publish("t", "first", 10).await;
+    assert_eq!(ann.message().await.2, "first");
+    assert!(ann.was_up());
+}
+
+#[tokio::test]
 async fn a_message_that_is_too_long_is_refused_before_it_is_sent() {
     let server = Server::start();
     let mut ann = Node::with(Redis::server(server.url()).largest(1000)).await;
