@@ -269,12 +269,15 @@ impl Session {
         expire.arg(millis(self.settings.keep));
         let publish = pipeline.cmd(self.publish_command());
         publish.arg(self.keys.channel(topic)).arg(joined);
-        self.has_entered(topic);
-        ask(&link.commands, &pipeline, 3).await?;
+        let values = ask(&link.commands, &pipeline, 3).await?;
+        // How many fields are new.
+        if values.first() == Some(&Value::Int(1)) {
+            self.count(topic, 1);
+        }
         Ok(Reply::Done)
     }
 
-    async fn leave(&self, topic: &str, identity: &str) -> Result<Reply, Failure> {
+    async fn leave(&self, topic: &Arc<str>, identity: &str) -> Result<Reply, Failure> {
         let members = self.keys.members(topic);
         let link = self.link_of(&members)?;
         let mut pipeline = redis::pipe();
@@ -283,7 +286,10 @@ impl Session {
         let publish = pipeline.cmd(self.publish_command());
         publish.arg(self.keys.channel(topic));
         publish.arg(payload::left(self.node, identity));
-        ask(&link.commands, &pipeline, 2).await?;
+        let values = ask(&link.commands, &pipeline, 2).await?;
+        if values.first() == Some(&Value::Int(1)) {
+            self.count(topic, -1);
+        }
         Ok(Reply::Done)
     }
 
@@ -404,4 +410,44 @@ fn page(link: &Link, value: Value) -> Option<Page> {
         messages,
         after,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use wskit_hub_suite::servers::redis::Redis as Server;
+
+    use super::*;
+    use crate::Redis;
+    use crate::queue::Queue;
+
+    #[tokio::test]
+    async fn topics_that_all_members_of_a_hub_have_left_are_not_touched_any_more() {
+        let server = Server::start();
+        let settings = Arc::new(Redis::server(server.url()));
+        let queue = Arc::new(Queue::default());
+        let node = NodeId(1 << 16);
+        let session = Session::connect(&settings, &queue, node, &[])
+            .await
+            .unwrap();
+        for (topic, identity) in [
+            ("left", "a"),
+            ("left", "b"),
+            ("left", "a"),
+            ("kept", "a"),
+            ("kept", "b"),
+        ] {
+            let (topic, member) = (topic.into(), Member::new(identity));
+            run(session.clone(), Command::Enter { topic, member })
+                .await
+                .unwrap();
+        }
+        // The last has left already.
+        for (topic, identity) in [("left", "b"), ("left", "a"), ("kept", "b"), ("kept", "b")] {
+            let (topic, identity) = (topic.into(), identity.into());
+            run(session.clone(), Command::Leave { topic, identity })
+                .await
+                .unwrap();
+        }
+        assert_eq!(session.entered(), [Arc::from("kept")]);
+    }
 }

@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,8 +27,8 @@ pub(crate) struct Session {
     /// In a cluster, which of them has which slot.
     pub(crate) owners: Option<Vec<u16>>,
     pub(crate) scripts: Scripts,
-    /// Topics in which members have entered.
-    entered: Mutex<HashSet<Arc<str>>>,
+    /// Topics in which members are, and how many.
+    entered: Mutex<HashMap<Arc<str>, i64>>,
     /// In how many milliseconds the lease is to be renewed.
     next_lease: AtomicU64,
 }
@@ -149,14 +149,20 @@ impl Session {
         }
     }
 
-    pub(crate) fn has_entered(&self, topic: &Arc<str>) {
+    /// A member has entered that was not there before (1), or left that was (-1). The answers to the two may be
+    /// seen in any order.
+    pub(crate) fn count(&self, topic: &Arc<str>, change: i64) {
         let mut entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
-        entered.insert(topic.clone());
+        let count = entered.entry(topic.clone()).or_default();
+        *count += change;
+        if *count == 0 {
+            entered.remove(topic);
+        }
     }
 
-    fn entered(&self) -> Vec<Arc<str>> {
+    pub(crate) fn entered(&self) -> Vec<Arc<str>> {
         let entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
-        entered.iter().cloned().collect()
+        entered.keys().cloned().collect()
     }
 
     /// Returns when the lease is to be renewed.
