@@ -74,13 +74,13 @@ impl Session {
             }
             ask(&link.pushes, &pipeline, count).await?;
         }
-        self.clone().renew(true).await
+        self.clone().renew().await
     }
 
     /// Gives the scripts to all servers again.
     pub(crate) async fn load_scripts(&self) -> Result<(), Failure> {
         for link in &self.links {
-            load_scripts(&link.commands).await?;
+            load_scripts(&link.commands, link.identity.major).await?;
         }
         Ok(())
     }
@@ -173,7 +173,7 @@ async fn connect_link(
         let text = "two connections are to two servers".to_owned();
         return Err(Failure::lost(Fault::Unreachable(text)));
     }
-    let scripts = load_scripts(&commands).await?;
+    let scripts = load_scripts(&commands, identity.major).await?;
     let link = Link {
         address: target.address,
         commands,
@@ -213,7 +213,8 @@ async fn identify(
         .split('.')
         .next()
         .and_then(|major| major.parse().ok());
-    if major.unwrap_or(0) < if is_cluster { 7 } else { 6 } {
+    let major = major.unwrap_or(0);
+    if major < if is_cluster { 7 } else { 6 } {
         return Err(Failure::refused(Fault::TooOld(version.to_owned())));
     }
     if (info_field(server, "redis_mode") == Some("cluster")) != is_cluster {
@@ -229,16 +230,24 @@ async fn identify(
     };
     Ok(Identity {
         run: field(server, "run_id")?,
+        major,
         replication: field(replication, "master_replid")?,
     })
 }
 
-async fn load_scripts(connection: &MultiplexedConnection) -> Result<Scripts, Failure> {
+async fn load_scripts(connection: &MultiplexedConnection, major: u32) -> Result<Scripts, Failure> {
+    // A lease takes next to nothing, and without it a hub that lives would count as gone. Redis 6 has no flags.
+    let flags = if major < 7 {
+        ""
+    } else {
+        "#!lua flags=allow-oom\n"
+    };
+    let lease = format!("{flags}{}", include_str!("scripts/lease.lua"));
     let mut pipeline = redis::pipe();
     for script in [
         include_str!("scripts/publish.lua"),
         include_str!("scripts/read.lua"),
-        include_str!("scripts/lease.lua"),
+        &lease,
         include_str!("scripts/touch.lua"),
     ] {
         pipeline.cmd("SCRIPT").arg("LOAD").arg(script);

@@ -1,5 +1,5 @@
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +31,7 @@ pub(crate) struct Session {
     entered: Mutex<HashMap<Arc<str>, i64>>,
     /// In how many milliseconds the lease is to be renewed.
     next_lease: AtomicU64,
+    has_lease: AtomicBool,
 }
 
 /// The connections to a server.
@@ -50,6 +51,8 @@ pub(crate) struct Link {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) run: String,
+    /// The first number of its version.
+    pub(crate) major: u32,
     /// It changes when a replica is promoted: also if it was a primary before, and has lost messages since.
     pub(crate) replication: String,
 }
@@ -99,6 +102,7 @@ impl Session {
             scripts,
             entered: Mutex::default(),
             next_lease: AtomicU64::new(0),
+            has_lease: AtomicBool::new(false),
         }
     }
 
@@ -170,10 +174,42 @@ impl Session {
         Duration::from_millis(self.next_lease.load(Ordering::Relaxed))
     }
 
-    /// Renews the lease of this hub, and tells of hubs whose lease is over. The first time, it takes it.
-    pub(crate) async fn renew(self: Arc<Self>, is_first: bool) -> Result<(), Failure> {
-        let nodes = self.keys.nodes();
+    /// Renews the lease of this hub, and tells of hubs whose lease is over. The first time, it takes it: if the
+    /// server takes no writes now, that is done later, for it can be read from and listened to.
+    pub(crate) async fn renew(self: Arc<Self>) -> Result<(), Failure> {
         let lease = millis(self.settings.lease);
+        let set = |next: u64| {
+            let next = next.clamp(200, (lease / 3).max(200));
+            self.next_lease.store(next, Ordering::Relaxed);
+        };
+        let (is_known, next) = match self.try_renew(lease).await {
+            Err(failure)
+                if matches!(
+                    failure.fault,
+                    Fault::OutOfMemory | Fault::NotSaved | Fault::TooFewReplicas
+                ) =>
+            {
+                // Before those that could renew theirs take it for gone.
+                set(1000);
+                return Ok(());
+            }
+            answer => answer?,
+        };
+        // A little after the first of them is over, so that it is seen to be.
+        set(next + 20);
+        let had_lease = self.has_lease.swap(true, Ordering::Relaxed);
+        if !is_known && (had_lease || !self.entered().is_empty()) {
+            // Others have taken its members for gone.
+            return Err(Failure::lost(Fault::Unreachable(
+                "the lease of this hub was over".to_owned(),
+            )));
+        }
+        Ok(())
+    }
+
+    /// Returns whether this hub had a lease, and when the next is over.
+    async fn try_renew(&self, lease: u64) -> Result<(bool, u64), Failure> {
+        let nodes = self.keys.nodes();
         let mut pipeline = redis::pipe();
         pipeline
             .cmd("EVALSHA")
@@ -185,23 +221,15 @@ impl Session {
             .arg(self.publish_command())
             .arg(&[payload::NODE_GONE]);
         let values = ask(&self.link_of(&nodes)?.commands, &pipeline, 1).await?;
-        let [Value::Array(values)] = values.as_slice() else {
-            return Err(Failure::nonsense("a lease"));
-        };
-        let [Value::Int(is_known), Value::Int(next)] = values.as_slice() else {
-            return Err(Failure::nonsense("a lease"));
-        };
-        // A little after the first of them is over, so that it is seen to be.
-        let next = u64::try_from(*next).unwrap_or(0) + 20;
-        let next = next.clamp(200, (lease / 3).max(200));
-        self.next_lease.store(next, Ordering::Relaxed);
-        if *is_known == 0 && !is_first {
-            // Others have taken its members for gone.
-            return Err(Failure::lost(Fault::Unreachable(
-                "the lease of this hub was over".to_owned(),
-            )));
+        match values.as_slice() {
+            [Value::Array(values)] => match values.as_slice() {
+                [Value::Int(is_known), Value::Int(next)] => {
+                    Ok((*is_known != 0, u64::try_from(*next).unwrap_or(0)))
+                }
+                _ => Err(Failure::nonsense("a lease")),
+            },
+            _ => Err(Failure::nonsense("a lease")),
         }
-        Ok(())
     }
 
     /// Takes a hub and its members out.
@@ -364,6 +392,7 @@ mod tests {
     fn another_process_or_promotion_is_another_salt() {
         let identity = |run: &str, replication: &str| Identity {
             run: run.into(),
+            major: 7,
             replication: replication.into(),
         };
         // It is the same in all versions.

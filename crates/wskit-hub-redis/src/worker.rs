@@ -252,7 +252,7 @@ impl Worker {
             return None;
         }
         if times.lease.take_if(|at| *at <= now).is_some() {
-            let renew = session.clone().renew(false);
+            let renew = session.clone().renew();
             flights.begin(Task::Lease, renew.map(|done| done.map(|()| Reply::Done)));
         }
         if times.probe.take_if(|at| *at <= now).is_some() {

@@ -3,14 +3,17 @@
 local nodes, node, lease = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local known = redis.call('ZSCORE', nodes, node) and 1 or 0
+local known = tonumber(redis.call('ZSCORE', nodes, node) or nil)
 redis.call('ZADD', nodes, now + lease, node)
 redis.call('PEXPIRE', nodes, 10 * lease)
--- After that: if there is no memory for it, no other may be removed either, for it could not do it too.
+-- If this one is late or new, it may be that no node could renew its lease: the others have time until its next.
+if not known or known <= now then
+  return {known and 1 or 0, lease}
+end
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', nodes, '-inf', now)) do
   redis.call('ZREM', nodes, gone)
   redis.call(ARGV[3], nodes, ARGV[4] .. gone)
 end
 -- When the next lease is over, unless it is renewed.
 local first = redis.call('ZRANGE', nodes, 0, 0, 'WITHSCORES')
-return {known, first[2] - now}
+return {1, first[2] - now}

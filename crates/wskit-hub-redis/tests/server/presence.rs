@@ -4,6 +4,7 @@ use tokio::runtime;
 use wskit_hub::{Command, EngineEvent, Member};
 use wskit_hub_redis::{Builder, Redis};
 use wskit_hub_suite::servers::redis::Redis as Server;
+use wskit_hub_suite::servers::wait_for;
 
 use crate::kit::Node;
 
@@ -112,4 +113,77 @@ async fn a_hub_that_lost_its_connection_is_no_other_to_itself() {
     ann.enter("t", Member::new("ann")).await;
     assert!(ann.members("t").await.is_empty());
     assert_eq!(ben.members("t").await, ["ann"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_no_writes_keeps_no_hub_from_reading_and_listening() {
+    let server = Server::start();
+    let mut ann = Node::new(&server).await;
+    let position = ann.publish("t", "a", 10).await;
+    server.command(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    let mut ben = Node::new(&server).await;
+    ben.listen(&["t"]).await;
+    assert_eq!(ben.tops(&["t"]).await, [Some(position)]);
+    assert_eq!(ben.read("t", None, 10).await.messages.len(), 1);
+    server.command(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
+    // It takes its lease now, and needs no other session for it.
+    wait_for("the lease of ben", || {
+        (server.command(&["ZCARD", "hub:nodes"]).int() == Some(2)).then_some(())
+    });
+    ben.enter("t", Member::new("ben")).await;
+    ann.until_members("t", &["ben"]).await;
+    assert!(ben.was_up());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_renews_its_lease_also_if_the_memory_is_full() {
+    let server = Server::start();
+    let builder = || Redis::server(server.url()).lease(Duration::from_secs(1));
+    let mut ann = Node::with(builder()).await;
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    let mut ben = Node::with(builder()).await;
+    assert_eq!(server.command(&["ZCARD", "hub:nodes"]).int(), Some(2));
+    let ends = || {
+        let all = server.command(&["ZRANGE", "hub:nodes", "0", "-1", "WITHSCORES"]);
+        all.items()
+            .iter()
+            .map(wskit_hub_suite::servers::resp::Value::text)
+            .collect::<Vec<_>>()
+    };
+    let before = ends();
+    wait_for("both to renew", || {
+        let now = ends();
+        (now.len() == 4
+            && now
+                .iter()
+                .all(|part| part.parse::<u64>().is_err() || !before.contains(part)))
+        .then_some(())
+    });
+    ann.tops(&["t"]).await;
+    ben.tops(&["t"]).await;
+    assert!(ann.was_up() && ben.was_up());
+}
+
+/// After a time in which no hub could renew its lease, the first that can does not take the others for gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_is_late_itself_does_not_take_others_for_gone() {
+    let server = Server::start();
+    let builder = || Redis::server(server.url()).lease(Duration::from_secs(1));
+    let (mut ann, mut ben) = (Node::with(builder()).await, Node::with(builder()).await);
+    server.command(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    wait_for("both leases to be over", || {
+        let time = server.command(&["TIME"]).items()[0].text();
+        let late = server.command(&["ZCOUNT", "hub:nodes", "-inf", &format!("{time}000")]);
+        (late.int() == Some(2)).then_some(())
+    });
+    server.command(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
+    wait_for("both to renew", || {
+        let time = server.command(&["TIME"]).items()[0].text();
+        let late = server.command(&["ZCOUNT", "hub:nodes", "-inf", &format!("{time}999")]);
+        (late.int() == Some(0)).then_some(())
+    });
+    ann.tops(&["t"]).await;
+    ben.tops(&["t"]).await;
+    assert_eq!(server.command(&["ZCARD", "hub:nodes"]).int(), Some(2));
+    assert!(ann.was_up() && ben.was_up());
 }
