@@ -58,6 +58,7 @@ async fn nats(rooms: HubBuilder, urls: &str) -> Result<HubBuilder, Box<dyn Error
 }
 
 #[cfg(not(feature = "nats"))]
+#[allow(clippy::unused_async, reason = "with the feature it waits")]
 async fn nats(_: HubBuilder, _: &str) -> Result<HubBuilder, Box<dyn Error>> {
     Err("--nats needs the feature nats".into())
 }
@@ -77,6 +78,7 @@ async fn redis(rooms: HubBuilder, url: &str) -> Result<HubBuilder, Box<dyn Error
 }
 
 #[cfg(not(feature = "redis"))]
+#[allow(clippy::unused_async, reason = "with the feature it waits")]
 async fn redis(_: HubBuilder, _: &str) -> Result<HubBuilder, Box<dyn Error>> {
     Err("--redis needs the feature redis".into())
 }

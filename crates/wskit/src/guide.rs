@@ -14,7 +14,7 @@ macro_rules! pages {
 }
 
 pages!(
-    authenticate blocking cluster collaborate connect errors games json migrate observe reconnect rooms runtime scale send
-    serve
-    shutdown streaming test tune tungstenite tunnel types
+    authenticate blocking cluster collaborate connect errors games json migrate observe
+    reconnect rooms runtime scale send serve shutdown streaming test tune tungstenite tunnel
+    types
 );

@@ -79,7 +79,9 @@ mod switch {
                 Guard::Members,
                 Guard::Unsent,
             ];
-            guards.into_iter().find(|guard| format!("{guard:?}") == name)
+            guards
+                .into_iter()
+                .find(|guard| format!("{guard:?}") == name)
         })
     }
 
