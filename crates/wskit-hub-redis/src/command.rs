@@ -90,7 +90,8 @@ impl Session {
             .arg(within.unwrap_or(keep))
             .arg(within.map_or(keep, |within| within.max(keep)))
             .arg(&random().to_be_bytes())
-            .arg(self.publish_command());
+            .arg(self.publish_command())
+            .arg(&link.line.salt.to_be_bytes());
         let count = self.wait(&mut pipeline);
         let values = ask(&link.commands, &pipeline, count).await?;
         let nonsense = || Failure::nonsense("a publication");

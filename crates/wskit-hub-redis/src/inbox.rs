@@ -24,6 +24,8 @@ pub(crate) struct Inbox {
     channels: Mutex<Channels>,
     end: Mutex<Option<Fault>>,
     ended: Notify,
+    /// Something came of which it is not known whether the server is still the one that it was.
+    doubt: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -53,6 +55,7 @@ impl Inbox {
             channels: Mutex::default(),
             end: Mutex::default(),
             ended: Notify::new(),
+            doubt: Notify::new(),
         }
     }
 
@@ -110,6 +113,11 @@ impl Inbox {
             }
             ended.await;
         }
+    }
+
+    /// Waits until it has to be asked whether the server is still the primary.
+    pub(crate) async fn doubted(&self) {
+        self.doubt.notified().await;
     }
 
     /// Nothing more is taken in.
@@ -173,8 +181,15 @@ impl Inbox {
                 }
                 return;
             }
+            (Some(Payload::Message { salt, .. }), Some(_)) if salt != line.salt => {
+                // Either the server has become a replica, and this is of the new primary, or the other hub does not
+                // know yet that it was one meanwhile. In the second case the hub looks what it has missed.
+                self.doubt.notify_one();
+                return self.queue.lose();
+            }
             (
                 Some(Payload::Message {
+                    salt,
                     epoch,
                     offset,
                     publication,
@@ -183,7 +198,7 @@ impl Inbox {
             ) => EngineEvent::Published {
                 topic,
                 position: Position {
-                    epoch: Epoch::new(epoch ^ line.salt),
+                    epoch: Epoch::new(epoch ^ salt),
                     offset,
                 },
                 before: Some(offset - 1),

@@ -21,6 +21,8 @@ const PROBE: u8 = b'P';
 pub(crate) enum Payload {
     /// A message of a topic with a history.
     Message {
+        /// What the hub that published it mixes epochs with.
+        salt: u64,
         /// As it is in the data, without the salt.
         epoch: u64,
         offset: u64,
@@ -144,10 +146,12 @@ pub(crate) fn read(mut bytes: Bytes) -> Option<Payload> {
     let kind = bytes.try_get_u8().ok()?;
     match kind {
         MESSAGE => {
+            let salt = bytes.try_get_u64().ok()?;
             let epoch = bytes.try_get_u64().ok()?;
             let offset = bytes.try_get_u64().ok().filter(|offset| *offset > 0)?;
             let publication = read_message(bytes)?;
             Some(Payload::Message {
+                salt,
                 epoch,
                 offset,
                 publication,

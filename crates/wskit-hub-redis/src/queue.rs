@@ -68,6 +68,17 @@ impl Queue {
         }
     }
 
+    /// Something published was dropped.
+    pub(crate) fn lose(&self) {
+        let mut inner = self.lock();
+        inner.has_lost = true;
+        let waker = inner.waker.take();
+        drop(inner);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<EngineEvent> {
         let waker = cx.waker().clone();
         let mut inner = self.lock();

@@ -208,6 +208,10 @@ impl Worker {
                 request = self.requests.recv(), if flights.takes_more() => {
                     self.begin(session, flights, request?);
                 }
+                // A probe that is on its way asks already.
+                () = session.inbox.doubted() => if times.heard.is_none() {
+                    times.probe = Some(Instant::now());
+                },
                 () = alarm => {}
             }
         }

@@ -20,8 +20,9 @@ fn publications() -> impl Strategy<Value = Publication> {
 }
 
 /// As the script puts it together.
-fn published(epoch: u64, offset: u64, publication: &Publication) -> Vec<u8> {
+fn published(salt: u64, epoch: u64, offset: u64, publication: &Publication) -> Vec<u8> {
     let mut bytes = vec![b'M'];
+    bytes.extend(salt.to_be_bytes());
     bytes.extend(epoch.to_be_bytes());
     bytes.extend(offset.to_be_bytes());
     bytes.extend(payload::message(publication).unwrap());
@@ -32,7 +33,7 @@ proptest! {
     #[test]
     fn what_was_written_is_read(
         publication in publications(),
-        (epoch, offset, node) in (any::<u64>(), 1..=u64::MAX, any::<u64>()),
+        (salt, epoch, offset, node) in (any::<u64>(), any::<u64>(), 1..=u64::MAX, any::<u64>()),
         identity in ".{0,60}",
         info in proptest::collection::vec(any::<u8>(), 0..60),
     ) {
@@ -47,8 +48,8 @@ proptest! {
         let member = Member::new(identity.as_str()).info(info);
         for (bytes, expected) in [
             (
-                published(epoch, offset, &publication),
-                Payload::Message { epoch, offset, publication: publication.clone() },
+                published(salt, epoch, offset, &publication),
+                Payload::Message { salt, epoch, offset, publication: publication.clone() },
             ),
             (payload::live(&publication).unwrap(), Payload::Live(publication)),
             (payload::joined(node, &member).unwrap(), Payload::Joined(node, member)),
@@ -71,7 +72,7 @@ proptest! {
         let bytes = Bytes::from(bytes);
         let written = match payload::read(bytes.clone()) {
             None => return Ok(()),
-            Some(Payload::Message { epoch, offset, publication }) => published(epoch, offset, &publication),
+            Some(Payload::Message { salt, epoch, offset, publication }) => published(salt, epoch, offset, &publication),
             Some(Payload::Live(publication)) => payload::live(&publication).unwrap(),
             Some(Payload::Joined(node, member)) => payload::joined(node, &member).unwrap(),
             Some(Payload::Left(node, identity)) => payload::left(node, &identity),
@@ -85,11 +86,11 @@ proptest! {
 #[test]
 fn what_is_cut_off_is_nothing() {
     let publication = Publication::text("text").id("id");
-    let message = published(1, 2, &publication);
-    for len in 0..21 {
+    let message = published(0, 1, 2, &publication);
+    for len in 0..29 {
         assert_eq!(payload::read(message[..len].to_vec().into()), None, "{len}");
     }
-    assert!(payload::read(message[..21].to_vec().into()).is_some());
+    assert!(payload::read(message[..29].to_vec().into()).is_some());
 }
 
 #[test]
@@ -101,7 +102,7 @@ fn an_id_is_at_most_255_bytes() {
 
 #[test]
 fn an_offset_of_0_is_none() {
-    let message = published(1, 0, &Publication::text(""));
+    let message = published(0, 1, 0, &Publication::text(""));
     assert_eq!(payload::read(message.into()), None);
 }
 

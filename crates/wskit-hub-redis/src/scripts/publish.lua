@@ -1,7 +1,7 @@
 -- Appends a message to the history of a topic, and passes it on.
 -- KEYS: meta, log, ids, channel, what is known of the id for a while.
 -- ARGV: the message, its id, how many to keep, for how long in ms (0: as long as the rest), how long the log
--- lives, how long the meta data lives, a new epoch, how to publish.
+-- lives, how long the meta data lives, a new epoch, how to publish, the salt of who publishes.
 local meta, log, ids, channel, named = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local message, id, most, within = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local known = redis.call('HMGET', meta, 'epoch', 'top', 'within')
@@ -55,5 +55,5 @@ end
 redis.call('PEXPIRE', log, ARGV[5])
 redis.call('PEXPIRE', ids, ARGV[5])
 redis.call('PEXPIRE', meta, ARGV[6])
-redis.call(ARGV[8], channel, 'M' .. epoch .. struct.pack('>I8', top) .. message)
+redis.call(ARGV[8], channel, 'M' .. ARGV[9] .. epoch .. struct.pack('>I8', top) .. message)
 return {epoch, top}

@@ -3,6 +3,12 @@
 -- ARGV: the epoch of that offset, the offset, how many messages, how many bytes, how long the meta data lives, a
 -- new epoch.
 local meta, log = KEYS[1], KEYS[2]
+-- It changes nothing, but is a write: a primary that has become a replica must not be read from. Other reasons not
+-- to write do not matter.
+local written = redis.pcall('HDEL', meta, '')
+if type(written) == 'table' and string.find(written.err, 'READONLY', 1, true) then
+  return redis.error_reply('READONLY it is a replica')
+end
 local known = redis.call('HMGET', meta, 'epoch', 'top', 'within')
 local epoch, top = known[1], tonumber(known[2] or nil)
 if not epoch or not top then

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use wskit_hub::{
-    Command, Engine, EngineError, EngineEvent, History, Member, Page, Position, Publication, Reply,
-    RequestId,
+    Command, Engine, EngineError, EngineEvent, Epoch, History, Member, Page, Position, Publication,
+    Reply, RequestId,
 };
 use wskit_hub_redis::{Builder, Fault, Redis};
 use wskit_hub_suite::servers::redis::Redis as Server;
@@ -182,6 +182,14 @@ impl Node {
     pub(crate) fn was_up(&self) -> bool {
         let mut events = self.events.iter();
         !events.any(|event| matches!(event, EngineEvent::Down))
+    }
+
+    /// Whether a message of an epoch has come that was not waited for.
+    pub(crate) fn has_heard(&self, epoch: Epoch) -> bool {
+        let mut events = self.events.iter();
+        events.any(|event| {
+            matches!(event, EngineEvent::Published { position, .. } if position.epoch == epoch)
+        })
     }
 
     pub(crate) async fn until_up(&mut self) {

@@ -117,6 +117,50 @@ async fn a_primary_that_becomes_a_replica_is_given_up() {
     assert_ne!(ann.publish("t", "c", 10).await.epoch, before.epoch);
 }
 
+/// Its own connection stays, and it copies from the new primary what hubs publish there.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_of_the_primary_that_took_over_are_not_taken_for_those_of_the_old() {
+    let [first, second] = [Server::start(), Server::start()];
+    let follow = |server: &Server, primary: &Server| {
+        server.command(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()]);
+        wait_for("a replica", || {
+            (server.info("master_link_status")? == "up").then_some(())
+        });
+    };
+    follow(&second, &first);
+    let mut old = Node::new(&first).await;
+    old.listen(&["t"]).await;
+    let before = old.publish("t", "a", 10).await;
+    old.message().await;
+    wait_for("the message", || {
+        (second.command(&["HGET", "hub:m:{t}", "top"]).text() == "1").then_some(())
+    });
+    second.command(&["REPLICAOF", "NO", "ONE"]);
+    let mut new = Node::new(&second).await;
+    follow(&first, &second);
+    new.publish("t", "other", 10).await;
+    old.until_down().await;
+    assert!(!old.has_heard(before.epoch));
+}
+
+/// A read does not write, so a replica would answer it.
+#[tokio::test]
+async fn a_replica_that_was_the_primary_is_not_read_from() {
+    let [first, second] = [Server::start(), Server::start()];
+    let mut ann = Node::new(&first).await;
+    ann.publish("t", "a", 10).await;
+    first.command(&["REPLICAOF", "127.0.0.1", &second.port().to_string()]);
+    let (topic, after, limit) = ("t".into(), None, 10);
+    let read = wskit_hub::Command::Read {
+        topic,
+        after,
+        limit,
+    };
+    let refused = ann.ask(read).await.expect_err("it is a replica");
+    assert_eq!(fault(&refused), Fault::Replica);
+    ann.until_down().await;
+}
+
 #[tokio::test]
 async fn flushing_everything_is_a_new_epoch_at_the_next_message() {
     let server = Server::start();
