@@ -42,6 +42,8 @@ pub enum Fault {
     /// Fewer replicas have the message than [`Builder::replicas`](crate::Builder::replicas) asks for, or than
     /// the server's `min-replicas-to-write`.
     TooFewReplicas,
+    /// The server did not take the message for a moment, and has taken a later one of the same topic since.
+    Overtaken,
     /// The message is longer than [`Builder::largest`](crate::Builder::largest) allows.
     TooLarge {
         /// Its length, in bytes.
@@ -106,6 +108,9 @@ impl fmt::Display for Fault {
             Self::TooFewReplicas => {
                 f.write_str("too few replicas of Redis have the message: see that they run")
             }
+            Self::Overtaken => f.write_str(
+                "Redis did not take the message at first, and then a later one of its topic: publish it again",
+            ),
             Self::TooLarge { len, limit } => write!(
                 f,
                 "a message of {len} bytes is longer than the {limit} that `Builder::largest` allows for Redis"
@@ -409,6 +414,7 @@ mod tests {
             Fault::OutOfMemory,
             Fault::NotSaved,
             Fault::TooFewReplicas,
+            Fault::Overtaken,
             Fault::TooLarge { len: 2, limit: 1 },
             Fault::Foreign(String::new()),
             Fault::Nonsense("PUBLISH"),

@@ -309,7 +309,10 @@ impl Worker {
         let ends_session = result.as_ref().err().filter(|failure| failure.ends_session);
         let end = ends_session.map(|failure| failure.fault.clone());
         match (task, result) {
-            (Task::Request(request), Ok(reply)) => self.answer(request, Ok(reply)),
+            (Task::Request(request), Ok(reply)) => {
+                self.overtake(flights, number, &request.command);
+                self.answer(request, Ok(reply));
+            }
             (Task::Request(request), Err(failure)) => {
                 self.failed(flights, number, request, failure);
             }
@@ -354,6 +357,29 @@ impl Worker {
             flights.again.insert(number, request);
         } else {
             self.answer(request, Err(failure));
+        }
+    }
+
+    /// A message was stored. Those of its topic that were begun before, and that the server did not take, would
+    /// come after it.
+    fn overtake(&self, flights: &mut Flights, number: u64, command: &Command) {
+        let Command::Publish { topic, .. } = command else {
+            return;
+        };
+        let is_behind = |request: &Request| match &request.command {
+            // What may have been stored before keeps its place.
+            Command::Publish { topic: other, .. } => other == topic && !request.is_repeated,
+            _ => false,
+        };
+        let before = flights.again.range(..number);
+        let behind: Vec<_> = before
+            .filter(|(_, request)| is_behind(request))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in behind {
+            if let Some(request) = flights.again.remove(&number) {
+                self.answer(request, Err(Failure::refused(Fault::Overtaken)));
+            }
         }
     }
 
@@ -468,3 +494,6 @@ impl Flights {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;
