@@ -51,6 +51,8 @@ const PROBE: Duration = Duration::from_secs(10);
 /// What a flight is for.
 enum Task {
     Request(Request),
+    /// A request that was answered when its time was over.
+    Late,
     Lease,
     Probe,
     Look,
@@ -219,7 +221,8 @@ impl Worker {
 
     /// Returns when something is due.
     fn alarm(&self, flights: &Flights, times: &Times) -> Instant {
-        let deadline = flights.oldest().map(|begun| begun + self.settings.deadline);
+        let deadlines = [flights.oldest(), flights.oldest_request()];
+        let deadlines = deadlines.map(|since| since.map(|since| since + self.settings.deadline));
         // Nothing else is begun before the scripts are there.
         let others = if flights.has_no_scripts {
             [None; 3]
@@ -228,7 +231,8 @@ impl Worker {
         };
         let next = others
             .into_iter()
-            .chain([times.heard, deadline])
+            .chain(deadlines)
+            .chain([times.heard])
             .flatten()
             .min();
         next.unwrap_or_else(|| Instant::now() + PROBE)
@@ -248,6 +252,15 @@ impl Worker {
             .is_some_and(|begun| begun + self.settings.deadline <= now)
         {
             return Some(no_answer);
+        }
+        // What has waited before it was sent has less time. That it has none left says nothing of the connection.
+        while flights
+            .oldest_request()
+            .is_some_and(|since| since + self.settings.deadline <= now)
+        {
+            if let Some(request) = flights.give_up_oldest() {
+                self.answer(request, Err(Failure::refused(no_answer.clone())));
+            }
         }
         if times.heard.take_if(|at| *at <= now).is_some() && !session.is_heard() {
             return Some(no_answer);
@@ -474,6 +487,24 @@ impl Flights {
         let mut begun = self.begun.values();
         let oldest = begun.find(|(_, task)| !matches!(task, Task::Touch));
         oldest.map(|(begun, _)| *begun)
+    }
+
+    /// Returns since when the oldest request waits. They are begun in the order in which they came.
+    fn oldest_request(&self) -> Option<Instant> {
+        self.begun.values().find_map(|(_, task)| match task {
+            Task::Request(request) => Some(request.since),
+            _ => None,
+        })
+    }
+
+    /// Takes the oldest request out. Its answer will be passed over.
+    fn give_up_oldest(&mut self) -> Option<Request> {
+        let mut tasks = self.begun.values_mut().map(|(_, task)| task);
+        let first = tasks.find(|task| matches!(task, Task::Request(_)))?;
+        match std::mem::replace(first, Task::Late) {
+            Task::Request(request) => Some(request),
+            _ => None,
+        }
     }
 
     /// Begins a flight. It is polled once here, so that commands are sent in the order in which they were begun:

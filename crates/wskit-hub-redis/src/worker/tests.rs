@@ -101,3 +101,23 @@ async fn a_message_that_was_not_taken_does_not_come_after_a_later_one_of_its_top
         assert!(bench.flights.again.keys().eq(&[2, 4]));
     }
 }
+
+#[tokio::test]
+async fn a_message_that_has_waited_is_answered_by_its_deadline_and_does_not_end_the_session() {
+    let mut bench = Bench::new().await;
+    let deadline = bench.worker.settings.deadline;
+    bench.flies(1, "t", deadline);
+    bench.flies(2, "t", Duration::ZERO);
+    let at = bench.worker.alarm(&bench.flights, &bench.times);
+    assert!(at <= Instant::now());
+    let (worker, session) = (&bench.worker, &bench.session);
+    let end = worker.due(session, &mut bench.flights, &mut bench.times);
+    assert_eq!(end, None);
+    let unavailable = Some(EngineErrorKind::Unavailable);
+    assert_eq!(bench.answers(), [(1, unavailable)]);
+    // The next alarm is for the second.
+    assert!(bench.worker.alarm(&bench.flights, &bench.times) > Instant::now());
+    bench.lands(1, published());
+    bench.lands(2, published());
+    assert_eq!(bench.answers(), [(2, None)]);
+}
