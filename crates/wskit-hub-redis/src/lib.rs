@@ -16,6 +16,7 @@ mod command;
 mod connect;
 mod fault;
 mod find;
+mod flights;
 mod inbox;
 mod keys;
 mod payload;

@@ -1,10 +1,8 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -13,8 +11,8 @@ use wskit_hub::{Command, EngineEvent, NodeId, Reply, RequestId};
 use crate::backoff::Backoff;
 use crate::builder::Builder;
 use crate::command;
-use crate::connect::FLIGHTS;
 use crate::fault::{ConnectError, Failure, Fault, Outcome};
+use crate::flights::{Flights, Task};
 use crate::inbox::INSTANCE;
 use crate::queue::Queue;
 use crate::session::Session;
@@ -47,31 +45,6 @@ pub(crate) struct Worker {
 
 /// How often the hub looks whether it still hears itself.
 const PROBE: Duration = Duration::from_secs(10);
-
-/// What a flight is for.
-enum Task {
-    Request(Request),
-    /// A request that was answered when its time was over.
-    Late,
-    Lease,
-    Probe,
-    Look,
-    Touch,
-}
-
-type Flight = BoxFuture<'static, (u64, Result<Reply, Failure>)>;
-
-/// What is on its way to the servers of a session.
-#[derive(Default)]
-struct Flights {
-    next: u64,
-    flying: FuturesUnordered<Flight>,
-    begun: BTreeMap<u64, (Instant, Task)>,
-    /// What is begun again, by its first number.
-    again: BTreeMap<u64, Request>,
-    /// The servers have lost the scripts.
-    has_no_scripts: bool,
-}
 
 /// When what is to be done.
 struct Times {
@@ -474,55 +447,6 @@ impl Worker {
                 () = late => {}
             }
         }
-    }
-}
-
-impl Flights {
-    fn takes_more(&self) -> bool {
-        !self.has_no_scripts && self.flying.len() < FLIGHTS
-    }
-
-    /// Returns when the oldest flight has begun that is one request.
-    fn oldest(&self) -> Option<Instant> {
-        let mut begun = self.begun.values();
-        let oldest = begun.find(|(_, task)| !matches!(task, Task::Touch));
-        oldest.map(|(begun, _)| *begun)
-    }
-
-    /// Returns since when the oldest request waits. They are begun in the order in which they came.
-    fn oldest_request(&self) -> Option<Instant> {
-        self.begun.values().find_map(|(_, task)| match task {
-            Task::Request(request) => Some(request.since),
-            _ => None,
-        })
-    }
-
-    /// Takes the oldest request out. Its answer will be passed over.
-    fn give_up_oldest(&mut self) -> Option<Request> {
-        let mut tasks = self.begun.values_mut().map(|(_, task)| task);
-        let first = tasks.find(|task| matches!(task, Task::Request(_)))?;
-        match std::mem::replace(first, Task::Late) {
-            Task::Request(request) => Some(request),
-            _ => None,
-        }
-    }
-
-    /// Begins a flight. It is polled once here, so that commands are sent in the order in which they were begun:
-    /// the connection takes as many as there are flights without a wait.
-    fn begin(
-        &mut self,
-        task: Task,
-        future: impl Future<Output = Result<Reply, Failure>> + Send + 'static,
-    ) {
-        let number = self.next;
-        self.next += 1;
-        self.begun.insert(number, (Instant::now(), task));
-        let mut flight: Flight = future.map(move |result| (number, result)).boxed();
-        let polled = tokio::task::unconstrained(&mut flight).now_or_never();
-        self.flying.push(match polled {
-            Some(landed) => std::future::ready(landed).boxed(),
-            None => flight,
-        });
     }
 }
 
