@@ -111,6 +111,11 @@ impl Queue {
         true
     }
 
+    /// Counts a request that must not be refused.
+    pub(crate) fn begin_always(&self) {
+        self.lock().requests += 1;
+    }
+
     /// It has its answer.
     pub(crate) fn end(&self, len: usize) {
         let mut inner = self.lock();

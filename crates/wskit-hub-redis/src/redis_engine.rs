@@ -105,7 +105,10 @@ impl Engine for Redis {
             let result = Err(Failure::refused(fault).engine_error());
             self.queue.push(EngineEvent::Done { id, result });
         };
-        if !self.queue.begin(len) {
+        // The hub takes the end of a subscription for done in any case.
+        if matches!(command, Command::Unlisten { .. }) {
+            self.queue.begin_always();
+        } else if !self.queue.begin(len) {
             refuse(Fault::Busy);
             return;
         }
@@ -130,5 +133,30 @@ impl Engine for Redis {
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// The hub takes it for done, and would go on to get the messages.
+    #[tokio::test]
+    async fn that_nothing_is_listened_to_any_more_is_taken_also_if_the_engine_is_busy() {
+        let (redis, _worker) = Redis::new(Redis::server("redis://127.0.0.1"));
+        while redis.queue.begin(0) {}
+        let topics = || vec!["t".into()];
+        redis.command(RequestId(1), Command::Listen { topics: topics() });
+        redis.command(RequestId(2), Command::Unlisten { topics: topics() });
+        let mut refused = Vec::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        while let Poll::Ready(event) = redis.poll_event(&mut cx) {
+            if let EngineEvent::Done { id, .. } = event {
+                refused.push(id);
+            }
+        }
+        assert_eq!(refused, [RequestId(1)]);
     }
 }
