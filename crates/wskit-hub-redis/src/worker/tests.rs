@@ -73,11 +73,11 @@ impl Bench {
     }
 }
 
-fn published() -> Result<Reply, Failure> {
-    Ok(Reply::Published(Position {
+fn published() -> Reply {
+    Reply::Published(Position {
         epoch: Epoch::new(1),
         offset: 1,
-    }))
+    })
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn a_message_that_was_not_taken_does_not_come_after_a_later_one_of_its_top
             bench.lands(number, Err(failure.clone()));
         }
         assert_eq!(bench.answers(), []);
-        bench.lands(3, published());
+        bench.lands(3, Ok(published()));
         bench.lands(4, Err(failure));
         let unavailable = Some(EngineErrorKind::Unavailable);
         assert_eq!(bench.answers(), [(1, unavailable), (3, None)]);
@@ -117,7 +117,7 @@ async fn a_message_that_has_waited_is_answered_by_its_deadline_and_does_not_end_
     assert_eq!(bench.answers(), [(1, unavailable)]);
     // The next alarm is for the second.
     assert!(bench.worker.alarm(&bench.flights, &bench.times) > Instant::now());
-    bench.lands(1, published());
-    bench.lands(2, published());
+    bench.lands(1, Ok(published()));
+    bench.lands(2, Ok(published()));
     assert_eq!(bench.answers(), [(2, None)]);
 }
