@@ -50,6 +50,8 @@ const PROBE: Duration = Duration::from_secs(10);
 struct Times {
     lease: Option<Instant>,
     probe: Option<Instant>,
+    /// When the last probe was, or the session began.
+    probed: Instant,
     /// Until when the probe has to be heard.
     heard: Option<Instant>,
     touch: Option<Instant>,
@@ -128,6 +130,7 @@ impl Worker {
         let mut times = Times {
             lease: Some(now + session.next_lease()),
             probe: Some(now + PROBE),
+            probed: now,
             heard: None,
             touch: Some(now + self.settings.keep / 3),
         };
@@ -183,10 +186,7 @@ impl Worker {
                 request = self.requests.recv(), if flights.takes_more() => {
                     self.begin(session, flights, request?);
                 }
-                // A probe that is on its way asks already.
-                () = session.inbox.doubted() => if times.heard.is_none() {
-                    times.probe = Some(Instant::now());
-                },
+                () = session.inbox.doubted() => times.doubt(Instant::now()),
                 () = alarm => {}
             }
         }
@@ -247,6 +247,7 @@ impl Worker {
         }
         if times.probe.take_if(|at| *at <= now).is_some() {
             times.probe = Some(now + PROBE);
+            times.probed = now;
             times.heard = Some(now + PROBE / 2);
             let probe = session.clone().probe();
             flights.begin(Task::Probe, probe.map(|done| done.map(|()| Reply::Done)));
@@ -447,6 +448,14 @@ impl Worker {
                 () = late => {}
             }
         }
+    }
+}
+
+impl Times {
+    /// It has to be asked soon whether the server is still the primary, but not again and again.
+    fn doubt(&mut self, now: Instant) {
+        let soon = now.max(self.probed + Duration::from_secs(1));
+        self.probe = self.probe.map(|at| at.min(soon));
     }
 }
 

@@ -29,6 +29,7 @@ impl Bench {
             times: Times {
                 lease: None,
                 probe: None,
+                probed: Instant::now(),
                 heard: None,
                 touch: None,
             },
@@ -120,4 +121,24 @@ async fn a_message_that_has_waited_is_answered_by_its_deadline_and_does_not_end_
     bench.lands(1, Ok(published()));
     bench.lands(2, Ok(published()));
     assert_eq!(bench.answers(), [(2, None)]);
+}
+
+#[tokio::test]
+async fn doubts_bring_the_next_probe_forward_but_never_close_to_the_last() {
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let mut times = Times {
+        lease: None,
+        probe: Some(at(10)),
+        probed: start,
+        heard: None,
+        touch: None,
+    };
+    for _ in 0..3 {
+        times.doubt(start);
+        assert_eq!(times.probe, Some(at(1)));
+    }
+    times.probe = Some(at(10));
+    times.doubt(at(7));
+    assert_eq!(times.probe, Some(at(7)));
 }
