@@ -202,14 +202,21 @@ fn headers_of(text: &str) -> HeaderMap {
 pub(crate) struct Ack {
     pub(crate) stream: String,
     pub(crate) offset: u64,
+    /// The message was stored before, when one of the same id was sent.
+    pub(crate) is_duplicate: bool,
 }
 
 impl Ack {
     pub(crate) fn parse(payload: &[u8]) -> Result<Self, Failure> {
         let answer = parse(payload)?;
         let offset = answer.get("seq").and_then(Value::as_u64);
+        let is_duplicate = answer.get("duplicate").and_then(Value::as_bool) == Some(true);
         match (text(&answer, "stream"), offset) {
-            (Some(stream), Some(offset)) if offset > 0 => Ok(Self { stream, offset }),
+            (Some(stream), Some(offset)) if offset > 0 => Ok(Self {
+                stream,
+                offset,
+                is_duplicate,
+            }),
             _ => Err(Failure::Nonsense(
                 "the answer to a publication is not one of JetStream: another program answers on the \
                  hub's subjects",
@@ -249,15 +256,19 @@ mod tests {
 
     #[test]
     fn answers_to_publications_are_read() {
-        let ack = |stream: &str, offset| {
+        let ack = |stream: &str, offset, is_duplicate| {
             let stream = stream.into();
-            Ok(Ack { stream, offset })
+            Ok(Ack {
+                stream,
+                offset,
+                is_duplicate,
+            })
         };
         for (payload, expected) in [
-            (r#"{"stream":"hub","seq":7}"#, ack("hub", 7)),
+            (r#"{"stream":"hub","seq":7}"#, ack("hub", 7, false)),
             (
                 r#"{"stream":"hub","seq":7,"duplicate":true}"#,
-                ack("hub", 7),
+                ack("hub", 7, true),
             ),
             (
                 r#"{"error":{"code":503,"err_code":10039,"description":"no"}}"#,

@@ -1,6 +1,6 @@
 //! The stream that has the messages.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::HeaderMap;
@@ -31,6 +31,8 @@ pub(crate) struct Log {
     settled: AtomicU64,
     /// That which will be this one next.
     settling: AtomicU64,
+    /// It is certain that the stream went back, whatever it has by now.
+    has_gone_back: AtomicBool,
 }
 
 /// What makes an epoch.
@@ -182,6 +184,7 @@ impl Log {
             seen: AtomicU64::new(0),
             settled: AtomicU64::new(0),
             settling: AtomicU64::new(0),
+            has_gone_back: AtomicBool::new(false),
         };
         Ok((log, extent(info)?))
     }
@@ -197,6 +200,15 @@ impl Log {
 
     pub(crate) fn seen(&self) -> u64 {
         self.seen.load(Ordering::Relaxed)
+    }
+
+    /// Notes that an offset was given away a second time.
+    pub(crate) fn go_back(&self) {
+        self.has_gone_back.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_gone_back(&self) -> bool {
+        self.has_gone_back.load(Ordering::Relaxed)
     }
 
     pub(crate) fn settled(&self) -> u64 {

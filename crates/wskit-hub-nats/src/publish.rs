@@ -38,8 +38,8 @@ struct Publisher {
     /// The subject that answers come to, without its last token.
     inbox: String,
     lanes: HashMap<Arc<str>, Lane>,
-    /// Which message an answer is for.
-    sent: HashMap<u64, (Arc<str>, u64)>,
+    /// Which message an answer is for, and the highest offset that was seen when it was sent.
+    sent: HashMap<u64, (Arc<str>, u64, u64)>,
     /// Messages of live topics that were sent, and have not certainly arrived.
     live: Vec<Waiting>,
     /// Those that have, when this answer comes.
@@ -271,7 +271,9 @@ impl Publisher {
         {
             entry.since = Some(Instant::now());
             self.next += 1;
-            self.sent.insert(self.next, (topic.clone(), entry.number));
+            let seen = up.log.seen();
+            let sent = (topic.clone(), entry.number, seen);
+            self.sent.insert(self.next, sent);
             let headers = entry.headers.clone();
             messages.push((
                 entry.subject.clone(),
@@ -304,7 +306,7 @@ impl Publisher {
             }
             return self.confirm_live(&up).await;
         }
-        let Some((topic, entry)) = self.sent.remove(&number) else {
+        let Some((topic, entry, seen)) = self.sent.remove(&number) else {
             return;
         };
         let is_absent = answer.status.is_some_and(|status| status.as_u16() == 503);
@@ -315,6 +317,11 @@ impl Publisher {
         };
         let result = ack.and_then(|ack| {
             if ack.stream != up.log.name {
+                return Err(Failure::NewEpoch);
+            }
+            // The stream had this offset before: it has lost that message.
+            if ack.offset <= seen && !ack.is_duplicate {
+                up.log.go_back();
                 return Err(Failure::NewEpoch);
             }
             up.log.see(ack.offset);
@@ -394,7 +401,7 @@ impl Publisher {
             }
         }
         let lanes = &self.lanes;
-        self.sent.retain(|_, (topic, number)| {
+        self.sent.retain(|_, (topic, number, _)| {
             let lane = lanes.get(topic);
             lane.is_some_and(|lane| lane.place(*number).is_some())
         });

@@ -150,7 +150,7 @@ impl Shared {
         };
         log.see(top);
         if from >= top {
-            if from > seen {
+            if from > top {
                 let extent = self.extent(up).await?;
                 self.check(up, from, extent)?;
             }

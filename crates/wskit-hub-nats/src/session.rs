@@ -53,7 +53,7 @@ pub(crate) async fn set_up(shared: &Shared, last: Option<&Up>) -> Result<(Up, u6
         .map(|last| &last.log)
         .filter(|known| known.is_same(&log));
     for _ in 0..DOUBTS {
-        if known.is_none_or(|known| extent.last >= known.seen()) {
+        if known.is_none_or(|known| extent.last >= known.seen() || known.has_gone_back()) {
             break;
         }
         // A new leader may not know all yet. But if it stays so, messages were lost.
@@ -62,7 +62,7 @@ pub(crate) async fn set_up(shared: &Shared, last: Option<&Up>) -> Result<(Up, u6
     }
     let log = match known {
         Some(known) if known.is_same(&log) => {
-            if extent.last < known.seen() {
+            if extent.last < known.seen() || known.has_gone_back() {
                 known.renew(api).await?;
                 nodes::tell_renewed(api, settings).await;
                 return Err(Failure::NewEpoch);
@@ -292,7 +292,7 @@ impl Supervisor {
             Ok((now, _)) if !log.is_same(&now) => self.down("the stream was created again"),
             Ok((_, extent)) => {
                 self.unanswered = 0;
-                if extent.last >= log.seen() {
+                if extent.last >= log.seen() && !log.has_gone_back() {
                     log.see(extent.last);
                     self.doubts = 0;
                     return;
@@ -304,7 +304,7 @@ impl Supervisor {
                     self.next_doubt = now + DOUBT;
                     self.next_check = self.next_doubt;
                 }
-                if self.doubts >= DOUBTS {
+                if self.doubts >= DOUBTS || log.has_gone_back() {
                     trace("the stream went back to an older state: there is a new epoch");
                     if log.renew(&shared.api).await.is_ok() {
                         nodes::tell_renewed(&shared.api, &shared.settings).await;

@@ -5,7 +5,7 @@ use wskit_hub::{EngineEvent, Position};
 use wskit_hub_nats::Storage;
 use wskit_hub_suite::servers::nats::Nats as Server;
 
-use crate::kit::{Node, servers, settings, texts};
+use crate::kit::{Node, Raw, servers, settings, texts};
 
 fn stream(server: &Server) -> String {
     let names = server
@@ -149,5 +149,48 @@ async fn a_message_after_all_others_have_expired_is_not_taken_for_a_gap() {
             (texts(&page), page.after),
             (vec!["two".into()], first.offset)
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_of_an_offset_that_was_there_before_the_message_was_sent_proves_a_new_epoch()
+ {
+    for server in servers(|server| server) {
+        let node = Node::connect(settings(&server)).await;
+        node.listen(&["t"]).await;
+        let (raw, first) = Raw::connect(&server, &node).await;
+        raw.pretend(&stream(&server), first.offset + 5).await;
+        node.hears("t", "pretended").await;
+        // Together they overtake what was seen, so that the stream looks right again.
+        let history = Some(wskit_hub::History::last(100));
+        let begin = |i: i32| {
+            let publication = wskit_hub::Publication::text(i.to_string());
+            node.begin_publish("t", publication, history)
+        };
+        let calls: Vec<_> = (0..20).map(begin).collect();
+        let mut results = Vec::new();
+        for call in calls {
+            results.push(call.await);
+        }
+        assert!(results[0].is_err(), "{:?}", results[0]);
+        node.up().await;
+        assert_ne!(node.publish("t", "after").await.epoch, first.epoch);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_beyond_the_topic_is_compared_with_the_stream() {
+    for server in servers(|server| server) {
+        let node = Node::connect(settings(&server)).await;
+        node.listen(&["t"]).await;
+        let (raw, first) = Raw::connect(&server, &node).await;
+        raw.pretend(&stream(&server), first.offset + 5).await;
+        node.hears("t", "pretended").await;
+        let lost = Position {
+            epoch: first.epoch,
+            offset: first.offset + 3,
+        };
+        let page = node.try_read("t", Some(lost), 100).await;
+        assert!(page.is_err(), "{page:?}");
     }
 }

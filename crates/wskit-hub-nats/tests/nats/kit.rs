@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use tokio::sync::oneshot;
 use wskit_hub::{
     Command, Engine, EngineError, EngineEvent, History, Member, NodeId, Page, Position,
@@ -281,4 +282,49 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
+}
+
+/// Sends messages as any program may.
+pub(crate) struct Raw {
+    client: async_nats::Client,
+    /// The subject of the topic `t` under `hub.out`.
+    out: String,
+}
+
+impl Raw {
+    /// Connects. `node` publishes one message, `first`, to the topic `t`.
+    pub(crate) async fn connect(server: &Server, node: &Node) -> (Self, Position) {
+        let client = async_nats::connect(server.url()).await.unwrap();
+        let mut heard = client.subscribe("hub.out.*.t").await.unwrap();
+        client.flush().await.unwrap();
+        let first = node.publish("t", "first").await;
+        let out = heard.next().await.unwrap().subject.to_string();
+        (Self { client, out }, first)
+    }
+
+    /// Publishes on `hub.out`, or `hub.in`, with headers.
+    pub(crate) async fn publish(&self, branch: &str, headers: &[(&str, &str)], text: &str) {
+        let mut map = async_nats::HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, *value);
+        }
+        let subject = self.out.replace("hub.out", &format!("hub.{branch}"));
+        let client = &self.client;
+        client
+            .publish_with_headers(subject, map, text.to_owned().into())
+            .await
+            .unwrap();
+        client.flush().await.unwrap();
+    }
+
+    /// Has the hubs believe that the stream has come to an offset.
+    pub(crate) async fn pretend(&self, stream: &str, offset: u64) {
+        let (offset, before) = (offset.to_string(), (offset - 1).to_string());
+        let headers = [
+            ("Nats-Stream", stream),
+            ("Nats-Sequence", &*offset),
+            ("Nats-Last-Sequence", &*before),
+        ];
+        self.publish("out", &headers, "pretended").await;
+    }
 }
