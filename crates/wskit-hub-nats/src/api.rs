@@ -29,11 +29,11 @@ pub(crate) struct Stored {
     pub(crate) at: Option<SystemTime>,
 }
 
-/// Returns the value of a header, if it is there once or more.
+/// Returns the value of a header; the last one, which the server has written, if there are several.
 pub(crate) fn header<'a>(headers: Option<&'a HeaderMap>, name: &'static str) -> Option<&'a str> {
     // A name that is not made so is not found in async-nats 0.46, if it is one of NATS's own.
     let name = HeaderName::from_static(name);
-    headers?.get(name).map(HeaderValue::as_str)
+    headers?.get_last(name).map(HeaderValue::as_str)
 }
 
 impl Api {

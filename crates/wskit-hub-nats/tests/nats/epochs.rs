@@ -194,3 +194,27 @@ async fn a_position_beyond_the_topic_is_compared_with_the_stream() {
         assert!(page.is_err(), "{page:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_that_a_publisher_has_copied_from_another_message_are_not_believed() {
+    for server in servers(|server| server) {
+        let node = Node::connect(settings(&server)).await;
+        node.listen(&["t"]).await;
+        let (raw, first) = Raw::connect(&server, &node).await;
+        let headers = [
+            ("Nats-Stream", "other"),
+            ("Nats-Sequence", "1"),
+            ("Nats-Last-Sequence", "0"),
+            ("Nats-Subject", "other"),
+        ];
+        raw.publish("in", &headers, "forwarded").await;
+        node.hears("t", "forwarded").await;
+        let expected = (first.offset + 1, Some(first.offset), "forwarded".into());
+        assert!(node.heard("t").contains(&expected), "{:?}", node.heard("t"));
+        let top = Position {
+            epoch: first.epoch,
+            offset: first.offset + 1,
+        };
+        assert_eq!(node.tops(&["t"]).await, [Some(top)]);
+    }
+}
