@@ -17,7 +17,7 @@ use crate::events::Events;
 use crate::heard::Heard;
 use crate::listen::{self, Change};
 use crate::nodes::{self, Nodes};
-use crate::presence::{self, Presence};
+use crate::presence::{self, Presence, Step};
 use crate::publish::{self, Publish};
 use crate::session;
 use crate::settings::{Auth, NatsBuilder};
@@ -32,15 +32,15 @@ pub struct Nats {
     shared: Arc<Shared>,
     publications: mpsc::Sender<Publish>,
     changes: mpsc::Sender<Change>,
-    presence: mpsc::Sender<Presence>,
+    presence: mpsc::Sender<Step>,
     reads: mpsc::Sender<Read>,
     _dropped: oneshot::Sender<()>,
 }
 
 /// What is asked, and when.
 #[derive(Debug)]
-struct Read {
-    id: RequestId,
+pub(crate) struct Read {
+    pub(crate) id: RequestId,
     command: Command,
     at: Instant,
 }
@@ -137,7 +137,7 @@ impl Nats {
         let (reads, to_read) = mpsc::channel(WAITING);
         tokio::spawn(publish::publish(shared.clone(), inbox, answers, to_publish));
         tokio::spawn(listen::listen(shared.clone(), to_change));
-        tokio::spawn(presence::keep(shared.clone(), to_keep));
+        tokio::spawn(presence::keep(shared.clone(), to_keep, reads.clone()));
         tokio::spawn(read(shared.clone(), to_read));
         let supervisor = session::supervise(shared.clone(), up, received, is_dropped);
         let watch = nodes::watch(shared.clone(), alive);
@@ -210,7 +210,7 @@ impl Nats {
                     identity,
                     info,
                 };
-                self.presence.try_send(entered).is_ok()
+                self.presence.try_send(Step::Change(entered)).is_ok()
             }
             Command::Leave { topic, identity } => {
                 let info = None;
@@ -220,7 +220,12 @@ impl Nats {
                     identity,
                     info,
                 };
-                self.presence.try_send(left).is_ok()
+                self.presence.try_send(Step::Change(left)).is_ok()
+            }
+            Command::Members { ref topic } => {
+                let topic = topic.clone();
+                let read = Read { id, command, at };
+                self.presence.try_send(Step::Members(topic, read)).is_ok()
             }
             command => self.reads.try_send(Read { id, command, at }).is_ok(),
         };

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use async_nats::HeaderMap;
@@ -12,6 +12,7 @@ use wskit_hub::{Member, NodeId, Reply, RequestId};
 
 use crate::error::Failure;
 use crate::listen::{EVENT, IDENTITY, JOINED, LEFT, NODE};
+use crate::nats::Read;
 use crate::nodes::{all, members_stream};
 use crate::shared::{Shared, Up};
 use crate::subject;
@@ -26,21 +27,59 @@ pub(crate) struct Presence {
     pub(crate) info: Option<Bytes>,
 }
 
+/// What is done in the order of its commands.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Change(Presence),
+    /// The members of a topic are read, after all changes of the topic that came before.
+    Members(Arc<str>, Read),
+}
+
 type Key = (Arc<str>, Arc<str>);
 type Done = (Key, Vec<RequestId>, Result<(), Failure>);
+
+/// The changes of a topic that are not written yet, and what waits for them.
+#[derive(Default)]
+struct Topic {
+    changes: BTreeSet<RequestId>,
+    /// Each with the newest change that came before it.
+    reads: VecDeque<(RequestId, Read)>,
+}
 
 /// How many members are written at once.
 const AT_ONCE: usize = 256;
 
 /// Writes who is present, until the engine is dropped: one thing at a time of each member, the newest alone if
 /// there are several.
-pub(crate) async fn keep(shared: Arc<Shared>, mut changes: mpsc::Receiver<Presence>) {
+pub(crate) async fn keep(
+    shared: Arc<Shared>,
+    mut steps: mpsc::Receiver<Step>,
+    to_read: mpsc::Sender<Read>,
+) {
     let mut writing: FuturesUnordered<BoxFuture<'static, Done>> = FuturesUnordered::new();
     // Those that are written now, and what is to be written next.
     let mut next: HashMap<Key, Vec<Presence>> = HashMap::new();
+    let mut topics: HashMap<Arc<str>, Topic> = HashMap::new();
+    let read = |read: Read| {
+        let id = read.id;
+        if to_read.try_send(read).is_err() {
+            shared.events.answer(id, Err(Failure::Full));
+        }
+    };
     loop {
         tokio::select! {
             Some((key, ids, result)) = writing.next(), if !writing.is_empty() => {
+                if let Some(topic) = topics.get_mut(&key.0) {
+                    topic.changes.retain(|id| !ids.contains(id));
+                    let first = topic.changes.first().copied();
+                    let is_due = |last: RequestId| first.is_none_or(|first| last < first);
+                    while topic.reads.front().is_some_and(|(last, _)| is_due(*last)) {
+                        topic.reads.pop_front().into_iter().for_each(|(_, waiting)| read(waiting));
+                    }
+                    if topic.changes.is_empty() {
+                        topics.remove(&key.0);
+                    }
+                }
                 for id in ids {
                     shared.events.answer(id, result.clone().map(|()| Reply::Done));
                 }
@@ -52,8 +91,22 @@ pub(crate) async fn keep(shared: Arc<Shared>, mut changes: mpsc::Receiver<Presen
                     _ => {}
                 }
             }
-            change = changes.recv(), if writing.len() < AT_ONCE => {
-                let Some(change) = change else { return };
+            step = steps.recv(), if writing.len() < AT_ONCE => {
+                let change = match step {
+                    None => return,
+                    Some(Step::Change(change)) => change,
+                    Some(Step::Members(topic, members)) => {
+                        match topics.get_mut(&topic) {
+                            Some(topic) => {
+                                let last = topic.changes.last().copied().unwrap_or(members.id);
+                                topic.reads.push_back((last, members));
+                            }
+                            None => read(members),
+                        }
+                        continue;
+                    }
+                };
+                topics.entry(change.topic.clone()).or_default().changes.insert(change.id);
                 let key = (change.topic.clone(), change.identity.clone());
                 if let Some(waiting) = next.get_mut(&key) {
                     waiting.push(change);
@@ -126,7 +179,14 @@ impl Shared {
         let (token, _) = self.subject("out", topic)?;
         let subject = format!("{}.member.{token}.*.*", self.settings.prefix);
         let stream = members_stream(&self.settings);
-        let stored = all(&self.api, &stream, &subject, up.has_batches).await?;
+        let mut stored = all(&self.api, &stream, &subject, up.has_batches).await?;
+        // The server that has answered may be late. The leader has all that was stored before this was asked.
+        let mut after = stored.last().map_or(0, |newest| newest.offset);
+        while let Some(newer) = self.api.next(&stream, &subject, after + 1).await? {
+            after = newer.offset.max(after + 1);
+            stored.retain(|stored| stored.subject != newer.subject);
+            stored.push(newer);
+        }
         let mut members = Vec::with_capacity(stored.len());
         let mut gone = HashSet::new();
         for stored in stored {

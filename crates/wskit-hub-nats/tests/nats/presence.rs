@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use wskit_hub::{EngineEvent, Member};
+use wskit_hub::{Command, EngineEvent, Member, Reply};
 
 use crate::kit::{Node, servers, settings, wait_for};
 
@@ -45,12 +45,12 @@ async fn members_of_other_hubs_are_known_and_told() {
             let (topic, identity): (std::sync::Arc<str>, std::sync::Arc<str>) =
                 ("room".into(), "bob".into());
             let member = Member::new("bob").info(i.to_string());
-            calls.push(a.ask(wskit_hub::Command::Enter {
+            calls.push(a.ask(Command::Enter {
                 topic: topic.clone(),
                 member,
             }));
             if i < 49 {
-                calls.push(a.ask(wskit_hub::Command::Leave { topic, identity }));
+                calls.push(a.ask(Command::Leave { topic, identity }));
             }
         }
         for call in calls {
@@ -68,6 +68,39 @@ async fn members_of_other_hubs_are_known_and_told() {
         )
         .await;
         assert!(b.members("room").await.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_hubs_that_enter_and_ask_who_is_there_one_sees_the_other() {
+    for server in servers(|server| server) {
+        let nodes = [
+            Node::connect(settings(&server)).await,
+            Node::connect(settings(&server)).await,
+        ];
+        for round in 0..50 {
+            let topic: std::sync::Arc<str> = format!("room{round}").into();
+            let mut calls = Vec::new();
+            for node in &nodes {
+                let enter = Command::Enter {
+                    topic: topic.clone(),
+                    member: Member::new("eve"),
+                };
+                let members = Command::Members {
+                    topic: topic.clone(),
+                };
+                calls.push((node.ask(enter), node.ask(members)));
+            }
+            let mut seen = 0;
+            for (entered, members) in calls {
+                entered.await.unwrap();
+                match members.await {
+                    Ok(Reply::Members(members)) => seen += members.len(),
+                    reply => panic!("{reply:?}"),
+                }
+            }
+            assert!(seen > 0, "round {round}");
+        }
     }
 }
 
