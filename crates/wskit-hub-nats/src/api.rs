@@ -217,6 +217,11 @@ impl Ack {
                 offset,
                 is_duplicate,
             }),
+            // Older servers answer so while a message of the same id is being stored.
+            (Some(_), Some(0)) if is_duplicate => Err(Failure::Api {
+                code: 10158,
+                text: "a message of the same id is being stored".into(),
+            }),
             _ => Err(Failure::Nonsense(
                 "the answer to a publication is not one of JetStream: another program answers on the \
                  hub's subjects",
@@ -253,6 +258,7 @@ fn parse(payload: &[u8]) -> Result<Value, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wskit_hub::{EngineError, EngineErrorKind};
 
     #[test]
     fn answers_to_publications_are_read() {
@@ -284,6 +290,27 @@ mod tests {
         ] {
             assert_eq!(Ack::parse(payload.as_bytes()), expected, "{payload}");
         }
+    }
+
+    #[test]
+    fn what_a_leader_that_changes_answers_passes() {
+        for payload in [
+            r#"{"error":{"code":503,"description":"raft: not leader"}}"#,
+            r#"{"error":{"code":503,"err_code":10008,"description":"temporarily unavailable"}}"#,
+            r#"{"error":{"code":409,"err_code":10158,"description":"in process"}}"#,
+            r#"{"stream":"hub","seq":0,"duplicate":true}"#,
+        ] {
+            let failure = Ack::parse(payload.as_bytes()).expect_err(payload);
+            assert!(failure.is_passing(), "{payload}: {failure:?}");
+        }
+        // Of others it is not known whether the message was stored. The server's trouble is no refusal.
+        let payload = r#"{"error":{"code":503,"description":"store is closed"}}"#;
+        let failure = Ack::parse(payload.as_bytes()).expect_err(payload);
+        assert!(!failure.is_passing());
+        assert_eq!(
+            EngineError::from(failure).kind(),
+            EngineErrorKind::Unavailable
+        );
     }
 
     #[test]

@@ -155,8 +155,11 @@ impl Failure {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::NoResponders => true,
-            // JetStream is temporarily unavailable, or has no place in the cluster yet.
-            Self::Api { code, .. } => matches!(code, 10008 | 10005),
+            // JetStream is temporarily unavailable, or has no place in the cluster yet. Or a message of the same
+            // id is just being stored, and is known as such a moment later.
+            Self::Api { code, text } => {
+                matches!(code, 10008 | 10005 | 10158) || *code == 503 && text == "raft: not leader"
+            }
             _ => false,
         }
     }
@@ -169,8 +172,8 @@ impl Failure {
             | Self::NoJetStream
             | Self::Full
             | Self::NewEpoch => EngineErrorKind::Unavailable,
-            // A stream that is gone is created again.
-            Self::Api { code, .. } if *code == 10059 || self.is_passing() => {
+            // A stream that is gone is created again. 503 is the server's trouble.
+            Self::Api { code, .. } if matches!(code, 503 | 10059) || self.is_passing() => {
                 EngineErrorKind::Unavailable
             }
             Self::Nonsense(_) => EngineErrorKind::Protocol,
