@@ -23,7 +23,7 @@ pub(crate) struct Events {
 struct Queues {
     /// Answers, of which there are no more than commands, and what is said of the engine itself.
     own: VecDeque<EngineEvent>,
-    /// Messages, and members of other hubs.
+    /// Messages, and what is said of other hubs and their members.
     messages: VecDeque<EngineEvent>,
     bytes: usize,
     is_lost: bool,
@@ -72,7 +72,10 @@ impl Events {
 
     pub(crate) fn gone(&self, node: u64) {
         let node = wskit_hub::NodeId(node);
-        self.push(|queues| queues.own.push_back(EngineEvent::NodeGone { node }));
+        // After what came of its members. It needs no room, as there are few hubs.
+        self.push(|queues| {
+            queues.messages.push_back(EngineEvent::NodeGone { node });
+        });
     }
 
     /// Hands on a message or a member, when there is room.
@@ -155,7 +158,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
     use std::task::Waker;
-    use wskit_hub::{Epoch, NodeId, Position, Publication};
+    use wskit_hub::{Epoch, Member, NodeId, Position, Publication};
 
     fn message(bytes: usize) -> EngineEvent {
         EngineEvent::Published {
@@ -181,19 +184,35 @@ mod tests {
         let waiting = tokio::spawn(async move { more.message(message(1)).await });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        events.gone(7);
+        events.up();
         events.lost();
         events.lost();
         assert!(matches!(poll(&events), Poll::Ready(EngineEvent::Lost)));
-        let gone = poll(&events);
-        assert!(matches!(
-            gone,
-            Poll::Ready(EngineEvent::NodeGone { node: NodeId(7) })
-        ));
+        assert!(matches!(poll(&events), Poll::Ready(EngineEvent::Up)));
         assert!(poll(&events).is_ready());
         waiting.await.expect("there is room");
         assert!(poll(&events).is_ready());
         assert!(poll(&events).is_pending());
+    }
+
+    #[tokio::test]
+    async fn a_hub_is_gone_after_what_came_of_its_members() {
+        let events = Events::default();
+        let joined = EngineEvent::Joined {
+            topic: "t".into(),
+            node: NodeId(7),
+            member: Member::new("ann"),
+        };
+        events.message(joined.clone()).await;
+        events.gone(7);
+        assert_eq!(
+            format!("{:?}", poll(&events)),
+            format!("{:?}", Poll::Ready(joined))
+        );
+        assert!(matches!(
+            poll(&events),
+            Poll::Ready(EngineEvent::NodeGone { node: NodeId(7) })
+        ));
     }
 
     #[tokio::test]
