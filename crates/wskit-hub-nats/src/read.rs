@@ -20,6 +20,8 @@ const PIPELINED: usize = 128;
 /// How many messages one answer has at most, and how many bytes.
 const BATCH: usize = 500;
 const BATCH_BYTES: usize = 4 << 20;
+/// How many bytes of payload a page has at most.
+const PAGE_BYTES: usize = 32 << 20;
 
 impl Shared {
     /// Notes what an answer says of the stream.
@@ -310,6 +312,8 @@ impl api::Api {
 struct Range {
     entries: VecDeque<(u64, Stored)>,
     limit: usize,
+    /// The payloads of `entries`.
+    bytes: usize,
     /// How many were read.
     count: usize,
     /// The newest of those that were left out.
@@ -332,11 +336,14 @@ impl Range {
 
     fn push(&mut self, message: Stored) {
         self.count += 1;
+        self.bytes += message.payload.len();
         self.entries.push_back((message.offset, message));
-        if self.entries.len() > self.limit {
-            if let Some((offset, _)) = self.entries.pop_front() {
-                self.after = offset;
-            }
+        while self.entries.len() > self.limit || self.bytes > PAGE_BYTES {
+            let Some((offset, oldest)) = self.entries.pop_front() else {
+                break;
+            };
+            self.after = offset;
+            self.bytes -= oldest.payload.len();
         }
     }
 }
@@ -350,4 +357,30 @@ pub(crate) fn unused_epoch() -> Epoch {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let _ = NEXT.compare_exchange(0, random(), Ordering::Relaxed, Ordering::Relaxed);
     Epoch::new(NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    #[test]
+    fn what_is_read_is_limited_by_its_bytes_and_the_newest_stay() {
+        let mut range = Range {
+            limit: 1000,
+            ..Range::default()
+        };
+        let payload = Bytes::from(vec![0; 1 << 20]);
+        for offset in 1..=100 {
+            range.push(Stored {
+                subject: String::new(),
+                offset,
+                headers: None,
+                payload: payload.clone(),
+                at: None,
+            });
+        }
+        assert_eq!((range.entries.len(), range.after), (32, 68));
+        assert_eq!(range.count, 100);
+    }
 }
