@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::api::{Api, Stored};
@@ -32,6 +32,16 @@ impl Nodes {
 
     pub(crate) fn heard_of(&self, node: u64) {
         self.lock().insert(node, Instant::now());
+    }
+
+    /// Notes a lease that was stored some time ago.
+    fn heard_at(&self, node: u64, at: Option<SystemTime>) {
+        let age = at.and_then(|at| SystemTime::now().duration_since(at).ok());
+        let now = Instant::now();
+        let at = now.checked_sub(age.unwrap_or_default()).unwrap_or(now);
+        let mut heard = self.lock();
+        let newest = heard.entry(node).or_insert(at);
+        *newest = at.max(*newest);
     }
 
     fn is_known(&self, node: u64) -> bool {
@@ -96,15 +106,35 @@ pub(crate) async fn prepare(api: &Api, settings: &NatsBuilder) -> Result<(), Fai
         "republish": { "src": format!("{prefix}.node.*"), "dest": format!("{prefix}.alive.$1") },
     });
     for config in [members, nodes] {
-        let name = config.get("name").and_then(serde_json::Value::as_str);
+        let name = config.get("name").and_then(Value::as_str);
         let name = name.unwrap_or_default();
         match api.call(&format!("STREAM.CREATE.{name}"), &config).await {
-            // It exists, as it is or otherwise.
-            Ok(_) | Err(Failure::Api { code: 10058, .. }) => {}
+            Ok(_) => {}
+            // It exists, and is otherwise.
+            Err(Failure::Api { code: 10058, .. }) => check(api, name, &config).await?,
             Err(failure) => return Err(failure),
         }
     }
     Ok(())
+}
+
+/// Refuses a stream that does not keep leases for long enough: the hub would be taken for gone.
+async fn check(api: &Api, name: &str, wanted: &Value) -> Result<(), Failure> {
+    let info = api
+        .call(&format!("STREAM.INFO.{name}"), &Value::Null)
+        .await?;
+    let age = |config: Option<&Value>| config?.get("max_age")?.as_u64();
+    let found = age(info.get("config")).filter(|age| *age > 0);
+    match (found, age(Some(wanted))) {
+        (Some(found), Some(wanted)) if found < wanted => {
+            let (found, wanted) = (Duration::from_nanos(found), Duration::from_nanos(wanted));
+            Err(Failure::Stream(format!(
+                "the stream {name} keeps leases for {found:?}, and the settings ask for {wanted:?}: change them, \
+                 or delete the stream when all hubs have ended"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Takes or renews the lease of a hub, whose last was at an offset. Returns the offset of the new one.
@@ -178,7 +208,7 @@ impl Shared {
         let leases = all(&self.api, &nodes_stream(settings), &subject, has_batches).await?;
         for lease in leases {
             if let Some(node) = node_of(&lease.subject) {
-                self.nodes.heard_of(node);
+                self.nodes.heard_at(node, lease.at);
             }
         }
         Ok(())
@@ -196,8 +226,8 @@ impl Shared {
         let stream = nodes_stream(&self.settings);
         let subject = lease_subject(&self.settings, node);
         // The leader knows best: a hub that is there must not be taken for gone.
-        if self.api.newest(&stream, &subject).await?.is_some() {
-            self.nodes.heard_of(node);
+        if let Some(lease) = self.api.newest(&stream, &subject).await? {
+            self.nodes.heard_at(node, lease.at);
             return Ok(true);
         }
         self.gone(node);
@@ -263,4 +293,25 @@ pub(crate) async fn tell_renewed(api: &Api, settings: &NatsBuilder) {
 /// Returns the subject of news of all hubs.
 pub(crate) fn all_alive(settings: &NatsBuilder) -> String {
     alive_subject(settings, "*")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_counts_from_when_it_was_stored() {
+        let nodes = Nodes::default();
+        let lease = Duration::from_secs(30);
+        nodes.heard_at(1, Some(SystemTime::now() - lease));
+        nodes.heard_at(2, Some(SystemTime::now()));
+        // The server's clock may be ahead.
+        nodes.heard_at(3, Some(SystemTime::now() + lease));
+        nodes.heard_at(4, None);
+        assert_eq!(nodes.silent(lease), [1]);
+        // What was heard since is newer.
+        nodes.heard_of(1);
+        nodes.heard_at(1, Some(SystemTime::now() - lease));
+        assert!(nodes.silent(lease).is_empty());
+    }
 }

@@ -105,6 +105,19 @@ async fn of_two_hubs_that_enter_and_ask_who_is_there_one_sees_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_the_stream_of_leases_does_not_keep_is_refused() {
+    for server in servers(|server| server) {
+        let _node = Node::connect(settings(&server).lease(Duration::from_secs(5))).await;
+        let longer = settings(&server).lease(Duration::from_secs(30));
+        let error = longer.connect().await.unwrap_err();
+        assert_eq!(error.kind(), wskit_hub_nats::ConnectErrorKind::Stream);
+        assert!(crate::kit::chain(&error).contains("hub_nodes"));
+        // One that is shorter is.
+        Node::connect(settings(&server).lease(Duration::from_secs(3))).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hub_that_is_not_heard_of_any_more_is_gone_with_its_members() {
     for server in servers(|server| server) {
         let lease = |server| settings(server).lease(Duration::from_secs(3));
