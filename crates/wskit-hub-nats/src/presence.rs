@@ -36,14 +36,16 @@ pub(crate) enum Step {
 }
 
 type Key = (Arc<str>, Arc<str>);
-type Done = (Key, Vec<RequestId>, Result<(), Failure>);
+/// A change with its place in the order of all.
+type Numbered = (u64, Presence);
+type Done = (Key, Vec<(u64, RequestId)>, Result<(), Failure>);
 
 /// The changes of a topic that are not written yet, and what waits for them.
 #[derive(Default)]
 struct Topic {
-    changes: BTreeSet<RequestId>,
+    changes: BTreeSet<u64>,
     /// Each with the newest change that came before it.
-    reads: VecDeque<(RequestId, Read)>,
+    reads: VecDeque<(u64, Read)>,
 }
 
 /// How many members are written at once.
@@ -58,7 +60,8 @@ pub(crate) async fn keep(
 ) {
     let mut writing: FuturesUnordered<BoxFuture<'static, Done>> = FuturesUnordered::new();
     // Those that are written now, and what is to be written next.
-    let mut next: HashMap<Key, Vec<Presence>> = HashMap::new();
+    let mut next: HashMap<Key, Vec<Numbered>> = HashMap::new();
+    let mut number = 0;
     let mut topics: HashMap<Arc<str>, Topic> = HashMap::new();
     let read = |read: Read| {
         let id = read.id;
@@ -70,9 +73,11 @@ pub(crate) async fn keep(
         tokio::select! {
             Some((key, ids, result)) = writing.next(), if !writing.is_empty() => {
                 if let Some(topic) = topics.get_mut(&key.0) {
-                    topic.changes.retain(|id| !ids.contains(id));
+                    for (number, _) in &ids {
+                        topic.changes.remove(number);
+                    }
                     let first = topic.changes.first().copied();
-                    let is_due = |last: RequestId| first.is_none_or(|first| last < first);
+                    let is_due = |last: u64| first.is_none_or(|first| last < first);
                     while topic.reads.front().is_some_and(|(last, _)| is_due(*last)) {
                         topic.reads.pop_front().into_iter().for_each(|(_, waiting)| read(waiting));
                     }
@@ -80,7 +85,7 @@ pub(crate) async fn keep(
                         topics.remove(&key.0);
                     }
                 }
-                for id in ids {
+                for (_, id) in ids {
                     shared.events.answer(id, result.clone().map(|()| Reply::Done));
                 }
                 match next.remove(&key) {
@@ -98,7 +103,7 @@ pub(crate) async fn keep(
                     Some(Step::Members(topic, members)) => {
                         match topics.get_mut(&topic) {
                             Some(topic) => {
-                                let last = topic.changes.last().copied().unwrap_or(members.id);
+                                let last = topic.changes.last().copied().unwrap_or_default();
                                 topic.reads.push_back((last, members));
                             }
                             None => read(members),
@@ -106,22 +111,26 @@ pub(crate) async fn keep(
                         continue;
                     }
                 };
-                topics.entry(change.topic.clone()).or_default().changes.insert(change.id);
+                number += 1;
+                topics.entry(change.topic.clone()).or_default().changes.insert(number);
                 let key = (change.topic.clone(), change.identity.clone());
                 if let Some(waiting) = next.get_mut(&key) {
-                    waiting.push(change);
+                    waiting.push((number, change));
                 } else {
                     next.insert(key.clone(), Vec::new());
-                    writing.push(Box::pin(write(shared.clone(), key, vec![change])));
+                    writing.push(Box::pin(write(shared.clone(), key, vec![(number, change)])));
                 }
             }
         }
     }
 }
 
-async fn write(shared: Arc<Shared>, key: Key, mut changes: Vec<Presence>) -> Done {
-    let ids = changes.iter().map(|change| change.id).collect();
-    let info = changes.pop().and_then(|change| change.info);
+async fn write(shared: Arc<Shared>, key: Key, mut changes: Vec<Numbered>) -> Done {
+    let ids = changes
+        .iter()
+        .map(|(number, change)| (*number, change.id))
+        .collect();
+    let info = changes.pop().and_then(|(_, change)| change.info);
     let result = match shared.up() {
         Ok(up) => {
             let write = shared.write_member(&up, &key.0, &key.1, info);
