@@ -272,7 +272,7 @@ fn created(name: &str, info: &Value) -> Option<String> {
     text(info, "created")
 }
 
-fn extent(info: &Value) -> Result<Extent, Failure> {
+pub(crate) fn extent(info: &Value) -> Result<Extent, Failure> {
     let number = |name: &str| info.get("state")?.get(name)?.as_u64();
     match (number("first_seq"), number("last_seq")) {
         (Some(first), Some(last)) => Ok(Extent { first, last }),

@@ -1,6 +1,7 @@
 //! Which hubs there are.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -12,9 +13,9 @@ use tokio::time::Instant;
 
 use crate::api::{Api, Stored};
 use crate::error::Failure;
-use crate::log::storage;
+use crate::log::{extent, storage};
 use crate::settings::{NatsBuilder, Storage};
-use crate::shared::Shared;
+use crate::shared::{Shared, Up};
 
 /// The hubs that were heard of, and when.
 #[derive(Debug, Default)]
@@ -151,6 +152,16 @@ pub(crate) async fn renew(
     let subject = lease_subject(settings, node);
     let name = Bytes::from(settings.name.clone());
     Ok(api.store(subject, Some(headers), name).await?.offset)
+}
+
+/// Whether the stream of members is gone, or has gone back to before a member of this hub.
+pub(crate) async fn has_lost(shared: &Shared, up: &Up) -> bool {
+    let entered = up.entered.load(Ordering::Relaxed);
+    let what = format!("STREAM.INFO.{}", members_stream(&shared.settings));
+    match shared.api.call(&what, &Value::Null).await {
+        Ok(info) => extent(&info).is_ok_and(|extent| extent.last < entered),
+        Err(failure) => matches!(failure, Failure::Api { code: 10059, .. }),
+    }
 }
 
 /// Removes a hub with its members, and says so.

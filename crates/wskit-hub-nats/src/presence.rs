@@ -1,5 +1,6 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
@@ -160,7 +161,11 @@ impl Shared {
         }
         let event = match &info {
             Some(info) => {
-                self.api.store(subject, None, info.clone()).await?;
+                let stored = self.api.store(subject, None, info.clone()).await;
+                if matches!(stored, Err(Failure::NoResponders)) {
+                    self.suspect.notify_one();
+                }
+                up.entered.fetch_max(stored?.offset, Ordering::Relaxed);
                 JOINED
             }
             None => {

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::Event;
@@ -85,6 +85,7 @@ pub(crate) async fn set_up(shared: &Shared, last: Option<&Up>) -> Result<(Up, u6
         node,
         max_payload: api.client.server_info().max_payload,
         has_batches,
+        entered: AtomicU64::new(0),
     };
     Ok((up, lease))
 }
@@ -213,6 +214,9 @@ impl Supervisor {
             }
             self.next_check = now + CHECK;
             self.check(&up.log).await;
+            if self.up.is_some() && nodes::has_lost(&self.shared, &up).await {
+                self.down("the members of all hubs were lost");
+            }
         }
         if self.up.is_none() {
             self.try_up().await;

@@ -1,6 +1,6 @@
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::{Notify, watch};
 
@@ -44,6 +44,8 @@ pub(crate) struct Up {
     pub(crate) max_payload: usize,
     /// Whether servers answer with many messages at once.
     pub(crate) has_batches: bool,
+    /// The highest offset of a member of this hub.
+    pub(crate) entered: AtomicU64,
 }
 
 impl Session {

@@ -105,6 +105,29 @@ async fn of_two_hubs_that_enter_and_ask_who_is_there_one_sees_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hub_learns_that_the_members_were_lost() {
+    for server in servers(|server| server) {
+        let node = Node::connect(settings(&server)).await;
+        node.enter("room", Member::new("ann")).await;
+        server
+            .jetstream("STREAM.DELETE.hub_members", &serde_json::Value::Null)
+            .unwrap();
+        // It enters them again after an Up.
+        node.up().await;
+        node.enter("room", Member::new("ann")).await;
+        // Also if another hub has created the stream again meanwhile.
+        node.forget_events();
+        server
+            .jetstream("STREAM.DELETE.hub_members", &serde_json::Value::Null)
+            .unwrap();
+        let other = Node::connect(settings(&server)).await;
+        node.up().await;
+        node.enter("room", Member::new("ann")).await;
+        assert_eq!(other.members("room").await.len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lease_that_the_stream_of_leases_does_not_keep_is_refused() {
     for server in servers(|server| server) {
         let _node = Node::connect(settings(&server).lease(Duration::from_secs(5))).await;
