@@ -21,6 +21,8 @@ const CHECK: Duration = Duration::from_secs(10);
 const DOUBT: Duration = Duration::from_secs(1);
 /// How often it has to seem so.
 const DOUBTS: u32 = 4;
+/// For how long the stream may have no leader until the engine is down.
+const PAUSE: Duration = Duration::from_secs(15);
 /// For how long it stays with a server that it has gone to.
 const MOVE: Duration = Duration::from_secs(3);
 /// For how long the end of an engine may take.
@@ -34,6 +36,10 @@ struct Supervisor {
     last: Option<Arc<Up>>,
     /// The offset of this hub's lease.
     lease: u64,
+    /// When it ends, if it is not renewed.
+    lease_end: Instant,
+    /// Since when the stream has had no leader that answers.
+    paused: Option<Instant>,
     connects: u64,
     next_check: Instant,
     next_lease: Instant,
@@ -104,6 +110,8 @@ pub(crate) async fn supervise(
         last: up.clone(),
         up,
         lease,
+        lease_end: now + shared.settings.lease,
+        paused: None,
         next_check: now + CHECK,
         next_lease: now + shared.settings.lease / 3,
         unanswered: 0,
@@ -235,6 +243,8 @@ impl Supervisor {
                 let now = Instant::now();
                 let up = Arc::new(up);
                 self.lease = lease;
+                self.lease_end = now + self.shared.settings.lease;
+                self.paused = None;
                 self.next_lease = now + self.shared.settings.lease / 3;
                 self.next_check = now + CHECK;
                 self.unanswered = 0;
@@ -255,10 +265,12 @@ impl Supervisor {
     /// Renews the lease.
     async fn renew(&mut self, up: &Up) {
         let (api, settings) = (&self.shared.api, &self.shared.settings);
+        let now = Instant::now();
         match nodes::renew(api, settings, up.node, Some(self.lease)).await {
             Ok(lease) => {
                 self.unanswered = 0;
                 self.lease = lease;
+                self.lease_end = now + settings.lease;
                 self.next_lease = Instant::now() + settings.lease / 3;
             }
             // The last answer may have been lost. If there is no lease, it is over.
@@ -270,7 +282,16 @@ impl Supervisor {
                     _ => self.down("the hub's lease is over"),
                 }
             }
-            // The stream is gone: other hubs may have removed this one's members.
+            // The stream has no leader now: there is time until the lease ends.
+            Err(failure) if failure.is_passing() && now + DOUBT < self.lease_end => {
+                let subject = nodes::lease_subject(settings, up.node);
+                let newest = api.newest(&nodes::nodes_stream(settings), &subject).await;
+                self.next_lease = Instant::now() + DOUBT;
+                if matches!(newest, Err(Failure::Api { code: 10059, .. })) {
+                    self.down("the stream of leases is gone");
+                }
+            }
+            // Other hubs may have removed this one's members.
             Err(Failure::Api { .. } | Failure::NoResponders | Failure::NoJetStream) => {
                 self.down("the hub's lease is over");
             }
@@ -296,6 +317,7 @@ impl Supervisor {
             Ok((now, _)) if !log.is_same(&now) => self.down("the stream was created again"),
             Ok((_, extent)) => {
                 self.unanswered = 0;
+                self.paused = None;
                 if extent.last >= log.seen() && !log.has_gone_back() {
                     log.see(extent.last);
                     self.doubts = 0;
@@ -319,6 +341,14 @@ impl Supervisor {
             Err(Failure::Timeout) => {
                 self.next_check = Instant::now() + DOUBT;
                 self.unanswered();
+            }
+            // A new leader is chosen, which publications wait for too.
+            Err(failure)
+                if failure.is_passing() && self.paused.is_none_or(|at| at.elapsed() < PAUSE) =>
+            {
+                let now = Instant::now();
+                self.paused.get_or_insert(now);
+                self.next_check = now + DOUBT;
             }
             Err(failure) => {
                 let reason = failure.to_string();
