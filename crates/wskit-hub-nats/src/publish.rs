@@ -127,6 +127,10 @@ impl Publisher {
             let result = self.shared.up().and(Err(Failure::Timeout));
             return self.settle(&waiting, result);
         };
+        // It may have waited behind others. Its caller is told that it was not sent, and so it must not be.
+        if waiting.deadline <= Instant::now() {
+            return self.settle(&waiting, Err(Failure::Timeout));
+        }
         let message = match self.message(&up, &publish) {
             Ok(message) => message,
             Err(failure) => return self.settle(&waiting, Err(failure)),

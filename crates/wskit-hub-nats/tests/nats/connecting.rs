@@ -273,3 +273,30 @@ async fn a_server_that_does_not_answer_is_told_by_the_deadline() {
         node.publish("t", "after").await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_waited_for_longer_than_its_deadline_is_not_sent() {
+    const UNANSWERED: u64 = 2048;
+    for server in servers(|server| server) {
+        let deadline = Duration::from_millis(500);
+        let node = Node::connect(settings(&server).publish_deadline(deadline)).await;
+        let first = node.publish("t", "first").await;
+        server.pause();
+        let history = Some(History::last(100));
+        let begin = |_| node.begin_publish("t", Publication::text("x"), history);
+        let calls: Vec<_> = (0..UNANSWERED + 500).map(begin).collect();
+        for call in calls {
+            assert!(call.await.is_err());
+        }
+        server.resume();
+        let (mut end, mut attempts) = (None, 0);
+        while end.is_none() {
+            attempts += 1;
+            let publication = Publication::text("end");
+            end = node.begin_publish("t", publication, history).await.ok();
+        }
+        // Those that were under way may be stored, the others are not.
+        let stored = end.unwrap().offset - first.offset;
+        assert!(stored <= UNANSWERED + attempts, "{stored}");
+    }
+}
