@@ -126,7 +126,8 @@ pub(crate) async fn supervise(
         loop {
             let mut is_suspect = false;
             tokio::select! {
-                event = events.recv() => supervisor.event(event).await,
+                // Without the client's task there are none.
+                Some(event) = events.recv() => supervisor.event(event).await,
                 () = shared.suspect.notified() => is_suspect = true,
                 _ = ticks.tick() => {}
             }
@@ -153,11 +154,11 @@ pub(crate) async fn supervise(
 }
 
 impl Supervisor {
-    async fn event(&mut self, event: Option<Event>) {
+    async fn event(&mut self, event: Event) {
         match event {
             // They may be late, when the connection is there again and set up: its state and number are looked at.
-            None | Some(Event::Disconnected | Event::Connected) => {}
-            Some(Event::LameDuckMode) => {
+            Event::Disconnected | Event::Connected => {}
+            Event::LameDuckMode => {
                 // With one server there is nowhere to go: it is used until it ends.
                 let others = self.shared.api.client.server_info().connect_urls.len();
                 let is_alone = others <= 1 && self.shared.settings.servers.len() <= 1;
@@ -167,10 +168,10 @@ impl Supervisor {
                     let _ = self.shared.api.client.force_reconnect().await;
                 }
             }
-            Some(Event::SlowConsumer(_)) => self.shared.events.lost(),
-            Some(Event::Closed) => self.down("the connection was closed for good"),
-            Some(Event::ClientError(error)) if self.up.is_none() => self.down(&error.to_string()),
-            Some(event) => {
+            Event::SlowConsumer(_) => self.shared.events.lost(),
+            Event::Closed => self.down("the connection was closed for good"),
+            Event::ClientError(error) if self.up.is_none() => self.down(&error.to_string()),
+            event => {
                 if let Some(text) = denial(event) {
                     trace(&text);
                 }
