@@ -31,8 +31,8 @@ pub(crate) struct Log {
     settled: AtomicU64,
     /// That which will be this one next.
     settling: AtomicU64,
-    /// It is certain that the stream went back, whatever it has by now.
-    has_gone_back: AtomicBool,
+    /// An offset was given away a second time: the stream went back, whatever it has by now.
+    pub(crate) has_gone_back: AtomicBool,
 }
 
 /// What makes an epoch.
@@ -200,15 +200,6 @@ impl Log {
 
     pub(crate) fn seen(&self) -> u64 {
         self.seen.load(Ordering::Relaxed)
-    }
-
-    /// Notes that an offset was given away a second time.
-    pub(crate) fn go_back(&self) {
-        self.has_gone_back.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn has_gone_back(&self) -> bool {
-        self.has_gone_back.load(Ordering::Relaxed)
     }
 
     pub(crate) fn settled(&self) -> u64 {

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::{HeaderMap, Message, Subscriber};
@@ -325,7 +326,7 @@ impl Publisher {
             }
             // The stream had this offset before: it has lost that message.
             if ack.offset <= seen && !ack.is_duplicate {
-                up.log.go_back();
+                up.log.has_gone_back.store(true, Ordering::Relaxed);
                 return Err(Failure::NewEpoch);
             }
             up.log.see(ack.offset);

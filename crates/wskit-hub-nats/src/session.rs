@@ -59,7 +59,9 @@ pub(crate) async fn set_up(shared: &Shared, last: Option<&Up>) -> Result<(Up, u6
         .map(|last| &last.log)
         .filter(|known| known.is_same(&log));
     for _ in 0..DOUBTS {
-        if known.is_none_or(|known| extent.last >= known.seen() || known.has_gone_back()) {
+        if known.is_none_or(|known| {
+            extent.last >= known.seen() || known.has_gone_back.load(Ordering::Relaxed)
+        }) {
             break;
         }
         // A new leader may not know all yet. But if it stays so, messages were lost.
@@ -68,7 +70,7 @@ pub(crate) async fn set_up(shared: &Shared, last: Option<&Up>) -> Result<(Up, u6
     }
     let log = match known {
         Some(known) if known.is_same(&log) => {
-            if extent.last < known.seen() || known.has_gone_back() {
+            if extent.last < known.seen() || known.has_gone_back.load(Ordering::Relaxed) {
                 known.renew(api).await?;
                 nodes::tell_renewed(api, settings).await;
                 return Err(Failure::NewEpoch);
@@ -319,7 +321,7 @@ impl Supervisor {
             Ok((_, extent)) => {
                 self.unanswered = 0;
                 self.paused = None;
-                if extent.last >= log.seen() && !log.has_gone_back() {
+                if extent.last >= log.seen() && !log.has_gone_back.load(Ordering::Relaxed) {
                     log.see(extent.last);
                     self.doubts = 0;
                     return;
@@ -331,7 +333,7 @@ impl Supervisor {
                     self.next_doubt = now + DOUBT;
                     self.next_check = self.next_doubt;
                 }
-                if self.doubts >= DOUBTS || log.has_gone_back() {
+                if self.doubts >= DOUBTS || log.has_gone_back.load(Ordering::Relaxed) {
                     trace("the stream went back to an older state: there is a new epoch");
                     if log.renew(&shared.api).await.is_ok() {
                         nodes::tell_renewed(&shared.api, &shared.settings).await;
