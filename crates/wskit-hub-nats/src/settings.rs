@@ -192,7 +192,8 @@ impl NatsBuilder {
     }
 
     /// Sets after how long a hub that is not heard of is gone, with its members; by default 30 seconds, at least
-    /// 3. It is heard of three times as often.
+    /// 3. It is heard of three times as often. The first hub creates the stream of leases with it: a hub with a longer
+    /// one is refused, with [`ConnectErrorKind::Stream`].
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
