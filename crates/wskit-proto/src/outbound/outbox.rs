@@ -23,8 +23,7 @@ use crate::outcome::Outcome;
 use crate::outgoing::{Data, Outgoing};
 use crate::role::Role;
 
-/// The part of a connection's sending half that programs use: it queues messages, pings, pongs and the
-/// Close.
+/// The part of a connection's sending half that programs use: queues messages, pings, pongs and the Close.
 ///
 /// Every method is synchronous and only queues. Queued bytes leave when the driver of the connection
 /// writes them ([`Outbound`](crate::Outbound)).
@@ -473,9 +472,7 @@ impl Outbox {
     }
 
     pub(super) fn is_control_full(&self) -> bool {
-        self.control
-            .as_ref()
-            .is_some_and(|control| control.is_full())
+        self.control.as_deref().is_some_and(ControlQueue::is_full)
     }
 
     fn check_control(&self, payload: &[u8]) -> Result<(), SendError> {
