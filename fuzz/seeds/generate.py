@@ -417,6 +417,18 @@ for target, name, found in (
 for name, flags in [("one_hub", 0x00), ("one_hub_small", 0x63), ("three_hubs", 0x01), ("three_hubs_small", 0x0F)]:
     seed("hub_ops", name, flags, b"".join(zlib.crc32(bytes([flags, n])).to_bytes(4, "big") for n in range(200)))
 
+# What hubs write into engines: a byte for what it is, then its bytes.
+number = (7).to_bytes(8, "big")
+text, binary, with_id = b"\x01hello", b"\x00\xff", b"\x03\x07order-7hello"
+for name, kind, body in [
+    ("topic", 0, b"chat:42"), ("odd_topic", 0, "a.*> %\u00e9".encode()), ("token", 0, b"chat:42%2E"),
+    ("nats_plain", 1, b"\x00\0hello"), ("nats_own_id", 1, b"\x01chat:1.order%207\0hello"), ("nats_bytes", 1, b"\x07x\0hello"),
+    ("message", 2, b"M" + number * 3 + with_id), ("live", 2, b"L" + text), ("joined", 2, b"J" + number + b"\x00\x03anninfo"),
+    ("left", 2, b"X" + number + b"ann"), ("gone", 2, b"G" + number), ("probe", 2, b"P"),
+    ("stored_text", 3, number + text), ("stored_bytes", 3, number + binary), ("field", 4, number + b"ann"),
+]:
+    seed("engine_payloads", name, bytes([kind]), body)
+
 # Sessions of the hub's client protocol: what, how much, and the bytes of a frame.
 def sessions(encode, pong):
     def frames(*commands):
