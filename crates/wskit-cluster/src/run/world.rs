@@ -35,6 +35,8 @@ pub(super) struct World {
     log: Log,
     tails: Vec<Tail>,
     random: Random,
+    /// How many messages were lost on links before.
+    lost_before: u64,
     /// The server that is down.
     down: Option<usize>,
     last_look: Option<Instant>,
@@ -76,6 +78,7 @@ impl World {
             runtime,
             folder,
             temporary,
+            lost_before: 0,
             down: None,
             last_look: None,
         };
@@ -211,7 +214,10 @@ impl World {
             Fault::KillNode(node) => self.nodes[*node].process.kill(),
             Fault::StopNode(node) => self.nodes[*node].process.signal("STOP"),
             Fault::Slow(node) => self.servers.set(*node, Mode::Trickle),
-            Fault::Lose(node) => self.servers.set(*node, Mode::Lose(5)),
+            Fault::Lose(node) => {
+                self.lost_before = self.servers.lost();
+                self.servers.set(*node, Mode::Lose(5));
+            }
             Fault::Stall => {
                 for _ in 0..10 {
                     let client = self.random.below(self.settings.own.max(1) as u64);
@@ -271,7 +277,15 @@ impl World {
                 self.nodes[*node] = self.node(*node, port)?;
             }
             Fault::StopNode(node) => self.nodes[*node].process.signal("CONT"),
-            Fault::Slow(node) | Fault::Lose(node) => self.servers.set(*node, Mode::Pass),
+            Fault::Slow(node) => self.servers.set(*node, Mode::Pass),
+            Fault::Lose(node) => {
+                // An outage before it may have taken so long that nothing has come.
+                let end = Instant::now() + Duration::from_secs(15);
+                while self.servers.lost() == self.lost_before && Instant::now() < end {
+                    self.watch(Duration::from_millis(200))?;
+                }
+                self.servers.set(*node, Mode::Pass);
+            }
             Fault::KillLeader => {
                 if let (Cluster::Nats(nats), Some(down)) = (&self.servers.cluster, self.down.take())
                 {
