@@ -127,9 +127,9 @@ pub(crate) fn block_on_from<F: Future>(future: F, alone: &mut Option<Until>) -> 
             continue;
         }
         *alone = is_alone(&bell, &waker);
-        if alone.is_some() {
-            CALL.with_borrow_mut(|call| call.alone = *alone);
-        } else {
+        // Also if it is none: what was given for a read that did not come is not for a later one.
+        CALL.with_borrow_mut(|call| call.alone = *alone);
+        if alone.is_none() {
             wait(&bell);
         }
     }
