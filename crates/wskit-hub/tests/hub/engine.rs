@@ -158,3 +158,48 @@ fn a_command_that_panics_fails_its_call() {
         assert_eq!(hub.stats().engine.failures, 4);
     });
 }
+
+/// What an engine has forgotten is asked for, so that its loss is told before the next message comes.
+#[test]
+fn a_topic_that_the_engine_does_not_know_any_more_is_read() {
+    run::<Simulated>(async {
+        let engine = Manual::default();
+        let hub = hub(stream()).engine(engine.clone()).shards(1).build();
+        crate::kit::drive(&hub);
+        let guest = Guest::new(&hub, &lines());
+        let answering = async {
+            for _ in 0..4 {
+                settle().await;
+                engine.answer();
+            }
+        };
+        let subscribing = guest.peer.subscribe("t", Since::Now);
+        wskit_test::join(subscribing, answering).await.0.unwrap();
+        engine.report(EngineEvent::Published {
+            topic: "t".into(),
+            position: Position {
+                epoch: Epoch::new(7),
+                offset: 1,
+            },
+            before: Some(0),
+            publication: Publication::text("one"),
+        });
+        settle().await;
+        engine.report(EngineEvent::Lost);
+        settle().await;
+        let asked = std::mem::take(&mut engine.0.lock().unwrap().asked);
+        let mut compared = 0;
+        for (id, command) in asked {
+            if matches!(command, Command::Tops { .. }) {
+                let result = Ok(Reply::Tops(vec![None]));
+                engine.report(EngineEvent::Done { id, result });
+                compared += 1;
+            }
+        }
+        assert_eq!(compared, 1);
+        settle().await;
+        let asked = std::mem::take(&mut engine.0.lock().unwrap().asked);
+        let read = |(_, command): &(_, Command)| matches!(command, Command::Read { .. });
+        assert!(asked.iter().any(read));
+    });
+}

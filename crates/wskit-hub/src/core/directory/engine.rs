@@ -310,8 +310,7 @@ impl<H: Host> Directory<H> {
                 let is_live = link.is_some_and(|link| link.state == LinkState::Live);
                 let is_level = |top: Position| top.epoch == topic.epoch && top.offset <= topic.top;
                 // An engine that knows no message any more has lost those that the topic had.
-                let has_none = topic.top == 0 || topic.rules.get_history().is_none();
-                let is_level = holds(Guard::Tops, top.map_or(has_none, is_level));
+                let is_level = holds(Guard::Tops, top.map_or(topic.top == 0, is_level));
                 Arc::ptr_eq(&topic.name, &name) && is_live && !is_level
             });
             if is_behind {
