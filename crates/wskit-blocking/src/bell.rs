@@ -1,14 +1,9 @@
 use std::io;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Wake;
-use std::thread::{self, Thread};
 use std::time::Duration;
 
-#[cfg(not(unix))]
-pub(crate) type Ear = std::net::UdpSocket;
-#[cfg(unix)]
-pub(crate) type Ear = std::os::unix::net::UnixDatagram;
+use crate::sync::{AtomicU8, Ear, Ordering, Thread, ear_pair, fence, park, thread};
 
 /// The thread does something, and was not woken since it last looked.
 const BUSY: u8 = 0;
@@ -44,13 +39,21 @@ impl Bell {
         self.state.swap(BUSY, Ordering::AcqRel) == WOKEN
     }
 
+    /// Asks `find` what to wait for, and returns it unless the thread was woken since the last call of
+    /// [`take`](Bell::take).
+    ///
+    /// `find` may count wakers: the wake-ups of those that are gone by then are seen.
+    pub(crate) fn unless_woken<T>(&self, find: impl FnOnce() -> T) -> Option<T> {
+        let found = find();
+        // What a thread does before it drops a waker happens before what follows.
+        fence(Ordering::Acquire);
+        (!self.take()).then_some(found)
+    }
+
     /// Waits until the thread is woken, for at most `limit`; it may be less.
     pub(crate) fn park(&self, limit: Option<Duration>) {
         if self.enter(PARKED) {
-            match limit {
-                Some(limit) => thread::park_timeout(limit),
-                None => thread::park(),
-            }
+            park(limit);
             self.leave(PARKED);
         }
     }
@@ -60,7 +63,7 @@ impl Bell {
         let (ear, _) = match self.ends.get() {
             Some(ends) => ends,
             None => {
-                let ends = pair()?;
+                let ends = ear_pair()?;
                 self.ends.get_or_init(|| ends)
             }
         };
@@ -110,17 +113,4 @@ impl Wake for Bell {
             _ => {}
         }
     }
-}
-
-#[cfg(unix)]
-fn pair() -> io::Result<(Ear, Ear)> {
-    Ear::pair()
-}
-
-#[cfg(not(unix))]
-fn pair() -> io::Result<(Ear, Ear)> {
-    let (near, far) = (Ear::bind("127.0.0.1:0")?, Ear::bind("127.0.0.1:0")?);
-    near.connect(far.local_addr()?)?;
-    far.connect(near.local_addr()?)?;
-    Ok((near, far))
 }

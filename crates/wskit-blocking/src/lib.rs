@@ -6,11 +6,14 @@ mod bell;
 mod client;
 mod error;
 mod listener;
+#[cfg(loom)]
+mod models;
 mod park;
 mod runtime;
 mod serve;
 mod socket;
 mod split;
+mod sync;
 #[cfg(feature = "rustls")]
 pub mod tls;
 mod websocket;

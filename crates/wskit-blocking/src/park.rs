@@ -16,8 +16,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use wskit_driver::Alarm;
 
 use crate::alarm::ThreadAlarm;
-use crate::bell::{Bell, Ear};
+use crate::bell::Bell;
 use crate::socket::Shared;
+use crate::sync::Ear;
 
 /// What a future waits for.
 #[derive(Clone, Debug)]
@@ -123,10 +124,10 @@ pub(crate) fn block_on_from<F: Future>(future: F, alone: &mut Option<Until>) -> 
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;
         }
-        if bell.take() {
+        let Some(found) = bell.unless_woken(|| is_alone(&bell, &waker)) else {
             continue;
-        }
-        *alone = is_alone(&bell, &waker);
+        };
+        *alone = found;
         // Also if it is none: what was given for a read that did not come is not for a later one.
         CALL.with_borrow_mut(|call| call.alone = *alone);
         if alone.is_none() {
