@@ -45,9 +45,10 @@ struct Listener {
     is_wide: bool,
 }
 
-/// A subscription, whose messages go to the hub.
+/// A subscription, whose messages go to the hub until this is dropped.
 struct Forward {
-    _stop: oneshot::Sender<()>,
+    /// Ends it once what it has is handed on.
+    finish: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
@@ -97,6 +98,7 @@ pub(crate) async fn listen(shared: Arc<Shared>, mut changes: mpsc::Receiver<Chan
             Ok(true) => compared_until = Some(tokio::time::Instant::now() + COMPARE),
             Ok(false) => {}
             Err(failure) => {
+                compared_until = Some(tokio::time::Instant::now() + COMPARE);
                 for id in listening {
                     shared.events.answer(id, Err(failure.clone()));
                 }
@@ -176,9 +178,9 @@ impl Listener {
     }
 
     fn forward(&self, subscriber: Subscriber) -> Forward {
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(forward(self.shared.clone(), subscriber, stopped));
-        Forward { _stop: stop, task }
+        let (finish, ended) = oneshot::channel();
+        let task = tokio::spawn(forward(self.shared.clone(), subscriber, ended));
+        Forward { finish, task }
     }
 
     /// Changes from one kind of subscription to the other if it is time to. Returns whether it did.
@@ -215,11 +217,11 @@ impl Listener {
             .chain(self.partitions.drain().map(|(_, forward)| forward))
             .collect();
         // They end when what they have is handed on.
-        for task in old
-            .into_iter()
-            .map(|forward| forward.task)
-            .collect::<Vec<_>>()
-        {
+        let finish = |forward: Forward| {
+            let _ = forward.finish.send(());
+            forward.task
+        };
+        for task in old.into_iter().map(finish).collect::<Vec<_>>() {
             let _ = task.await;
         }
         let started = topics
@@ -239,12 +241,16 @@ impl Listener {
 async fn forward(
     shared: Arc<Shared>,
     mut subscriber: Subscriber,
-    mut stopped: oneshot::Receiver<()>,
+    mut ended: oneshot::Receiver<()>,
 ) {
     loop {
         tokio::select! {
             biased;
-            _ = &mut stopped => break,
+            ended = &mut ended => match ended {
+                Ok(()) => break,
+                // It may be subscribed to again already: what is left would come twice.
+                Err(_) => return,
+            },
             message = subscriber.next() => match message {
                 Some(message) => deliver(&shared, message).await,
                 None => return,

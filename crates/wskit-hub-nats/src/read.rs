@@ -284,9 +284,15 @@ impl api::Api {
             let sent = self.client.publish_with_reply(subject, inbox, body).await;
             sent.map_err(|_| lost())?;
             let mut messages = Vec::new();
+            let mut before: u64 = 0;
             while let Some(answer) = answers.next().await {
                 let pending = api::header(answer.headers.as_ref(), "Nats-Num-Pending");
                 let pending: Option<u64> = pending.and_then(|pending| pending.parse().ok());
+                // In a batch each names the one before it. One that was lost on its way is read again.
+                let chained = api::header(answer.headers.as_ref(), "Nats-Last-Sequence");
+                if chained.is_some_and(|chained| chained.parse() != Ok(before)) {
+                    return Err(Failure::Timeout);
+                }
                 // The end of a batch.
                 if answer.status.is_some_and(|status| status.as_u16() == 204) {
                     return Ok((messages, pending != Some(0)));
@@ -294,6 +300,7 @@ impl api::Api {
                 let Some(message) = api::stored(answer)? else {
                     return Ok((messages, false));
                 };
+                before = message.offset;
                 messages.push(message);
                 if pending.is_none() {
                     return Ok((messages, true));
@@ -362,7 +369,55 @@ pub(crate) fn unused_epoch() -> Epoch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use async_nats::HeaderMap;
     use bytes::Bytes;
+    use wskit_hub_suite::servers::nats::Nats;
+
+    /// Answers a request for a batch with messages of these offsets, each of which names the one before it.
+    async fn batch(answers: &'static [(&str, &str)]) -> Result<Vec<u64>, Failure> {
+        let server = Nats::builder().without_jetstream().start();
+        let client = async_nats::connect(server.url()).await.unwrap();
+        let mut requests = client.subscribe("$JS.API.DIRECT.GET.S").await.unwrap();
+        client.flush().await.unwrap();
+        let answering = async {
+            let request = requests.next().await.unwrap();
+            let to = request.reply.unwrap();
+            for (index, (before, offset)) in answers.iter().enumerate() {
+                let mut headers = HeaderMap::new();
+                headers.insert("Nats-Stream", "S");
+                headers.insert("Nats-Subject", "in.t");
+                headers.insert("Nats-Last-Sequence", *before);
+                headers.insert("Nats-Sequence", *offset);
+                if index + 1 < answers.len() {
+                    headers.insert("Nats-Num-Pending", "1");
+                }
+                client
+                    .publish_with_headers(to.clone(), headers, Bytes::new())
+                    .await
+                    .unwrap();
+            }
+        };
+        let api = api::Api {
+            client: client.clone(),
+        };
+        let body = json!({ "seq": 1, "next_by_subj": "in.t", "batch": 9 });
+        let reading = api.batch("S", &body);
+        let (read, ()) = tokio::join!(reading, answering);
+        Ok(read?.0.into_iter().map(|stored| stored.offset).collect())
+    }
+
+    #[tokio::test]
+    async fn message_that_is_missing_in_a_batch_is_not_taken_for_none() {
+        assert_eq!(batch(&[("0", "2"), ("2", "8")]).await, Ok(vec![2, 8]));
+        assert_eq!(
+            batch(&[("0", "2"), ("5", "8")]).await,
+            Err(Failure::Timeout)
+        );
+        assert_eq!(
+            batch(&[("2", "5"), ("5", "8")]).await,
+            Err(Failure::Timeout)
+        );
+    }
 
     #[test]
     fn what_is_read_is_limited_by_its_bytes_and_the_newest_stay() {

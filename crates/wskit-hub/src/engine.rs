@@ -13,8 +13,9 @@ use crate::rules::History;
 /// each topic, keeps its history, and passes messages on to the hubs that listen. It is polled, and bound
 /// to no runtime.
 ///
-/// The hub needs little of it. Commands that name the same topic take effect in the order in which they were
-/// begun. Messages may be lost, repeated or out of order, because the chain of positions shows it
+/// The hub needs little of it. Publications of a topic, its listens and unlistens, and its members each take effect
+/// in the order in which they were begun. [`Command::Members`] need not wait for an [`Command::Enter`] that has no
+/// answer yet. Messages may be lost, repeated or out of order, because the chain of positions shows it
 /// ([`EngineEvent::Published`]). Joins and leaves may be lost: the hub asks for the members from time to time.
 /// If an engine loses messages that it has acknowledged, or goes back to an older state, the topic has a new
 /// epoch from then on.
@@ -118,7 +119,8 @@ pub struct Page {
     /// The epoch of their offsets. If the engine keeps no order of the topic, one that was never used before:
     /// subscribers are told that they may have missed something.
     pub epoch: Epoch,
-    /// The offset of the newest message of the topic; 0 if there was none.
+    /// The offset of the newest message of the topic, or a later one up to which there is no other; 0 if there was
+    /// none.
     pub top: u64,
     /// The messages and their offsets, in order.
     pub messages: Vec<(u64, Publication)>,

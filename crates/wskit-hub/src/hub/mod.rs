@@ -222,7 +222,10 @@ impl Hub {
         self.inner.counted(page)
     }
 
-    /// Returns who is present in a topic.
+    /// Returns who is present in a topic, as far as this hub knows.
+    ///
+    /// With an engine, a member that has just entered on another hub may be missing still, even if this hub has
+    /// entered one before: to agree on who was first, publish a message.
     ///
     /// # Errors
     /// [`Error::NoPresence`], and those of [`history`](Hub::history).
