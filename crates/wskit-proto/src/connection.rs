@@ -105,9 +105,10 @@ impl Connection {
         self.inbound.filled(n);
     }
 
-    /// Reports that `n` bytes were read into [`ReadBuf::Large`].
-    pub fn filled_large(&mut self, n: usize) {
-        self.inbound.filled_large(n);
+    /// Reports that `n` bytes were read into [`ReadBuf::Large`]. Returns how many of them belong to a large
+    /// message: see [`Inbound::filled_large`].
+    pub fn filled_large(&mut self, n: usize) -> usize {
+        self.inbound.filled_large(n)
     }
 
     /// Gives the read buffer back to the pool until more bytes come: an idle connection holds none.

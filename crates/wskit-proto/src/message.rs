@@ -2,7 +2,7 @@ use core::fmt;
 use core::str::Utf8Error;
 use std::borrow::Cow;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use wskit_frame::OpCode;
 
 use crate::text::{Utf8Bytes, validated_str};
@@ -135,8 +135,44 @@ pub struct MessageRef<'a> {
 pub(crate) enum LentPayload<'a> {
     /// In the read buffer, which a kept message must not pin: owning it means copying.
     Slab(&'a [u8]),
-    /// In a buffer of its own (it was large or came in fragments): owning it means taking the buffer.
-    Assembled(&'a mut Vec<u8>),
+    /// In a buffer of its own (it was large or came in fragments), from this byte on: owning it means
+    /// taking the buffer.
+    Assembled(&'a mut Vec<u8>, usize),
+}
+
+/// A message of its own, or one that is still lent.
+pub(crate) enum Taken<'a> {
+    Lent(&'a [u8]),
+    /// A buffer, and where in it the message begins.
+    Own(Vec<u8>, usize),
+}
+
+impl<'a> LentPayload<'a> {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Slab(bytes) => bytes,
+            Self::Assembled(buffer, from) => buffer.get(*from..).unwrap_or_default(),
+        }
+    }
+
+    /// Takes the buffer of the message, unless it is more than twice as large: a kept message of 9 KiB must
+    /// not pin the 64 KiB of the message before.
+    pub(crate) fn take(self) -> Taken<'a> {
+        match self {
+            Self::Slab(bytes) => Taken::Lent(bytes),
+            Self::Assembled(buffer, from) if buffer.capacity() / 2 <= buffer.len() => {
+                Taken::Own(core::mem::take(buffer), from)
+            }
+            Self::Assembled(buffer, from) => Taken::Lent(buffer.get(from..).unwrap_or_default()),
+        }
+    }
+}
+
+/// Returns the bytes of a buffer from a position on, without a copy.
+pub(crate) fn shared_from(buffer: Vec<u8>, from: usize) -> Bytes {
+    let mut bytes = Bytes::from(buffer);
+    bytes.advance(from.min(bytes.len()));
+    bytes
 }
 
 impl<'a> MessageRef<'a> {
@@ -166,10 +202,7 @@ impl<'a> MessageRef<'a> {
     /// Returns the payload of either kind.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        match &self.payload {
-            LentPayload::Slab(bytes) => bytes,
-            LentPayload::Assembled(bytes) => bytes,
-        }
+        self.payload.as_bytes()
     }
 
     /// Returns the text, if it is text. This costs nothing: the text was validated as it came.
@@ -203,9 +236,9 @@ impl<'a> MessageRef<'a> {
     /// must not pin 32 KiB), moved if it has a buffer of its own.
     #[must_use]
     pub fn into_owned(self) -> Message {
-        let bytes = match self.payload {
-            LentPayload::Slab(bytes) => Bytes::copy_from_slice(bytes),
-            LentPayload::Assembled(bytes) => Bytes::from(core::mem::take(bytes)),
+        let bytes = match self.payload.take() {
+            Taken::Lent(bytes) => Bytes::copy_from_slice(bytes),
+            Taken::Own(buffer, from) => shared_from(buffer, from),
         };
         match self.kind {
             MessageKind::Text => Message::Text(Utf8Bytes::from_validated(bytes)),

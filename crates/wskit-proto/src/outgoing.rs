@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::message::{LentPayload, Message, MessageKind, MessageRef};
+use crate::message::{Message, MessageKind, MessageRef, Taken};
 use crate::prepared::PreparedMessage;
 use crate::text::Utf8Bytes;
 
@@ -22,7 +22,8 @@ pub struct Outgoing<'a> {
 pub(crate) enum Data<'a> {
     Lent(&'a [u8]),
     Shared(Bytes),
-    Own(Vec<u8>),
+    /// A buffer, and where in it the message begins.
+    Own(Vec<u8>, usize),
     Prepared(&'a PreparedMessage),
 }
 
@@ -57,7 +58,7 @@ impl<'a> Outgoing<'a> {
         match &self.data {
             Data::Lent(bytes) => bytes,
             Data::Shared(bytes) => bytes,
-            Data::Own(bytes) => bytes,
+            Data::Own(buffer, from) => buffer.get(*from..).unwrap_or_default(),
             Data::Prepared(prepared) => prepared.as_bytes(),
         }
     }
@@ -100,13 +101,13 @@ impl<'a> From<&'a Vec<u8>> for Outgoing<'a> {
 
 impl From<String> for Outgoing<'_> {
     fn from(text: String) -> Self {
-        Self::new(MessageKind::Text, Data::Own(text.into_bytes()))
+        Self::new(MessageKind::Text, Data::Own(text.into_bytes(), 0))
     }
 }
 
 impl From<Vec<u8>> for Outgoing<'_> {
     fn from(data: Vec<u8>) -> Self {
-        Self::new(MessageKind::Binary, Data::Own(data))
+        Self::new(MessageKind::Binary, Data::Own(data, 0))
     }
 }
 
@@ -222,9 +223,9 @@ impl<'a> From<MessageRef<'a>> for Outgoing<'a> {
     #[inline]
     fn from(message: MessageRef<'a>) -> Self {
         let (kind, payload) = message.into_parts();
-        let data = match payload {
-            LentPayload::Slab(bytes) => Data::Lent(bytes),
-            LentPayload::Assembled(bytes) => Data::Own(core::mem::take(bytes)),
+        let data = match payload.take() {
+            Taken::Lent(bytes) => Data::Lent(bytes),
+            Taken::Own(buffer, from) => Data::Own(buffer, from),
         };
         Self::new(kind, data)
     }

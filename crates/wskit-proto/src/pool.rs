@@ -17,7 +17,11 @@ const KEPT: usize = 15;
 /// How many of the larger read buffers a thread keeps besides the front one.
 const KEPT_LARGE: usize = 7;
 /// The largest capacity of a large message's buffer that is kept for the next one.
-const LARGE_MAX: usize = (1 << 20) + (64 << 10);
+pub(crate) const LARGE_MAX: usize = (1 << 20) + (64 << 10);
+/// How many buffers of large messages a thread keeps, and how many bytes in all of them: one is read
+/// into while others wait to be written.
+const KEPT_MESSAGES: usize = 8;
+const KEPT_BYTES: usize = 2 * LARGE_MAX;
 
 /// A buffer, or the empty box when none is held. An empty box owns no memory.
 pub(crate) type Slab = Box<[u8]>;
@@ -34,8 +38,8 @@ thread_local! {
     static READ: Pool = const { Pool::new(READ_SLAB, KEPT) };
     static LARGE_READ: Pool = const { Pool::new(LARGE_SLAB, KEPT_LARGE) };
     static WRITE: Pool = const { Pool::new(WRITE_SLAB, KEPT) };
-    /// The buffer of the latest large message.
-    static LARGE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// The buffers of the latest large messages, the latest last.
+    static LARGE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Pool {
@@ -115,23 +119,37 @@ fn give_large_slab(slab: Slab) {
     let _ = LARGE_READ.try_with(|pool| pool.give(slab));
 }
 
-/// Returns an empty buffer for a large message with room for `room` bytes, and not for much more.
+/// Returns a buffer for a large message with room for `room` bytes, and not for much more. It need not be
+/// empty: its length says how much of it is initialised.
 pub(crate) fn take_large(room: usize) -> Vec<u8> {
-    let kept = LARGE.try_with(Cell::take).unwrap_or_default();
-    if kept.capacity() >= room && kept.capacity() / 2 <= room {
-        return kept;
-    }
-    give_large(kept);
-    Vec::with_capacity(room)
+    let kept = LARGE.try_with(|kept| {
+        let mut kept = kept.try_borrow_mut().ok()?;
+        let fits = |buffer: &Vec<u8>| buffer.capacity() >= room && buffer.capacity() / 2 <= room;
+        let at = kept.iter().rposition(fits)?;
+        Some(kept.remove(at))
+    });
+    kept.ok()
+        .flatten()
+        .unwrap_or_else(|| Vec::with_capacity(room))
 }
 
-/// Keeps the buffer of a large message for the next one. The system's allocator would return its pages
+/// Keeps the buffer of a large message for the next ones. The system's allocator would return its pages
 /// to the system and fault them in again.
-pub(crate) fn give_large(mut buffer: Vec<u8>) {
-    if (READ_SLAB..=LARGE_MAX).contains(&buffer.capacity()) {
-        buffer.clear();
-        let _ = LARGE.try_with(|place| place.set(buffer));
+pub(crate) fn give_large(buffer: Vec<u8>) {
+    if !(READ_SLAB..=LARGE_MAX).contains(&buffer.capacity()) {
+        return;
     }
+    let _ = LARGE.try_with(|kept| {
+        let Ok(mut kept) = kept.try_borrow_mut() else {
+            return;
+        };
+        kept.push(buffer);
+        while kept.len() > KEPT_MESSAGES
+            || kept.iter().map(Vec::capacity).sum::<usize>() > KEPT_BYTES
+        {
+            kept.remove(0);
+        }
+    });
 }
 
 #[inline]

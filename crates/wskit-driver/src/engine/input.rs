@@ -90,8 +90,10 @@ impl<C: Timer> Engine<C> {
                 }
                 Poll::Ready(Ok((n, large))) => {
                     if large {
-                        self.inbound.filled_large(n);
-                        let counted = (n / LARGE).max(LARGE_READ_MIN) as u32;
+                        let large = self.inbound.filled_large(n);
+                        let small = n.saturating_sub(large);
+                        let counted =
+                            (large / LARGE).max(LARGE_READ_MIN).saturating_add(small) as u32;
                         self.input.read = self.input.read.saturating_add(counted);
                     } else {
                         self.inbound.filled(n);

@@ -13,7 +13,7 @@ use super::{Delivery, Inbound, Span};
 use crate::error::ProtocolError;
 use crate::event::{CloseFrame, ControlPayload, Event};
 use crate::message::MessageKind;
-use crate::pool::{self, READ_SLAB};
+use crate::pool::READ_SLAB;
 use crate::text::Utf8Bytes;
 
 /// The data frame whose payload is coming in.
@@ -79,11 +79,12 @@ impl Inbound {
         }
         if self.assembly.lent {
             // The message was used, taken or not wanted: an idle connection holds no buffer.
-            let assembled = core::mem::take(self.memory.assembled_mut());
-            if self.assembly.expected > 0 {
-                pool::give_large(assembled);
-            }
             self.assembly.lent = false;
+            if self.assembly.expected > 0 {
+                self.give_assembled();
+            } else {
+                *self.memory.assembled_mut() = Vec::new();
+            }
         }
         if self.ended {
             self.start = 0;
@@ -110,35 +111,27 @@ impl Inbound {
             .slab()
             .get(self.start as usize..self.end as usize)
             .unwrap_or_default();
-        let rules = HeaderRules {
-            masking: self.masking(bytes),
-            allow_rsv1: self.decoder.is_some(),
-        };
-        let Parsed::Header { header, size } = FrameHeader::parse(bytes, rules)? else {
+        let Parsed::Header { header, size } = FrameHeader::parse(bytes, self.rules(bytes))? else {
             return Ok(ParseStep::Wait);
         };
         if header.opcode.is_control() {
             return self.control(header, size);
         }
         self.begin(&header)?;
-        self.counters.received_frame();
         self.start += size as u32;
-        self.frame = Some(Frame {
-            mask: header.mask.map(Mask::new),
-            remaining: header.len,
-            fin: header.fin,
-            unmasked: 0,
-        });
         Ok(ParseStep::Next)
     }
 
-    /// Whether the frame at the start of `bytes` must be masked (§5.1).
-    fn masking(&self, bytes: &[u8]) -> Masking {
+    /// Returns what the header at the start of `bytes` must keep to. §5.1: whether it must be masked.
+    pub(super) fn rules(&self, bytes: &[u8]) -> HeaderRules {
         let unmasked = self.config.accept_unmasked && bytes.get(1).is_some_and(|byte| *byte < 0x80);
-        if self.fast.masked && !unmasked {
-            Masking::Required
-        } else {
-            Masking::Forbidden
+        HeaderRules {
+            masking: if self.fast.masked && !unmasked {
+                Masking::Required
+            } else {
+                Masking::Forbidden
+            },
+            allow_rsv1: self.decoder.is_some(),
         }
     }
 
@@ -176,7 +169,7 @@ impl Inbound {
 
     /// Enters a data frame: the rules of fragmentation (§5.4) and the limits (§10.4), judged by the
     /// header alone.
-    fn begin(&mut self, header: &FrameHeader) -> Result<(), ProtocolError> {
+    pub(super) fn begin(&mut self, header: &FrameHeader) -> Result<(), ProtocolError> {
         let limits = self.config.limits;
         if header.len > limits.max_frame_size as u64 {
             return Err(ProtocolError::FrameTooBig {
@@ -214,6 +207,13 @@ impl Inbound {
             }
         }
         self.message = Some(message);
+        self.counters.received_frame();
+        self.frame = Some(Frame {
+            mask: header.mask.map(Mask::new),
+            remaining: header.len,
+            fin: header.fin,
+            unmasked: 0,
+        });
         Ok(())
     }
 
@@ -222,7 +222,7 @@ impl Inbound {
             self.inflated = self.inflated.saturating_add(work_of_message(decoder));
         }
         self.utf8 = Utf8Check::new();
-        self.memory.assembled_mut().clear();
+        self.memory.begin_assembled();
         self.assembly.len = 0;
         Unfinished {
             kind,

@@ -15,6 +15,8 @@ use crate::pool::Slab;
 pub(super) struct Memory {
     slab: Slab,
     assembled: Vec<u8>,
+    /// Where in the assembled buffer the message begins: behind its header, if that was read into it.
+    head: u8,
     /// Which message is lent, while its bytes still lie where they were; binary data in the slab is
     /// not tracked.
     lent: Lent,
@@ -29,7 +31,7 @@ enum Lent {
     Nothing,
     /// Text in the slab.
     Slab,
-    /// All of the assembled buffer.
+    /// All of the assembled buffer, from the head on.
     Assembled(MessageKind),
 }
 
@@ -64,6 +66,23 @@ impl Memory {
         (&mut self.slab, &mut self.assembled)
     }
 
+    /// Empties the assembled buffer for a message that begins at its start.
+    pub(super) fn begin_assembled(&mut self) {
+        self.assembled_mut().clear();
+        self.head = 0;
+    }
+
+    /// Replaces the assembled buffer by one in which a message begins at `head`.
+    pub(super) fn set_assembled(&mut self, assembled: Vec<u8>, head: u8) {
+        *self.assembled_mut() = assembled;
+        self.head = head;
+    }
+
+    /// Returns where in the assembled buffer the message begins.
+    pub(super) fn head(&self) -> usize {
+        usize::from(self.head)
+    }
+
     /// Lends a text in the slab, which has been validated.
     #[inline(always)]
     pub(super) fn lend_text(&mut self, span: Span) {
@@ -76,7 +95,7 @@ impl Memory {
     pub(super) fn lend(&mut self, span: Span) {
         if span.assembled {
             self.lent = Lent::Assembled(span.kind);
-            debug_assert!(span.kind == MessageKind::Binary || is_utf8(&self.assembled));
+            debug_assert!(span.kind == MessageKind::Binary || is_utf8(self.bytes(span)));
         } else if span.kind == MessageKind::Text {
             self.lend_text(span);
         }
@@ -87,7 +106,9 @@ impl Memory {
     pub(super) fn message(&mut self, span: Span) -> MessageRef<'_> {
         if span.assembled && self.lent == Lent::Assembled(span.kind) {
             // A caller that takes the buffer leaves an empty one, which is valid text as well.
-            return MessageRef::new(span.kind, LentPayload::Assembled(&mut self.assembled));
+            let head = self.head();
+            let payload = LentPayload::Assembled(&mut self.assembled, head);
+            return MessageRef::new(span.kind, payload);
         }
         self.in_slab_message(span)
     }
@@ -106,7 +127,7 @@ impl Memory {
     /// Returns the bytes of a span, of a message or of a piece. They need not be text.
     pub(super) fn bytes(&self, span: Span) -> &[u8] {
         if span.assembled {
-            &self.assembled
+            self.assembled.get(self.head()..).unwrap_or_default()
         } else {
             self.in_slab(span)
         }

@@ -220,6 +220,10 @@ impl Inbound {
     #[inline]
     pub fn set_delivery(&mut self, delivery: Delivery) {
         if self.delivery != delivery {
+            if self.expects_large() {
+                // Pieces are not read into a buffer of their own.
+                self.give_assembled();
+            }
             self.delivery = delivery;
             if delivery == Delivery::Whole {
                 // A message of which no piece has been handed out is assembled as a whole after all.

@@ -12,10 +12,7 @@ use super::{Inbound, Span};
 use crate::error::ProtocolError;
 use crate::event::Event;
 use crate::message::MessageKind;
-use crate::pool::{self, READ_SLAB};
-
-/// The most room that is made because the message before was large.
-const EXPECTED_MAX: usize = 1 << 20;
+use crate::pool::{self, LARGE_MAX, READ_SLAB};
 
 impl Inbound {
     /// Takes the part of a data frame's payload that has come.
@@ -96,6 +93,7 @@ impl Inbound {
         };
         if assembled.capacity() == 0 && more > 0 {
             *assembled = pool::take_large(raw.len() + more);
+            assembled.clear();
         }
         make_room(
             assembled,
@@ -132,7 +130,10 @@ impl Inbound {
         self.memory.assembled_mut().truncate(self.assembly.len);
         self.assembly.expected_missed = false;
         self.assembly.expected = if self.assembly.len > READ_SLAB {
-            (self.assembly.len + SURPLUS).min(EXPECTED_MAX) as u32
+            // A little smaller than before is no reason to move the next message when it is not.
+            let before = self.assembly.expected as usize;
+            let like_this = (self.assembly.len + SURPLUS).max(before - before / 4);
+            like_this.min(LARGE_MAX) as u32
         } else {
             0
         };

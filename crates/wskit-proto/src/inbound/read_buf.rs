@@ -4,30 +4,32 @@
     reason = "positions within buffers; what is taken was compared with what is there"
 )]
 
-use wskit_frame::{CONTROL_MAX, FrameHeader};
+use wskit_frame::{CONTROL_MAX, FrameHeader, Parsed};
 
 use super::payload::check;
-use super::{Frame, Inbound, Spare};
-use crate::pool::{self, READ_SLAB};
+use super::{Delivery, Frame, Inbound, Spare};
+use crate::pool::{self, LARGE_SLAB, READ_SLAB};
 
 /// Where to read to; see [`Connection::read_buf`](crate::Connection::read_buf).
 #[derive(Debug)]
 pub enum ReadBuf<'a> {
     /// The read buffer, into which any number of frames fit: the common case.
     Slab(&'a mut [u8]),
-    /// The middle of a large message, which is read straight into its assembled buffer.
+    /// A large message, which is read straight into its own buffer: the middle of one, or where one is
+    /// expected, all of it with its header.
     Large(Spare<'a>),
 }
 
 /// How far the assembled buffer is filled, and how large the next message may be.
 #[derive(Default)]
 pub(super) struct Assembly {
-    /// Bytes of the message that are unmasked and checked. Behind them is initialised room to read to.
+    /// Bytes of the message that are unmasked and checked, with those of its header in front of it. Behind
+    /// them is initialised room to read to.
     pub(super) len: usize,
     /// Whether the buffer is lent until the next look at the input.
     pub(super) lent: bool,
-    /// How large the latest message was that was read into the assembled buffer: the next may be as
-    /// large. 0 when the latest was small.
+    /// How much is read at once where the next message may be as large as the latest, its header
+    /// and a little more included. 0 when the latest was small.
     pub(super) expected: u32,
     /// Whether a read between messages has found no such message since.
     pub(super) expected_missed: bool,
@@ -38,8 +40,8 @@ pub(super) const LARGE: usize = 8 << 10;
 /// Room behind the end of a large message, in bytes. A read that asks for more than the message comes
 /// back short, which tells the runtime, without another call, that the socket is empty.
 pub(super) const SURPLUS: usize = 1 << 10;
-/// Where a large message is expected, the first read brings this much: its header, and little of its
-/// payload, which has to be copied.
+/// Where part of the header of a large message has come, the next read brings this much: the rest of
+/// the header, and little of the payload, which has to be copied.
 const FIRST: usize = 1 << 10;
 /// Text is validated, and compressed data decompressed, in blocks that stay in the L1 cache.
 pub(super) const BLOCK: usize = 16 << 10;
@@ -67,6 +69,9 @@ impl Inbound {
         if self.reads_large() {
             return self.large();
         }
+        if self.expects_large() {
+            return self.expected();
+        }
         if self.memory.slab().is_empty() {
             self.acquire();
         } else if self.large_slab && self.memory.slab().len() == READ_SLAB {
@@ -79,7 +84,11 @@ impl Inbound {
         }
         let end = self.end as usize;
         let room = self.memory.slab_mut().get_mut(end..).unwrap_or_default();
-        if self.assembly.expected > 0 && self.fast.enabled && room.len() > FIRST {
+        if self.assembly.expected > 0
+            && self.fast.enabled
+            && self.delivery == Delivery::Whole
+            && room.len() > FIRST
+        {
             return ReadBuf::Slab(room.get_mut(..FIRST).unwrap_or_default());
         }
         ReadBuf::Slab(room)
@@ -115,12 +124,78 @@ impl Inbound {
     }
 
     /// Reports that `n` bytes were read into [`ReadBuf::Large`]; unmasks and checks them.
-    pub fn filled_large(&mut self, n: usize) {
+    ///
+    /// Returns how many of them belong to a large message. Such bytes are little work, those of small
+    /// messages behind it, or in its place, are as much as any.
+    pub fn filled_large(&mut self, n: usize) -> usize {
+        let head = if self.expects_large() {
+            match self.begin_expected(n) {
+                Some(head) => head,
+                None => return 0,
+            }
+        } else {
+            0
+        };
+        head + self.filled_message(n.saturating_sub(head))
+    }
+
+    /// Takes the header of an expected large message, which has come in front of its assembled buffer.
+    /// Returns its size. If something else has come, it moves to the slab.
+    fn begin_expected(&mut self, n: usize) -> Option<usize> {
+        let mut buffer = core::mem::take(self.memory.assembled_mut());
+        let bytes = buffer.get(..n).unwrap_or(&buffer);
+        let n = bytes.len();
+        let parsed = FrameHeader::parse(bytes, self.rules(bytes));
+        if let Ok(Parsed::Header { header, size }) = parsed {
+            let whole = (size as u64).saturating_add(header.len);
+            let is_large = !header.opcode.is_control()
+                && !header.rsv1
+                && header.len >= LARGE as u64
+                && (n as u64).saturating_sub(whole) <= READ_SLAB as u64;
+            // The full parser sees what breaks a rule once more, and names it.
+            if is_large && self.begin(&header).is_ok() {
+                self.fast.enabled = false;
+                if let Some(message) = self.message.as_mut() {
+                    message.in_slab = false;
+                }
+                self.memory.set_assembled(buffer, size as u8);
+                self.assembly.len = size;
+                self.counters.received_bytes(size);
+                return Some(size);
+            }
+        }
+        let slab = self.memory.slab_mut();
+        if slab.len() < n {
+            pool::give_read(core::mem::take(slab));
+            *slab = if n <= READ_SLAB {
+                pool::take_read()
+            } else if n <= LARGE_SLAB {
+                pool::take_large_slab()
+            } else {
+                buffer.truncate(n);
+                core::mem::take(&mut buffer).into_boxed_slice()
+            };
+        }
+        self.start = 0;
+        self.end = 0;
+        copy(buffer.get(..n).unwrap_or_default(), slab);
+        pool::give_large(buffer);
+        self.filled(n);
+        if matches!(parsed, Ok(Parsed::Incomplete { .. })) {
+            // It may become the header of a large message.
+            self.assembly.expected_missed = false;
+        }
+        None
+    }
+
+    /// Takes bytes of a large message in its assembled buffer, and returns how many they are. Those of
+    /// the next frame move to the slab.
+    fn filled_message(&mut self, n: usize) -> usize {
         let (Some(frame), Some(message)) = (self.frame, self.message) else {
-            return;
+            return 0;
         };
         if !self.reads_large() {
-            return;
+            return 0;
         }
         self.drained = false;
         let (slab, assembled) = self.memory.both_mut();
@@ -154,6 +229,7 @@ impl Inbound {
             remaining: frame.remaining - came,
             ..frame
         });
+        came as usize
     }
 
     /// Gives the read buffer back: there is nothing more to read for now.
@@ -164,6 +240,8 @@ impl Inbound {
     pub fn release(&mut self) {
         if self.message.is_some() {
             self.shrink_assembled();
+        } else if self.assembly.expected > 0 && !self.assembly.lent {
+            self.give_assembled();
         }
         if self.memory.slab().is_empty() {
             return;
@@ -180,15 +258,26 @@ impl Inbound {
     }
 
     /// Gives up room that was made because a large message was expected, if next to nothing of the
-    /// message has come.
+    /// message has come, or if it needs less than half of it.
     #[cold]
     fn shrink_assembled(&mut self) {
-        if self.memory.assembled().capacity() / 16 > self.assembly.len {
+        let capacity = self.memory.assembled().capacity();
+        let came = self.assembly.len;
+        let ends_early = self.frame.is_some_and(|frame| {
+            frame.fin && (came as u64).saturating_add(frame.remaining) < capacity as u64 / 2
+        });
+        if capacity / 16 > came || (ends_early && capacity > READ_SLAB) {
             let assembled = self.memory.assembled_mut();
-            assembled.truncate(self.assembly.len);
-            assembled.shrink_to(self.assembly.len);
+            let came = assembled.get(..came).unwrap_or_default().to_vec();
+            pool::give_large(core::mem::replace(assembled, came));
             self.assembly.expected = 0;
         }
+    }
+
+    /// Gives the assembled buffer back, which has nothing in it that is still wanted.
+    #[cold]
+    pub(super) fn give_assembled(&mut self) {
+        pool::give_large(core::mem::take(self.memory.assembled_mut()));
     }
 
     /// Moves the unparsed bytes out of the slab.
@@ -236,6 +325,22 @@ impl Inbound {
             && self
                 .frame
                 .is_some_and(|frame| frame.remaining >= LARGE as u64)
+    }
+
+    /// Whether a large message is read from its header on.
+    pub(super) fn expects_large(&self) -> bool {
+        self.assembly.expected > 0 && self.delivery == Delivery::Whole && self.has_no_input()
+    }
+
+    #[cold]
+    fn expected(&mut self) -> ReadBuf<'_> {
+        let room = self.assembly.expected as usize;
+        let assembled = self.memory.assembled_mut();
+        if assembled.capacity() < room {
+            *assembled = pool::take_large(room);
+        }
+        self.assembly.len = 0;
+        ReadBuf::Large(Spare::new(assembled, 0, room))
     }
 
     #[cold]

@@ -88,14 +88,14 @@ impl Outbox {
         self.counters.sent_frame();
         let mask = self.next_key();
         let payload = match data {
-            Data::Lent(bytes) => Payload::Own(bytes.to_vec()),
+            Data::Lent(bytes) => Payload::Own(copied(bytes), 0),
             Data::Shared(bytes) => Payload::Shared(bytes),
-            Data::Own(bytes) => Payload::Own(bytes),
+            Data::Own(buffer, from) => Payload::Own(buffer, from),
             Data::Prepared(prepared) if mask.is_none() => {
                 self.queue.push_frames(prepared.frame().clone());
                 return;
             }
-            Data::Prepared(prepared) => Payload::Own(prepared.as_bytes().to_vec()),
+            Data::Prepared(prepared) => Payload::Own(copied(prepared.as_bytes()), 0),
         };
         self.push_large(true, (opcode, false), mask, payload);
     }
@@ -124,7 +124,7 @@ impl Outbox {
             }
             None => self.queue.push_frames(deflated.frame.clone()),
             mask => {
-                let payload = Payload::Own(payload.to_vec());
+                let payload = Payload::Own(copied(payload), 0);
                 self.push_large(true, (begun.opcode, true), mask, payload);
             }
         }
@@ -142,21 +142,7 @@ impl Outbox {
     ) {
         let payload = match mask {
             None => payload,
-            Some(key) => {
-                let mut data = match payload {
-                    Payload::Own(data) => data,
-                    Payload::Shared(bytes) => match bytes.try_into_mut() {
-                        Ok(bytes) => bytes.into(),
-                        Err(bytes) => {
-                            let copy = bytes.to_vec();
-                            self.queue.retire(bytes);
-                            copy
-                        }
-                    },
-                };
-                Mask::new(key).apply(&mut data);
-                Payload::Own(data)
-            }
+            Some(key) => self.masked(key, payload),
         };
         let header = FrameHeader {
             fin,
@@ -166,6 +152,25 @@ impl Outbox {
             len: payload.len() as u64,
         };
         self.queue.push_large(&header, payload);
+    }
+
+    fn masked(&mut self, key: [u8; 4], payload: Payload) -> Payload {
+        let (mut data, from) = match payload {
+            Payload::Own(data, from) => (data, from),
+            Payload::Shared(bytes) => match bytes.try_into_mut() {
+                Ok(mut bytes) => {
+                    Mask::new(key).apply(&mut bytes);
+                    return Payload::Shared(bytes.freeze());
+                }
+                Err(bytes) => {
+                    let copy = copied(&bytes);
+                    self.queue.retire(bytes);
+                    (copy, 0)
+                }
+            },
+        };
+        Mask::new(key).apply(data.get_mut(from..).unwrap_or_default());
+        Payload::Own(data, from)
     }
 
     /// Queues part of a message in as many frames as it takes: cut at `Config::fragment_size`, and when
@@ -178,7 +183,12 @@ impl Outbox {
             // Peers limit the frames of a message: the caller decides how many there are.
             self.counters.sent_frame();
             let mask = self.next_key();
-            self.push_large(last, begun.next_frame(), mask, Payload::Own(data.to_vec()));
+            self.push_large(
+                last,
+                begun.next_frame(),
+                mask,
+                Payload::Own(copied(data), 0),
+            );
         } else {
             self.cut(&mut begun, data, last);
         }
@@ -249,4 +259,12 @@ impl Outbox {
         let mask = self.next_key();
         self.queue.push_copy(fin, rsv1, opcode, mask, payload);
     }
+}
+
+/// Copies a large payload to a buffer of its own.
+fn copied(payload: &[u8]) -> Vec<u8> {
+    let mut buffer = pool::take_large(payload.len());
+    buffer.clear();
+    buffer.extend_from_slice(payload);
+    buffer
 }

@@ -38,14 +38,15 @@ pub(super) struct Queue {
 /// A payload that is queued without a copy.
 pub(super) enum Payload {
     Shared(Bytes),
-    Own(Vec<u8>),
+    /// A buffer, and where in it the payload begins.
+    Own(Vec<u8>, usize),
 }
 
 impl Payload {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Shared(data) => data.len(),
-            Self::Own(data) => data.len(),
+            Self::Own(data, from) => data.len() - from,
         }
     }
 }
@@ -212,7 +213,7 @@ impl Queue {
         if len > 0 {
             older.segments.push_back(match payload {
                 Payload::Shared(data) => Segment::Shared(data),
-                Payload::Own(data) => Segment::Own { data, from: 0 },
+                Payload::Own(data, from) => Segment::Own { data, from },
             });
             self.queued += len;
         }
@@ -336,7 +337,7 @@ impl Queue {
         self.queued -= data.len();
         self.head = 0;
         self.tail = 0;
-        self.push_segment(Payload::Own(data));
+        self.push_segment(Payload::Own(data, 0));
         pool::give_write(core::mem::take(&mut self.slab));
     }
 

@@ -152,11 +152,23 @@ impl Older {
     }
 }
 
-/// Drops a segment that has been sent; a shared payload is kept if there is a place for it.
+/// Drops a segment that has been sent. The buffer of a payload that nothing else holds is used again;
+/// a payload that is held elsewhere is kept if there is a place for it.
 fn retire(segment: Segment, spent: Option<&mut Vec<Bytes>>) {
-    match (segment, spent) {
-        (Segment::Own { data, .. }, _) => pool::give_large(data),
-        (Segment::Shared(data), Some(spent)) => spent.push(data),
-        _ => {}
+    match segment {
+        Segment::Range { .. } => {}
+        Segment::Own { data, .. } => pool::give_large(data),
+        Segment::Shared(data) => match data.try_into_mut() {
+            Ok(mut data) => {
+                // Empty, so that it is not moved to the start of its buffer.
+                data.clear();
+                pool::give_large(data.into());
+            }
+            Err(data) => {
+                if let Some(spent) = spent {
+                    spent.push(data);
+                }
+            }
+        },
     }
 }

@@ -9,6 +9,7 @@ mod bytes_held;
 mod compression;
 mod dropped_connections;
 mod floods;
+mod large_messages;
 mod pooled_buffers;
 mod read_buffers;
 mod write_buffers;
