@@ -69,7 +69,7 @@ impl Outbox {
         }
         if compressed || self.is_to_be_cut(len) {
             self.frames(begun, message.as_bytes(), true);
-        } else if len <= COPIED {
+        } else if len <= self.copied(&message.data) {
             self.counters.sent_frame();
             let mask = self.next_key();
             self.queue

@@ -66,6 +66,8 @@ pub(super) struct Streamed {
 
 /// Payloads up to this size are copied beside their header; larger ones are queued as they are.
 pub(super) const COPIED: usize = 16 << 10;
+/// The same for payloads that a server was given to keep: to queue them costs no copy at all.
+const COPIED_OWN: usize = 8 << 10;
 
 /// Drops here what would otherwise be dropped by code in every part of a program that holds a connection.
 impl Drop for Outbox {
@@ -149,7 +151,7 @@ impl Outbox {
     pub(super) fn feed_any(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
         self.check_data()?;
         let payload = message.as_bytes();
-        if self.fast && payload.len() <= COPIED {
+        if self.fast && payload.len() <= self.copied(&message.data) {
             self.active = true;
             self.counters.sent_whole(payload.len());
             self.push_small(message.kind, payload);
@@ -160,6 +162,14 @@ impl Outbox {
         }
         self.push_message(message);
         Ok(())
+    }
+
+    /// Returns up to which size such a payload is copied.
+    pub(super) fn copied(&self, data: &Data<'_>) -> usize {
+        match data {
+            Data::Shared(_) | Data::Own(..) if self.keys.is_none() => COPIED_OWN,
+            _ => COPIED,
+        }
     }
 
     /// Queues a whole message as one frame, payload copied.

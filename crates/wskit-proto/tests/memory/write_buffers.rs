@@ -1,10 +1,10 @@
 //! The memory of queued bytes: what is shared, kept, given back and counted.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSlice};
 
 use crate::wire::*;
 use bytes::Bytes;
-use wskit_proto::{Config, Connection};
+use wskit_proto::{Config, Connection, Role};
 use wskit_test::alloc::{calls, rise};
 
 /// The buffer for headers and small payloads.
@@ -35,11 +35,11 @@ fn frame_is_queued_however_full_the_buffer_is() {
         for left in 0..64 {
             let mut end = open(role, Config::new());
             for _ in 0..3 {
-                end.feed([7; COPIED]).unwrap();
+                end.feed(&[7; COPIED]).unwrap();
             }
             let header = to(other(role), FIN | BINARY, &[0; 200]).len() - 200;
             let last = BUFFER - end.outbox().queued() - header - left;
-            end.feed(vec![7; last]).unwrap();
+            end.feed(&vec![7; last]).unwrap();
             for len in [0, 1, 0, 0, 2, 0, 0, 0, 17] {
                 end.feed(vec![8; len]).unwrap();
             }
@@ -62,12 +62,33 @@ fn stalled_socket_keeps_its_buffer_if_a_quarter_is_filled() {
     ] {
         let mut end = server();
         for len in payloads {
-            end.feed(vec![7; len]).unwrap();
+            end.feed(&vec![7; len]).unwrap();
         }
         let waiting = end.outbox().queued();
         end.outbound().set_blocked(true);
         assert_eq!(end.buffer_bytes(), held, "{waiting} bytes wait");
         assert_eq!(end.take_output().len(), waiting);
+    }
+}
+
+/// A server has nothing to change in a payload that it was given to keep: from 8 KiB on it is written from
+/// where it lies. A client copies it, which masks it on the way.
+#[test]
+fn payload_that_was_given_away_is_written_from_where_it_lies() {
+    for role in ROLES {
+        for len in [8 << 10, (8 << 10) + 1, COPIED, COPIED + 1] {
+            let payload = Bytes::from(vec![7; len]);
+            let mut end = open(role, Config::new());
+            end.feed(payload.clone()).unwrap();
+            let mut chunks = [IoSlice::new(&[]); 4];
+            let used = end.chunks(&mut chunks);
+            let is_shared = chunks[..used]
+                .iter()
+                .any(|chunk| chunk.as_ptr() == payload.as_ptr());
+            let expected = role == Role::Server && len > 8 << 10;
+            assert_eq!(is_shared, expected, "{role:?}, {len} bytes");
+            assert_eq!(sent(&mut end), [(FIN | BINARY, payload.to_vec())]);
+        }
     }
 }
 
@@ -93,7 +114,7 @@ fn stream_of_large_messages_allocates_nothing() {
 fn held_counts_all_that_waits() {
     let mut end = server();
     for _ in 0..5 {
-        end.feed([7; COPIED]).unwrap();
+        end.feed(&[7; COPIED]).unwrap();
     }
     assert_eq!(end.buffer_bytes(), 2 * BUFFER);
     end.feed(Bytes::from(vec![7; 100_000])).unwrap();
@@ -121,7 +142,7 @@ fn held_counts_all_that_waits() {
 fn buffers_go_back_as_soon_as_they_are_written() {
     let mut end = server();
     for _ in 0..12 {
-        end.feed([7; COPIED]).unwrap();
+        end.feed(&[7; COPIED]).unwrap();
     }
     // Three frames of this size fill a buffer.
     for buffers in (1..=4).rev() {
