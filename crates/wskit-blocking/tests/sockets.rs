@@ -5,11 +5,13 @@
 use std::future::Future;
 use std::net::SocketAddr;
 
-use futures_rustls::server::TlsStream;
+use wskit_blocking::dial::ReadAhead;
 use wskit_blocking::{Blocking, Io, Socket, TcpListener, block_on};
 use wskit_suite::sockets::Sockets;
 
 struct OnThreads;
+
+type TlsStream<S> = futures_rustls::server::TlsStream<ReadAhead<S>>;
 
 impl Sockets for OnThreads {
     type Net = Blocking;

@@ -30,8 +30,8 @@ macro_rules! rustls_streams {
 
         #[cfg(feature = $feature)]
         impl<S: $($bound)+ + Unpin + Send> Tls<S> for $stack {
-            type Client = $library::client::TlsStream<S>;
-            type Server = $library::server::TlsStream<S>;
+            type Client = $library::client::TlsStream<ReadAhead<S>>;
+            type Server = $library::server::TlsStream<ReadAhead<S>>;
 
             const AVAILABLE: bool = true;
 
@@ -40,11 +40,17 @@ macro_rules! rustls_streams {
                 name: ServerName<'static>,
                 stream: S,
             ) -> io::Result<Self::Client> {
-                $library::TlsConnector::from(config).connect(name, stream).await
+                let connector = $library::TlsConnector::from(config);
+                let mut tls = connector.connect(name, ReadAhead::new(stream)).await?;
+                tls.get_mut().1.set_buffer_limit(Some(UNSENT));
+                Ok(tls)
             }
 
             async fn accept(config: Arc<ServerConfig>, stream: S) -> io::Result<Self::Server> {
-                $library::TlsAcceptor::from(config).accept(stream).await
+                let acceptor = $library::TlsAcceptor::from(config);
+                let mut tls = acceptor.accept(ReadAhead::new(stream)).await?;
+                tls.get_mut().1.set_buffer_limit(Some(UNSENT));
+                Ok(tls)
             }
 
             fn alpn(stream: &Self::Client) -> Option<&[u8]> {
@@ -53,15 +59,15 @@ macro_rules! rustls_streams {
         }
 
         #[cfg(feature = $feature)]
-        impl<T> From<$library::server::TlsStream<T>> for MaybeTls<T, $stack> {
-            fn from(tls: $library::server::TlsStream<T>) -> Self {
+        impl<T> From<$library::server::TlsStream<ReadAhead<T>>> for MaybeTls<T, $stack> {
+            fn from(tls: $library::server::TlsStream<ReadAhead<T>>) -> Self {
                 Self::Accepted(Box::new(tls))
             }
         }
 
         #[cfg(feature = $feature)]
-        impl<T> From<$library::client::TlsStream<Self>> for MaybeTls<T, $stack> {
-            fn from(tls: $library::client::TlsStream<Self>) -> Self {
+        impl<T> From<$library::client::TlsStream<ReadAhead<Self>>> for MaybeTls<T, $stack> {
+            fn from(tls: $library::client::TlsStream<ReadAhead<Self>>) -> Self {
                 Self::Tls(Box::new(tls))
             }
         }
@@ -106,6 +112,7 @@ use std::fmt;
 
 use wskit_driver::TlsSession;
 
+use crate::read_ahead::ReadAhead;
 #[cfg(feature = "futures-io")]
 pub use futures_io::FuturesRustls;
 #[cfg(feature = "tokio-io")]
@@ -135,17 +142,17 @@ pub trait TlsStack: Sized + 'static {
 /// is run by [`Server::serve`](wskit_driver::Server::serve).
 ///
 /// With `L = TokioRustls` it implements tokio's traits (feature `tokio-io`), with `L = FuturesRustls` those
-/// of futures-io (feature `futures-io`). TLS adds no buffer and no dynamic call to that of the library.
+/// of futures-io (feature `futures-io`). TLS is the library's, over a [`ReadAhead`].
 #[non_exhaustive]
 pub enum MaybeTls<T, L: TlsStack> {
     /// `ws://`.
     Tcp(T),
     /// `wss://`, at the client. The stream below is TLS too if an `https://` proxy is in between.
-    Tls(Box<L::Client<MaybeTls<T, L>>>),
+    Tls(Box<L::Client<ReadAhead<MaybeTls<T, L>>>>),
     /// `ws://`, at the client, through an `https://` proxy. The TLS is that with the proxy.
-    Tunnel(Box<L::Client<MaybeTls<T, L>>>),
+    Tunnel(Box<L::Client<ReadAhead<MaybeTls<T, L>>>>),
     /// `wss://`, at the server.
-    Accepted(Box<L::Server<T>>),
+    Accepted(Box<L::Server<ReadAhead<T>>>),
 }
 
 impl<T, L: TlsStack> MaybeTls<T, L> {
@@ -153,8 +160,8 @@ impl<T, L: TlsStack> MaybeTls<T, L> {
     pub fn tcp(&self) -> &T {
         match self {
             Self::Tcp(tcp) => tcp,
-            Self::Tls(tls) | Self::Tunnel(tls) => L::client(tls).0.tcp(),
-            Self::Accepted(tls) => L::server(tls),
+            Self::Tls(tls) | Self::Tunnel(tls) => L::client(tls).0.get_ref().tcp(),
+            Self::Accepted(tls) => L::server(tls).get_ref(),
         }
     }
 
@@ -181,6 +188,12 @@ impl<T: 'static, L: TlsStack> MaybeTls<T, L> {
     ///
     /// The TLS stream of a listener that does TLS itself is found too, bare and in this type.
     pub fn tcp_of(stream: &dyn Any) -> Option<&T> {
+        if let Some(server) = stream.downcast_ref::<L::Server<ReadAhead<T>>>() {
+            return Some(L::server(server).get_ref());
+        }
+        if let Some(client) = stream.downcast_ref::<L::Client<ReadAhead<T>>>() {
+            return Some(L::client(client).0.get_ref());
+        }
         if let Some(server) = stream.downcast_ref::<L::Server<T>>() {
             return Some(L::server(server));
         }
@@ -198,6 +211,12 @@ impl<T: 'static, L: TlsStack> MaybeTls<T, L> {
 
     /// Returns the TLS session of `stream`, if it is TLS over a TCP connection: for bindings.
     pub fn tls_session_of(stream: &dyn Any) -> Option<TlsSession> {
+        if let Some(server) = stream.downcast_ref::<L::Server<ReadAhead<T>>>() {
+            return Some(L::server_session(server));
+        }
+        if let Some(client) = stream.downcast_ref::<L::Client<ReadAhead<T>>>() {
+            return Some(L::client_session(client));
+        }
         if let Some(server) = stream.downcast_ref::<L::Server<T>>() {
             return Some(L::server_session(server));
         }
@@ -249,10 +268,18 @@ fn within_served<T: 'static, L: TlsStack>(stream: &dyn Any) -> Option<&dyn Any> 
             MaybeTls::Tls(_) | MaybeTls::Tunnel(_) | MaybeTls::Accepted(_) => None,
         }
     }
-    inner::<L::Server<T>, L>(stream)
+    inner::<L::Server<ReadAhead<T>>, L>(stream)
+        .or_else(|| inner::<L::Client<ReadAhead<T>>, L>(stream))
+        .or_else(|| inner::<L::Server<T>, L>(stream))
         .or_else(|| inner::<L::Client<T>, L>(stream))
         .or_else(|| inner::<MaybeTls<T, L>, L>(stream))
 }
+
+/// How much rustls takes before the stream below has taken it: 17 records of 16 KiB. That is what a connection
+/// writes in one call, 256 KiB with the headers of its frames, so that it is one write of the socket too. It
+/// bounds what is held, encrypted, for a peer that does not read.
+#[cfg(any(feature = "futures-rustls", feature = "tokio-rustls"))]
+const UNSENT: usize = 17 << 14;
 
 impl<T, L: TlsStack> From<T> for MaybeTls<T, L> {
     fn from(tcp: T) -> Self {

@@ -7,7 +7,11 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 use wskit_driver::{FuturesRuntime, Io, TlsSession};
 
+#[cfg(feature = "futures-rustls")]
+use super::UNSENT;
 use super::{MaybeTls, TlsStack};
+#[cfg(feature = "futures-rustls")]
+use crate::read_ahead::ReadAhead;
 use crate::tls_streams::Tls;
 #[cfg(feature = "futures-rustls")]
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};

@@ -7,7 +7,11 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use wskit_driver::TlsSession;
 
+#[cfg(feature = "tokio-rustls")]
+use super::UNSENT;
 use super::{MaybeTls, TlsStack};
+#[cfg(feature = "tokio-rustls")]
+use crate::read_ahead::ReadAhead;
 use crate::tls_streams::Tls;
 #[cfg(feature = "tokio-rustls")]
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};

@@ -74,7 +74,8 @@ impl<R> Acceptor<R> {
     where
         R: Net<Tls: Tls<S>>,
     {
-        let accepting = R::Tls::accept(self.config.clone(), stream);
+        // Boxed, so that a task which goes on with the stream is not as large as two of them for good.
+        let accepting = Box::pin(R::Tls::accept(self.config.clone(), stream));
         match within(R::Timer::default(), self.limit, accepting).await {
             Ok(accepted) => accepted.map_err(|error| handshake_error(Role::Server, error)),
             Err(Elapsed::Timeout) => {

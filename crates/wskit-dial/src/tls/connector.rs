@@ -100,7 +100,8 @@ impl<R> Connector<R> {
         let (host, _) = split_zone(host);
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| DialError::Request(RequestError::InvalidHost))?;
-        R::Tls::connect(self.config.clone(), name, stream)
+        // Boxed, so that a task which goes on with the stream is not larger than that for good.
+        Box::pin(R::Tls::connect(self.config.clone(), name, stream))
             .await
             .map_err(|error| handshake_error(Role::Client, error))
     }
