@@ -22,6 +22,14 @@ impl Arguments {
         self.0.get(at + 1).map(String::as_str)
     }
 
+    /// The texts behind each `--name`.
+    pub fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
+        let pairs = self.0.windows(2);
+        pairs
+            .filter(move |pair| pair[0].strip_prefix("--") == Some(name))
+            .map(|pair| pair[1].as_str())
+    }
+
     /// Whether `--name` is there.
     #[must_use]
     pub fn flag(&self, name: &str) -> bool {

@@ -24,6 +24,8 @@ pub enum Role {
     Ours,
     /// The peers: Rust libraries.
     Peer,
+    /// A peer that was given on the command line.
+    Foreign,
     /// Not Rust; for orientation.
     Outsider,
 }

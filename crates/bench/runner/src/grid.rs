@@ -8,15 +8,17 @@ use crate::measure::{median, short, spread};
 use crate::process::{self, Start, arguments_for};
 use crate::settings::Settings;
 use crate::table::Table;
-use crate::{chart, machine};
+use crate::{chart, machine, peer};
 
-/// Runs `--cells` (or `--short`, or all sizes, connections and depths) for `--servers`.
+/// Runs `--cells` (or `--short`, or all sizes, connections and depths) for `--servers`, and `--peer NAME=PATH`:
+/// an echo server.
 ///
 /// # Errors
 /// The command line, or programs that do not start. A server that fails in a cell has no figure.
 pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let cells = cells(arguments)?;
-    let entries = catalog::pick(arguments.text("servers"), catalog::USUAL)?;
+    let mut entries = catalog::pick(arguments.text("servers"), catalog::USUAL)?;
+    entries.extend(peer::parse(arguments)?);
     settings.print(&machine::facts());
     let mut results: Vec<Vec<Series>> = cells
         .iter()
@@ -187,11 +189,11 @@ impl Series {
     }
 }
 
-/// The entry of a role with the lowest median time.
-fn best(entries: &[Entry], results: &[Series], role: Role) -> Option<usize> {
+/// The entry of one of these roles with the lowest median time.
+fn best(entries: &[Entry], results: &[Series], roles: &[Role]) -> Option<usize> {
     let time = |index: usize| median(&results[index].nanos);
     (0..entries.len())
-        .filter(|&index| entries[index].role == role && time(index).is_finite())
+        .filter(|&index| roles.contains(&entries[index].role) && time(index).is_finite())
         .min_by(|&a, &b| time(a).total_cmp(&time(b)))
 }
 
@@ -199,8 +201,8 @@ fn report(settings: &Settings, cells: &[Cell], entries: &[Entry], results: &[Vec
     let names = entries.iter().map(|entry| entry.name);
     let mut summary = Table::new(std::iter::once("ratio to raw TCP").chain(names));
     for (cell, results) in cells.iter().zip(results) {
-        let yardstick = best(entries, results, Role::Raw).or(best(entries, results, Role::Peer));
-        let peer = best(entries, results, Role::Peer);
+        let peer = best(entries, results, &[Role::Peer, Role::Foreign]);
+        let yardstick = best(entries, results, &[Role::Raw]).or(peer);
         let mut table = Table::new([
             "server",
             "messages/s",
@@ -267,7 +269,7 @@ fn report(settings: &Settings, cells: &[Cell], entries: &[Entry], results: &[Vec
 }
 
 fn chart_group(cell: &Cell, entries: &[Entry], results: &[Series]) -> chart::Group {
-    let raw = best(entries, results, Role::Raw);
+    let raw = best(entries, results, &[Role::Raw]);
     let bars = entries
         .iter()
         .zip(results)

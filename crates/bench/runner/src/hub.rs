@@ -6,6 +6,7 @@ use wskit_bench_load::arguments::Arguments;
 use crate::catalog::{Entry, Role};
 use crate::machine;
 use crate::measure::{median, spread};
+use crate::peer;
 use crate::process::{self, Start};
 use crate::settings::Settings;
 use crate::table::Table;
@@ -14,7 +15,7 @@ use crate::table::Table;
 const BURSTS: [(usize, usize); 2] = [(1, 50), (16, 100)];
 
 /// Runs with `--connections`; `--peer NAME=PATH` adds a program that does what the servers do for
-/// `--fanout N --burst K --every MS`, and says `listening ADDRESS`.
+/// `--fanout N --burst K --every MS`.
 ///
 /// # Errors
 /// The command line, or programs that do not start.
@@ -24,11 +25,7 @@ pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std
         entry("wskit-hub", "wskit-hub"),
         entry("wskit-broadcast", "wskit-broadcast"),
     ];
-    if let Some(peer) = arguments.text("peer") {
-        let (name, path) = peer.split_once('=').ok_or("--peer wants NAME=PATH")?;
-        let path = std::fs::canonicalize(path)?.display().to_string();
-        entries.push(entry(name.to_owned().leak(), path.leak()));
-    }
+    entries.extend(peer::parse(arguments)?);
     settings.print(&machine::facts());
     let mut table = Table::new([
         "messages at once",

@@ -13,6 +13,7 @@ mod hub;
 mod machine;
 mod measure;
 mod memory;
+mod peer;
 mod process;
 mod settings;
 mod table;
