@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::affinity;
 use crate::arguments::Arguments;
 use crate::connect;
+use crate::poll;
 use crate::process;
 
 /// Opens connections as fast as the server takes them, and prints how many that were.
@@ -53,7 +54,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
                         done.fetch_add(1, Ordering::Relaxed);
                     }
                     // Reset rather than closed, or the ports run out.
-                    reset(&socket);
+                    poll::reset_on_close(&socket)?;
                     let _ = socket.shutdown(Shutdown::Both);
                 }
                 Ok(())
@@ -88,23 +89,4 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         println!("handshakes={total}");
     }
     Ok(())
-}
-
-/// Makes closing send RST, which leaves nothing waiting.
-fn reset(socket: &TcpStream) {
-    use std::os::fd::AsRawFd;
-    let linger = libc::linger {
-        l_onoff: 1,
-        l_linger: 0,
-    };
-    // SAFETY: the option is the struct that is passed, with its size.
-    unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_LINGER,
-            (&raw const linger).cast(),
-            size_of::<libc::linger>() as u32,
-        );
-    }
 }

@@ -51,6 +51,24 @@ impl Arguments {
         }
     }
 
+    /// The numbers behind `--name`, or `default`.
+    ///
+    /// # Errors
+    /// They do not parse.
+    pub fn list(&self, name: &str, default: &[usize]) -> Result<Vec<usize>, String> {
+        match self.text(name) {
+            None => Ok(default.to_vec()),
+            Some(list) => list
+                .split(',')
+                .map(|number| {
+                    number
+                        .parse()
+                        .map_err(|_| format!("--{name} {number}: no number"))
+                })
+                .collect(),
+        }
+    }
+
     /// The text behind `--name`, which must be there.
     ///
     /// # Errors

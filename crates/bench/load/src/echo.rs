@@ -86,12 +86,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let own = to.own.saturating_sub(from.own);
     println!(
         "messages={messages} seconds={seconds:.6} per_second={:.0} bytes_in={} server_nanos={:.1} \
-         server_share={:.3} server_faults={:.3} load_nanos={:.1} p50_us={:.1} p99_us={:.1}",
+         server_share={:.3} server_faults={:.3} server_switches={:.6} load_nanos={:.1} p50_us={:.1} p99_us={:.1}",
         messages as f64 / seconds,
         to.bytes - from.bytes,
         cpu as f64 / messages.max(1) as f64,
         cpu as f64 / 1e9 / seconds,
         to.faults.saturating_sub(from.faults) as f64 / messages.max(1) as f64,
+        to.switches.saturating_sub(from.switches) as f64 / messages.max(1) as f64,
         own as f64 / messages.max(1) as f64,
         latencies.quantile(0.5) as f64 / 1e3,
         latencies.quantile(0.99) as f64 / 1e3,
@@ -182,6 +183,7 @@ struct Reading {
     cpu: u64,
     own: u64,
     faults: u64,
+    switches: u64,
 }
 
 impl Reading {
@@ -193,6 +195,7 @@ impl Reading {
             cpu: process::cpu_nanos(server),
             own: process::cpu_nanos(std::process::id()),
             faults: process::minor_faults(server),
+            switches: process::context_switches(server),
         }
     }
 }

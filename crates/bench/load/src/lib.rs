@@ -14,5 +14,6 @@ pub mod idle;
 pub mod peer;
 pub mod poll;
 pub mod process;
+pub mod publish;
 pub mod reader;
 pub mod traffic;

@@ -1,7 +1,7 @@
-//! `wskit-bench-load echo|idle|fanout|accept|peer --address A …`; the runner starts it.
+//! `wskit-bench-load echo|idle|fanout|publish|accept|peer --address A …`; the runner starts it.
 
 use wskit_bench_load::arguments::Arguments;
-use wskit_bench_load::{accept, echo, fanout, idle, peer};
+use wskit_bench_load::{accept, echo, fanout, idle, peer, publish};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::after_subcommand();
@@ -9,8 +9,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("echo") => echo::run(&arguments),
         Some("idle") => idle::run(&arguments),
         Some("fanout") => fanout::run(&arguments),
+        Some("publish") => publish::run(&arguments),
         Some("accept") => accept::run(&arguments),
         Some("peer") => peer::run(&arguments),
-        _ => Err("echo, idle, fanout, accept or peer".into()),
+        _ => Err("echo, idle, fanout, publish, accept or peer".into()),
     }
 }

@@ -141,31 +141,81 @@ pub fn send(socket: &TcpStream, bytes: &[u8]) -> io::Result<Option<usize>> {
 /// # Errors
 /// The kernel's; an address other than IPv4.
 pub fn connect_narrow(address: SocketAddr, bytes: i32) -> io::Result<TcpStream> {
-    let SocketAddr::V4(address) = address else {
-        return Err(io::ErrorKind::Unsupported.into());
+    let socket = socket()?;
+    set(&socket, libc::SOL_SOCKET, libc::SO_RCVBUF, bytes)?;
+    connect(socket, address)
+}
+
+/// Connects from a source address of loopback, `127.0.0.last`, so that ports do not run short.
+///
+/// # Errors
+/// The kernel's; an address other than IPv4.
+pub fn connect_from(last: u8, address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = socket()?;
+    // The port is chosen when the other end is known.
+    set(&socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)?;
+    let source = name(SocketAddr::from(([127, 0, 0, last], 0)))?;
+    // SAFETY: the struct is valid and of the size that is passed.
+    let done = unsafe { libc::bind(socket.as_raw_fd(), (&raw const source).cast(), NAME) };
+    if done != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    connect(socket, address)
+}
+
+/// Makes closing send RST, which leaves nothing waiting.
+///
+/// # Errors
+/// The kernel's.
+pub fn reset_on_close(socket: &TcpStream) -> io::Result<()> {
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
     };
-    // SAFETY: the structs are valid and of the sizes that are passed; the descriptor is owned from
-    // the moment it exists.
+    set(socket, libc::SOL_SOCKET, libc::SO_LINGER, linger)
+}
+
+fn socket() -> io::Result<TcpStream> {
+    // SAFETY: no memory is passed; the descriptor is owned from the moment it exists.
     unsafe {
-        let fd = libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0);
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let socket = TcpStream::from_raw_fd(fd);
-        let size = size_of::<i32>() as u32;
-        let value = (&raw const bytes).cast();
-        libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, value, size);
-        let mut to: libc::sockaddr_in = std::mem::zeroed();
-        to.sin_family = libc::AF_INET as u16;
-        to.sin_port = address.port().to_be();
-        to.sin_addr.s_addr = u32::from_ne_bytes(address.ip().octets());
-        let size = size_of::<libc::sockaddr_in>() as u32;
-        match libc::connect(fd, (&raw const to).cast(), size) {
-            0 => Ok(socket),
+        match libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) {
+            fd if fd >= 0 => Ok(TcpStream::from_raw_fd(fd)),
             _ => Err(io::Error::last_os_error()),
         }
     }
 }
+
+fn set<T>(socket: &TcpStream, level: i32, option: i32, value: T) -> io::Result<()> {
+    let (fd, size) = (socket.as_raw_fd(), size_of::<T>() as u32);
+    // SAFETY: the value is passed with its size.
+    match unsafe { libc::setsockopt(fd, level, option, (&raw const value).cast(), size) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn connect(socket: TcpStream, address: SocketAddr) -> io::Result<TcpStream> {
+    let to = name(address)?;
+    // SAFETY: the struct is valid and of the size that is passed.
+    match unsafe { libc::connect(socket.as_raw_fd(), (&raw const to).cast(), NAME) } {
+        0 => Ok(socket),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn name(address: SocketAddr) -> io::Result<libc::sockaddr_in> {
+    let SocketAddr::V4(address) = address else {
+        return Err(io::ErrorKind::Unsupported.into());
+    };
+    // SAFETY: all zeros are a valid value.
+    let mut name: libc::sockaddr_in = unsafe { std::mem::zeroed() };
+    name.sin_family = libc::AF_INET as u16;
+    name.sin_port = address.port().to_be();
+    name.sin_addr.s_addr = u32::from_ne_bytes(address.ip().octets());
+    Ok(name)
+}
+
+const NAME: u32 = size_of::<libc::sockaddr_in>() as u32;
 
 fn would_block() -> io::Result<Option<usize>> {
     match io::Error::last_os_error() {

@@ -28,6 +28,26 @@ pub fn minor_faults(pid: u32) -> u64 {
         .unwrap_or(0)
 }
 
+/// Context switches of all threads of a process so far, its own waits and those that were forced on it. 0 if
+/// there is no such process.
+#[must_use]
+pub fn context_switches(pid: u32) -> u64 {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return 0;
+    };
+    tasks
+        .flatten()
+        .filter_map(|task| fs::read_to_string(task.path().join("status")).ok())
+        .flat_map(|status| {
+            let counts = status.lines().filter_map(|line| {
+                let (_, count) = line.split_once("ctxt_switches:")?;
+                count.trim().parse::<u64>().ok()
+            });
+            counts.collect::<Vec<u64>>()
+        })
+        .sum()
+}
+
 /// Resident bytes of a process (`VmRSS`). 0 if there is no such process.
 #[must_use]
 pub fn resident_bytes(pid: u32) -> u64 {

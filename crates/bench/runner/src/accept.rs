@@ -62,7 +62,7 @@ pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std
         let counted = counts::totals(
             settings,
             entry,
-            &[],
+            &Start::default(),
             [100, 1100],
             None,
             &mut |address, count| {

@@ -64,7 +64,8 @@ pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std
                 .then(|| allocations(settings, entry, cell));
             row.extend(shown(heap, 2, 2));
             let count = only.contains("instructions").then(|| {
-                instructions(settings, entry, cell, messages, keep.as_deref())
+                let usual = Start::default();
+                instructions(settings, entry, cell, messages, keep.as_deref(), &usual)
                     .map(|count| vec![count])
             });
             row.extend(shown(count, 1, 0));
@@ -132,7 +133,7 @@ fn syscalls(settings: &Settings, entry: &Entry, cell: &Cell) -> std::io::Result<
         let start = Start {
             under: &under,
             more: &more,
-            counting: false,
+            ..Start::default()
         };
         let server = process::server(settings, entry, &start)?;
         let sent = send(settings, entry, cell, &server.address, windows);
@@ -202,12 +203,17 @@ fn allocations(settings: &Settings, entry: &Entry, cell: &Cell) -> std::io::Resu
     ])
 }
 
-fn instructions(
+/// User-space instructions of a server for each message, with the workers of `start`.
+///
+/// # Errors
+/// They cannot be counted.
+pub fn instructions(
     settings: &Settings,
     entry: &Entry,
     cell: &Cell,
     messages: u64,
     keep: Option<&Path>,
+    start: &Start<'_>,
 ) -> std::io::Result<f64> {
     let windows = windows(cell, messages);
     let file = keep.map(|keep| {
@@ -224,10 +230,14 @@ fn instructions(
     });
     let runs = [windows.0, windows.1];
     let more = arguments_for(cell);
+    let start = Start {
+        more: &more,
+        ..*start
+    };
     let totals = totals(
         settings,
         entry,
-        &more,
+        &start,
         runs,
         file.as_deref(),
         &mut |address, windows| send(settings, entry, cell, address, windows),
@@ -243,7 +253,7 @@ fn instructions(
 pub fn totals(
     settings: &Settings,
     entry: &Entry,
-    more: &[String],
+    start: &Start<'_>,
     runs: [u64; 2],
     keep: Option<&Path>,
     drive: &mut dyn FnMut(&str, u64) -> std::io::Result<()>,
@@ -258,8 +268,7 @@ pub fn totals(
         let under = ["valgrind", "-q", "--tool=callgrind", &out].map(str::to_owned);
         let start = Start {
             under: &under,
-            more,
-            counting: false,
+            ..*start
         };
         let server = process::server(settings, entry, &start)?;
         let driven = drive(&server.address, run);
@@ -269,14 +278,22 @@ pub fn totals(
         if keep.is_none() {
             let _ = std::fs::remove_file(&file);
         }
-        let line = text.lines().find_map(|line| line.strip_prefix("totals: "));
-        *total = line
-            .and_then(|line| line.trim().parse().ok())
-            .ok_or_else(|| std::io::Error::other("callgrind counted nothing"))?;
+        *total = total_of(&text)?;
     }
     Ok(totals)
 }
 
-fn scratch(what: &str) -> PathBuf {
+/// The total of a file of callgrind.
+///
+/// # Errors
+/// There is none.
+pub fn total_of(text: &str) -> std::io::Result<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("totals: "));
+    line.and_then(|line| line.trim().parse().ok())
+        .ok_or_else(|| std::io::Error::other("callgrind counted nothing"))
+}
+
+/// A file of this process.
+pub fn scratch(what: &str) -> PathBuf {
     std::env::temp_dir().join(format!("wskit-bench-{what}-{}", std::process::id()))
 }

@@ -10,14 +10,19 @@ use crate::settings::Settings;
 use crate::table::Table;
 use crate::{chart, machine, peer};
 
-/// Runs `--cells` (or `--short`, or all sizes, connections and depths) for `--servers`, and `--peer NAME=PATH`:
+/// Runs `--cells` (or `--short`, or `--report`, or all sizes, connections and depths) for `--servers`, and `--peer NAME=PATH`:
 /// an echo server.
 ///
 /// # Errors
 /// The command line, or programs that do not start. A server that fails in a cell has no figure.
 pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let cells = cells(arguments)?;
-    let mut entries = catalog::pick(arguments.text("servers"), catalog::USUAL)?;
+    let report_wanted = arguments.flag("report");
+    let usual = match report_wanted {
+        true => REPORTED,
+        false => catalog::USUAL,
+    };
+    let mut entries = catalog::pick(arguments.text("servers"), usual)?;
     entries.extend(peer::parse(arguments)?);
     settings.print(&machine::facts());
     let mut results: Vec<Vec<Series>> = cells
@@ -42,7 +47,8 @@ pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std
         eprintln!("round {} of {}", round + 1, settings.rounds);
     }
     report(settings, &cells, &entries, &results);
-    if let Some(path) = arguments.text("chart") {
+    let usual = report_wanted.then_some("performance.svg");
+    if let Some(path) = arguments.text("chart").or(usual) {
         let bars: Vec<chart::Group> = cells
             .iter()
             .zip(&results)
@@ -57,27 +63,20 @@ fn cells(arguments: &Arguments) -> Result<Vec<Cell>, String> {
     if let Some(list) = arguments.text("cells") {
         return list.split(',').map(Cell::parse).collect();
     }
-    if arguments.flag("short") {
-        return SHORT.iter().map(|cell| Cell::parse(cell)).collect();
-    }
-    let numbers = |name: &str, usual: &[usize]| -> Result<Vec<usize>, String> {
-        match arguments.text(name) {
-            None => Ok(usual.to_vec()),
-            Some(list) => list
-                .split(',')
-                .map(|number| number.parse().map_err(|_| format!("{number}: no number")))
-                .collect(),
+    for (flag, cells) in [("short", SHORT), ("report", REPORT)] {
+        if arguments.flag(flag) {
+            return cells.iter().map(|cell| Cell::parse(cell)).collect();
         }
-    };
+    }
     let mut cells = Vec::new();
     let suffixes: Vec<&str> = arguments
         .text("suffixes")
         .unwrap_or("")
         .split(',')
         .collect();
-    for &size in &numbers("sizes", &[16, 125, 1 << 10, 16 << 10, 64 << 10, 1 << 20])? {
-        for &connections in &numbers("connections", &[1, 50, 500])? {
-            for &depth in &numbers("depths", &[1, 16])? {
+    for &size in &arguments.list("sizes", &[16, 125, 1 << 10, 16 << 10, 64 << 10, 1 << 20])? {
+        for &connections in &arguments.list("connections", &[1, 50, 500])? {
+            for &depth in &arguments.list("depths", &[1, 16])? {
                 // 500 windows of 16 MiB do not fit into memory.
                 if size * connections * depth > 1 << 30 {
                     continue;
@@ -296,4 +295,37 @@ const SHORT: &[&str] = &[
     "1024x50x16t",
     "16384x50x16",
     "65536x50x1",
+];
+
+/// The cells of docs/performance.md.
+const REPORT: &[&str] = &[
+    "16x50x1",
+    "16x500x1",
+    "16x50x16",
+    "125x50x16",
+    "1024x50x1",
+    "1024x50x16",
+    "1024x50x16t",
+    "16384x50x1",
+    "16384x50x16",
+    "65536x50x1",
+    "65536x50x16",
+    "1048576x50x1",
+    "1048576x50x16",
+];
+
+/// The servers there: ours in both ways, the crate with tungstenite's API beside it, and of each peer what is
+/// fastest with bursts.
+const REPORTED: &[&str] = &[
+    "raw",
+    "wskit-lent",
+    "wskit-owned-batched",
+    "wskit-tungstenite",
+    "wskit-tungstenite-batched",
+    "tungstenite",
+    "tungstenite-batched",
+    "fastwebsockets",
+    "tokio-websockets-batched",
+    "yawc-batched",
+    "sockudo-batched",
 ];

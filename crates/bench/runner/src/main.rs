@@ -1,4 +1,4 @@
-//! `wskit-bench grid|counts|client|memory|fanout|hub|accept|machine`: runs servers and load, prints
+//! `wskit-bench grid|counts|client|dial|memory|fanout|hub|accept|workers|machine`: runs servers and load, prints
 //! tables. README.md says how and what it means.
 
 mod accept;
@@ -7,6 +7,7 @@ mod cell;
 mod chart;
 mod client;
 mod counts;
+mod dial;
 mod fanout;
 mod grid;
 mod hub;
@@ -17,6 +18,7 @@ mod peer;
 mod process;
 mod settings;
 mod table;
+mod workers;
 
 use wskit_bench_load::arguments::Arguments;
 
@@ -27,14 +29,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("grid") => grid::run(&settings, &arguments),
         Some("counts") => counts::run(&settings, &arguments),
         Some("client") => client::run(&settings, &arguments),
+        Some("dial") => dial::run(&settings, &arguments),
         Some("memory") => memory::run(&settings, &arguments),
         Some("fanout") => fanout::run(&settings, &arguments),
         Some("hub") => hub::run(&settings, &arguments),
         Some("accept") => accept::run(&settings, &arguments),
+        Some("workers") => workers::run(&settings, &arguments),
         Some("machine") => {
             settings.print(&machine::facts());
             Ok(())
         }
-        _ => Err("grid, counts, client, memory, fanout, hub, accept or machine".into()),
+        _ => Err(
+            "grid, counts, client, dial, memory, fanout, hub, accept, workers or machine".into(),
+        ),
     }
 }

@@ -1,7 +1,7 @@
 //! Starting programs, pinned, and ending them for certain.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -76,6 +76,17 @@ impl Running {
         Ok(values(&self.line()?))
     }
 
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// It cannot be waited for, or it failed.
+    pub fn finish(mut self) -> io::Result<()> {
+        match self.child.wait()?.success() {
+            true => Ok(()),
+            false => Err(io::Error::other("a program failed")),
+        }
+    }
+
     /// Asks it to end with SIGTERM and waits.
     ///
     /// # Errors
@@ -120,6 +131,8 @@ pub struct Start<'a> {
     pub more: &'a [String],
     /// The build that counts allocations.
     pub counting: bool,
+    /// Worker threads and cores instead of those of the settings.
+    pub workers: Option<(usize, &'a [usize])>,
 }
 
 /// Starts a server and waits until it listens.
@@ -140,13 +153,15 @@ pub fn server(settings: &Settings, entry: &Entry, start: &Start<'_>) -> io::Resu
         words.push(bin.join(entry.program).display().to_string());
     }
     words.extend(entry.arguments.iter().map(|&word| word.to_owned()));
-    if settings.threads > 0 {
-        words.extend(["--threads".to_owned(), settings.threads.to_string()]);
+    let usual = (settings.threads, &settings.server_cpus[..]);
+    let (threads, cpus) = start.workers.unwrap_or(usual);
+    if threads > 0 {
+        words.extend(["--threads".to_owned(), threads.to_string()]);
     }
     words.extend_from_slice(start.more);
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]);
-    let mut process = Running::start(command, &settings.server_cpus)?;
+    let mut process = Running::start(command, cpus)?;
     let line = process.line()?;
     let address = line.strip_prefix("listening ").map(str::to_owned);
     let address = address.ok_or_else(|| io::Error::other(format!("{}: {line}", entry.name)))?;
@@ -173,14 +188,38 @@ pub fn load(
     mode: &str,
     arguments: &[String],
 ) -> io::Result<HashMap<String, f64>> {
+    let mut process = start_load(settings, mode, arguments)?;
+    let line = process.line()?;
+    process.child.wait()?;
+    Ok(values(&line))
+}
+
+/// Runs the load generator to its end and gives all lines that it printed.
+///
+/// # Errors
+/// It failed.
+pub fn load_lines(
+    settings: &Settings,
+    mode: &str,
+    arguments: &[String],
+) -> io::Result<Vec<HashMap<String, f64>>> {
+    let mut process = start_load(settings, mode, arguments)?;
+    let lines = process.output.by_ref().lines();
+    let lines = lines
+        .map(|line| Ok(values(&line?)))
+        .collect::<io::Result<_>>()?;
+    match process.child.wait()?.success() {
+        true => Ok(lines),
+        false => Err(io::Error::other("the load failed")),
+    }
+}
+
+fn start_load(settings: &Settings, mode: &str, arguments: &[String]) -> io::Result<Running> {
     let mut command = Command::new(settings.bin.join("wskit-bench-load"));
     command.arg(mode).args(arguments);
     let list: Vec<String> = settings.load_cpus.iter().map(usize::to_string).collect();
     command.args(["--cpus", &list.join(",")]);
-    let mut process = Running::start(command, &settings.load_cpus)?;
-    let line = process.line()?;
-    process.child.wait()?;
-    Ok(values(&line))
+    Running::start(command, &settings.load_cpus)
 }
 
 /// `name=value` pairs of a line.

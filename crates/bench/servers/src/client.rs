@@ -1,5 +1,6 @@
 //! One client on one connection, as fast as it can.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,28 +22,53 @@ pub trait Client {
     async fn flush(&mut self) -> Result<(), BoxError>;
     /// Receives one, and gives its length.
     async fn receive(&mut self) -> Result<usize, BoxError>;
+    /// Sends a Close and waits for the server's.
+    async fn close(&mut self) -> Result<(), BoxError>;
 }
 
-/// Runs a client: `ADDRESS send|feed|receive|echo SIZE SECONDS`. `connect` gets the stream, the URL
-/// and the message.
-pub fn run<C: Client, F: Future<Output = Result<C, BoxError>>>(
-    connect: impl FnOnce(TcpStream, String, Vec<u8>) -> F,
+/// Runs a client: `ADDRESS send|feed|receive|echo SIZE SECONDS` or `ADDRESS dial COUNT ATONCE`. `connect`
+/// gets the stream, the URL and the message.
+pub fn run<C: Client + 'static, F: Future<Output = Result<C, BoxError>>>(
+    connect: impl Fn(TcpStream, String, Vec<u8>) -> F + 'static,
 ) {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let connect = Rc::new(connect);
+    run_dialling(move |url, payload| {
+        let connect = connect.clone();
+        async move {
+            let address = url.trim_start_matches("ws://").trim_end_matches('/');
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            connect(stream, url, payload).await
+        }
+    });
+}
+
+/// Does what [`run`] does, with a library that opens the stream itself: `dial` gets the URL and the message.
+pub fn run_dialling<C: Client + 'static, F: Future<Output = Result<C, BoxError>> + 'static>(
+    dial: impl Fn(String, Vec<u8>) -> F + 'static,
+) {
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| word != WHOLE)
+        .collect();
     let [address, mode, size, seconds] = &words[..] else {
-        eprintln!("ADDRESS send|feed|receive|echo SIZE SECONDS");
+        eprintln!("ADDRESS send|feed|receive|echo SIZE SECONDS, or ADDRESS dial COUNT ATONCE");
         std::process::exit(2);
     };
     let size: usize = size.parse().expect("a size");
-    let seconds = Duration::from_secs_f64(seconds.parse().expect("seconds"));
+    let (url, number) = (format!("ws://{address}/"), seconds.parse::<f64>());
+    let number = number.expect("a number");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let result = runtime.expect("a runtime").block_on(async {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
+        if mode == "dial" {
+            return crate::dial::run(size, number as usize, move || dial(url.clone(), Vec::new()))
+                .await;
+        }
+        let seconds = Duration::from_secs_f64(number);
         let payload = (0..size).map(|index| (index * 131 % 251) as u8).collect();
-        let mut client = connect(stream, format!("ws://{address}/"), payload).await?;
+        let mut client = dial(url, payload).await?;
         // A quarter to warm up.
         drive(&mut client, mode, size, seconds / 4).await?;
         drive(&mut client, mode, size, seconds).await
@@ -54,7 +80,7 @@ pub fn run<C: Client, F: Future<Output = Result<C, BoxError>>>(
             std::process::exit(1);
         }
     }
-    // Not a word about closing: the server does not know how.
+    // Not a word about closing: most servers here do not know how.
     std::process::exit(0);
 }
 
@@ -107,8 +133,17 @@ async fn drive<C: Client>(
 
 const BATCH: u64 = 32;
 
+/// Makes a client of [`run_dialling`] open its own stream, where there is a choice.
+pub const WHOLE: &str = "--whole";
+
+/// Returns whether [`WHOLE`] was asked for.
+#[must_use]
+pub fn whole() -> bool {
+    std::env::args().any(|word| word == WHOLE)
+}
+
 /// Time that this process has run.
-fn cpu_nanos() -> u64 {
+pub(crate) fn cpu_nanos() -> u64 {
     // SAFETY: the struct is valid and written by the call.
     let time = unsafe {
         let mut time: libc::timespec = std::mem::zeroed();

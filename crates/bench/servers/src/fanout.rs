@@ -2,9 +2,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::BoxError;
 use crate::options::Options;
 
 /// Where connections register for the messages. The publisher starts once all are there and sends
@@ -53,43 +55,48 @@ impl<M: Clone + Send + Sync + 'static> Hub<M> {
     }
 }
 
-/// Publishes bursts to a hub at a fixed rate, once all connections of `--fanout` are there.
-pub struct Bursts {
-    options: &'static Options,
-    members: AtomicUsize,
+/// Which connections of `--fanout N` subscribe, and when they have: the first N. What comes on the next one
+/// are numbers K in decimal text, and each asks for K publications to the others.
+#[derive(Clone)]
+pub struct Subscribers(Arc<Counters>);
+
+struct Counters {
+    wanted: usize,
+    arrived: AtomicUsize,
+    joined: AtomicUsize,
 }
 
-impl Bursts {
+impl Subscribers {
     /// As the command line has it.
     #[must_use]
-    pub fn new(options: &'static Options) -> Arc<Self> {
-        Arc::new(Self {
-            options,
-            members: AtomicUsize::new(0),
-        })
+    pub fn new(options: &Options) -> Self {
+        Self(Arc::new(Counters {
+            wanted: options.fanout.unwrap_or(0),
+            arrived: AtomicUsize::new(0),
+            joined: AtomicUsize::new(0),
+        }))
     }
 
-    /// Counts a connection. With the last one, `publish` begins to be awaited for each message.
-    pub fn join<F: Future<Output = ()> + Send>(
-        &self,
-        mut publish: impl FnMut() -> F + Send + 'static,
-    ) {
-        let members = self.members.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.options.fanout != Some(members) {
-            return;
+    /// Counts a connection, before its upgrade, and returns whether it is to subscribe.
+    #[must_use]
+    pub fn arrive(&self) -> bool {
+        self.0.arrived.fetch_add(1, Ordering::Relaxed) < self.0.wanted
+    }
+
+    /// Counts a connection that has subscribed.
+    pub fn joined(&self) {
+        self.0.joined.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns how many publications a message asks for, once all have subscribed.
+    ///
+    /// # Errors
+    /// It is no number.
+    pub async fn asked(&self, text: &[u8]) -> Result<usize, BoxError> {
+        while self.0.joined.load(Ordering::Relaxed) < self.0.wanted {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let (mut ticks, burst) = (
-            tokio::time::interval(self.options.every),
-            self.options.burst,
-        );
-        tokio::spawn(async move {
-            loop {
-                ticks.tick().await;
-                for _ in 0..burst {
-                    publish().await;
-                }
-            }
-        });
+        Ok(std::str::from_utf8(text)?.parse()?)
     }
 }
 

@@ -3,11 +3,13 @@
 
 pub mod client;
 pub mod counting;
+pub mod dial;
 pub mod fanout;
 pub mod options;
 pub mod serve;
 pub mod tungstenite_server;
 pub mod upgrade;
+pub mod wskit_server;
 
 /// What a connection may end with.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

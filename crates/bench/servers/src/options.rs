@@ -20,12 +20,9 @@ pub struct Options {
     pub spec: Option<String>,
     /// `--hyper`: the upgrade is done by hyper, for libraries that leave it to that.
     pub hyper: bool,
-    /// `--fanout N`: no echo; once N connections are there, send to all of them for ever.
+    /// `--fanout N`: no echo; once N connections are there, send to all of them for ever. Of a
+    /// publisher: N subscribers, see [`fanout::Subscribers`](crate::fanout::Subscribers).
     pub fanout: Option<usize>,
-    /// `--burst K` and `--every MS`, of a hub: publish K messages at once, once in MS milliseconds.
-    pub burst: usize,
-    /// See there.
-    pub every: Duration,
     /// `--lifetime S`: end after `S` seconds, 120 by default.
     pub lifetime: Duration,
 }
@@ -62,8 +59,6 @@ impl Options {
             spec: None,
             hyper: false,
             fanout: None,
-            burst: 1,
-            every: Duration::from_millis(50),
             lifetime: Duration::from_secs(120),
         };
         while let Some(name) = arguments.next() {
@@ -91,8 +86,6 @@ impl Options {
                 "--spec" => options.spec = Some(value()?),
                 "--hyper" => options.hyper = true,
                 "--fanout" => options.fanout = Some(number(value()?)? as usize),
-                "--burst" => options.burst = number(value()?)? as usize,
-                "--every" => options.every = Duration::from_millis(number(value()?)?),
                 "--lifetime" => options.lifetime = Duration::from_secs(number(value()?)?),
                 _ => return Err(format!("{name}: not known")),
             }

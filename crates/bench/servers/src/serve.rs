@@ -56,6 +56,17 @@ where
     });
 }
 
+/// Lifts the limit of open files to what this user may have.
+pub(crate) fn lift_open_files() {
+    // SAFETY: the calls get a valid struct.
+    unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+        limit.rlim_cur = limit.rlim_max;
+        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+    }
+}
+
 async fn listen(address: &str) -> std::io::Result<TcpListener> {
     let socket = tokio::net::TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
@@ -80,12 +91,9 @@ fn watch_signals(lifetime: Duration) {
             libc::sigaddset(&raw mut signals, signal);
         }
         libc::pthread_sigmask(libc::SIG_BLOCK, &raw const signals, std::ptr::null_mut());
-        let mut limit: libc::rlimit = std::mem::zeroed();
-        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
-        limit.rlim_cur = limit.rlim_max;
-        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
         signals
     };
+    lift_open_files();
     let end = Instant::now() + lifetime;
     let waiting = move || loop {
         let left = end.saturating_duration_since(Instant::now());

@@ -1,6 +1,6 @@
 //! fastwebsockets' client on the bare stream, with writev on. It cannot queue.
 
-use fastwebsockets::{FragmentCollector, Frame, Payload, Role, WebSocket};
+use fastwebsockets::{FragmentCollector, Frame, OpCode, Payload, Role, WebSocket};
 use wskit_bench_servers::BoxError;
 use wskit_bench_servers::client::{Client, run, upgrade};
 
@@ -35,5 +35,11 @@ impl Client for Fastwebsockets {
 
     async fn receive(&mut self) -> Result<usize, BoxError> {
         Ok(self.ws.read_frame().await?.payload.len())
+    }
+
+    async fn close(&mut self) -> Result<(), BoxError> {
+        self.ws.write_frame(Frame::close(1000, b"")).await?;
+        while self.ws.read_frame().await?.opcode != OpCode::Close {}
+        Ok(())
     }
 }

@@ -39,4 +39,10 @@ impl Client for Sockudo {
             _ => Ok(0),
         }
     }
+
+    async fn close(&mut self) -> Result<(), BoxError> {
+        self.ws.close(1000, "").await?;
+        while self.ws.next().await.transpose()?.is_some() {}
+        Ok(())
+    }
 }

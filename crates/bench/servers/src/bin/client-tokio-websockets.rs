@@ -37,4 +37,8 @@ impl Client for TokioWebsockets {
         let message = self.ws.next().await.transpose()?;
         Ok(message.map_or(0, |message| message.as_payload().len()))
     }
+
+    async fn close(&mut self) -> Result<(), BoxError> {
+        Ok(self.ws.close().await?)
+    }
 }

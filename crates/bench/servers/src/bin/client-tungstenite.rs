@@ -1,26 +1,35 @@
-//! tokio-tungstenite's client, with the defaults.
+//! tokio-tungstenite's client, with the defaults. `--whole`: it opens the stream too.
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use wskit_bench_servers::BoxError;
-use wskit_bench_servers::client::{Client, run};
+use wskit_bench_servers::client::{self, Client};
 
 fn main() {
-    run(|stream, url, payload| async move {
-        let (ws, _) = tokio_tungstenite::client_async(url, stream).await?;
-        let payload = Bytes::from(payload);
-        Ok(Tungstenite { ws, payload })
-    });
+    if client::whole() {
+        client::run_dialling(|url, payload| async move {
+            let (ws, _) = tokio_tungstenite::connect_async(url).await?;
+            let payload = Bytes::from(payload);
+            Ok(Tungstenite { ws, payload })
+        });
+    } else {
+        client::run(|stream, url, payload| async move {
+            let (ws, _) = tokio_tungstenite::client_async(url, stream).await?;
+            let payload = Bytes::from(payload);
+            Ok(Tungstenite { ws, payload })
+        });
+    }
 }
 
-struct Tungstenite {
-    ws: WebSocketStream<tokio::net::TcpStream>,
+struct Tungstenite<S> {
+    ws: WebSocketStream<S>,
     payload: Bytes,
 }
 
-impl Client for Tungstenite {
+impl<S: AsyncRead + AsyncWrite + Unpin> Client for Tungstenite<S> {
     async fn send(&mut self) -> Result<(), BoxError> {
         Ok(self.ws.send(Message::Binary(self.payload.clone())).await?)
     }
@@ -36,5 +45,11 @@ impl Client for Tungstenite {
     async fn receive(&mut self) -> Result<usize, BoxError> {
         let message = self.ws.next().await.transpose()?;
         Ok(message.map_or(0, |message| message.len()))
+    }
+
+    async fn close(&mut self) -> Result<(), BoxError> {
+        self.ws.close(None).await?;
+        while self.ws.next().await.transpose()?.is_some() {}
+        Ok(())
     }
 }

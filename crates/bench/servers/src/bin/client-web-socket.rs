@@ -2,7 +2,7 @@
 
 use tokio::io::BufReader;
 use tokio::net::TcpStream;
-use web_socket::{Event, WebSocket};
+use web_socket::{Event, Frame, WebSocket};
 use wskit_bench_servers::BoxError;
 use wskit_bench_servers::client::{Client, run, upgrade};
 
@@ -37,5 +37,16 @@ impl Client for Plain {
             Event::Data { data, .. } => Ok(data.len()),
             _ => Ok(0),
         }
+    }
+
+    async fn close(&mut self) -> Result<(), BoxError> {
+        let close = Frame {
+            fin: true,
+            opcode: 8,
+            data: &1000_u16.to_be_bytes(),
+        };
+        self.ws.send(close).await?;
+        while !matches!(self.ws.recv().await?, Event::Close { .. }) {}
+        Ok(())
     }
 }

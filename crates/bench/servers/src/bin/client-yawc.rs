@@ -4,7 +4,8 @@ use bytes::Bytes;
 use futures_util::SinkExt;
 use wskit_bench_servers::BoxError;
 use wskit_bench_servers::client::{Client, run, upgrade};
-use yawc::{Frame, Options, Role, WebSocket};
+use yawc::close::CloseCode;
+use yawc::{Frame, OpCode, Options, Role, WebSocket};
 
 fn main() {
     run(|mut stream, _, payload| async move {
@@ -36,5 +37,11 @@ impl Client for Yawc {
 
     async fn receive(&mut self) -> Result<usize, BoxError> {
         Ok(self.ws.next_frame().await?.payload().len())
+    }
+
+    async fn close(&mut self) -> Result<(), BoxError> {
+        self.ws.send(Frame::close(CloseCode::Normal, "")).await?;
+        while self.ws.next_frame().await?.opcode() != OpCode::Close {}
+        Ok(())
     }
 }

@@ -2,32 +2,41 @@
 //! flushes once. Settings: the defaults.
 
 use tokio::sync::broadcast;
-use wskit::{OriginPolicy, PreparedMessage, Server};
-use wskit_bench_servers::fanout::{self, Bursts};
-use wskit_bench_servers::{options::Options, serve::serve};
+use wskit::PreparedMessage;
+use wskit_bench_servers::fanout::{self, Subscribers};
+use wskit_bench_servers::{options::Options, serve::serve, wskit_server};
 
 fn main() {
     let options: &'static Options = Box::leak(Box::new(Options::parse()));
-    let server = Server::new(OriginPolicy::Any);
+    let server = wskit_server::server(options);
     let (sender, _) = broadcast::channel::<PreparedMessage>(256);
-    let bursts = Bursts::new(options);
+    let subscribers = Subscribers::new(options);
     serve(options, move |stream| {
-        let (server, sender, bursts) = (server.clone(), sender.clone(), bursts.clone());
+        let (server, sender) = (server.clone(), sender.clone());
+        let subscribers = subscribers.clone();
+        let subscribes = subscribers.arrive();
         async move {
             let mut ws = server.accept(stream).await?;
-            let mut receiver = sender.subscribe();
-            bursts.join(move || {
-                let _ = sender.send(PreparedMessage::text(fanout::payload()));
-                std::future::ready(())
-            });
-            loop {
-                let message = receiver.recv().await?;
-                ws.feed(&message).await?;
-                while let Ok(message) = receiver.try_recv() {
+            if subscribes {
+                let mut receiver = sender.subscribe();
+                // The last sender is the publisher's.
+                drop((server, sender));
+                subscribers.joined();
+                loop {
+                    let message = receiver.recv().await?;
                     ws.feed(&message).await?;
+                    while let Ok(message) = receiver.try_recv() {
+                        ws.feed(&message).await?;
+                    }
+                    ws.flush().await?;
                 }
-                ws.flush().await?;
             }
+            while let Some(message) = ws.recv().await? {
+                for _ in 0..subscribers.asked(message.as_bytes()).await? {
+                    let _ = sender.send(PreparedMessage::text(fanout::payload()));
+                }
+            }
+            Ok(())
         }
     });
 }

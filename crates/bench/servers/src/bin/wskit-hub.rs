@@ -1,19 +1,18 @@
-//! A hub with one topic and one driver. Settings: the defaults, without a limit of commands.
+//! A hub with one topic, and a driver on each thread. Settings: the defaults, without a limit of commands.
 
 use wskit::hub::{Access, Hub, Limits, Publication, Rules, Since, Wire};
-use wskit::{OriginPolicy, Server};
-use wskit_bench_servers::fanout::{self, Bursts};
-use wskit_bench_servers::{options::Options, serve::serve};
+use wskit_bench_servers::fanout::{self, Subscribers};
+use wskit_bench_servers::{options::Options, serve::serve, wskit_server};
 
 fn main() {
     let options: &'static Options = Box::leak(Box::new(Options::parse()));
-    let server = Server::new(OriginPolicy::Any);
+    let server = wskit_server::server(options);
     let hub = Hub::builder(|_| Rules::live().subscribe(Access::Everyone))
         .limits(Limits::new().commands_per_sec(0))
         .shards(options.threads.max(1) as u16)
         .build();
     let driver = std::sync::Once::new();
-    let (wire, bursts) = (Wire::payloads(), Bursts::new(options));
+    let (wire, subscribers) = (Wire::payloads(), Subscribers::new(options));
     serve(options, move |stream| {
         // Within the runtime.
         driver.call_once(|| {
@@ -23,22 +22,25 @@ fn main() {
             }
         });
         let (server, hub) = (server.clone(), hub.clone());
-        let driver = std::sync::Once::new();
-        let (wire, bursts) = (wire.clone(), bursts.clone());
+        let (wire, subscribers) = (wire.clone(), subscribers.clone());
+        let subscribes = subscribers.arrive();
         async move {
             let (mut reader, writer) = server.accept(stream).await?.split();
-            let peer = hub.attach(&writer, &wire)?;
-            peer.subscribe("topic", Since::Now).await?;
-            drop(wire);
-            bursts.join(move || {
-                let hub = hub.clone();
-                async move {
+            if subscribes {
+                let peer = hub.attach(&writer, &wire)?;
+                peer.subscribe("topic", Since::Now).await?;
+                drop(wire);
+                subscribers.joined();
+                while reader.recv().await?.is_some() {}
+                drop(peer);
+                return Ok(());
+            }
+            while let Some(message) = reader.recv().await? {
+                for _ in 0..subscribers.asked(message.as_bytes()).await? {
                     let payload = Publication::text(fanout::payload());
                     let _ = hub.publish("topic", payload).await;
                 }
-            });
-            while reader.recv().await?.is_some() {}
-            drop(peer);
+            }
             Ok(())
         }
     });

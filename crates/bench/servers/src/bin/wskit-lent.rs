@@ -1,16 +1,15 @@
 //! wskit, the loop of its README: lent messages, answers beside them. Settings: the defaults, except
 //! that any origin may come.
 
-use wskit::{OriginPolicy, PreparedMessage, Server};
-use wskit_bench_servers::options::{Options, Takeover};
-use wskit_bench_servers::{fanout, serve::serve};
+use wskit::PreparedMessage;
+use wskit_bench_servers::{fanout, options::Options, serve::serve, wskit_server};
 
 fn main() {
     let options: &'static Options = Box::leak(Box::new(Options::parse()));
-    let server = server(options);
+    let server = wskit_server::server(options);
     let hub = options
         .fanout
-        .map(|wanted| fanout::Hub::new(wanted, PreparedMessage::text(&fanout::payload())));
+        .map(|wanted| fanout::Hub::new(wanted, PreparedMessage::text(fanout::payload())));
     serve(options, move |stream| {
         let (server, hub) = (server.clone(), hub.clone());
         async move {
@@ -32,25 +31,4 @@ fn main() {
             Ok(())
         }
     });
-}
-
-/// `--spec dedicated` gives each compressed connection zlib streams of its own, as the others do.
-fn server(options: &Options) -> Server {
-    let server = Server::new(OriginPolicy::Any);
-    let Some(takeover) = options.deflate else {
-        return server;
-    };
-    let mut config = wskit::deflate::Config::server().level(options.level);
-    if takeover == Takeover::Neither {
-        config = config
-            .server_no_context_takeover(true)
-            .client_no_context_takeover(true);
-    }
-    if options.spec.as_deref() == Some("dedicated") {
-        config = config
-            .dedicated(true)
-            .server_max_window_bits(15)
-            .client_max_window_bits(15);
-    }
-    server.deflate(config)
 }

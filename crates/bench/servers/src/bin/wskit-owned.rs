@@ -11,7 +11,7 @@ fn main() {
     let server = Server::new(OriginPolicy::Any);
     let hub = options
         .fanout
-        .map(|wanted| fanout::Hub::new(wanted, PreparedMessage::text(&fanout::payload())));
+        .map(|wanted| fanout::Hub::new(wanted, PreparedMessage::text(fanout::payload())));
     serve(options, move |stream| {
         let (server, hub) = (server.clone(), hub.clone());
         async move {
