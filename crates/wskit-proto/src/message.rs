@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::{Buf, Bytes};
 use wskit_frame::OpCode;
 
+use crate::inbound::Memory;
 use crate::text::{Utf8Bytes, validated_str};
 
 /// Whether a message is text or binary (RFC 6455 §5.6).
@@ -135,44 +136,28 @@ pub struct MessageRef<'a> {
 pub(crate) enum LentPayload<'a> {
     /// In the read buffer, which a kept message must not pin: owning it means copying.
     Slab(&'a [u8]),
-    /// In a buffer of its own (it was large or came in fragments), from this byte on: owning it means
-    /// taking the buffer.
-    Assembled(&'a mut Vec<u8>, usize),
+    /// In a buffer of its own (it was large or came in fragments): owning it means taking the buffer.
+    Assembled(&'a mut Memory),
 }
 
-/// A message of its own, or one that is still lent.
+/// A message with its buffer, or one that stays where it is.
 pub(crate) enum Taken<'a> {
     Lent(&'a [u8]),
     /// A buffer, and where in it the message begins.
     Own(Vec<u8>, usize),
 }
 
-impl<'a> LentPayload<'a> {
-    fn as_bytes(&self) -> &[u8] {
+impl Taken<'_> {
+    pub(crate) fn into_bytes(self) -> Bytes {
         match self {
-            Self::Slab(bytes) => bytes,
-            Self::Assembled(buffer, from) => buffer.get(*from..).unwrap_or_default(),
-        }
-    }
-
-    /// Takes the buffer of the message, unless it is more than twice as large: a kept message of 9 KiB must
-    /// not pin the 64 KiB of the message before.
-    pub(crate) fn take(self) -> Taken<'a> {
-        match self {
-            Self::Slab(bytes) => Taken::Lent(bytes),
-            Self::Assembled(buffer, from) if buffer.capacity() / 2 <= buffer.len() => {
-                Taken::Own(core::mem::take(buffer), from)
+            Self::Lent(bytes) => Bytes::copy_from_slice(bytes),
+            Self::Own(buffer, from) => {
+                let mut bytes = Bytes::from(buffer);
+                bytes.advance(from.min(bytes.len()));
+                bytes
             }
-            Self::Assembled(buffer, from) => Taken::Lent(buffer.get(from..).unwrap_or_default()),
         }
     }
-}
-
-/// Returns the bytes of a buffer from a position on, without a copy.
-pub(crate) fn shared_from(buffer: Vec<u8>, from: usize) -> Bytes {
-    let mut bytes = Bytes::from(buffer);
-    bytes.advance(from.min(bytes.len()));
-    bytes
 }
 
 impl<'a> MessageRef<'a> {
@@ -202,7 +187,10 @@ impl<'a> MessageRef<'a> {
     /// Returns the payload of either kind.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        self.payload.as_bytes()
+        match &self.payload {
+            LentPayload::Slab(bytes) => bytes,
+            LentPayload::Assembled(memory) => memory.assembled_message(),
+        }
     }
 
     /// Returns the text, if it is text. This costs nothing: the text was validated as it came.
@@ -236,10 +224,11 @@ impl<'a> MessageRef<'a> {
     /// must not pin 32 KiB), moved if it has a buffer of its own.
     #[must_use]
     pub fn into_owned(self) -> Message {
-        let bytes = match self.payload.take() {
-            Taken::Lent(bytes) => Bytes::copy_from_slice(bytes),
-            Taken::Own(buffer, from) => shared_from(buffer, from),
+        let taken = match self.payload {
+            LentPayload::Slab(bytes) => Taken::Lent(bytes),
+            LentPayload::Assembled(memory) => memory.take_message(),
         };
+        let bytes = taken.into_bytes();
         match self.kind {
             MessageKind::Text => Message::Text(Utf8Bytes::from_validated(bytes)),
             MessageKind::Binary => Message::Binary(bytes),

@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::message::{Message, MessageKind, MessageRef, Taken};
+use crate::inbound::Memory;
+use crate::message::{LentPayload, Message, MessageKind, MessageRef};
 use crate::prepared::PreparedMessage;
 use crate::text::Utf8Bytes;
 
@@ -22,8 +23,9 @@ pub struct Outgoing<'a> {
 pub(crate) enum Data<'a> {
     Lent(&'a [u8]),
     Shared(Bytes),
-    /// A buffer, and where in it the message begins.
-    Own(Vec<u8>, usize),
+    Own(Vec<u8>),
+    /// The message that is lent from a buffer of its own, which is taken if it is to be kept.
+    Assembled(&'a mut Memory),
     Prepared(&'a PreparedMessage),
 }
 
@@ -58,7 +60,8 @@ impl<'a> Outgoing<'a> {
         match &self.data {
             Data::Lent(bytes) => bytes,
             Data::Shared(bytes) => bytes,
-            Data::Own(buffer, from) => buffer.get(*from..).unwrap_or_default(),
+            Data::Own(bytes) => bytes,
+            Data::Assembled(memory) => memory.assembled_message(),
             Data::Prepared(prepared) => prepared.as_bytes(),
         }
     }
@@ -101,13 +104,13 @@ impl<'a> From<&'a Vec<u8>> for Outgoing<'a> {
 
 impl From<String> for Outgoing<'_> {
     fn from(text: String) -> Self {
-        Self::new(MessageKind::Text, Data::Own(text.into_bytes(), 0))
+        Self::new(MessageKind::Text, Data::Own(text.into_bytes()))
     }
 }
 
 impl From<Vec<u8>> for Outgoing<'_> {
     fn from(data: Vec<u8>) -> Self {
-        Self::new(MessageKind::Binary, Data::Own(data, 0))
+        Self::new(MessageKind::Binary, Data::Own(data))
     }
 }
 
@@ -223,9 +226,9 @@ impl<'a> From<MessageRef<'a>> for Outgoing<'a> {
     #[inline]
     fn from(message: MessageRef<'a>) -> Self {
         let (kind, payload) = message.into_parts();
-        let data = match payload.take() {
-            Taken::Lent(bytes) => Data::Lent(bytes),
-            Taken::Own(buffer, from) => Data::Own(buffer, from),
+        let data = match payload {
+            LentPayload::Slab(bytes) => Data::Lent(bytes),
+            LentPayload::Assembled(memory) => Data::Assembled(memory),
         };
         Self::new(kind, data)
     }

@@ -8,10 +8,13 @@ use std::cell::{Cell, RefCell};
 /// The size of a read buffer, which must stay in the cache. 16 KiB was slower and 64 KiB no faster when
 /// measured.
 pub(crate) const READ_SLAB: usize = 32 << 10;
+/// Room for headers. Messages are often a power of two in size: a buffer of such a size would hold one
+/// less of them, and most of another.
+const HEADERS: usize = 1 << 10;
 /// The size of the read buffer of a connection that receives more at once than the usual one holds.
-pub(crate) const LARGE_SLAB: usize = 64 << 10;
+pub(crate) const LARGE_SLAB: usize = (64 << 10) + HEADERS;
 /// The size of a write buffer: room for a burst of replies to one read buffer.
-pub(crate) const WRITE_SLAB: usize = 64 << 10;
+pub(crate) const WRITE_SLAB: usize = (64 << 10) + HEADERS;
 /// How many buffers a thread keeps besides the front one.
 const KEPT: usize = 15;
 /// How many of the larger read buffers a thread keeps besides the front one.

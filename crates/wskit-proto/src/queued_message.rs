@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use crate::message::{MessageKind, shared_from};
+use crate::message::MessageKind;
 use crate::outgoing::{Data, Outgoing};
 use crate::prepared::PreparedMessage;
 
@@ -64,7 +64,8 @@ impl From<Outgoing<'_>> for QueuedMessage {
         let data = match message.data {
             Data::Lent(bytes) => Kept::Shared(Bytes::copy_from_slice(bytes)),
             Data::Shared(bytes) => Kept::Shared(bytes),
-            Data::Own(buffer, from) => Kept::Shared(shared_from(buffer, from)),
+            Data::Own(bytes) => Kept::Shared(bytes.into()),
+            Data::Assembled(memory) => Kept::Shared(memory.take_message().into_bytes()),
             Data::Prepared(prepared) => Kept::Prepared(prepared.clone()),
         };
         Self {

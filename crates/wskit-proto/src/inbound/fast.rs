@@ -1,7 +1,7 @@
 //! The fast path: the next message, if it is one whole uncompressed frame in the slab.
 #![allow(
     clippy::arithmetic_side_effects,
-    reason = "positions within the slab, which has at most 64 KiB"
+    reason = "positions within the slab, which has at most about 1 MiB"
 )]
 
 use wskit_frame::{Mask, Masking, is_utf8};

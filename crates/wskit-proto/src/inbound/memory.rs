@@ -7,12 +7,12 @@
 use wskit_frame::is_utf8;
 
 use super::Span;
-use crate::message::{LentPayload, MessageKind, MessageRef};
+use crate::message::{LentPayload, MessageKind, MessageRef, Taken};
 use crate::pool::Slab;
 
 /// The two buffers of a receiving half.
 #[derive(Default)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     slab: Slab,
     assembled: Vec<u8>,
     /// Where in the assembled buffer the message begins: behind its header, if that was read into it.
@@ -78,6 +78,21 @@ impl Memory {
         self.head = head;
     }
 
+    /// Returns the message in the assembled buffer.
+    pub(crate) fn assembled_message(&self) -> &[u8] {
+        self.assembled.get(self.head()..).unwrap_or_default()
+    }
+
+    /// Takes the assembled buffer with its message, unless it is more than twice as large: a kept message
+    /// of 9 KiB must not pin the 64 KiB of the message before.
+    pub(crate) fn take_message(&mut self) -> Taken<'_> {
+        if self.assembled.capacity() / 2 <= self.assembled.len() {
+            Taken::Own(core::mem::take(&mut self.assembled), self.head())
+        } else {
+            Taken::Lent(self.assembled_message())
+        }
+    }
+
     /// Returns where in the assembled buffer the message begins.
     pub(super) fn head(&self) -> usize {
         usize::from(self.head)
@@ -106,9 +121,7 @@ impl Memory {
     pub(super) fn message(&mut self, span: Span) -> MessageRef<'_> {
         if span.assembled && self.lent == Lent::Assembled(span.kind) {
             // A caller that takes the buffer leaves an empty one, which is valid text as well.
-            let head = self.head();
-            let payload = LentPayload::Assembled(&mut self.assembled, head);
-            return MessageRef::new(span.kind, payload);
+            return MessageRef::new(span.kind, LentPayload::Assembled(self));
         }
         self.in_slab_message(span)
     }
@@ -127,7 +140,7 @@ impl Memory {
     /// Returns the bytes of a span, of a message or of a piece. They need not be text.
     pub(super) fn bytes(&self, span: Span) -> &[u8] {
         if span.assembled {
-            self.assembled.get(self.head()..).unwrap_or_default()
+            self.assembled_message()
         } else {
             self.in_slab(span)
         }

@@ -33,10 +33,10 @@ use crate::role::Role;
 use crate::timers::Timers;
 use fast::Fast;
 use frames::{Frame, Unfinished};
-use memory::Memory;
 use read_buf::Assembly;
 use timeouts::Activity;
 
+pub(crate) use memory::Memory;
 pub use read_buf::ReadBuf;
 pub use replies::WithOutbound;
 pub use span::{Delivery, Span};

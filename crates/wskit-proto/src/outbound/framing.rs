@@ -5,6 +5,7 @@ use wskit_frame::{FrameHeader, Mask, OpCode};
 use super::outbox::{COPIED, Outbox};
 use super::queue::Payload;
 use crate::error::SendError;
+use crate::message::Taken;
 use crate::outgoing::{Data, Outgoing};
 use crate::pool;
 use crate::prepared::PreparedMessage;
@@ -90,7 +91,11 @@ impl Outbox {
         let payload = match data {
             Data::Lent(bytes) => Payload::Own(copied(bytes), 0),
             Data::Shared(bytes) => Payload::Shared(bytes),
-            Data::Own(buffer, from) => Payload::Own(buffer, from),
+            Data::Own(bytes) => Payload::Own(bytes, 0),
+            Data::Assembled(memory) => match memory.take_message() {
+                Taken::Lent(bytes) => Payload::Own(copied(bytes), 0),
+                Taken::Own(buffer, from) => Payload::Own(buffer, from),
+            },
             Data::Prepared(prepared) if mask.is_none() => {
                 self.queue.push_frames(prepared.frame().clone());
                 return;

@@ -167,7 +167,9 @@ impl Outbox {
     /// Returns up to which size such a payload is copied.
     pub(super) fn copied(&self, data: &Data<'_>) -> usize {
         match data {
-            Data::Shared(_) | Data::Own(..) if self.keys.is_none() => COPIED_OWN,
+            Data::Shared(_) | Data::Own(_) | Data::Assembled(_) if self.keys.is_none() => {
+                COPIED_OWN
+            }
             _ => COPIED,
         }
     }

@@ -301,6 +301,24 @@ fn expected_text_is_checked_and_lent() {
     }
 }
 
+/// Sixty-four messages of 16 KiB: four a read and four a write buffer, with their headers.
+#[test]
+fn four_messages_of_16_kib_share_a_buffer() {
+    for role in ROLES {
+        let message = vec![7; 16 << 10];
+        let mut end = open(role, Config::new());
+        let flood = to(role, FIN | BINARY, &message).repeat(64);
+        let (reads, got) = read_all(&mut end, &flood);
+        assert!(reads <= 18, "{role:?}: {reads} reads");
+        assert!(got == vec![Got::Binary(message.clone()); 64]);
+
+        for _ in 0..4 {
+            end.feed(&message).unwrap();
+        }
+        assert!(end.outbound().only_chunk().is_some(), "{role:?}");
+    }
+}
+
 /// The buffers of large messages that a thread keeps are bounded.
 ///
 /// Proves: X-mem-1

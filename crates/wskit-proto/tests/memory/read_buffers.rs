@@ -9,7 +9,7 @@ use wskit_test::alloc::{calls, live};
 
 /// The usual read buffer, and the one for a peer that sends more at once.
 const USUAL: usize = 32 << 10;
-const LARGE: usize = 64 << 10;
+const LARGE: usize = 65 << 10;
 /// The read after a part of the header of an expected large message.
 const FIRST: usize = 1 << 10;
 

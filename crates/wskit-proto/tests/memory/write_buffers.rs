@@ -8,7 +8,7 @@ use wskit_proto::{Config, Connection, Role};
 use wskit_test::alloc::{calls, rise};
 
 /// The buffer for headers and small payloads.
-const BUFFER: usize = 64 << 10;
+const BUFFER: usize = 65 << 10;
 /// The largest payload that is copied there, and its frame as a server sends it.
 const COPIED: usize = 16 << 10;
 const FRAME: usize = COPIED + 4;
@@ -34,8 +34,8 @@ fn frame_is_queued_however_full_the_buffer_is() {
     for role in ROLES {
         for left in 0..64 {
             let mut end = open(role, Config::new());
-            for _ in 0..3 {
-                end.feed(&[7; COPIED]).unwrap();
+            for len in [1000, COPIED, COPIED, COPIED] {
+                end.feed(&vec![7; len]).unwrap();
             }
             let header = to(other(role), FIN | BINARY, &[0; 200]).len() - 200;
             let last = BUFFER - end.outbox().queued() - header - left;
@@ -44,7 +44,9 @@ fn frame_is_queued_however_full_the_buffer_is() {
                 end.feed(vec![8; len]).unwrap();
             }
             let lens: Vec<_> = sent(&mut end).iter().map(|(_, body)| body.len()).collect();
-            let expected = [COPIED, COPIED, COPIED, last, 0, 1, 0, 0, 2, 0, 0, 0, 17];
+            let expected = [
+                1000, COPIED, COPIED, COPIED, last, 0, 1, 0, 0, 2, 0, 0, 0, 17,
+            ];
             assert_eq!(lens, expected, "{role:?}, {left} bytes left");
         }
     }
@@ -56,8 +58,8 @@ fn frame_is_queued_however_full_the_buffer_is() {
 #[test]
 fn stalled_socket_keeps_its_buffer_if_a_quarter_is_filled() {
     for (payloads, held) in [
-        ([1000, 15_376], BUFFER / 4),
-        ([1000, 15_377], BUFFER),
+        ([1000, 15_632], BUFFER / 4),
+        ([1000, 15_633], BUFFER),
         ([COPIED, COPIED], BUFFER),
     ] {
         let mut end = server();
@@ -141,14 +143,14 @@ fn held_counts_all_that_waits() {
 #[test]
 fn buffers_go_back_as_soon_as_they_are_written() {
     let mut end = server();
-    for _ in 0..12 {
+    for _ in 0..16 {
         end.feed(&[7; COPIED]).unwrap();
     }
-    // Three frames of this size fill a buffer.
+    // Four frames of this size fill a buffer.
     for buffers in (1..=4).rev() {
         assert_eq!(end.buffer_bytes(), buffers * BUFFER);
         end.advance(FRAME);
-        end.advance(2 * FRAME - 1);
+        end.advance(3 * FRAME - 1);
         assert_eq!(end.buffer_bytes(), buffers * BUFFER, "one byte waits");
         end.advance(1);
     }
