@@ -1,4 +1,8 @@
 //! What is between a socket and TLS.
+#![cfg_attr(
+    not(any(feature = "futures-io", feature = "tokio-io")),
+    allow(dead_code, reason = "nothing reads without the traits of either")
+)]
 
 use std::cell::RefCell;
 use std::fmt;

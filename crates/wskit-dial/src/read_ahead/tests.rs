@@ -181,11 +181,13 @@ fn end_and_errors_are_passed_on() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     /// `ask` compares every byte.
     #[test]
     fn bytes_come_whole_and_in_order(
-        script in prop::collection::vec(prop::option::weighted(0.8, 1_usize..100_000), 0..40),
-        asks in prop::collection::vec(1_usize..20_000, 1..200),
+        script in prop::collection::vec(prop::option::weighted(0.8, 1_usize..100_000), 0..20),
+        asks in prop::collection::vec(1_usize..20_000, 1..60),
     ) {
         let mut reader = Reader::new([]);
         reader.ahead.stream.script = script.into();
