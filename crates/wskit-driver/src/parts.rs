@@ -113,7 +113,7 @@ impl<T: Transport> WebSocket<T> {
         config: Arc<Config>,
         with: impl FnOnce(Connection) -> Connection,
     ) -> Self {
-        let auto_pong = config.get_auto_pong();
+        let (auto_pong, budget) = (config.get_auto_pong(), config.get_read_budget());
         let timer = io.timer();
         let now = timer.now();
         let connection = match role {
@@ -122,7 +122,7 @@ impl<T: Transport> WebSocket<T> {
         };
         let (inbound, outbox) = with(connection).split();
         Self {
-            engine: Engine::new(inbound, timer, leftover, auto_pong),
+            engine: Engine::new(inbound, timer, leftover, auto_pong, budget),
             link: Whole::new(io, outbox),
             terms: Rare::default(),
             tasks: Tasks::default(),

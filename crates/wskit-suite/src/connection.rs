@@ -15,6 +15,7 @@ pub mod last_words;
 pub mod parts;
 pub mod pressure;
 pub mod shutdown;
+pub mod turns;
 
 /// The scenarios of the folder `connection`.
 #[doc(hidden)]
@@ -61,6 +62,14 @@ macro_rules! connection_scenarios {
             parts_have_the_leftover_of_the_handshake
             parts_have_what_was_not_written
             connection_inside_a_message_is_given_back
+        });
+        $crate::scenarios!($harness, connection::turns: {
+            turn_of_small_messages_is_a_quarter_of_the_budget
+            turn_of_large_messages_is_the_budget
+            turn_is_short_by_default
+            turn_ends_inside_a_message_larger_than_the_budget
+            smallest_budget_reads_once_a_turn
+            connections_in_turn_share_the_buffer_of_large_messages
         });
         $crate::scenarios!($harness, connection::pressure: {
             send_waits_while_the_peer_does_not_read

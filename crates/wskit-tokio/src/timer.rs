@@ -1,11 +1,12 @@
 use std::io;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use tokio::task::coop::has_budget_remaining;
+use tokio::task::yield_now;
 use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
 use wskit_driver::{Alarm, LazyTimer};
 
@@ -85,6 +86,12 @@ impl Alarm for TokioAlarm {
         let wakes = |waker: &Waker| waker.will_wake(cx.waker());
         self.waker.as_ref().is_some_and(wakes)
             && self.sleep.as_ref().is_some_and(|sleep| !sleep.is_elapsed())
+    }
+
+    fn wake_later(cx: &mut Context<'_>) {
+        // A waker that is called goes to the end of the ready tasks, and only after 61 of these does tokio
+        // look at its sockets. This one is called after that. The future is pending when first polled.
+        let _ = pin!(yield_now()).poll(cx);
     }
 }
 

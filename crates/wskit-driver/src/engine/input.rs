@@ -15,31 +15,29 @@ use crate::transport::Timer;
 pub(super) struct Input {
     /// Bytes that were read behind the opening handshake.
     pub(super) leftover: Rare<Bytes>,
-    /// Bytes read since this task last waited.
+    /// Bytes read since this task last waited, as many as they would be of small messages.
     read: u32,
-    /// Bytes decompressed since this task last waited.
+    /// Bytes decompressed since this task last waited: the bytes on the wire say little about that work.
     inflated: u32,
+    /// How much may be read before other tasks run, as `read` counts.
+    most: u32,
     /// The stream has ended or failed.
     pub(super) eof: bool,
 }
 
-/// After this many bytes in a row a connection lets other tasks run, however fast its peer is.
-const READ_MAX: u32 = 256 << 10;
-/// The same for bytes decompressed: the bytes on the wire say little about that work.
-const INFLATED_MAX: u32 = 1 << 20;
-/// Bytes of a large message that count as one, because they are little work. Yielding within the
-/// message would keep the buffers of many messages in use at once, and each would have left the caches
-/// by its next turn.
-const LARGE: usize = 32;
+/// Bytes of a large message, or decompressed bytes, that are as much work as one byte of small messages.
+const LARGE: usize = 4;
 /// What a read of a large message counts for at least, in bytes.
 const LARGE_READ_MIN: usize = 64;
 
 impl Input {
-    pub(super) fn new(leftover: Bytes) -> Self {
+    pub(super) fn new(leftover: Bytes, budget: usize) -> Self {
         Self {
             leftover: (!leftover.is_empty()).then(|| Box::new(leftover)).into(),
             read: 0,
             inflated: 0,
+            // With what a turn reads more, it still fits.
+            most: (budget / LARGE).min(1 << 28) as u32,
             eof: false,
         }
     }
@@ -47,13 +45,19 @@ impl Input {
     /// Whether so much has been read that other tasks should run.
     #[inline]
     pub(super) fn is_used_up(&self) -> bool {
-        self.read >= READ_MAX
+        self.read >= self.most
+    }
+
+    /// Whether twice as much has been read, so that not even the end of a message is waited for.
+    #[inline]
+    fn is_overdrawn(&self) -> bool {
+        self.read / 2 >= self.most
     }
 
     /// Whether so much has been decompressed that other tasks should run.
     #[inline]
     pub(super) fn has_inflated_enough(&self) -> bool {
-        self.inflated >= INFLATED_MAX
+        self.inflated / LARGE as u32 >= self.most
     }
 
     #[inline]
@@ -116,6 +120,19 @@ impl<C: Timer> Engine<C> {
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// Whether other tasks should run before this looks at the bytes behind a large message, which the
+    /// owner has done with. Its buffer is then used by the next connection: many buffers in use at once
+    /// would each have left the caches by their next turn.
+    pub(super) fn has_read_enough(&mut self) -> bool {
+        self.input.is_used_up() && self.inbound.take_back()
+    }
+
+    /// Whether other tasks should run before this reads on. Inside a large message it reads on to its end,
+    /// within limits.
+    pub(super) fn should_yield(&self) -> bool {
+        self.input.is_used_up() && (self.input.is_overdrawn() || !self.inbound.is_mid_large())
     }
 
     /// Takes the bytes that were read and not used. `None` if part of a message was used, or if a message

@@ -54,14 +54,21 @@ pub(crate) struct Engine<C> {
 }
 
 impl<C: Timer> Engine<C> {
-    /// Creates an engine. `leftover` is what was read behind the opening handshake.
-    pub(crate) fn new(inbound: Inbound, timer: C, leftover: Bytes, auto_pong: bool) -> Self {
+    /// Creates an engine. `leftover` is what was read behind the opening handshake, `read_budget` that of
+    /// the configuration.
+    pub(crate) fn new(
+        inbound: Inbound,
+        timer: C,
+        leftover: Bytes,
+        auto_pong: bool,
+        read_budget: usize,
+    ) -> Self {
         let telemetry = Telemetry::new(&inbound);
         Self {
             inbound,
             timer,
             read_ahead: Rare::default(),
-            input: Input::new(leftover),
+            input: Input::new(leftover, read_budget),
             backpressure: Backpressure::default(),
             ending: EndingState::default(),
             fast: None,

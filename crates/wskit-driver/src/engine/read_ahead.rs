@@ -30,7 +30,7 @@ impl<C: Timer> Engine<C> {
         self.fast = None;
         while !self.has_message() && !self.input.eof {
             if self.input.is_used_up() || self.input.has_inflated_enough() {
-                cx.waker().wake_by_ref();
+                self.timer.wake_later(cx);
                 return true;
             }
             let timer = &self.timer;

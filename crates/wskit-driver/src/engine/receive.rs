@@ -104,7 +104,7 @@ impl<C: Timer> Engine<C> {
             {
                 continue;
             }
-            if self.input.has_inflated_enough() {
+            if self.input.has_inflated_enough() || self.has_read_enough() {
                 match self.yield_now(cx, link) {
                     Poll::Ready(()) => continue,
                     Poll::Pending => return Poll::Pending,
@@ -136,7 +136,7 @@ impl<C: Timer> Engine<C> {
                 Ending::NotYet | Ending::Drain if !self.input.eof => {
                     // What has been read is returned first, so that a large message does not wait for
                     // those of all other connections.
-                    if self.input.is_used_up() {
+                    if self.should_yield() {
                         match self.yield_now(cx, link) {
                             Poll::Ready(()) => continue,
                             Poll::Pending => return Poll::Pending,

@@ -135,7 +135,7 @@ impl<C: Timer> Engine<C> {
             self.handle_timeout(link);
             return Poll::Ready(());
         }
-        cx.waker().wake_by_ref();
+        self.timer.wake_later(cx);
         Poll::Pending
     }
 

@@ -27,6 +27,11 @@ pub trait Alarm: Default {
         let _ = cx;
         false
     }
+
+    /// Wakes the task of `cx` once others have had their turn: see [`Timer::wake_later`].
+    fn wake_later(cx: &mut Context<'_>) {
+        cx.waker().wake_by_ref();
+    }
 }
 
 /// A clock with one alarm that is set when a deadline is first waited for.
@@ -50,6 +55,10 @@ impl<A: Alarm> Timer for LazyTimer<A> {
             return Poll::Pending;
         }
         self.poll_alarm(cx, deadline)
+    }
+
+    fn wake_later(&self, cx: &mut Context<'_>) {
+        A::wake_later(cx);
     }
 }
 

@@ -139,6 +139,13 @@ pub trait Timer: Clone {
     /// # Errors
     /// The runtime has no timer.
     fn poll_until(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<io::Result<()>>;
+
+    /// Wakes the task of `cx`, which has done much in a row, once others have had their turn. A runtime
+    /// that looks for new events of sockets only when no task is ready, or seldom, looks for them first.
+    /// By default the task is woken at once.
+    fn wake_later(&self, cx: &mut Context<'_>) {
+        cx.waker().wake_by_ref();
+    }
 }
 
 /// A byte stream with a clock that a [`WebSocket`](crate::WebSocket) can live on.

@@ -73,19 +73,26 @@ impl Inbound {
         event
     }
 
-    fn parse_frames(&mut self) -> Result<Option<Event<Span, Span>>, ProtocolError> {
-        if let Some(error) = self.error.take() {
-            return Err(error);
-        }
-        if self.assembly.lent {
+    /// Takes back the large message that was lent last; returns whether there was one. Its buffer is for
+    /// the next message of any connection on this thread. [`next`](Inbound::next) does this too.
+    pub fn take_back(&mut self) -> bool {
+        let was_lent = core::mem::take(&mut self.assembly.lent);
+        if was_lent {
             // The message was used, taken or not wanted: an idle connection holds no buffer.
-            self.assembly.lent = false;
             if self.assembly.expected > 0 {
                 self.give_assembled();
             } else {
                 *self.memory.assembled_mut() = Vec::new();
             }
         }
+        was_lent
+    }
+
+    fn parse_frames(&mut self) -> Result<Option<Event<Span, Span>>, ProtocolError> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        self.take_back();
         if self.ended {
             self.start = 0;
             self.end = 0;

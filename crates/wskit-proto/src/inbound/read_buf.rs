@@ -315,6 +315,12 @@ impl Inbound {
         Some(bytes)
     }
 
+    /// Returns whether much of an unfinished message has come: a buffer is filled that the next message of
+    /// any connection on this thread may use.
+    pub fn is_mid_large(&self) -> bool {
+        self.message.is_some_and(|message| !message.in_slab) && self.assembly.len >= LARGE
+    }
+
     fn reads_large(&self) -> bool {
         (self.assembly.len >= LARGE || (self.assembly.expected > 0 && self.assembly.len > 0))
             && self.start == self.end

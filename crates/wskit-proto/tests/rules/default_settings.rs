@@ -82,7 +82,8 @@ fn every_setting_is_what_its_getter_returns() {
         .auto_pong(false)
         .write_high_water(6)
         .write_queue_limit(8)
-        .fragment_size(fragment_size);
+        .fragment_size(fragment_size)
+        .read_budget(9);
     assert_eq!(config.get_max_message_size(), 1);
     assert_eq!(config.get_max_fragments(), 2);
     assert_eq!(config.get_limits().max_message_size, 1);
@@ -95,4 +96,5 @@ fn every_setting_is_what_its_getter_returns() {
     assert_eq!(config.get_write_high_water(), 6);
     assert_eq!(config.get_write_queue_limit(), 8);
     assert_eq!(config.get_fragment_size(), fragment_size);
+    assert_eq!(config.get_read_budget(), 9);
 }

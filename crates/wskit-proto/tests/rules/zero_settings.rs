@@ -151,6 +151,14 @@ fn close_timeout_0_does_not_wait_for_the_answer() {
     }
 }
 
+#[test]
+fn read_budget_is_never_nothing_and_never_endless() {
+    assert_eq!(Config::new().get_read_budget(), 1 << 20);
+    assert_eq!(Config::new().read_budget(0).get_read_budget(), 4);
+    let most = Config::new().read_budget(usize::MAX);
+    assert_eq!(most.get_read_budget(), 1 << 30);
+}
+
 /// Proves: X-io-3
 #[test]
 fn empty_queue_has_room_however_low_its_marks_are() {
