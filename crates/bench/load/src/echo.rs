@@ -42,11 +42,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
                 .copied()
                 .into_iter()
                 .collect();
-            let windows = plan.windows;
+            let (windows, chunk) = (plan.windows, plan.chunk);
             std::thread::spawn(move || {
                 affinity::pin(&cpus)?;
                 start.wait();
-                let mut worker = Worker::new(share, traffic, windows)?;
+                let mut worker = Worker::new(share, traffic, windows, chunk)?;
                 let result = worker.run(&shared);
                 shared.finished.fetch_add(1, Ordering::Release);
                 result.map(|()| worker.latencies)
@@ -116,6 +116,8 @@ struct Plan {
     /// Windows of each connection, or 0 for as many as the time allows.
     windows: u64,
     limit: Duration,
+    /// The most bytes of one send.
+    chunk: usize,
 }
 
 impl Plan {
@@ -137,6 +139,7 @@ impl Plan {
             duration: Duration::from_secs_f64(arguments.value("seconds", 0.6)?),
             windows: arguments.value("windows", 0)?,
             limit: Duration::from_secs_f64(arguments.value("limit", 120.0)?),
+            chunk: arguments.value("chunk", usize::MAX)?,
         })
     }
 
@@ -215,12 +218,18 @@ struct Worker {
     traffic: Arc<Traffic>,
     poll: Poll,
     windows: u64,
+    chunk: usize,
     active: usize,
     latencies: Histogram,
 }
 
 impl Worker {
-    fn new(share: Vec<Opened>, traffic: Arc<Traffic>, windows: u64) -> io::Result<Self> {
+    fn new(
+        share: Vec<Opened>,
+        traffic: Arc<Traffic>,
+        windows: u64,
+        chunk: usize,
+    ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut connections = Vec::with_capacity(share.len());
         for (token, opened) in share.into_iter().enumerate() {
@@ -241,6 +250,7 @@ impl Worker {
             traffic,
             poll,
             windows,
+            chunk,
             latencies: Histogram::default(),
         })
     }
@@ -310,7 +320,9 @@ impl Worker {
         let connection = &mut self.connections[token];
         let window = &self.traffic.windows[connection.window];
         while connection.written < window.len() {
-            match poll::send(&connection.socket, &window[connection.written..])? {
+            let rest = &window[connection.written..];
+            let rest = &rest[..rest.len().min(self.chunk)];
+            match poll::send(&connection.socket, rest)? {
                 Some(n) => connection.written += n,
                 None => break,
             }

@@ -15,5 +15,6 @@ pub mod peer;
 pub mod poll;
 pub mod process;
 pub mod publish;
+pub mod quiet;
 pub mod reader;
 pub mod traffic;

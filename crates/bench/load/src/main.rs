@@ -1,7 +1,7 @@
-//! `wskit-bench-load echo|idle|fanout|publish|accept|peer --address A …`; the runner starts it.
+//! `wskit-bench-load echo|idle|fanout|publish|accept|peer|quiet --address A …`; the runner starts it.
 
 use wskit_bench_load::arguments::Arguments;
-use wskit_bench_load::{accept, echo, fanout, idle, peer, publish};
+use wskit_bench_load::{accept, echo, fanout, idle, peer, publish, quiet};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::after_subcommand();
@@ -12,6 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("publish") => publish::run(&arguments),
         Some("accept") => accept::run(&arguments),
         Some("peer") => peer::run(&arguments),
-        _ => Err("echo, idle, fanout, publish, accept or peer".into()),
+        Some("quiet") => quiet::run(&arguments),
+        _ => Err("echo, idle, fanout, publish, accept, peer or quiet".into()),
     }
 }

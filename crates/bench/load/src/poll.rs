@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An epoll instance. Closed with the process.
 pub struct Poll {
@@ -82,6 +82,29 @@ impl Poll {
                 error => Err(error),
             },
         }
+    }
+
+    /// Waits until something is ready or `end` has come, to the microsecond.
+    ///
+    /// # Errors
+    /// The kernel's; an interruption is no error.
+    pub fn wait_until(&mut self, end: Instant) -> io::Result<usize> {
+        let left = end.saturating_duration_since(Instant::now());
+        let limit = libc::timespec {
+            tv_sec: left.as_secs() as libc::time_t,
+            tv_nsec: libc::c_long::from(left.subsec_nanos() as i32),
+        };
+        let mut set = libc::pollfd {
+            fd: self.fd,
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: all of it lives through the call.
+        let n = unsafe { libc::ppoll(&raw mut set, 1, &raw const limit, std::ptr::null()) };
+        if n == 0 {
+            return Ok(0);
+        }
+        self.wait(Duration::ZERO)
     }
 
     /// The `index`th event of the last wait: its token, whether there is input, whether there is room.

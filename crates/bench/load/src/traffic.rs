@@ -13,6 +13,8 @@ pub enum Kind {
     Cjk,
     /// Text that compresses about as JSON does.
     Json,
+    /// One character again and again: a thousand times as large as it comes.
+    Bomb,
 }
 
 impl Kind {
@@ -26,7 +28,8 @@ impl Kind {
             "ascii" => Self::Ascii,
             "cjk" => Self::Cjk,
             "json" => Self::Json,
-            _ => return Err(format!("{name}: binary, ascii, cjk or json")),
+            "bomb" => Self::Bomb,
+            _ => return Err(format!("{name}: binary, ascii, cjk, json or bomb")),
         })
     }
 
@@ -42,6 +45,7 @@ impl Kind {
         while payload.len() < size {
             match self {
                 Self::Binary => payload.extend_from_slice(&random.next().to_le_bytes()),
+                Self::Bomb => payload.resize(size, b'.'),
                 Self::Ascii => payload.push(b' ' + (random.next() % 95) as u8),
                 Self::Cjk => {
                     let letter = char::from_u32(0x4E00 + (random.next() % 0x5000) as u32);

@@ -114,6 +114,13 @@ pub const ENTRIES: &[Entry] = &[
         Role::Ours,
         true,
     ),
+    entry(
+        "wskit-lent-8m",
+        "wskit-lent",
+        &["--spec", "budget=8388608"],
+        Role::Ours,
+        true,
+    ),
     entry("node-ws", "node", &[], Role::Outsider, true),
 ];
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// One cell. Written as `16x50x1`, with `t` (ASCII text), `c` (CJK text), `j` (JSON), and `z`
-/// (compressed with context takeover) or `y` (compressed without) behind it: `1024x50x16t`, `238x50x1jz`.
+/// One cell. Written as `16x50x1`, with `t` (ASCII text), `c` (CJK text), `j` (JSON), `b` (one character
+/// repeated), and `z` (compressed with context takeover) or `y` (compressed without) behind it: `1024x50x16t`, `238x50x1jz`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {
     pub size: usize,
@@ -35,6 +35,7 @@ impl Cell {
                 't' => cell.kind = "ascii",
                 'c' => cell.kind = "cjk",
                 'j' => cell.kind = "json",
+                'b' => cell.kind = "bomb",
                 'z' => cell.deflate = Some("takeover"),
                 'y' => cell.deflate = Some("alone"),
                 _ => return Err(bad()),
@@ -85,6 +86,7 @@ impl fmt::Display for Cell {
             "binary" => {}
             "ascii" => f.write_str(", ASCII text")?,
             "cjk" => f.write_str(", CJK text")?,
+            "bomb" => f.write_str(", one character repeated")?,
             _ => f.write_str(", JSON")?,
         }
         match self.deflate {

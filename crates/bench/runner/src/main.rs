@@ -1,4 +1,4 @@
-//! `wskit-bench grid|counts|client|dial|memory|fanout|hub|accept|workers|machine`: runs servers and load, prints
+//! `wskit-bench grid|counts|client|dial|memory|fanout|fairness|hub|accept|workers|machine`: runs servers and load, prints
 //! tables. README.md says how and what it means.
 
 mod accept;
@@ -8,6 +8,7 @@ mod chart;
 mod client;
 mod counts;
 mod dial;
+mod fairness;
 mod fanout;
 mod grid;
 mod hub;
@@ -32,6 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("dial") => dial::run(&settings, &arguments),
         Some("memory") => memory::run(&settings, &arguments),
         Some("fanout") => fanout::run(&settings, &arguments),
+        Some("fairness") => fairness::run(&settings, &arguments),
         Some("hub") => hub::run(&settings, &arguments),
         Some("accept") => accept::run(&settings, &arguments),
         Some("workers") => workers::run(&settings, &arguments),
@@ -40,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Ok(())
         }
         _ => Err(
-            "grid, counts, client, dial, memory, fanout, hub, accept, workers or machine".into(),
+            "grid, counts, client, dial, memory, fanout, fairness, hub, accept, workers or machine".into(),
         ),
     }
 }

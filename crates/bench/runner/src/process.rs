@@ -214,7 +214,11 @@ pub fn load_lines(
     }
 }
 
-fn start_load(settings: &Settings, mode: &str, arguments: &[String]) -> io::Result<Running> {
+/// Starts the load generator.
+///
+/// # Errors
+/// It does not start.
+pub fn start_load(settings: &Settings, mode: &str, arguments: &[String]) -> io::Result<Running> {
     let mut command = Command::new(settings.bin.join("wskit-bench-load"));
     command.arg(mode).args(arguments);
     let list: Vec<String> = settings.load_cpus.iter().map(usize::to_string).collect();
