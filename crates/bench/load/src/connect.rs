@@ -1,15 +1,19 @@
 //! Opening connections: a TCP connection and the upgrade.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
+
+use crate::link::Link;
 use crate::poll;
 
 /// A connection that is upgraded.
-pub struct Opened {
+pub struct Opened<S = TcpStream> {
     /// The socket, not blocking.
-    pub socket: TcpStream,
+    pub socket: S,
     /// `Sec-WebSocket-Extensions` of the answer.
     pub extensions: Option<String>,
     /// What came after the answer's head.
@@ -21,16 +25,8 @@ pub struct Opened {
 /// # Errors
 /// The socket's, or an answer other than 101.
 pub fn open(address: SocketAddr, extensions: Option<&str>) -> io::Result<Opened> {
-    upgrade(TcpStream::connect(address)?, address, extensions)
-}
-
-/// Does what [`open`] does, with so small a receive buffer that a server soon notices a client that does
-/// not read.
-///
-/// # Errors
-/// Those of [`open`].
-pub fn open_narrow(address: SocketAddr, extensions: Option<&str>) -> io::Result<Opened> {
-    upgrade(poll::connect_narrow(address, 8 << 10)?, address, extensions)
+    let socket = TcpStream::connect(address)?;
+    upgrade_link(socket, address, extensions, None).map(bare)
 }
 
 /// Opens many connections, a hundred requests at a time, from several addresses of loopback. Closing them
@@ -47,41 +43,59 @@ pub fn open_many(
     while all.len() < count {
         // An address has some 28,000 ports, and finding a free one takes longer with each that is used.
         let source = 1 + (all.len() / 6000) as u8;
-        let sockets: Vec<TcpStream> = (all.len()..count.min(all.len() + 100))
+        let links: Vec<Link> = (all.len()..count.min(all.len() + 100))
             .map(|_| {
                 let socket = poll::connect_from(source, address)?;
                 poll::reset_on_close(&socket)?;
-                ask(&socket, address, extensions)?;
-                Ok(socket)
+                ask(socket, address, extensions, None)
             })
             .collect::<io::Result<_>>()?;
-        for socket in sockets {
-            all.push(answer(socket)?);
+        for link in links {
+            all.push(bare(answer(link)?));
         }
     }
     Ok(all)
 }
 
-fn upgrade(socket: TcpStream, address: SocketAddr, extensions: Option<&str>) -> io::Result<Opened> {
-    ask(&socket, address, extensions)?;
-    answer(socket)
+fn bare(opened: Opened<Link>) -> Opened {
+    Opened {
+        socket: opened.socket.socket,
+        extensions: opened.extensions,
+        leftover: opened.leftover,
+    }
 }
 
-fn ask(mut socket: &TcpStream, address: SocketAddr, extensions: Option<&str>) -> io::Result<()> {
+/// Upgrades a connected socket as [`open`] does, inside TLS if there are settings for it.
+///
+/// # Errors
+/// Those of [`open`], and TLS'.
+pub fn upgrade_link(
+    socket: TcpStream,
+    address: SocketAddr,
+    extensions: Option<&str>,
+    tls: Option<&Arc<ClientConfig>>,
+) -> io::Result<Opened<Link>> {
+    answer(ask(socket, address, extensions, tls)?)
+}
+
+fn ask(
+    socket: TcpStream,
+    address: SocketAddr,
+    extensions: Option<&str>,
+    tls: Option<&Arc<ClientConfig>>,
+) -> io::Result<Link> {
     socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(Duration::from_secs(20)))?;
-    socket.write_all(&request(address, extensions))
+    let mut link = Link::client(socket, tls)?;
+    link.send_all(&request(address, extensions))?;
+    Ok(link)
 }
 
-fn answer(mut socket: TcpStream) -> io::Result<Opened> {
+fn answer(mut link: Link) -> io::Result<Opened<Link>> {
     let mut head = Vec::new();
-    let mut buffer = [0; 4096];
+    let mut buffer = [0; 32 << 10];
     let end = loop {
-        let n = socket.read(&mut buffer)?;
-        if n == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        head.extend_from_slice(&buffer[..n]);
+        link.receive_some(&mut buffer, &mut head)?;
         if let Some(end) = end_of_head(&head) {
             break end;
         }
@@ -96,9 +110,9 @@ fn answer(mut socket: TcpStream) -> io::Result<Opened> {
         name.eq_ignore_ascii_case("sec-websocket-extensions")
             .then(|| value.trim().to_owned())
     });
-    socket.set_nonblocking(true)?;
+    link.socket.set_nonblocking(true)?;
     Ok(Opened {
-        socket,
+        socket: link,
         extensions,
         leftover,
     })

@@ -7,14 +7,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
+use rustls::ClientConfig;
+
 use crate::affinity;
 use crate::arguments::Arguments;
 use crate::connect::{self, Opened};
 use crate::deflate::Agreed;
 use crate::histogram::Histogram;
-use crate::poll::{self, Poll};
+use crate::link::Link;
+use crate::poll::Poll;
 use crate::process;
 use crate::reader::Reader;
+use crate::tls;
 use crate::traffic::{Kind, Traffic};
 
 /// Runs it and prints one line of `name=value`.
@@ -26,7 +30,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let connections = plan.connect()?;
     let traffic = Arc::new(plan.traffic(&connections)?);
     let shared = Arc::new(Shared::default());
-    let mut shares: Vec<Vec<Opened>> = (0..plan.threads).map(|_| Vec::new()).collect();
+    let mut shares: Vec<Vec<Opened<Link>>> = (0..plan.threads).map(|_| Vec::new()).collect();
     for (index, connection) in connections.into_iter().enumerate() {
         shares[index % plan.threads].push(connection);
     }
@@ -86,7 +90,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let own = to.own.saturating_sub(from.own);
     println!(
         "messages={messages} seconds={seconds:.6} per_second={:.0} bytes_in={} server_nanos={:.1} \
-         server_share={:.3} server_faults={:.3} server_switches={:.6} load_nanos={:.1} p50_us={:.1} p99_us={:.1}",
+         server_share={:.3} server_faults={:.3} server_switches={:.6} load_nanos={:.1} p50_us={:.1} p99_us={:.1} \
+         records={}",
         messages as f64 / seconds,
         to.bytes - from.bytes,
         cpu as f64 / messages.max(1) as f64,
@@ -96,6 +101,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         own as f64 / messages.max(1) as f64,
         latencies.quantile(0.5) as f64 / 1e3,
         latencies.quantile(0.99) as f64 / 1e3,
+        to.records - from.records,
     );
     Ok(())
 }
@@ -109,6 +115,7 @@ struct Plan {
     connections: usize,
     raw: bool,
     offer: Option<String>,
+    tls: Option<Arc<ClientConfig>>,
     threads: usize,
     cpus: Vec<usize>,
     warmup: Duration,
@@ -133,6 +140,7 @@ impl Plan {
             connections,
             raw: arguments.flag("raw"),
             offer: arguments.text("offer").map(str::to_owned),
+            tls: tls::asked(arguments)?,
             threads: arguments.value("threads", 2)?.min(connections),
             cpus,
             warmup: Duration::from_secs_f64(arguments.value("warmup", 0.2)?),
@@ -143,14 +151,18 @@ impl Plan {
         })
     }
 
-    fn connect(&self) -> io::Result<Vec<Opened>> {
+    fn connect(&self) -> io::Result<Vec<Opened<Link>>> {
         let _ = process::lift_open_files();
         (0..self.connections)
-            .map(|_| connect::open(self.address, self.offer.as_deref()))
+            .map(|_| {
+                let socket = TcpStream::connect(self.address)?;
+                let (offer, tls) = (self.offer.as_deref(), self.tls.as_ref());
+                connect::upgrade_link(socket, self.address, offer, tls)
+            })
             .collect()
     }
 
-    fn traffic(&self, connections: &[Opened]) -> Result<Traffic, String> {
+    fn traffic(&self, connections: &[Opened<Link>]) -> Result<Traffic, String> {
         if self.offer.is_none() {
             return Ok(Traffic::plain(self.kind, self.size, self.depth, self.raw));
         }
@@ -168,6 +180,8 @@ impl Plan {
 struct Shared {
     messages: AtomicU64,
     bytes: AtomicU64,
+    /// TLS records.
+    records: AtomicU64,
     finished: AtomicU64,
     measuring: AtomicBool,
     stop: AtomicBool,
@@ -183,6 +197,7 @@ struct Reading {
     at: Instant,
     messages: u64,
     bytes: u64,
+    records: u64,
     cpu: u64,
     own: u64,
     faults: u64,
@@ -195,6 +210,7 @@ impl Reading {
             at: Instant::now(),
             messages: shared.messages.load(Ordering::Acquire),
             bytes: shared.bytes.load(Ordering::Acquire),
+            records: shared.records.load(Ordering::Acquire),
             cpu: process::cpu_nanos(server),
             own: process::cpu_nanos(std::process::id()),
             faults: process::minor_faults(server),
@@ -204,7 +220,7 @@ impl Reading {
 }
 
 struct Connection {
-    socket: TcpStream,
+    link: Link,
     reader: Reader,
     window: usize,
     written: usize,
@@ -221,11 +237,13 @@ struct Worker {
     chunk: usize,
     active: usize,
     latencies: Histogram,
+    /// Room for a window as TLS records.
+    spare: Vec<u8>,
 }
 
 impl Worker {
     fn new(
-        share: Vec<Opened>,
+        share: Vec<Opened<Link>>,
         traffic: Arc<Traffic>,
         windows: u64,
         chunk: usize,
@@ -233,9 +251,9 @@ impl Worker {
         let poll = Poll::new()?;
         let mut connections = Vec::with_capacity(share.len());
         for (token, opened) in share.into_iter().enumerate() {
-            poll.add(&opened.socket, token)?;
+            poll.add(&opened.socket.socket, token)?;
             connections.push(Connection {
-                socket: opened.socket,
+                link: opened.socket,
                 reader: Reader::new(&traffic),
                 window: 0,
                 written: 0,
@@ -252,6 +270,7 @@ impl Worker {
             windows,
             chunk,
             latencies: Histogram::default(),
+            spare: Vec::new(),
         })
     }
 
@@ -263,7 +282,7 @@ impl Worker {
         }
         while !shared.stop.load(Ordering::Relaxed) && self.active > 0 {
             let ready = self.poll.wait(Duration::from_millis(50))?;
-            let (mut messages, mut bytes) = (0, 0);
+            let (mut messages, mut bytes, mut records) = (0, 0, 0);
             for index in 0..ready {
                 let (token, input, room) = self.poll.event(index);
                 if room {
@@ -272,18 +291,25 @@ impl Worker {
                 if !input {
                     continue;
                 }
-                let connection = &mut self.connections[token];
-                let Some(n) = poll::receive(&connection.socket, &mut buffer)? else {
+                let Connection { link, reader, .. } = &mut self.connections[token];
+                let (mut ended, before) = (0, link.records());
+                let came = link.receive(&mut buffer, &mut |piece| {
+                    bytes += piece.len() as u64;
+                    let (whole, windows) = reader.take(piece, &self.traffic)?;
+                    messages += whole as u64;
+                    ended += windows;
+                    Ok(())
+                })?;
+                if came.is_none() {
                     continue;
-                };
-                bytes += n as u64;
-                let (whole, ended) = connection.reader.take(&buffer[..n], &self.traffic)?;
-                messages += whole as u64;
-                if !connection.reader.answers.is_empty() {
-                    let answers = std::mem::take(&mut connection.reader.answers);
+                }
+                records += link.records() - before;
+                if !reader.answers.is_empty() {
+                    let answers = std::mem::take(&mut reader.answers);
+                    let connection = &mut self.connections[token];
                     // Between windows, so that it cannot fall into a frame.
                     if connection.written == self.traffic.windows[connection.window].len() {
-                        let _ = poll::send(&connection.socket, &answers)?;
+                        let _ = connection.link.send(&answers, &mut self.spare)?;
                     }
                 }
                 if ended > 0 {
@@ -293,6 +319,7 @@ impl Worker {
             if bytes > 0 {
                 shared.messages.fetch_add(messages, Ordering::Relaxed);
                 shared.bytes.fetch_add(bytes, Ordering::Relaxed);
+                shared.records.fetch_add(records, Ordering::Relaxed);
             }
         }
         Ok(())
@@ -322,14 +349,15 @@ impl Worker {
         while connection.written < window.len() {
             let rest = &window[connection.written..];
             let rest = &rest[..rest.len().min(self.chunk)];
-            match poll::send(&connection.socket, rest)? {
+            match connection.link.send(rest, &mut self.spare)? {
                 Some(n) => connection.written += n,
                 None => break,
             }
         }
         let waiting = connection.written < window.len();
         if waiting != connection.waiting {
-            self.poll.writable(&connection.socket, token, waiting)?;
+            self.poll
+                .writable(&connection.link.socket, token, waiting)?;
             connection.waiting = waiting;
         }
         Ok(())

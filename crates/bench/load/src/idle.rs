@@ -2,14 +2,16 @@
 //! standard input and output: each line read starts a phase, each line printed ends it.
 
 use std::io::{self, BufRead, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::arguments::Arguments;
 use crate::connect;
+use crate::link::Link;
 use crate::poll::{self, Poll};
 use crate::process;
 use crate::reader::Reader;
+use crate::tls;
 use crate::traffic::{Kind, Traffic};
 
 /// Runs it: `echo SIZE COUNT` (one message each on the first COUNT connections, at most 50 at a
@@ -25,6 +27,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let files = process::lift_open_files() as usize;
     let count = wanted.min(files.saturating_sub(100));
     let offer = arguments.text("offer");
+    let tls = tls::asked(arguments)?;
     let mut crowd = Crowd {
         sockets: Vec::with_capacity(count),
         offer: offer.map(str::to_owned),
@@ -33,7 +36,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         raw: arguments.flag("raw"),
     };
     for _ in 0..count {
-        let opened = connect::open_narrow(address, offer)?;
+        // With so small a receive buffer that the server soon notices a client that does not read.
+        let socket = poll::connect_narrow(address, 8 << 10)?;
+        let opened = connect::upgrade_link(socket, address, offer, tls.as_ref())?;
         crowd.extensions = opened.extensions;
         crowd.sockets.push(opened.socket);
     }
@@ -62,7 +67,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 struct Crowd {
-    sockets: Vec<TcpStream>,
+    sockets: Vec<Link>,
     offer: Option<String>,
     extensions: Option<String>,
     /// Messages that were begun: their traffic, how many bytes have been sent on each connection.
@@ -79,13 +84,13 @@ impl Crowd {
         }
     }
 
-    fn echo(&self, size: usize, count: usize) -> io::Result<()> {
+    fn echo(&mut self, size: usize, count: usize) -> io::Result<()> {
         let traffic = self.traffic(size);
         let count = count.min(self.sockets.len());
         for first in (0..count).step_by(50) {
             let group = first..(first + 50).min(count);
             exchange(
-                &self.sockets[group.clone()],
+                &mut self.sockets[group.clone()],
                 &traffic,
                 &vec![0; group.len()],
             )?;
@@ -97,13 +102,13 @@ impl Crowd {
         let traffic = self.traffic(size);
         let window = &traffic.windows[0];
         let end = if half { window.len() / 2 } else { window.len() };
-        let mut sent = vec![0; count.min(self.sockets.len())];
+        let (mut sent, mut spare) = (vec![0; count.min(self.sockets.len())], Vec::new());
         // What the server's socket does not take within a second stays unsent.
         let until = Instant::now() + Duration::from_secs(1);
         while sent.iter().any(|&n| n < end) && Instant::now() < until {
-            for (socket, sent) in self.sockets.iter().zip(&mut sent) {
+            for (link, sent) in self.sockets.iter_mut().zip(&mut sent) {
                 if *sent < end {
-                    *sent += poll::send(socket, &window[*sent..end])?.unwrap_or(0);
+                    *sent += link.send(&window[*sent..end], &mut spare)?.unwrap_or(0);
                 }
             }
         }
@@ -113,25 +118,25 @@ impl Crowd {
 
     fn finish(&mut self) -> io::Result<()> {
         match self.pending.take() {
-            Some((traffic, sent)) => exchange(&self.sockets[..sent.len()], &traffic, &sent),
+            Some((traffic, sent)) => exchange(&mut self.sockets[..sent.len()], &traffic, &sent),
             None => Ok(()),
         }
     }
 }
 
 /// Sends what is left of a message on each connection and reads the answers.
-fn exchange(sockets: &[TcpStream], traffic: &Traffic, sent: &[usize]) -> io::Result<()> {
+fn exchange(sockets: &mut [Link], traffic: &Traffic, sent: &[usize]) -> io::Result<()> {
     let window = &traffic.windows[0];
     let mut poll = Poll::new()?;
     let mut states: Vec<(usize, Reader)> = sent
         .iter()
         .map(|&sent| (sent, Reader::midway(traffic)))
         .collect();
-    for (token, socket) in sockets.iter().enumerate() {
-        poll.add(socket, token)?;
-        poll.writable(socket, token, true)?;
+    for (token, link) in sockets.iter().enumerate() {
+        poll.add(&link.socket, token)?;
+        poll.writable(&link.socket, token, true)?;
     }
-    let mut buffer = vec![0; 256 << 10];
+    let (mut buffer, mut spare) = (vec![0; 256 << 10], Vec::new());
     let mut left = sockets.len();
     let until = Instant::now() + Duration::from_secs(60);
     while left > 0 {
@@ -141,15 +146,18 @@ fn exchange(sockets: &[TcpStream], traffic: &Traffic, sent: &[usize]) -> io::Res
         let ready = poll.wait(Duration::from_millis(100))?;
         for index in 0..ready {
             let (token, input, room) = poll.event(index);
-            let (socket, (sent, reader)) = (&sockets[token], &mut states[token]);
+            let (link, (sent, reader)) = (&mut sockets[token], &mut states[token]);
             if room {
-                *sent += poll::send(socket, &window[*sent..])?.unwrap_or(0);
+                *sent += link.send(&window[*sent..], &mut spare)?.unwrap_or(0);
                 if *sent == window.len() {
-                    poll.writable(socket, token, false)?;
+                    poll.writable(&link.socket, token, false)?;
                 }
             }
-            if input && let Some(n) = poll::receive(socket, &mut buffer)? {
-                left -= reader.take(&buffer[..n], traffic)?.1;
+            if input {
+                link.receive(&mut buffer, &mut |bytes| {
+                    left -= reader.take(bytes, traffic)?.1;
+                    Ok(())
+                })?;
             }
         }
     }

@@ -1,7 +1,7 @@
-//! `wskit-bench-load echo|idle|fanout|publish|accept|peer|quiet --address A …`; the runner starts it.
+//! `wskit-bench-load echo|idle|fanout|publish|accept|tls-accept|peer|quiet --address A …`; the runner starts it.
 
 use wskit_bench_load::arguments::Arguments;
-use wskit_bench_load::{accept, echo, fanout, idle, peer, publish, quiet};
+use wskit_bench_load::{accept, echo, fanout, idle, peer, publish, quiet, tls_accept};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::after_subcommand();
@@ -11,8 +11,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("fanout") => fanout::run(&arguments),
         Some("publish") => publish::run(&arguments),
         Some("accept") => accept::run(&arguments),
+        Some("tls-accept") => tls_accept::run(&arguments),
         Some("peer") => peer::run(&arguments),
         Some("quiet") => quiet::run(&arguments),
-        _ => Err("echo, idle, fanout, publish, accept, peer or quiet".into()),
+        _ => Err("echo, idle, fanout, publish, accept, tls-accept, peer or quiet".into()),
     }
 }

@@ -1,20 +1,24 @@
 //! A cheap server for measuring clients: it answers each message with one of the same length that was
 //! prepared, swallows messages, or pours them out.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
+use rustls::ServerConfig;
 use sha1::{Digest, Sha1};
 
 use crate::arguments::Arguments;
 use crate::connect;
+use crate::link::Link;
 use crate::poll::{self, Poll};
+use crate::tls;
 use crate::traffic::{self, Kind};
 
 /// Runs it. `--mode echo` (the default), `sink` or `source`; prints the address; ends after
-/// `--lifetime` seconds.
+/// `--lifetime` seconds. `--tls ring` or `--tls aws-lc`: inside TLS.
 ///
 /// # Errors
 /// The command line, the sockets.
@@ -23,6 +27,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let kind = Kind::parse(arguments.text("kind").unwrap_or("binary"))?;
     let opcode = if kind == Kind::Binary { 2 } else { 1 };
     let mode = arguments.text("mode").unwrap_or("echo").to_owned();
+    let tls = arguments.text("tls").map(tls::server).transpose()?;
     let until = Instant::now() + Duration::from_secs(arguments.value("lifetime", 60)?);
     let listener = TcpListener::bind(arguments.text("address").unwrap_or("127.0.0.1:0"))?;
     println!("listening {}", listener.local_addr()?);
@@ -36,19 +41,20 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let batch = (128_usize << 10).div_ceil(answer.len());
     let answers = answer.repeat(batch.max(64));
     let mut sockets: Vec<Option<Client>> = vec![None];
-    let mut buffer = vec![0; 256 << 10];
+    let (mut buffer, mut spare) = (vec![0; 256 << 10], Vec::new());
     while Instant::now() < until {
         let ready = poll.wait(Duration::from_millis(200))?;
         for index in 0..ready {
             let (token, input, room) = poll.event(index);
             if token == 0 {
                 if let Ok((socket, _)) = listener.accept() {
-                    poll.add(&socket, sockets.len())?;
-                    sockets.push(Some(Client::new(socket)?));
+                    let client = Client::new(socket, tls.as_ref())?;
+                    poll.add(&client.link.socket, sockets.len())?;
+                    sockets.push(Some(client));
                     if mode == "source" {
                         let token = sockets.len() - 1;
                         if let Some(client) = &sockets[token] {
-                            poll.writable(&client.socket, token, true)?;
+                            poll.writable(&client.link.socket, token, true)?;
                         }
                     }
                 }
@@ -58,8 +64,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
                 continue;
             };
             let mut turn = || -> io::Result<()> {
-                if input && let Some(n) = poll::receive(&client.socket, &mut buffer)? {
-                    client.bytes += n as u64;
+                if input && mode == "sink" {
+                    // Not even deciphered.
+                    poll::receive(&client.link.socket, &mut buffer)?;
+                } else if input {
+                    client.link.receive(&mut buffer, &mut |bytes| {
+                        client.bytes += bytes.len() as u64;
+                        Ok(())
+                    })?;
                 }
                 if mode == "sink" || (!input && !room) {
                     return Ok(());
@@ -69,7 +81,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
                 while client.sent < owed {
                     let from = (client.sent % answer.len() as u64) as usize;
                     let n = (owed - client.sent).min((answers.len() - from) as u64) as usize;
-                    match poll::send(&client.socket, &answers[from..from + n])? {
+                    match client.link.send(&answers[from..from + n], &mut spare)? {
                         Some(n) => client.sent += n as u64,
                         None => break,
                     }
@@ -79,13 +91,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
                 }
                 let waiting = client.sent < owed;
                 if waiting != client.waiting {
-                    poll.writable(&client.socket, token, waiting)?;
+                    poll.writable(&client.link.socket, token, waiting)?;
                     client.waiting = waiting;
                 }
                 Ok(())
             };
             if turn().is_err() {
-                poll.remove(&client.socket)?;
+                poll.remove(&client.link.socket)?;
                 sockets[token] = None;
             }
         }
@@ -94,7 +106,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 struct Client {
-    socket: TcpStream,
+    link: Link,
     bytes: u64,
     sent: u64,
     waiting: bool,
@@ -102,16 +114,14 @@ struct Client {
 
 impl Client {
     /// Reads the request and answers it.
-    fn new(mut socket: TcpStream) -> io::Result<Self> {
+    fn new(socket: TcpStream, tls: Option<&Arc<ServerConfig>>) -> io::Result<Self> {
         socket.set_nonblocking(false)?;
         socket.set_nodelay(true)?;
+        let mut link = Link::server(socket, tls)?;
         let mut head = Vec::new();
-        let mut buffer = [0; 2048];
+        let mut buffer = [0; 32 << 10];
         while connect::end_of_head(&head).is_none() {
-            match socket.read(&mut buffer)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                n => head.extend_from_slice(&buffer[..n]),
-            }
+            link.receive_some(&mut buffer, &mut head)?;
         }
         let end = connect::end_of_head(&head).unwrap_or(head.len());
         let text = String::from_utf8_lossy(&head[..end]).into_owned();
@@ -124,16 +134,16 @@ impl Client {
         hash.update(key.unwrap_or(""));
         hash.update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
         let accept = base64::engine::general_purpose::STANDARD.encode(hash.finalize());
-        socket.write_all(
+        link.send_all(
             format!(
                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                  Sec-WebSocket-Accept: {accept}\r\n\r\n"
             )
             .as_bytes(),
         )?;
-        socket.set_nonblocking(true)?;
+        link.socket.set_nonblocking(true)?;
         Ok(Self {
-            socket,
+            link,
             bytes: (head.len() - end) as u64,
             sent: 0,
             waiting: false,
