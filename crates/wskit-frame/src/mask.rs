@@ -43,10 +43,17 @@ impl Mask {
     #[inline]
     pub fn apply(&mut self, data: &mut [u8]) {
         let key = self.advance(data.len());
-        if data.len() < words::LONG {
-            ends::short::<false>(data, key);
-        } else {
-            long::<false>(data, key);
+        match data.len() {
+            // Inlined: a call takes more instructions than the masking of so few bytes.
+            16..=32 => {
+                ends::brief::<false>(data, key);
+            }
+            ..words::LONG => {
+                short::<false>(data, key);
+            }
+            _ => {
+                long::<false>(data, key);
+            }
         }
     }
 
@@ -59,10 +66,10 @@ impl Mask {
     #[inline]
     pub fn apply_ascii(&mut self, data: &mut [u8]) -> bool {
         let key = self.advance(data.len());
-        if data.len() < words::LONG {
-            ends::short::<true>(data, key)
-        } else {
-            long::<true>(data, key)
+        match data.len() {
+            16..=32 => ends::brief::<true>(data, key),
+            ..words::LONG => short::<true>(data, key),
+            _ => long::<true>(data, key),
         }
     }
 
@@ -120,6 +127,11 @@ impl Mask {
 /// The size of a piece of text that stays in the first-level cache between
 /// unmasking and validation.
 const TEXT_PIECE: usize = 8 * 1024;
+
+#[inline(never)]
+fn short<const ASCII: bool>(data: &mut [u8], key: u32) -> bool {
+    ends::short::<ASCII>(data, key)
+}
 
 // Not inlined, as the code is long.
 #[inline(never)]

@@ -27,6 +27,12 @@ pub(super) fn short<const ASCII: bool>(data: &mut [u8], key: u32) -> bool {
     }
 }
 
+/// Masks 16 to 32 bytes like [`short`].
+#[inline(always)]
+pub(super) fn brief<const ASCII: bool>(data: &mut [u8], key: u32) -> bool {
+    ends::<16, 1>(data, key)
+}
+
 /// Masks `N` to `2 * N` bytes, where `N` bytes are `V` vectors: the two ends,
 /// which may overlap. Returns whether the result is ASCII.
 #[inline(always)]

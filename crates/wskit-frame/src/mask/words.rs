@@ -34,6 +34,13 @@ pub(super) fn short<const ASCII: bool>(data: &mut [u8], key: u32) -> bool {
     }
 }
 
+/// Masks 16 to 32 bytes like [`short`].
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+#[inline(always)]
+pub(super) fn brief<const ASCII: bool>(data: &mut [u8], key: u32) -> bool {
+    ends::<16, 2, ASCII>(data, key)
+}
+
 /// Masks `src`, of at most 128 bytes, to `dst` of the same length.
 #[inline]
 pub(super) fn short_copy(src: &[u8], dst: &mut [u8], key: u32) {
