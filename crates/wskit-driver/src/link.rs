@@ -15,6 +15,11 @@ pub(crate) trait Link: WithOutbound + PollRead {
     fn is_over_high_water(&self) -> bool;
     /// Writes everything queued and flushes the transport.
     fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    /// Does the same where it must be fast.
+    #[inline]
+    fn poll_write_fast(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_write_out(cx)
+    }
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
     /// Returns whether a message is being sent in pieces.
     fn is_message_open(&self) -> bool;
@@ -81,9 +86,13 @@ impl<T: PollRead + PollWrite> Link for Whole<T> {
         self.outbox.is_over_high_water()
     }
 
-    #[inline]
     fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         poll_write_out(&mut self.io, &mut self.outbox, &mut self.dirty, cx)
+    }
+
+    #[inline(always)]
+    fn poll_write_fast(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        poll_write_fast(&mut self.io, &mut self.outbox, &mut self.dirty, cx)
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -103,8 +112,7 @@ impl<T: PollRead + PollWrite> Link for Whole<T> {
 const SLICES: usize = 32;
 
 /// Writes everything queued, then flushes. Bytes leave the queue only once they are written.
-#[inline]
-pub(crate) fn poll_write_out<W: PollWrite>(
+fn poll_write_out<W: PollWrite>(
     io: &mut W,
     outbox: &mut Outbound,
     dirty: &mut bool,
@@ -115,27 +123,82 @@ pub(crate) fn poll_write_out<W: PollWrite>(
             Some(only) => io.poll_write(cx, &[IoSlice::new(only)]),
             None => poll_write_gathered(io, outbox, cx),
         };
-        match written {
-            Poll::Ready(Ok(0)) => {
-                *dirty = false;
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            Poll::Ready(Ok(n)) => {
-                outbox.advance(n);
-                *dirty = true;
-            }
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-            Poll::Ready(Err(error)) => {
-                // What was written before is not flushed: that would only fail again.
-                *dirty = false;
-                return Poll::Ready(Err(error));
-            }
-            Poll::Pending => {
-                outbox.set_blocked(true);
-                return Poll::Pending;
-            }
+        ready!(wrote(outbox, dirty, written))?;
+    }
+    poll_flush(io, outbox, dirty, cx)
+}
+
+/// Does the same as [`poll_write_out`], with the common case inlined: all lies in one slice and is taken at once.
+#[inline(always)]
+pub(crate) fn poll_write_fast<W: PollWrite>(
+    io: &mut W,
+    outbox: &mut Outbound,
+    dirty: &mut bool,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    let Some(only) = outbox.only_chunk() else {
+        return poll_write_out(io, outbox, dirty, cx);
+    };
+    if !only.is_empty() {
+        match io.poll_write(cx, &[IoSlice::new(only)]) {
+            Poll::Ready(Ok(n)) if outbox.advance_all(n) => *dirty = true,
+            written => return poll_write_on(io, outbox, dirty, cx, written),
         }
     }
+    poll_flush(io, outbox, dirty, cx)
+}
+
+/// Goes on after a write of which not all was taken, or which failed.
+#[cold]
+#[inline(never)]
+fn poll_write_on<W: PollWrite>(
+    io: &mut W,
+    outbox: &mut Outbound,
+    dirty: &mut bool,
+    cx: &mut Context<'_>,
+    written: Poll<io::Result<usize>>,
+) -> Poll<io::Result<()>> {
+    ready!(wrote(outbox, dirty, written))?;
+    poll_write_out(io, outbox, dirty, cx)
+}
+
+/// Takes note of the result of a write. Ready if more may be written.
+#[inline]
+fn wrote(
+    outbox: &mut Outbound,
+    dirty: &mut bool,
+    written: Poll<io::Result<usize>>,
+) -> Poll<io::Result<()>> {
+    match written {
+        Poll::Ready(Ok(0)) => {
+            *dirty = false;
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        Poll::Ready(Ok(n)) => {
+            outbox.advance(n);
+            *dirty = true;
+        }
+        Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+        Poll::Ready(Err(error)) => {
+            // What was written before is not flushed: that would only fail again.
+            *dirty = false;
+            return Poll::Ready(Err(error));
+        }
+        Poll::Pending => {
+            outbox.set_blocked(true);
+            return Poll::Pending;
+        }
+    }
+    Poll::Ready(Ok(()))
+}
+
+#[inline]
+fn poll_flush<W: PollWrite>(
+    io: &mut W,
+    outbox: &mut Outbound,
+    dirty: &mut bool,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
     if *dirty {
         let flushed = ready!(uninterrupted(|| io.poll_flush(cx)));
         *dirty = false;

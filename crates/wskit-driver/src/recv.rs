@@ -22,8 +22,14 @@ pub trait Receive {
     /// Returns the next whole message if nothing has to be done for it.
     fn next_fast(&mut self) -> Option<Span>;
 
-    /// Lends the message that [`next_fast`](Receive::next_fast) has returned.
+    /// Lends the message that [`next_fast`](Receive::next_fast) or [`poll_fast`](Receive::poll_fast) has returned.
     fn lend_fast(&mut self, span: Span) -> Option<Self::Lent<'_>>;
+
+    /// Reads, and returns the next whole message if nothing else has to be done for it. Ready with `None` if that
+    /// is not so, and [`poll_whole`](Receive::poll_whole) is to be called.
+    fn poll_fast(&mut self, _: &mut Context<'_>) -> Poll<Option<Span>> {
+        Poll::Ready(None)
+    }
 
     /// Receives the next whole message.
     fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Span>, ConnectionError>>;
@@ -57,9 +63,14 @@ impl<T: Transport> Receive for WebSocket<T> {
     }
 
     #[inline(always)]
+    fn poll_fast(&mut self, cx: &mut Context<'_>) -> Poll<Option<Span>> {
+        let (engine, link) = self.parts();
+        engine.poll_fast(Way::Lend, cx, link)
+    }
+
     fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Span>, ConnectionError>> {
         let (engine, link) = self.parts();
-        engine.poll_whole(Way::Lend, cx, link)
+        engine.poll_whole_slow(Way::Lend, cx, link)
     }
 
     #[inline(always)]
@@ -116,6 +127,14 @@ impl<'a, C: Receive> RecvRef<'a, C> {
         from: &'a mut C,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<C::Lent<'a>>, ConnectionError>> {
+        match from.poll_fast(cx) {
+            Poll::Ready(Some(span)) => return Poll::Ready(Ok(from.lend_fast(span))),
+            Poll::Pending => {
+                self.from = Some(from);
+                return Poll::Pending;
+            }
+            Poll::Ready(None) => {}
+        }
         match from.poll_whole(cx) {
             Poll::Ready(Ok(Some(span))) => Poll::Ready(Ok(from.lend(span))),
             Poll::Ready(Ok(None)) => Poll::Ready(Ok(None)),

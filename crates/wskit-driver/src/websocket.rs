@@ -186,13 +186,17 @@ impl<T: Transport> WebSocket<T> {
         poll_fn(move |cx| self.poll_feed(cx, &mut message))
     }
 
+    #[inline]
     fn poll_feed(
         &mut self,
         cx: &mut Context<'_>,
         message: &mut Option<Outgoing<'_>>,
     ) -> Poll<Result<(), ConnectionError>> {
         if message.is_some() {
-            ready!(self.engine.poll_room(cx, &mut self.link))?;
+            self.engine.stop_answering();
+            if self.link.outbox.is_over_high_water() {
+                ready!(self.engine.poll_room(cx, &mut self.link))?;
+            }
         }
         if let Some(message) = message.take() {
             if let Err(error) = self.link.outbox.feed(message) {

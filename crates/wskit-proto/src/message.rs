@@ -222,17 +222,29 @@ impl<'a> MessageRef<'a> {
 
     /// Returns an owned message: copied if it lies in the shared read buffer (a kept message of 300 bytes
     /// must not pin 32 KiB), moved if it has a buffer of its own.
+    #[inline]
     #[must_use]
     pub fn into_owned(self) -> Message {
-        let taken = match self.payload {
-            LentPayload::Slab(bytes) => Taken::Lent(bytes),
-            LentPayload::Assembled(memory) => memory.take_message(),
-        };
-        let bytes = taken.into_bytes();
-        match self.kind {
-            MessageKind::Text => Message::Text(Utf8Bytes::from_validated(bytes)),
-            MessageKind::Binary => Message::Binary(bytes),
+        match self.payload {
+            LentPayload::Slab(bytes) => copied(self.kind, bytes),
+            LentPayload::Assembled(memory) => {
+                owned(self.kind, memory.take_message().into_bytes())
+            }
         }
+    }
+}
+
+/// Returns an owned message of bytes that were validated if they are text.
+// A function of its own: the allocation in it is large against the call.
+#[inline(never)]
+fn copied(kind: MessageKind, bytes: &[u8]) -> Message {
+    owned(kind, Bytes::copy_from_slice(bytes))
+}
+
+fn owned(kind: MessageKind, bytes: Bytes) -> Message {
+    match kind {
+        MessageKind::Text => Message::Text(Utf8Bytes::from_validated(bytes)),
+        MessageKind::Binary => Message::Binary(bytes),
     }
 }
 

@@ -4,6 +4,7 @@
 //! given back to another thread's pool. Buffers stay initialised for good, so none is zeroed twice.
 
 use std::cell::{Cell, RefCell};
+use std::thread::LocalKey;
 
 /// The size of a read buffer, which must stay in the cache. 16 KiB was slower and 64 KiB no faster when
 /// measured.
@@ -55,15 +56,12 @@ impl Pool {
         }
     }
 
-    #[inline]
+    /// Takes a buffer of the list, or makes one.
+    #[cold]
     fn take(&self) -> Slab {
-        match self.front.take() {
-            Some(slab) => slab,
-            None => self.take_kept(),
-        }
+        self.front.take().unwrap_or_else(|| self.take_kept())
     }
 
-    #[cold]
     fn take_kept(&self) -> Slab {
         let kept = self
             .kept
@@ -96,25 +94,30 @@ impl Pool {
 
 #[inline]
 pub(crate) fn take_read() -> Slab {
-    // The pool is gone while its thread ends; then allocate a buffer.
-    READ.try_with(Pool::take)
-        .unwrap_or_else(|_| fresh(READ_SLAB))
+    match READ.try_with(|pool| pool.front.take()) {
+        Ok(Some(slab)) => slab,
+        _ => take_from(&READ, READ_SLAB),
+    }
 }
 
 #[inline]
 pub(crate) fn give_read(slab: Slab) {
-    if slab.len() == LARGE_SLAB {
-        give_large_slab(slab);
-    } else {
+    if slab.len() == READ_SLAB {
         let _ = READ.try_with(|pool| pool.give(slab));
+    } else {
+        give_large_slab(slab);
     }
 }
 
-#[cold]
 pub(crate) fn take_large_slab() -> Slab {
-    LARGE_READ
-        .try_with(Pool::take)
-        .unwrap_or_else(|_| fresh(LARGE_SLAB))
+    take_from(&LARGE_READ, LARGE_SLAB)
+}
+
+/// Takes a buffer of a pool. It is gone while its thread ends; then one is allocated.
+#[cold]
+#[inline(never)]
+fn take_from(pool: &'static LocalKey<Pool>, size: usize) -> Slab {
+    pool.try_with(Pool::take).unwrap_or_else(|_| fresh(size))
 }
 
 #[cold]
@@ -157,9 +160,10 @@ pub(crate) fn give_large(buffer: Vec<u8>) {
 
 #[inline]
 pub(crate) fn take_write() -> Slab {
-    WRITE
-        .try_with(Pool::take)
-        .unwrap_or_else(|_| fresh(WRITE_SLAB))
+    match WRITE.try_with(|pool| pool.front.take()) {
+        Ok(Some(slab)) => slab,
+        _ => take_from(&WRITE, WRITE_SLAB),
+    }
 }
 
 #[inline]

@@ -7,15 +7,22 @@ use crate::config::Config;
 #[derive(Debug)]
 pub(crate) struct Timers {
     epoch: Instant,
+    /// When the next ping is due; from the first Close on, when the connection is given up.
     next_ping: u64,
     /// When the outstanding ping must have been answered.
     answer_by: u64,
     ping_at: u64,
     ping_id: u32,
+    /// When the last ping left: bytes that had not been acknowledged; 0 if the transport could not
+    /// tell.
+    pub(crate) unacknowledged: u32,
+    /// When the last ping left: bytes that had been acknowledged in all.
+    pub(crate) acknowledged: u64,
     round_trip: u64,
     idle_check: u64,
     last_active: u64,
-    close_by: u64,
+    /// Whether a Close has been sent or has come.
+    closing: bool,
     /// The earliest deadline: read at every wait, changed rarely.
     next: Option<Instant>,
 }
@@ -47,10 +54,12 @@ impl Timers {
             answer_by: NEVER,
             ping_at: NEVER,
             ping_id: 0,
+            unacknowledged: 0,
+            acknowledged: 0,
             round_trip: NEVER,
             idle_check: config.idle_timeout.map_or(NEVER, quarter),
             last_active: 0,
-            close_by: NEVER,
+            closing: false,
             next: None,
         };
         timers.find_next();
@@ -64,11 +73,7 @@ impl Timers {
     }
 
     fn find_next(&mut self) {
-        let next = self
-            .next_ping
-            .min(self.answer_by)
-            .min(self.idle_check)
-            .min(self.close_by);
+        let next = self.next_ping.min(self.answer_by).min(self.idle_check);
         self.next = if next == NEVER {
             None
         } else {
@@ -84,8 +89,11 @@ impl Timers {
     }
 
     fn take_due(&mut self, now: u64, config: &Config) -> Option<Due> {
-        if self.close_by <= now {
-            self.close_by = NEVER;
+        if self.closing {
+            if self.next_ping > now {
+                return None;
+            }
+            self.stop();
             return Some(Due::Close);
         }
         if self.answer_by <= now {
@@ -152,12 +160,12 @@ impl Timers {
 
     /// Starts the close deadline and stops the others.
     pub(crate) fn start_closing(&mut self, config: &Config, now: impl FnOnce() -> Instant) {
-        if self.close_by == NEVER {
-            self.close_by = self
+        if !self.closing {
+            self.closing = true;
+            self.next_ping = self
                 .ticks(now())
                 .saturating_add(nanos(config.close_timeout))
                 .min(NEVER - 1);
-            self.next_ping = NEVER;
             self.answer_by = NEVER;
             self.idle_check = NEVER;
             self.find_next();
@@ -166,7 +174,7 @@ impl Timers {
 
     /// Stops all deadlines.
     pub(crate) fn stop(&mut self) {
-        self.close_by = NEVER;
+        self.closing = false;
         self.next_ping = NEVER;
         self.answer_by = NEVER;
         self.idle_check = NEVER;

@@ -91,8 +91,8 @@ where
 fn served_connection_holds_no_more_than_one_of_a_loop_written_by_hand() {
     let _warm = bytes_held(by_hand);
     let (by_hand, served) = (bytes_held(by_hand), bytes_held(served));
-    println!("by hand {by_hand}, served {served}");
-    assert!(served <= by_hand, "{served} > {by_hand} bytes");
     let plain = size_of::<WebSocket<TcpStream>>();
+    println!("by hand {by_hand}, served {served}, a connection's state {plain}");
+    assert!(served <= by_hand, "{served} > {by_hand} bytes");
     assert_eq!(size_of::<WebSocket<wskit_tokio::ServerStream>>(), plain);
 }

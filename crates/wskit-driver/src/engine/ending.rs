@@ -10,25 +10,7 @@ use super::receive::Next;
 use super::turn::poll_end_transport;
 use crate::error::ConnectionError;
 use crate::link::Link;
-use crate::rare::Rare;
 use crate::transport::Timer;
-
-/// What the owner knows of the end.
-#[derive(Default)]
-pub(super) struct EndingState {
-    /// The end has been returned by a receive.
-    pub(super) reported: bool,
-    /// The failure has been returned by a send.
-    failure_reported: bool,
-    /// The first failure of the transport.
-    failure: Rare<io::Error>,
-}
-
-impl EndingState {
-    pub(super) fn fail(&mut self, error: io::Error) {
-        self.failure.get_or_insert_with(|| Box::new(error));
-    }
-}
 
 impl<C: Timer> Engine<C> {
     /// Returns the error for a caller that wants to send on a connection that has ended.
@@ -62,7 +44,7 @@ impl<C: Timer> Engine<C> {
             return None;
         }
         if link.state() == State::Closed {
-            self.ending.fail(error);
+            self.fail(error);
             return Some(
                 self.closed_error(link)
                     .unwrap_or_else(|| SendError::Closed.into()),
@@ -70,7 +52,7 @@ impl<C: Timer> Engine<C> {
         }
         poll_end_transport(cx, link);
         // What the peer has sent is still received; the end of it does not report this again.
-        self.ending.failure_reported = true;
+        self.failure_reported = true;
         Some(error.into())
     }
 
@@ -83,16 +65,21 @@ impl<C: Timer> Engine<C> {
         link: &mut L,
     ) {
         if link.with_outbound(|outbox| outbox.write_failed(error.kind())) {
-            self.ending.fail(error);
+            self.fail(error);
             poll_end_transport(cx, link);
         }
+    }
+
+    /// Keeps the first failure of the transport for its owner.
+    pub(super) fn fail(&mut self, error: io::Error) {
+        self.failure.get_or_insert_with(|| Box::new(error));
     }
 
     /// Ends the connection for the owner: an error if it did not end cleanly, the first time.
     #[cold]
     pub(super) fn finish<L: Link>(&mut self, link: &mut L) -> Next {
         self.inbound.stop();
-        if core::mem::replace(&mut self.ending.reported, true) {
+        if core::mem::replace(&mut self.end_reported, true) {
             return Ok(None);
         }
         let Some(outcome) = link.with_outbound(|outbox| outbox.outcome()) else {
@@ -102,13 +89,10 @@ impl<C: Timer> Engine<C> {
             member.ended(Some(&outcome));
         }
         self.telemetry.ended(Some(&outcome), &self.timer);
-        if self.ending.failure_reported {
+        if self.failure_reported {
             return Ok(None);
         }
-        match (
-            ConnectionError::of_outcome(&outcome),
-            self.ending.failure.take(),
-        ) {
+        match (ConnectionError::of_outcome(&outcome), self.failure.take()) {
             (None, _) => Ok(None),
             (Some(ConnectionError::Io(_)), Some(failure)) => Err(ConnectionError::Io(*failure)),
             (Some(error), _) => Err(error),

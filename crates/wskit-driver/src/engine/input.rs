@@ -65,6 +65,12 @@ impl Input {
         self.inflated = self.inflated.saturating_add(n as u32);
     }
 
+    /// Counts bytes of small messages.
+    #[inline]
+    pub(super) fn count(&mut self, n: usize) {
+        self.read += n as u32;
+    }
+
     /// The task waits: it may read as much again afterwards.
     #[inline]
     pub(super) fn wait(&mut self) {
@@ -88,11 +94,7 @@ impl<C: Timer> Engine<C> {
                 }
             };
             match polled {
-                Poll::Ready(Ok((0, _))) => {
-                    self.end_of_stream(cx, link);
-                    return Poll::Ready(false);
-                }
-                Poll::Ready(Ok((n, large))) => {
+                Poll::Ready(Ok((n, large))) if n > 0 => {
                     if large {
                         let large = self.inbound.filled_large(n);
                         let small = n.saturating_sub(large);
@@ -101,23 +103,16 @@ impl<C: Timer> Engine<C> {
                         self.input.read = self.input.read.saturating_add(counted);
                     } else {
                         self.inbound.filled(n);
-                        self.input.read += n as u32;
+                        self.input.count(n);
                     }
                     return Poll::Ready(true);
                 }
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                // TLS libraries report an end without a `close_notify` as an error.
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    self.end_of_stream(cx, link);
-                    return Poll::Ready(false);
-                }
-                Poll::Ready(Err(error)) => {
-                    self.input.eof = true;
-                    self.inbound.transport_failed(link, error.kind());
-                    self.ending.fail(error);
-                    return Poll::Ready(false);
-                }
                 Poll::Pending => return Poll::Pending,
+                read @ Poll::Ready(_) => {
+                    if self.read_failed(cx, link, read.map_ok(|(n, _)| n)) {
+                        return Poll::Ready(false);
+                    }
+                }
             }
         }
     }
@@ -133,6 +128,28 @@ impl<C: Timer> Engine<C> {
     /// within limits.
     pub(super) fn should_yield(&self) -> bool {
         self.input.is_used_up() && (self.input.is_overdrawn() || !self.inbound.is_mid_large())
+    }
+
+    /// Handles a read that brought nothing. Returns whether nothing will come any more.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn read_failed<L: Link>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &mut L,
+        read: Poll<io::Result<usize>>,
+    ) -> bool {
+        match read {
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => return false,
+            // TLS libraries report an end without a `close_notify` as an error.
+            Poll::Ready(Err(error)) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                self.input.eof = true;
+                self.inbound.transport_failed(link, error.kind());
+                self.fail(error);
+            }
+            _ => self.end_of_stream(cx, link),
+        }
+        true
     }
 
     /// Takes the bytes that were read and not used. `None` if part of a message was used, or if a message

@@ -11,6 +11,8 @@ mod turn;
 
 pub(crate) use fast::Way;
 
+use std::io;
+
 use bytes::Bytes;
 use wskit_proto::{Delivery, Inbound};
 
@@ -20,7 +22,6 @@ use crate::rare::Rare;
 use crate::shutdown::{Joining, Member, Shutdown};
 use crate::transport::Timer;
 use backpressure::Backpressure;
-use ending::EndingState;
 use input::Input;
 use read_ahead::ReadAhead;
 
@@ -35,10 +36,11 @@ pub(crate) struct Engine<C> {
     read_ahead: Rare<ReadAhead>,
     input: Input,
     backpressure: Backpressure,
-    ending: EndingState,
+    /// The first failure of the transport.
+    failure: Rare<io::Error>,
     /// How the owner last received, if the next message may be returned the same way without checking
     /// anything else.
-    fast: Option<Way>,
+    fast: Way,
     /// The owner has received since it last sent, so a send need not read.
     receiving: bool,
     auto_pong: bool,
@@ -46,6 +48,10 @@ pub(crate) struct Engine<C> {
     pub(crate) read_ahead_delivery: Delivery,
     /// A shutdown was requested and waits for the end of a message in pieces.
     pub(crate) held_back: bool,
+    /// The end has been returned by a receive.
+    end_reported: bool,
+    /// The failure has been returned by a send.
+    failure_reported: bool,
     /// Observers are not called now, because the caller may hold a lock.
     pub(crate) quiet: bool,
     pub(crate) telemetry: Telemetry<C>,
@@ -70,12 +76,14 @@ impl<C: Timer> Engine<C> {
             read_ahead: Rare::default(),
             input: Input::new(leftover, read_budget),
             backpressure: Backpressure::default(),
-            ending: EndingState::default(),
-            fast: None,
+            failure: Rare::default(),
+            fast: Way::Slow,
             receiving: false,
             auto_pong,
             read_ahead_delivery: Delivery::Whole,
             held_back: false,
+            end_reported: false,
+            failure_reported: false,
             quiet: false,
             telemetry,
             member: Rare::default(),
@@ -114,7 +122,7 @@ impl<C: Timer> Engine<C> {
 
     /// Returns whether the end of the connection has been returned to the owner.
     pub(crate) fn is_over(&self) -> bool {
-        self.ending.reported
+        self.end_reported
     }
 
     /// Messages are lent together with the outbox from now on.
@@ -127,7 +135,7 @@ impl<C: Timer> Engine<C> {
     #[inline]
     pub(crate) fn stop_answering(&mut self) {
         if self.backpressure.stop() {
-            self.fast = None;
+            self.fast = Way::Slow;
         }
     }
 }

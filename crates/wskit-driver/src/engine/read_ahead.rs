@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use wskit_proto::{Event, Span, State};
 
-use super::Engine;
+use super::{Engine, Way};
 use crate::link::Link;
 use crate::transport::Timer;
 
@@ -27,7 +27,7 @@ impl<C: Timer> Engine<C> {
         // pieces changes this, so that no message has to be put together.
         self.inbound.set_delivery(self.read_ahead_delivery);
         // The fast path does not look at what is kept here.
-        self.fast = None;
+        self.fast = Way::Slow;
         while !self.has_message() && !self.input.eof {
             if self.input.is_used_up() || self.input.has_inflated_enough() {
                 self.timer.wake_later(cx);

@@ -84,7 +84,7 @@ impl<C: Timer> Engine<C> {
         }
         // An owner that answers what it receives may finish its answer before it closes.
         let may_close = !matches!(task, Task::Room | Task::Flush) || !self.receiving;
-        if self.follow_shutdown(may_close, cx, link) || self.poll_timers(cx, link)? {
+        if self.follow_shutdown(may_close, cx, link) || self.poll_timers(link.state(), cx, link)? {
             return Poll::Ready(Ok(Turn::Again));
         }
         // An owner that has flushed goes on.
@@ -165,14 +165,15 @@ impl<C: Timer> Engine<C> {
     }
 
     /// Arms the timer for the next deadline. Returns whether one had passed and was handled.
-    #[inline]
-    fn poll_timers<L: Link>(
+    #[inline(always)]
+    pub(super) fn poll_timers<L: Link>(
         &mut self,
+        state: State,
         cx: &mut Context<'_>,
         link: &mut L,
     ) -> Result<bool, ConnectionError> {
         let timer = &self.timer;
-        let Some(deadline) = self.inbound.next_timeout(link.state(), || timer.now()) else {
+        let Some(deadline) = self.inbound.next_timeout(state, || timer.now()) else {
             return Ok(false);
         };
         match self.timer.poll_until(cx, deadline) {
@@ -199,7 +200,7 @@ impl<C: Timer> Engine<C> {
     /// Does what a shutdown asks for; returns whether it asked for something. `may_close` is whether
     /// the connection may send a Close now.
     #[inline]
-    fn follow_shutdown<L: Link>(
+    pub(super) fn follow_shutdown<L: Link>(
         &mut self,
         may_close: bool,
         cx: &mut Context<'_>,

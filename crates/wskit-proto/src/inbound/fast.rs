@@ -8,18 +8,16 @@ use wskit_frame::{Mask, Masking, is_utf8};
 
 use super::{Inbound, Span};
 use crate::config::{Config, Limits};
-use crate::error::ProtocolError;
 use crate::message::MessageKind;
 use crate::role::Role;
 
 /// What the fast path has to know.
 pub(super) struct Fast {
-    /// Whether it may look at the input: reading has not ended, no frame or message is unfinished, and
-    /// no assembled message is lent.
-    pub(super) enabled: bool,
+    enabled: bool,
     pub(super) masked: bool,
-    /// The largest payload of a frame with a 7-bit length that it may take.
-    max_short: u8,
+    /// Payloads of a frame with a 7-bit length that it may take are shorter than this; 0 where it may not look
+    /// at the input, and where frames are not masked. One comparison says all of it.
+    short: u8,
     /// The largest message that it may take, in bytes.
     max: u32,
 }
@@ -29,7 +27,7 @@ impl Fast {
         let mut fast = Self {
             enabled: true,
             masked: role.expects() == Masking::Required,
-            max_short: 0,
+            short: 0,
             max: 0,
         };
         fast.set_limits(config.limits);
@@ -39,7 +37,23 @@ impl Fast {
     pub(super) fn set_limits(&mut self, limits: Limits) {
         let max = limits.max_message_size.min(limits.max_frame_size);
         self.max = u32::try_from(max).unwrap_or(u32::MAX);
-        self.max_short = self.max.min(125) as u8;
+        self.enable(self.enabled);
+    }
+
+    /// Returns whether it may look at the input: reading has not ended, no frame or message is unfinished, no
+    /// part of a header has been set aside, and no assembled message is lent.
+    #[inline]
+    pub(super) fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    pub(super) fn enable(&mut self, enabled: bool) {
+        self.enabled = enabled;
+        self.short = if enabled && self.masked {
+            self.max.min(125) as u8 + 1
+        } else {
+            0
+        };
     }
 }
 
@@ -49,31 +63,31 @@ const SHORT_HEAD: usize = 6;
 impl Inbound {
     #[inline(always)]
     pub(super) fn parse_fast(&mut self) -> Option<Span> {
-        if !(self.fast.enabled & self.fast.masked) {
-            return self.parse_fast_any();
+        let (start, end) = (self.start as usize, self.end as usize);
+        if start == end {
+            return None;
         }
-        let bytes = self
-            .memory
-            .slab_mut()
-            .get_mut(self.start as usize..self.end as usize)?;
-        // What servers mostly receive: a masked frame with a 7-bit length. With the bits inverted that
-        // must be set, FIN and text or binary is 1 or 2, and the second byte is the length (§5.2).
-        let Some(word) = bytes.first_chunk() else {
-            return if bytes.is_empty() {
-                None
-            } else {
-                self.parse_fast_any()
-            };
+        let slab = self.memory.slab_mut();
+        // What servers mostly receive: a masked frame with a 7-bit length. Bytes beyond the end are not looked
+        // at, because a frame whose header has not come ends beyond it, whatever they say.
+        let Some(word) = slab.get(start..start + 8).and_then(<[u8]>::first_chunk) else {
+            return self.parse_fast_any();
         };
+        // With the bits inverted that must be set, FIN and text or binary is 1 or 2, and the second byte is
+        // the length (§5.2).
         let word = u64::from_le_bytes(*word) ^ 0x8080;
         let (opcode, len) = (word as u8, (word >> 8) as u8);
-        if opcode.wrapping_sub(1) > 1 || len > self.fast.max_short {
+        if opcode.wrapping_sub(1) > 1 || len >= self.fast.short {
             return self.parse_fast_any();
         }
-        let payload = bytes.get_mut(SHORT_HEAD..SHORT_HEAD + usize::from(len))?;
+        let from = start + SHORT_HEAD;
+        let to = from + usize::from(len);
+        if to > end {
+            return None;
+        }
+        let payload = slab.get_mut(from..to)?;
         let mut mask = Mask::new(((word >> 16) as u32).to_le_bytes());
-        let from = self.start + SHORT_HEAD as u32;
-        let to = from + u32::from(len);
+        let (from, to) = (from as u32, to as u32);
         self.start = to;
         let mut span = Span::whole(from, to, MessageKind::Binary);
         if opcode == 2 {
@@ -89,11 +103,18 @@ impl Inbound {
         Some(span)
     }
 
-    /// Leaves the error of an invalid text for the full parser, which cannot see the text any more.
+    /// Finds out whether the fast path may look at the input.
+    pub(super) fn look_again(&mut self) {
+        let idle = self.frame.is_none() && self.message.is_none() && !self.invalid_text;
+        self.fast
+            .enable(idle && !self.assembly.lent && !self.ended && self.partial.is_none());
+    }
+
+    /// Leaves the error for the full parser, which cannot see the text any more.
     #[cold]
     fn invalid_text(&mut self) {
-        self.error = Some(ProtocolError::InvalidUtf8);
-        self.fast.enabled = false;
+        self.invalid_text = true;
+        self.fast.enable(false);
     }
 
     /// The fast path for every size and either role.

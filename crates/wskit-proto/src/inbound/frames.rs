@@ -64,10 +64,7 @@ impl Inbound {
                 if let Some(Event::Message(span)) = event {
                     self.memory.lend(*span);
                 }
-                self.fast.enabled = self.frame.is_none()
-                    && self.message.is_none()
-                    && !self.assembly.lent
-                    && !self.ended;
+                self.look_again();
             }
         }
         event
@@ -89,8 +86,8 @@ impl Inbound {
     }
 
     fn parse_frames(&mut self) -> Result<Option<Event<Span, Span>>, ProtocolError> {
-        if let Some(error) = self.error.take() {
-            return Err(error);
+        if core::mem::take(&mut self.invalid_text) {
+            return Err(ProtocolError::InvalidUtf8);
         }
         self.take_back();
         if self.ended {

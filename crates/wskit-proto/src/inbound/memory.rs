@@ -20,7 +20,7 @@ pub(crate) struct Memory {
     /// Which message is lent, while its bytes still lie where they were; binary data in the slab is
     /// not tracked.
     lent: Lent,
-    /// Where in the slab that message lies.
+    /// Where in the slab that message lies, and its length.
     place: (u32, u32),
 }
 
@@ -102,7 +102,7 @@ impl Memory {
     #[inline(always)]
     pub(super) fn lend_text(&mut self, span: Span) {
         self.lent = Lent::Slab;
-        self.place = (span.from, span.to);
+        self.place = (span.from, span.len);
         debug_assert!(!span.assembled && is_utf8(self.bytes(span)));
     }
 
@@ -130,7 +130,7 @@ impl Memory {
     #[inline(always)]
     pub(super) fn in_slab_message(&self, span: Span) -> MessageRef<'_> {
         let is_lent = match span.kind {
-            MessageKind::Text => self.lent == Lent::Slab && self.place == (span.from, span.to),
+            MessageKind::Text => self.lent == Lent::Slab && self.place == (span.from, span.len),
             MessageKind::Binary => true,
         };
         let bytes = if is_lent { self.in_slab(span) } else { &[] };
@@ -147,9 +147,12 @@ impl Memory {
     }
 
     #[inline(always)]
+    #[allow(
+        clippy::arithmetic_side_effects,
+        reason = "the sum of two u32 fits; its check would be made for each message"
+    )]
     fn in_slab(&self, span: Span) -> &[u8] {
-        self.slab
-            .get(span.from as usize..span.to as usize)
-            .unwrap_or_default()
+        let (from, len) = (span.from as usize, span.len as usize);
+        self.slab.get(from..from + len).unwrap_or_default()
     }
 }

@@ -76,14 +76,19 @@ pub struct Inbound {
     /// Whether the usual slab was too small for what came at once, so that the next is a large one.
     large_slab: bool,
     /// Bytes of an unfinished header or control frame while no slab is held.
-    partial: ManuallyDrop<Vec<u8>>,
-    /// An error that the next look at the input returns.
-    error: Option<ProtocolError>,
+    #[allow(
+        clippy::box_collection,
+        reason = "8 bytes instead of 24 in each connection, and few have one"
+    )]
+    partial: ManuallyDrop<Option<Box<Vec<u8>>>>,
+    /// Whether the next look at the input returns that a text was not valid.
+    invalid_text: bool,
     decoder: ManuallyDrop<Option<Box<Decoder>>>,
     /// Work done to decompress since this was last taken: see [`Inbound::take_inflated`].
     inflated: usize,
     activity: Activity,
-    timers: Timers,
+    /// Boxed, because little of it is looked at: they are not in the memory that each message moves through.
+    timers: Box<Timers>,
     counters: CounterHandle,
     config: Arc<Config>,
 }
@@ -110,11 +115,11 @@ impl Inbound {
             assembly: Assembly::default(),
             large_slab: false,
             partial: ManuallyDrop::default(),
-            error: None,
+            invalid_text: false,
             decoder: ManuallyDrop::default(),
             inflated: 0,
             activity: Activity::default(),
-            timers: Timers::new(&config, now),
+            timers: Box::new(Timers::new(&config, now)),
             counters,
             config,
         }
@@ -154,7 +159,7 @@ impl Inbound {
     #[inline(always)]
     pub fn next_fast(&mut self) -> Option<Span> {
         let span = self.parse_fast()?;
-        self.counters.received_whole((span.to - span.from) as usize);
+        self.counters.received_whole(span.len as usize);
         self.activity.messages = true;
         Some(span)
     }
@@ -173,7 +178,7 @@ impl Inbound {
     /// Returns whether no received byte waits to be parsed, so that there are no events to ask for.
     #[inline]
     pub fn has_no_input(&self) -> bool {
-        self.fast.enabled && self.start == self.end && self.partial.is_empty()
+        self.fast.is_enabled() && self.start == self.end
     }
 
     /// Returns how much has been decompressed since the last call, in bytes, and starts again at 0.
@@ -299,15 +304,15 @@ impl Inbound {
     /// Stops reading for good: what the buffer holds and what still comes is thrown away.
     fn end(&mut self) {
         self.ended = true;
-        self.fast.enabled = false;
+        self.fast.enable(false);
         self.frame = None;
         self.message = None;
         // A message that has been handed out, or waits to be, stays until the next look at the input.
         if !self.assembly.lent {
             *self.memory.assembled_mut() = Vec::new();
         }
-        *self.partial = Vec::new();
-        self.error = None;
+        *self.partial = None;
+        self.invalid_text = false;
         self.start = 0;
         self.end = 0;
     }
@@ -318,7 +323,7 @@ impl Inbound {
         self.frame.is_some()
             || self.message.is_some()
             || self.start != self.end
-            || !self.partial.is_empty()
+            || self.partial.is_some()
     }
 
     /// Returns the latest round trip of a keepalive ping; `None` before the first.
@@ -341,7 +346,10 @@ impl Inbound {
             .map_or(0, |decoder| decoder.buffer_bytes());
         self.memory.slab().len()
             + self.memory.assembled().capacity()
-            + self.partial.capacity()
+            + self
+                .partial
+                .as_ref()
+                .map_or(0, |partial| partial.capacity())
             + decoder
     }
 }
@@ -356,7 +364,7 @@ impl Drop for Inbound {
             pool::give_read(mem::take(memory.slab_mut()));
         }
         drop(memory);
-        drop(mem::take(&mut *self.partial));
+        drop(self.partial.take());
         drop(self.decoder.take());
     }
 }

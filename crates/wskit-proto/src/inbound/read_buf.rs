@@ -51,17 +51,27 @@ impl Inbound {
     /// is held. Call it only after [`next`](Inbound::next) has returned `None`.
     #[inline]
     pub fn read_buf(&mut self) -> ReadBuf<'_> {
-        // Between messages, with nothing left over: the buffer from its start.
-        if self.has_no_input() && !self.large_slab && self.assembly.expected == 0 {
-            self.start = 0;
-            self.end = 0;
-            let slab = self.memory.slab_mut();
-            if slab.is_empty() {
-                *slab = pool::take_read();
-            }
-            return ReadBuf::Slab(slab);
+        if self.is_fresh() {
+            return ReadBuf::Slab(self.whole_slab());
         }
         self.read_buf_within()
+    }
+
+    /// Whether nothing waits to be parsed, and the usual read buffer is the right one.
+    #[inline(always)]
+    fn is_fresh(&self) -> bool {
+        self.has_no_input() && !self.large_slab && self.assembly.expected == 0
+    }
+
+    #[inline(always)]
+    fn whole_slab(&mut self) -> &mut [u8] {
+        self.start = 0;
+        self.end = 0;
+        let slab = self.memory.slab_mut();
+        if slab.is_empty() {
+            *slab = pool::take_read();
+        }
+        slab
     }
 
     #[inline(never)]
@@ -85,13 +95,43 @@ impl Inbound {
         let end = self.end as usize;
         let room = self.memory.slab_mut().get_mut(end..).unwrap_or_default();
         if self.assembly.expected > 0
-            && self.fast.enabled
+            && self.fast.is_enabled()
             && self.delivery == Delivery::Whole
             && room.len() > FIRST
         {
             return ReadBuf::Slab(room.get_mut(..FIRST).unwrap_or_default());
         }
         ReadBuf::Slab(room)
+    }
+
+    /// Returns where the next read goes if that is the whole read buffer, because nothing waits to be parsed and
+    /// no large message is expected; else ask [`read_buf`](Inbound::read_buf).
+    #[inline(always)]
+    pub fn fresh_buf(&mut self) -> Option<&mut [u8]> {
+        if self.is_fresh() {
+            Some(self.whole_slab())
+        } else {
+            None
+        }
+    }
+
+    /// Reports that `n` bytes were read into what [`fresh_buf`](Inbound::fresh_buf) has returned.
+    #[inline(always)]
+    pub fn filled_fresh(&mut self, n: usize) {
+        if n >= self.memory.slab().len() {
+            return self.filled(n);
+        }
+        self.activity.heard |= n > 0;
+        self.counters.received_bytes(n);
+        self.drained = false;
+        self.end = n as u32;
+    }
+
+    /// Gives back what [`fresh_buf`](Inbound::fresh_buf) has returned, if nothing could be read: what
+    /// [`release`](Inbound::release) does then.
+    #[inline(always)]
+    pub fn release_fresh(&mut self) {
+        pool::give_read(core::mem::take(self.memory.slab_mut()));
     }
 
     /// Reports that `n` bytes were read into [`ReadBuf::Slab`].
@@ -106,7 +146,7 @@ impl Inbound {
         let end = self.end as usize + n;
         self.end = end as u32;
         if self.assembly.expected > 0
-            && self.fast.enabled
+            && self.fast.is_enabled()
             && core::mem::replace(&mut self.assembly.expected_missed, true)
         {
             // The first read after a large message found no other.
@@ -154,7 +194,7 @@ impl Inbound {
                 && (n as u64).saturating_sub(whole) <= READ_SLAB as u64;
             // The full parser sees what breaks a rule once more, and names it.
             if is_large && self.begin(&header).is_ok() {
-                self.fast.enabled = false;
+                self.fast.enable(false);
                 if let Some(message) = self.message.as_mut() {
                     message.in_slab = false;
                 }
@@ -217,9 +257,9 @@ impl Inbound {
         }
         let mut mask = frame.mask;
         for block in new.chunks_mut(BLOCK) {
-            if let Err(error) = check(&mut self.utf8, message.kind, mask.as_mut(), block) {
-                self.error = Some(error);
-                self.fast.enabled = false;
+            if check(&mut self.utf8, message.kind, mask.as_mut(), block).is_err() {
+                self.invalid_text = true;
+                self.fast.enable(false);
                 break;
             }
         }
@@ -297,17 +337,21 @@ impl Inbound {
             // A parser that waits has taken all payload of data frames: this is part of a header or of a
             // control frame (§5.5).
             debug_assert!(rest.len() < FrameHeader::MAX_SIZE + CONTROL_MAX);
-            self.partial.extend_from_slice(rest);
+            *self.partial = Some(Box::new(rest.to_vec()));
+            self.look_again();
         }
     }
 
     /// Takes the bytes that have come and belong to no event yet, to go on with the stream in another way.
     /// `None` inside a message or a frame of one, part of which has been parsed.
     pub fn take_unparsed(&mut self) -> Option<Vec<u8>> {
-        if self.frame.is_some() || self.message.is_some() || self.error.is_some() {
+        if self.frame.is_some() || self.message.is_some() || self.invalid_text {
             return None;
         }
-        let mut bytes = core::mem::take(&mut *self.partial);
+        let mut bytes = self
+            .partial
+            .take()
+            .map_or_else(Vec::new, |partial| *partial);
         let rest = self.start as usize..self.end as usize;
         bytes.extend_from_slice(self.memory.slab().get(rest).unwrap_or_default());
         self.start = 0;
@@ -324,7 +368,7 @@ impl Inbound {
     fn reads_large(&self) -> bool {
         (self.assembly.len >= LARGE || (self.assembly.expected > 0 && self.assembly.len > 0))
             && self.start == self.end
-            && self.partial.is_empty()
+            && self.partial.is_none()
             && self
                 .message
                 .is_some_and(|message| !message.compressed && !message.pieces)
@@ -372,8 +416,8 @@ impl Inbound {
         };
         self.start = 0;
         self.end = 0;
-        if !self.partial.is_empty() {
-            self.take_partial();
+        if let Some(partial) = self.partial.take() {
+            self.take_partial(&partial);
         }
     }
 
@@ -392,9 +436,9 @@ impl Inbound {
 
     /// Brings back the bytes that were set aside, which always fit.
     #[cold]
-    fn take_partial(&mut self) {
-        self.end = copy(&self.partial, self.memory.slab_mut());
-        *self.partial = Vec::new();
+    fn take_partial(&mut self, partial: &[u8]) {
+        self.end = copy(partial, self.memory.slab_mut());
+        self.look_again();
     }
 
     #[cold]

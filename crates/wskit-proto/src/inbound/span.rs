@@ -18,7 +18,7 @@ pub enum Delivery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     pub(super) from: u32,
-    pub(super) to: u32,
+    pub(super) len: u32,
     pub(super) kind: MessageKind,
     /// Whether this is all of the assembled buffer, not a range of the slab.
     pub(super) assembled: bool,
@@ -32,7 +32,7 @@ impl Span {
     pub(super) const fn whole(from: u32, to: u32, kind: MessageKind) -> Self {
         Self {
             from,
-            to,
+            len: to.wrapping_sub(from),
             kind,
             assembled: false,
             first: true,

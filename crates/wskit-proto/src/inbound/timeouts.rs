@@ -28,11 +28,6 @@ pub(super) struct Activity {
     pub(super) heard: bool,
     /// Whether a message has been delivered since the last look of the idle timeout.
     pub(super) messages: bool,
-    /// When the last ping left: bytes that had not been acknowledged; 0 if the transport could not
-    /// tell.
-    unacknowledged: u32,
-    /// When the last ping left: bytes that had been acknowledged in all.
-    acknowledged: u64,
 }
 
 /// The close code of the idle timeout.
@@ -92,8 +87,8 @@ impl Inbound {
                         outbound.acknowledged(circumstances.unacknowledged)
                     });
                     let waiting = acknowledged.and(circumstances.unacknowledged).unwrap_or(0);
-                    self.activity.acknowledged = acknowledged.unwrap_or(0);
-                    self.activity.unacknowledged = u32::try_from(waiting).unwrap_or(u32::MAX);
+                    self.timers.acknowledged = acknowledged.unwrap_or(0);
+                    self.timers.unacknowledged = u32::try_from(waiting).unwrap_or(u32::MAX);
                 }
                 Due::Answer => {
                     let heard = core::mem::take(&mut self.activity.heard);
@@ -103,8 +98,8 @@ impl Inbound {
                         (progressed, acknowledged, outbound.is_blocked())
                     });
                     // Data from before the ping is still on its way, and it moves on.
-                    let acknowledges = self.activity.unacknowledged > 0
-                        && acknowledged.is_some_and(|now| now > self.activity.acknowledged);
+                    let acknowledges = self.timers.unacknowledged > 0
+                        && acknowledged.is_some_and(|now| now > self.timers.acknowledged);
                     if heard || progressed || acknowledges {
                         continue;
                     }

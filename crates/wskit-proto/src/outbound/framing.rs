@@ -4,10 +4,10 @@ use wskit_frame::{FrameHeader, Mask, OpCode};
 
 use super::outbox::{COPIED, Outbox};
 use super::queue::Payload;
-use crate::error::SendError;
 use crate::message::Taken;
 use crate::outgoing::{Data, Outgoing};
 use crate::pool;
+#[cfg(feature = "deflate")]
 use crate::prepared::PreparedMessage;
 
 /// A message whose frames are being queued.
@@ -30,23 +30,6 @@ impl Begun {
 }
 
 impl Outbox {
-    /// Queues a prepared message as [`feed`](Outbox::feed) does. A small one is copied with its header.
-    #[inline]
-    pub(super) fn feed_prepared(&mut self, message: &PreparedMessage) -> Result<(), SendError> {
-        let len = message.len();
-        if self.fast
-            && self.keys.is_none()
-            && len <= COPIED
-            && self.queue.queued() < self.mark
-            && self.queue.push_frame(message.frame())
-        {
-            self.active = true;
-            self.counters.sent_whole(len);
-            return Ok(());
-        }
-        self.feed_any(message.into())
-    }
-
     /// Queues a whole message of any kind and size.
     pub(super) fn push_message(&mut self, message: Outgoing<'_>) {
         self.active = true;

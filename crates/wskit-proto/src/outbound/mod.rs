@@ -4,6 +4,7 @@
 )]
 
 mod control;
+mod feed;
 mod framing;
 mod outbox;
 mod queue;
@@ -188,6 +189,20 @@ impl Outbound {
         }
     }
 
+    /// Reports that `n` bytes of [`only_chunk`](Outbound::only_chunk) have been written, if that is all of it.
+    /// Otherwise it returns `false`, and [`advance`](Outbound::advance) is to be called.
+    #[inline(always)]
+    pub fn advance_all(&mut self, n: usize) -> bool {
+        if n != self.0.queue.queued() || self.only_chunk().is_none() {
+            return false;
+        }
+        self.0.progressed |= self.0.blocked;
+        self.0.taken = self.0.taken.wrapping_add(n as u64);
+        self.0.counters.sent_bytes(n);
+        self.0.queue.advance_slab();
+        true
+    }
+
     #[cold]
     fn advance_control(&mut self, n: usize) {
         let Some(control) = self.0.control.as_mut() else {
@@ -241,12 +256,12 @@ impl Outbound {
 
     /// Returns whether more than the high-water mark was queued beyond the first `baseline` bytes.
     pub fn is_over_high_water_beyond(&self, baseline: usize) -> bool {
-        self.0.queue.queued().saturating_sub(baseline) >= self.0.mark
+        self.0.queue.queued().saturating_sub(baseline) >= self.0.mark as usize
     }
 
     /// Returns whether one more message may be queued, while `reserved` bytes are promised to others.
     pub fn has_room(&self, reserved: usize) -> bool {
-        self.0.queue.queued().saturating_add(reserved) < self.0.mark
+        self.0.queue.queued().saturating_add(reserved) < self.0.mark as usize
     }
 
     /// Returns whether 4 KiB of pings and pongs wait, so that a write should be tried before more is read.
@@ -287,7 +302,7 @@ impl Outbound {
 
     /// Reports that the write side of the transport has been shut down.
     pub fn transport_shut_down(&mut self) {
-        self.0.fast = false;
+        self.0.set_fast(false);
         self.0.closing.get_or_insert_default().shut_down();
     }
 
@@ -302,7 +317,7 @@ impl Outbound {
         if close_is_out {
             *self.0.control = None;
         } else {
-            self.0.fast = false;
+            self.0.set_fast(false);
             self.0.closing.get_or_insert_default().write_failed(kind);
             self.drop_queue();
         }
@@ -329,7 +344,7 @@ impl Outbound {
 
     /// Reports that the transport failed: nothing more can be sent or received.
     pub fn transport_failed(&mut self, kind: io::ErrorKind) {
-        self.0.fast = false;
+        self.0.set_fast(false);
         let all_written = self.is_empty();
         self.0
             .closing
@@ -359,7 +374,7 @@ impl Outbound {
     }
 
     pub(crate) fn end_of_stream(&mut self, mid_message: bool) {
-        self.0.fast = false;
+        self.0.set_fast(false);
         self.0
             .closing
             .get_or_insert_default()
@@ -371,7 +386,7 @@ impl Outbound {
 
     /// Gives the connection up because the peer ran out of time.
     pub fn time_out(&mut self, kind: TimeoutKind) {
-        self.0.fast = false;
+        self.0.set_fast(false);
         let all_written = self.is_empty();
         self.0
             .closing
@@ -384,7 +399,7 @@ impl Outbound {
     /// Python's implementations do it.
     pub(crate) fn answer_close(&mut self, close: Option<CloseFrame>, mid_message: bool) {
         let echo = close.clone();
-        self.0.fast = false;
+        self.0.set_fast(false);
         self.0.streamed = None;
         self.0
             .closing

@@ -20,7 +20,6 @@ use crate::event::CloseFrame;
 use crate::keys::MaskKeys;
 use crate::message::MessageKind;
 use crate::outcome::Outcome;
-use crate::outgoing::{Data, Outgoing};
 use crate::role::Role;
 
 /// The part of a connection's sending half that programs use: queues messages, pings, pongs and the Close.
@@ -34,11 +33,14 @@ use crate::role::Role;
 pub struct Outbox {
     pub(super) queue: ManuallyDrop<Queue>,
     pub(super) keys: Option<MaskKeys>,
-    /// Whether `feed` may take the fast path: open, no streamed message, no compression, no
+    /// Whether messages go out as one frame each: open, no streamed message, no compression, no
     /// `Config::fragment_size`.
     pub(super) fast: bool,
+    /// From how many queued bytes on `feed` does more than to copy the message behind them: the high-water mark,
+    /// or 0 if messages are masked or not [`fast`](Outbox::fast).
+    pub(super) copies_below: u32,
     /// The high-water mark.
-    pub(super) mark: usize,
+    pub(super) mark: u32,
     /// Whether the last write was refused, so that pongs are coalesced.
     pub(super) blocked: bool,
     /// Whether a message was fed since the last look of the idle timeout.
@@ -66,8 +68,6 @@ pub(super) struct Streamed {
 
 /// Payloads up to this size are copied beside their header; larger ones are queued as they are.
 pub(super) const COPIED: usize = 16 << 10;
-/// The same for payloads that a server was given to keep: to queue them costs no copy at all.
-const COPIED_OWN: usize = 8 << 10;
 
 /// Drops here what would otherwise be dropped by code in every part of a program that holds a connection.
 impl Drop for Outbox {
@@ -88,11 +88,13 @@ impl Outbox {
         config: Arc<Config>,
         counters: CounterHandle,
     ) -> Self {
-        Self {
+        let mut outbox = Self {
             queue: ManuallyDrop::default(),
             keys,
-            fast: config.fragment_size.is_none(),
-            mark: config.write_high_water.min(config.write_queue_limit),
+            fast: false,
+            copies_below: 0,
+            mark: u32::try_from(config.write_high_water.min(config.write_queue_limit))
+                .unwrap_or(u32::MAX),
             blocked: false,
             active: false,
             progressed: false,
@@ -103,86 +105,15 @@ impl Outbox {
             encoder: ManuallyDrop::default(),
             counters,
             config,
-        }
+        };
+        outbox.set_fast(outbox.is_fast());
+        outbox
     }
 
     #[cfg(any(test, feature = "deflate"))]
     pub(crate) fn set_encoder(&mut self, encoder: Encoder) {
         *self.encoder = Some(Box::new(encoder));
-        self.fast = false;
-    }
-
-    /// Queues a message. It leaves with the next write; nothing is written here.
-    ///
-    /// # Errors
-    /// [`SendError::Closed`] after a Close, [`SendError::QueueFull`] while the queue holds
-    /// `Config::write_queue_limit` bytes, [`SendError::MessageOpen`] inside a streamed message. On an error
-    /// nothing is queued.
-    #[inline(always)]
-    pub fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
-        let message = message.into();
-        let Data::Lent(payload) = message.data else {
-            return self.feed_any(message);
-        };
-        let (kind, compress) = (message.kind, message.compress);
-        if self.fast
-            && self.keys.is_none()
-            && payload.len() <= COPIED
-            && self.queue.queued() < self.mark
-        {
-            self.active = true;
-            self.counters.sent_whole(payload.len());
-            let opcode = kind.opcode();
-            if !self.queue.push_fast(opcode, payload) {
-                self.queue.push_fast_first(opcode, payload);
-            }
-            return Ok(());
-        }
-        // Built again from its parts, so that the fast path need not keep it in memory.
-        let data = Data::Lent(payload);
-        self.feed_any(Outgoing {
-            kind,
-            data,
-            compress,
-        })
-    }
-
-    #[inline(never)]
-    pub(super) fn feed_any(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
-        self.check_data()?;
-        let payload = message.as_bytes();
-        if self.fast && payload.len() <= self.copied(&message.data) {
-            self.active = true;
-            self.counters.sent_whole(payload.len());
-            self.push_small(message.kind, payload);
-            if let Data::Shared(bytes) = message.data {
-                self.queue.retire(bytes);
-            }
-            return Ok(());
-        }
-        self.push_message(message);
-        Ok(())
-    }
-
-    /// Returns up to which size such a payload is copied.
-    pub(super) fn copied(&self, data: &Data<'_>) -> usize {
-        match data {
-            Data::Shared(_) | Data::Own(_) | Data::Assembled(_) if self.keys.is_none() => {
-                COPIED_OWN
-            }
-            _ => COPIED,
-        }
-    }
-
-    /// Queues a whole message as one frame, payload copied.
-    fn push_small(&mut self, kind: MessageKind, payload: &[u8]) {
-        let opcode = kind.opcode();
-        if let Some(keys) = &self.keys {
-            let mask = Some(keys.next_key());
-            self.queue.push_copy(true, false, opcode, mask, payload);
-            return;
-        }
-        self.queue.push_fast_first(opcode, payload);
+        self.set_fast(false);
     }
 
     /// Begins a message that is sent in pieces (§5.4); its bytes need not exist yet.
@@ -194,7 +125,7 @@ impl Outbox {
     }
 
     /// Begins a message that is sent in pieces and uncompressed, even where compression was agreed on
-    /// (see [`Outgoing::uncompressed`]).
+    /// (see [`Outgoing::uncompressed`](crate::Outgoing::uncompressed)).
     ///
     /// # Errors
     /// Those of [`feed`](Outbox::feed).
@@ -214,7 +145,7 @@ impl Outbox {
             first: true,
             utf8: Utf8Check::new(),
         });
-        self.fast = false;
+        self.set_fast(false);
         Ok(())
     }
 
@@ -261,7 +192,7 @@ impl Outbox {
         // An encoder may hold all of the piece back: the first frame is then still to come.
         streamed.first = self.frames(begun, data, last).first;
         self.streamed = (!last).then_some(streamed);
-        self.fast = self.is_fast();
+        self.set_fast(self.is_fast());
         Ok(())
     }
 
@@ -354,7 +285,7 @@ impl Outbox {
     /// (`Config::write_high_water`).
     #[inline]
     pub fn is_over_high_water(&self) -> bool {
-        self.queue.queued() >= self.mark
+        self.queue.queued() >= self.mark as usize
     }
 
     /// Returns whether the transport refused the last write.
@@ -422,9 +353,9 @@ impl Outbox {
     }
 
     pub(super) fn push_close(&mut self, close: Option<CloseFrame>) {
-        let closing = self.closing.get_or_insert_default();
-        self.fast = false;
+        self.set_fast(false);
         self.streamed = None;
+        let closing = self.closing.get_or_insert_default();
         if closing.is_sent() || closing.is_over() || closing.has_write_failed() {
             return;
         }
@@ -461,6 +392,15 @@ impl Outbox {
     #[inline]
     pub(super) fn next_key(&self) -> Option<[u8; 4]> {
         self.keys.as_ref().map(MaskKeys::next_key)
+    }
+
+    pub(super) fn set_fast(&mut self, fast: bool) {
+        self.fast = fast;
+        self.copies_below = if fast && self.keys.is_none() {
+            self.mark
+        } else {
+            0
+        };
     }
 
     fn is_fast(&self) -> bool {

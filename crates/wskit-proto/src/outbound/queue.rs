@@ -8,6 +8,7 @@ use std::io::IoSlice;
 use bytes::Bytes;
 use wskit_frame::{FrameHeader, OpCode, encode_frame};
 
+use super::outbox::COPIED;
 use super::segments::{Older, Segment};
 use crate::pool::{self, Slab};
 
@@ -94,9 +95,9 @@ impl Queue {
         }
     }
 
-    /// Appends a whole message as one unmasked frame, payload copied, if the current slab has room for
-    /// it: the fast path of a server.
-    #[inline]
+    /// Appends a whole message of at most [`COPIED`] bytes as one unmasked frame, payload copied, if the current
+    /// slab has room for it: the fast path of a server.
+    #[inline(always)]
     pub(super) fn push_fast(&mut self, opcode: OpCode, payload: &[u8]) -> bool {
         let len = payload.len();
         // §5.2: FIN, the opcode, no mask, the length in its shortest form. Built as a little-endian
@@ -104,7 +105,7 @@ impl Queue {
         let start = 0x80 | u64::from(opcode.bits());
         let (head, size) = match len {
             0..=125 => (start | (len as u64) << 8, 2),
-            126..=0xffff => {
+            126..=COPIED => {
                 let len = u64::from((len as u16).swap_bytes());
                 (start | 126 << 8 | len << 16, 4)
             }
@@ -305,6 +306,16 @@ impl Queue {
         self.slab
             .get(self.head as usize..self.tail as usize)
             .unwrap_or_default()
+    }
+
+    /// Drops all bytes, which lie in the slab.
+    #[inline(always)]
+    pub(super) fn advance_slab(&mut self) {
+        self.queued = 0;
+        self.head = 0;
+        self.tail = 0;
+        self.rest = 0;
+        pool::give_write(core::mem::take(&mut self.slab));
     }
 
     /// Drops `n` written bytes from the front.

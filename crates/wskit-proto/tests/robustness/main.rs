@@ -3,6 +3,7 @@
 #[path = "../wire/mod.rs"]
 mod wire;
 
+mod fresh_reads;
 mod input_splits;
 mod outbox_queue;
 mod stale_spans;

@@ -5,7 +5,7 @@ use wskit_proto::{Outbound, Outgoing, SendError, State};
 
 use super::flags::Flags;
 use super::socket_waker::SocketWaker;
-use crate::link::{poll_write_out, uninterrupted};
+use crate::link::{poll_write_fast, uninterrupted};
 use crate::sync::Arc;
 use crate::transport::PollWrite;
 
@@ -220,7 +220,7 @@ impl<W: PollWrite> Output<W> {
         let before = self.outbox.queued();
         self.socket.begin();
         let mut cx = Context::from_waker(&self.socket_waker);
-        let polled = poll_write_out(io, &mut self.outbox, &mut self.dirty, &mut cx);
+        let polled = poll_write_fast(io, &mut self.outbox, &mut self.dirty, &mut cx);
         self.woken |= self.socket.end();
         self.blocked = polled.is_pending();
         self.written += signed((before - self.outbox.queued()) as u64);
