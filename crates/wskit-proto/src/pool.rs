@@ -71,22 +71,12 @@ impl Pool {
         kept.unwrap_or_else(|| fresh(self.size))
     }
 
-    #[inline]
     fn give(&self, slab: Slab) {
-        // Only buffers of the pool's own size come back; a stray one is dropped.
-        if slab.len() != self.size {
-            return;
-        }
         if let Some(displaced) = self.front.replace(Some(slab)) {
-            self.keep(displaced);
-        }
-    }
-
-    #[cold]
-    fn keep(&self, slab: Slab) {
-        if let Ok(mut kept) = self.kept.try_borrow_mut() {
-            if kept.len() < self.most {
-                kept.push(slab);
+            if let Ok(mut kept) = self.kept.try_borrow_mut() {
+                if kept.len() < self.most {
+                    kept.push(displaced);
+                }
             }
         }
     }
@@ -102,10 +92,10 @@ pub(crate) fn take_read() -> Slab {
 
 #[inline]
 pub(crate) fn give_read(slab: Slab) {
-    if slab.len() == READ_SLAB {
-        let _ = READ.try_with(|pool| pool.give(slab));
-    } else {
+    if slab.len() != READ_SLAB {
         give_large_slab(slab);
+    } else if let Ok(Some(displaced)) = READ.try_with(|pool| pool.front.replace(Some(slab))) {
+        give_to(&READ, displaced);
     }
 }
 
@@ -120,9 +110,18 @@ fn take_from(pool: &'static LocalKey<Pool>, size: usize) -> Slab {
     pool.try_with(Pool::take).unwrap_or_else(|_| fresh(size))
 }
 
+/// Gives back a buffer to read into that has not the usual size. A stray one is dropped.
 #[cold]
 fn give_large_slab(slab: Slab) {
-    let _ = LARGE_READ.try_with(|pool| pool.give(slab));
+    if slab.len() == LARGE_SLAB {
+        give_to(&LARGE_READ, slab);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn give_to(pool: &'static LocalKey<Pool>, slab: Slab) {
+    let _ = pool.try_with(|pool| pool.give(slab));
 }
 
 /// Returns a buffer for a large message with room for `room` bytes, and not for much more. It need not be
@@ -168,7 +167,12 @@ pub(crate) fn take_write() -> Slab {
 
 #[inline]
 pub(crate) fn give_write(slab: Slab) {
-    let _ = WRITE.try_with(|pool| pool.give(slab));
+    // Only buffers of the pool's own size come back; a stray one is dropped.
+    if slab.len() == WRITE_SLAB {
+        if let Ok(Some(displaced)) = WRITE.try_with(|pool| pool.front.replace(Some(slab))) {
+            give_to(&WRITE, displaced);
+        }
+    }
 }
 
 #[cold]
