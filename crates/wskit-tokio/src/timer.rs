@@ -82,6 +82,7 @@ impl Alarm for TokioAlarm {
         polled.map(Ok)
     }
 
+    #[inline(always)]
     fn is_waiting(&self, cx: &Context<'_>) -> bool {
         let wakes = |waker: &Waker| waker.will_wake(cx.waker());
         self.waker.as_ref().is_some_and(wakes)

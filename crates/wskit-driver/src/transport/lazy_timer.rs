@@ -49,7 +49,7 @@ impl<A: Alarm> Timer for LazyTimer<A> {
         A::now()
     }
 
-    #[inline]
+    #[inline(always)]
     fn poll_until(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<io::Result<()>> {
         if self.set.is_some_and(|set| set <= deadline) && self.alarm.is_waiting(cx) {
             return Poll::Pending;
