@@ -278,10 +278,8 @@ impl Inbound {
     /// stalls inside a frame holds no more than it has sent. A buffer that may hold more events stays.
     #[inline(always)]
     pub fn release(&mut self) {
-        if self.message.is_some() {
-            self.shrink_assembled();
-        } else if self.assembly.expected > 0 && !self.assembly.lent {
-            self.give_assembled();
+        if self.memory.assembled().capacity() > 0 {
+            self.release_assembled();
         }
         if self.memory.slab().is_empty() {
             return;
@@ -297,9 +295,17 @@ impl Inbound {
         pool::give_read(core::mem::take(self.memory.slab_mut()));
     }
 
+    #[cold]
+    fn release_assembled(&mut self) {
+        if self.message.is_some() {
+            self.shrink_assembled();
+        } else if !self.assembly.lent {
+            self.give_assembled();
+        }
+    }
+
     /// Gives up room that was made because a large message was expected, if next to nothing of the
     /// message has come, or if it needs less than half of it.
-    #[cold]
     fn shrink_assembled(&mut self) {
         let capacity = self.memory.assembled().capacity();
         let came = self.assembly.len;

@@ -12,6 +12,8 @@ const BUFFER: usize = 65 << 10;
 /// The largest payload that is copied there, and its frame as a server sends it.
 const COPIED: usize = 16 << 10;
 const FRAME: usize = COPIED + 4;
+/// A payload of that size, which is copied because it is only lent.
+const LENT: &[u8] = &[7; COPIED];
 
 #[test]
 fn small_messages_share_one_buffer() {
@@ -35,11 +37,11 @@ fn frame_is_queued_however_full_the_buffer_is() {
         for left in 0..64 {
             let mut end = open(role, Config::new());
             for len in [1000, COPIED, COPIED, COPIED] {
-                end.feed(&vec![7; len]).unwrap();
+                end.feed(&*vec![7; len]).unwrap();
             }
             let header = to(other(role), FIN | BINARY, &[0; 200]).len() - 200;
             let last = BUFFER - end.outbox().queued() - header - left;
-            end.feed(&vec![7; last]).unwrap();
+            end.feed(&*vec![7; last]).unwrap();
             for len in [0, 1, 0, 0, 2, 0, 0, 0, 17] {
                 end.feed(vec![8; len]).unwrap();
             }
@@ -64,7 +66,7 @@ fn stalled_socket_keeps_its_buffer_if_a_quarter_is_filled() {
     ] {
         let mut end = server();
         for len in payloads {
-            end.feed(&vec![7; len]).unwrap();
+            end.feed(&*vec![7; len]).unwrap();
         }
         let waiting = end.outbox().queued();
         end.outbound().set_blocked(true);
@@ -116,7 +118,7 @@ fn stream_of_large_messages_allocates_nothing() {
 fn held_counts_all_that_waits() {
     let mut end = server();
     for _ in 0..5 {
-        end.feed(&[7; COPIED]).unwrap();
+        end.feed(LENT).unwrap();
     }
     assert_eq!(end.buffer_bytes(), 2 * BUFFER);
     end.feed(Bytes::from(vec![7; 100_000])).unwrap();
@@ -144,7 +146,7 @@ fn held_counts_all_that_waits() {
 fn buffers_go_back_as_soon_as_they_are_written() {
     let mut end = server();
     for _ in 0..16 {
-        end.feed(&[7; COPIED]).unwrap();
+        end.feed(LENT).unwrap();
     }
     // Four frames of this size fill a buffer.
     for buffers in (1..=4).rev() {
