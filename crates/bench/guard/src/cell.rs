@@ -10,6 +10,8 @@ pub enum Server {
     Lent,
     /// wskit over TCP, `recv` + `feed`.
     Owned,
+    /// wskit over TLS, `recv_ref` + `feed`.
+    Tls,
     /// TCP echo on tokio without WebSocket: what the runtime and the kernel's interface cost.
     Raw,
     /// `wskit::proto::Connection` alone, without any socket or runtime.
@@ -18,6 +20,8 @@ pub enum Server {
     Shard,
     /// A hub with SIZE connections, whose transport takes everything.
     Hub,
+    /// SIZE connections by their writers, whose transport takes everything: `Writer::batch` of DEPTH messages.
+    Batch,
     /// A hub with SIZE topics that have no subscribers: a message is one that is published.
     Publish,
 }
@@ -42,18 +46,20 @@ impl Cell {
     pub fn rounds(&self) -> usize {
         match self.server {
             // A round is large, and does the same for each subscriber.
-            Server::Shard | Server::Hub => return 1,
+            Server::Shard | Server::Hub | Server::Batch => return 1,
             Server::Publish => return self.size,
             _ => {}
         }
         let bytes = self.size * self.depth * Self::CONNECTIONS;
-        ((8 << 20) / bytes).clamp(32, 256)
+        // Encryption is slow under such a tool.
+        let least = if self.server == Server::Tls { 8 } else { 32 };
+        ((8 << 20) / bytes).clamp(least, 256)
     }
 
     /// Messages in the rounds that are counted.
     pub fn messages(&self) -> usize {
         let at_once = match self.server {
-            Server::Shard | Server::Hub => self.size,
+            Server::Shard | Server::Hub | Server::Batch => self.size,
             Server::Publish => 1,
             _ => Self::CONNECTIONS,
         };
@@ -66,10 +72,12 @@ impl fmt::Display for Server {
         f.write_str(match self {
             Self::Lent => "lent",
             Self::Owned => "owned",
+            Self::Tls => "tls",
             Self::Raw => "raw",
             Self::Memory => "memory",
             Self::Shard => "shard",
             Self::Hub => "hub",
+            Self::Batch => "batch",
             Self::Publish => "publish",
         })
     }
@@ -85,8 +93,8 @@ impl FromStr for Server {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        use Server::{Hub, Lent, Memory, Owned, Publish, Raw, Shard};
-        [Lent, Owned, Raw, Memory, Shard, Hub, Publish]
+        use Server::{Batch, Hub, Lent, Memory, Owned, Publish, Raw, Shard, Tls};
+        [Lent, Owned, Tls, Raw, Memory, Shard, Hub, Batch, Publish]
             .into_iter()
             .find(|server| server.to_string() == name)
             .ok_or_else(|| format!("no such server: {name}"))

@@ -14,11 +14,12 @@ use std::os::unix::net::UnixDatagram as Ring;
 use std::task::Poll;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
-use tokio::net::{TcpSocket, UnixDatagram as Bell};
+use tokio::net::{TcpSocket, TcpStream, UnixDatagram as Bell};
 
 use crate::cell::{Cell, Server};
 use crate::count::{counting, mark};
 use crate::frames::Burst;
+use crate::tls::Session;
 
 /// The receive buffer of every socket, here and in the server: fixed, because one that the kernel
 /// tunes depends on the time. It is what Linux allows every process by default.
@@ -27,10 +28,8 @@ pub const RECEIVE_BUFFER: u32 = 212_992;
 /// The client's side of all connections of a run.
 #[derive(Debug)]
 pub struct Client {
-    sockets: Vec<std::net::TcpStream>,
+    connections: Vec<Connection>,
     burst: Burst,
-    /// Bytes that have come back of this round, by connection.
-    came: Vec<usize>,
     buffer: Vec<u8>,
     ring: Ring,
     rounds: usize,
@@ -38,38 +37,45 @@ pub struct Client {
     idle_turns: usize,
 }
 
+#[derive(Debug)]
+struct Connection {
+    socket: std::net::TcpStream,
+    /// Bytes that have come back of this round.
+    came: usize,
+    tls: Option<Session>,
+    /// Records that the socket has not taken yet.
+    unsent: Vec<u8>,
+}
+
 impl Client {
     /// Connects and, where the server speaks WebSocket, shakes hands.
     pub async fn connect(address: SocketAddr, cell: Cell) -> io::Result<(Self, Bell)> {
-        let mut sockets = Vec::new();
+        let burst = Burst::new(cell);
+        let mut connections = Vec::new();
         for _ in 0..Cell::CONNECTIONS {
             let socket = TcpSocket::new_v4()?;
             socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
             let mut stream = socket.connect(address).await?;
             stream.set_nodelay(true)?;
+            let mut tls = match cell.server {
+                Server::Tls => Some(Session::open(&mut stream).await?),
+                _ => None,
+            };
             if cell.server != Server::Raw {
-                stream.write_all(REQUEST.as_bytes()).await?;
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    if stream.read_buf(&mut head).await? == 0 {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
-                    }
-                }
-                if !head.starts_with(b"HTTP/1.1 101 ") {
-                    return Err(io::Error::other(
-                        String::from_utf8_lossy(&head).into_owned(),
-                    ));
-                }
+                open(&mut stream, tls.as_mut()).await?;
             }
-            sockets.push(stream.into_std()?);
+            connections.push(Connection {
+                socket: stream.into_std()?,
+                came: burst.echo.len(),
+                tls,
+                unsent: Vec::new(),
+            });
         }
         let (ring, bell) = Ring::pair()?;
         bell.set_nonblocking(true)?;
-        let burst = Burst::new(cell);
         let client = Self {
-            came: vec![burst.echo.len(); sockets.len()],
             buffer: vec![0; 1 << 18],
-            sockets,
+            connections,
             burst,
             ring,
             rounds: cell.rounds(),
@@ -100,22 +106,12 @@ impl Client {
     fn turn(&mut self, bell: RawFd) -> bool {
         while receive(bell, &mut self.buffer).is_some() {}
         let mut idle = true;
-        for (socket, came) in self.sockets.iter().zip(&mut self.came) {
-            while *came < self.burst.echo.len() {
-                let Some(n) = receive(socket.as_raw_fd(), &mut self.buffer) else {
-                    break;
-                };
-                assert!(n > 0, "the server closed a connection");
-                let expected = self.burst.echo.get(*came..*came + n);
-                assert!(
-                    expected == self.buffer.get(..n),
-                    "the echo differs from what was sent"
-                );
-                *came += n;
-                idle = false;
-            }
+        for connection in &mut self.connections {
+            idle &= !connection.send_rest();
+            idle &= !connection.receive(&self.burst.echo, &mut self.buffer);
         }
-        if self.came.iter().all(|came| *came == self.burst.echo.len()) {
+        let echo = self.burst.echo.len();
+        if self.connections.iter().all(|one| one.came == echo) {
             if self.round == self.rounds || self.round == 2 * self.rounds {
                 mark();
             }
@@ -123,9 +119,8 @@ impl Client {
                 return true;
             }
             self.round += 1;
-            for (socket, came) in self.sockets.iter().zip(&mut self.came) {
-                send(socket.as_raw_fd(), &self.burst.bytes);
-                *came = 0;
+            for connection in &mut self.connections {
+                connection.send(&self.burst.bytes);
             }
             idle = false;
         }
@@ -134,6 +129,76 @@ impl Client {
         assert!(self.idle_turns < 100_000, "the server does not answer");
         send(self.ring.as_raw_fd(), &[0]);
         false
+    }
+}
+
+impl Connection {
+    /// Receives what has come of the echo, and returns whether it was anything.
+    fn receive(&mut self, echo: &[u8], buffer: &mut [u8]) -> bool {
+        let before = self.came;
+        while self.came < echo.len() {
+            let Some(n) = receive(self.socket.as_raw_fd(), buffer) else {
+                break;
+            };
+            let mut check = |plain: &[u8]| {
+                let expected = echo.get(self.came..self.came + plain.len());
+                assert!(
+                    expected == Some(plain),
+                    "the echo differs from what was sent"
+                );
+                self.came += plain.len();
+            };
+            assert!(n > 0, "the server closed a connection");
+            match &mut self.tls {
+                Some(tls) => tls.decrypt(&buffer[..n], check),
+                None => check(&buffer[..n]),
+            }
+        }
+        self.came > before
+    }
+
+    fn send(&mut self, burst: &[u8]) {
+        self.came = 0;
+        match &mut self.tls {
+            Some(tls) => {
+                self.unsent = tls.encrypt(burst);
+                self.send_rest();
+            }
+            None => send(self.socket.as_raw_fd(), burst),
+        }
+    }
+
+    /// Sends what the socket takes now, and returns whether it was anything.
+    fn send_rest(&mut self) -> bool {
+        if self.unsent.is_empty() {
+            return false;
+        }
+        let n = send_some(self.socket.as_raw_fd(), &self.unsent).unwrap_or(0);
+        self.unsent.drain(..n);
+        n > 0
+    }
+}
+
+/// Shakes hands as a WebSocket client.
+async fn open(stream: &mut TcpStream, mut tls: Option<&mut Session>) -> io::Result<()> {
+    match &mut tls {
+        Some(tls) => stream.write_all(&tls.encrypt(REQUEST.as_bytes())).await?,
+        None => stream.write_all(REQUEST.as_bytes()).await?,
+    }
+    let (mut head, mut buffer) = (Vec::new(), vec![0; 1 << 12]);
+    while !head.ends_with(b"\r\n\r\n") {
+        let n = stream.read(&mut buffer).await?;
+        match &mut tls {
+            _ if n == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Some(tls) => tls.decrypt(&buffer[..n], |plain| head.extend_from_slice(plain)),
+            None => head.extend_from_slice(&buffer[..n]),
+        }
+    }
+    if head.starts_with(b"HTTP/1.1 101 ") {
+        Ok(())
+    } else {
+        let head = String::from_utf8_lossy(&head).into_owned();
+        Err(io::Error::other(head))
     }
 }
 
@@ -173,9 +238,19 @@ fn receive(socket: RawFd, buffer: &mut [u8]) -> Option<usize> {
     None
 }
 
-/// One `sendmsg`, which the server never makes, and which takes everything or fails.
-#[allow(unsafe_code, reason = "a system call that std does not make")]
+/// Sends everything at once, or fails.
 fn send(socket: RawFd, bytes: &[u8]) {
+    let n = send_some(socket, bytes);
+    assert!(
+        n == Some(bytes.len()),
+        "a burst of {} bytes does not fit the socket's buffer: {n:?}",
+        bytes.len(),
+    );
+}
+
+/// One `sendmsg`, which the server never makes; `None` if the socket takes nothing.
+#[allow(unsafe_code, reason = "a system call that std does not make")]
+fn send_some(socket: RawFd, bytes: &[u8]) -> Option<usize> {
     let mut part = libc::iovec {
         iov_base: bytes.as_ptr().cast_mut().cast(),
         iov_len: bytes.len(),
@@ -191,12 +266,15 @@ fn send(socket: RawFd, bytes: &[u8]) {
             libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
         )
     };
+    if let Ok(n) = usize::try_from(n) {
+        return Some(n);
+    }
+    let error = io::Error::last_os_error();
     assert!(
-        usize::try_from(n) == Ok(bytes.len()),
-        "a burst of {} bytes does not fit the socket's buffer: {n}, {}",
-        bytes.len(),
-        io::Error::last_os_error()
+        error.kind() == io::ErrorKind::WouldBlock,
+        "sendmsg: {error}"
     );
+    None
 }
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\

@@ -12,17 +12,51 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-static AT_LAST_MARK: AtomicU64 = AtomicU64::new(0);
-static BETWEEN_MARKS: AtomicU64 = AtomicU64::new(0);
+static ALLOCATIONS: Counter = Counter::new();
+static RECORDS: Counter = Counter::new();
 static MARKS: [AtomicI64; 2] = [AtomicI64::new(0), AtomicI64::new(0)];
 static COUNTING: AtomicBool = AtomicBool::new(true);
+
+struct Counter {
+    now: AtomicU64,
+    at_last_mark: AtomicU64,
+    between_marks: AtomicU64,
+}
+
+impl Counter {
+    const fn new() -> Self {
+        Self {
+            now: AtomicU64::new(0),
+            at_last_mark: AtomicU64::new(0),
+            between_marks: AtomicU64::new(0),
+        }
+    }
+
+    fn add(&self) {
+        self.now.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn mark(&self) {
+        let now = self.now.load(Ordering::Relaxed);
+        let before = self.at_last_mark.swap(now, Ordering::Relaxed);
+        self.between_marks.store(now - before, Ordering::Relaxed);
+    }
+
+    fn between_marks(&self) -> u64 {
+        self.between_marks.load(Ordering::Relaxed)
+    }
+}
 
 /// Notes an allocation or a reallocation; for allocators.
 pub fn allocated() {
     if COUNTING.load(Ordering::Relaxed) {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        ALLOCATIONS.add();
     }
+}
+
+/// Notes a TLS record of the server.
+pub fn record() {
+    RECORDS.add();
 }
 
 /// Nanoseconds that this thread has run between the last two marks.
@@ -43,7 +77,12 @@ fn thread_nanos() -> i64 {
 
 /// Allocations and reallocations between the last two marks.
 pub fn allocations() -> u64 {
-    BETWEEN_MARKS.load(Ordering::Relaxed)
+    ALLOCATIONS.between_marks()
+}
+
+/// TLS records between the last two marks.
+pub fn records() -> u64 {
+    RECORDS.between_marks()
 }
 
 /// Whether allocations count from now on.
@@ -53,9 +92,8 @@ pub fn counting(on: bool) {
 
 /// Marks the start or the end of the rounds that count.
 pub fn mark() {
-    let now = ALLOCATIONS.load(Ordering::Relaxed);
-    let before = AT_LAST_MARK.swap(now, Ordering::Relaxed);
-    BETWEEN_MARKS.store(now - before, Ordering::Relaxed);
+    ALLOCATIONS.mark();
+    RECORDS.mark();
     let [from, to] = &MARKS;
     from.store(
         to.swap(thread_nanos(), Ordering::Relaxed),

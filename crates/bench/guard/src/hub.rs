@@ -1,4 +1,4 @@
-//! A hub: what a delivery and what a publication cost it.
+//! A hub: what a delivery and what a publication cost it. And what delivering without one costs.
 
 use std::future::pending;
 use std::pin::{Pin, pin};
@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use wskit::bytes::Bytes;
 use wskit::hub::{Access, Hub, Limits, Peer, Publication, Rules, Since, Wire};
 use wskit::proto::Role;
-use wskit::{Config, Reader, Writer, from_parts};
+use wskit::{Config, PreparedMessage, Reader, Writer, from_parts};
 
 use crate::Cell;
 use crate::count::mark;
@@ -56,6 +56,21 @@ pub fn deliver(cell: Cell) {
     let expected = WARM_UP * cell.size * cell.depth + cell.messages();
     assert_eq!(hub.stats().delivered, expected as u64);
     drop(peers);
+}
+
+/// Sends to each of many connections by its writer.
+pub fn batch(cell: Cell) {
+    let connection = |_| from_parts(Discard, Role::Server, Bytes::new(), Config::new()).split();
+    let connections: Vec<(Reader<Discard>, Writer<Discard>)> =
+        (0..cell.size).map(connection).collect();
+    let message = PreparedMessage::binary(PAYLOAD);
+    let messages = vec![&message; cell.depth];
+    rounds(cell, || {
+        for (_, writer) in &connections {
+            let batched = writer.batch(&messages).expect("an open connection");
+            assert_eq!((batched.accepted, batched.queued), (cell.depth, 0));
+        }
+    });
 }
 
 /// Publishes to one topic for so long, as fast as a number of drivers deliver, each on a thread of its own.
@@ -150,8 +165,10 @@ fn hub(shards: u16) -> Hub {
 }
 
 fn payload() -> Publication {
-    Publication::binary(Bytes::from_static(b"0123456789abcdef"))
+    Publication::binary(Bytes::from_static(PAYLOAD))
 }
+
+const PAYLOAD: &[u8] = b"0123456789abcdef";
 
 /// Returns the result of a future that does not wait.
 fn ready<T>(future: impl Future<Output = T>) -> T {

@@ -12,5 +12,6 @@ pub mod memory;
 pub mod raw;
 pub mod server;
 pub mod subject;
+pub mod tls;
 
 pub use cell::Cell;

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use wskit::{Config, Error, Keepalive, OriginPolicy, Server};
+use wskit::{Config, Error, Keepalive, OriginPolicy, Server, WebSocket};
+
+use crate::tls::ACCEPTOR;
 
 /// Default settings, apart from the interval of the keepalive: under callgrind on a busy machine a run may
 /// take longer than that, and its client does not expect a ping.
@@ -17,7 +20,19 @@ fn server() -> Server {
 
 /// `recv_ref` + `feed`.
 pub async fn lent(stream: TcpStream) -> Result<(), Error> {
-    let mut ws = server().accept(stream).await?;
+    echo(server().accept(stream).await?).await
+}
+
+/// The same over TLS.
+pub async fn tls(stream: TcpStream) -> Result<(), Error> {
+    stream.set_nodelay(true)?;
+    echo(server().accept(ACCEPTOR.accept(stream).await?).await?).await
+}
+
+async fn echo<S>(mut ws: WebSocket<S>) -> Result<(), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     while let Some((message, out)) = ws.recv_ref().await? {
         out.feed(message)?;
     }

@@ -4,7 +4,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::cell::{Cell, Server};
 use crate::client::{Client, RECEIVE_BUFFER};
-use crate::count::{allocations, nanos, pin};
+use crate::count::{allocations, nanos, pin, records};
 use crate::{hub, memory, raw, server};
 
 /// Runs the cell that the arguments name (`lent 16x16`), on the processor of the number that may
@@ -23,6 +23,7 @@ pub fn main() {
     run(cell);
     println!("messages {}", cell.messages());
     println!("allocations {}", allocations());
+    println!("records {}", records());
     println!("nanoseconds {:.1}", nanos() as f64 / cell.messages() as f64);
 }
 
@@ -31,8 +32,9 @@ fn run(cell: Cell) {
         Server::Memory => return memory::run(cell),
         Server::Shard => return hub::shard(cell),
         Server::Hub => return hub::deliver(cell),
+        Server::Batch => return hub::batch(cell),
         Server::Publish => return hub::publish(cell),
-        Server::Lent | Server::Owned | Server::Raw => {}
+        Server::Lent | Server::Owned | Server::Tls | Server::Raw => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -57,6 +59,7 @@ fn serve(server: Server, stream: TcpStream) {
     match server {
         Server::Lent => drop(tokio::spawn(server::lent(stream))),
         Server::Owned => drop(tokio::spawn(server::owned(stream))),
+        Server::Tls => drop(tokio::spawn(server::tls(stream))),
         Server::Raw => drop(tokio::spawn(raw::echo(stream))),
         _ => unreachable!("runs without sockets"),
     }

@@ -108,7 +108,7 @@ impl Bounds {
 pub(crate) fn show(kind: Kind, value: f64) -> String {
     match kind {
         Kind::Instructions => format!("{value:.1}"),
-        Kind::Calls | Kind::Allocations => format!("{value:.4}"),
+        Kind::Calls | Kind::Writes | Kind::Records | Kind::Allocations => format!("{value:.4}"),
     }
 }
 

@@ -51,17 +51,27 @@ impl Programs {
                     parts: String::new(),
                 })
             }
-            Kind::Calls => self.strace(build, cell, processor),
-            Kind::Allocations => {
-                let program = self.directory(build).join("subject-counted");
-                let output = run(Command::new(program).args(subject(cell, processor)))?;
-                let value = number(&output, "allocations")? / number(&output, "messages")?;
-                Ok(Measured {
-                    value,
-                    parts: String::new(),
-                })
-            }
+            Kind::Calls => self.strace(build, cell, processor, |_| true),
+            Kind::Writes => self.strace(build, cell, processor, |call| WRITES.contains(&call)),
+            Kind::Records => self.told("subject", "records", figure, processor),
+            Kind::Allocations => self.told("subject-counted", "allocations", figure, processor),
         }
+    }
+
+    /// What a program itself says.
+    fn told(
+        &self,
+        program: &str,
+        name: &str,
+        Figure { build, cell, .. }: Figure,
+        processor: usize,
+    ) -> Result<Measured, String> {
+        let program = self.directory(build).join(program);
+        let output = run(Command::new(program).args(subject(cell, processor)))?;
+        Ok(Measured {
+            value: number(&output, name)? / number(&output, "messages")?,
+            parts: String::new(),
+        })
     }
 
     /// The record of the rounds that count, and the messages in them.
@@ -88,9 +98,16 @@ impl Programs {
         record_of_rounds(&record, number(&output, "messages")?)
     }
 
-    /// System calls between the marks, without the client's.
-    fn strace(&self, build: Build, cell: Cell, processor: usize) -> Result<Measured, String> {
-        let name = format!("strace {build} {cell}").replace(' ', "-");
+    /// System calls between the marks, without the client's: those that count by their name.
+    fn strace(
+        &self,
+        build: Build,
+        cell: Cell,
+        processor: usize,
+        counts: impl Fn(&str) -> bool,
+    ) -> Result<Measured, String> {
+        // Two figures of a cell may be measured at the same time.
+        let name = format!("strace {build} {cell} {processor}").replace(' ', "-");
         let record = self.scratch.join(name);
         let output = run(Command::new("strace")
             .args(["-f", "-qq", "-o"])
@@ -108,7 +125,7 @@ impl Programs {
             };
             match name.rsplit(' ').next().unwrap_or_default() {
                 MARK => marks += 1,
-                name if marks == 1 && !CLIENT.contains(&name) => {
+                name if marks == 1 && !CLIENT.contains(&name) && counts(name) => {
                     *calls.entry(name).or_default() += 1;
                 }
                 _ => {}
@@ -137,6 +154,9 @@ impl Programs {
 
 /// What marks the beginning and the end of the rounds that count.
 const MARK: &str = "getppid";
+
+/// What the server writes to sockets with.
+const WRITES: [&str; 3] = ["write", "writev", "sendto"];
 
 /// What only the client calls.
 const CLIENT: [&str; 2] = ["sendmsg", "recvmsg"];
