@@ -114,9 +114,10 @@ impl Crowd {
 
     /// Reads until `burst` messages have come on each connection.
     fn receive(&mut self, burst: usize, size: usize) -> Result<(), Box<dyn std::error::Error>> {
-        let (until, mut left) = (Instant::now() + Duration::from_secs(60), self.streams.len());
-        for (_, left) in &mut self.streams {
-            *left = burst * self.frame.len();
+        let until = Instant::now() + Duration::from_secs(60);
+        let mut left = self.streams.len();
+        for (_, bytes) in &mut self.streams {
+            *bytes = burst * self.frame.len();
         }
         while left > 0 {
             if Instant::now() > until {
@@ -128,52 +129,86 @@ impl Crowd {
                     continue;
                 };
                 if self.frame.is_empty() {
-                    self.learn(n, size)?;
-                    for (_, left) in &mut self.streams {
-                        *left = burst * self.frame.len();
+                    let Some(frame) = first(&self.buffer[..n], size, self.agreed)? else {
+                        continue;
+                    };
+                    self.frame = frame;
+                    for (_, bytes) in &mut self.streams {
+                        *bytes = burst * self.frame.len();
                     }
                 }
-                let (whole, stream) = (self.frame.len(), &mut self.streams[token].1);
-                // Where the next message begins in what was read.
-                let next = *stream % whole;
-                let compared = n.saturating_sub(next).min(whole);
-                if n > *stream || self.buffer[next.min(n)..][..compared] != self.frame[..compared] {
-                    return Err("a message that differs from the first".into());
+                let bytes = &mut self.streams[token].1;
+                if *bytes > 0 {
+                    *bytes = rest(&self.buffer[..n], &self.frame, *bytes)?;
+                    left -= usize::from(*bytes == 0);
+                } else {
+                    rest(&self.buffer[..n], &self.frame, 0)?;
                 }
-                *stream -= n;
-                left -= usize::from(*stream == 0);
             }
         }
         Ok(())
     }
+}
 
-    /// Takes the first message from the first `n` bytes, and looks whether it is what was to be sent.
-    fn learn(&mut self, n: usize, size: usize) -> Result<(), Box<dyn std::error::Error>> {
-        let read = &self.buffer[..n];
-        let header = match read {
-            [_, 0..126, ..] => 2,
-            _ => 4,
-        };
-        let length = match read {
-            [_, 126, high, low, ..] => usize::from(u16::from_be_bytes([*high, *low])),
-            [_, length, ..] => usize::from(*length),
-            _ => 0,
-        };
-        let frame = read.get(..header + length).ok_or("a message in pieces")?;
-        let payload = &frame[header..];
-        let plain = match self.agreed {
-            Some(agreed) if frame[0] & 0x40 != 0 => {
-                agreed.decompressor().decompress(payload, size)?
-            }
-            _ => payload.to_vec(),
-        };
-        if plain.len() != size || (self.agreed.is_some() && frame[0] != 0xC1) {
-            return Err("a message of another length, or not compressed".into());
+/// Takes the first message from the first bytes of a connection, and looks whether it is what was to be sent.
+fn first(
+    read: &[u8],
+    size: usize,
+    agreed: Option<Agreed>,
+) -> Result<Option<Vec<u8>>, Box<dyn std::error::Error>> {
+    let read = without_pings(read);
+    let (header, length) = match read {
+        [] => return Ok(None),
+        [_, 126, high, low, ..] => (4, usize::from(u16::from_be_bytes([*high, *low]))),
+        [_, length, ..] => (2, usize::from(*length)),
+        _ => return Err("a message in pieces".into()),
+    };
+    let frame = read.get(..header + length).ok_or("a message in pieces")?;
+    let plain = match agreed {
+        Some(agreed) if frame[0] == 0xC1 => {
+            agreed.decompressor().decompress(&frame[header..], size)?
         }
-        self.frame = frame.to_vec();
-        if self.agreed.is_none() && *self.frame != traffic::frame(1, 0, &plain) {
-            return Err("a frame that is no plain text".into());
-        }
-        Ok(())
+        Some(_) => return Err("a message that is not compressed".into()),
+        None => frame[header..].to_vec(),
+    };
+    if plain.len() != size || (agreed.is_none() && frame != traffic::frame(1, 0, &plain)) {
+        return Err("a message that is not what was to be sent".into());
     }
+    Ok(Some(frame.to_vec()))
+}
+
+/// Returns how much is still to come of `bytes`, after what was read: messages that are all like the first.
+fn rest(
+    mut read: &[u8],
+    frame: &[u8],
+    mut bytes: usize,
+) -> Result<usize, Box<dyn std::error::Error>> {
+    loop {
+        let within = bytes % frame.len();
+        if within == 0 {
+            read = without_pings(read);
+        }
+        if read.is_empty() {
+            return Ok(bytes);
+        }
+        let part = match within {
+            0 => frame,
+            left => &frame[frame.len() - left..],
+        };
+        let n = part.len().min(read.len());
+        if n > bytes || read[..n] != part[..n] {
+            return Err(format!("{:x?} instead of {:x?}", &read[..n], &part[..n]).into());
+        }
+        (read, bytes) = (&read[n..], bytes - n);
+    }
+}
+
+/// Servers send pings to quiet connections, which ours are while a slow machine opens the others.
+fn without_pings(mut read: &[u8]) -> &[u8] {
+    while let [0x89, length @ 0..126, after @ ..] = read
+        && let Some(after) = after.get(usize::from(*length)..)
+    {
+        read = after;
+    }
+    read
 }
