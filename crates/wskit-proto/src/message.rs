@@ -227,9 +227,7 @@ impl<'a> MessageRef<'a> {
     pub fn into_owned(self) -> Message {
         match self.payload {
             LentPayload::Slab(bytes) => copied(self.kind, bytes),
-            LentPayload::Assembled(memory) => {
-                owned(self.kind, memory.take_message().into_bytes())
-            }
+            LentPayload::Assembled(memory) => owned(self.kind, memory.take_message().into_bytes()),
         }
     }
 }

@@ -58,7 +58,9 @@ impl Pipe {
     fn send(&self, bytes: &[u8]) {
         let mut lane = self.to_server.lock().unwrap();
         lane.bytes.extend_from_slice(bytes);
-        lane.reader.take().map(Waker::wake);
+        if let Some(reader) = lane.reader.take() {
+            reader.wake();
+        }
     }
 }
 
@@ -101,7 +103,9 @@ impl AsyncWrite for Pipe {
         self.below.writes.fetch_add(1, Relaxed);
         let mut lane = self.to_client.lock().unwrap();
         let before = lane.len();
-        bufs.iter().for_each(|buf| lane.extend_from_slice(buf));
+        for buf in bufs {
+            lane.extend_from_slice(buf);
+        }
         Poll::Ready(Ok(lane.len() - before))
     }
 
@@ -217,7 +221,7 @@ fn frames(size: usize, count: usize) -> (Vec<u8>, usize) {
             0
         }
         126..=0xffff => {
-            frame.push(0x80 | 126);
+            frame.push(0xfe);
             frame.extend(u16::try_from(size).unwrap().to_be_bytes());
             2
         }
@@ -417,7 +421,7 @@ async fn application_that_does_not_read_holds_64_kib_and_a_record_at_most() {
         let accepting = tls.acceptor.accept(peer.pipe.clone());
         let (stream, ()) = tokio::join!(accepting, peer.shake_hands());
         let mut stream = stream.unwrap();
-        let records = peer.encrypt(&[7; 150 << 10]);
+        let records = peer.encrypt(&vec![7; 150 << 10]);
         peer.pipe.send(&records);
         drop(records);
         for _ in 0..2 {
