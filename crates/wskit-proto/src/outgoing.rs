@@ -228,7 +228,7 @@ impl<'a> From<MessageRef<'a>> for Outgoing<'a> {
         let (kind, payload) = message.into_parts();
         let data = match payload {
             LentPayload::Slab(bytes) => Data::Lent(bytes),
-            LentPayload::Assembled(memory) => Data::Assembled(memory),
+            LentPayload::Assembled(memory) => Data::Assembled(memory.revoked()),
         };
         Self::new(kind, data)
     }
