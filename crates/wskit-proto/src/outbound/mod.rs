@@ -189,17 +189,17 @@ impl Outbound {
         }
     }
 
-    /// Reports that `n` bytes of [`only_chunk`](Outbound::only_chunk) have been written, if that is all of it.
-    /// Otherwise it returns `false`, and [`advance`](Outbound::advance) is to be called.
+    /// Reports that `n` bytes of [`only_chunk`](Outbound::only_chunk), which had some, have been written, if that
+    /// is all of them. Otherwise it returns `false`, and [`advance`](Outbound::advance) is to be called.
     #[inline(always)]
     pub fn advance_all(&mut self, n: usize) -> bool {
-        if n != self.0.queue.queued() || self.only_chunk().is_none() {
+        if n != self.0.queue.queued() {
             return false;
         }
         self.0.progressed |= self.0.blocked;
         self.0.taken = self.0.taken.wrapping_add(n as u64);
         self.0.counters.sent_bytes(n);
-        self.0.queue.advance_slab();
+        self.0.queue.clear();
         true
     }
 

@@ -308,16 +308,6 @@ impl Queue {
             .unwrap_or_default()
     }
 
-    /// Drops all bytes, which lie in the slab.
-    #[inline(always)]
-    pub(super) fn advance_slab(&mut self) {
-        self.queued = 0;
-        self.head = 0;
-        self.tail = 0;
-        self.rest = 0;
-        pool::give_write(core::mem::take(&mut self.slab));
-    }
-
     /// Drops `n` written bytes from the front.
     #[inline]
     pub(super) fn advance(&mut self, n: usize) {
