@@ -17,7 +17,7 @@ use wskit_tokio::from_parts;
 
 /// What a connection reads in a turn.
 const TURN: usize = 64 << 10;
-/// After so many turns the other socket gets a byte.
+/// The other socket gets a byte after this number of turns.
 const BEFORE: usize = 10;
 
 /// Always has bytes, and costs a task nothing of its budget.
