@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{AHEAD, PATIENCE, POOL, ReadAhead, SMALL};
 
-/// What a read is answered with: at most so many bytes, or nothing now.
+/// What a read is answered with: at most this number of bytes, or nothing now.
 type Script = VecDeque<Option<usize>>;
 
 /// A socket by a script, with what it was asked for. Its bytes count up.
