@@ -62,7 +62,7 @@ fn tls_streams_of_a_listener_have_their_session_address_and_nodelay() {
             let ServerStream::Tcp(tls) = ws.get_ref().get_ref() else {
                 unreachable!("served without TLS of its own");
             };
-            let nodelay = tls.get_ref().0.nodelay().unwrap();
+            let nodelay = tls.get_ref().0.get_ref().nodelay().unwrap();
             let name = ws.tls_session().unwrap().server_name;
             assert_eq!(ws.peer_addr(), Some(peer));
             tell.send((name, nodelay)).await.unwrap();
