@@ -4,10 +4,10 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::accept;
 use crate::affinity;
 use crate::arguments::Arguments;
 use crate::connect;
+use crate::poll;
 use crate::process;
 use crate::tls;
 use crate::traffic;

@@ -10,7 +10,6 @@ use crate::options::{Options, Takeover};
 ///
 /// # Panics
 /// If the budget is no number.
-#[must_use]
 pub fn server(options: &Options) -> Server {
     let mut server = Server::new(OriginPolicy::Any);
     let spec = options.spec.as_deref().unwrap_or_default();
