@@ -1,4 +1,4 @@
-//! What all servers and clients here share: the command line, the runtime, the listener, a minimal
+//! What all servers and clients here share: the command line, the runtime, the listener, TLS, a minimal
 //! upgrade for libraries that leave it to others, fan-out, and the counting allocator.
 
 pub mod client;
@@ -7,6 +7,7 @@ pub mod dial;
 pub mod fanout;
 pub mod options;
 pub mod serve;
+pub mod tls;
 pub mod tungstenite_server;
 pub mod upgrade;
 pub mod wskit_server;

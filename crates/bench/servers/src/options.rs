@@ -16,6 +16,10 @@ pub struct Options {
     pub deflate: Option<Takeover>,
     /// `--level N`: level of compression, 1 if not given, so that all do the same work.
     pub level: u8,
+    /// `--tls ring` or `--tls aws-lc`: inside TLS.
+    pub tls: Option<String>,
+    /// `--tls-limit BYTES`: how much rustls takes before it has to be sent; its default if not given.
+    pub tls_limit: Option<usize>,
     /// `--spec TEXT`: something that only one server knows.
     pub spec: Option<String>,
     /// `--hyper`: the upgrade is done by hyper, for libraries that leave it to that.
@@ -56,6 +60,8 @@ impl Options {
             batched: false,
             deflate: None,
             level: 1,
+            tls: None,
+            tls_limit: None,
             spec: None,
             hyper: false,
             fanout: None,
@@ -83,6 +89,8 @@ impl Options {
                     });
                 }
                 "--level" => options.level = number(value()?)? as u8,
+                "--tls" => options.tls = Some(value()?),
+                "--tls-limit" => options.tls_limit = Some(number(value()?)? as usize),
                 "--spec" => options.spec = Some(value()?),
                 "--hyper" => options.hyper = true,
                 "--fanout" => options.fanout = Some(number(value()?)? as usize),

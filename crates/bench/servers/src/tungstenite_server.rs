@@ -7,7 +7,7 @@ macro_rules! tungstenite_server {
     ($lib:ident) => {
         use futures_util::{FutureExt, SinkExt, StreamExt};
         use $crate::options::Options;
-        use $crate::{fanout, serve::serve};
+        use $crate::{fanout, serve};
         use $lib::accept_async;
         use $lib::tungstenite::Message;
 
@@ -16,7 +16,7 @@ macro_rules! tungstenite_server {
             let hub = options
                 .fanout
                 .map(|wanted| fanout::Hub::new(wanted, Message::text(fanout::payload())));
-            serve(options, move |stream| {
+            serve!(options, move |stream| {
                 let hub = hub.clone();
                 async move {
                     let mut ws = accept_async(stream).await?;

@@ -3,16 +3,16 @@
 
 use std::io;
 
+use crate::tls::Stream;
 use base64::Engine;
 use sha1::{Digest, Sha1};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// Reads a request and answers 101, with this `Sec-WebSocket-Extensions` if there is one.
 ///
 /// # Errors
 /// The socket's, or a request without a key.
-pub async fn minimal(stream: &mut TcpStream, extensions: Option<&str>) -> io::Result<()> {
+pub async fn minimal<S: Stream>(stream: &mut S, extensions: Option<&str>) -> io::Result<()> {
     // Gone before the connection is waited for.
     let answer = Box::pin(async {
         let mut head = Vec::with_capacity(1024);
@@ -24,7 +24,8 @@ pub async fn minimal(stream: &mut TcpStream, extensions: Option<&str>) -> io::Re
         answer(&head, extensions)
     })
     .await?;
-    stream.write_all(&answer).await
+    stream.write_all(&answer).await?;
+    stream.flush().await
 }
 
 fn answer(head: &[u8], extensions: Option<&str>) -> io::Result<Vec<u8>> {

@@ -1,25 +1,31 @@
 //! fastwebsockets' client on the bare stream, with writev on. It cannot queue.
 
 use fastwebsockets::{FragmentCollector, Frame, OpCode, Payload, Role, WebSocket};
-use wskit_bench_servers::BoxError;
-use wskit_bench_servers::client::{Client, run, upgrade};
+use wskit_bench_servers::client::{Client, upgrade};
+use wskit_bench_servers::{BoxError, run, tls::Stream};
 
 fn main() {
-    run(|mut stream, _, payload| async move {
-        upgrade(&mut stream).await?;
-        let mut ws = WebSocket::after_handshake(stream, Role::Client);
-        ws.set_writev(true);
-        let ws = FragmentCollector::new(ws);
-        Ok(Fastwebsockets { ws, payload })
-    });
+    run!(connect);
 }
 
-struct Fastwebsockets {
-    ws: FragmentCollector<tokio::net::TcpStream>,
+async fn connect<S: Stream>(
+    mut stream: S,
+    _: String,
+    payload: Vec<u8>,
+) -> Result<Fastwebsockets<S>, BoxError> {
+    upgrade(&mut stream).await?;
+    let mut ws = WebSocket::after_handshake(stream, Role::Client);
+    ws.set_writev(true);
+    let ws = FragmentCollector::new(ws);
+    Ok(Fastwebsockets { ws, payload })
+}
+
+struct Fastwebsockets<S> {
+    ws: FragmentCollector<S>,
     payload: Vec<u8>,
 }
 
-impl Client for Fastwebsockets {
+impl<S: Stream> Client for Fastwebsockets<S> {
     async fn send(&mut self) -> Result<(), BoxError> {
         let payload = Payload::Borrowed(&self.payload);
         Ok(self.ws.write_frame(Frame::binary(payload)).await?)

@@ -3,24 +3,30 @@
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use sockudo_ws::{Config, Message, WebSocketStream};
-use wskit_bench_servers::BoxError;
-use wskit_bench_servers::client::{Client, run, upgrade};
+use wskit_bench_servers::client::{Client, upgrade};
+use wskit_bench_servers::{BoxError, run, tls::Stream};
 
 fn main() {
-    run(|mut stream, _, payload| async move {
-        upgrade(&mut stream).await?;
-        let ws = WebSocketStream::client(stream, Config::default());
-        let payload = Bytes::from(payload);
-        Ok(Sockudo { ws, payload })
-    });
+    run!(connect);
 }
 
-struct Sockudo {
-    ws: WebSocketStream<tokio::net::TcpStream>,
+async fn connect<S: Stream>(
+    mut stream: S,
+    _: String,
+    payload: Vec<u8>,
+) -> Result<Sockudo<S>, BoxError> {
+    upgrade(&mut stream).await?;
+    let ws = WebSocketStream::client(stream, Config::default());
+    let payload = Bytes::from(payload);
+    Ok(Sockudo { ws, payload })
+}
+
+struct Sockudo<S> {
+    ws: WebSocketStream<S>,
     payload: Bytes,
 }
 
-impl Client for Sockudo {
+impl<S: Stream> Client for Sockudo<S> {
     async fn send(&mut self) -> Result<(), BoxError> {
         Ok(self.ws.send(Message::Binary(self.payload.clone())).await?)
     }

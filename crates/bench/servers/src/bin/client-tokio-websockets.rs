@@ -3,24 +3,30 @@
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio_websockets::{ClientBuilder, Message, WebSocketStream};
-use wskit_bench_servers::BoxError;
-use wskit_bench_servers::client::{Client, run};
+use wskit_bench_servers::client::Client;
+use wskit_bench_servers::{BoxError, run, tls::Stream};
 
 fn main() {
-    run(|stream, url, payload| async move {
-        let builder = ClientBuilder::new().uri(&url)?;
-        let (ws, _) = builder.connect_on(stream).await?;
-        let payload = Bytes::from(payload);
-        Ok(TokioWebsockets { ws, payload })
-    });
+    run!(connect);
 }
 
-struct TokioWebsockets {
-    ws: WebSocketStream<tokio::net::TcpStream>,
+async fn connect<S: Stream>(
+    stream: S,
+    url: String,
+    payload: Vec<u8>,
+) -> Result<TokioWebsockets<S>, BoxError> {
+    let builder = ClientBuilder::new().uri(&url)?;
+    let (ws, _) = builder.connect_on(stream).await?;
+    let payload = Bytes::from(payload);
+    Ok(TokioWebsockets { ws, payload })
+}
+
+struct TokioWebsockets<S> {
+    ws: WebSocketStream<S>,
     payload: Bytes,
 }
 
-impl Client for TokioWebsockets {
+impl<S: Stream> Client for TokioWebsockets<S> {
     async fn send(&mut self) -> Result<(), BoxError> {
         Ok(self.ws.send(Message::binary(self.payload.clone())).await?)
     }

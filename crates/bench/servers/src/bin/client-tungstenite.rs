@@ -2,26 +2,32 @@
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use wskit_bench_servers::BoxError;
-use wskit_bench_servers::client::{self, Client};
+use wskit_bench_servers::client::{Client, Task};
+use wskit_bench_servers::{BoxError, run, tls::Stream};
 
 fn main() {
-    if client::whole() {
-        client::run_dialling(|url, payload| async move {
-            let (ws, _) = tokio_tungstenite::connect_async(url).await?;
-            let payload = Bytes::from(payload);
+    let task = Task::parse();
+    if task.whole {
+        task.run(|| async {
+            let (ws, _) = tokio_tungstenite::connect_async(task.url()).await?;
+            let payload = Bytes::from(task.payload());
             Ok(Tungstenite { ws, payload })
         });
     } else {
-        client::run(|stream, url, payload| async move {
-            let (ws, _) = tokio_tungstenite::client_async(url, stream).await?;
-            let payload = Bytes::from(payload);
-            Ok(Tungstenite { ws, payload })
-        });
+        run!(task, connect);
     }
+}
+
+async fn connect<S: Stream>(
+    stream: S,
+    url: String,
+    payload: Vec<u8>,
+) -> Result<Tungstenite<S>, BoxError> {
+    let (ws, _) = tokio_tungstenite::client_async(url, stream).await?;
+    let payload = Bytes::from(payload);
+    Ok(Tungstenite { ws, payload })
 }
 
 struct Tungstenite<S> {
@@ -29,7 +35,7 @@ struct Tungstenite<S> {
     payload: Bytes,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Client for Tungstenite<S> {
+impl<S: Stream> Client for Tungstenite<S> {
     async fn send(&mut self) -> Result<(), BoxError> {
         Ok(self.ws.send(Message::Binary(self.payload.clone())).await?)
     }

@@ -1,25 +1,30 @@
 //! web-socket's client, with a `BufReader` as in its examples. It cannot queue.
 
 use tokio::io::BufReader;
-use tokio::net::TcpStream;
 use web_socket::{Event, Frame, WebSocket};
-use wskit_bench_servers::BoxError;
-use wskit_bench_servers::client::{Client, run, upgrade};
+use wskit_bench_servers::client::{Client, upgrade};
+use wskit_bench_servers::{BoxError, run, tls::Stream};
 
 fn main() {
-    run(|mut stream, _, payload| async move {
-        upgrade(&mut stream).await?;
-        let ws = WebSocket::client(BufReader::new(stream));
-        Ok(Plain { ws, payload })
-    });
+    run!(connect);
 }
 
-struct Plain {
-    ws: WebSocket<BufReader<TcpStream>>,
+async fn connect<S: Stream>(
+    mut stream: S,
+    _: String,
+    payload: Vec<u8>,
+) -> Result<Plain<S>, BoxError> {
+    upgrade(&mut stream).await?;
+    let ws = WebSocket::client(BufReader::new(stream));
+    Ok(Plain { ws, payload })
+}
+
+struct Plain<S> {
+    ws: WebSocket<BufReader<S>>,
     payload: Vec<u8>,
 }
 
-impl Client for Plain {
+impl<S: Stream> Client for Plain<S> {
     async fn send(&mut self) -> Result<(), BoxError> {
         Ok(self.ws.send(&self.payload[..]).await?)
     }

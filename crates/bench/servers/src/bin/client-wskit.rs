@@ -1,21 +1,31 @@
-//! wskit's client, with the defaults: `send` of a slice; `recv_ref`. `--whole`: it opens the stream too.
+//! wskit's client, with the defaults: `send` of a slice; `recv_ref`. `--whole`: it opens the stream too. Inside
+//! TLS it always does, by its `Connector`.
 
 use wskit::driver::WebSocket;
-use wskit::{CloseCode, Transport};
+use wskit::{CloseCode, Connector, Transport};
 use wskit_bench_servers::BoxError;
-use wskit_bench_servers::client::{self, Client};
+use wskit_bench_servers::client::{Client, Task};
 
 fn main() {
-    if client::whole() {
-        client::run_dialling(|url, payload| async move {
-            let ws = wskit::connect(url.as_str()).await?;
+    let task = Task::parse();
+    match &task.tls {
+        None if task.whole => task.run(|| async {
+            let ws = wskit::connect(task.url()).await?;
+            let payload = task.payload();
             Ok(Wskit { ws, payload })
-        });
-    } else {
-        client::run(|stream, url, payload| async move {
-            let (ws, _) = wskit::Client::new().handshake(stream, url.as_str()).await?;
+        }),
+        None => task.run(|| async {
+            let (tcp, client) = (task.tcp().await?, wskit::Client::new());
+            let (ws, _) = client.handshake(tcp, task.url().as_str()).await?;
+            let payload = task.payload();
             Ok(Wskit { ws, payload })
-        });
+        }),
+        Some(config) => task.run(|| async {
+            let tls = wskit::tls::Connector::from_config(config.clone());
+            let (ws, _) = Connector::new().tls(tls).connect(task.url()).await?;
+            let payload = task.payload();
+            Ok(Wskit { ws, payload })
+        }),
     }
 }
 

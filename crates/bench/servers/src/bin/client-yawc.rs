@@ -2,27 +2,33 @@
 
 use bytes::Bytes;
 use futures_util::SinkExt;
-use wskit_bench_servers::BoxError;
-use wskit_bench_servers::client::{Client, run, upgrade};
+use wskit_bench_servers::client::{Client, upgrade};
+use wskit_bench_servers::{BoxError, run, tls::Stream};
 use yawc::close::CloseCode;
 use yawc::{Frame, OpCode, Options, Role, WebSocket};
 
 fn main() {
-    run(|mut stream, _, payload| async move {
-        upgrade(&mut stream).await?;
-        let options = Options::default().without_compression();
-        let ws = WebSocket::from_stream(stream, Role::Client, options)?;
-        let payload = Bytes::from(payload);
-        Ok(Yawc { ws, payload })
-    });
+    run!(connect);
 }
 
-struct Yawc {
-    ws: WebSocket<tokio::net::TcpStream>,
+async fn connect<S: Stream>(
+    mut stream: S,
+    _: String,
+    payload: Vec<u8>,
+) -> Result<Yawc<S>, BoxError> {
+    upgrade(&mut stream).await?;
+    let options = Options::default().without_compression();
+    let ws = WebSocket::from_stream(stream, Role::Client, options)?;
+    let payload = Bytes::from(payload);
+    Ok(Yawc { ws, payload })
+}
+
+struct Yawc<S> {
+    ws: WebSocket<S>,
     payload: Bytes,
 }
 
-impl Client for Yawc {
+impl<S: Stream> Client for Yawc<S> {
     async fn send(&mut self) -> Result<(), BoxError> {
         Ok(self.ws.send(Frame::binary(self.payload.clone())).await?)
     }

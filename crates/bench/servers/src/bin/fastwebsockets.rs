@@ -9,14 +9,14 @@ use hyper::{Request, Response, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use wskit_bench_servers::options::Options;
-use wskit_bench_servers::{BoxError, fanout, serve::serve, upgrade};
+use wskit_bench_servers::{BoxError, fanout, serve, upgrade};
 
 fn main() {
     let options: &'static Options = Box::leak(Box::new(Options::parse()));
     let hub = options
         .fanout
         .map(|wanted| fanout::Hub::new(wanted, Bytes::from(fanout::payload())));
-    serve(options, move |mut stream| {
+    serve!(options, move |mut stream| {
         let hub = hub.clone();
         async move {
             if options.hyper {

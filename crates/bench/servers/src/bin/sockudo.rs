@@ -7,14 +7,14 @@ use sockudo_ws::deflate::{DeflateConfig, DeflateWindowBits};
 use sockudo_ws::handshake::server_handshake;
 use sockudo_ws::{CompressedWebSocketStream, Config, Error, Message, Role, WebSocketStream};
 use wskit_bench_servers::options::{Options, Takeover};
-use wskit_bench_servers::{BoxError, fanout, serve::serve, upgrade};
+use wskit_bench_servers::{BoxError, fanout, serve, upgrade};
 
 fn main() {
     let options: &'static Options = Box::leak(Box::new(Options::parse()));
     let hub = options
         .fanout
         .map(|wanted| fanout::Hub::new(wanted, Message::text(fanout::payload())));
-    serve(options, move |mut stream| {
+    serve!(options, move |mut stream| {
         let hub = hub.clone();
         async move {
             if let Some(takeover) = options.deflate {

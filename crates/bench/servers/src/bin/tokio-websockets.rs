@@ -5,14 +5,14 @@
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio_websockets::{Message, ServerBuilder};
 use wskit_bench_servers::options::Options;
-use wskit_bench_servers::{fanout, serve::serve};
+use wskit_bench_servers::{fanout, serve};
 
 fn main() {
     let options: &'static Options = Box::leak(Box::new(Options::parse()));
     let hub = options
         .fanout
         .map(|wanted| fanout::Hub::new(wanted, Message::text(fanout::payload())));
-    serve(options, move |stream| {
+    serve!(options, move |stream| {
         let hub = hub.clone();
         async move {
             let (_, mut ws) = ServerBuilder::new().accept(stream).await?;

@@ -2,7 +2,8 @@
 //! that any origin may come.
 
 use wskit::PreparedMessage;
-use wskit_bench_servers::{fanout, options::Options, serve::serve, wskit_server};
+use wskit_bench_servers::options::Options;
+use wskit_bench_servers::{fanout, serve, tls, wskit_server};
 
 fn main() {
     let options: &'static Options = Box::leak(Box::new(Options::parse()));
@@ -10,7 +11,7 @@ fn main() {
     let hub = options
         .fanout
         .map(|wanted| fanout::Hub::new(wanted, PreparedMessage::text(fanout::payload())));
-    serve(options, move |stream| {
+    serve!(options, tls::accept_wskit, move |stream| {
         let (server, hub) = (server.clone(), hub.clone());
         async move {
             let mut ws = server.accept(stream).await?;

@@ -4,7 +4,7 @@
 
 use wskit::{OriginPolicy, PreparedMessage, Server};
 use wskit_bench_servers::options::Options;
-use wskit_bench_servers::{fanout, serve::serve};
+use wskit_bench_servers::{fanout, serve, tls};
 
 fn main() {
     let options: &'static Options = Box::leak(Box::new(Options::parse()));
@@ -12,7 +12,7 @@ fn main() {
     let hub = options
         .fanout
         .map(|wanted| fanout::Hub::new(wanted, PreparedMessage::text(fanout::payload())));
-    serve(options, move |stream| {
+    serve!(options, tls::accept_wskit, move |stream| {
         let (server, hub) = (server.clone(), hub.clone());
         async move {
             let mut ws = server.accept(stream).await?;

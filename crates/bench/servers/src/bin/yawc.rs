@@ -10,7 +10,7 @@ use hyper::{Request, Response, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use wskit_bench_servers::options::{Options, Takeover};
-use wskit_bench_servers::{BoxError, fanout, serve::serve, upgrade};
+use wskit_bench_servers::{BoxError, fanout, serve, upgrade};
 use yawc::{CompressionLevel, Frame, OpCode, Role, WebSocket};
 
 fn main() {
@@ -18,7 +18,7 @@ fn main() {
     let hub = options
         .fanout
         .map(|wanted| fanout::Hub::new(wanted, Frame::text(fanout::payload())));
-    serve(options, move |mut stream| {
+    serve!(options, move |mut stream| {
         let hub = hub.clone();
         async move {
             if options.hyper {
