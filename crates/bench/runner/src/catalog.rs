@@ -106,6 +106,22 @@ pub const ENTRIES: &[Entry] = &[
         Role::Peer,
         true,
     ),
+    // For TLS: rustls takes more at a time than it does by itself.
+    entry(
+        "tungstenite-wide",
+        "tungstenite",
+        BATCHED_WIDE,
+        Role::Peer,
+        false,
+    ),
+    entry(
+        "tokio-websockets-wide",
+        "tokio-websockets",
+        BATCHED_WIDE,
+        Role::Peer,
+        false,
+    ),
+    entry("sockudo-wide", "sockudo", BATCHED_WIDE, Role::Peer, false),
     entry("web-socket", "web-socket", &[], Role::Peer, false),
     entry(
         "wskit-dedicated",
@@ -145,6 +161,8 @@ pub const USUAL: &[&str] = &[
     "sockudo-batched",
     "web-socket",
 ];
+
+const BATCHED_WIDE: &[&str] = &["--batched", "--tls-limit", "262144"];
 
 const fn entry(
     name: &'static str,

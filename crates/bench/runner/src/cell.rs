@@ -1,9 +1,10 @@
-//! A cell of the grid: what is sent, on how many connections, how many at once.
+//! A cell of the grid: what is sent, on how many connections, how many at once, inside TLS or not.
 
 use std::fmt;
 
 /// One cell. Written as `16x50x1`, with `t` (ASCII text), `c` (CJK text), `j` (JSON), `b` (one character
-/// repeated), and `z` (compressed with context takeover) or `y` (compressed without) behind it: `1024x50x16t`, `238x50x1jz`.
+/// repeated), and `z` (compressed with context takeover) or `y` (compressed without) behind it: `1024x50x16t`,
+/// `238x50x1jz`. `s` is TLS by ring, `a` by aws-lc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {
     pub size: usize,
@@ -11,6 +12,8 @@ pub struct Cell {
     pub depth: usize,
     pub kind: &'static str,
     pub deflate: Option<&'static str>,
+    /// The provider of the cryptography, if it is inside TLS.
+    pub tls: Option<&'static str>,
 }
 
 impl Cell {
@@ -29,6 +32,7 @@ impl Cell {
             depth: number()?,
             kind: "binary",
             deflate: None,
+            tls: None,
         };
         for letter in letters.chars() {
             match letter {
@@ -37,6 +41,8 @@ impl Cell {
                 'j' => cell.kind = "json",
                 'b' => cell.kind = "bomb",
                 'z' => cell.deflate = Some("takeover"),
+                's' => cell.tls = Some("ring"),
+                'a' => cell.tls = Some("aws-lc"),
                 'y' => cell.deflate = Some("alone"),
                 _ => return Err(bad()),
             }
@@ -56,6 +62,9 @@ impl Cell {
             "--kind".to_owned(),
             self.kind.to_owned(),
         ];
+        if let Some(provider) = self.tls {
+            arguments.extend(["--tls".to_owned(), provider.to_owned()]);
+        }
         if let Some(offer) = self.offer() {
             arguments.extend(["--offer".to_owned(), offer.to_owned()]);
         }
@@ -88,6 +97,9 @@ impl fmt::Display for Cell {
             "cjk" => f.write_str(", CJK text")?,
             "bomb" => f.write_str(", one character repeated")?,
             _ => f.write_str(", JSON")?,
+        }
+        if let Some(provider) = self.tls {
+            write!(f, ", TLS by {provider}")?;
         }
         match self.deflate {
             None => Ok(()),

@@ -10,7 +10,7 @@ use crate::process::{self, Running};
 use crate::settings::Settings;
 use crate::table::Table;
 
-/// Runs `--clients` with `--size`.
+/// Runs `--clients` with `--sizes`; `--tls ring` or `--tls aws-lc`: inside TLS.
 ///
 /// # Errors
 /// The command line, or programs that do not start.
@@ -23,6 +23,7 @@ pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std
         .split(',')
         .map(str::parse)
         .collect::<Result<_, _>>()?;
+    let tls = arguments.text("tls");
     settings.print(&machine::facts());
     for size in sizes {
         let mut table = Table::new([
@@ -41,7 +42,7 @@ pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std
         for _ in 0..settings.rounds {
             for (client, results) in clients.iter().zip(&mut results) {
                 for (mode, (rates, nanos)) in MODES.iter().zip(results) {
-                    match once(settings, client, mode, size) {
+                    match once(settings, client, mode, size, tls) {
                         Ok((rate, time)) => {
                             rates.push(rate);
                             nanos.push(time);
@@ -63,7 +64,10 @@ pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std
             row.push(format!("{all:.0}"));
             table.row(row);
         }
-        settings.print(&format!("\n### One client, messages of {size} B, binary\n"));
+        settings.print(&format!(
+            "\n### One client, messages of {size} B, binary{}\n",
+            tls.map_or(String::new(), |provider| format!(", TLS by {provider}"))
+        ));
         settings.print(&table.render());
     }
     Ok(())
@@ -84,6 +88,7 @@ fn once(
     client: &str,
     (mode, peer): &(&str, &str),
     size: usize,
+    tls: Option<&str>,
 ) -> std::io::Result<(f64, f64)> {
     let mut command = Command::new(settings.bin.join("wskit-bench-load"));
     command.args([
@@ -95,6 +100,7 @@ fn once(
         "--lifetime",
         "60",
     ]);
+    command.args(tls.iter().flat_map(|&provider| ["--tls", provider]));
     let mut peer = Running::start(command, &settings.load_cpus)?;
     let line = peer.line()?;
     let address = line.strip_prefix("listening ").unwrap_or_default();
@@ -105,6 +111,7 @@ fn once(
         &size.to_string(),
         &settings.seconds.to_string(),
     ]);
+    command.args(tls);
     let mut client = Running::start(command, &settings.server_cpus)?;
     let values = process::values(&client.line()?);
     let get = |name: &str| values.get(name).copied().unwrap_or(f64::NAN);

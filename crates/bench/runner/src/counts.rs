@@ -57,7 +57,7 @@ pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std
             let mut row = vec![entry.name.to_owned()];
             let calls = only
                 .contains("syscalls")
-                .then(|| syscalls(settings, entry, cell));
+                .then(|| syscalls(settings, entry, cell, 20_000));
             row.extend(shown(calls, 4, 3));
             let heap = only
                 .contains("allocations")
@@ -124,8 +124,17 @@ fn per_message(cell: &Cell, (few, many): (u64, u64), difference: f64) -> f64 {
     difference / ((many - few) as f64 * (cell.connections * cell.depth) as f64)
 }
 
-fn syscalls(settings: &Settings, entry: &Entry, cell: &Cell) -> std::io::Result<Vec<f64>> {
-    let windows = windows(cell, 20_000);
+/// Reads, writes, waits and other system calls of each message, over this many messages.
+///
+/// # Errors
+/// A program does not start, or fails.
+pub fn syscalls(
+    settings: &Settings,
+    entry: &Entry,
+    cell: &Cell,
+    messages: u64,
+) -> std::io::Result<Vec<f64>> {
+    let windows = windows(cell, messages);
     let count = |windows: u64| -> std::io::Result<BTreeMap<String, f64>> {
         let file = scratch("strace");
         let under = ["strace", "-f", "-c", "-o", &file.display().to_string()].map(str::to_owned);

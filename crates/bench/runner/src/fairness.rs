@@ -60,6 +60,9 @@ pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std
             "none" => None,
             flood => Some(Cell::parse(flood)?),
         };
+        if cell.is_some_and(|cell| cell.tls.is_some()) {
+            return Err(format!("{flood}: the quiet connections speak no TLS").into());
+        }
         let is_compressed = cell.is_some_and(|cell| cell.deflate.is_some());
         let usual = if is_compressed { DEFLATE } else { USUAL };
         let mut entries = catalog::pick(arguments.text("servers"), usual)?;

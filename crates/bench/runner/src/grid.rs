@@ -35,7 +35,9 @@ pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std
                 // Each round begins with another one.
                 let index = (turn + round) % entries.len();
                 let entry = &entries[index];
-                if cell.deflate.is_some() && !entry.deflates {
+                if cell.deflate.is_some() && !entry.deflates
+                    || cell.tls.is_some() && entry.role == Role::Foreign
+                {
                     continue;
                 }
                 match once(settings, entry, cell) {
@@ -92,7 +94,11 @@ fn cells(arguments: &Arguments) -> Result<Vec<Cell>, String> {
     Ok(cells)
 }
 
-fn once(settings: &Settings, entry: &Entry, cell: &Cell) -> std::io::Result<Sample> {
+/// Measures one server in one cell once.
+///
+/// # Errors
+/// A program does not start, or fails.
+pub fn once(settings: &Settings, entry: &Entry, cell: &Cell) -> std::io::Result<Sample> {
     let more = arguments_for(cell);
     let start = Start {
         more: &more,
@@ -125,6 +131,7 @@ fn once(settings: &Settings, entry: &Entry, cell: &Cell) -> std::io::Result<Samp
         p99: get("p99_us"),
         bytes: get("bytes_in") / get("messages"),
         load_nanos: get("load_nanos"),
+        records: get("records") / get("messages"),
     })
 }
 
@@ -137,15 +144,18 @@ fn seconds(settings: &Settings, cell: &Cell) -> f64 {
     }
 }
 
-struct Sample {
-    per_second: f64,
-    nanos: f64,
+/// What was measured.
+pub struct Sample {
+    pub per_second: f64,
+    pub nanos: f64,
     share: f64,
     faults: f64,
     p50: f64,
     p99: f64,
     bytes: f64,
-    load_nanos: f64,
+    pub load_nanos: f64,
+    /// TLS records of a message, from the server.
+    pub records: f64,
 }
 
 /// One server in one cell, a value for each round (NaN where it failed).

@@ -1,5 +1,5 @@
-//! `wskit-bench grid|counts|client|dial|memory|fanout|fairness|hub|accept|workers|machine`: runs servers and load, prints
-//! tables. README.md says how and what it means.
+//! `wskit-bench grid|counts|client|dial|memory|fanout|fairness|hub|tls|accept|workers|machine`: runs servers and
+//! load, prints tables. README.md says how and what it means.
 
 mod accept;
 mod catalog;
@@ -19,6 +19,7 @@ mod peer;
 mod process;
 mod settings;
 mod table;
+mod tls;
 mod workers;
 
 use wskit_bench_load::arguments::Arguments;
@@ -35,6 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("fanout") => fanout::run(&settings, &arguments),
         Some("fairness") => fairness::run(&settings, &arguments),
         Some("hub") => hub::run(&settings, &arguments),
+        Some("tls") => tls::run(&settings, &arguments),
         Some("accept") => accept::run(&settings, &arguments),
         Some("workers") => workers::run(&settings, &arguments),
         Some("machine") => {
@@ -42,7 +44,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Ok(())
         }
         _ => Err(
-            "grid, counts, client, dial, memory, fanout, fairness, hub, accept, workers or machine".into(),
+            "grid, counts, client, dial, memory, fanout, fairness, hub, tls, accept, workers or machine"
+                .into(),
         ),
     }
 }

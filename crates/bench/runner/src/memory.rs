@@ -33,6 +33,7 @@ pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std
         depth: 1,
         kind: "binary",
         deflate,
+        tls: None,
     };
     settings.print(&machine::facts());
     for counting in [false, true] {
@@ -46,7 +47,7 @@ pub fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Box<dyn std
                 continue;
             }
             let mut row = vec![entry.name.to_owned()];
-            match one(settings, entry, &cell, counting) {
+            match one(settings, entry, &cell, counting, PHASES) {
                 Ok(figures) => row.extend(figures.iter().map(|figure| format!("{figure:.0}"))),
                 Err(error) => {
                     eprintln!("{}: {error}", entry.name);
@@ -97,11 +98,16 @@ const USUAL: &[&str] = &[
     "web-socket",
 ];
 
-fn one(
+/// One server; a figure after each of the phases.
+///
+/// # Errors
+/// A program does not start, or fails.
+pub fn one(
     settings: &Settings,
     entry: &Entry,
     cell: &Cell,
     counting: bool,
+    phases: &[(&str, &str)],
 ) -> std::io::Result<Vec<f64>> {
     let more = arguments_for(cell);
     let start = Start {
@@ -126,12 +132,15 @@ fn one(
     if entry.role == catalog::Role::Raw {
         command.arg("--raw");
     }
+    if let Some(provider) = cell.tls {
+        command.args(["--tls", provider]);
+    }
     if let Some(offer) = cell.offer() {
         command.args(["--offer", offer]);
     }
     let mut load = Running::start(command, &settings.load_cpus)?;
     let mut figures = Vec::new();
-    for (_, phase) in PHASES {
+    for (_, phase) in phases {
         if !phase.is_empty() {
             load.tell(phase)?;
         }

@@ -173,10 +173,11 @@ pub fn server(settings: &Settings, entry: &Entry, start: &Start<'_>) -> io::Resu
 
 /// Arguments of a server for a cell.
 pub fn arguments_for(cell: &Cell) -> Vec<String> {
-    match cell.deflate {
-        None => Vec::new(),
-        Some(mode) => vec!["--deflate".to_owned(), mode.to_owned()],
-    }
+    [("--deflate", cell.deflate), ("--tls", cell.tls)]
+        .into_iter()
+        .filter_map(|(name, value)| Some([name.to_owned(), value?.to_owned()]))
+        .flatten()
+        .collect()
 }
 
 /// Runs the load generator to its end and gives what it printed.
