@@ -59,9 +59,13 @@ fn versions() -> Vec<String> {
 }
 
 const SHOWN: &[&str] = &[
+    "aws-lc-rs",
     "fastwebsockets",
+    "ring",
+    "rustls",
     "sockudo-ws",
     "tokio",
+    "tokio-rustls",
     "tokio-tungstenite",
     "tokio-websockets",
     "web-socket",
