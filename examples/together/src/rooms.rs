@@ -304,7 +304,10 @@ mod tests {
 
     fn remove(name: &str) {
         let name = format!("together-{name}-{}", std::process::id());
-        std::fs::remove_dir_all(std::env::temp_dir().join(name)).expect("it is removed");
+        let folder = std::env::temp_dir().join(name);
+        // A save that is under way may put a file in meanwhile.
+        let removed = (0..100).any(|_| std::fs::remove_dir_all(&folder).is_ok());
+        assert!(removed || !folder.exists());
     }
 
     // On one thread, so that the second frame comes while the room is opened again.
