@@ -22,6 +22,9 @@ pub fn facts() -> String {
         ""
     };
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    // It decides about what large messages cost more than the server does.
+    let control = fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control");
+    let control = control.unwrap_or_default();
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let rustc = Command::new("rustc").arg("--version").output();
     let rustc = rustc.map_or(String::new(), |out| {
@@ -29,11 +32,12 @@ pub fn facts() -> String {
     });
     let command: Vec<String> = std::env::args().skip(1).collect();
     format!(
-        "- Machine: {model}, {cores} cores{hypervisor}, Linux {}; load average at the start {}\n\
+        "- Machine: {model}, {cores} cores{hypervisor}, Linux {}, TCP {}; load average at the start {}\n\
          - Compiler: {}; release, fat LTO, one codegen unit, {}\n\
          - Libraries: {}\n\
          - Command: `wskit-bench {}`\n",
         kernel.trim(),
+        control.trim(),
         load.split(' ').next().unwrap_or("?"),
         rustc.trim(),
         option_env!("RUSTFLAGS").map_or("no flags".to_owned(), |flags| format!("`{flags}`")),
