@@ -1,4 +1,5 @@
-//! What it costs that a writer or a lane does not name its transport: no allocation.
+//! What messages of writers and lanes allocate: nothing if they are small, whether or not the writer names its
+//! transport.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::future::{Future, ready};
@@ -16,11 +17,15 @@ const CALLS: usize = 100;
 
 /// A writer with its reader, over a pipe that takes everything. What is written is thrown away.
 fn writer() -> (impl Sized, Writer<SimulatedIo>, Probe) {
+    writer_as(Role::Server)
+}
+
+fn writer_as(role: Role) -> (impl Sized, Writer<SimulatedIo>, Probe) {
     let (near, far) = pipe(1 << 20);
     let probe = near.probe();
     let io = wrap::<Simulated>(near);
     let config = Config::new().keepalive(None);
-    let (reader, writer) = WebSocket::from_parts(io, Role::Server, Bytes::new(), config).split();
+    let (reader, writer) = WebSocket::from_parts(io, role, Bytes::new(), config).split();
     ((reader, far), writer, probe)
 }
 
@@ -60,6 +65,33 @@ fn any_writer_allocates_as_a_writer_does() {
         })
         .await;
         assert_eq!(any_cost, plain_cost);
+    });
+}
+
+/// Its payload is copied, and dropped when the lock has been released. (The pipe allocates as it grows.)
+#[test]
+fn small_message_that_owns_its_payload_allocates_as_a_borrowed_one_does() {
+    Executor::new().block_on(async {
+        for role in [Role::Server, Role::Client] {
+            let (_rest, writer, probe) = writer_as(role);
+            let borrowed = count(&probe, || async {
+                writer.feed(b"hello").await.unwrap();
+                writer.try_feed(b"hello").unwrap();
+                writer.reserve().await.unwrap().send(b"hello");
+                writer.send(b"hello").await.unwrap();
+            })
+            .await;
+            let (_rest, writer, probe) = writer_as(role);
+            let payload = Bytes::from(b"hello".to_vec());
+            let owned = count(&probe, || async {
+                writer.feed(payload.clone()).await.unwrap();
+                writer.try_feed(payload.clone()).unwrap();
+                writer.reserve().await.unwrap().send(payload.clone());
+                writer.send(payload.clone()).await.unwrap();
+            })
+            .await;
+            assert_eq!(owned, borrowed, "{role:?}");
+        }
     });
 }
 

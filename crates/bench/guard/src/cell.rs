@@ -10,6 +10,8 @@ pub enum Server {
     Lent,
     /// wskit over TCP, `recv` + `feed`.
     Owned,
+    /// wskit over TCP in halves, `recv` + `feed`.
+    Split,
     /// wskit over TLS, `recv_ref` + `feed`.
     Tls,
     /// TCP echo on tokio without WebSocket: what the runtime and the kernel's interface cost.
@@ -72,6 +74,7 @@ impl fmt::Display for Server {
         f.write_str(match self {
             Self::Lent => "lent",
             Self::Owned => "owned",
+            Self::Split => "split",
             Self::Tls => "tls",
             Self::Raw => "raw",
             Self::Memory => "memory",
@@ -93,11 +96,13 @@ impl FromStr for Server {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        use Server::{Batch, Hub, Lent, Memory, Owned, Publish, Raw, Shard, Tls};
-        [Lent, Owned, Tls, Raw, Memory, Shard, Hub, Batch, Publish]
-            .into_iter()
-            .find(|server| server.to_string() == name)
-            .ok_or_else(|| format!("no such server: {name}"))
+        use Server::{Batch, Hub, Lent, Memory, Owned, Publish, Raw, Shard, Split, Tls};
+        [
+            Lent, Owned, Split, Tls, Raw, Memory, Shard, Hub, Batch, Publish,
+        ]
+        .into_iter()
+        .find(|server| server.to_string() == name)
+        .ok_or_else(|| format!("no such server: {name}"))
     }
 }
 

@@ -47,3 +47,12 @@ pub async fn owned(stream: TcpStream) -> Result<(), Error> {
     }
     Ok(())
 }
+
+/// The same in halves: what is fed leaves when the reader is about to wait.
+pub async fn split(stream: TcpStream) -> Result<(), Error> {
+    let (mut reader, writer) = server().accept(stream).await?.split();
+    while let Some(message) = reader.recv().await? {
+        writer.feed(message).await?;
+    }
+    Ok(())
+}

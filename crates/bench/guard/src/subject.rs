@@ -34,7 +34,7 @@ fn run(cell: Cell) {
         Server::Hub => return hub::deliver(cell),
         Server::Batch => return hub::batch(cell),
         Server::Publish => return hub::publish(cell),
-        Server::Lent | Server::Owned | Server::Tls | Server::Raw => {}
+        Server::Lent | Server::Owned | Server::Split | Server::Tls | Server::Raw => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -59,6 +59,7 @@ fn serve(server: Server, stream: TcpStream) {
     match server {
         Server::Lent => drop(tokio::spawn(server::lent(stream))),
         Server::Owned => drop(tokio::spawn(server::owned(stream))),
+        Server::Split => drop(tokio::spawn(server::split(stream))),
         Server::Tls => drop(tokio::spawn(server::tls(stream))),
         Server::Raw => drop(tokio::spawn(raw::echo(stream))),
         _ => unreachable!("runs without sockets"),

@@ -120,7 +120,7 @@ impl<C: Timer> SinkState<C> {
         if self.held.is_none() {
             return Ok(Ok(()));
         }
-        match output.feed_reserved(&mut self.held) {
+        match output.take_reserved(&mut self.held) {
             Ok(()) => {
                 self.target = Some(output.flush_target());
                 Ok(Ok(()))

@@ -50,6 +50,27 @@ impl Outbox {
         })
     }
 
+    /// Queues a message by copying its payload, if the message owns that and this is all that
+    /// [`feed`](Outbox::feed) would do with it.
+    pub(super) fn feed_copied(&mut self, message: &Outgoing<'_>) -> bool {
+        let Data::Shared(payload) = &message.data else {
+            return false;
+        };
+        if payload.len() > self.copied(&message.data) {
+            return false;
+        }
+        if self.feed_copy(message.kind, payload) {
+            return true;
+        }
+        if !self.fast || self.check_data().is_err() {
+            return false;
+        }
+        self.active = true;
+        self.counters.sent_whole(payload.len());
+        self.push_small(message.kind, payload);
+        true
+    }
+
     /// Queues a message by copying it, if it goes out as one frame without a mask and there is room.
     #[inline(always)]
     fn feed_copy(&mut self, kind: MessageKind, payload: &[u8]) -> bool {

@@ -269,6 +269,12 @@ impl Outbound {
         self.0.is_control_full()
     }
 
+    /// Queues a small message that owns its payload by copying it, and returns whether it did. The caller then drops
+    /// the message, where it may. Feed it if this is false: it is large, borrowed or not to be queued now.
+    pub fn feed_copied(&mut self, message: &Outgoing<'_>) -> bool {
+        self.0.feed_copied(message)
+    }
+
     /// Keeps shared payloads ([`Bytes`]) that have been sent instead of dropping them, until
     /// [`take_spent`](Outbound::take_spent). For callers that hold a lock, because dropping the last
     /// reference to a payload may run code of its owner.

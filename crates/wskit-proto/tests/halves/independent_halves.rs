@@ -441,3 +441,34 @@ fn message_kept_for_later_is_the_message() {
     }
     assert!(QueuedMessage::from(Outgoing::from("")).is_empty());
 }
+
+/// What `feed_copied` queues is what `feed` would, and what it leaves alone is large, borrowed, or not to be queued.
+#[test]
+fn copied_messages_leave_as_fed_ones_do() {
+    for role in [Role::Server, Role::Client] {
+        for len in [0, 5, 126, 8 << 10, 20 << 10] {
+            let payload = Bytes::from(vec![b'x'; len]);
+            let (_, mut fed) = open(role, Config::new()).split();
+            let (_, mut copied) = open(role, Config::new()).split();
+            fed.feed(payload.clone()).unwrap();
+            let message = Outgoing::from(payload.clone());
+            let is_small = len <= 8 << 10;
+            assert_eq!(copied.feed_copied(&message), is_small, "{role:?}, {len}");
+            assert!(!copied.feed_copied(&Outgoing::from(&*payload)), "borrowed");
+            if is_small {
+                assert_eq!(copied.queued(), fed.queued(), "{role:?}, {len}");
+                let (copied, fed) = (written(&mut copied), written(&mut fed));
+                if role == Role::Server {
+                    assert_eq!(copied, fed, "{len}");
+                }
+            } else {
+                assert!(copied.is_empty());
+            }
+        }
+        let (_, mut closing) = open(role, Config::new()).split();
+        closing.close(None).unwrap();
+        let queued = closing.queued();
+        assert!(!closing.feed_copied(&Outgoing::from(Bytes::from_static(b"late"))));
+        assert_eq!(closing.queued(), queued);
+    }
+}

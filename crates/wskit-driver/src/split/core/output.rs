@@ -80,18 +80,36 @@ impl<W: PollWrite> Output<W> {
 
     /// Queues a message if there is room.
     ///
-    /// It is taken out of its `Option` only if it is queued: dropping it under the lock might run code
-    /// of its owner.
+    /// It is taken out of its `Option` only if it is queued without a copy: dropping it under the lock might
+    /// run code of its owner.
     pub(crate) fn feed(&mut self, message: &mut Option<Outgoing<'_>>) -> Result<(), SendError> {
         self.outbox.check()?;
+        if let Some(message) = message {
+            if self.outbox.feed_copied(message) {
+                return Ok(());
+            }
+        }
         match message.take() {
             Some(message) => self.outbox.feed(message),
             None => Ok(()),
         }
     }
 
-    /// Queues a message, however much is queued.
+    /// Queues a message, however much is queued, and takes it out of its `Option` as [`feed`](Output::feed) does.
     pub(crate) fn feed_reserved(
+        &mut self,
+        message: &mut Option<Outgoing<'_>>,
+    ) -> Result<(), SendError> {
+        if let Some(message) = message {
+            if self.outbox.feed_copied(message) {
+                return Ok(());
+            }
+        }
+        self.take_reserved(message)
+    }
+
+    /// Queues a message, however much is queued. It is always taken out of its `Option` if it is queued.
+    pub(crate) fn take_reserved(
         &mut self,
         message: &mut Option<Outgoing<'_>>,
     ) -> Result<(), SendError> {

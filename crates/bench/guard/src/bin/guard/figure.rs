@@ -62,6 +62,9 @@ impl Figure {
             for (server, shape) in HUB {
                 add(build, server, shape, Kind::Instructions);
             }
+            for shape in SPLIT {
+                add(build, Server::Split, shape, Kind::Instructions);
+            }
             add(build, Server::Tls, TLS[0], Kind::Instructions);
         }
         for kind in [Kind::Calls, Kind::Writes, Kind::Records] {
@@ -76,6 +79,9 @@ impl Figure {
                     add(Build::Default, server, shape, kind);
                 }
             }
+        }
+        for shape in SPLIT {
+            add(Build::Default, Server::Split, shape, Kind::Allocations);
         }
         for shape in MEMORY {
             add(Build::Default, Server::Memory, shape, Kind::Allocations);
@@ -176,6 +182,9 @@ const TCP: [(usize, usize); 5] = [(16, 1), (16, 16), (1024, 16), (16_384, 16), (
 
 /// The same, over TLS. The first is measured in all ways: encryption is too slow under such a tool for more.
 const TLS: [(usize, usize); 3] = [(16, 16), (16_384, 16), (1 << 20, 1)];
+
+/// The same, in halves.
+const SPLIT: [(usize, usize); 2] = [(16, 1), (16, 16)];
 
 /// The same, for the state machine alone.
 const MEMORY: [(usize, usize); 3] = [(16, 16), (125, 16), (1024, 16)];
