@@ -465,10 +465,15 @@ fn copied_messages_leave_as_fed_ones_do() {
                 assert!(copied.is_empty());
             }
         }
+        let late = Outgoing::from(Bytes::from_static(b"late"));
+        let (_, mut within) = open(role, Config::new()).split();
+        within.begin(MessageKind::Text).unwrap();
+        assert!(!within.feed_copied(&late), "inside a message");
+        assert!(within.is_empty());
         let (_, mut closing) = open(role, Config::new()).split();
         closing.close(None).unwrap();
         let queued = closing.queued();
-        assert!(!closing.feed_copied(&Outgoing::from(Bytes::from_static(b"late"))));
+        assert!(!closing.feed_copied(&late), "after a Close");
         assert_eq!(closing.queued(), queued);
     }
 }
