@@ -1,6 +1,6 @@
-use wskit_hub::{Position, Publication};
+use wskit_hub::{EngineEvent, Position, Publication};
 
-use crate::kit::{Node, servers, settings};
+use crate::kit::{Node, servers, settings, wait_for};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn live_topics_have_no_positions_and_keep_nothing() {
@@ -30,6 +30,17 @@ async fn live_topics_have_no_positions_and_keep_nothing() {
         assert_ne!(page.epoch, next.epoch);
         assert_eq!(b.tops(&["game"]).await, [None::<Position>]);
     }
+}
+
+/// Waits until a hub was told this often that messages may have been lost.
+async fn lost(node: &Node, times: usize) {
+    let is_lost = |event: &EngineEvent| matches!(event, EngineEvent::Lost);
+    let enough = || {
+        let events = node.events();
+        let told = events.iter().filter(|event| is_lost(event)).count();
+        (told >= times).then_some(())
+    };
+    wait_for("Lost", enough).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,6 +82,8 @@ async fn beyond_so_many_topics_partitions_are_subscribed_and_back_without_losing
             b.listen(&names[500..]),
             publish(2000, 3000)
         );
+        // The server may have left out a message meanwhile: the hub has to look.
+        lost(&b, 1).await;
         let wide = subscriptions();
         assert!(wide < few + 70, "{wide} subscriptions, {few} before");
         a.publish("t1000", "last").await;
@@ -80,6 +93,7 @@ async fn beyond_so_many_topics_partitions_are_subscribed_and_back_without_losing
             b.unlisten(&names[1..]),
             publish(4000, 5000)
         );
+        lost(&b, 2).await;
         a.publish("t1", "not heard").await;
         a.begin_publish("live", Publication::text("end"), None)
             .await
