@@ -72,13 +72,30 @@ fn redis_comes_back_with_what_was_appended() {
     assert!(redis.try_command(&["GET", "a"]).is_err());
     redis.restart();
     assert_eq!(redis.command(&["GET", "a"]).text(), "1");
-    redis.pause();
-    redis.resume();
     redis.stop();
     let redis = Redis::start();
     redis.command(&["SET", "a", "1"]);
     redis.restart();
     assert_eq!(redis.command(&["GET", "a"]).text(), "");
+}
+
+#[test]
+fn a_paused_server_answers_nothing_from_the_first_moment_on() {
+    let redis = Redis::start();
+    for _ in 0..20 {
+        let mut client = TcpStream::connect(redis.addr()).unwrap();
+        redis.pause();
+        client.write_all(b"PING\r\n").unwrap();
+        client
+            .set_read_timeout(Some(Duration::from_millis(20)))
+            .unwrap();
+        let mut answer = [0; 7];
+        assert!(client.read_exact(&mut answer).is_err());
+        redis.resume();
+        client.set_read_timeout(None).unwrap();
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"+PONG\r\n");
+    }
 }
 
 #[test]

@@ -273,14 +273,14 @@ impl Nats {
         self.process.stop();
     }
 
-    /// Stops it in its tracks, with SIGSTOP.
+    /// Stops it in its tracks with SIGSTOP, and waits for that.
     pub fn pause(&self) {
-        self.process.signal("STOP");
+        self.process.pause();
     }
 
     /// Lets it go on after [`pause`](Self::pause).
     pub fn resume(&self) {
-        self.process.signal("CONT");
+        self.process.resume();
     }
 
     /// Makes it tell its clients that it will end, which it does some 30 seconds later.

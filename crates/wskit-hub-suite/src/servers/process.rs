@@ -101,6 +101,20 @@ impl Process {
         }
     }
 
+    /// Stops it in its tracks with SIGSTOP, and waits for that: the signal's sender goes on before the process has
+    /// stopped.
+    pub(super) fn pause(&self) {
+        self.signal("STOP");
+        wait_for("a server to stop in its tracks", || {
+            self.id().is_none_or(is_paused).then_some(())
+        });
+    }
+
+    /// Lets it go on after [`pause`](Self::pause).
+    pub(super) fn resume(&self) {
+        self.signal("CONT");
+    }
+
     /// Ends it with SIGTERM, and waits for that.
     pub(super) fn stop(&self) {
         self.signal("TERM");
@@ -137,6 +151,19 @@ impl Drop for Process {
             );
         }
     }
+}
+
+/// Whether no thread of a process runs. Where the system does not tell, it has to be believed.
+fn is_paused(id: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{id}/task")) else {
+        return true;
+    };
+    threads.flatten().all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // The state follows the program's name, which is in parentheses.
+        let (_, state) = stat.rsplit_once(')').unwrap_or_default();
+        state.trim_start().starts_with(['T', 'Z'])
+    })
 }
 
 /// Starts a process that ends with this one.

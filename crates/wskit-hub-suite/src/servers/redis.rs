@@ -176,14 +176,14 @@ impl Redis {
         self.process.stop();
     }
 
-    /// Stops it in its tracks, with SIGSTOP.
+    /// Stops it in its tracks with SIGSTOP, and waits for that.
     pub fn pause(&self) {
-        self.process.signal("STOP");
+        self.process.pause();
     }
 
     /// Lets it go on after [`pause`](Self::pause).
     pub fn resume(&self) {
-        self.process.signal("CONT");
+        self.process.resume();
     }
 
     /// Starts it again on the same port and in the same folder, and waits until it answers. If it runs,
