@@ -1,14 +1,22 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// The topics that the hub listens to, and what is known of them.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     topics: RwLock<HashMap<String, Entry>>,
-    /// Live messages that have come while there are two subscriptions to their topic.
-    twice: Mutex<HashSet<String>>,
-    is_twice: AtomicBool,
+    repeats: Mutex<Repeats>,
+    is_comparing: AtomicBool,
+}
+
+/// Which live messages have come while there are two subscriptions to their topic.
+#[derive(Debug, Default)]
+struct Repeats {
+    /// The highest number by topic and publisher. A publisher's numbers rise, and its messages come in their order.
+    last: HashMap<(Arc<str>, u64), u64>,
+    /// Whether one has come again since [`Heard::compare_on`] asked.
+    have_come: bool,
 }
 
 #[derive(Debug)]
@@ -24,7 +32,7 @@ pub(crate) struct Known {
     pub(crate) until: u64,
 }
 
-/// How many live messages are compared at most while there are two subscriptions.
+/// How many pairs of a topic and a publisher are compared at most.
 const COMPARED: usize = 1 << 16;
 
 impl Heard {
@@ -71,23 +79,44 @@ impl Heard {
         }
     }
 
-    /// From now on, or not any more, messages come by two subscriptions.
-    pub(crate) fn set_twice(&self, is_twice: bool) {
-        self.is_twice.store(is_twice, Ordering::Release);
-        let mut twice = self.twice.lock().unwrap_or_else(PoisonError::into_inner);
-        *twice = HashSet::new();
+    fn repeats(&self) -> MutexGuard<'_, Repeats> {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a live message has come before.
-    pub(crate) fn is_repeated(&self, number: Option<&str>) -> bool {
-        let Some(number) = number.filter(|_| self.is_twice.load(Ordering::Acquire)) else {
+    /// From now on messages may come by two subscriptions. What came before stays known, for another change.
+    pub(crate) fn compare(&self) {
+        self.is_comparing.store(true, Ordering::Release);
+    }
+
+    /// Returns whether live messages are still to be compared. It ends if none has come again since the last call.
+    pub(crate) fn compare_on(&self) -> bool {
+        let mut repeats = self.repeats();
+        if std::mem::take(&mut repeats.have_come) {
+            return true;
+        }
+        self.is_comparing.store(false, Ordering::Release);
+        repeats.last = HashMap::new();
+        false
+    }
+
+    /// Whether a live message has come before, if that has to be known. `from` is its publisher and its number.
+    pub(crate) fn is_repeated(&self, topic: &Arc<str>, from: Option<(u64, u64)>) -> bool {
+        let Some((publisher, number)) = from.filter(|_| self.is_comparing.load(Ordering::Acquire))
+        else {
             return false;
         };
-        let mut twice = self.twice.lock().unwrap_or_else(PoisonError::into_inner);
-        if twice.len() >= COMPARED {
-            twice.clear();
+        let mut repeats = self.repeats();
+        let Repeats { last, have_come } = &mut *repeats;
+        let key = (topic.clone(), publisher);
+        if last.len() >= COMPARED && !last.contains_key(&key) {
+            return false;
         }
-        !twice.insert(number.into())
+        // Numbers begin at 1.
+        let last = last.entry(key).or_default();
+        let is_new = number > *last;
+        *last = number.max(*last);
+        *have_come |= !is_new;
+        !is_new
     }
 }
 
@@ -99,5 +128,48 @@ impl Known {
         } else {
             offset
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn live_messages_are_compared_across_changes_until_none_comes_again() {
+        let (heard, topic, other) = (Heard::default(), "t".into(), "u".into());
+        assert!(!heard.is_repeated(&topic, Some((1, 1))));
+        // Nothing comes twice.
+        assert!(!heard.is_repeated(&topic, Some((1, 1))));
+        heard.compare();
+        for number in 2..5 {
+            assert!(!heard.is_repeated(&topic, Some((1, number))));
+        }
+        assert!(heard.is_repeated(&topic, Some((1, 2))));
+        // Another change begins before all of the first is handed on.
+        heard.compare();
+        assert!(heard.is_repeated(&topic, Some((1, 3))));
+        assert!(heard.compare_on());
+        assert!(heard.is_repeated(&topic, Some((1, 4))));
+        assert!(!heard.is_repeated(&topic, Some((1, 5))));
+        // Other publishers and other topics have numbers of their own; some have none.
+        assert!(!heard.is_repeated(&topic, Some((2, 1))));
+        assert!(!heard.is_repeated(&other, Some((1, 5))));
+        assert!(!heard.is_repeated(&topic, None));
+        assert!(heard.compare_on());
+        assert!(!heard.compare_on());
+        assert!(!heard.is_repeated(&topic, Some((1, 5))));
+        assert!(heard.repeats().last.is_empty());
+    }
+
+    #[test]
+    fn what_is_compared_is_bounded() {
+        let (heard, topic) = (Heard::default(), "t".into());
+        heard.compare();
+        for publisher in 0..2 * COMPARED as u64 {
+            assert!(!heard.is_repeated(&topic, Some((publisher, 1))));
+        }
+        assert_eq!(heard.repeats().last.len(), COMPARED);
+        assert!(heard.is_repeated(&topic, Some((0, 1))));
     }
 }

@@ -7,6 +7,7 @@ use async_nats::{HeaderMap, Message, Subscriber};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, unconstrained};
+use tokio::time::{Instant, sleep, sleep_until};
 use wskit_hub::{EngineEvent, Epoch, Member, NodeId, Position, Reply, RequestId};
 
 use crate::api::header;
@@ -33,7 +34,7 @@ pub(crate) struct Change {
 
 /// How many requests are done at once.
 const AT_ONCE: usize = 256;
-/// How long messages are compared after the subscriptions have changed.
+/// How long live messages are compared after the subscriptions have changed, and after one came again.
 const COMPARE: Duration = Duration::from_secs(10);
 /// How long the old subscriptions are kept beside the new ones.
 const OVERLAP: Duration = Duration::from_millis(200);
@@ -67,7 +68,7 @@ pub(crate) async fn listen(shared: Arc<Shared>, mut changes: mpsc::Receiver<Chan
     loop {
         let compared = async {
             match compared_until {
-                Some(until) => tokio::time::sleep_until(until).await,
+                Some(until) => sleep_until(until).await,
                 None => std::future::pending().await,
             }
         };
@@ -77,8 +78,8 @@ pub(crate) async fn listen(shared: Arc<Shared>, mut changes: mpsc::Receiver<Chan
                 None => return,
             },
             () = compared => {
-                compared_until = None;
-                shared.heard.set_twice(false);
+                let is_compared = shared.heard.compare_on();
+                compared_until = is_compared.then(|| Instant::now() + COMPARE);
                 continue;
             }
         };
@@ -98,12 +99,12 @@ pub(crate) async fn listen(shared: Arc<Shared>, mut changes: mpsc::Receiver<Chan
         let Ok(up) = up else { continue };
         match listener.fit(&up).await {
             Ok(true) => {
-                compared_until = Some(tokio::time::Instant::now() + COMPARE);
+                compared_until = Some(Instant::now() + COMPARE);
                 shared.events.lost();
             }
             Ok(false) => {}
             Err(failure) => {
-                compared_until = Some(tokio::time::Instant::now() + COMPARE);
+                compared_until = Some(Instant::now() + COMPARE);
                 for id in listening {
                     shared.events.answer(id, Err(failure.clone()));
                 }
@@ -203,7 +204,7 @@ impl Listener {
         if is_wide == self.is_wide {
             return Ok(false);
         }
-        self.shared.heard.set_twice(true);
+        self.shared.heard.compare();
         let (mut partitions, mut topics) = (HashMap::new(), HashMap::new());
         for token in self.tokens.clone() {
             let partition = self.partition(&token);
@@ -221,7 +222,7 @@ impl Listener {
             .await;
         self.shared.note(&flushed);
         flushed?;
-        tokio::time::sleep(OVERLAP).await;
+        sleep(OVERLAP).await;
         let old = self.topics.drain().map(|(_, forward)| forward);
         let old: Vec<_> = old
             .chain(self.partitions.drain().map(|(_, forward)| forward))
@@ -332,7 +333,7 @@ fn event(shared: &Shared, message: Message) -> Option<EngineEvent> {
             _ => None,
         };
     }
-    if shared.heard.is_repeated(header(headers, FROM)) {
+    if shared.heard.is_repeated(&topic, publisher(headers)) {
         return None;
     }
     let publication = codec::decode(token, own_headers(headers), message.payload);
@@ -345,6 +346,12 @@ fn event(shared: &Shared, message: Message) -> Option<EngineEvent> {
         before: None,
         publication,
     })
+}
+
+/// Who has published a live message, and the number of the message there.
+fn publisher(headers: Option<&HeaderMap>) -> Option<(u64, u64)> {
+    let (node, number) = header(headers, FROM)?.split_once('.')?;
+    Some((u64::from_str_radix(node, 16).ok()?, number.parse().ok()?))
 }
 
 pub(crate) fn own_headers(headers: Option<&HeaderMap>) -> Headers {
