@@ -42,14 +42,14 @@ macro_rules! rustls_streams {
             ) -> io::Result<Self::Client> {
                 let connector = $library::TlsConnector::from(config);
                 let mut tls = connector.connect(name, ReadAhead::new(stream)).await?;
-                tls.get_mut().1.set_buffer_limit(Some(UNSENT));
+                tls.get_mut().1.set_buffer_limit(Some(CLIENT_UNSENT));
                 Ok(tls)
             }
 
             async fn accept(config: Arc<ServerConfig>, stream: S) -> io::Result<Self::Server> {
                 let acceptor = $library::TlsAcceptor::from(config);
                 let mut tls = acceptor.accept(ReadAhead::new(stream)).await?;
-                tls.get_mut().1.set_buffer_limit(Some(UNSENT));
+                tls.get_mut().1.set_buffer_limit(Some(SERVER_UNSENT));
                 Ok(tls)
             }
 
@@ -275,11 +275,17 @@ fn within_served<T: 'static, L: TlsStack>(stream: &dyn Any) -> Option<&dyn Any> 
         .or_else(|| inner::<MaybeTls<T, L>, L>(stream))
 }
 
-/// How much rustls takes before the stream below has taken it: 17 records of 16 KiB. That is what a connection
-/// writes in one call, 256 KiB with the headers of its frames, so that it is one write of the socket too. It
-/// bounds what is held, encrypted, for a peer that does not read.
+/// How much rustls takes from a server before the stream below has taken it: 17 records of 16 KiB. That is what a
+/// connection writes in one call, 256 KiB with the headers of its frames, so that it is one write of the socket
+/// too. It bounds what is held, encrypted, for a peer that does not read.
 #[cfg(any(feature = "futures-rustls", feature = "tokio-rustls"))]
-const UNSENT: usize = 17 << 14;
+const SERVER_UNSENT: usize = 17 << 14;
+
+/// How much rustls takes from a client: 6 records. Of what is free at the end of the heap, glibc gives back to the
+/// system all that is over 128 KiB, and faults it in again. A client that only writes would pay that with each
+/// flush; a server seldom does, as it has other connections.
+#[cfg(any(feature = "futures-rustls", feature = "tokio-rustls"))]
+const CLIENT_UNSENT: usize = 6 << 14;
 
 impl<T, L: TlsStack> From<T> for MaybeTls<T, L> {
     fn from(tcp: T) -> Self {

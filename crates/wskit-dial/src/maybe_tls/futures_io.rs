@@ -8,7 +8,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use wskit_driver::{FuturesRuntime, Io, TlsSession};
 
 #[cfg(feature = "futures-rustls")]
-use super::UNSENT;
+use super::{CLIENT_UNSENT, SERVER_UNSENT};
 use super::{MaybeTls, TlsStack};
 #[cfg(feature = "futures-rustls")]
 use crate::read_ahead::ReadAhead;

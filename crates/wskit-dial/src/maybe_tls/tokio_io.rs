@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use wskit_driver::TlsSession;
 
 #[cfg(feature = "tokio-rustls")]
-use super::UNSENT;
+use super::{CLIENT_UNSENT, SERVER_UNSENT};
 use super::{MaybeTls, TlsStack};
 #[cfg(feature = "tokio-rustls")]
 use crate::read_ahead::ReadAhead;
