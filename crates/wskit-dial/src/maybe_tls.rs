@@ -283,7 +283,7 @@ const SERVER_UNSENT: usize = 17 << 14;
 
 /// How much rustls takes from a client: 6 records. Of what is free at the end of the heap, glibc gives back to the
 /// system all that is over 128 KiB, and faults it in again. A client that only writes would pay that with each
-/// flush; a server seldom does, as it has other connections.
+/// flush. A server keeps the larger limit, so that its answers to a burst are one write.
 #[cfg(any(feature = "futures-rustls", feature = "tokio-rustls"))]
 const CLIENT_UNSENT: usize = 6 << 14;
 

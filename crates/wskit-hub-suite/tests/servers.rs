@@ -1,7 +1,8 @@
 //! The servers and the proxy themselves.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -79,23 +80,51 @@ fn redis_comes_back_with_what_was_appended() {
     assert_eq!(redis.command(&["GET", "a"]).text(), "");
 }
 
+/// One that is busy has several threads that run when the signal comes.
 #[test]
 fn a_paused_server_answers_nothing_from_the_first_moment_on() {
-    let redis = Redis::start();
-    for _ in 0..20 {
-        let mut client = TcpStream::connect(redis.addr()).unwrap();
-        redis.pause();
-        client.write_all(b"PING\r\n").unwrap();
-        client
-            .set_read_timeout(Some(Duration::from_millis(20)))
-            .unwrap();
-        let mut answer = [0; 7];
-        assert!(client.read_exact(&mut answer).is_err());
-        redis.resume();
-        client.set_read_timeout(None).unwrap();
-        client.read_exact(&mut answer).unwrap();
-        assert_eq!(&answer, b"+PONG\r\n");
+    let nats = Nats::start();
+    for _ in 0..4 {
+        let mut client = pinging(&nats);
+        // Until the server ends.
+        thread::spawn(move || while ping(&mut client).is_ok() {});
     }
+    let mut client = pinging(&nats);
+    for _ in 0..50 {
+        nats.pause();
+        let wait = Some(Duration::from_millis(5));
+        client.set_read_timeout(wait).unwrap();
+        assert!(ping(&mut client).is_err());
+        nats.resume();
+        client.set_read_timeout(None).unwrap();
+        pong(&mut client).unwrap();
+    }
+}
+
+/// A client of NATS that only pings.
+fn pinging(nats: &Nats) -> TcpStream {
+    let mut client = TcpStream::connect(nats.addr()).unwrap();
+    let mut info = BufReader::new(&client);
+    info.read_line(&mut String::new()).unwrap();
+    client
+        .write_all(b"CONNECT {\"verbose\":false}\r\n")
+        .unwrap();
+    ping(&mut client).unwrap();
+    client
+}
+
+fn ping(client: &mut TcpStream) -> io::Result<()> {
+    client.write_all(b"PING\r\n")?;
+    pong(client)
+}
+
+fn pong(client: &mut TcpStream) -> io::Result<()> {
+    let mut line = [0; 6];
+    // The server pings too.
+    while &line != b"PONG\r\n" {
+        client.read_exact(&mut line)?;
+    }
+    Ok(())
 }
 
 #[test]
@@ -125,9 +154,9 @@ fn a_redis_cluster_serves_all_slots() {
 fn echo() -> (Link, impl Fn() -> TcpStream) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         for stream in listener.incoming() {
-            std::thread::spawn(move || {
+            thread::spawn(move || {
                 let mut stream = stream.unwrap();
                 let mut buffer = [0; 4096];
                 while let Ok(len) = stream.read(&mut buffer) {
