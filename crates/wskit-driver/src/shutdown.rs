@@ -24,7 +24,7 @@ use crate::transport::{Deadline, Timer};
 /// ```no_run
 /// # use std::time::Duration;
 /// # use wskit_driver::{Runtime, Server, Shutdown, Timer, Transport};
-/// # async fn accept<S>() -> S { unimplemented!() }
+/// # async fn accept<S>() -> S { std::future::pending().await }
 /// # fn spawn(task: impl Future) {}
 /// # async fn doc<S: 'static, R: Runtime<S>, C: Timer + Default>(server: Server<R>) -> Result<(), Box<dyn std::error::Error>> {
 /// let shutdown = Shutdown::<C>::new();

@@ -1,7 +1,7 @@
 //! The servers and the proxy themselves.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
@@ -9,7 +9,16 @@ use serde_json::{Value, json};
 use wskit_hub_suite::link::Link;
 use wskit_hub_suite::servers::nats::{Nats, NatsCluster};
 use wskit_hub_suite::servers::redis::{Redis, RedisCluster, Sentinel};
-use wskit_hub_suite::servers::wait_for;
+use wskit_hub_suite::servers::{free_port, loopback, wait_for};
+
+/// Another process asks for a port before the first one's server listens.
+#[test]
+fn a_port_is_given_to_one_process_only() {
+    let port = free_port();
+    TcpListener::bind(loopback(port)).expect("the port is free for a server");
+    let error = UdpSocket::bind(loopback(port)).expect_err("the port is claimed");
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+}
 
 #[test]
 fn nats_comes_back_on_its_port_with_its_files() {

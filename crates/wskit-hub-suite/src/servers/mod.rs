@@ -12,11 +12,11 @@ pub mod redis;
 pub mod resp;
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
-use std::{env, thread};
+use std::{env, mem, thread};
 
 /// How long a server may take for what it is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ pub fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-/// Returns a port that nothing uses.
+/// Returns a port that nothing uses, and that no other process of these tests is given while this one runs.
 ///
 /// It is below those that the system gives to outgoing connections. From there, a client that tries to reach
 /// a stopped server could be given the server's own port, and so keep it from coming back.
@@ -42,7 +42,13 @@ pub fn free_port() -> u16 {
     }
     loop {
         let port = FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % PORTS;
-        if TcpListener::bind(loopback(port)).is_ok() {
+        // A server needs a moment until it listens. The UDP port of the same number, which no server here
+        // uses, is kept until this process ends, so that another process looks further.
+        if let (Ok(claim), Ok(_)) = (
+            UdpSocket::bind(loopback(port)),
+            TcpListener::bind(loopback(port)),
+        ) {
+            mem::forget(claim);
             return port;
         }
     }
