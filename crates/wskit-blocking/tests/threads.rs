@@ -3,7 +3,7 @@
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -120,7 +120,7 @@ fn both_sides_send_more_than_the_sockets_hold() {
 
 #[test]
 fn a_thread_that_waits_for_room_goes_on_when_the_peer_reads() {
-    let (go, went) = std::sync::mpsc::channel();
+    let (go, went) = mpsc::channel();
     let (url, server) = serve_one(move |mut ws| {
         went.recv().unwrap();
         let mut bytes = 0;
@@ -151,19 +151,18 @@ fn a_thread_that_waits_for_room_goes_on_when_the_peer_reads() {
 fn a_time_limit_loses_nothing_of_a_message_that_has_come_in_part() {
     use std::io::Write;
 
-    let (url, server) = serve_one(|mut ws| {
-        let mut limits = 0;
+    let (ended, limits) = mpsc::channel();
+    let (url, server) = serve_one(move |mut ws| {
         let first = loop {
             match ws.recv_timeout(Duration::from_millis(5)) {
                 Ok(message) => break message.unwrap(),
-                Err(error) => {
-                    assert!(error.is_elapsed(), "{error}");
-                    limits += 1;
-                }
+                Err(error) => assert!(error.is_elapsed(), "{error}"),
             }
+            ended.send(()).unwrap();
         };
         // And without waiting.
         assert!(matches!(ws.try_recv(), Err(RecvTimeout::Elapsed)));
+        drop(ended);
         let second = loop {
             match ws.try_recv() {
                 Ok(message) => break message.unwrap(),
@@ -171,23 +170,27 @@ fn a_time_limit_loses_nothing_of_a_message_that_has_come_in_part() {
             }
             thread::yield_now();
         };
-        (limits, first, second)
+        (first, second)
     });
     let mut raw = std::net::TcpStream::connect(url.trim_start_matches("ws://")).unwrap();
     let head = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     raw.write_all(head.as_bytes()).unwrap();
-    // "Hello", masked, of RFC 6455 §5.7: half of it, and the rest later.
+    // "Hello", masked, of RFC 6455 §5.7: in three parts.
     let frame = [
         0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58,
     ];
-    raw.write_all(&frame[..7]).unwrap();
-    thread::sleep(Duration::from_millis(30));
+    for part in [&frame[..3], &frame[3..7]] {
+        raw.write_all(part).unwrap();
+        // The second of two limits that end from here on begins with the part at hand.
+        while limits.try_recv().is_ok() {}
+        limits.recv().unwrap();
+        limits.recv().unwrap();
+    }
     raw.write_all(&frame[7..]).unwrap();
-    thread::sleep(Duration::from_millis(30));
+    while limits.recv().is_ok() {}
     raw.write_all(&frame).unwrap();
-    let (limits, first, second) = server.join().unwrap();
-    assert!(limits > 0);
+    let (first, second) = server.join().unwrap();
     assert_eq!(first.as_text(), Some("Hello"));
     assert_eq!(second.as_text(), Some("Hello"));
 }
