@@ -161,7 +161,7 @@ fn a_redis_cluster_serves_all_slots() {
 
 /// A server that repeats what it reads, and a link to it.
 fn echo() -> (Link, impl Fn() -> TcpStream) {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     thread::spawn(move || {
         for stream in listener.incoming() {
