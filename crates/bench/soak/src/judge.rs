@@ -3,16 +3,17 @@
 use crate::ledger::{Account, End};
 use crate::serve::Sample;
 
-/// Growth over the second half that is still called none, as a share of the mean.
+/// Growth over the second half that is still called none, as a share of the mean. A number of bytes, if
+/// that is more: the two below.
 const SHARE: f64 = 0.02;
 
-/// The same for the heap in bytes, times the root of the number of connections. What they hold varies
+/// Such a number for the heap, times the root of the number of connections. What they hold varies
 /// independently of each other, so their sum varies with that root: the growth that the clients
 /// of 500 connections showed in 24 runs of 20 seconds was 220 KiB with a standard deviation of 412 KiB,
 /// and this allows 2.8 MiB.
 const HEAP: f64 = 128.0 * 1024.0;
 
-/// The same for resident memory in bytes, in which pages come and go as the allocator pleases.
+/// Such a number for resident memory, in which pages come and go as the allocator pleases.
 const RESIDENT: f64 = 8.0 * 1024.0 * 1024.0;
 
 /// Heap that may be left when connections and runtime have gone: this program's own notes.
